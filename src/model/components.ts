@@ -1,0 +1,101 @@
+import { byteLength, type DType, elementCount } from '../tensor/dtype.ts'
+import type { Tensor } from '../tensor/table.ts'
+import type { TopologyMatch } from './topology/match.ts'
+
+/** What a component does in a model. Options name a role or a component: `--keep vae`, `--dtype text=fp32`. */
+export const ROLES = {
+  unet: 'UNet or diffusion transformer',
+  text: 'text encoders',
+  vae: 'VAE',
+  ema: 'EMA copy of the weights',
+  vision: 'image encoders',
+  control: 'ControlNet',
+  depth: 'depth estimator',
+  schedule: 'noise schedule buffers',
+  marker: 'marker tensors',
+  training: 'training state',
+  other: 'keys of no known component',
+} as const
+
+export type Role = keyof typeof ROLES
+
+interface ComponentKind {
+  readonly role: Role
+  readonly title: string
+}
+
+function kind(role: Role, title: string): ComponentKind {
+  return { role, title }
+}
+
+/** Every component `identify` can report. `openclip_*` are OpenCLIP key names, `clip_*` those of transformers. */
+export const COMPONENTS = {
+  unet: kind('unet', 'UNet'),
+  dit: kind('unet', 'diffusion transformer'),
+  clip_l: kind('text', 'CLIP-L text encoder'),
+  clip_g: kind('text', 'CLIP-G text encoder'),
+  clip_h: kind('text', 'CLIP-H text encoder'),
+  openclip_h: kind('text', 'OpenCLIP-H text encoder'),
+  openclip_g: kind('text', 'OpenCLIP-bigG text encoder'),
+  t5xxl: kind('text', 'T5-XXL text encoder'),
+  text: kind('text', 'text encoder'),
+  vae: kind('vae', 'VAE'),
+  unet_ema: kind('ema', 'EMA copy of the UNet'),
+  vae_ema: kind('ema', 'EMA copy of the VAE'),
+  vision: kind('vision', 'image encoder'),
+  noise_augmentor: kind('vision', 'noise augmentor'),
+  controlnet: kind('control', 'ControlNet'),
+  depth: kind('depth', 'depth estimator (MiDaS)'),
+  schedule: kind('schedule', 'noise schedule buffers'),
+  markers: kind('marker', 'marker tensors'),
+  training: kind('training', 'training leftovers'),
+  adapter: kind('other', 'LoRA keys inside'),
+  embedding: kind('other', 'embeddings inside'),
+  other: kind('other', 'unknown keys'),
+} as const satisfies Record<string, ComponentKind>
+
+export type ComponentId = keyof typeof COMPONENTS
+
+/** Key names as written by which family of programs. */
+export type Layout = 'ldm' | 'diffusers' | 'transformers' | 'openclip'
+
+/** The tensors of one component of a file, and how they compare with what such a component should have. */
+export interface Component {
+  readonly id: ComponentId
+  readonly role: Role
+  readonly title: string
+  /** What stands before the component's own names: `model.diffusion_model.`, '' in a file of its own. */
+  readonly prefix: string
+  readonly layout?: Layout
+  /** Full names, in file order. */
+  readonly names: readonly string[]
+  readonly tensors: number
+  readonly parameters: number
+  readonly bytes: number
+  /** Tensors of each dtype. */
+  readonly dtypes: Readonly<Partial<Record<DType, number>>>
+  /** Only where the keys and shapes of such a component are known. */
+  readonly match?: TopologyMatch
+}
+
+/** Sums over the tensors of a component. */
+export function measure(
+  tensors: Iterable<Tensor>,
+): Pick<Component, 'names' | 'tensors' | 'parameters' | 'bytes' | 'dtypes'> {
+  const names: string[] = []
+  const dtypes: Partial<Record<DType, number>> = {}
+  let parameters = 0
+  let bytes = 0
+  for (const tensor of tensors) {
+    names.push(tensor.name)
+    parameters += elementCount(tensor.shape)
+    bytes += tensorBytes(tensor)
+    dtypes[tensor.dtype] = (dtypes[tensor.dtype] ?? 0) + 1
+  }
+  return { names, tensors: names.length, parameters, bytes, dtypes }
+}
+
+/** Bytes a tensor takes when it is written contiguous. */
+export function tensorBytes(tensor: Tensor): number {
+  return byteLength(tensor.dtype, tensor.shape) ?? 0
+}
