@@ -1,0 +1,47 @@
+/** What a code means for the shell. See `sdtool --help`, "Exit codes". */
+export const EXIT = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  refused: 3,
+  unverified: 4,
+  network: 5,
+  interrupted: 130,
+} as const
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
+
+export interface SdtoolErrorOptions {
+  /** What the person can do next, one short sentence. */
+  hint?: string
+  exitCode?: ExitCode
+  cause?: unknown
+}
+
+/**
+ * An error a person can act on. `code` is stable (scripts match on it), `message` names file, key, value and
+ * limit in one line, `hint` says what to do next.
+ */
+export class SdtoolError extends Error {
+  readonly code: string
+  readonly exitCode: ExitCode
+  readonly hint: string | undefined
+
+  constructor(code: string, message: string, options: SdtoolErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'SdtoolError'
+    this.code = code
+    this.exitCode = options.exitCode ?? EXIT.failed
+    this.hint = options.hint
+  }
+}
+
+/** Input that is malformed, unsafe or unsupported: exit 3, nothing was written. */
+export function refuse(code: string, message: string, hint?: string): SdtoolError {
+  return new SdtoolError(code, message, { exitCode: EXIT.refused, ...(hint === undefined ? {} : { hint }) })
+}
+
+/** A wrong command line: exit 2. */
+export function usage(message: string, hint?: string): SdtoolError {
+  return new SdtoolError('USAGE', message, { exitCode: EXIT.usage, ...(hint === undefined ? {} : { hint }) })
+}

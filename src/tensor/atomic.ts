@@ -1,0 +1,151 @@
+import { randomBytes } from 'node:crypto'
+import { type FileHandle, link, mkdir, open, rename, rm, stat, statfs } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { EXIT, SdtoolError, usage } from '../errors.ts'
+import type { FileRef } from './table.ts'
+
+/** A file that appears under its name only when it is whole. */
+export interface AtomicFile {
+  readonly path: string
+  /** The sibling that is written: on the same file system, so that the rename is atomic. */
+  readonly tempPath: string
+  readonly handle: FileHandle
+  /** Makes the bytes durable, then gives the file its name. */
+  commit(): Promise<void>
+  /** Removes what was written. Never throws. */
+  abort(): Promise<void>
+}
+
+export interface AtomicOptions {
+  /** Replace an existing file; the old one stays whole until the rename. */
+  readonly force?: boolean
+  readonly bytes: number
+  readonly inputs: readonly FileRef[]
+}
+
+/** Longest name of a file on common file systems, in bytes. */
+const MAX_NAME = 255
+
+/**
+ * Starts a file that replaces `path` at `commit`.
+ * @throws OUTPUT_EXISTS, OUTPUT_IS_INPUT (exit 2), OUTPUT_FOLDER, DISK_FULL (exit 1)
+ */
+export async function createAtomic(path: string, options: AtomicOptions): Promise<AtomicFile> {
+  await checkOutput(path, options)
+  const tempPath = temporaryName(path)
+  const handle = await open(tempPath, 'wx').catch((cause: NodeJS.ErrnoException) => {
+    throw cannotWrite(path, cause)
+  })
+  let closed = false
+  const close = async (): Promise<void> => {
+    if (!closed) {
+      closed = true
+      await handle.close()
+    }
+  }
+  return {
+    path,
+    tempPath,
+    handle,
+    async commit() {
+      await handle.sync()
+      await close()
+      await publish(tempPath, path, options.force ?? false)
+      await syncFolder(dirname(path))
+    },
+    async abort() {
+      await close().catch(() => {})
+      await rm(tempPath, { force: true }).catch(() => {})
+    },
+  }
+}
+
+/** `.model.safetensors.1a2b3c4d.part`, hidden, and within the length limit of names. */
+function temporaryName(path: string): string {
+  const ending = `.${randomBytes(4).toString('hex')}.part`
+  const base = Buffer.from(basename(path)).subarray(0, MAX_NAME - ending.length - 1)
+  // a cut through a multi-byte character leaves U+FFFD, which is harmless in a temporary name
+  return join(dirname(path), `.${base.toString().replaceAll('\ufffd', '')}${ending}`)
+}
+
+async function checkOutput(path: string, { force, bytes, inputs }: AtomicOptions): Promise<void> {
+  const existing = await stat(path).catch(() => undefined)
+  if (existing?.isDirectory()) throw usage(`${path} is a folder`, 'Name a file with -o.')
+  for (const input of inputs) {
+    const info = await stat(input.path).catch(() => undefined)
+    const same = existing && info && existing.ino === info.ino && existing.dev === info.dev
+    if (same || resolve(path) === resolve(input.path)) {
+      throw new SdtoolError('OUTPUT_IS_INPUT', `${path} is an input of this run and would be overwritten`, {
+        exitCode: EXIT.usage,
+        hint: 'Name another output with -o.',
+      })
+    }
+  }
+  if (existing && !force) throw outputExists(path)
+  await mkdir(dirname(path), { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
+    throw cannotWrite(path, cause)
+  })
+  await checkSpace(path, bytes)
+}
+
+function outputExists(path: string): SdtoolError {
+  return new SdtoolError('OUTPUT_EXISTS', `${path} exists already`, {
+    exitCode: EXIT.usage,
+    hint: 'Use --force to replace it, or -o to name another file.',
+  })
+}
+
+async function checkSpace(path: string, bytes: number): Promise<void> {
+  const { bavail, bsize } = await statfs(dirname(path))
+  const free = bavail * bsize
+  if (free < bytes) {
+    throw new SdtoolError(
+      'DISK_FULL',
+      `${dirname(path)} has ${free} bytes free, ${basename(path)} needs ${bytes}`,
+      {
+        hint: 'Free some space, or write to another disk with -o.',
+      },
+    )
+  }
+}
+
+/** What the operating system said, in words of this tool. Other errors pass unchanged. */
+export function cannotWrite(path: string, cause: NodeJS.ErrnoException): Error {
+  if (cause.code === 'ENOSPC' || cause.code === 'EDQUOT') {
+    return new SdtoolError('DISK_FULL', `${path}: the disk is full (${cause.code}); nothing was kept`, {
+      cause,
+      hint: 'Free some space, or write to another disk with -o.',
+    })
+  }
+  if (['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST', 'ENAMETOOLONG'].includes(cause.code ?? '')) {
+    return new SdtoolError('OUTPUT_FOLDER', `${path} cannot be written (${cause.code})`, {
+      cause,
+      hint: 'Name a place you may write to with -o.',
+    })
+  }
+  return cause
+}
+
+/**
+ * Without `force` a hard link gives the name, as it fails where a rename would replace a file that appeared in the
+ * meantime. File systems without links (exFAT) get the rename.
+ */
+async function publish(tempPath: string, path: string, force: boolean): Promise<void> {
+  if (!force) {
+    try {
+      await link(tempPath, path)
+      await rm(tempPath)
+      return
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code === 'EEXIST') throw outputExists(path)
+    }
+  }
+  await rename(tempPath, path)
+}
+
+/** Makes the new name durable too. Not possible everywhere (Windows), and nothing is lost where it is not. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r').catch(() => undefined)
+  await handle?.sync().catch(() => {})
+  await handle?.close()
+}

@@ -1,0 +1,71 @@
+import { type FileHandle, open } from 'node:fs/promises'
+import { refuse } from '../errors.ts'
+import type { FileRef } from './table.ts'
+
+/** Bytes that can be read at any place: a file now, a remote file by HTTP Range later. Parsers see only this. */
+export interface ByteSource {
+  readonly file: FileRef
+  /** Exactly `length` bytes from `offset`. Throws `FILE_TRUNCATED` if the source ends before. */
+  read(offset: number, length: number): Promise<Uint8Array>
+  close(): Promise<void>
+}
+
+/** One `read` system call moves at most 2 GiB; larger reads are a mistake here, as tensors are read in blocks. */
+const MAX_READ = 2 ** 31 - 4096
+
+/**
+ * Reads `length` bytes at `offset` into `target`.
+ * @throws FILE_TRUNCATED when the file ends before
+ */
+export async function readExactly(
+  handle: FileHandle,
+  path: string,
+  target: Uint8Array,
+  offset: number,
+): Promise<void> {
+  let done = 0
+  while (done < target.byteLength) {
+    const { bytesRead } = await handle.read(target, done, target.byteLength - done, offset + done)
+    if (bytesRead === 0) {
+      throw refuse(
+        'FILE_TRUNCATED',
+        `${path}: ends at byte ${offset + done}, but ${target.byteLength - done} more bytes are needed`,
+        'The file is incomplete: download or copy it again.',
+      )
+    }
+    done += bytesRead
+  }
+}
+
+/** Opens a file for reading at any place. */
+export async function openFileSource(path: string): Promise<ByteSource> {
+  const handle = await open(path, 'r')
+  const { size } = await handle.stat()
+  return {
+    file: { path, size },
+    async read(offset, length) {
+      if (length > MAX_READ) throw refuse('READ_TOO_LARGE', `${path}: asked for ${length} bytes in one piece`)
+      const target = new Uint8Array(length)
+      await readExactly(handle, path, target, offset)
+      return target
+    },
+    close: () => handle.close(),
+  }
+}
+
+/** Bytes already in memory, under the name of a file. */
+export function memorySource(path: string, data: Uint8Array): ByteSource {
+  return {
+    file: { path, size: data.byteLength },
+    async read(offset, length) {
+      if (offset + length > data.byteLength) {
+        throw refuse(
+          'FILE_TRUNCATED',
+          `${path}: ends at byte ${data.byteLength}, but ${offset + length} are needed`,
+        )
+      }
+      return data.slice(offset, offset + length)
+    },
+    close: async () => {},
+  }
+}

@@ -1,0 +1,227 @@
+/**
+ * safetensors: u64 LE header length N, N bytes of JSON, then the tensor data without gaps.
+ * Format: https://github.com/huggingface/safetensors ("Format" in its README).
+ */
+import { refuse } from '../../errors.ts'
+import type { ByteSource } from '../bytes.ts'
+import { byteLength, type DType, isDType } from '../dtype.ts'
+import type { FileRef, ModelFile, Tensor } from '../table.ts'
+import { quoted } from '../text.ts'
+import type { Format } from './format.ts'
+
+/** The reference reader's limit; a header of SD 1.5 is 0.1 MB, of Flux with T5 0.2 MB. */
+const MAX_HEADER_BYTES = 100_000_000
+const LENGTH_BYTES = 8 // u64 LE header length
+/** Root object, tensor object, array of the tensor: nothing in a valid header lies deeper. */
+const MAX_DEPTH = 3
+
+/**
+ * Order of tensors by type in files of the reference writer, widest first; names break ties. AutoV3 hashes of
+ * files written in this order equal those of the Python package. Source: safetensors 0.8, `Dtype` order.
+ */
+export const SAFETENSORS_DTYPES: readonly DType[] = [
+  'U64',
+  'I64',
+  'F64',
+  'C64',
+  'F32',
+  'U32',
+  'I32',
+  'BF16',
+  'F16',
+  'U16',
+  'I16',
+  'F8_E5M2FNUZ',
+  'F8_E4M3FNUZ',
+  'F8_E8M0',
+  'F8_E4M3',
+  'F8_E5M2',
+  'I8',
+  'U8',
+  'F6_E3M2',
+  'F6_E2M3',
+  'F4',
+  'BOOL',
+]
+
+const KNOWN = new Set<string>(SAFETENSORS_DTYPES)
+
+function malformed(file: FileRef, code: string, detail: string): Error {
+  return refuse(
+    `SAFETENSORS_${code}`,
+    `${file.path}: ${detail}`,
+    'The file is damaged or was written by a faulty tool; download or export it again.',
+  )
+}
+
+async function readHeaderLength(source: ByteSource): Promise<number> {
+  const { file } = source
+  const head = await source.read(0, LENGTH_BYTES)
+  const length = new DataView(head.buffer, head.byteOffset, LENGTH_BYTES).getBigUint64(0, true)
+  if (length > BigInt(MAX_HEADER_BYTES)) {
+    throw malformed(file, 'HEADER_TOO_LARGE', `header of ${length} bytes, the limit is ${MAX_HEADER_BYTES}`)
+  }
+  if (Number(length) > file.size - LENGTH_BYTES) {
+    throw malformed(file, 'TRUNCATED', `header of ${length} bytes, but the file has only ${file.size} bytes`)
+  }
+  return Number(length)
+}
+
+/**
+ * Counts the keys of each nesting level. `JSON.parse` keeps the last of two equal keys without a word, so fewer
+ * keys in the result than in the text means a duplicate: two readers could see two different files.
+ */
+function countKeys(text: string, file: FileRef): number {
+  let depth = 0
+  let keys = 0
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i)
+    if (c === 0x22) i = endOfString(text, i)
+    else if (c === 0x7b || c === 0x5b) {
+      if (++depth > MAX_DEPTH)
+        throw malformed(file, 'HEADER_JSON', `header nests deeper than ${MAX_DEPTH} levels`)
+    } else if (c === 0x7d || c === 0x5d) depth--
+    else if (c === 0x3a) keys++
+  }
+  return keys
+}
+
+/** Index of the quote that ends the string starting at `start`. */
+function endOfString(text: string, start: number): number {
+  let i = start + 1
+  while (i < text.length && text.charCodeAt(i) !== 0x22) i += text.charCodeAt(i) === 0x5c ? 2 : 1
+  return i
+}
+
+type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
+
+function isObject(value: Json | undefined): value is { [key: string]: Json } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function parseHeader(bytes: Uint8Array, file: FileRef): { [key: string]: Json } {
+  if (bytes[0] !== 0x7b) throw malformed(file, 'HEADER_JSON', 'header does not start with "{"')
+  let text: string
+  try {
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch {
+    throw malformed(file, 'HEADER_UTF8', 'header is not valid UTF-8')
+  }
+  const keys = countKeys(text, file)
+  let header: Json
+  try {
+    header = JSON.parse(text) as Json
+  } catch {
+    throw malformed(file, 'HEADER_JSON', 'header is not valid JSON')
+  }
+  if (!isObject(header)) throw malformed(file, 'HEADER_JSON', 'header is not a JSON object')
+  const kept = Object.values(header).reduce<number>(
+    (sum, value) => sum + (isObject(value) ? Object.keys(value).length : 0),
+    Object.keys(header).length,
+  )
+  if (kept !== keys) throw malformed(file, 'DUPLICATE_KEY', 'header holds the same key twice')
+  return header
+}
+
+function readMetadata(value: Json | undefined, file: FileRef): Record<string, string> {
+  if (value === undefined) return {}
+  if (!isObject(value)) throw malformed(file, 'METADATA', '__metadata__ is not an object')
+  for (const [key, text] of Object.entries(value)) {
+    if (typeof text !== 'string') {
+      throw malformed(file, 'METADATA', `__metadata__ ${quoted(key)} is not a string`)
+    }
+  }
+  return value as Record<string, string>
+}
+
+function sizes(value: Json | undefined): number[] | undefined {
+  if (!Array.isArray(value)) return undefined
+  return value.every((n) => Number.isSafeInteger(n) && (n as number) >= 0) ? (value as number[]) : undefined
+}
+
+function readTensor(name: string, entry: Json, dataStart: number, file: FileRef): Tensor {
+  const where = `tensor ${quoted(name)}`
+  if (!isObject(entry)) throw malformed(file, 'ENTRY', `${where} is not an object`)
+  const { dtype } = entry
+  if (typeof dtype !== 'string' || !KNOWN.has(dtype) || !isDType(dtype)) {
+    throw malformed(file, 'DTYPE', `${where} has the unknown dtype ${quoted(String(dtype))}`)
+  }
+  const shape = sizes(entry.shape)
+  if (!shape) throw malformed(file, 'SHAPE', `${where} has no valid shape`)
+  const offsets = sizes(entry.data_offsets)
+  if (offsets?.length !== 2) throw malformed(file, 'OFFSETS', `${where} has no valid data_offsets`)
+  const [begin, end] = offsets as [number, number]
+  const expected = byteLength(dtype, shape)
+  if (expected === undefined || !Number.isSafeInteger(expected)) {
+    throw malformed(file, 'SHAPE', `${where}: shape [${shape.join(', ')}] of ${dtype} is not a possible size`)
+  }
+  if (end - begin !== expected) {
+    throw malformed(
+      file,
+      'SIZE',
+      `${where}: ${dtype} [${shape.join(', ')}] takes ${expected} bytes, data_offsets give ${end - begin}`,
+    )
+  }
+  return { name, dtype, shape, source: { kind: 'stored', file, offset: dataStart + begin, nbytes: expected } }
+}
+
+interface Placed {
+  readonly tensor: Tensor
+  readonly begin: number
+  readonly end: number
+}
+
+function placed(tensor: Tensor): Placed {
+  const { source } = tensor
+  if (source.kind !== 'stored') throw new TypeError(`${tensor.name} is not stored`)
+  return { tensor, begin: source.offset, end: source.offset + source.nbytes }
+}
+
+/** The data must be covered exactly: hidden bytes between tensors are how a file carries a stowaway. */
+function checkCoverage(tensors: readonly Placed[], dataStart: number, file: FileRef): void {
+  let expected = dataStart
+  for (const { tensor, begin, end } of tensors) {
+    const where = `tensor ${quoted(tensor.name)} starts at byte ${begin - dataStart} of the data`
+    const after = `the tensor before ends at ${expected - dataStart}`
+    if (begin < expected) throw malformed(file, 'OVERLAP', `${where}, but ${after}`)
+    if (begin > expected) throw malformed(file, 'GAP', `${where}, but ${after}`)
+    expected = end
+  }
+  if (expected > file.size) {
+    throw malformed(file, 'TRUNCATED', `${file.size} bytes, but the header describes ${expected}`)
+  }
+  if (expected < file.size) {
+    throw malformed(file, 'TRAILING_BYTES', `${file.size - expected} bytes follow the last tensor`)
+  }
+}
+
+async function open(source: ByteSource): Promise<ModelFile> {
+  const { file } = source
+  const length = await readHeaderLength(source)
+  const header = parseHeader(await source.read(LENGTH_BYTES, length), file)
+  const dataStart = LENGTH_BYTES + length
+  const tensors = Object.entries(header)
+    .filter(([name]) => name !== '__metadata__')
+    .map(([name, entry]) => placed(readTensor(name, entry, dataStart, file)))
+    .sort((a, b) => a.begin - b.begin || a.end - b.end)
+  checkCoverage(tensors, dataStart, file)
+  return {
+    file,
+    format: 'safetensors',
+    tensors: new Map(tensors.map(({ tensor }) => [tensor.name, tensor])),
+    metadata: readMetadata(header.__metadata__, file),
+    headerBytes: dataStart,
+    extras: {},
+    leftovers: [],
+    findings: [],
+  }
+}
+
+/** A plausible length before "{", or any length before `{"`, so that an absurd one is refused by name in `open`. */
+function matches(head: Uint8Array): boolean {
+  if (head[LENGTH_BYTES] !== 0x7b) return false
+  const plausible = head[5] === 0 && head[6] === 0 && head[7] === 0
+  return plausible || head[LENGTH_BYTES + 1] === 0x22
+}
+
+export const safetensorsFormat: Format = { id: 'safetensors', title: 'safetensors', matches, open }

@@ -1,0 +1,104 @@
+import { type FileHandle, open } from 'node:fs/promises'
+import { readExactly } from './bytes.ts'
+import { DTYPES, elementCount } from './dtype.ts'
+import { blockBytes, evaluateInto, newEvaluation, type ReadInto } from './expr.ts'
+import type { CastStats } from './float.ts'
+import type { Layout } from './layout.ts'
+import type { Tensor } from './table.ts'
+
+/**
+ * Bytes of output made at once. Large enough that a system call costs nothing, small enough that a few of them on
+ * every thread, with the input they are made from, stay far below the memory goal of 200 MB.
+ */
+export const BLOCK_BYTES = 4 * 1024 * 1024
+
+/** Elements [begin, end) of a tensor. */
+export interface Part {
+  readonly tensor: Tensor
+  readonly begin: number
+  readonly end: number
+}
+
+/** A run of output bytes: the end of one tensor, several small ones, or a block of a large one. */
+export interface Job {
+  /** Byte in the output file. */
+  readonly offset: number
+  readonly bytes: number
+  readonly parts: readonly Part[]
+}
+
+/** Cuts a layout into jobs that cover it once, in order. */
+export function* jobsOf(layout: Layout, dataStart: number): Generator<Job> {
+  let parts: Part[] = []
+  let offset = dataStart
+  let bytes = 0
+  for (const { tensor } of layout.entries) {
+    for (const part of partsOf(tensor)) {
+      const size = blockBytes(tensor.dtype, part.begin, part.end)
+      if (bytes + size > BLOCK_BYTES && parts.length > 0) {
+        yield { offset, bytes, parts }
+        offset += bytes
+        bytes = 0
+        parts = []
+      }
+      parts.push(part)
+      bytes += size
+    }
+  }
+  if (parts.length > 0) yield { offset, bytes, parts }
+}
+
+/** Blocks of whole rows where a row fits, of any whole blocks of the dtype where it does not. */
+function* partsOf(tensor: Tensor): Generator<Part> {
+  const count = elementCount(tensor.shape)
+  const row = tensor.shape.length > 0 ? count / tensor.shape[0]! : 1
+  const { elements, bytes } = DTYPES[tensor.dtype]
+  const fitting = Math.max(elements, Math.floor(BLOCK_BYTES / bytes) * elements)
+  const step = row > 0 && row <= fitting && row % elements === 0 ? Math.floor(fitting / row) * row : fitting
+  for (let begin = 0; begin < count; begin += step)
+    yield { tensor, begin, end: Math.min(begin + step, count) }
+}
+
+/** What a job counted: for each tensor that was cast, what rounding did. */
+export type JobResult = ReadonlyMap<string, CastStats>
+
+/** Evaluates the parts of a job into `buffer`, one behind the other. */
+export async function evaluateJob(job: Job, buffer: Uint8Array, read: ReadInto): Promise<JobResult> {
+  const evaluation = newEvaluation(read)
+  let at = 0
+  for (const { tensor, begin, end } of job.parts) {
+    const bytes = blockBytes(tensor.dtype, begin, end)
+    await evaluateInto(tensor, begin, end, buffer.subarray(at, at + bytes), evaluation)
+    at += bytes
+  }
+  return evaluation.stats
+}
+
+/** Input files of a run, each opened once. */
+export interface Inputs {
+  readonly read: ReadInto
+  close(): Promise<void>
+}
+
+export function openInputs(): Inputs {
+  const handles = new Map<string, Promise<FileHandle>>()
+  const handleOf = (path: string): Promise<FileHandle> => {
+    let handle = handles.get(path)
+    if (!handle) {
+      handle = open(path, 'r')
+      handles.set(path, handle)
+    }
+    return handle
+  }
+  return {
+    async read(file, offset, target) {
+      await readExactly(await handleOf(file.path), file.path, target, offset)
+    },
+    async close() {
+      const opened = await Promise.allSettled(handles.values())
+      await Promise.all(
+        opened.map((result) => (result.status === 'fulfilled' ? result.value.close() : undefined)),
+      )
+    },
+  }
+}
