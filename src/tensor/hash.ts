@@ -1,0 +1,125 @@
+/**
+ * The hashes people know model files by, in one pass over the file. Definitions: A1111 `modules/hashes.py` and
+ * `sd_models.py` (AutoV1, AutoV2), kohya additional networks (AutoV3), Civitai's scanner where they leave a case open.
+ */
+import { createHash, type Hash } from 'node:crypto'
+import { type FileHandle, open } from 'node:fs/promises'
+import { crc32 } from 'node:zlib'
+
+export const HASH_NAMES = ['sha256', 'autoV1', 'autoV2', 'autoV3', 'crc32', 'blake3'] as const
+export type HashName = (typeof HASH_NAMES)[number]
+
+/** Lower-case hex. `autoV1`: 8 digits, `autoV2`: 10, `autoV3`: 64 (Civitai and A1111 show the first 12). */
+export type Hashes = Partial<Record<HashName, string>>
+
+export interface HashOptions {
+  /** All when missing. */
+  readonly only?: readonly HashName[]
+  readonly signal?: AbortSignal
+  onProgress?(doneBytes: number, totalBytes: number): void
+}
+
+const CHUNK_BYTES = 4 * 1024 * 1024
+/** AutoV1: 64 KiB from 1 MiB on; of a shorter file, what is there. */
+const AUTOV1_START = 0x100000
+const AUTOV1_END = 0x110000
+/** A longer header makes Civitai treat the file as one without header. */
+const AUTOV3_MAX_HEADER = 16 * 1024 * 1024
+const LENGTH_BYTES = 8 // u64 LE header length
+
+/** Takes the file's bytes in order, `start` being the offset of `chunk`, and gives hashes at the end. */
+interface Sink {
+  update(chunk: Uint8Array, start: number): void
+  digest(): Hashes
+}
+
+/** Hashes the file at `path`. Reads it once, in chunks of 4 MiB. */
+export async function hashFile(path: string, options: HashOptions = {}): Promise<Hashes> {
+  const handle = await open(path, 'r')
+  try {
+    const { size } = await handle.stat()
+    const head = Buffer.alloc(LENGTH_BYTES)
+    const { bytesRead } = await handle.read(head, 0, LENGTH_BYTES, 0)
+    const sinks = await sinksFor(new Set(options.only ?? HASH_NAMES), dataStart(head.subarray(0, bytesRead)))
+    await feed(handle, size, sinks, options)
+    return Object.assign({}, ...sinks.map((sink) => sink.digest())) as Hashes
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Where AutoV3 begins: after the header of a safetensors file; at byte 8 of anything else, as Civitai does. */
+function dataStart(head: Uint8Array): number {
+  if (head.byteLength < LENGTH_BYTES) return LENGTH_BYTES
+  const length = new DataView(head.buffer, head.byteOffset).getBigUint64(0, true)
+  return LENGTH_BYTES + (length < BigInt(AUTOV3_MAX_HEADER) ? Number(length) : 0)
+}
+
+async function sinksFor(wanted: ReadonlySet<HashName>, autoV3Start: number): Promise<Sink[]> {
+  const sinks: Sink[] = []
+  if (wanted.has('sha256') || wanted.has('autoV2')) sinks.push(wholeFile(wanted))
+  if (wanted.has('autoV1')) {
+    sinks.push(rangeSink(AUTOV1_START, AUTOV1_END, (hex) => ({ autoV1: hex.slice(0, 8) })))
+  }
+  if (wanted.has('autoV3')) {
+    sinks.push(rangeSink(autoV3Start, Number.POSITIVE_INFINITY, (hex) => ({ autoV3: hex })))
+  }
+  if (wanted.has('crc32')) sinks.push(crcSink())
+  if (wanted.has('blake3')) sinks.push(await blake3Sink())
+  return sinks
+}
+
+function wholeFile(wanted: ReadonlySet<HashName>): Sink {
+  return rangeSink(0, Number.POSITIVE_INFINITY, (hex) => ({
+    ...(wanted.has('sha256') ? { sha256: hex } : {}),
+    ...(wanted.has('autoV2') ? { autoV2: hex.slice(0, 10) } : {}),
+  }))
+}
+
+/** SHA-256 of the bytes [from, to). */
+function rangeSink(from: number, to: number, name: (hex: string) => Hashes): Sink {
+  const hash: Hash = createHash('sha256')
+  return {
+    update(chunk, start) {
+      const first = Math.max(from - start, 0)
+      const last = Math.min(to - start, chunk.byteLength)
+      if (first < last) hash.update(chunk.subarray(first, last))
+    },
+    digest: () => name(hash.digest('hex')),
+  }
+}
+
+function crcSink(): Sink {
+  let value = 0
+  return {
+    update(chunk) {
+      value = crc32(chunk, value)
+    },
+    digest: () => ({ crc32: value.toString(16).padStart(8, '0') }),
+  }
+}
+
+async function blake3Sink(): Promise<Sink> {
+  const { createBLAKE3 } = await import('hash-wasm')
+  const hash = await createBLAKE3()
+  return { update: (chunk) => hash.update(chunk), digest: () => ({ blake3: hash.digest('hex') }) }
+}
+
+/** Reads ahead by one chunk while the sinks work on the one before. */
+async function feed(handle: FileHandle, size: number, sinks: Sink[], options: HashOptions): Promise<void> {
+  const buffers = [new Uint8Array(CHUNK_BYTES), new Uint8Array(CHUNK_BYTES)] as const
+  const readAt = (position: number, which: number) =>
+    handle.read(buffers[which & 1]!, 0, CHUNK_BYTES, position).then(({ bytesRead }) => bytesRead)
+  let position = 0
+  let turn = 0
+  let next = readAt(0, turn)
+  for (let count = await next; count > 0; count = await next) {
+    options.signal?.throwIfAborted()
+    const chunk = buffers[turn & 1]!.subarray(0, count)
+    turn++
+    next = readAt(position + count, turn)
+    for (const sink of sinks) sink.update(chunk, position)
+    position += count
+    options.onProgress?.(position, size)
+  }
+}

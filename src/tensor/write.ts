@@ -1,0 +1,160 @@
+/** The one writer: streams any table of lazy tensors into a safetensors file, with bounded memory. */
+import type { FileHandle } from 'node:fs/promises'
+import { cannotWrite, createAtomic } from './atomic.ts'
+import { type Executor, inlineExecutor, workerExecutor } from './executor.ts'
+import type { CastStats } from './float.ts'
+import { type Job, type JobResult, jobsOf } from './jobs.ts'
+import { encodeHeader, type Layout, layoutOf } from './layout.ts'
+import type { FileRef, Source, TensorTable } from './table.ts'
+
+export interface WriteOptions {
+  /** Replace an existing file. */
+  readonly force?: boolean
+  /** Worker threads for computed tensors; 0 computes in the calling thread. */
+  readonly threads: number
+  readonly signal?: AbortSignal
+  onProgress?(doneBytes: number, totalBytes: number): void
+  /**
+   * Metadata that is known only at the end (hashes of inputs that are read meanwhile). Must encode to as many bytes
+   * as the table's own metadata, which holds its place.
+   */
+  finalMetadata?(): Promise<Readonly<Record<string, string>>>
+}
+
+export interface WriteResult {
+  readonly path: string
+  readonly bytes: number
+  readonly headerBytes: number
+  /** What rounding did, for each tensor where it did anything. */
+  readonly casts: ReadonlyMap<string, CastStats>
+}
+
+/**
+ * Writes `table` to `path`: to a sibling temporary file first, made durable, then renamed. On any error, or when
+ * `signal` fires, nothing stays behind and an existing file is as it was.
+ * @throws SdtoolError OUTPUT_EXISTS, OUTPUT_IS_INPUT, DISK_FULL, DTYPE_NOT_WRITABLE ..., or the signal's reason
+ */
+export async function writeSafetensors(
+  table: TensorTable,
+  path: string,
+  options: WriteOptions,
+): Promise<WriteResult> {
+  const layout = layoutOf(table)
+  const header = encodeHeader(layout, table.metadata)
+  const bytes = header.byteLength + layout.dataBytes
+  const file = await createAtomic(path, { force: options.force ?? false, bytes, inputs: inputsOf(table) })
+  try {
+    await file.handle.write(header, 0, header.byteLength, 0)
+    await file.handle.truncate(bytes)
+    const casts = await runJobs(layout, header.byteLength, file.tempPath, file.handle, options)
+    await finishHeader(file.handle, layout, header, options)
+    options.signal?.throwIfAborted()
+    await file.commit()
+    return { path, bytes, headerBytes: header.byteLength, casts }
+  } catch (error) {
+    await file.abort()
+    throw cannotWrite(path, error as NodeJS.ErrnoException)
+  }
+}
+
+async function finishHeader(
+  handle: FileHandle,
+  layout: Layout,
+  reserved: Uint8Array,
+  { finalMetadata }: WriteOptions,
+): Promise<void> {
+  if (!finalMetadata) return
+  const header = encodeHeader(layout, await finalMetadata())
+  if (header.byteLength !== reserved.byteLength) {
+    throw new RangeError(
+      `final header takes ${header.byteLength} bytes, ${reserved.byteLength} were reserved`,
+    )
+  }
+  await handle.write(header, 0, header.byteLength, 0)
+}
+
+/**
+ * Bytes between two flushes. Flushing while the next blocks are made keeps the disk busy from the start, so that
+ * the final one has little left to wait for.
+ */
+const FLUSH_BYTES = 256 * 1024 * 1024
+
+async function runJobs(
+  layout: Layout,
+  dataStart: number,
+  tempPath: string,
+  handle: FileHandle,
+  { threads, signal, onProgress }: WriteOptions,
+): Promise<Map<string, CastStats>> {
+  const executors = await executorsFor(layout, tempPath, threads)
+  const jobs = jobsOf(layout, dataStart)
+  const casts = new Map<string, CastStats>()
+  let done = 0
+  let flushed = 0
+  let flush = Promise.resolve()
+  const finish = (job: Job, result: JobResult): void => {
+    addStats(casts, result)
+    done += job.bytes
+    onProgress?.(done, layout.dataBytes)
+    if (done - flushed >= FLUSH_BYTES) {
+      flushed = done
+      // an error here comes again, and is reported, at the final sync
+      flush = flush.then(() => handle.datasync()).catch(() => {})
+    }
+  }
+  const lane = async (executor: Executor): Promise<void> => {
+    for (let next = jobs.next(); !next.done; next = jobs.next()) {
+      signal?.throwIfAborted()
+      finish(next.value, await executor.run(next.value))
+    }
+  }
+  const lanes = executors.flatMap((executor) => Array.from({ length: executor.lanes }, () => lane(executor)))
+  try {
+    await Promise.all(lanes)
+  } finally {
+    // the other lanes stop at the generator's end; their writes must be over before the file is closed
+    jobs.return(undefined)
+    await Promise.allSettled([...lanes, flush])
+    await Promise.all(executors.map((executor) => executor.close()))
+  }
+  return casts
+}
+
+/** Threads only where there is arithmetic: a copy is bound by the system, and threads cost memory and 50 ms. */
+async function executorsFor(layout: Layout, tempPath: string, threads: number): Promise<Executor[]> {
+  const computed = layout.entries.reduce(
+    (sum, { tensor, begin, end }) => sum + (isComputed(tensor.source) ? end - begin : 0),
+    0,
+  )
+  const worthwhile = computed > MIN_THREADED_BYTES ? Math.min(threads, MAX_THREADS) : 0
+  if (worthwhile === 0) return [await inlineExecutor(tempPath)]
+  return Array.from({ length: worthwhile }, () => workerExecutor(tempPath))
+}
+
+/** Below this a thread takes longer to start than the work. */
+const MIN_THREADED_BYTES = 16 * 1024 * 1024
+/** Each thread holds up to two blocks and their input, about 40 MB: this keeps the whole below 200 MB. */
+const MAX_THREADS = 3
+
+function isComputed(source: Source): boolean {
+  return source.kind === 'cast' || (source.kind === 'stored' && source.strides !== undefined)
+}
+
+function addStats(all: Map<string, CastStats>, result: JobResult): void {
+  for (const [name, { overflow, underflow }] of result) {
+    if (overflow === 0 && underflow === 0) continue
+    const sum = all.get(name) ?? { overflow: 0, underflow: 0 }
+    all.set(name, { overflow: sum.overflow + overflow, underflow: sum.underflow + underflow })
+  }
+}
+
+/** The files the table reads from. */
+export function inputsOf(table: TensorTable): FileRef[] {
+  const files = new Map<string, FileRef>()
+  const visit = (source: Source): void => {
+    if (source.kind === 'stored') files.set(source.file.path, source.file)
+    if (source.kind === 'cast') visit(source.of.source)
+  }
+  for (const { source } of table.tensors.values()) visit(source)
+  return [...files.values()]
+}
