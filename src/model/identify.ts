@@ -3,9 +3,11 @@ import type { AdapterInfo, ValueReader } from './adapters/info.ts'
 import type { Component } from './components.ts'
 import type { EmaInfo } from './ema.ts'
 import type { EmbeddingInfo } from './embeddings.ts'
+import type { Prediction } from './prediction.ts'
 import type { VaeInfo } from './vae.ts'
 
 export type { ValueReader } from './adapters/info.ts'
+export type { Prediction, PredictionType } from './prediction.ts'
 
 /** Kinds of model files, with the words for people. */
 export const KINDS = {
@@ -28,19 +30,6 @@ export const KINDS = {
 } as const
 
 export type Kind = keyof typeof KINDS
-
-export type PredictionType = 'epsilon' | 'v' | 'edm' | 'edm-v' | 'flow' | 'x0'
-
-/** What the network predicts, and why we think so. */
-export interface Prediction {
-  readonly type: PredictionType
-  /** In plain words: "marker tensor v_pred". */
-  readonly evidence: string
-  /** The schedule ends in pure noise (`ztsnr`). */
-  readonly zeroTerminalSnr?: true
-  /** EDM models that store it (`edm_vpred.sigma_max`). */
-  readonly sigmaMax?: number
-}
 
 export interface ArchitectureInfo {
   /** Id of the registry: `stable-diffusion-v1`. */

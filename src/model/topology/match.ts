@@ -23,7 +23,56 @@ export interface TopologyMatch {
   readonly extra: readonly string[]
 }
 
+/** The shape of a key, undefined if the file does not have it. */
+export type ShapeOf = (name: string) => Shape | undefined
+
 /** Nothing is missing and nothing has another shape. Keys beyond the topology do no harm. */
 export function isComplete(match: TopologyMatch): boolean {
   return match.missing.length === 0 && match.misshapen.length === 0
+}
+
+/** Keys that keep a file from being the topology. */
+export function faults(match: TopologyMatch): number {
+  return match.missing.length + match.misshapen.length
+}
+
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((n, i) => n === b[i])
+}
+
+/**
+ * Holds the keys of a component (`names`, with `prefix`) against what it should have.
+ * One pass over the topology and one over the names.
+ */
+export function matchTopology(
+  names: readonly string[],
+  shapeOf: ShapeOf,
+  prefix: string,
+  topology: Topology,
+  optional: Topology = new Map(),
+): TopologyMatch {
+  const missing: MissingKey[] = []
+  const misshapen: MisshapenKey[] = []
+  for (const [key, expected] of topology) {
+    const name = prefix + key
+    const actual = shapeOf(name)
+    if (actual === undefined) missing.push({ name, shape: expected })
+    else if (!sameShape(actual, expected)) misshapen.push({ name, expected, actual })
+  }
+  const known = (name: string) => {
+    const key = name.slice(prefix.length)
+    return topology.has(key) || optional.has(key)
+  }
+  const allFound = names.length === topology.size - missing.length
+  const extra = allFound ? [] : names.filter((name) => !known(name))
+  return { expected: topology.size, missing, misshapen, extra }
+}
+
+/** The same network under other names, and where a layout stores them so, other shapes. */
+export function renameTopology(
+  topology: Topology,
+  rename: (name: string) => string,
+  reshape: (name: string, shape: Shape) => Shape = (_, shape) => shape,
+): Topology {
+  return new Map([...topology].map(([name, shape]) => [rename(name), reshape(name, shape)]))
 }

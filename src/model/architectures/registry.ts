@@ -1,0 +1,32 @@
+import type { Architecture } from './architecture.ts'
+import { chroma, fluxDev } from './flux.ts'
+import { cascade, svd } from './others.ts'
+import { sd1 } from './sd1.ts'
+import { sd2, upscaler } from './sd2.ts'
+import { sd3Medium, sd35Large, sd35Medium } from './sd3.ts'
+import { koala1b, koala700m, sdxl, ssd1b, vega } from './sdxl.ts'
+import { refiner } from './sdxl-refiner.ts'
+
+/** Every architecture sdtool knows. A new one is a file beside this, and a line here. */
+export const ARCHITECTURES: readonly Architecture[] = [
+  sd1,
+  sd2,
+  upscaler,
+  sdxl,
+  refiner,
+  ssd1b,
+  vega,
+  koala700m,
+  koala1b,
+  sd3Medium,
+  sd35Medium,
+  sd35Large,
+  fluxDev,
+  chroma,
+  svd,
+  cascade,
+]
+
+export function architectureById(id: string): Architecture | undefined {
+  return ARCHITECTURES.find((architecture) => architecture.id === id)
+}

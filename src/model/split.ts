@@ -1,0 +1,187 @@
+import type { Tensor, TensorTable } from '../tensor/table.ts'
+import type { Role } from './components.ts'
+
+/** Keys that belong together because of what their names begin with, before anyone has looked at shapes. */
+export interface Part {
+  readonly slot: Slot
+  readonly prefix: string
+  readonly tensors: Tensor[]
+}
+
+/** Roles whose component is decided by shapes (`unet`, `text`, `vae`), and components known by name alone. */
+export type Slot =
+  | Extract<Role, 'unet' | 'text' | 'vae' | 'ema' | 'vision' | 'depth' | 'schedule' | 'training' | 'other'>
+  | 'controlnet'
+  | 'noise_augmentor'
+  | 'markers'
+  | 'adapter'
+  | 'embedding'
+
+type Rule = readonly [prefix: string, slot: Slot]
+
+/**
+ * Who owns a key, by the longest prefix that fits. Grouped by what stands before the first dot, so that a key is
+ * held against a handful of rules only. Sources: ldm and sgm checkpoints, files saved by ComfyUI.
+ */
+const RULES: readonly Rule[] = [
+  ['model.diffusion_model.', 'unet'],
+  ['model.model_sampling.', 'schedule'],
+  ['model_ema.', 'ema'],
+  ['cond_stage_model.transformer.', 'text'],
+  ['cond_stage_model.model.', 'text'],
+  ['cond_stage_model.', 'text'],
+  ['conditioner.embedders.0.transformer.', 'text'],
+  ['conditioner.embedders.0.model.', 'text'],
+  ['conditioner.embedders.0.open_clip.', 'vision'],
+  ['conditioner.embedders.1.model.', 'text'],
+  ['conditioner.', 'text'],
+  ['text_encoders.clip_l.transformer.', 'text'],
+  ['text_encoders.clip_l.', 'text'],
+  ['text_encoders.clip_g.transformer.', 'text'],
+  ['text_encoders.clip_g.', 'text'],
+  ['text_encoders.t5xxl.transformer.', 'text'],
+  ['text_encoders.t5xxl.', 'text'],
+  ['text_encoders.', 'text'],
+  ['first_stage_model.loss.', 'training'],
+  ['first_stage_model.model_ema.', 'training'],
+  ['first_stage_model.', 'vae'],
+  ['vae.', 'vae'],
+  ['embedder.', 'vision'],
+  ['noise_augmentor.', 'noise_augmentor'],
+  ['depth_model.', 'depth'],
+  ['control_model.', 'controlnet'],
+  ['optimizer.', 'training'],
+  ['optimizer_states.', 'training'],
+  ['lr_schedulers.', 'training'],
+  ['loss.', 'training'],
+  ['denoiser.sigmas', 'schedule'],
+  ['edm_vpred.', 'markers'],
+  ['bundle_emb.', 'embedding'],
+]
+
+/** Keys without a dot that are whole names. */
+const NAMES: Readonly<Record<string, Slot>> = {
+  v_pred: 'markers',
+  ztsnr: 'markers',
+  edm_mean: 'markers',
+  edm_std: 'markers',
+  logvar: 'schedule',
+  scale_factor: 'schedule',
+  lvlb_weights: 'schedule',
+}
+
+/** The buffers of a DDPM schedule: `register_schedule` in ldm/models/diffusion/ddpm.py. */
+export const SCHEDULE_BUFFERS: readonly string[] = [
+  'betas',
+  'alphas_cumprod',
+  'alphas_cumprod_prev',
+  'sqrt_alphas_cumprod',
+  'sqrt_one_minus_alphas_cumprod',
+  'log_one_minus_alphas_cumprod',
+  'sqrt_recip_alphas_cumprod',
+  'sqrt_recipm1_alphas_cumprod',
+  'posterior_variance',
+  'posterior_log_variance_clipped',
+  'posterior_mean_coef1',
+  'posterior_mean_coef2',
+]
+
+const BY_NAME = new Map<string, Slot>([
+  ...Object.entries(NAMES),
+  ...SCHEDULE_BUFFERS.map((name) => [name, 'schedule'] as const),
+])
+
+const BY_SEGMENT = new Map<string, Rule[]>()
+for (const rule of [...RULES].sort((a, b) => b[0].length - a[0].length)) {
+  const segment = firstSegment(rule[0])
+  BY_SEGMENT.set(segment, [...(BY_SEGMENT.get(segment) ?? []), rule])
+}
+
+export function firstSegment(name: string): string {
+  const dot = name.indexOf('.')
+  return dot < 0 ? name : name.slice(0, dot)
+}
+
+/** LoRA modules of kohya's trainers that someone put into a checkpoint. */
+const RE_ADAPTER = /^lora_(unet|te\d?)_/
+
+function ownerByName(name: string): Rule | undefined {
+  const slot = BY_NAME.get(name)
+  if (slot) return ['', slot]
+  if (RE_ADAPTER.test(name)) return ['', 'adapter']
+  return BY_SEGMENT.get(firstSegment(name))?.find(([prefix]) => name.startsWith(prefix))
+}
+
+/**
+ * How files of one network name it without the prefix of a checkpoint: a key that gives it away, and what stands
+ * before it. Tried in this order on the keys nobody owned.
+ */
+const BARE: readonly { slot: Slot; marker: RegExp; prefix?: string; owns: RegExp }[] = [
+  { slot: 'controlnet', marker: /^(input_hint_block\.0\.|controlnet_cond_embedding\.conv_in\.)/, owns: /./ },
+  {
+    slot: 'unet',
+    marker: /^(input_blocks\.0\.0\.weight|double_blocks\.0\.img_attn\.|joint_blocks\.0\.context_block\.)/,
+    owns: /^(?!encoder\.|decoder\.|quant_conv\.|post_quant_conv\.|text_model\.)/,
+  },
+  {
+    slot: 'unet',
+    marker: /^(down_blocks\.0\.resnets\.0\.conv1\.weight|transformer_blocks\.0\.attn\.add_q_proj\.weight)$/,
+    owns: /./,
+  },
+  { slot: 'unet', marker: /^(clip_txt_mapper\.weight|distilled_guidance_layer\.)/, owns: /./ },
+  {
+    slot: 'vae',
+    marker: /^(decoder\.conv_in\.weight|encoder\.conv_in\.weight)$/,
+    owns: /^(encoder|decoder|quant_conv|post_quant_conv)\./,
+  },
+  { slot: 'vision', marker: /^vision_model\.embeddings\./, owns: /^(vision_model|visual_projection)\b/ },
+  { slot: 'text', marker: /^text_model\.embeddings\./, owns: /^(text_model\.|text_projection|logit_scale)/ },
+  {
+    slot: 'text',
+    marker: /^(transformer\.resblocks\.0\.ln_1\.|encoder\.block\.0\.layer\.0\.SelfAttention\.)/,
+    owns: /./,
+  },
+]
+
+/** Words some programs put before the keys of a file of one network. */
+const WRAPPERS = ['model.', 'module.', 'net.', 'model.model.', 'diffusion_model.', 'unet.', 'transformer.']
+
+/**
+ * Gives every key of a file to one part: first by prefix, then, for files of one network, by names that give the
+ * network away. Parts are in the order of their first key; nothing is left out.
+ */
+export function splitTable(table: TensorTable): Part[] {
+  const parts = new Map<string, Part>()
+  let unowned: Tensor[] = []
+  const give = (slot: Slot, prefix: string, tensor: Tensor) => {
+    const id = `${slot} ${prefix}`
+    const part = parts.get(id)
+    if (part) part.tensors.push(tensor)
+    else parts.set(id, { slot, prefix, tensors: [tensor] })
+  }
+  for (const tensor of table.tensors.values()) {
+    const rule = ownerByName(tensor.name)
+    if (rule) give(rule[1], rule[0], tensor)
+    else unowned.push(tensor)
+  }
+  const wrapper = commonWrapper(unowned)
+  for (const { slot, marker, owns } of BARE) {
+    if (unowned.length === 0) break
+    const inner = (tensor: Tensor) => tensor.name.slice(wrapper.length)
+    if (!unowned.some((tensor) => marker.test(inner(tensor)))) continue
+    const isOurs = (tensor: Tensor) => tensor.name.startsWith(wrapper) && owns.test(inner(tensor))
+    for (const tensor of unowned) if (isOurs(tensor)) give(slot, wrapper, tensor)
+    unowned = unowned.filter((tensor) => !isOurs(tensor))
+  }
+  for (const tensor of unowned) give('other', '', tensor)
+  return [...parts.values()]
+}
+
+/** The longest wrapper that most of the keys have. */
+function commonWrapper(tensors: readonly Tensor[]): string {
+  const most = tensors.length / 2
+  const fits = WRAPPERS.filter(
+    (wrapper) => tensors.filter((tensor) => tensor.name.startsWith(wrapper)).length > most,
+  )
+  return fits.reduce((longest, wrapper) => (wrapper.length > longest.length ? wrapper : longest), '')
+}
