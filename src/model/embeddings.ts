@@ -1,4 +1,6 @@
-import type { Finding, Tensor } from '../tensor/table.ts'
+import { isFloat } from '../tensor/dtype.ts'
+import type { Finding, PlainValue, Tensor, TensorTable } from '../tensor/table.ts'
+import { quoted } from '../tensor/text.ts'
 
 /** Which text encoder the vectors are for. `single`: the file has one kind and does not say. */
 export type EmbeddingRole = 'single' | 'clip_l' | 'clip_g' | 't5xxl'
@@ -7,24 +9,280 @@ export interface EmbeddingPart {
   readonly role: EmbeddingRole
   /** The text that calls it, where the file has one: `<birb-style>`, `*`. */
   readonly token?: string
-  /** Stored as [d] or [n, d]; rows of all tensors in this order are the vectors. */
+  /** Stored as [d] or [n, d]; the rows of all, in this order, are the vectors. */
   readonly tensors: readonly Tensor[]
   readonly vectors: number
   readonly dim: number
 }
 
+export type EmbeddingLayout = keyof typeof LAYOUTS
+
 export interface EmbeddingInfo {
-  /** How the file keeps them: `a1111`, `ldm`, `diffusers`, `list`, `emb_params`, `clip_l+clip_g` ... */
-  readonly layout: string
+  readonly layout: EmbeddingLayout
+  /** How the file keeps its vectors, for people. */
   readonly title: string
   readonly name?: string
+  /** The text that calls it; only if the file has just one. */
   readonly token?: string
   readonly parts: readonly EmbeddingPart[]
-  /** Prompt tokens it takes. */
+  /** Tokens of a prompt it takes: of one part, as `clip_l` and `clip_g` stand at the same places. */
   readonly vectors: number
   /** `sd1`, `sd2`, `sdxl`, `sd3`; undefined if the widths fit none. */
   readonly architecture?: string
   readonly steps?: number
   readonly trainedOn?: { readonly name?: string; readonly hash?: string }
   readonly findings: readonly Finding[]
+}
+
+const LAYOUTS = {
+  a1111: 'A1111 textual inversion',
+  ldm: 'original textual inversion (ParameterDict)',
+  diffusers: 'diffusers learned embedding',
+  list: 'list of learned embeddings',
+  emb_params: 'emb_params',
+  encoders: 'one tensor for each text encoder',
+  bundle: 'bundled embeddings (bundle_emb)',
+} as const
+
+/** Token width of CLIP-L, OpenCLIP-H, OpenCLIP-bigG and T5-XXL; the role where a model has several encoders. */
+const WIDTHS: Readonly<Record<number, EmbeddingRole>> = {
+  768: 'clip_l',
+  1024: 'single',
+  1280: 'clip_g',
+  4096: 't5xxl',
+}
+
+/** Which widths, in ascending order, belong to which model. Others fit none alone. */
+const ARCHITECTURES: Readonly<Record<string, string>> = {
+  '768': 'sd1',
+  '1024': 'sd2',
+  '768,1280': 'sdxl',
+  '768,1280,4096': 'sd3',
+}
+
+/** Keys that name their text encoder: ComfyUI, and `text_encoders_N` of diffusers' older training scripts. */
+const ENCODER_KEYS: ReadonlyMap<string, EmbeddingRole> = new Map([
+  ['emb_params', 'single'],
+  ['clip_l', 'clip_l'],
+  ['clip_g', 'clip_g'],
+  ['t5xxl', 't5xxl'],
+  ['text_encoders_0', 'clip_l'],
+  ['text_encoders_1', 'clip_g'],
+])
+
+/** Four prompt chunks of 75 tokens: longer than any embedding, far below a token table or a projection. */
+const MAX_VECTORS = 300
+
+/** A file holds one embedding, or a handful trained together. */
+const MAX_TENSORS = 64
+
+/** What `describeEmbedding` uses of a `ModelFile`. */
+export interface EmbeddingFile extends TensorTable {
+  readonly extras?: Readonly<Record<string, PlainValue>>
+}
+
+interface Found {
+  readonly layout: EmbeddingLayout
+  readonly parts: readonly EmbeddingPart[]
+}
+
+/**
+ * Describes a textual-inversion embedding. Undefined if the table is none: every tensor must be a few vectors as
+ * wide as a text encoder, under a name that embeddings use.
+ */
+export function describeEmbedding(file: EmbeddingFile): EmbeddingInfo | undefined {
+  if (file.tensors.size === 0 || file.tensors.size > MAX_TENSORS) return undefined
+  const tensors = [...file.tensors.values()].filter(({ name }) => !TOKEN_ID.test(name))
+  const found =
+    parameterDict(tensors) ??
+    namedEncoders(tensors) ??
+    bundle(tensors) ??
+    listForm(tensors) ??
+    learned(tensors)
+  return found === undefined ? undefined : describe(found, file)
+}
+
+/** LDM keeps the ids of the placeholder tokens as tensors beside the vectors. */
+const TOKEN_ID = /^string_to_token(?:\/|$)/
+
+/** `string_to_param/*`, or under `_parameters` where it is a torch ParameterDict. */
+const STRING_TO_PARAM = /^string_to_param(?:(?:\{state\})?\/_parameters)?\/(.+)$/s
+
+function parameterDict(tensors: readonly Tensor[]): Found | undefined {
+  const parts = tensors.map((tensor) => {
+    const token = STRING_TO_PARAM.exec(tensor.name)?.[1]
+    return token === undefined ? undefined : part([tensor], 'single', token)
+  })
+  const isModule = tensors.some(({ name }) => name.includes('/_parameters/'))
+  return complete(isModule ? 'ldm' : 'a1111', parts)
+}
+
+/** SDXL and SD3 files have `clip_l`, `clip_g`, at times `t5xxl`; those for one encoder `emb_params`. */
+function namedEncoders(tensors: readonly Tensor[]): Found | undefined {
+  const parts = tensors.map((tensor) => {
+    const role = ENCODER_KEYS.get(tensor.name)
+    return role === undefined ? undefined : part([tensor], role)
+  })
+  return complete(tensors.length === 1 && parts[0]?.role === 'single' ? 'emb_params' : 'encoders', parts)
+}
+
+/** An embedding inside another file; A1111 ends the name at the first dot. */
+const BUNDLE = /^bundle_emb\.([^.]+)\.(?:string_to_param\.)?(.+)$/s
+
+/** Name of the bundled embedding that a key belongs to. */
+export function bundleName(key: string): string | undefined {
+  return BUNDLE.exec(key)?.[1]
+}
+
+function bundle(tensors: readonly Tensor[]): Found | undefined {
+  const parts = tensors.map((tensor) => {
+    const [, name, key] = BUNDLE.exec(tensor.name) ?? []
+    return name === undefined ? undefined : part([tensor], ENCODER_KEYS.get(key!) ?? 'single', name)
+  })
+  return complete('bundle', parts)
+}
+
+/** Embeddings carried inside a LoRA or a checkpoint (`bundle_emb`), each with its name as token. */
+export function bundledEmbeddings(table: TensorTable): EmbeddingPart[] {
+  const tensors = [...table.tensors.values()]
+  return tensors.flatMap((tensor) => [...(bundle([tensor])?.parts ?? [])])
+}
+
+/** A list of dicts, one for each vector; ComfyUI joins those of the same width. */
+const LIST_ENTRY = /^\[\d+\]\/(.+)$/s
+
+function listForm(tensors: readonly Tensor[]): Found | undefined {
+  const byWidth = new Map<number, Tensor[]>()
+  for (const tensor of tensors) {
+    const width = tensor.shape.at(-1) ?? 0
+    if (!LIST_ENTRY.test(tensor.name)) return undefined
+    const own = byWidth.get(width)
+    if (own === undefined) byWidth.set(width, [tensor])
+    else own.push(tensor)
+  }
+  const parts = [...byWidth.values()].map((own) => part(own, 'single', LIST_ENTRY.exec(own[0]!.name)![1]))
+  return complete('list', parts)
+}
+
+/** Names that networks give their weights; what people call a token looks different. */
+const WEIGHT_NAME =
+  /(?:^|[._])(?:weight|bias|alpha)$|^(?:lora|lycoris|unet|te\d?)_|^position(?:al)?_embedding|\w\.\w+\.|\/|^\[\d+\]$/
+
+/** diffusers `learned_embeds.bin`: the token is the key. */
+function learned(tensors: readonly Tensor[]): Found | undefined {
+  const parts = tensors.map((tensor) => {
+    const taken = WEIGHT_NAME.test(tensor.name) || ENCODER_KEYS.has(tensor.name)
+    return taken ? undefined : part([tensor], 'single', tensor.name)
+  })
+  return complete('diffusers', parts)
+}
+
+/** Undefined if something in the file is no embedding. With several widths, the width tells the encoder. */
+function complete(layout: EmbeddingLayout, parts: readonly (EmbeddingPart | undefined)[]): Found | undefined {
+  const fitting = parts.filter((entry) => entry !== undefined)
+  if (fitting.length === 0 || fitting.length < parts.length) return undefined
+  const widths = new Set(fitting.map(({ dim }) => dim))
+  if (widths.size === 1) return { layout, parts: fitting }
+  return { layout, parts: fitting.map((entry) => ({ ...entry, role: WIDTHS[entry.dim]! })) }
+}
+
+/** Undefined if the tensors are no vectors of the width their role has. */
+function part(tensors: readonly Tensor[], role: EmbeddingRole, token?: string): EmbeddingPart | undefined {
+  const dim = tensors[0]!.shape.at(-1) ?? 0
+  const known = Object.hasOwn(WIDTHS, dim) && (role === 'single' || WIDTHS[dim] === role)
+  if (!known) return undefined
+  let vectors = 0
+  for (const { shape, dtype } of tensors) {
+    if (shape.length > 2 || shape.at(-1) !== dim || !isFloat(dtype)) return undefined
+    vectors += shape.length === 1 ? 1 : shape[0]!
+  }
+  if (vectors === 0 || vectors > MAX_VECTORS) return undefined
+  return { role, tensors, vectors, dim, ...(token === undefined ? {} : { token }) }
+}
+
+function describe({ layout, parts }: Found, file: EmbeddingFile): EmbeddingInfo {
+  const facts = {
+    layout,
+    title: LAYOUTS[layout],
+    parts,
+    vectors: promptTokens(parts),
+    ...names(parts, file),
+    ...architectureOf(parts),
+    ...trainingOf(file.extras ?? {}),
+  }
+  return { ...facts, findings: embeddingFindings(facts) }
+}
+
+/** Parts of different encoders stand at the same places of the prompt; parts of the same encoder follow each other. */
+function promptTokens(parts: readonly EmbeddingPart[]): number {
+  const byRole = new Map<EmbeddingRole, number>()
+  for (const { role, vectors } of parts) byRole.set(role, (byRole.get(role) ?? 0) + vectors)
+  return Math.max(...byRole.values())
+}
+
+/** A1111 calls every embedding `*` inside and keeps its name beside. */
+function names(parts: readonly EmbeddingPart[], file: EmbeddingFile): Pick<EmbeddingInfo, 'name' | 'token'> {
+  const tokens = new Set(parts.map(({ token }) => token))
+  const [token] = tokens
+  const name = file.extras?.name ?? file.metadata['modelspec.title']
+  return {
+    ...(typeof name === 'string' && name !== '' ? { name } : {}),
+    ...(tokens.size === 1 && token !== undefined && token !== '*' ? { token } : {}),
+  }
+}
+
+function architectureOf(parts: readonly EmbeddingPart[]): Pick<EmbeddingInfo, 'architecture'> {
+  const widths = [...new Set(parts.map(({ dim }) => dim))].sort((a, b) => a - b)
+  // A lone clip_l may be half of an SDXL embedding
+  const lone = widths.length === 1 && parts[0]!.role !== 'single'
+  const architecture = lone ? undefined : ARCHITECTURES[widths.join()]
+  return architecture === undefined ? {} : { architecture }
+}
+
+/** What A1111 keeps beside the vectors: AutoV1 (8) or AutoV2 (10 hex digits) of the checkpoint, and its name. */
+function trainingOf(
+  extras: Readonly<Record<string, PlainValue>>,
+): Pick<EmbeddingInfo, 'steps' | 'trainedOn'> {
+  const { step, sd_checkpoint: hash, sd_checkpoint_name: name } = extras
+  const trainedOn = {
+    ...(typeof name === 'string' ? { name } : {}),
+    ...(typeof hash === 'string' ? { hash } : {}),
+  }
+  const steps = typeof step === 'bigint' ? Number(step) : step
+  return {
+    ...(typeof steps === 'number' && Number.isSafeInteger(steps) ? { steps } : {}),
+    ...(Object.keys(trainedOn).length === 0 ? {} : { trainedOn }),
+  }
+}
+
+function embeddingFindings({ layout, parts }: Omit<EmbeddingInfo, 'findings'>): Finding[] {
+  const findings: Finding[] = []
+  const roles = new Set(parts.map(({ role }) => role))
+  if (parts.length > roles.size) {
+    const tokens = parts.slice(0, 3).map(({ token }) => quoted(token ?? ''))
+    const message = `holds ${parts.length} embeddings (${tokens.join(', ')}); most programs load only the first`
+    if (layout !== 'bundle') findings.push({ code: 'embedding-several', severity: 'warning', message })
+  } else if (new Set(parts.map(({ vectors }) => vectors)).size > 1) {
+    const counts = parts.map(({ role, vectors }) => `${role} ${vectors}`).join(', ')
+    const message = `the text encoders have different numbers of vectors: ${counts}`
+    findings.push({ code: 'embedding-uneven', severity: 'warning', message })
+  }
+  if (roles.size === 1 && !roles.has('single')) {
+    const message = `only ${[...roles][0]}: SDXL needs both clip_l and clip_g`
+    findings.push({ code: 'embedding-half', severity: 'warning', message })
+  }
+  return findings
+}
+
+/**
+ * A1111's short checksum of the values, in row-major order: four hex digits. NaN counts as 0, where A1111 fails.
+ * Source: AUTOMATIC1111 `modules/textual_inversion/textual_inversion.py`, `Embedding.checksum`.
+ */
+export function embeddingChecksum(values: Float32Array): string {
+  let hash = 0
+  for (const value of values) {
+    const hundredths = Math.trunc(Math.fround(value * 100))
+    hash = Math.imul(hash, 281) ^ Math.imul(hundredths | 0, 997)
+  }
+  return (hash & 0xffff).toString(16).padStart(4, '0')
 }

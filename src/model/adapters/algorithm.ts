@@ -1,30 +1,34 @@
 import type { Tensor } from '../../tensor/table.ts'
 
 /**
- * The tensors of one adapter module by role. A role is the suffix in its most common spelling (`lora_down`,
- * `lokr_w1_a`, `alpha`); aliases of other trainers are resolved before.
+ * What a tensor is to its module: the suffix in its most common spelling (`lora_down`, `lokr_w1_a`, `alpha`).
+ * Spellings of other trainers are resolved to it when keys are read.
  */
-export type Parts = ReadonlyMap<Role, Tensor>
-
 export type Role = string
+
+/** The tensors of one adapter module. */
+export type Parts = ReadonlyMap<Role, Tensor>
 
 /** What the factors say about the weight they change. Undefined where the file alone cannot tell. */
 export interface TargetShape {
-  readonly out?: number
-  readonly in?: number
-  /** [kh, kw]; [1, 1] for linear layers and 1x1 convolutions. */
+  /** Output features. */
+  readonly rows?: number
+  /** Inputs of one output: I, or I*kh*kw of a convolution whose factors are flat. With `kernel` known: I*kh*kw. */
+  readonly columns?: number
+  /** [kh, kw]; absent for factors that are flat (LoHa and LoKr without Tucker form). */
   readonly kernel?: readonly [number, number]
 }
 
-/** How a suffix is spelled in files. */
-export interface SuffixSpelling {
+/** How a suffix is spelled in files. The longest spelling at the end of a key wins. */
+export interface Spelling {
   readonly suffix: string
   readonly role: Role
   /**
-   * The suffix also ends ordinary weights (`weight`, `bias`, `scale`): it only counts for a module that
-   * another tensor has already shown to be an adapter.
+   * `companion`: also ends ordinary weights (`weight`, `bias`, `scale`), so it counts only for a module that
+   * another key has shown to be an adapter. `weak`: also ends other names (`up`, `down`), so it counts only if
+   * the module becomes complete and its shapes fit.
    */
-  readonly generic?: true
+  readonly trust?: 'companion' | 'weak'
 }
 
 /** One family of adapters: which tensors make a module of it, and how to read their shapes. */
@@ -32,15 +36,70 @@ export interface Algorithm {
   readonly id: string
   /** For people: "LoRA", "LoKr". */
   readonly title: string
-  readonly spellings: readonly SuffixSpelling[]
+  readonly spellings: readonly Spelling[]
   /** Alternatives; a module belongs to the algorithm if all roles of one of them are there. */
   readonly required: readonly (readonly Role[])[]
   readonly optional: readonly Role[]
   /** A further condition on shapes, where two algorithms share their suffixes (OFT and BOFT). */
   readonly accepts?: (parts: Parts) => boolean
-  /** Rank that divides alpha; undefined if alpha does not scale (or the algorithm has no rank). */
-  readonly rank: (parts: Parts) => number | undefined
+  /** The rank that divides alpha; undefined where alpha does not scale. */
+  readonly rank?: (parts: Parts) => number | undefined
   readonly target: (parts: Parts) => TargetShape
-  /** Shapes that contradict each other, as one sentence; undefined when they fit. */
+  /** Shapes that contradict each other, as the end of a sentence; undefined when they fit. */
   readonly misfit?: (parts: Parts) => string | undefined
+}
+
+/** A change on top of an algorithm, by tensors of its own (DoRA). */
+export interface Modifier {
+  readonly id: string
+  readonly title: string
+  readonly spellings: readonly Spelling[]
+  /** Any of these roles shows it. */
+  readonly shownBy: readonly Role[]
+  readonly of: readonly string[]
+}
+
+/** Spellings that are the same as their roles. */
+export function plainSpellings(...roles: readonly Role[]): Spelling[] {
+  return roles.map((role) => ({ suffix: role, role }))
+}
+
+/** Size of one dimension of a part; undefined if there is no such part or dimension. */
+export function dim(parts: Parts, role: Role, axis: number): number | undefined {
+  return parts.get(role)?.shape[axis]
+}
+
+/** [kh, kw] of a convolution factor of shape [a, b, kh, kw]; [1, 1] of a matrix. */
+export function kernelOf(parts: Parts, role: Role): readonly [number, number] | undefined {
+  const shape = parts.get(role)?.shape
+  if (shape === undefined || shape.length < 2) return undefined
+  return [shape[2] ?? 1, shape[3] ?? 1]
+}
+
+/** Elements of one row: the product of all dimensions but the first. */
+export function flatColumns(parts: Parts, role: Role): number | undefined {
+  const shape = parts.get(role)?.shape
+  return shape === undefined || shape.length < 2 ? undefined : shape.slice(1).reduce((a, b) => a * b, 1)
+}
+
+export function times(...factors: readonly (number | undefined)[]): number | undefined {
+  let product = 1
+  for (const factor of factors) {
+    if (factor === undefined) return undefined
+    product *= factor
+  }
+  return product
+}
+
+/** A target with the parts that are known. */
+export function targetShape(
+  rows: number | undefined,
+  columns: number | undefined,
+  kernel?: readonly [number, number],
+): TargetShape {
+  return {
+    ...(rows === undefined ? {} : { rows }),
+    ...(columns === undefined ? {} : { columns }),
+    ...(kernel === undefined ? {} : { kernel }),
+  }
 }

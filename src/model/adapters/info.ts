@@ -1,12 +1,13 @@
 import type { Finding, Tensor } from '../../tensor/table.ts'
-import type { ComponentId } from './components.ts'
+import type { BaseId } from './base.ts'
 import type { DialectId } from './dialects.ts'
+import type { TargetId } from './targets.ts'
 
 /** Reads a whole tensor as numbers. Given by the caller, so that this folder opens no file. */
 export type ValueReader = (tensor: Tensor) => Promise<Float64Array>
 
 export interface AlgorithmCount {
-  /** Id of the registry, or of a whole-file family such as `control-lllite`. */
+  /** Id of the registry of algorithms, or `lllite`. */
   readonly id: string
   readonly title: string
   readonly modules: number
@@ -19,7 +20,7 @@ export interface DialectCount {
 }
 
 export interface AdapterTarget {
-  readonly component: ComponentId
+  readonly target: TargetId
   /** "UNet", "text encoder 1". */
   readonly title: string
   readonly modules: number
@@ -35,19 +36,21 @@ export interface ValueCount {
   readonly modules: number
 }
 
-/** What an adapter was made for, by shapes and by what its metadata claims. */
+/** What an adapter was made for, by names and shapes, and what its metadata claims. */
 export interface AdapterBase {
-  /** From shapes and module names; undefined when they do not decide. */
-  readonly architecture?: string
+  /** Undefined when names and shapes do not decide. */
+  readonly architecture?: BaseId
+  readonly title?: string
   readonly evidence: readonly string[]
-  /** From `ss_base_model_version`, `modelspec.architecture` and the like. */
-  readonly claimed?: string
+  /** From `ss_base_model_version`, `modelspec.architecture`, `ss_v2`. */
+  readonly claimed?: BaseId
+  /** `ss_base_model_version="sd_v1"`. */
   readonly claimedBy?: string
 }
 
 /** What `describeAdapter` knows from names, shapes and metadata alone. */
 export interface AdapterInfo {
-  /** One line for people: "LoRA", "LoCon", "DoRA (LoKr)", "LoKr + norm". */
+  /** One line for people: "LoRA", "LoCon", "LoKr with DoRA", "LoRA + norm layers". */
   readonly title: string
   /** Most modules first. */
   readonly algorithms: readonly AlgorithmCount[]
@@ -68,7 +71,7 @@ export interface AdapterInfo {
   readonly embeddings: readonly string[]
   /** Keys that belong to no module. */
   readonly strays: readonly string[]
-  /** Modules whose name exists in no architecture this adapter could be for. */
+  /** Modules whose name does not exist in the base architecture; empty if that is not known. */
   readonly unknownModules: readonly string[]
   readonly findings: readonly Finding[]
 }

@@ -1,0 +1,152 @@
+import { quoted } from '../../tensor/text.ts'
+import type { AdapterModule } from './modules.ts'
+
+/** Families an adapter can be for. An adapter fits all variants of its family (inpainting, v-prediction ...). */
+export const BASES = {
+  sd1: 'Stable Diffusion 1.x',
+  sd2: 'Stable Diffusion 2.x',
+  sdxl: 'SDXL',
+  'sdxl-refiner': 'SDXL refiner',
+  sd3: 'Stable Diffusion 3',
+  flux: 'Flux.1',
+  animatediff: 'AnimateDiff motion module',
+} as const
+
+export type BaseId = keyof typeof BASES
+
+/** Width of the text embedding, which is the input of `attn2.to_k` and `attn2.to_v`. */
+const CONTEXT_WIDTHS: Readonly<Record<number, BaseId>> = {
+  768: 'sd1',
+  1024: 'sd2',
+  2048: 'sdxl',
+  1280: 'sdxl-refiner',
+}
+
+/** Block names that only one family has. `single_transformer_blocks` before its own ending. */
+const BLOCK_NAMES: readonly { pattern: RegExp; base: BaseId; block: string }[] = [
+  { pattern: /motion_modules[._]/, base: 'animatediff', block: 'motion_modules' },
+  { pattern: /^(double|single)_blocks[._]/, base: 'flux', block: 'double_blocks or single_blocks' },
+  { pattern: /^single_transformer_blocks[._]/, base: 'flux', block: 'single_transformer_blocks' },
+  { pattern: /^joint_blocks[._]/, base: 'sd3', block: 'joint_blocks' },
+]
+
+/** Diffusers names of SD3 and of the double stream of Flux are the same; the width of the stream decides. */
+const JOINT_ATTENTION = /^transformer_blocks[._]\d+[._]attn[._]add_k_proj$/
+const FLUX_WIDTH = 3072
+
+const CROSS_ATTENTION = /attn2[._](?:processor\.)?to_[kv]$/
+
+export interface ShapeVerdict {
+  readonly base?: BaseId
+  readonly evidence: readonly string[]
+  /** Set if modules speak for different families. */
+  readonly contradiction?: string
+}
+
+/** The family an adapter was made for, by names and shapes. */
+export function baseByShapes(modules: readonly AdapterModule[]): ShapeVerdict {
+  return (
+    byBlockNames(modules) ?? byContextWidth(modules) ?? byNumberedModules(modules) ?? byTextEncoder(modules)
+  )
+}
+
+function byBlockNames(modules: readonly AdapterModule[]): ShapeVerdict | undefined {
+  for (const { pattern, base, block } of BLOCK_NAMES) {
+    if (modules.some(({ path }) => pattern.test(path))) return { base, evidence: [`blocks named ${block}`] }
+  }
+  const joint = modules.find(({ path }) => JOINT_ATTENTION.test(path))
+  if (joint === undefined) return undefined
+  const { columns } = joint.algorithm.target(joint.parts)
+  if (columns === undefined) return { evidence: ['joint attention, as SD3 and Flux have it'] }
+  const base = columns === FLUX_WIDTH ? 'flux' : 'sd3'
+  return { base, evidence: [`joint attention of width ${columns}`] }
+}
+
+function byContextWidth(modules: readonly AdapterModule[]): ShapeVerdict | undefined {
+  const widths = new Set<number>()
+  for (const { target, path, algorithm, parts } of modules) {
+    if (target.startsWith('te') || !CROSS_ATTENTION.test(path)) continue
+    const { columns } = algorithm.target(parts)
+    if (columns !== undefined) widths.add(columns)
+  }
+  return widths.size === 0 ? undefined : judgeWidths([...widths], 'attn2.to_k and to_v take')
+}
+
+function judgeWidths(widths: readonly number[], words: string): ShapeVerdict {
+  const sorted = widths.toSorted((a, b) => a - b)
+  const sentence = `${words} ${sorted.join(' and ')} inputs`
+  const base = sorted.length === 1 ? CONTEXT_WIDTHS[sorted[0]!] : undefined
+  return {
+    evidence: [sentence],
+    ...(base === undefined ? {} : { base }),
+    ...(sorted.length > 1 ? { contradiction: sentence } : {}),
+  }
+}
+
+/** Inputs of attention and GEGLU layers inside a UNet of 320 channels; anything else is the text embedding. */
+const UNET_WIDTHS = new Set([320, 640, 1280, 2560, 5120])
+
+/** cloneofsimo's files number their modules, so the odd one out among the widths of the UNet is the context. */
+function byNumberedModules(modules: readonly AdapterModule[]): ShapeVerdict | undefined {
+  const unet = modules.filter(({ dialect, target }) => dialect === 'cloneofsimo' && target === 'unet')
+  if (unet.length === 0) return undefined
+  const widths = new Set<number>()
+  for (const { algorithm, parts } of unet) {
+    const { columns } = algorithm.target(parts)
+    if (columns !== undefined && !UNET_WIDTHS.has(columns)) widths.add(columns)
+  }
+  return widths.size === 0 ? undefined : judgeWidths([...widths], 'cross attention takes')
+}
+
+const TEXT_ATTENTION = /self_attn[._](?:to_)?[qkv](?:_proj)?$/
+
+/** Without cross attention, the widths of the text encoders may still tell. */
+function byTextEncoder(modules: readonly AdapterModule[]): ShapeVerdict {
+  const seen = new Map<string, number>()
+  for (const { target, path, prefix, algorithm, parts } of modules) {
+    if (!target.startsWith('te') || !TEXT_ATTENTION.test(path)) continue
+    const { columns } = algorithm.target(parts)
+    if (columns !== undefined) seen.set(prefix, columns)
+  }
+  if (seen.size === 0) return { evidence: [] }
+  const evidence = [...seen].map(([prefix, width]) => `${prefix || 'text_model.'} has width ${width}`)
+  const widths = [...seen.values()]
+  if (widths.includes(1024)) return { base: 'sd2', evidence }
+  if (widths.includes(1280)) return widths.includes(768) ? { base: 'sdxl', evidence } : { evidence }
+  // Some trainers write lora_te1_ for SD 1.x, others for the first encoder of SDXL
+  if (seen.has('lora_te_')) return { base: 'sd1', evidence }
+  return { evidence: [...evidence, 'which SD 1.x and SDXL share'] }
+}
+
+/** What trainers write; the first pattern that matches counts. Sources: kohya `sai_model_spec.py`, `train_util.py`. */
+const CLAIMS: readonly { key: string; pattern: RegExp; base: BaseId }[] = [
+  { key: 'ss_base_model_version', pattern: /^sdxl_/, base: 'sdxl' },
+  { key: 'ss_base_model_version', pattern: /^sd_v1/, base: 'sd1' },
+  { key: 'ss_base_model_version', pattern: /^sd_v2/, base: 'sd2' },
+  { key: 'ss_base_model_version', pattern: /^sd3/, base: 'sd3' },
+  { key: 'ss_base_model_version', pattern: /^flux/, base: 'flux' },
+  { key: 'modelspec.architecture', pattern: /^stable-diffusion-v1(?![\w.])/, base: 'sd1' },
+  { key: 'modelspec.architecture', pattern: /^stable-diffusion-v2(?![\w.])/, base: 'sd2' },
+  { key: 'modelspec.architecture', pattern: /^stable-diffusion-xl-v1-refiner/, base: 'sdxl-refiner' },
+  { key: 'modelspec.architecture', pattern: /^stable-diffusion-xl/, base: 'sdxl' },
+  { key: 'modelspec.architecture', pattern: /^stable-diffusion-(v)?3/, base: 'sd3' },
+  { key: 'modelspec.architecture', pattern: /^flux-1/i, base: 'flux' },
+  { key: 'ss_v2', pattern: /^True$/, base: 'sd2' },
+  // Trainers for SDXL always write ss_base_model_version, so only older SD 1.x files reach this line
+  { key: 'ss_v2', pattern: /^False$/, base: 'sd1' },
+]
+
+export interface Claim {
+  readonly base: BaseId
+  /** `ss_base_model_version="sd_v1"`. */
+  readonly source: string
+}
+
+/** The family the metadata names; undefined if it names none we know. */
+export function baseByMetadata(metadata: Readonly<Record<string, string>>): Claim | undefined {
+  for (const { key, pattern, base } of CLAIMS) {
+    const value = Object.hasOwn(metadata, key) ? metadata[key] : undefined
+    if (value !== undefined && pattern.test(value)) return { base, source: `${key}=${quoted(value)}` }
+  }
+  return undefined
+}

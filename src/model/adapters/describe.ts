@@ -1,0 +1,202 @@
+import { elementCount } from '../../tensor/dtype.ts'
+import type { Tensor, TensorTable } from '../../tensor/table.ts'
+import { bundleName } from '../embeddings.ts'
+import { BASES, baseByMetadata, baseByShapes, type ShapeVerdict } from './base.ts'
+import { markedEmbeddings, numberedPairs } from './cloneofsimo.ts'
+import { DIALECTS } from './dialects.ts'
+import { adapterFindings } from './findings.ts'
+import type {
+  AdapterBase,
+  AdapterInfo,
+  AdapterTarget,
+  AlgorithmCount,
+  DialectCount,
+  ValueCount,
+  ValueReader,
+} from './info.ts'
+import { describeLllite } from './lllite.ts'
+import { type AdapterModule, type SplitTable, splitKey, splitModules } from './modules.ts'
+import { MODIFIERS } from './registry.ts'
+import { TARGETS, type TargetId } from './targets.ts'
+
+/** Files that carry LoRA factors as a side matter (IP-Adapter FaceID) are something else. */
+const NO_ADAPTER = /^(ip_adapter|image_proj)\./
+
+/** A tensor of this name marks Stability's control-lora files. Source: ComfyUI `comfy/controlnet.py`. */
+const CONTROL_LORA_MARK = 'lora_controlnet'
+
+/** Alphas read at a time: enough to hide the latency of a disk, few enough for any limit on open requests. */
+const ALPHAS_AT_ONCE = 64
+
+/**
+ * Describes a LoRA or another adapter from names, shapes and metadata. Undefined if the table is none: at least
+ * half of its tensors must belong to complete adapter modules, so a checkpoint with some LoRA keys in it is none.
+ */
+export function describeAdapter(table: TensorTable): AdapterInfo | undefined {
+  const lllite = describeLllite(table)
+  if (lllite !== undefined) return lllite
+  const embeddings = markedEmbeddings(table)
+  const own = withoutEmbeddings(table, new Set(embeddings))
+  const split = splitFile(own)
+  if (!isAdapter(own, split)) return undefined
+  return summarise(own, split, [...embeddings, ...bundledNames(table)])
+}
+
+/** The same with the values of alpha, which are tensors of one element each. */
+export async function readAlphas(
+  table: TensorTable,
+  info: AdapterInfo,
+  read: ValueReader,
+): Promise<AdapterInfo> {
+  const tensors = [...table.tensors.values()].filter(isAlpha)
+  const alphas: number[] = []
+  for (let i = 0; i < tensors.length; i += ALPHAS_AT_ONCE) {
+    const values = await Promise.all(tensors.slice(i, i + ALPHAS_AT_ONCE).map(read))
+    alphas.push(...values.map((value) => value[0]!))
+  }
+  return { ...info, alphas: countValues(alphas) }
+}
+
+function isAlpha(tensor: Tensor): boolean {
+  return elementCount(tensor.shape) === 1 && splitKey(tensor.name)?.role === 'alpha'
+}
+
+function withoutEmbeddings(table: TensorTable, marked: ReadonlySet<string>): TensorTable {
+  const kept = [...table.tensors].filter(([name]) => bundleName(name) === undefined && !marked.has(name))
+  return { ...table, tensors: new Map(kept) }
+}
+
+function bundledNames(table: TensorTable): string[] {
+  const names = new Set<string>()
+  for (const key of table.tensors.keys()) {
+    const name = bundleName(key)
+    if (name !== undefined) names.add(name)
+  }
+  return [...names]
+}
+
+function splitFile(table: TensorTable): SplitTable {
+  const pairs = numberedPairs(table)
+  if (pairs !== undefined) return { modules: pairs, incomplete: [], strays: [] }
+  const split = splitModules(table)
+  return table.tensors.has(CONTROL_LORA_MARK) ? asControlLora(split) : split
+}
+
+/** What is no factor in a control-lora (biases, norms, the hint encoder) belongs to the ControlNet it makes. */
+function asControlLora(split: SplitTable): SplitTable {
+  const modules = split.modules.map((module) => {
+    return { ...module, dialect: 'control-lora', target: 'controlnet' } as const
+  })
+  return { modules, incomplete: [], strays: [] }
+}
+
+function isAdapter(table: TensorTable, { modules }: SplitTable): boolean {
+  if (modules.length === 0) return false
+  if (table.tensors.has(CONTROL_LORA_MARK)) return true
+  for (const name of table.tensors.keys()) if (NO_ADAPTER.test(name)) return false
+  const tensors = modules.reduce((sum, { parts }) => sum + parts.size, 0)
+  return 2 * tensors >= table.tensors.size
+}
+
+function summarise(table: TensorTable, split: SplitTable, embeddings: readonly string[]): AdapterInfo {
+  const { modules } = split
+  const verdict = baseByShapes(modules)
+  const ranks = modules.map(({ algorithm, parts }) => algorithm.rank?.(parts))
+  const facts = {
+    title: titleOf(modules),
+    algorithms: countBy(modules, ({ algorithm }) => algorithm.id).map(([id, modules, first]) => {
+      return { id, title: first.algorithm.title, modules } satisfies AlgorithmCount
+    }),
+    dialects: countBy(modules, ({ dialect }) => dialect).map(([id, modules]) => {
+      return { id, title: DIALECTS[id], modules } satisfies DialectCount
+    }),
+    targets: targetsOf(modules),
+    modules: modules.length,
+    parameters: modules.reduce((sum, module) => sum + parametersOf(module), 0),
+    convModules: modules.filter(isConvolution).length,
+    ranks: countValues(ranks.filter((rank) => rank !== undefined)),
+    withoutAlpha: modules.filter(({ parts }) => !parts.has('alpha')).length,
+    doraModules: modules.filter(hasDora).length,
+    textEncoderTrained: modules.some(({ target }) => target.startsWith('te')),
+    base: baseOf(verdict, table),
+    embeddings,
+    strays: split.strays.map(({ name }) => name),
+    unknownModules: [],
+  }
+  return { ...facts, findings: adapterFindings(facts, split, verdict, table.metadata) }
+}
+
+/** Groups with their size and first member, biggest first. */
+function countBy<T, K extends string>(items: readonly T[], keyOf: (item: T) => K): [K, number, T][] {
+  const groups = new Map<K, [K, number, T]>()
+  for (const item of items) {
+    const key = keyOf(item)
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [key, 1, item])
+    else group[1]++
+  }
+  return [...groups.values()].sort((a, b) => b[1] - a[1])
+}
+
+/** Distinct values with how many modules have each, sorted by value. */
+function countValues(values: readonly number[]): ValueCount[] {
+  const counts = new Map<number, number>()
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1)
+  return [...counts].map(([value, modules]) => ({ value, modules })).sort((a, b) => a.value - b.value)
+}
+
+function titleOf(modules: readonly AdapterModule[]): string {
+  if (modules[0]?.dialect === 'control-lora') return 'control-lora'
+  return countBy(modules, ({ algorithm }) => algorithm.id)
+    .map(([id, , first]) => {
+      const own = modules.filter(({ algorithm }) => algorithm.id === id)
+      const title = id === 'lora' && own.some(isConvolution) ? 'LoCon' : first.algorithm.title
+      return own.some(hasDora) ? `${title} with DoRA` : title
+    })
+    .join(' + ')
+}
+
+function hasDora({ parts, algorithm }: AdapterModule): boolean {
+  return MODIFIERS.some(
+    ({ shownBy, of }) => of.includes(algorithm.id) && shownBy.some((role) => parts.has(role)),
+  )
+}
+
+/** Layers with a kernel larger than 1x1, for factors whose shapes do not tell (LoHa, LoKr). */
+const CONV_NAME =
+  /(?:conv1|conv2|conv_in|conv_out|in_layers[._]2|out_layers[._]3|[._]0[._]op|[._]conv|input_blocks[._]0[._]0)$/
+
+function isConvolution({ algorithm, parts, path }: AdapterModule): boolean {
+  const { kernel } = algorithm.target(parts)
+  return kernel === undefined ? CONV_NAME.test(path) : kernel[0] * kernel[1] > 1
+}
+
+function parametersOf({ parts }: AdapterModule): number {
+  let sum = 0
+  for (const { shape } of parts.values()) sum += elementCount(shape)
+  return sum
+}
+
+function targetsOf(modules: readonly AdapterModule[]): AdapterTarget[] {
+  return (Object.keys(TARGETS) as TargetId[]).flatMap((target) => {
+    const own = modules.filter((module) => module.target === target)
+    if (own.length === 0) return []
+    return {
+      target,
+      title: TARGETS[target],
+      modules: own.length,
+      tensors: own.reduce((sum, { parts }) => sum + parts.size, 0),
+      parameters: own.reduce((sum, module) => sum + parametersOf(module), 0),
+      convModules: own.filter(isConvolution).length,
+    }
+  })
+}
+
+function baseOf({ base, evidence }: ShapeVerdict, table: TensorTable): AdapterBase {
+  const claim = baseByMetadata(table.metadata)
+  return {
+    evidence,
+    ...(base === undefined ? {} : { architecture: base, title: BASES[base] }),
+    ...(claim === undefined ? {} : { claimed: claim.base, claimedBy: claim.source }),
+  }
+}

@@ -1,0 +1,132 @@
+import type { Finding } from '../../tensor/table.ts'
+import { quoted } from '../../tensor/text.ts'
+import { BASES, type ShapeVerdict } from './base.ts'
+import type { AdapterInfo } from './info.ts'
+import type { SplitTable } from './modules.ts'
+import { surplusRoles } from './registry.ts'
+import { doubledPrefix } from './targets.ts'
+
+/** Names a message repeats; the rest is counted. */
+const MAX_NAMES = 3
+
+type Facts = Omit<AdapterInfo, 'findings' | 'alphas'>
+
+/** What a person should know before using or baking an adapter. */
+export function adapterFindings(
+  facts: Facts,
+  split: SplitTable,
+  verdict: ShapeVerdict,
+  metadata: Readonly<Record<string, string>>,
+): Finding[] {
+  return [
+    ...brokenModules(split),
+    ...strangeNames(facts, split),
+    ...baseFindings(facts, verdict),
+    ...mixtures(facts),
+    ...rankClaim(facts, metadata),
+  ]
+}
+
+function warning(code: string, message: string): Finding {
+  return { code, severity: 'warning', message }
+}
+
+function info(code: string, message: string): Finding {
+  return { code, severity: 'info', message }
+}
+
+/** "3 modules (a, b, c)", with at most `MAX_NAMES` names. */
+function counted(names: readonly string[], noun: string): string {
+  const shown = names.slice(0, MAX_NAMES).map(quoted).join(', ')
+  const more = names.length > MAX_NAMES ? ', ...' : ''
+  return `${names.length} ${noun}${names.length === 1 ? '' : 's'} (${shown}${more})`
+}
+
+function brokenModules({ modules, incomplete }: SplitTable): Finding[] {
+  const findings: Finding[] = []
+  if (incomplete.length > 0) {
+    const { name, roles } = incomplete[0]!
+    const names = incomplete.map((module) => module.name)
+    findings.push(
+      warning(
+        'adapter-incomplete-modules',
+        `${counted(names, 'module')} lack a tensor; ${quoted(name)} has only ${roles.join(', ')}`,
+      ),
+    )
+  }
+  const misfits = modules.flatMap(({ name, algorithm, parts }) => {
+    const why = algorithm.misfit?.(parts)
+    return why === undefined ? [] : [{ name, why }]
+  })
+  if (misfits.length > 0) {
+    const names = counted(
+      misfits.map(({ name }) => name),
+      'module',
+    )
+    findings.push(
+      warning('adapter-misshapen-modules', `${names} with shapes that do not fit: ${misfits[0]!.why}`),
+    )
+  }
+  return findings
+}
+
+function strangeNames(facts: Facts, { modules }: SplitTable): Finding[] {
+  const findings: Finding[] = []
+  const doubled = modules.filter((module) => doubledPrefix(module) !== undefined).map(({ name }) => name)
+  if (doubled.length > 0) {
+    const message = `${counted(doubled, 'module')} have their prefix twice; programs will not find their target`
+    findings.push(warning('adapter-doubled-prefix', message))
+  }
+  const surplus = modules.flatMap(({ name, algorithm, parts }) => {
+    return surplusRoles(algorithm, parts).map((role) => `${name}.${role}`)
+  })
+  if (surplus.length > 0) {
+    const message = `${counted(surplus, 'tensor')} that the algorithm of the module does not use`
+    findings.push(warning('adapter-surplus-tensors', message))
+  }
+  if (facts.strays.length > 0) {
+    findings.push(warning('adapter-stray-keys', `${counted(facts.strays, 'key')} belong to no module`))
+  }
+  if (facts.unknownModules.length > 0) {
+    const where = facts.base.title ?? 'the base model'
+    const message = `${counted(facts.unknownModules, 'module')} with names that do not exist in ${where}`
+    findings.push(warning('adapter-unknown-modules', message))
+  }
+  return findings
+}
+
+function baseFindings({ base }: Facts, { contradiction }: ShapeVerdict): Finding[] {
+  const findings: Finding[] = []
+  if (contradiction !== undefined) {
+    const message = `modules for different base models in one file: ${contradiction}`
+    findings.push(warning('adapter-mixed-base', message))
+  }
+  if (base.claimed !== undefined && base.architecture !== undefined && base.claimed !== base.architecture) {
+    const message = `the metadata says ${BASES[base.claimed]} (${base.claimedBy}), the shapes are those of ${base.title}`
+    findings.push(warning('adapter-base-mismatch', message))
+  }
+  return findings
+}
+
+function mixtures({ dialects, embeddings }: Facts): Finding[] {
+  const findings: Finding[] = []
+  const styles = dialects.filter(({ id }) => id !== 'kohya')
+  if (styles.length > 1) {
+    const list = styles.map(({ title, modules }) => `${title} (${modules})`).join(', ')
+    findings.push(info('adapter-mixed-names', `modules are named in more than one way: ${list}`))
+  }
+  if (embeddings.length > 0) {
+    findings.push(info('adapter-embeddings-inside', `carries ${counted(embeddings, 'embedding')}`))
+  }
+  return findings
+}
+
+/** A file that was resized or merged often keeps the old claim. Factors of LoKr may be whole, so they have no rank. */
+function rankClaim({ ranks }: Facts, metadata: Readonly<Record<string, string>>): Finding[] {
+  const text = Object.hasOwn(metadata, 'ss_network_dim') ? metadata.ss_network_dim : undefined
+  if (text === undefined || !/^\d{1,5}$/.test(text) || ranks.length === 0) return []
+  if (ranks.some(({ value }) => value === Number(text))) return []
+  const found = ranks.map(({ value }) => value)
+  const range = found.length === 1 ? `${found[0]}` : `${found[0]} to ${found.at(-1)}`
+  return [info('adapter-rank-claim', `the metadata says rank ${text}, the shapes have ${range}`)]
+}

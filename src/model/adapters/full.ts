@@ -1,0 +1,19 @@
+import { type Algorithm, flatColumns, kernelOf, plainSpellings, targetShape } from './algorithm.ts'
+
+/**
+ * The difference itself: W' = W + strength * diff, and `diff_b` for the bias of the same module. `diff` has the
+ * shape of the weight. Alpha, if there, is ignored.
+ */
+export const full: Algorithm = {
+  id: 'full',
+  title: 'full difference',
+  spellings: plainSpellings('diff', 'diff_b'),
+  required: [['diff'], ['diff_b']],
+  optional: ['diff_b', 'alpha'],
+  target: (parts) =>
+    targetShape(
+      (parts.get('diff') ?? parts.get('diff_b'))?.shape[0],
+      flatColumns(parts, 'diff'),
+      kernelOf(parts, 'diff'),
+    ),
+}

@@ -1,0 +1,40 @@
+import { type Algorithm, dim, kernelOf, type Parts, plainSpellings, targetShape, times } from './algorithm.ts'
+
+/**
+ * dW = alpha/r * (w1_a @ w1_b) . (w2_a @ w2_b), elementwise; alpha/r is applied once (LyCORIS' own merge
+ * path applies it twice, its forward path, ComfyUI and A1111 once).
+ *
+ * | tensor           | linear, conv   | Tucker conv    |
+ * | hada_w1_a, w2_a  | (O, r)         | (r, O)         |
+ * | hada_w1_b, w2_b  | (r, I*kh*kw)   | (r, I)         |
+ * | hada_t1, t2      |                | (r, r, kh, kw) |
+ */
+export const loha: Algorithm = {
+  id: 'loha',
+  title: 'LoHa',
+  spellings: plainSpellings('hada_w1_a', 'hada_w1_b', 'hada_w2_a', 'hada_w2_b', 'hada_t1', 'hada_t2'),
+  required: [['hada_w1_a', 'hada_w1_b', 'hada_w2_a', 'hada_w2_b']],
+  optional: ['hada_t1', 'hada_t2', 'alpha', 'dora_scale'],
+  rank: (parts) => dim(parts, 'hada_w1_b', 0),
+  target(parts) {
+    if (!parts.has('hada_t1')) return targetShape(dim(parts, 'hada_w1_a', 0), dim(parts, 'hada_w1_b', 1))
+    const kernel = kernelOf(parts, 'hada_t1')
+    const columns = times(dim(parts, 'hada_w1_b', 1), kernel?.[0], kernel?.[1])
+    return targetShape(dim(parts, 'hada_w1_a', 1), columns, kernel)
+  },
+  misfit,
+}
+
+function misfit(parts: Parts): string | undefined {
+  const tucker = parts.has('hada_t1')
+  if (tucker !== parts.has('hada_t2')) return 'only one of hada_t1 and hada_t2 is there'
+  const outAxis = tucker ? 1 : 0
+  const sameTarget =
+    dim(parts, 'hada_w1_a', outAxis) === dim(parts, 'hada_w2_a', outAxis) &&
+    dim(parts, 'hada_w1_b', 1) === dim(parts, 'hada_w2_b', 1)
+  if (!sameTarget) return 'its two factors are for weights of different shapes'
+  const fits = ['1', '2'].every((n) => {
+    return dim(parts, `hada_w${n}_a`, 1 - outAxis) === dim(parts, `hada_w${n}_b`, 0)
+  })
+  return fits ? undefined : 'the ranks of its factors differ'
+}

@@ -1,0 +1,82 @@
+import {
+  type Algorithm,
+  dim,
+  flatColumns,
+  kernelOf,
+  type Parts,
+  plainSpellings,
+  type TargetShape,
+  targetShape,
+  times,
+} from './algorithm.ts'
+
+/**
+ * dW = alpha/r * kron(w1, w2). Each factor is a whole matrix or a product of rank r. Which factor is the bigger
+ * one differs between versions of the trainer, so nothing may be assumed.
+ *
+ * | tensor             | shape                                              |
+ * | lokr_w1            | (O1, I1)                                           |
+ * | lokr_w1_a, w1_b    | (O1, r), (r, I1)                                   |
+ * | lokr_w2            | (O2, I2) or (O2, I2, kh, kw)                       |
+ * | lokr_w2_a, w2_b    | (O2, r), (r, I2*kh*kw)                             |
+ * | lokr_t2            | (r, r, kh, kw), with w2_a (r, O2) and w2_b (r, I2) |
+ */
+export const lokr: Algorithm = {
+  id: 'lokr',
+  title: 'LoKr',
+  spellings: plainSpellings(
+    'lokr_w1',
+    'lokr_w1_a',
+    'lokr_w1_b',
+    'lokr_w2',
+    'lokr_w2_a',
+    'lokr_w2_b',
+    'lokr_t1',
+    'lokr_t2',
+  ),
+  required: [
+    ['lokr_w1', 'lokr_w2'],
+    ['lokr_w1', 'lokr_w2_a', 'lokr_w2_b'],
+    ['lokr_w1_a', 'lokr_w1_b', 'lokr_w2'],
+    ['lokr_w1_a', 'lokr_w1_b', 'lokr_w2_a', 'lokr_w2_b'],
+  ],
+  // lokr_t1 stands in lists of suffixes, but no trainer writes it
+  optional: ['lokr_t1', 'lokr_t2', 'alpha', 'dora_scale'],
+  // Two whole factors have no rank: such files store alpha = nominal dim, which must not be divided.
+  rank: (parts) =>
+    (parts.has('lokr_w2') ? undefined : dim(parts, 'lokr_w2_b', 0)) ??
+    (parts.has('lokr_w1') ? undefined : dim(parts, 'lokr_w1_b', 0)),
+  target(parts) {
+    const second = secondFactor(parts)
+    const rows = times(dim(parts, 'lokr_w1', 0) ?? dim(parts, 'lokr_w1_a', 0), second.rows)
+    const columns = times(dim(parts, 'lokr_w1', 1) ?? dim(parts, 'lokr_w1_b', 1), second.columns)
+    return targetShape(rows, columns, second.kernel)
+  },
+  misfit,
+}
+
+function secondFactor(parts: Parts): TargetShape {
+  const whole = parts.get('lokr_w2')
+  if (whole !== undefined) {
+    // A 2-D factor may be the flattened form of a convolution, so it tells no kernel.
+    const kernel = whole.shape.length > 2 ? kernelOf(parts, 'lokr_w2') : undefined
+    return targetShape(whole.shape[0], flatColumns(parts, 'lokr_w2'), kernel)
+  }
+  if (!parts.has('lokr_t2')) return targetShape(dim(parts, 'lokr_w2_a', 0), flatColumns(parts, 'lokr_w2_b'))
+  const kernel = kernelOf(parts, 'lokr_t2')
+  const columns = times(dim(parts, 'lokr_w2_b', 1), kernel?.[0], kernel?.[1])
+  return targetShape(dim(parts, 'lokr_w2_a', 1), columns, kernel)
+}
+
+function misfit(parts: Parts): string | undefined {
+  const pairs = [
+    ['lokr_w1_a', 1, 'lokr_w1_b'],
+    ['lokr_w2_a', parts.has('lokr_t2') ? 0 : 1, 'lokr_w2_b'],
+  ] as const
+  for (const [a, axis, b] of pairs) {
+    if (parts.has(a) && parts.has(b) && dim(parts, a, axis) !== dim(parts, b, 0)) {
+      return `${a} has rank ${dim(parts, a, axis)}, ${b} has rank ${dim(parts, b, 0)}`
+    }
+  }
+  return undefined
+}

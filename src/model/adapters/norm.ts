@@ -1,0 +1,11 @@
+import { type Algorithm, dim, plainSpellings, targetShape } from './algorithm.ts'
+
+/** Differences of the weight and the bias of a norm layer, both (n,). A1111 wants both, ComfyUI takes the weight alone. */
+export const norm: Algorithm = {
+  id: 'norm',
+  title: 'norm layers',
+  spellings: plainSpellings('w_norm', 'b_norm'),
+  required: [['w_norm']],
+  optional: ['b_norm', 'alpha'],
+  target: (parts) => targetShape(dim(parts, 'w_norm', 0), undefined),
+}

@@ -1,0 +1,11 @@
+import { type Algorithm, dim, flatColumns, plainSpellings, targetShape } from './algorithm.ts'
+
+/** Replaces the tensor, whatever the strength. Black Forest Labs' control LoRAs set norm scales so. */
+export const setWeight: Algorithm = {
+  id: 'set-weight',
+  title: 'replaced weights',
+  spellings: plainSpellings('set_weight'),
+  required: [['set_weight']],
+  optional: [],
+  target: (parts) => targetShape(dim(parts, 'set_weight', 0), flatColumns(parts, 'set_weight')),
+}
