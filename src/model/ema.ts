@@ -1,3 +1,10 @@
+import { elementCount, isFloat } from '../tensor/dtype.ts'
+import type { Tensor, TensorTable } from '../tensor/table.ts'
+import type { ValueReader } from './adapters/info.ts'
+import { tensorBytes } from './components.ts'
+import type { Part } from './split.ts'
+import { sameShape } from './topology/match.ts'
+
 /** The EMA copy in a checkpoint, held against the live weights it belongs to. */
 export interface EmaInfo {
   /** Which live component it copies. */
@@ -14,7 +21,69 @@ export interface EmaInfo {
   readonly bytes: number
 }
 
+const PREFIX = 'model_ema.'
+
+/** Scalars beside the weights; they belong to the EMA itself. */
+const COUNTERS = { decay: `${PREFIX}decay`, updates: `${PREFIX}num_updates` } as const
+
 /** Every live weight has an EMA value. */
 export function coversAll(ema: EmaInfo): boolean {
   return ema.pairs.size > 0 && ema.uncovered.length === 0
+}
+
+/**
+ * Name of the EMA copy of a live key. The dots are lost, so names are only ever mapped in this direction.
+ * Source: LitEma in ldm/modules/ema.py, which copies the module `model` of a checkpoint (hence no `model.`).
+ */
+export function emaName(live: string): string {
+  return PREFIX + live.replace(/^model\./, '').replaceAll('.', '')
+}
+
+/** Pairs the weights of the UNet, in a VAE file those of the VAE, with their EMA copies. */
+export async function describeEma(
+  table: TensorTable,
+  parts: readonly Part[],
+  read: ValueReader,
+): Promise<EmaInfo | undefined> {
+  const copies = parts.filter((part) => part.slot === 'ema').flatMap((part) => part.tensors)
+  if (copies.length === 0) return undefined
+  const unet = parts.filter((part) => part.slot === 'unet')
+  const live = unet.length > 0 ? unet : parts.filter((part) => part.slot === 'vae')
+  const pairs = new Map<string, string>()
+  const uncovered: string[] = []
+  const orphans = new Set(copies.map((tensor) => tensor.name))
+  orphans.delete(COUNTERS.decay)
+  orphans.delete(COUNTERS.updates)
+  for (const tensor of live.flatMap((part) => part.tensors)) {
+    if (!isFloat(tensor.dtype)) continue
+    const name = emaName(tensor.name)
+    const copy = table.tensors.get(name)
+    if (copy && isFloat(copy.dtype) && sameShape(copy.shape, tensor.shape)) {
+      pairs.set(tensor.name, name)
+      orphans.delete(name)
+    } else uncovered.push(tensor.name)
+  }
+  return {
+    of: unet.length > 0 ? 'unet' : 'vae',
+    pairs,
+    uncovered,
+    orphans: [...orphans],
+    ...(await counters(table, read)),
+    bytes: copies.reduce((sum, tensor) => sum + tensorBytes(tensor), 0),
+  }
+}
+
+async function counters(table: TensorTable, read: ValueReader): Promise<Pick<EmaInfo, 'updates' | 'decay'>> {
+  const value = async (name: string) => {
+    const tensor = table.tensors.get(name)
+    return tensor && elementCount(tensor.shape) === 1 ? (await read(tensor))[0] : undefined
+  }
+  const updates = await value(COUNTERS.updates)
+  const decay = await value(COUNTERS.decay)
+  return { ...(updates === undefined ? {} : { updates }), ...(decay === undefined ? {} : { decay }) }
+}
+
+/** `model_ema.decay` and `model_ema.num_updates`: meaningless without the EMA weights. */
+export function isEmaCounter(tensor: Tensor): boolean {
+  return tensor.name === COUNTERS.decay || tensor.name === COUNTERS.updates
 }

@@ -1,13 +1,25 @@
-import type { Finding, FormatId, Leftover, PlainValue, TensorTable } from '../tensor/table.ts'
+import type { Finding, FormatId, Leftover, PlainValue, Tensor, TensorTable } from '../tensor/table.ts'
+import { quoted } from '../tensor/text.ts'
+import { describeAdapter } from './adapters/describe.ts'
 import type { AdapterInfo, ValueReader } from './adapters/info.ts'
-import type { Component } from './components.ts'
-import type { EmaInfo } from './ema.ts'
-import type { EmbeddingInfo } from './embeddings.ts'
-import type { Prediction } from './prediction.ts'
+import type { Architecture, Variant } from './architectures/architecture.ts'
+import { ARCHITECTURES } from './architectures/registry.ts'
+import { COMPONENTS, type Component, type ComponentId, measure, type Role } from './components.ts'
+import { recogniseControlnet } from './controlnet.ts'
+import { type Denoiser, recogniseDenoiser } from './denoiser.ts'
+import { describeEma, type EmaInfo } from './ema.ts'
+import { describeEmbedding, type EmbeddingInfo } from './embeddings.ts'
+import { recogniseText, recogniseVae } from './encoders.ts'
+import { findingsOf } from './findings.ts'
+import { recogniseOther } from './other-kinds.ts'
+import { readPositionIds } from './position-ids.ts'
+import { findPrediction, type Hints, type Prediction } from './prediction.ts'
+import { readSchedule } from './schedule.ts'
+import { type Part, type Slot, splitTable } from './split.ts'
 import type { VaeInfo } from './vae.ts'
 
 export type { ValueReader } from './adapters/info.ts'
-export type { Prediction, PredictionType } from './prediction.ts'
+export type { Hints, Prediction, PredictionType } from './prediction.ts'
 
 /** Kinds of model files, with the words for people. */
 export const KINDS = {
@@ -40,7 +52,7 @@ export interface ArchitectureInfo {
   readonly variant?: string
   /** Value for `modelspec.architecture`. */
   readonly modelspec?: string
-  /** The topology is that of the architecture, its widths are not: "64 channels, context 48". */
+  /** The topology is that of the architecture, its widths are not: "widths 64, 128, context 48". */
   readonly width?: string
   readonly prediction: Prediction
   readonly evidence: readonly string[]
@@ -68,12 +80,218 @@ export interface Identifiable extends TensorTable {
   readonly leftovers?: readonly Leftover[]
 }
 
-/** Evidence from outside of the file. */
-export interface Hints {
-  /** File name without folder; tokens such as `vpred` count as the weakest evidence. */
-  readonly fileName?: string
-  /** Text of a `.yaml` beside the checkpoint, the strongest evidence. */
-  readonly sidecar?: string
+/**
+ * Says what a file is: its kind, its architecture and the evidence for it, and which component owns which key.
+ * `read` is called for a handful of tensors of at most a few thousand elements (markers, buffers, one bias).
+ */
+export async function identify(file: Identifiable, read: ValueReader, hints: Hints = {}): Promise<Identity> {
+  const parts = splitTable(file)
+  const isCheckpoint = parts.some(({ slot, prefix }) => MODEL_SLOTS.has(slot) && prefix !== '')
+  if (!isCheckpoint) {
+    const small = identifyAddition(file)
+    if (small) return small
+  }
+  if (!parts.some(({ slot }) => MODEL_SLOTS.has(slot))) return identifyOther(file, parts)
+  return identifyModel(file, parts, read, hints)
 }
 
-export type Identify = (file: Identifiable, read: ValueReader, hints?: Hints) => Promise<Identity>
+/** Parts that a model or a component file is made of. */
+const MODEL_SLOTS: ReadonlySet<Slot> = new Set(['unet', 'text', 'vae', 'controlnet', 'vision'])
+
+/** Adapters and embeddings: their keys may look like those of the component they change. */
+function identifyAddition(file: Identifiable): Identity | undefined {
+  const adapter = describeAdapter(file)
+  if (adapter) {
+    const components = [component('adapter', '', [...file.tensors.values()])]
+    const base = adapter.base.architecture
+    const title = base === undefined ? adapter.title : `${adapter.title} for ${base}`
+    return { kind: 'lora', title, components, adapter, findings: adapter.findings }
+  }
+  const embedding = describeEmbedding(file)
+  if (!embedding) return undefined
+  const components = [component('embedding', '', [...file.tensors.values()])]
+  return { kind: 'embedding', title: embedding.title, components, embedding, findings: embedding.findings }
+}
+
+function identifyOther(file: Identifiable, parts: readonly Part[]): Identity {
+  const other = recogniseOther(file)
+  const components = parts.map((part) => component(NAMED[part.slot] ?? 'other', part.prefix, part.tensors))
+  if (other) return { kind: other.kind, title: other.title, components, findings: [] }
+  const first = [...file.tensors.keys()].slice(0, 3).map(quoted).join(', ')
+  const message =
+    file.tensors.size === 0
+      ? 'the file has no tensors'
+      : `no kind of model sdtool knows has keys such as ${first}`
+  return {
+    kind: 'unknown',
+    title: 'unknown kind of file',
+    components,
+    findings: [{ code: 'unknown-kind', severity: 'warning', message }],
+  }
+}
+
+/** Component ids of the slots that names alone decide. */
+const NAMED: Readonly<Partial<Record<Slot, ComponentId>>> = {
+  vision: 'vision',
+  depth: 'depth',
+  schedule: 'schedule',
+  training: 'training',
+  other: 'other',
+  controlnet: 'controlnet',
+  noise_augmentor: 'noise_augmentor',
+  markers: 'markers',
+  adapter: 'adapter',
+  embedding: 'embedding',
+}
+
+function component(
+  id: ComponentId,
+  prefix: string,
+  tensors: readonly Tensor[],
+  more: Pick<Component, 'layout' | 'match'> = {},
+): Component {
+  const { role, title }: { role: Role; title: string } = COMPONENTS[id]
+  return { id, role, title, prefix, ...measure(tensors), ...more }
+}
+
+interface Resolved {
+  readonly components: readonly Component[]
+  readonly denoiser?: Denoiser
+  readonly naiNames: boolean
+}
+
+async function identifyModel(
+  file: Identifiable,
+  parts: readonly Part[],
+  read: ValueReader,
+  hints: Hints,
+): Promise<Identity> {
+  const ema = await describeEma(file, parts, read)
+  const resolved = resolveParts(file, parts, ema)
+  const { components, denoiser } = resolved
+  const known = denoiser?.architecture ?? byEncoders(components)
+  const kind = kindOf(components)
+  const architecture = known && (await describeArchitecture(file, known, denoiser, read, hints))
+  const positionIds = await readPositionIds(file, read)
+  const schedule = await readSchedule(file, read, known?.betas)
+  const identity = {
+    kind,
+    title: titleOf(kind, components, architecture),
+    ...(architecture ? { architecture } : {}),
+    components,
+    ...(ema ? { ema } : {}),
+  }
+  const { naiNames } = resolved
+  const candidates = denoiser?.candidates ?? []
+  const facts = { file, identity, known, candidates, naiNames, positionIds, schedule }
+  return { ...identity, findings: findingsOf(facts) }
+}
+
+function resolveParts(file: TensorTable, parts: readonly Part[], ema: EmaInfo | undefined): Resolved {
+  const shapeOf = (name: string) => file.tensors.get(name)?.shape
+  const components: Component[] = []
+  let denoiser: Denoiser | undefined
+  let naiNames = false
+  for (const { slot, prefix, tensors } of parts) {
+    const keys = { prefix, names: tensors.map((tensor) => tensor.name), shapeOf }
+    if (slot === 'unet') {
+      const found = recogniseDenoiser(keys)
+      // Two networks in one file: the recognised one speaks for it.
+      if (!denoiser?.architecture) denoiser = found
+      components.push(component(found.id, prefix, tensors, matched(found)))
+    } else if (slot === 'text' || slot === 'vae') {
+      const found = slot === 'text' ? recogniseText(keys) : recogniseVae(keys)
+      naiNames ||= found.naiNames === true
+      components.push(component(found.id, found.prefix, tensors, matched(found)))
+    } else if (slot === 'controlnet') {
+      components.push(component('controlnet', prefix, tensors, matched(recogniseControlnet(keys))))
+    } else if (slot === 'ema') {
+      components.push(component(ema?.of === 'vae' ? 'vae_ema' : 'unet_ema', prefix, tensors))
+    } else components.push(component(NAMED[slot] ?? 'other', prefix, tensors))
+  }
+  return { components: inOrder(components), naiNames, ...(denoiser ? { denoiser } : {}) }
+}
+
+function matched({
+  layout,
+  match,
+}: Pick<Component, 'layout' | 'match'>): Pick<Component, 'layout' | 'match'> {
+  return { ...(layout === undefined ? {} : { layout }), ...(match === undefined ? {} : { match }) }
+}
+
+const ORDER = new Map(Object.keys(COMPONENTS).map((id, index) => [id, index]))
+
+function inOrder(components: readonly Component[]): Component[] {
+  return [...components].sort((a, b) => ORDER.get(a.id)! - ORDER.get(b.id)!)
+}
+
+/** The architecture of a checkpoint without its network: the one whose text encoders are all there. */
+function byEncoders(components: readonly Component[]): Architecture | undefined {
+  const has = ({ id, prefix }: { id: ComponentId; prefix: string }) =>
+    components.some((found) => found.id === id && found.prefix === prefix)
+  const texts = (architecture: Architecture) =>
+    architecture.components.filter(({ id }) => COMPONENTS[id].role === 'text')
+  return ARCHITECTURES.filter(
+    (architecture) => texts(architecture).length > 0 && texts(architecture).every(has),
+  ).sort((a, b) => texts(b).length - texts(a).length)[0]
+}
+
+async function describeArchitecture(
+  file: Identifiable,
+  known: Architecture,
+  denoiser: Denoiser | undefined,
+  read: ValueReader,
+  hints: Hints,
+): Promise<ArchitectureInfo> {
+  const variant = denoiser?.variant ?? known.variants.find(({ marker }) => marker && file.tensors.has(marker))
+  const nameOf = denoiser?.nameOf ?? ((name) => name)
+  const input = { table: file, architecture: known, ...(variant ? { variant } : {}), nameOf, hints }
+  const prediction = await findPrediction(input, read)
+  const v2 = known.id === 'stable-diffusion-v2' && !variant ? sd2Variant(prediction) : undefined
+  const modelspec = v2?.modelspec ?? (variant ? variant.modelspec : known.modelspec)
+  const id = v2?.id ?? variant?.id
+  return {
+    id: known.id,
+    title: [known.title, v2?.title ?? variant?.title].filter(Boolean).join(' '),
+    ...(id === undefined ? {} : { variant: id }),
+    ...(modelspec === undefined ? {} : { modelspec }),
+    ...(denoiser?.width === undefined ? {} : { width: denoiser.width }),
+    prediction,
+    evidence: denoiser?.architecture
+      ? denoiser.evidence
+      : ['the text encoders at the places this architecture has them'],
+  }
+}
+
+/** The two text-to-image models of SD 2.x differ in what they predict only. */
+function sd2Variant({ type }: Prediction): Variant {
+  return type === 'v'
+    ? { id: '768-v', title: '768-v', modelspec: 'stable-diffusion-v2-768-v' }
+    : { id: '512', title: 'base', modelspec: 'stable-diffusion-v2-512' }
+}
+
+function kindOf(components: readonly Component[]): Kind {
+  const roles = new Set(components.map(({ role }) => role))
+  if (roles.has('unet')) {
+    if (roles.has('text') || roles.has('vae')) return 'checkpoint'
+    return components.some(({ id }) => id === 'dit') ? 'dit' : 'unet'
+  }
+  if (roles.has('control')) return 'controlnet'
+  if (roles.has('text') && roles.has('vae')) return 'checkpoint'
+  if (roles.has('vae')) return 'vae'
+  return roles.has('text') ? 'text-encoder' : 'vision-encoder'
+}
+
+function titleOf(
+  kind: Kind,
+  components: readonly Component[],
+  architecture: ArchitectureInfo | undefined,
+): string {
+  const main = components[0]!
+  const layout = kind !== 'checkpoint' && main.layout === 'diffusers' ? ' (diffusers layout)' : ''
+  if (kind === 'text-encoder') return main.title
+  if (kind === 'vae' || kind === 'vision-encoder' || kind === 'controlnet') return KINDS[kind] + layout
+  if (!architecture) return `${KINDS[kind]} of unknown architecture${layout}`
+  const width = architecture.width === undefined ? '' : ' of non-standard width'
+  return `${architecture.title} ${KINDS[kind]}${width}${layout}`
+}

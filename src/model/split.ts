@@ -17,7 +17,8 @@ export type Slot =
   | 'adapter'
   | 'embedding'
 
-type Rule = readonly [prefix: string, slot: Slot]
+/** `home` is the prefix of the component where it is not the prefix of the rule. */
+type Rule = readonly [prefix: string, slot: Slot, home?: string]
 
 /**
  * Who owns a key, by the longest prefix that fits. Grouped by what stands before the first dot, so that a key is
@@ -35,13 +36,13 @@ const RULES: readonly Rule[] = [
   ['conditioner.embedders.0.open_clip.', 'vision'],
   ['conditioner.embedders.1.model.', 'text'],
   ['conditioner.', 'text'],
-  ['text_encoders.clip_l.transformer.', 'text'],
-  ['text_encoders.clip_l.', 'text'],
-  ['text_encoders.clip_g.transformer.', 'text'],
-  ['text_encoders.clip_g.', 'text'],
-  ['text_encoders.t5xxl.transformer.', 'text'],
-  ['text_encoders.t5xxl.', 'text'],
+  ['text_encoders.clip_l.', 'text', 'text_encoders.clip_l.transformer.'],
+  ['text_encoders.clip_g.', 'text', 'text_encoders.clip_g.transformer.'],
+  ['text_encoders.t5xxl.', 'text', 'text_encoders.t5xxl.transformer.'],
   ['text_encoders.', 'text'],
+  ['unet.', 'unet'],
+  ['text_encoder.', 'text'],
+  ['text_encoder_2.', 'text'],
   ['first_stage_model.loss.', 'training'],
   ['first_stage_model.model_ema.', 'training'],
   ['first_stage_model.', 'vae'],
@@ -113,10 +114,10 @@ function ownerByName(name: string): Rule | undefined {
 }
 
 /**
- * How files of one network name it without the prefix of a checkpoint: a key that gives it away, and what stands
- * before it. Tried in this order on the keys nobody owned.
+ * How files of one network name it without the prefix of a checkpoint: a key that gives it away, and the keys
+ * that are then its own. Tried in this order on the keys nobody owned.
  */
-const BARE: readonly { slot: Slot; marker: RegExp; prefix?: string; owns: RegExp }[] = [
+const BARE: readonly { slot: Slot; marker: RegExp; owns: RegExp }[] = [
   { slot: 'controlnet', marker: /^(input_hint_block\.0\.|controlnet_cond_embedding\.conv_in\.)/, owns: /./ },
   {
     slot: 'unet',
@@ -144,7 +145,7 @@ const BARE: readonly { slot: Slot; marker: RegExp; prefix?: string; owns: RegExp
 ]
 
 /** Words some programs put before the keys of a file of one network. */
-const WRAPPERS = ['model.', 'module.', 'net.', 'model.model.', 'diffusion_model.', 'unet.', 'transformer.']
+const WRAPPERS = ['', 'model.', 'module.', 'net.', 'model.model.', 'diffusion_model.', 'transformer.']
 
 /**
  * Gives every key of a file to one part: first by prefix, then, for files of one network, by names that give the
@@ -161,15 +162,13 @@ export function splitTable(table: TensorTable): Part[] {
   }
   for (const tensor of table.tensors.values()) {
     const rule = ownerByName(tensor.name)
-    if (rule) give(rule[1], rule[0], tensor)
+    if (rule) give(rule[1], rule[2] ?? rule[0], tensor)
     else unowned.push(tensor)
   }
-  const wrapper = commonWrapper(unowned)
   for (const { slot, marker, owns } of BARE) {
-    if (unowned.length === 0) break
-    const inner = (tensor: Tensor) => tensor.name.slice(wrapper.length)
-    if (!unowned.some((tensor) => marker.test(inner(tensor)))) continue
-    const isOurs = (tensor: Tensor) => tensor.name.startsWith(wrapper) && owns.test(inner(tensor))
+    const wrapper = WRAPPERS.find((prefix) => unowned.some((tensor) => isMarked(tensor.name, prefix, marker)))
+    if (wrapper === undefined) continue
+    const isOurs = (tensor: Tensor) => isMarked(tensor.name, wrapper, owns)
     for (const tensor of unowned) if (isOurs(tensor)) give(slot, wrapper, tensor)
     unowned = unowned.filter((tensor) => !isOurs(tensor))
   }
@@ -177,11 +176,6 @@ export function splitTable(table: TensorTable): Part[] {
   return [...parts.values()]
 }
 
-/** The longest wrapper that most of the keys have. */
-function commonWrapper(tensors: readonly Tensor[]): string {
-  const most = tensors.length / 2
-  const fits = WRAPPERS.filter(
-    (wrapper) => tensors.filter((tensor) => tensor.name.startsWith(wrapper)).length > most,
-  )
-  return fits.reduce((longest, wrapper) => (wrapper.length > longest.length ? wrapper : longest), '')
+function isMarked(name: string, prefix: string, pattern: RegExp): boolean {
+  return name.startsWith(prefix) && pattern.test(name.slice(prefix.length))
 }

@@ -40,6 +40,9 @@ export interface LatentFormat {
   readonly std?: readonly number[]
 }
 
+/** First and last beta of a schedule whose square roots are evenly spaced. */
+export type BetaRange = readonly [first: number, last: number]
+
 /** A relative with other widths at one place, other markers or another objective. */
 export interface Variant {
   readonly id: string
@@ -67,6 +70,8 @@ export interface Architecture {
   /** What the network predicts unless there is evidence for something else. */
   readonly prediction: PredictionType
   readonly latent: LatentFormat
+  /** Only where it is not that of SD 1.x. */
+  readonly betas?: BetaRange
   readonly variants: readonly Variant[]
 }
 

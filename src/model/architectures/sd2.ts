@@ -69,5 +69,6 @@ export const upscaler: Architecture = {
   ],
   prediction: 'v',
   latent: { channels: 4, scale: 0.08333, shift: 0 },
+  betas: [0.0001, 0.02],
   variants: [],
 }

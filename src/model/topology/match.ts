@@ -60,7 +60,8 @@ export function matchTopology(
     else if (!sameShape(actual, expected)) misshapen.push({ name, expected, actual })
   }
   const known = (name: string) => {
-    const key = name.slice(prefix.length)
+    // ComfyUI keeps logit_scale a level above the rest of a text encoder
+    const key = name.startsWith(prefix) ? name.slice(prefix.length) : name.slice(name.lastIndexOf('.') + 1)
     return topology.has(key) || optional.has(key)
   }
   const allFound = names.length === topology.size - missing.length

@@ -1,0 +1,29 @@
+import type { Layout } from './components.ts'
+import type { PartKeys } from './denoiser.ts'
+import { deriveUnet } from './topology/derive.ts'
+import { unetInDiffusers, unetNaming } from './topology/diffusers.ts'
+import { matchTopology, type ShapeOf, type TopologyMatch } from './topology/match.ts'
+import { controlnetTopology } from './topology/unet.ts'
+
+export interface ControlnetKeys {
+  readonly layout: Layout
+  readonly match?: TopologyMatch
+  /** Width of the text it looks at: that of the UNet it is for. */
+  readonly context?: number
+}
+
+/** Every published ControlNet of a UNet has two res blocks a level. */
+const RES_BLOCKS = 2
+
+/** Reads a ControlNet as the first half of a UNet, in ldm (`input_blocks`) or diffusers (`down_blocks`) layout. */
+export function recogniseControlnet(part: PartKeys): ControlnetKeys {
+  const local: ShapeOf = (name) => part.shapeOf(part.prefix + name)
+  const layout = local('conv_in.weight') ? 'diffusers' : 'ldm'
+  const naming = layout === 'ldm' ? (name: string) => name : unetNaming(RES_BLOCKS, local)
+  const config = deriveUnet((name) => local(naming(name)))
+  if (!config) return { layout }
+  const topology = controlnetTopology(config)
+  const named = layout === 'ldm' ? topology : unetInDiffusers(topology, RES_BLOCKS, local)
+  const match = matchTopology(part.names, part.shapeOf, part.prefix, named)
+  return { layout, match, context: config.context }
+}

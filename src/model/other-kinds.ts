@@ -1,0 +1,91 @@
+import type { TensorTable } from '../tensor/table.ts'
+import type { Kind } from './identify.ts'
+import type { Shape } from './topology/match.ts'
+
+/** What a file is that is neither a checkpoint, nor a part of one, nor an adapter. */
+export interface OtherKind {
+  readonly kind: Kind
+  readonly title: string
+  readonly evidence: string
+}
+
+interface Rule {
+  readonly kind: Kind
+  /** Recognised by one key that matches. */
+  readonly marker: RegExp
+  readonly title: (shapeOf: (pattern: RegExp) => Shape | undefined) => string
+}
+
+/** Pickles of basicsr keep the weights below one of these; nested names are joined with a dot or a slash. */
+const BASICSR = '(?:params_ema[./]|params[./]|model[./])?'
+
+/** One key each, as the programs that read these files look for them. First match wins. */
+const RULES: readonly Rule[] = [
+  { kind: 'ip-adapter', marker: /^(ip_adapter[./]\d+\.|image_proj[./])/, title: ipAdapterTitle },
+  {
+    kind: 't2i-adapter',
+    marker: /^(adapter\.)?body\.0\.(block1|resnets\.0\.block1|body\.0\.block1|in_conv)\./,
+    title: () => 'T2I-Adapter',
+  },
+  {
+    kind: 'controlnet',
+    marker: /^(controlnet_blocks\.0\.|controlnet_x_embedder\.)/,
+    title: () => 'ControlNet',
+  },
+  {
+    kind: 'taesd',
+    marker: /^(taesd_(en|de)coder\.|(en|de)coder\.layers\.\d+\.|\d+\.conv\.0\.weight$)/,
+    title: () => 'tiny autoencoder (TAESD)',
+  },
+  {
+    kind: 'upscaler',
+    marker: new RegExp(
+      `^${BASICSR}(body\\.0\\.rdb1\\.conv1|model\\.1\\.sub\\.0\\.RDB1|1\\.sub\\.0\\.RDB1)\\.`,
+    ),
+    title: esrganTitle,
+  },
+  {
+    kind: 'upscaler',
+    marker: new RegExp(`^${BASICSR}(layers\\.0\\.residual_group\\.|layers\\.0\\.blocks\\.0\\.attn\\.)`),
+    title: () => 'upscaler (SwinIR, HAT or DAT)',
+  },
+  { kind: 'hypernetwork', marker: /^\d+[./][01][./]linear/, title: () => 'hypernetwork' },
+  {
+    kind: 'training',
+    marker: /(^|[./])(exp_avg|exp_avg_sq|momentum_buffer)([./]|$)/,
+    title: () => 'optimizer state of a training run',
+  },
+]
+
+/** Recognises a kind by a single key; undefined if nothing is known of the file. */
+export function recogniseOther(table: TensorTable): OtherKind | undefined {
+  const names = [...table.tensors.keys()]
+  const find = (pattern: RegExp) => names.find((name) => pattern.test(name))
+  for (const { kind, marker, title } of RULES) {
+    const name = find(marker)
+    if (name === undefined) continue
+    const shapeOf = (pattern: RegExp) => table.tensors.get(find(pattern) ?? '')?.shape
+    return { kind, title: title(shapeOf), evidence: `the key ${name}` }
+  }
+  return undefined
+}
+
+/** Widths of the text that an IP-Adapter's keys and values look at. */
+const CONTEXTS: Readonly<Record<number, string>> = {
+  768: 'Stable Diffusion 1.x',
+  1024: 'Stable Diffusion 2.x',
+  2048: 'Stable Diffusion XL',
+}
+
+function ipAdapterTitle(shapeOf: (pattern: RegExp) => Shape | undefined): string {
+  const base = CONTEXTS[shapeOf(/to_k_ip\.weight$/)?.[1] ?? 0]
+  return base ? `IP-Adapter for ${base}` : 'IP-Adapter'
+}
+
+/** RRDBNet of basicsr folds 2x2 or 4x4 pixels into channels where it enlarges less than four times. */
+const FOLDED_SCALES: Readonly<Record<number, string>> = { 3: 'x4', 12: 'x2', 48: 'x1' }
+
+function esrganTitle(shapeOf: (pattern: RegExp) => Shape | undefined): string {
+  const scale = FOLDED_SCALES[shapeOf(/(^|[./])conv_first\.weight$/)?.[1] ?? 0]
+  return scale ? `ESRGAN upscaler ${scale}` : 'ESRGAN upscaler'
+}

@@ -1,0 +1,71 @@
+import { readFileSync } from 'node:fs'
+import type { ComponentTemplate } from '../../src/model/architectures/architecture.ts'
+import type { ValueReader } from '../../src/model/identify.ts'
+import type { Shape, Topology } from '../../src/model/topology/match.ts'
+import { byteLength, type DType, elementCount } from '../../src/tensor/dtype.ts'
+import type { Tensor, TensorTable } from '../../src/tensor/table.ts'
+import { realFile } from '../real-files.ts'
+
+export interface TableOptions {
+  readonly dtype?: DType
+  /** Types of single keys that are not `dtype`. */
+  readonly dtypes?: Readonly<Record<string, DType>>
+  readonly metadata?: Readonly<Record<string, string>>
+}
+
+/** A table of stored tensors with these names and shapes, back to back in a file that does not exist. */
+export function tableOf(
+  shapes: Iterable<readonly [string, Shape]>,
+  { dtype = 'F32', dtypes = {}, metadata = {} }: TableOptions = {},
+): TensorTable {
+  const tensors = new Map<string, Tensor>()
+  let offset = 0
+  for (const [name, shape] of shapes) {
+    const type = dtypes[name] ?? dtype
+    const nbytes = byteLength(type, shape)!
+    const file = { path: 'model.safetensors', size: Number.MAX_SAFE_INTEGER }
+    tensors.set(name, { name, dtype: type, shape, source: { kind: 'stored', file, offset, nbytes } })
+    offset += nbytes
+  }
+  return { tensors, metadata }
+}
+
+/** Keys of a component as they are in a checkpoint. */
+export function prefixed(prefix: string, topology: Topology): [string, Shape][] {
+  return [...topology].map(([name, shape]) => [prefix + name, shape])
+}
+
+export function componentKeys({ prefix, topology }: ComponentTemplate): [string, Shape][] {
+  return prefixed(prefix, topology())
+}
+
+/** A reader that knows the values of some tensors and fails for every other. */
+export function valuesOf(known: Readonly<Record<string, readonly number[]>> = {}): ValueReader {
+  return async (tensor) => {
+    const values = known[tensor.name]
+    if (values === undefined) throw new Error(`read of ${tensor.name}, which no evidence needs`)
+    return Float64Array.from(values)
+  }
+}
+
+export function parameters(topology: Topology): number {
+  return [...topology.values()].reduce((sum, shape) => sum + elementCount(shape), 0)
+}
+
+/** Names and shapes of a real model, from the key lists of InvokeAI's tests. */
+export function realKeys(name: string): [string, Shape][] {
+  const path = realFile(`keys/invoke-ai__InvokeAI__tests__test_model_probe__${name}.json`)!
+  const keys = JSON.parse(readFileSync(path, 'utf8')) as Record<string, { shape: number[] }>
+  return Object.entries(keys).map(([key, { shape }]) => [key, shape])
+}
+
+/** Key maps ldm -> diffusers of ostris/ai-toolkit. */
+export interface KeyMap {
+  readonly ldm_diffusers_keymap: Readonly<Record<string, string>>
+  readonly ldm_diffusers_operator_map?: Readonly<Record<string, unknown>>
+}
+
+export function realKeyMap(name: string): KeyMap {
+  const path = realFile(`keys/ostris__ai-toolkit__toolkit__keymaps__stable_diffusion_${name}.json`)!
+  return JSON.parse(readFileSync(path, 'utf8')) as KeyMap
+}
