@@ -87,6 +87,8 @@ export interface ModelFile extends TensorTable {
   readonly format: FormatId
   /** Bytes before the tensor data of a safetensors or GGUF file. */
   readonly headerBytes?: number
+  /** Where the weights lie in the object of a pickle, if not at its top: `state_dict`, `model/module`. */
+  readonly weightsAt?: string
   /**
    * Top-level values beside the weights (`epoch`, `global_step`), and the names of what was dropped with the
    * bytes of its storages (`optimizer_states`: training state of a checkpoint).

@@ -1,0 +1,304 @@
+/**
+ * GGUF, the container of ggml: metadata, tensor infos, then aligned tensor data.
+ * Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, versions 2 and 3.
+ */
+import { refuse } from '../../errors.ts'
+import type { ByteSource } from '../bytes.ts'
+import { byteLength, type DType } from '../dtype.ts'
+import type { FileRef, ModelFile, Tensor } from '../table.ts'
+import { quoted } from '../text.ts'
+import type { Format } from './format.ts'
+
+const MAGIC = [0x47, 0x47, 0x55, 0x46] // "GGUF"
+const VERSIONS = [2, 3]
+const DEFAULT_ALIGNMENT = 32
+const MAX_ALIGNMENT = 1024 * 1024
+/** The header of an LLM with its vocabulary has 5 to 12 MB, of a diffusion model 0.1 MB. */
+const MAX_HEADER_BYTES = 256 * 1024 * 1024
+const FIRST_WINDOW = 256 * 1024
+const WINDOW_GROWTH = 8
+const MAX_TENSORS = 500_000
+const MAX_PAIRS = 100_000
+/** ggml's GGML_MAX_DIMS */
+const MAX_DIMENSIONS = 4
+/** Array elements that the metadata repeats; a vocabulary is summed up instead. */
+const SHOWN_ELEMENTS = 16
+/** Arrays of arrays: the format allows them, no known writer makes them. */
+const MAX_ARRAY_DEPTH = 4
+
+/** ggml type numbers. Missing ones were removed from ggml (Q4_2, Q4_3, Q4_0_4_4 ...). Source: ggml.h, enum ggml_type. */
+const GGML_TYPES: ReadonlyMap<number, DType> = new Map([
+  [0, 'F32'],
+  [1, 'F16'],
+  [2, 'Q4_0'],
+  [3, 'Q4_1'],
+  [6, 'Q5_0'],
+  [7, 'Q5_1'],
+  [8, 'Q8_0'],
+  [9, 'Q8_1'],
+  [10, 'Q2_K'],
+  [11, 'Q3_K'],
+  [12, 'Q4_K'],
+  [13, 'Q5_K'],
+  [14, 'Q6_K'],
+  [15, 'Q8_K'],
+  [16, 'IQ2_XXS'],
+  [17, 'IQ2_XS'],
+  [18, 'IQ3_XXS'],
+  [19, 'IQ1_S'],
+  [20, 'IQ4_NL'],
+  [21, 'IQ3_S'],
+  [22, 'IQ2_S'],
+  [23, 'IQ4_XS'],
+  [24, 'I8'],
+  [25, 'I16'],
+  [26, 'I32'],
+  [27, 'I64'],
+  [28, 'F64'],
+  [29, 'IQ1_M'],
+  [30, 'BF16'],
+  [34, 'TQ1_0'],
+  [35, 'TQ2_0'],
+  [39, 'MXFP4'],
+])
+
+/** The window ended inside the header: read a larger one. */
+class WindowEnd extends Error {}
+
+interface Cursor {
+  readonly file: FileRef
+  readonly view: DataView
+  at: number
+}
+
+function malformed(file: FileRef, code: string, detail: string): Error {
+  return refuse(
+    `GGUF_${code}`,
+    `${file.path}: ${detail}`,
+    'The file is damaged; download or convert it again.',
+  )
+}
+
+function advance(c: Cursor, length: number): number {
+  const start = c.at
+  if (length > c.view.byteLength - start) throw new WindowEnd()
+  c.at = start + length
+  return start
+}
+
+function u32(c: Cursor): number {
+  return c.view.getUint32(advance(c, 4), true)
+}
+
+/** u64 LE; lengths, counts and places beyond 2^53 cannot be real. */
+function u64(c: Cursor, what: string): number {
+  const value = c.view.getBigUint64(advance(c, 8), true)
+  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw malformed(c.file, 'SIZE', `${what} is ${value}`)
+  return Number(value)
+}
+
+function text(c: Cursor, what: string): string {
+  const length = u64(c, `the length of ${what}`)
+  if (length > c.file.size) throw malformed(c.file, 'SIZE', `${what} has ${length} bytes, more than the file`)
+  const start = advance(c, length)
+  return Buffer.from(c.view.buffer, c.view.byteOffset + start, length).toString('utf8')
+}
+
+const STRING = 8
+const ARRAY = 9
+
+/** Readers of metadata values by type number (u8 ... f64). Source: gguf.md, enum gguf_metadata_value_type. */
+const SCALARS: ReadonlyMap<
+  number,
+  { bytes: number; read(view: DataView, at: number): number | bigint | boolean }
+> = new Map([
+  [0, { bytes: 1, read: (view, at) => view.getUint8(at) }],
+  [1, { bytes: 1, read: (view, at) => view.getInt8(at) }],
+  [2, { bytes: 2, read: (view, at) => view.getUint16(at, true) }],
+  [3, { bytes: 2, read: (view, at) => view.getInt16(at, true) }],
+  [4, { bytes: 4, read: (view, at) => view.getUint32(at, true) }],
+  [5, { bytes: 4, read: (view, at) => view.getInt32(at, true) }],
+  [6, { bytes: 4, read: (view, at) => view.getFloat32(at, true) }],
+  [7, { bytes: 1, read: (view, at) => view.getUint8(at) !== 0 }],
+  [10, { bytes: 8, read: (view, at) => view.getBigUint64(at, true) }],
+  [11, { bytes: 8, read: (view, at) => view.getBigInt64(at, true) }],
+  [12, { bytes: 8, read: (view, at) => view.getFloat64(at, true) }],
+])
+
+/** A metadata value as text: arrays as JSON, long ones by their first elements and their length. */
+function value(c: Cursor, type: number, key: string, depth = 0): string {
+  if (type === STRING) return text(c, `metadata ${quoted(key)}`)
+  if (type === ARRAY) return array(c, key, depth)
+  const scalar = SCALARS.get(type)
+  if (!scalar) throw malformed(c.file, 'METADATA', `metadata ${quoted(key)} has the unknown type ${type}`)
+  return String(scalar.read(c.view, advance(c, scalar.bytes)))
+}
+
+function array(c: Cursor, key: string, depth: number): string {
+  if (depth >= MAX_ARRAY_DEPTH)
+    throw malformed(c.file, 'METADATA', `metadata ${quoted(key)} nests deeper than ${MAX_ARRAY_DEPTH} arrays`)
+  const type = u32(c)
+  const count = u64(c, `the length of metadata ${quoted(key)}`)
+  if (count > c.file.size) throw malformed(c.file, 'SIZE', `metadata ${quoted(key)} has ${count} elements`)
+  const shown: string[] = []
+  const scalar = SCALARS.get(type)
+  for (let i = 0; i < count; i++) {
+    if (scalar && i === SHOWN_ELEMENTS) {
+      advance(c, scalar.bytes * (count - i))
+      break
+    }
+    const element = value(c, type, key, depth + 1)
+    if (i < SHOWN_ELEMENTS) shown.push(type === STRING ? JSON.stringify(element) : element)
+  }
+  return count > SHOWN_ELEMENTS ? `[${shown.join(', ')}, ... ${count} elements]` : `[${shown.join(', ')}]`
+}
+
+interface Info {
+  readonly name: string
+  readonly dtype: DType
+  readonly shape: readonly number[]
+  /** From the start of the data. */
+  readonly offset: number
+  readonly nbytes: number
+}
+
+/** name, u32 n_dims, u64 dims[n_dims] fastest first, u32 type, u64 offset */
+function tensorInfo(c: Cursor): Info {
+  const name = text(c, 'the name of a tensor')
+  const where = `tensor ${quoted(name)}`
+  const dimensions = u32(c)
+  if (dimensions > MAX_DIMENSIONS)
+    throw malformed(c.file, 'SHAPE', `${where} has ${dimensions} dimensions, the limit is ${MAX_DIMENSIONS}`)
+  const shape = Array.from({ length: dimensions }, () => u64(c, `the shape of ${where}`)).reverse()
+  const type = u32(c)
+  const dtype = GGML_TYPES.get(type)
+  if (!dtype) throw malformed(c.file, 'TYPE', `${where} has the unknown ggml type ${type}`)
+  const offset = u64(c, `the offset of ${where}`)
+  const nbytes = byteLength(dtype, shape)
+  if (nbytes === undefined || !Number.isSafeInteger(nbytes) || blocksCrossRows(dtype, shape))
+    throw malformed(
+      c.file,
+      'SHAPE',
+      `${where}: shape [${shape.join(', ')}] of ${dtype} is not a possible size`,
+    )
+  return { name, dtype, shape, offset, nbytes }
+}
+
+/** ggml quantises each row by itself, so a row is a whole number of blocks. */
+function blocksCrossRows(dtype: DType, shape: readonly number[]): boolean {
+  return byteLength(dtype, [shape.at(-1) ?? 1]) === undefined
+}
+
+interface Header {
+  readonly metadata: Record<string, string>
+  readonly infos: readonly Info[]
+  readonly bytes: number
+}
+
+function parseHeader(file: FileRef, bytes: Uint8Array): Header {
+  const c: Cursor = {
+    file,
+    view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+    at: MAGIC.length,
+  }
+  const version = u32(c)
+  if (!VERSIONS.includes(version)) throw versionError(file, version)
+  const tensorCount = u64(c, 'the number of tensors')
+  const pairCount = u64(c, 'the number of metadata entries')
+  if (tensorCount > MAX_TENSORS || pairCount > MAX_PAIRS)
+    throw malformed(file, 'LIMIT', `${tensorCount} tensors and ${pairCount} metadata entries are too many`)
+  const metadata = new Map<string, string>()
+  for (let i = 0; i < pairCount; i++) {
+    const key = text(c, 'a metadata key')
+    if (metadata.has(key)) throw malformed(file, 'DUPLICATE', `metadata ${quoted(key)} stands twice`)
+    metadata.set(key, value(c, u32(c), key))
+  }
+  const infos = Array.from({ length: tensorCount }, () => tensorInfo(c))
+  return { metadata: Object.fromEntries(metadata), infos, bytes: c.at }
+}
+
+function versionError(file: FileRef, version: number): Error {
+  const swapped = VERSIONS.includes(version >>> 24) && (version & 0xffffff) === 0
+  return malformed(
+    file,
+    'VERSION',
+    swapped ? 'big-endian GGUF is not supported' : `GGUF version ${version} is not supported, only 2 and 3`,
+  )
+}
+
+async function readHeader(source: ByteSource, window: number): Promise<Header> {
+  const { file } = source
+  const bytes = await source.read(0, Math.min(window, file.size))
+  try {
+    return parseHeader(file, bytes)
+  } catch (error) {
+    if (!(error instanceof WindowEnd)) throw error
+  }
+  if (bytes.byteLength === file.size) throw truncated(file, 'in the middle of its header')
+  if (window >= MAX_HEADER_BYTES)
+    throw malformed(file, 'LIMIT', `a header of more than ${MAX_HEADER_BYTES} bytes`)
+  return readHeader(source, Math.min(window * WINDOW_GROWTH, MAX_HEADER_BYTES))
+}
+
+function truncated(file: FileRef, where: string): Error {
+  return refuse(
+    'FILE_TRUNCATED',
+    `${file.path}: the file ends after ${file.size} bytes, ${where}`,
+    'This is what a broken download looks like: download or copy the file again.',
+  )
+}
+
+function alignmentOf(file: FileRef, metadata: Record<string, string>): number {
+  const alignment = Number(metadata['general.alignment'] ?? DEFAULT_ALIGNMENT)
+  if (!Number.isInteger(alignment) || alignment < 1 || alignment > MAX_ALIGNMENT)
+    throw malformed(file, 'ALIGNMENT', `general.alignment is ${quoted(metadata['general.alignment'] ?? '')}`)
+  return alignment
+}
+
+/** @throws GGUF_DUPLICATE, GGUF_OVERLAP, FILE_TRUNCATED */
+function placeTensors(file: FileRef, infos: readonly Info[], dataStart: number): Map<string, Tensor> {
+  const tensors = new Map<string, Tensor>()
+  let end = 0
+  for (const info of [...infos].sort((a, b) => a.offset - b.offset)) {
+    const { name, dtype, shape, offset, nbytes } = info
+    if (tensors.has(name)) throw malformed(file, 'DUPLICATE', `tensor ${quoted(name)} stands twice`)
+    if (offset < end && nbytes > 0)
+      throw malformed(
+        file,
+        'OVERLAP',
+        `tensor ${quoted(name)} starts at byte ${offset}, inside the one before`,
+      )
+    end = offset + nbytes
+    const source = { kind: 'stored', file, offset: dataStart + offset, nbytes } as const
+    tensors.set(name, { name, dtype, shape, source })
+  }
+  if (dataStart + end > file.size) throw truncated(file, `but its tensors end at byte ${dataStart + end}`)
+  return tensors
+}
+
+/**
+ * Opens a GGUF file. Shapes are in torch's order, slowest first. Metadata values are text; long arrays are summed up.
+ */
+async function open(source: ByteSource): Promise<ModelFile> {
+  const { file } = source
+  const { metadata, infos, bytes } = await readHeader(source, FIRST_WINDOW)
+  const alignment = alignmentOf(file, metadata)
+  const dataStart = Math.ceil(bytes / alignment) * alignment
+  return {
+    file,
+    format: 'gguf',
+    tensors: placeTensors(file, infos, dataStart),
+    metadata,
+    headerBytes: dataStart,
+    extras: {},
+    leftovers: [],
+    findings: [],
+  }
+}
+
+export const ggufFormat: Format = {
+  id: 'gguf',
+  title: 'GGUF',
+  matches: (head) => MAGIC.every((byte, i) => head[i] === byte),
+  open,
+}

@@ -1,0 +1,48 @@
+/** Opens any model file by its content; the extension is never looked at. */
+import { refuse } from '../../errors.ts'
+import type { ByteSource } from '../bytes.ts'
+import type { ModelFile } from '../table.ts'
+import { quoted } from '../text.ts'
+import { barePickleFormat } from './bare-pickle.ts'
+import type { Format } from './format.ts'
+import { ggufFormat } from './gguf.ts'
+import { strangerError } from './not-a-model.ts'
+import { safetensorsFormat } from './safetensors.ts'
+import { torchLegacyFormat } from './torch-legacy.ts'
+import { torchZipFormat } from './torch-zip.ts'
+
+/** All containers, in the order they are tried. Bare pickles come last: the old ones have no mark of their own. */
+export const FORMATS: readonly Format[] = [
+  torchZipFormat,
+  safetensorsFormat,
+  torchLegacyFormat,
+  ggufFormat,
+  barePickleFormat,
+]
+
+const HEAD_BYTES = 512
+
+async function sniff(head: Uint8Array, source: ByteSource): Promise<Format | undefined> {
+  for (const format of FORMATS) if (await format.matches(head, source)) return format
+  return undefined
+}
+
+/**
+ * Opens a model file: headers only, nothing of the tensor data is read.
+ * @throws SdtoolError with exit code 3: EMPTY_FILE, NOT_A_MODEL, TORCH_TAR, UNKNOWN_FORMAT, and the codes of the
+ * format. An UnsafePickleError carries the security report.
+ */
+export async function openModel(source: ByteSource): Promise<ModelFile> {
+  const { file } = source
+  const head = await source.read(0, Math.min(HEAD_BYTES, file.size))
+  const format = await sniff(head, source)
+  // Marks of other formats weigh more than the guess that bytes read as opcodes.
+  const stranger = format === undefined || format === barePickleFormat ? strangerError(file, head) : undefined
+  if (stranger) throw stranger
+  if (format) return format.open(source)
+  throw refuse(
+    'UNKNOWN_FORMAT',
+    `${file.path}: no known model format: it starts with ${quoted(Buffer.from(head.subarray(0, 16)).toString('latin1'))}`,
+    `Known are ${FORMATS.map(({ title }) => title).join(', ')}.`,
+  )
+}

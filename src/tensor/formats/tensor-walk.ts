@@ -1,0 +1,141 @@
+/** Visits the tensors of a pickled object in its order, with bounds against objects made to explode. */
+import { refuse } from '../../errors.ts'
+import { quoted } from '../text.ts'
+import {
+  asKind,
+  elements,
+  globalName,
+  isNode,
+  mapping,
+  type PyNode,
+  type PyObject,
+  type PyValue,
+} from './pickle-values.ts'
+import { type ObjectTensor, tensorOf } from './torch-tensors.ts'
+
+/** Python's own recursion limit. */
+const MAX_DEPTH = 1_000
+/** The machine makes at most 5 million values; more steps mean that shared parts are visited again and again. */
+const MAX_STEPS = 10_000_000
+/** Flux has 780, a checkpoint with optimizer state about 4,000. */
+const MAX_TENSORS = 500_000
+/** Bytes of inline arrays beside those of the pickle itself, which they come from. */
+const INLINE_SLACK = 1024 ** 2
+
+export type ObjectPath = string
+
+export interface WalkedObject {
+  readonly where: string
+  readonly pickleBytes: number
+}
+
+/** Gets a tensor and its path. Returns false to end the walk. */
+export type TensorVisitor = (path: ObjectPath, tensor: ObjectTensor) => boolean
+
+/** One for all walks over an object, so that its limits hold for their sum. */
+export interface Walk {
+  readonly object: WalkedObject
+  /** Nodes between the root and here: an object may contain itself. */
+  readonly open: Set<PyNode>
+  readonly known: Map<PyObject, ObjectTensor | undefined>
+  steps: number
+  tensors: number
+  inlineBytes: number
+}
+
+export function newWalk(object: WalkedObject): Walk {
+  return { object, open: new Set(), known: new Map(), steps: 0, tensors: 0, inlineBytes: 0 }
+}
+
+function limit(walk: Walk, detail: string): Error {
+  return refuse(
+    'PICKLE_LIMIT',
+    `${walk.object.where}: ${detail}`,
+    'The file was made to exhaust its readers.',
+  )
+}
+
+/** A dict key as a path shows it. */
+export function keyText(key: PyValue): string {
+  if (typeof key === 'string') return key
+  if (typeof key === 'boolean') return key ? 'True' : 'False'
+  if (key === null) return 'None'
+  if (key instanceof Uint8Array) return Buffer.from(key).toString('latin1')
+  if (!isNode(key)) return String(key)
+  if (key.kind === 'global') return globalName(key)
+  if (key.kind === 'object') return `<${globalName(key.callee)}>`
+  return `<${key.kind}>`
+}
+
+/**
+ * Calls `visit` for every tensor below `value`. Paths: `/` and the key for dicts, `[i]` for sequences, `{state}` for
+ * what an object's BUILD set, `{args}[i]` for what it would be called with.
+ * @throws PICKLE_LIMIT, and what `tensorOf` throws
+ */
+export function walkTensors(walk: Walk, value: PyValue, path: ObjectPath, visit: TensorVisitor): void {
+  step(walk, value, path, visit)
+  walk.open.clear()
+}
+
+/** Returns false when the visitor wants no more. */
+function step(walk: Walk, value: PyValue, path: ObjectPath, visit: TensorVisitor): boolean {
+  if (++walk.steps > MAX_STEPS) throw limit(walk, `the object takes more than ${MAX_STEPS} steps to walk`)
+  if (!isNode(value) || value.kind === 'global' || value.kind === 'persistent') return true
+  if (walk.open.has(value)) return true
+  if (value.kind === 'object') {
+    const tensor = knownTensor(walk, value, path)
+    if (tensor) {
+      if (++walk.tensors > MAX_TENSORS) throw limit(walk, `the object has more than ${MAX_TENSORS} tensors`)
+      return visit(path, tensor)
+    }
+  }
+  if (walk.open.size >= MAX_DEPTH) throw limit(walk, `the object nests deeper than ${MAX_DEPTH} levels`)
+  walk.open.add(value)
+  const more = visitChildren(walk, value, path, visit)
+  walk.open.delete(value)
+  return more
+}
+
+function knownTensor(walk: Walk, object: PyObject, path: ObjectPath): ObjectTensor | undefined {
+  if (!walk.known.has(object)) {
+    const tensor = tensorOf(walk.object.where, quoted(path), object)
+    walk.known.set(object, tensor)
+    if (tensor?.kind === 'inline') walk.inlineBytes += tensor.data.byteLength
+    if (walk.inlineBytes > walk.object.pickleBytes + INLINE_SLACK)
+      throw limit(walk, `its arrays take ${walk.inlineBytes} bytes, more than the pickle`)
+  }
+  return walk.known.get(object)
+}
+
+function visitChildren(walk: Walk, node: PyNode, path: ObjectPath, visit: TensorVisitor): boolean {
+  const entries = mapping(node) ?? asKind(node, 'object')?.entries
+  if (entries && !visitEntries(walk, entries, path, visit)) return false
+  const items = elements(node) ?? asKind(node, 'object')?.items ?? asKind(node, 'set')?.items
+  if (items && !visitItems(walk, items, path, visit)) return false
+  if (node.kind !== 'object') return true
+  if (!entries && !items && !visitItems(walk, node.args.items, `${path}{args}`, visit)) return false
+  return node.state === undefined || step(walk, node.state, `${path}{state}`, visit)
+}
+
+function visitEntries(
+  walk: Walk,
+  entries: ReadonlyMap<PyValue, PyValue>,
+  path: ObjectPath,
+  visit: TensorVisitor,
+): boolean {
+  const prefix = path === '' ? '' : `${path}/`
+  for (const [key, value] of entries) {
+    // Most values are primitives; their paths need not be made.
+    if (!isNode(value)) walk.steps++
+    else if (!step(walk, value, prefix + keyText(key), visit)) return false
+  }
+  return true
+}
+
+function visitItems(walk: Walk, items: readonly PyValue[], path: ObjectPath, visit: TensorVisitor): boolean {
+  for (const [i, item] of items.entries()) {
+    if (!isNode(item)) walk.steps++
+    else if (!step(walk, item, `${path}[${i}]`, visit)) return false
+  }
+  return true
+}

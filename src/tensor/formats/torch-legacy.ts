@@ -1,0 +1,181 @@
+/**
+ * torch.save before 1.6: five pickles back to back (magic number, protocol version, system info, the object, the list
+ * of storage keys), then for each key its element count (i64) and its bytes.
+ * Source: torch `serialization.py`, `_legacy_save` and `_legacy_load`.
+ */
+import { refuse } from '../../errors.ts'
+import type { ByteSource } from '../bytes.ts'
+import { dtypeInfo } from '../dtype.ts'
+import type { Finding, ModelFile } from '../table.ts'
+import { quoted } from '../text.ts'
+import type { Format } from './format.ts'
+import { isNode, mapping, type PyPersistent, type PyValue, sequence } from './pickle-values.ts'
+import { childrenOf } from './plain-values.ts'
+import { newPickleScan, type PickleScan, readPickle, requireSafe } from './security.ts'
+import { modelOf, type PickledObject } from './torch-objects.ts'
+import { storageOf } from './torch-storage.ts'
+import { MAX_PICKLE_BYTES } from './torch-zip.ts'
+
+/** PROTO 2, LONG1 of the ten bytes of 0x1950a86a20f9469cfc6c, STOP. */
+const MAGIC = [0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e]
+const PROTOCOL_VERSION = 1001
+const COUNT_BYTES = 8 // i64 LE element count before each storage
+/** First part of the file to be read; it holds the pickles of all but huge models. */
+const FIRST_WINDOW = 1024 * 1024
+const WINDOW_GROWTH = 8
+
+interface Pickles {
+  readonly scan: PickleScan
+  readonly littleEndian: boolean
+  readonly root: PyValue
+  readonly keys: readonly string[]
+  /** Byte where the storages begin. */
+  readonly end: number
+}
+
+function malformed(source: ByteSource, detail: string): Error {
+  return refuse(
+    'TORCH_LEGACY',
+    `${source.file.path}: ${detail}`,
+    'The file is damaged or was not written by torch.',
+  )
+}
+
+/** Reads the five pickles, from a larger piece of the file if they do not end in this one. */
+async function readPickles(source: ByteSource, window: number): Promise<Pickles> {
+  const { size } = source.file
+  const bytes = await source.read(0, Math.min(window, size))
+  try {
+    return parsePickles(source, bytes)
+  } catch (error) {
+    const cut = (error as { code?: unknown }).code === 'PICKLE_TRUNCATED' && bytes.byteLength < size
+    if (!cut || window >= MAX_PICKLE_BYTES) throw error
+    return readPickles(source, Math.min(window * WINDOW_GROWTH, MAX_PICKLE_BYTES))
+  }
+}
+
+function parsePickles(source: ByteSource, bytes: Uint8Array): Pickles {
+  const scan = newPickleScan(source.file.path)
+  let at = MAGIC.length
+  const next = () => {
+    const { value, end } = readPickle(scan, bytes, at)
+    at = end
+    return value
+  }
+  if (next() !== PROTOCOL_VERSION)
+    throw malformed(source, `not version ${PROTOCOL_VERSION} of torch's stream`)
+  const littleEndian = mapping(next())?.get('little_endian')
+  const root = next()
+  const keys = sequence(next())
+  if (!keys?.every((key) => typeof key === 'string'))
+    throw malformed(source, 'its list of storages is damaged')
+  if (new Set(keys).size !== keys.length) throw malformed(source, 'its list of storages names one twice')
+  return { scan, littleEndian: littleEndian !== false, root, keys: keys as string[], end: at }
+}
+
+interface Record {
+  readonly count: number
+  readonly itemSize: number
+}
+
+/** Element counts and sizes of all root storages, from the tensors that use them. */
+function storageRecords(where: string, root: PyValue): Map<string, Record> {
+  const records = new Map<string, Record>()
+  for (const node of persistentNodes(root)) {
+    const { key, dtype, nbytes } = storageOf(where, node)
+    const itemSize = dtypeInfo(dtype).bytes
+    const record = { count: nbytes / itemSize, itemSize }
+    const known = records.get(key)
+    if (known && (known.count !== record.count || known.itemSize !== itemSize))
+      throw refuse('TORCH_STORAGE', `${where}: storage ${quoted(key)} is described in two ways`)
+    records.set(key, record)
+  }
+  return records
+}
+
+function* persistentNodes(root: PyValue): Iterable<PyPersistent> {
+  const seen = new Set<PyValue>()
+  const open: PyValue[] = [root]
+  while (open.length > 0) {
+    const next = open.pop()!
+    if (!isNode(next) || seen.has(next)) continue
+    seen.add(next)
+    if (next.kind === 'persistent') yield next
+    for (const child of childrenOf(next)) open.push(child)
+  }
+}
+
+interface Place {
+  readonly offset: number
+  readonly nbytes: number
+}
+
+/** Walks the records behind the pickles. @throws TORCH_LEGACY, FILE_TRUNCATED */
+async function placeStorages(
+  source: ByteSource,
+  pickles: Pickles,
+): Promise<{ places: Map<string, Place>; end: number }> {
+  const records = storageRecords(source.file.path, pickles.root)
+  const places = new Map<string, Place>()
+  let at = pickles.end
+  for (const key of pickles.keys) {
+    const record = records.get(key)
+    if (!record)
+      throw malformed(source, `storage ${quoted(key)} is used by no tensor, so its size is unknown`)
+    const nbytes = record.count * record.itemSize
+    places.set(key, { offset: at + COUNT_BYTES, nbytes })
+    at += COUNT_BYTES + nbytes
+  }
+  if (at > source.file.size)
+    throw refuse(
+      'FILE_TRUNCATED',
+      `${source.file.path}: ${source.file.size} bytes, but its storages end at byte ${at}`,
+      'This is what a broken download looks like: download or copy the file again.',
+    )
+  await Promise.all([...places].map(([key, place]) => checkCount(source, key, place, records.get(key)!)))
+  return { places, end: at }
+}
+
+async function checkCount(source: ByteSource, key: string, place: Place, { count }: Record): Promise<void> {
+  const bytes = await source.read(place.offset - COUNT_BYTES, COUNT_BYTES)
+  const found = new DataView(bytes.buffer, bytes.byteOffset, COUNT_BYTES).getBigInt64(0, true)
+  if (found !== BigInt(count))
+    throw malformed(source, `storage ${quoted(key)} has ${found} elements, its tensors say ${count}`)
+}
+
+/**
+ * The object of a legacy stream.
+ * @throws what `readPickle` throws; TORCH_LEGACY, TORCH_STORAGE, FILE_TRUNCATED
+ */
+export async function readTorchLegacy(source: ByteSource): Promise<PickledObject> {
+  const pickles = await readPickles(source, FIRST_WINDOW)
+  const security = requireSafe(pickles.scan)
+  const { places, end } = await placeStorages(source, pickles)
+  const trailing = source.file.size - end
+  const message = `${trailing} bytes follow the last storage`
+  const findings: Finding[] =
+    trailing > 0 ? [{ code: 'trailing-bytes', severity: 'warning', message, bytes: trailing }] : []
+  return {
+    file: source.file,
+    format: 'torch-legacy',
+    where: source.file.path,
+    root: pickles.root,
+    pickleBytes: pickles.end,
+    security,
+    bigEndian: !pickles.littleEndian,
+    findings,
+    storageBytes: (key) => places.get(key)?.nbytes,
+    locate: async (keys) => new Map(keys.map((key) => [key, places.get(key)!.offset])),
+  }
+}
+
+async function open(source: ByteSource): Promise<ModelFile> {
+  return modelOf(await readTorchLegacy(source))
+}
+
+export const torchLegacyFormat: Format = {
+  id: 'torch-legacy',
+  title: 'torch legacy',
+  matches: (head) => MAGIC.every((byte, i) => head[i] === byte),
+  open,
+}

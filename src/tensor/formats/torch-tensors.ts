@@ -1,0 +1,189 @@
+/** Calls of torch's rebuild functions, read as what they say: dtype, shape, strides, and which bytes. */
+import { refuse } from '../../errors.ts'
+import { type DType, dtypeInfo, elementCount } from '../dtype.ts'
+import { rowMajorStrides } from '../strided.ts'
+import { isNumpyArray, numpyArray } from './numpy-values.ts'
+import { asKind, elements, globalName, type PyObject, type PyValue } from './pickle-values.ts'
+import { storageOf, TORCH_DTYPES, type TorchStorage } from './torch-storage.ts'
+
+/** numpy's limit; real weights have at most five. */
+const MAX_DIMENSIONS = 64
+
+/** A tensor of the object, before the places of its bytes are looked up. */
+export type ObjectTensor = StorageView | InlineTensor
+
+export interface StorageView {
+  readonly kind: 'view'
+  readonly dtype: DType
+  readonly shape: readonly number[]
+  readonly storage: TorchStorage
+  /** Byte of the first element in the storage (its view, for legacy views). */
+  readonly offset: number
+  /** Bytes from the first to the last element. */
+  readonly nbytes: number
+  /** In elements; only if the view is not row-major. */
+  readonly strides?: readonly number[]
+}
+
+export interface InlineTensor {
+  readonly kind: 'inline'
+  readonly dtype: DType
+  readonly shape: readonly number[]
+  readonly data: Uint8Array
+  /** The type of `data` if its values are to be rounded to `dtype`: torch sends bfloat16 through numpy as float32. */
+  readonly stored?: DType
+}
+
+function malformed(where: string, path: string, detail: string): Error {
+  return refuse(
+    'TORCH_TENSOR',
+    `${where}: tensor ${path}: ${detail}`,
+    'The file is damaged or was made to confuse its readers.',
+  )
+}
+
+function unsupported(where: string, path: string, what: string): Error {
+  return refuse('TORCH_UNSUPPORTED', `${where}: tensor ${path} is ${what}, which sdtool does not read`)
+}
+
+/** Where an error is: file and path in the object, already quoted. */
+interface Place {
+  readonly where: string
+  readonly path: string
+}
+
+function sizes({ where, path }: Place, value: PyValue | undefined, what: string): number[] {
+  const list = elements(value)
+  if (!list?.every((n) => typeof n === 'number' && Number.isSafeInteger(n) && n >= 0))
+    throw malformed(where, path, `has no valid ${what}`)
+  if (list.length > MAX_DIMENSIONS)
+    throw malformed(where, path, `has ${list.length} dimensions, the limit is ${MAX_DIMENSIONS}`)
+  return list as number[]
+}
+
+function isRowMajor(shape: readonly number[], strides: readonly number[]): boolean {
+  const plain = rowMajorStrides(shape)
+  return shape.every((n, d) => n === 1 || strides[d] === plain[d])
+}
+
+/** `(storage, offset, size, stride, ...)`; a seventh argument of v3 is the dtype of an untyped storage. */
+function viewOf(place: Place, args: readonly PyValue[], dtype?: DType): StorageView {
+  const { where, path } = place
+  const node = asKind(args[0], 'persistent')
+  if (!node) throw malformed(where, path, 'has no storage')
+  const storage = storageOf(where, node)
+  const type = dtype ?? storage.dtype
+  const itemSize = dtypeInfo(type).bytes
+  const [start, shape, strides] = [
+    sizes(place, { kind: 'tuple', items: [args[1] ?? null] }, 'offset')[0]!,
+    sizes(place, args[2], 'shape'),
+    sizes(place, args[3], 'strides'),
+  ]
+  if (strides.length !== shape.length)
+    throw malformed(where, path, `has ${shape.length} dimensions, but ${strides.length} strides`)
+  const count = elementCount(shape)
+  if (!Number.isSafeInteger(count * itemSize))
+    throw malformed(where, path, `has the impossible shape [${shape.join(', ')}]`)
+  const span = count === 0 ? 0 : shape.reduce((sum, n, d) => sum + (n - 1) * strides[d]!, 1)
+  const end = (start + span) * itemSize
+  if (count > 0 && !(end <= storage.viewBytes))
+    throw malformed(
+      where,
+      path,
+      `reaches to byte ${end} of its storage ${JSON.stringify(storage.key.slice(0, 40))}, which has ${storage.viewBytes}`,
+    )
+  const offset = count === 0 ? 0 : start * itemSize
+  const view = { kind: 'view', dtype: type, shape, storage, offset, nbytes: span * itemSize } as const
+  return count === 0 || isRowMajor(shape, strides) ? view : { ...view, strides }
+}
+
+/** `torch.float32` as a name. */
+function dtypeArg(place: Place, value: PyValue | undefined): DType {
+  const global = asKind(value, 'global')
+  const dtype = global?.module === 'torch' ? TORCH_DTYPES.get(global.name) : undefined
+  if (!dtype)
+    throw unsupported(place.where, place.path, `of type ${global ? globalName(global) : 'without a name'}`)
+  return dtype
+}
+
+/** Types numpy has none for, so that torch sends them as float32. */
+const ROUNDED: ReadonlySet<DType> = new Set<DType>(['BF16', 'F16', 'F32', 'F8_E4M3', 'F8_E5M2'])
+
+/** `(ndarray, dtype, device, requires_grad)` */
+function fromNumpy(place: Place, args: readonly PyValue[]): InlineTensor {
+  const object = asKind(args[0], 'object')
+  const array = object && numpyArray(object)
+  if (!array) throw malformed(place.where, place.path, 'has no readable numpy array')
+  const dtype = dtypeArg(place, args[1])
+  const { shape, data } = array
+  if (dtype === array.dtype) return { kind: 'inline', dtype, shape, data }
+  if (!ROUNDED.has(dtype) || dtypeInfo(array.dtype).kind !== 'float')
+    throw unsupported(place.where, place.path, `${dtype} kept as ${array.dtype}`)
+  return { kind: 'inline', dtype, shape, data, stored: array.dtype }
+}
+
+type Rebuild = (place: Place, args: readonly PyValue[]) => ObjectTensor
+
+/** Source: torch `_utils.py`. */
+const REBUILD: ReadonlyMap<string, Rebuild> = new Map<string, Rebuild>([
+  ['torch._utils._rebuild_tensor', (place, args) => viewOf(place, args)],
+  ['torch._utils._rebuild_tensor_v2', (place, args) => viewOf(place, args)],
+  ['torch._utils._rebuild_tensor_v3', (place, args) => viewOf(place, args, dtypeArg(place, args[6]))],
+  ['torch._utils._rebuild_device_tensor_from_numpy', fromNumpy],
+])
+
+/** Functions whose first argument is the tensor. */
+const WRAPPERS: ReadonlySet<string> = new Set([
+  'torch._utils._rebuild_parameter',
+  'torch._utils._rebuild_parameter_with_state',
+  'torch._utils._rebuild_device_tensor_from_cpu_tensor',
+  'torch.nn.parameter.Parameter',
+])
+
+const REFUSED: ReadonlyMap<string, string> = new Map([
+  ['torch._utils._rebuild_sparse_tensor', 'sparse'],
+  ['torch._utils._rebuild_qtensor', 'quantised by torch'],
+  ['torch._utils._rebuild_nested_tensor', 'nested'],
+  ['torch._utils._rebuild_meta_tensor_no_storage', 'without values (meta)'],
+])
+
+interface Call {
+  readonly name: string
+  readonly args: readonly PyValue[]
+  readonly object: PyObject
+}
+
+/** Looks through parameters and subclass wrappers at the call that makes the tensor. */
+function innermost(object: PyObject): Call | undefined {
+  let call: Call = { name: globalName(object.callee), args: object.args.items, object }
+  for (;;) {
+    if (WRAPPERS.has(call.name)) {
+      const inner = asKind(call.args[0], 'object')
+      if (!inner) return undefined
+      call = { name: globalName(inner.callee), args: inner.args.items, object: inner }
+    } else if (call.name === 'torch._tensor._rebuild_from_type_v2') {
+      // (function, type, args, state): what the subclass adds is in the state and is no weight
+      const fn = asKind(call.args[0], 'global')
+      const args = asKind(call.args[2], 'tuple')
+      if (!fn || !args) return undefined
+      call = { name: globalName(fn), args: args.items, object: call.object }
+    } else return call
+  }
+}
+
+/**
+ * The tensor an object describes, or undefined if it describes something else.
+ * @param path of the object, quoted, for messages
+ * @throws TORCH_TENSOR, TORCH_UNSUPPORTED, TORCH_STORAGE
+ */
+export function tensorOf(where: string, path: string, object: PyObject): ObjectTensor | undefined {
+  const call = innermost(object)
+  if (!call) return undefined
+  const refused = REFUSED.get(call.name)
+  if (refused !== undefined) throw unsupported(where, path, refused)
+  const rebuild = REBUILD.get(call.name)
+  if (rebuild) return rebuild({ where, path }, call.args)
+  if (!isNumpyArray(call.object)) return undefined
+  const array = numpyArray(call.object)
+  return array && { kind: 'inline', ...array }
+}

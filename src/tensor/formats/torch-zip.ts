@@ -1,0 +1,114 @@
+/** torch.save since 1.6: a zip archive with the object in `<name>/data.pkl` and the storages in `<name>/data/<key>`. */
+import { refuse } from '../../errors.ts'
+import type { ByteSource } from '../bytes.ts'
+import type { ModelFile } from '../table.ts'
+import { quoted } from '../text.ts'
+import type { Format } from './format.ts'
+import { newPickleScan, readPickle, refuseTrailing, requireSafe } from './security.ts'
+import { modelOf, type PickledObject } from './torch-objects.ts'
+import { locateEntries, readEntry, readZipDirectory, type ZipDirectory, type ZipEntry } from './zip.ts'
+
+/** The data.pkl of SD 1.5 with EMA has 0.3 MB, of a checkpoint with optimizer 1 MB. It is read in one piece. */
+export const MAX_PICKLE_BYTES = 100_000_000
+const MAX_BYTEORDER_BYTES = 16
+const DATA_PKL = 'data.pkl'
+
+/** Archives of torch.jit.save, three generations; formats.md 7.1. Their code would have to be run. */
+const TORCHSCRIPT = /^[^/]+\/(code\/|constants\.pkl$|model\.json$|attributes\.pkl$)/
+
+function notTorch(source: ByteSource, names: readonly string[]): Error {
+  const { path } = source.file
+  if (names.some((name) => TORCHSCRIPT.test(name)))
+    return refuse(
+      'TORCHSCRIPT',
+      `${path}: a TorchScript archive (torch.jit.save): it holds program code beside the weights`,
+      'Load it where it came from and save its state_dict() with torch.save or safetensors.',
+    )
+  if (names.length > 0 && names.every((name) => name.endsWith('.npy')))
+    return refuse('NOT_A_MODEL', `${path}: numpy arrays (.npz), no model file`)
+  const shown = names.slice(0, 3).map((name) => quoted(name))
+  return refuse(
+    'NOT_A_MODEL',
+    `${path}: a zip archive, but not one of torch: no <name>/data.pkl among its ${names.length} entries (${shown.join(', ')})`,
+    'If it packs model files, unpack it first.',
+  )
+}
+
+/** The one `<name>/data.pkl`. */
+function findPickle({ source, entries }: ZipDirectory): { prefix: string; pickle: ZipEntry } {
+  const names = [...entries.keys()]
+  if (names.some((name) => TORCHSCRIPT.test(name))) throw notTorch(source, names)
+  const pickles = names.filter((name) => name.split('/')[1] === DATA_PKL && name.split('/').length === 2)
+  if (pickles.length === 0) throw notTorch(source, names)
+  const prefix = pickles[0]!.slice(0, -DATA_PKL.length)
+  const stray = names.find((name) => !name.startsWith(prefix))
+  if (stray !== undefined)
+    throw refuse(
+      'TORCH_ZIP_LAYOUT',
+      `${source.file.path}: entry ${quoted(stray)} lies outside of ${quoted(prefix)}: two readers could read two models`,
+      'torch writes one folder. Get the original file.',
+    )
+  const compressed = [...entries.values()].find(({ method }) => method !== 0)
+  if (compressed)
+    throw refuse(
+      'ZIP_COMPRESSED',
+      `${source.file.path}: entry ${quoted(compressed.name)} is compressed (method ${compressed.method}); torch stores without compression`,
+      'Somebody packed the archive again: unpack and save it with torch, or get the original file.',
+    )
+  return { prefix, pickle: entries.get(pickles[0]!)! }
+}
+
+async function readByteOrder(zip: ZipDirectory, prefix: string): Promise<boolean> {
+  const entry = zip.entries.get(`${prefix}byteorder`)
+  if (!entry) return false
+  const text = Buffer.from(await readEntry(zip, entry, MAX_BYTEORDER_BYTES)).toString('latin1')
+  if (text === 'little' || text === 'big') return text === 'big'
+  throw refuse('TORCH_ZIP_LAYOUT', `${zip.source.file.path}: byteorder is ${quoted(text)}, not little or big`)
+}
+
+/**
+ * The object of a torch zip archive.
+ * @throws what `readZipDirectory` and `readPickle` throw; TORCHSCRIPT, NOT_A_MODEL, TORCH_ZIP_LAYOUT, ZIP_COMPRESSED
+ */
+export async function readTorchZip(source: ByteSource): Promise<PickledObject> {
+  const zip = await readZipDirectory(source)
+  const { prefix, pickle } = findPickle(zip)
+  const bytes = await readEntry(zip, pickle, MAX_PICKLE_BYTES)
+  const scan = newPickleScan(`${source.file.path}: ${quoted(pickle.name)}`)
+  const { value, end } = readPickle(scan, bytes)
+  refuseTrailing(scan, bytes, end)
+  const storage = (key: string) => zip.entries.get(`${prefix}data/${key}`)
+  return {
+    file: source.file,
+    format: 'torch-zip',
+    where: scan.where,
+    root: value,
+    pickleBytes: bytes.byteLength,
+    security: requireSafe(scan),
+    bigEndian: await readByteOrder(zip, prefix),
+    findings: [],
+    storageBytes: (key) => storage(key)?.size,
+    locate: async (keys) => {
+      const places = await locateEntries(
+        zip,
+        keys.map((key) => storage(key)!),
+      )
+      return new Map(keys.map((key) => [key, places.get(`${prefix}data/${key}`)!]))
+    },
+  }
+}
+
+async function open(source: ByteSource): Promise<ModelFile> {
+  return modelOf(await readTorchZip(source))
+}
+
+/** Local header, or the end record of an empty archive. */
+function matches(head: Uint8Array): boolean {
+  return (
+    head[0] === 0x50 &&
+    head[1] === 0x4b &&
+    ((head[2] === 3 && head[3] === 4) || (head[2] === 5 && head[3] === 6))
+  )
+}
+
+export const torchZipFormat: Format = { id: 'torch-zip', title: 'torch zip', matches, open }

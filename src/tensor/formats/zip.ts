@@ -1,0 +1,349 @@
+/**
+ * Zip archives by their central directory. Local headers are read only for the place of the data: torch leaves
+ * sizes and CRC zero there and puts them into data descriptors.
+ * Format: PKWARE APPNOTE.TXT 6.3.10, sections 4.3.7 (local header), 4.3.12 (directory), 4.3.14 to 4.3.16 (ends).
+ */
+import { crc32 } from 'node:zlib'
+import { refuse } from '../../errors.ts'
+import type { ByteSource } from '../bytes.ts'
+import { quoted } from '../text.ts'
+
+const LOCAL_SIGNATURE = 0x04034b50
+const DIRECTORY_SIGNATURE = 0x02014b50
+const END_SIGNATURE = 0x06054b50
+const END64_SIGNATURE = 0x06064b50
+const LOCATOR64_SIGNATURE = 0x07064b50
+
+const LOCAL_BYTES = 30
+const DIRECTORY_BYTES = 46
+const END_BYTES = 22
+const END64_BYTES = 56
+const LOCATOR64_BYTES = 20
+const MAX_COMMENT = 0xffff
+
+/** A full Flux checkpoint has about 3,000 entries of 80 bytes; this is room for 500,000. */
+const MAX_DIRECTORY_BYTES = 64_000_000
+/** Local headers read at the same time: enough to hide the latency of a disk. */
+const PARALLEL_READS = 64
+
+const ENCRYPTED = 0x2041 // bit 0: encrypted, bit 6: strong, bit 13: masked headers
+const SATURATED16 = 0xffff
+const SATURATED32 = 0xffffffff
+const STORED = 0
+
+export interface ZipEntry {
+  readonly name: string
+  /** Byte of its local header. */
+  readonly headerOffset: number
+  readonly size: number
+  readonly crc32: number
+  /** 0 stored, 8 deflated ... Only stored entries can be located. */
+  readonly method: number
+  /** Byte where the next entry or the directory begins. */
+  readonly limit: number
+}
+
+export interface ZipDirectory {
+  readonly source: ByteSource
+  /** In the order of the central directory. */
+  readonly entries: ReadonlyMap<string, ZipEntry>
+}
+
+function malformed(source: ByteSource, code: string, detail: string): Error {
+  return refuse(
+    `ZIP_${code}`,
+    `${source.file.path}: ${detail}`,
+    'The archive is damaged or was made to confuse its readers.',
+  )
+}
+
+function truncated(source: ByteSource): Error {
+  return refuse(
+    'FILE_TRUNCATED',
+    `${source.file.path}: a zip archive without its end: the file stops after ${source.file.size} bytes, before the directory`,
+    'This is what a broken download looks like: download or copy the file again.',
+  )
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+/** u64 LE as a number. Anything beyond 2^53 cannot be a place in a file. */
+function readU64(view: DataView, at: number, source: ByteSource): number {
+  const value = view.getBigUint64(at, true)
+  if (value > BigInt(Number.MAX_SAFE_INTEGER))
+    throw malformed(source, 'OFFSET', `a zip64 field holds ${value}, which is no place in a file`)
+  return Number(value)
+}
+
+interface Directory {
+  readonly count: number
+  readonly bytes: number
+  readonly offset: number
+}
+
+/** Reads the tail of the file, finds the end record, and follows it to the zip64 one. */
+async function findDirectory(source: ByteSource): Promise<Directory> {
+  const { size } = source.file
+  const tailBytes = Math.min(size, END_BYTES + MAX_COMMENT + LOCATOR64_BYTES)
+  const tailStart = size - tailBytes
+  const view = viewOf(await source.read(tailStart, tailBytes))
+  const end = findEnd(view)
+  if (end === undefined) throw truncated(source)
+  if (view.getUint16(end + 4, true) !== 0 || view.getUint16(end + 6, true) !== 0)
+    throw malformed(source, 'MULTI_DISK', 'part of an archive split over several files')
+  const classic: Directory = {
+    count: view.getUint16(end + 10, true),
+    bytes: view.getUint32(end + 12, true),
+    offset: view.getUint32(end + 16, true),
+  }
+  const locator = end - LOCATOR64_BYTES
+  const has64 = locator >= 0 && view.getUint32(locator, true) === LOCATOR64_SIGNATURE
+  if (!has64) return checkPlace(classic, tailStart + end, source)
+  const end64 = readU64(view, locator + 8, source)
+  return checkPlace(await readEnd64(source, end64, tailStart + locator, classic), end64, source)
+}
+
+/** Index of the last end record whose comment ends with the file. */
+function findEnd(view: DataView): number | undefined {
+  for (let at = view.byteLength - END_BYTES; at >= 0; at--) {
+    if (view.getUint32(at, true) !== END_SIGNATURE) continue
+    if (at + END_BYTES + view.getUint16(at + 20, true) === view.byteLength) return at
+  }
+  return undefined
+}
+
+async function readEnd64(
+  source: ByteSource,
+  at: number,
+  locator: number,
+  classic: Directory,
+): Promise<Directory> {
+  if (at + END64_BYTES > locator)
+    throw malformed(source, 'END64', `its zip64 end record is said to be at byte ${at}`)
+  const view = viewOf(await source.read(at, END64_BYTES))
+  if (view.getUint32(0, true) !== END64_SIGNATURE)
+    throw malformed(source, 'END64', `no zip64 end record at byte ${at}`)
+  if (view.getUint32(16, true) !== 0 || view.getUint32(20, true) !== 0)
+    throw malformed(source, 'MULTI_DISK', 'part of an archive split over several files')
+  const found: Directory = {
+    count: readU64(view, 32, source),
+    bytes: readU64(view, 40, source),
+    offset: readU64(view, 48, source),
+  }
+  const agrees = (small: number, wide: number, saturated: number) => small === saturated || small === wide
+  if (
+    !agrees(classic.count, found.count, SATURATED16) ||
+    !agrees(classic.bytes, found.bytes, SATURATED32) ||
+    !agrees(classic.offset, found.offset, SATURATED32)
+  )
+    throw malformed(source, 'END64', 'its two end records describe two different directories')
+  return found
+}
+
+/** The directory must end where the end record begins: bytes before or between would shift every offset. */
+function checkPlace(directory: Directory, end: number, source: ByteSource): Directory {
+  if (directory.bytes > MAX_DIRECTORY_BYTES)
+    throw malformed(
+      source,
+      'DIRECTORY_TOO_LARGE',
+      `directory of ${directory.bytes} bytes, the limit is ${MAX_DIRECTORY_BYTES}`,
+    )
+  if (directory.offset + directory.bytes !== end)
+    throw malformed(
+      source,
+      'DIRECTORY',
+      `directory of ${directory.bytes} bytes at byte ${directory.offset}, but its end record is at byte ${end}`,
+    )
+  return directory
+}
+
+type RawEntry = Omit<ZipEntry, 'limit'>
+
+function checkName(name: string, source: ByteSource): void {
+  const bad =
+    name === '' ||
+    name.startsWith('/') ||
+    /^[A-Za-z]:/.test(name) ||
+    name.includes('\\') ||
+    name.includes('\0') ||
+    name.split('/').includes('..')
+  if (bad) throw malformed(source, 'NAME', `entry ${quoted(name)} would leave the archive's folder`)
+}
+
+/** Values of the zip64 extra field (id 1) stand in this order, each only if its classic field is saturated. */
+function widen(
+  entry: { size: number; compressed: number; headerOffset: number },
+  extra: DataView,
+  name: string,
+  source: ByteSource,
+): { size: number; compressed: number; headerOffset: number } {
+  const saturated = Object.values(entry).filter((n) => n === SATURATED32).length
+  if (saturated === 0) return entry
+  for (let at = 0; at + 4 <= extra.byteLength; at += 4 + extra.getUint16(at + 2, true)) {
+    const length = extra.getUint16(at + 2, true)
+    if (extra.getUint16(at, true) !== 1) continue
+    if (length < 8 * saturated || at + 4 + length > extra.byteLength) break
+    let next = at + 4
+    const take = (n: number): number => {
+      if (n !== SATURATED32) return n
+      next += 8
+      return readU64(extra, next - 8, source)
+    }
+    const size = take(entry.size)
+    const compressed = take(entry.compressed)
+    return { size, compressed, headerOffset: take(entry.headerOffset) }
+  }
+  throw malformed(source, 'EXTRA', `entry ${quoted(name)} lacks its zip64 sizes`)
+}
+
+function parseEntry(view: DataView, at: number, source: ByteSource): { entry: RawEntry; next: number } {
+  if (at + DIRECTORY_BYTES > view.byteLength || view.getUint32(at, true) !== DIRECTORY_SIGNATURE)
+    throw malformed(source, 'DIRECTORY', `no directory entry at byte ${at} of the directory`)
+  const nameLength = view.getUint16(at + 28, true)
+  const extraLength = view.getUint16(at + 30, true)
+  const next = at + DIRECTORY_BYTES + nameLength + extraLength + view.getUint16(at + 32, true)
+  if (next > view.byteLength)
+    throw malformed(source, 'DIRECTORY', `a directory entry at byte ${at} leaves the directory`)
+  const nameAt = at + DIRECTORY_BYTES
+  const name = Buffer.from(view.buffer, view.byteOffset + nameAt, nameLength).toString('utf8')
+  checkName(name, source)
+  if ((view.getUint16(at + 8, true) & ENCRYPTED) !== 0)
+    throw refuse(
+      'ZIP_ENCRYPTED',
+      `${source.file.path}: entry ${quoted(name)} is encrypted`,
+      'Unpack it with its password first.',
+    )
+  if (view.getUint16(at + 34, true) !== 0)
+    throw malformed(source, 'MULTI_DISK', `entry ${quoted(name)} lies in another file`)
+  const extra = new DataView(view.buffer, view.byteOffset + nameAt + nameLength, extraLength)
+  const classic = {
+    size: view.getUint32(at + 24, true),
+    compressed: view.getUint32(at + 20, true),
+    headerOffset: view.getUint32(at + 42, true),
+  }
+  const { size, compressed, headerOffset } = widen(classic, extra, name, source)
+  const method = view.getUint16(at + 10, true)
+  if (method === STORED && size !== compressed)
+    throw malformed(source, 'SIZE', `entry ${quoted(name)} is stored, but has two different sizes`)
+  return { entry: { name, headerOffset, size, crc32: view.getUint32(at + 16, true), method }, next }
+}
+
+/** Gives each entry the place where the next begins; entries that share bytes are how two readers see two files. */
+function withLimits(raw: readonly RawEntry[], directoryOffset: number, source: ByteSource): ZipEntry[] {
+  const sorted = [...raw].sort((a, b) => a.headerOffset - b.headerOffset)
+  const limits = new Map<RawEntry, number>()
+  sorted.forEach((entry, i) => {
+    const limit = sorted[i + 1]?.headerOffset ?? directoryOffset
+    const least = LOCAL_BYTES + entry.name.length + (entry.method === STORED ? entry.size : 0)
+    if (entry.headerOffset + least > limit) {
+      const what = i + 1 < sorted.length ? `entry ${quoted(sorted[i + 1]!.name)}` : 'the directory'
+      throw malformed(source, 'OVERLAP', `entry ${quoted(entry.name)} reaches into ${what} at byte ${limit}`)
+    }
+    limits.set(entry, limit)
+  })
+  return raw.map((entry) => ({ ...entry, limit: limits.get(entry)! }))
+}
+
+/**
+ * Reads the central directory.
+ * @throws FILE_TRUNCATED without an end record; ZIP_ENCRYPTED, ZIP_MULTI_DISK, ZIP_NAME, ZIP_DUPLICATE, ZIP_OVERLAP,
+ * ZIP_DIRECTORY, ZIP_DIRECTORY_TOO_LARGE, ZIP_END64, ZIP_EXTRA, ZIP_OFFSET, ZIP_SIZE
+ */
+export async function readZipDirectory(source: ByteSource): Promise<ZipDirectory> {
+  const directory = await findDirectory(source)
+  const view = viewOf(await source.read(directory.offset, directory.bytes))
+  const raw: RawEntry[] = []
+  const names = new Set<string>()
+  let at = 0
+  while (at < view.byteLength) {
+    const { entry, next } = parseEntry(view, at, source)
+    if (names.has(entry.name)) throw malformed(source, 'DUPLICATE', `two entries named ${quoted(entry.name)}`)
+    names.add(entry.name)
+    raw.push(entry)
+    at = next
+  }
+  if (raw.length !== directory.count)
+    throw malformed(
+      source,
+      'DIRECTORY',
+      `${raw.length} directory entries, but the end record counts ${directory.count}`,
+    )
+  const entries = withLimits(raw, directory.offset, source)
+  return { source, entries: new Map(entries.map((entry) => [entry.name, entry])) }
+}
+
+/**
+ * Byte of the first data byte of a stored entry, from its local header.
+ * @throws ZIP_COMPRESSED, ZIP_LOCAL_HEADER when the header contradicts the directory, ZIP_OVERLAP
+ */
+export async function locateEntry({ source }: ZipDirectory, entry: ZipEntry): Promise<number> {
+  if (entry.method !== STORED)
+    throw refuse(
+      'ZIP_COMPRESSED',
+      `${source.file.path}: entry ${quoted(entry.name)} is compressed (method ${entry.method}); torch stores without compression`,
+      'Unpack and save it with torch, or download the original file.',
+    )
+  const nameBytes = Buffer.from(entry.name, 'utf8')
+  const bytes = await source.read(entry.headerOffset, LOCAL_BYTES + nameBytes.byteLength)
+  const view = viewOf(bytes)
+  const contradiction = localContradiction(view, entry, nameBytes)
+  if (contradiction)
+    throw malformed(source, 'LOCAL_HEADER', `entry ${quoted(entry.name)}: its local header ${contradiction}`)
+  const start = entry.headerOffset + bytes.byteLength + view.getUint16(28, true)
+  if (start + entry.size > entry.limit)
+    throw malformed(
+      source,
+      'OVERLAP',
+      `entry ${quoted(entry.name)} ends at byte ${start + entry.size}, behind the start of the next at ${entry.limit}`,
+    )
+  return start
+}
+
+function localContradiction(view: DataView, entry: ZipEntry, name: Buffer): string | undefined {
+  if (view.getUint32(0, true) !== LOCAL_SIGNATURE) return 'is missing'
+  if ((view.getUint16(6, true) & ENCRYPTED) !== 0) return 'says it is encrypted'
+  if (view.getUint16(8, true) !== entry.method) return 'names another compression'
+  const size = view.getUint32(22, true)
+  if (size !== 0 && size !== SATURATED32 && size !== entry.size) return 'gives another size'
+  const sameName =
+    view.getUint16(26, true) === name.byteLength &&
+    name.equals(new Uint8Array(view.buffer, view.byteOffset + LOCAL_BYTES, name.byteLength))
+  return sameName ? undefined : 'gives another name'
+}
+
+/** Places of several entries; reads of their headers overlap. */
+export async function locateEntries(
+  zip: ZipDirectory,
+  entries: readonly ZipEntry[],
+): Promise<Map<string, number>> {
+  const places = new Map<string, number>()
+  let next = 0
+  const worker = async () => {
+    while (next < entries.length) {
+      const entry = entries[next++]!
+      places.set(entry.name, await locateEntry(zip, entry))
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(PARALLEL_READS, entries.length) }, worker))
+  return places
+}
+
+/**
+ * All bytes of a small stored entry, checked against its CRC-32.
+ * @throws ZIP_ENTRY_TOO_LARGE, ZIP_CRC, and what `locateEntry` throws
+ */
+export async function readEntry(zip: ZipDirectory, entry: ZipEntry, maxBytes: number): Promise<Uint8Array> {
+  const { source } = zip
+  if (entry.size > maxBytes)
+    throw malformed(
+      source,
+      'ENTRY_TOO_LARGE',
+      `entry ${quoted(entry.name)} has ${entry.size} bytes, the limit is ${maxBytes}`,
+    )
+  const bytes = await source.read(await locateEntry(zip, entry), entry.size)
+  if (crc32(bytes) !== entry.crc32)
+    throw malformed(source, 'CRC', `entry ${quoted(entry.name)} does not match its checksum`)
+  return bytes
+}
