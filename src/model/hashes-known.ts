@@ -1,0 +1,123 @@
+/** A published file, by its hashes. Lower-case hex; `autoV1` has 8 digits. */
+export interface KnownFile {
+  readonly name: string
+  readonly sha256?: string
+  /** The first hash A1111 used, of 64 KiB at 1 MiB: different files may share it. */
+  readonly autoV1?: string
+  readonly bytes?: number
+}
+
+/**
+ * Published VAEs by the hash of the whole file. A VAE saved in another container or type has another file hash;
+ * hashes of its contents are not published anywhere, so a baked VAE can be compared (`vaeFingerprint`), not named.
+ * Sources: hash lists in AUTOMATIC1111, ComfyUI and Civitai; sizes where the publisher gives them.
+ */
+export const KNOWN_VAES: readonly KnownFile[] = [
+  {
+    name: 'vae-ft-mse-840000-ema-pruned.safetensors',
+    sha256: '735e4c3a447a3255760d7f86845f09f937809baa529c17370d83e4c3758f3c75',
+    bytes: 334_641_190,
+  },
+  {
+    name: 'vae-ft-mse-840000-ema-pruned.ckpt',
+    sha256: 'c6a580b13a5bc05a5e16e4dbb80608ff2ec251a162311590c1f34c013d7f3dab',
+    autoV1: '223531c6',
+  },
+  {
+    name: 'vae-ft-ema-560000-ema-pruned.ckpt',
+    sha256: '0b204ad0cae549e0a7e298d803d57e36363760dec71c63109c1da3e1147ec520',
+  },
+  {
+    name: 'vae-ft-ema-560000-ema-pruned.safetensors',
+    sha256: '95f26a5ab04779d5467d1fcecaf93160ffa523afe399b835b3e1bb77ff2d937a',
+  },
+  {
+    name: 'animevae.pt (NovelAI, Anything V3)',
+    sha256: 'f921fb3f29891d2a77a6571e56b8b5052420d2884129517a333c60b1b4816cdf',
+    autoV1: 'f458b5c6',
+  },
+  { name: 'kl-f8-anime.ckpt', sha256: '2f11c4a99ddc28d0ad8bce0acc38bed310b45d38a3fe4bb367dc30f3ef1a4868' },
+  {
+    name: 'kl-f8-anime2.ckpt',
+    sha256: 'df3c506e51b7ee1d7b5a6a2bb7142d47d488743c96aa778afb0f53a2cdc2d38d',
+    autoV1: '9f45927e',
+    bytes: 404_662_241,
+  },
+  {
+    name: 'trinart characters VAE',
+    sha256: '2453b80bc1716bc3f94496d4e56be891e267051dc43c5144f384b66a73ac8295',
+  },
+  {
+    name: 'mse840000_klf8anime',
+    sha256: '53cfd845736459e78f208786f8d56109093f37dc427e366769416f6ca9ea6fc9',
+  },
+  { name: 'ClearVAE', sha256: '600345c503784cd77536d714f0e4c43f9e1fa4379007e730d54c454c66ee36db' },
+  {
+    name: 'SD15NewVAEpruned.ckpt',
+    sha256: '27a4ac756c5c4fb25bfb7bd32a700a89fe77a66926338b1d78b97e25e1e85f75',
+  },
+  {
+    name: 'sdxl_vae.safetensors (1.0)',
+    sha256: '63aeecb90ff7bc1c115395962d3e803571385b61938377bc7089b36e81e92e2e',
+    bytes: 334_641_164,
+  },
+  {
+    name: 'sdxl_vae.safetensors (0.9)',
+    sha256: 'e6bb9ea85bbf7bf6478a7c6d18b71246f22e95d41bcdd80ed40aa212c33cfeff',
+  },
+  {
+    name: 'sdxl-vae-fp16-fix',
+    sha256: '235745af8d86bf4a4c1b5b4f529868b37019a10f7c0b2e79ad0abca3a22bc6e1',
+    bytes: 334_641_162,
+  },
+  {
+    name: 'ae.safetensors (Flux.1)',
+    sha256: 'afc8e28272cd15db3919bacdb6918ce9c1ed22e96cb12c4d5ed0fba823529e38',
+    bytes: 335_304_388,
+  },
+  {
+    name: 'Stable Diffusion 3.5 VAE',
+    sha256: '6ad8546282f0f74d6a1184585f1c9fe6f1509f38f284e7c4f7ed578554209859',
+  },
+]
+
+/** Published checkpoints. Sources: the publishers' pages, AUTOMATIC1111's model list. */
+export const KNOWN_CHECKPOINTS: readonly KnownFile[] = [
+  {
+    name: 'v1-5-pruned-emaonly.safetensors',
+    sha256: '6ce0161689b3853acaa03779ec93eafe75a02f4ced659bee03f50797806fa2fa',
+  },
+  {
+    name: 'v1-5-pruned-emaonly.ckpt',
+    sha256: 'cc6cb27103417325ff94f52b7a5d2dde45a7515b25c255d8e396c90014281516',
+    autoV1: '81761151',
+  },
+  { name: 'v1-5-pruned.ckpt', autoV1: 'a9263745' },
+  { name: 'v2-1_768-ema-pruned', autoV1: '4bdfc29c' },
+  { name: 'v2-1_512-ema-pruned', autoV1: '47c8ec7d' },
+  { name: '512-base-ema', autoV1: '09dd2ae4' },
+  { name: 'animefull-final-pruned (NovelAI)', autoV1: '5386e8fb' },
+  {
+    name: 'sd_xl_base_1.0.safetensors',
+    sha256: '31e35c80fc4829d14f90153f4c74cd59c90b779f6afe05a74cd6120b893f7e5b',
+    bytes: 6_938_078_334,
+  },
+]
+
+/** The published file with this sha256. */
+export function knownBySha256(sha256: string): KnownFile | undefined {
+  const wanted = sha256.toLowerCase()
+  return [...KNOWN_CHECKPOINTS, ...KNOWN_VAES].find((file) => file.sha256 === wanted)
+}
+
+/**
+ * Published files that an A1111 hash may mean: AutoV1 (8 digits) or the start of a sha256 (10 digits or more), as
+ * `ss_sd_model_hash` and embeddings name their base. Several files may share an AutoV1.
+ */
+export function knownByShortHash(hash: string): KnownFile[] {
+  const wanted = hash.toLowerCase()
+  if (!/^(?:[0-9a-f]{8}|[0-9a-f]{10,64})$/.test(wanted)) return []
+  return [...KNOWN_CHECKPOINTS, ...KNOWN_VAES].filter((file) => {
+    return wanted.length === 8 ? file.autoV1 === wanted : file.sha256?.startsWith(wanted) === true
+  })
+}
