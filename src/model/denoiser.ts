@@ -4,7 +4,7 @@ import type { Layout } from './components.ts'
 import { deriveFlux, deriveMmdit, deriveUnet } from './topology/derive.ts'
 import { unetInDiffusers, unetNaming } from './topology/diffusers.ts'
 import { type FluxConfig, fluxTopology, type MmditConfig, mmditTopology } from './topology/dit.ts'
-import { faults, matchTopology, type ShapeOf, sameShape, type TopologyMatch } from './topology/match.ts'
+import { distance, matchTopology, type ShapeOf, sameShape, type TopologyMatch } from './topology/match.ts'
 import { type UnetConfig, unetTopology } from './topology/unet.ts'
 
 /** An architecture the network could be, and what keeps it from being it. */
@@ -37,7 +37,7 @@ export interface PartKeys {
   readonly shapeOf: ShapeOf
 }
 
-/** More faults than this share of its keys, and a network is not a damaged example of the architecture. */
+/** Beyond this share of differing keys a network is no damaged example of the architecture. */
 const DAMAGED_SHARE = 0.1
 
 /** Recognises the network that denoises, by block types first, then by widths. */
@@ -94,9 +94,10 @@ function recogniseUnet(part: PartKeys, layout: 'ldm' | 'diffusers'): Denoiser {
   }
   const candidates = ARCHITECTURES.filter(isUnet)
     .map((architecture) => ({ architecture, match: compare(adapted(architecture.network.config, shapeOf)) }))
-    .sort((a, b) => faults(a.match) - faults(b.match))
+    .sort((a, b) => distance(a.match) - distance(b.match))
   const best = candidates[0]!
-  if (faults(best.match) > DAMAGED_SHARE * best.match.expected) return { ...shared, candidates, evidence: [] }
+  if (distance(best.match) > DAMAGED_SHARE * best.match.expected)
+    return { ...shared, candidates, evidence: [] }
   const damaged = adapted(best.architecture.network.config, shapeOf)
   return { ...shared, ...describeUnet(damaged, best.architecture), match: best.match, candidates: [] }
 }

@@ -65,13 +65,20 @@ function transformersClip(part: PartKeys, model: '' | 'text_model.'): Encoder {
   if (!config) return { ...shared, id: 'text' }
   const rename = (topology: Topology) =>
     model === '' ? renameTopology(topology, (name) => name.replace(/^text_model\./, '')) : topology
-  const topology = rename(clipTopology(config))
+  const topology = rename(withProjection(clipTopology(config), config, 'text_projection.weight'))
   return {
     ...shared,
     id: clipId('transformers', config, part.prefix),
     match: matchTopology(part.names, part.shapeOf, part.prefix, topology, rename(clipOptional(config))),
     ...(model === '' ? { naiNames: true } : {}),
   }
+}
+
+const CLIP_G_WIDTH = 1280
+
+/** The pooled text of SDXL and SD3 comes from the projection of CLIP-G; other encoders work without theirs. */
+function withProjection(topology: Topology, { width }: ClipConfig, key: string): Topology {
+  return width === CLIP_G_WIDTH ? new Map([...topology, [key, [width, width]]]) : topology
 }
 
 function openClip(part: PartKeys): Encoder {
@@ -82,7 +89,7 @@ function openClip(part: PartKeys): Encoder {
     part.names,
     part.shapeOf,
     part.prefix,
-    openClipTopology(config),
+    withProjection(openClipTopology(config), config, 'text_projection'),
     openClipOptional(config),
   )
   return { ...shared, id: clipId('openclip', config, part.prefix), match }

@@ -73,9 +73,10 @@ function architecture({ identity, candidates }: Facts): Finding[] {
   if (candidates.length === 0) {
     return [warning('unknown-architecture', 'the UNet has none of the key names sdtool knows')]
   }
-  const nearest = candidates
-    .slice(0, MAX_CANDIDATES)
-    .map((candidate) => `${candidate.architecture.title} (${faultText(candidate.match)})`)
+  const nearest = candidates.slice(0, MAX_CANDIDATES).map(({ architecture, match }) => {
+    const extra = match.extra.length > 0 ? `${match.extra.length} keys too many` : ''
+    return `${architecture.title} (${[faultText(match), extra].filter(Boolean).join('; ')})`
+  })
   return [warning('unknown-architecture', `no known architecture; nearest: ${nearest.join('; ')}`)]
 }
 

@@ -1,7 +1,12 @@
 import { readFileSync } from 'node:fs'
 import type { ComponentTemplate } from '../../src/model/architectures/architecture.ts'
+import { SD1_UNET } from '../../src/model/architectures/sd1.ts'
+import { SDXL_UNET } from '../../src/model/architectures/sdxl.ts'
 import type { ValueReader } from '../../src/model/identify.ts'
 import type { Shape, Topology } from '../../src/model/topology/match.ts'
+import { clip, clipTopology, openClipTopology } from '../../src/model/topology/text.ts'
+import { unetTopology } from '../../src/model/topology/unet.ts'
+import { VAE_KL_F8, vaeTopology } from '../../src/model/topology/vae.ts'
 import { byteLength, type DType, elementCount } from '../../src/tensor/dtype.ts'
 import type { Tensor, TensorTable } from '../../src/tensor/table.ts'
 import { realFile } from '../real-files.ts'
@@ -68,4 +73,28 @@ export interface KeyMap {
 export function realKeyMap(name: string): KeyMap {
   const path = realFile(`keys/ostris__ai-toolkit__toolkit__keymaps__stable_diffusion_${name}.json`)!
   return JSON.parse(readFileSync(path, 'utf8')) as KeyMap
+}
+
+/** An SD 1.x checkpoint with the topology of the real one and few channels: 686 + 36 + 248 tensors. */
+export function narrowSd1(channels = 32): [string, Shape][] {
+  const widths = [channels, 2 * channels, 2 * channels, 2 * channels]
+  return [
+    ...prefixed('model.diffusion_model.', unetTopology({ ...SD1_UNET, channels, widths, context: 48 })),
+    ...prefixed('cond_stage_model.transformer.', clipTopology({ ...clip(48, 2), vocabulary: 1000 })),
+    ...prefixed('first_stage_model.', vaeTopology({ ...VAE_KL_F8, widths: [32, 32, 64, 64] })),
+  ]
+}
+
+/** An SDXL checkpoint of few channels; the text encoders are one and two layers deep. */
+export function narrowSdxl(): [string, Shape][] {
+  const unet = { ...SDXL_UNET, channels: 32, widths: [32, 64, 128], context: 80, adm: 96 }
+  return [
+    ...prefixed('model.diffusion_model.', unetTopology(unet)),
+    ...prefixed('conditioner.embedders.0.transformer.', clipTopology({ ...clip(32, 1), vocabulary: 1000 })),
+    ...prefixed(
+      'conditioner.embedders.1.model.',
+      openClipTopology({ ...clip(48, 2, true), vocabulary: 1000 }),
+    ),
+    ...prefixed('first_stage_model.', vaeTopology({ ...VAE_KL_F8, widths: [32, 32, 64, 64] })),
+  ]
 }

@@ -31,9 +31,9 @@ export function isComplete(match: TopologyMatch): boolean {
   return match.missing.length === 0 && match.misshapen.length === 0
 }
 
-/** Keys that keep a file from being the topology. */
-export function faults(match: TopologyMatch): number {
-  return match.missing.length + match.misshapen.length
+/** Keys in which a component and a topology differ, in either direction. */
+export function distance(match: TopologyMatch): number {
+  return match.missing.length + match.misshapen.length + match.extra.length
 }
 
 export function sameShape(a: Shape, b: Shape): boolean {
