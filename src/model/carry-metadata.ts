@@ -1,0 +1,131 @@
+import { refuse } from '../errors.ts'
+import { parseRecipe, RECIPE_KEY, type Recipe, serialiseRecipe } from './recipe.ts'
+
+/** What is known of a file that is about to be written. */
+export interface OutputFacts {
+  /** The bytes after the header are those of the source: same tensors, same order, same types. */
+  readonly sameData: boolean
+  /** Title for a file that has none: the file name without extension. */
+  readonly title?: string
+  /** A modelspec architecture id, `stable-diffusion-v1` or `stable-diffusion-v1/lora`; undefined: unknown. */
+  readonly architecture?: string
+  readonly predictionType?: 'epsilon' | 'v'
+  /** Side of the square pictures it was trained for. */
+  readonly resolution?: number
+  /** `float16`, `bfloat16` ..., as modelspec spells them. */
+  readonly unetDtype?: string
+  readonly vaeDtype?: string
+}
+
+/** Version of Stability-AI/ModelSpec that the keys follow. */
+const MODELSPEC_VERSION = '1.0.1'
+
+/** Hashes of the tensor data that programs store in the file itself. They tell a lie as soon as a tensor changes. */
+const HASHES_OF_DATA = ['modelspec.hash_sha256', 'sshs_model_hash', 'sshs_legacy_hash'] as const
+
+/** Where such a hash is kept as what it is then, the hash of an ancestor: sites still find that one by it. */
+const SOURCE_PREFIX = 'sdtool.source.'
+
+/** A recipe nobody can read any more, for example of a later version. */
+const UNREADABLE_RECIPE = 'sdtool.recipe.unreadable'
+
+/** Half of the 100 MB that readers of safetensors allow the header; the list of tensors needs its share. */
+const MAX_METADATA_BYTES = 50_000_000
+
+/** Which code runs a model, by its architecture; first match wins. As kohya's `sai_model_spec.py` decides it. */
+const IMPLEMENTATIONS: readonly (readonly [architecture: RegExp, implementation: string])[] = [
+  [/^flux-1/, 'https://github.com/black-forest-labs/flux'],
+  [/^stable-diffusion-v[12]\b.*\/lora$/, 'diffusers'],
+  [/^stable-diffusion-/, 'https://github.com/Stability-AI/generative-models'],
+]
+
+/**
+ * Metadata of an output. Everything the source has is kept, with these exceptions:
+ *
+ * - hashes of the tensor data go to `sdtool.source.*` unless the data stayed the same; the first one stays there,
+ *   as it is the one under which the model was published
+ * - `sdtool.recipe` is the recipe of this operation, with the source's recipe inside (`inputs[].recipe`)
+ * - `modelspec.unet_dtype` and `vae_dtype` follow the tensors
+ *
+ * Modelspec keys that are missing are added where the architecture is known; half a specification would be worse
+ * than none. What a person wrote (title, author, license, date ...) is never replaced.
+ * @throws METADATA_TOO_LARGE
+ */
+export function carryMetadata(
+  source: Readonly<Record<string, string>>,
+  recipe: Recipe,
+  facts: OutputFacts,
+): Record<string, string> {
+  const { [RECIPE_KEY]: previous, ...kept } = source
+  const metadata = {
+    // transformers refuses safetensors files that do not say what wrote them
+    format: 'pt',
+    ...modelspecDefaults(source, recipe, facts),
+    ...withoutStaleHashes(kept, facts.sameData),
+    ...dtypes(facts),
+    ...unreadable(previous),
+    [RECIPE_KEY]: serialiseRecipe(recipe),
+  }
+  checkSize(metadata)
+  return metadata
+}
+
+function unreadable(previous: string | undefined): Record<string, string> {
+  return previous === undefined || parseRecipe(previous) !== undefined
+    ? {}
+    : { [UNREADABLE_RECIPE]: previous }
+}
+
+function withoutStaleHashes(
+  source: Readonly<Record<string, string>>,
+  sameData: boolean,
+): Record<string, string> {
+  if (sameData) return { ...source }
+  const kept: Record<string, string> = { ...source }
+  for (const key of HASHES_OF_DATA) {
+    const value = kept[key]
+    if (value === undefined) continue
+    delete kept[key]
+    kept[SOURCE_PREFIX + key] ??= value
+  }
+  return kept
+}
+
+function modelspecDefaults(
+  source: Readonly<Record<string, string>>,
+  recipe: Recipe,
+  facts: OutputFacts,
+): Record<string, string> {
+  const architecture = source['modelspec.architecture'] ?? facts.architecture
+  if (architecture === undefined || facts.title === undefined) return {}
+  const implementation = IMPLEMENTATIONS.find(([pattern]) => pattern.test(architecture))?.[1]
+  const { resolution, predictionType } = facts
+  return {
+    'modelspec.sai_model_spec': MODELSPEC_VERSION,
+    'modelspec.architecture': architecture,
+    'modelspec.title': facts.title,
+    'modelspec.date': recipe.produced,
+    ...(implementation === undefined ? {} : { 'modelspec.implementation': implementation }),
+    ...(resolution === undefined ? {} : { 'modelspec.resolution': `${resolution}x${resolution}` }),
+    ...(predictionType === undefined ? {} : { 'modelspec.prediction_type': predictionType }),
+  }
+}
+
+function dtypes({ unetDtype, vaeDtype }: OutputFacts): Record<string, string> {
+  return {
+    ...(unetDtype === undefined ? {} : { 'modelspec.unet_dtype': unetDtype }),
+    ...(vaeDtype === undefined ? {} : { 'modelspec.vae_dtype': vaeDtype }),
+  }
+}
+
+function checkSize(metadata: Readonly<Record<string, string>>): void {
+  let bytes = 0
+  for (const [key, value] of Object.entries(metadata))
+    bytes += Buffer.byteLength(key) + Buffer.byteLength(value)
+  if (bytes <= MAX_METADATA_BYTES) return
+  throw refuse(
+    'METADATA_TOO_LARGE',
+    `metadata of ${bytes} bytes is more than the limit of ${MAX_METADATA_BYTES}`,
+    'Remove the biggest values first; `sdtool inspect --metadata` shows them.',
+  )
+}
