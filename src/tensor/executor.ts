@@ -11,8 +11,8 @@ export interface Executor {
   close(): Promise<void>
 }
 
-/** Under way at once in one thread: one job reads or computes while another writes. */
-export const LANES = 2
+/** Under way at once in one thread: while one job writes, others read or compute. */
+export const LANES = 3
 
 /** Runs jobs in the calling thread. Best for plain copies, where the system does the work. */
 export async function inlineExecutor(outputPath: string): Promise<Executor> {

@@ -40,8 +40,10 @@ export async function hashFile(path: string, options: HashOptions = {}): Promise
     const { size } = await handle.stat()
     const head = Buffer.alloc(LENGTH_BYTES)
     const { bytesRead } = await handle.read(head, 0, LENGTH_BYTES, 0)
-    const sinks = await sinksFor(new Set(options.only ?? HASH_NAMES), dataStart(head.subarray(0, bytesRead)))
-    await feed(handle, size, sinks, options)
+    const wanted = new Set(options.only ?? HASH_NAMES)
+    const sinks = await sinksFor(wanted, dataStart(head.subarray(0, bytesRead)))
+    const onlyAutoV1 = wanted.size === 1 && wanted.has('autoV1')
+    await feed(handle, onlyAutoV1 ? Math.min(size, AUTOV1_END) : size, sinks, options)
     return Object.assign({}, ...sinks.map((sink) => sink.digest())) as Hashes
   } finally {
     await handle.close()
@@ -113,7 +115,7 @@ async function feed(handle: FileHandle, size: number, sinks: Sink[], options: Ha
   let position = 0
   let turn = 0
   let next = readAt(0, turn)
-  for (let count = await next; count > 0; count = await next) {
+  for (let count = await next; count > 0 && position < size; count = await next) {
     options.signal?.throwIfAborted()
     const chunk = buffers[turn & 1]!.subarray(0, count)
     turn++

@@ -1,12 +1,17 @@
 /** Longest piece of text from a file that a message repeats. */
-const MAX_QUOTED = 120
+const MAX_SHOWN = 120
 
-/** Text from a file, safe to print: quoted, shortened in the middle, control and bidi characters escaped. */
+/** Control, format (zero-width, bidirectional) and line separator characters: what could forge a terminal line. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
+
+/** Text from a file, safe to print: shortened in the middle, control characters escaped. */
+export function printable(text: string, max = MAX_SHOWN): string {
+  const half = Math.floor(max / 2)
+  const short = text.length > max ? `${text.slice(0, half)}...${text.slice(-half)}` : text
+  return short.replace(UNPRINTABLE, (c) => `\\u${c.codePointAt(0)!.toString(16).padStart(4, '0')}`)
+}
+
+/** The same in quotes, for names in a message. */
 export function quoted(text: string): string {
-  const half = MAX_QUOTED / 2
-  const short = text.length > MAX_QUOTED ? `${text.slice(0, half)}...${text.slice(-half)}` : text
-  return JSON.stringify(short).replace(
-    /[\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
-    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
+  return `"${printable(text).replaceAll('"', '\\"')}"`
 }

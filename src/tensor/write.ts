@@ -6,6 +6,7 @@ import type { CastStats } from './float.ts'
 import { type Job, type JobResult, jobsOf } from './jobs.ts'
 import { encodeHeader, type Layout, layoutOf } from './layout.ts'
 import type { FileRef, Source, TensorTable } from './table.ts'
+import { verifyFile } from './verify.ts'
 
 export interface WriteOptions {
   /** Replace an existing file. */
@@ -13,12 +14,9 @@ export interface WriteOptions {
   /** Worker threads for computed tensors; 0 computes in the calling thread. */
   readonly threads: number
   readonly signal?: AbortSignal
+  /** Read the file back and compare every tensor with the plan before it gets its name. */
+  readonly verify?: boolean
   onProgress?(doneBytes: number, totalBytes: number): void
-  /**
-   * Metadata that is known only at the end (hashes of inputs that are read meanwhile). Must encode to as many bytes
-   * as the table's own metadata, which holds its place.
-   */
-  finalMetadata?(): Promise<Readonly<Record<string, string>>>
 }
 
 export interface WriteResult {
@@ -47,7 +45,7 @@ export async function writeSafetensors(
     await file.handle.write(header, 0, header.byteLength, 0)
     await file.handle.truncate(bytes)
     const casts = await runJobs(layout, header.byteLength, file.tempPath, file.handle, options)
-    await finishHeader(file.handle, layout, header, options)
+    if (options.verify) await verifyFile(table, file.tempPath, options)
     options.signal?.throwIfAborted()
     await file.commit()
     return { path, bytes, headerBytes: header.byteLength, casts }
@@ -55,22 +53,6 @@ export async function writeSafetensors(
     await file.abort()
     throw cannotWrite(path, error as NodeJS.ErrnoException)
   }
-}
-
-async function finishHeader(
-  handle: FileHandle,
-  layout: Layout,
-  reserved: Uint8Array,
-  { finalMetadata }: WriteOptions,
-): Promise<void> {
-  if (!finalMetadata) return
-  const header = encodeHeader(layout, await finalMetadata())
-  if (header.byteLength !== reserved.byteLength) {
-    throw new RangeError(
-      `final header takes ${header.byteLength} bytes, ${reserved.byteLength} were reserved`,
-    )
-  }
-  await handle.write(header, 0, header.byteLength, 0)
 }
 
 /**

@@ -1,0 +1,28 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { EXIT } from './errors.ts'
+import { main } from './main.ts'
+
+const abort = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  // The first one stops the work and removes what is half written; a second one does not wait for that.
+  process.on(signal, () => (abort.signal.aborted ? process.exit(EXIT.interrupted) : abort.abort()))
+}
+// A reader that goes away (`sdtool inspect x | head`) ends the output, not the work.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+})
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string
+}
+process.exitCode = await main(process.argv.slice(2), {
+  stdout: process.stdout,
+  stderr: process.stderr,
+  env: process.env,
+  now: () => new Date(),
+  threads: availableParallelism(),
+  signal: abort.signal,
+  version,
+})

@@ -1,0 +1,78 @@
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { extname, join } from 'node:path'
+import { refuse, usage } from '../errors.ts'
+import { openFileSource } from '../tensor/bytes.ts'
+import type { ReadInto } from '../tensor/expr.ts'
+import { openModel } from '../tensor/formats/open.ts'
+import { openInputs } from '../tensor/jobs.ts'
+import type { ModelFile } from '../tensor/table.ts'
+
+/** Endings of model files, for the walk through a folder. Files named by the user may have any. */
+const MODEL_ENDINGS = ['.safetensors', '.sft', '.ckpt', '.pt', '.pth', '.bin', '.gguf', '.pkl'] as const
+
+/** The files of a command line: as named, folders walked in order of names. */
+export interface FileList {
+  readonly files: readonly string[]
+  /** A folder was among the arguments. */
+  readonly walked: boolean
+}
+
+/** @throws USAGE when nothing was named, FOLDER_EMPTY when folders hold no model file */
+export async function listFiles(args: readonly string[]): Promise<FileList> {
+  if (args.length === 0) throw usage('no file was named', 'Name one or more model files or folders.')
+  const files: string[] = []
+  let walked = false
+  for (const arg of args) {
+    const info = await stat(arg).catch(() => undefined)
+    if (!info?.isDirectory()) {
+      files.push(arg)
+      continue
+    }
+    walked = true
+    const found = await walk(arg)
+    if (found.length === 0) {
+      throw refuse('FOLDER_EMPTY', `${arg}: no model file inside`, `Looked for ${MODEL_ENDINGS.join(', ')}.`)
+    }
+    files.push(...found)
+  }
+  return { files: [...new Set(files)], walked }
+}
+
+async function walk(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true, recursive: true })
+  return entries
+    .filter((entry) => !entry.isDirectory() && !entry.name.startsWith('.'))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((path) => MODEL_ENDINGS.some((ending) => path.toLowerCase().endsWith(ending)))
+    .sort()
+}
+
+export interface OpenedModel {
+  readonly model: ModelFile
+  readonly read: ReadInto
+}
+
+/** Opens a model file for as long as `use` runs. */
+export async function withModel<T>(path: string, use: (opened: OpenedModel) => Promise<T>): Promise<T> {
+  const info = await stat(path)
+  if (!info.isFile()) throw refuse('NOT_A_FILE', `${path} is not a regular file`)
+  const source = await openFileSource(path)
+  const inputs = openInputs()
+  try {
+    return await use({ model: await openModel(source), read: inputs.read })
+  } finally {
+    await inputs.close()
+    await source.close()
+  }
+}
+
+/** A configuration beside a checkpoint is small; a larger file of that name is something else. */
+const MAX_SIDECAR_BYTES = 1_000_000
+
+/** Text of the `.yaml` beside a checkpoint, the strongest evidence for its prediction type. */
+export async function readSidecar(path: string): Promise<string | undefined> {
+  const sidecar = path.slice(0, path.length - extname(path).length) + '.yaml'
+  const info = await stat(sidecar).catch(() => undefined)
+  if (!info?.isFile() || info.size > MAX_SIDECAR_BYTES) return undefined
+  return readFile(sidecar, 'utf8').catch(() => undefined)
+}

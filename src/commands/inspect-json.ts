@@ -1,0 +1,77 @@
+import { describe } from '../report/error.ts'
+import { FORMATS } from '../tensor/formats/open.ts'
+import type { Tensor } from '../tensor/table.ts'
+import type { Inspection, Refusal } from './inspection.ts'
+
+/** The document of `inspect --json` for one file. Keys are a contract: add, never rename. */
+export function inspectionJson(inspection: Inspection, keys: readonly Tensor[] | undefined): object {
+  const { path, bytes, model, identity, hashes, findings, scan, summary } = inspection
+  const { architecture, adapter, embedding, vae, ema } = identity
+  return {
+    file: path,
+    bytes,
+    format: model.format,
+    kind: identity.kind,
+    title: identity.title,
+    ...(architecture && {
+      architecture: {
+        ...architecture,
+        prediction: architecture.prediction.type,
+        predictionEvidence: architecture.prediction.evidence,
+      },
+    }),
+    components: identity.components.map(
+      ({ id, role, title, prefix, tensors, parameters, bytes, dtypes, match }) => ({
+        name: id,
+        role,
+        title,
+        prefix,
+        tensors,
+        parameters,
+        bytes,
+        dtypes,
+        ...(match && { missing: match.missing, misshapen: match.misshapen, extra: match.extra }),
+      }),
+    ),
+    ...(ema && { ema: { of: ema.of, tensors: ema.pairs.size, uncovered: ema.uncovered, bytes: ema.bytes } }),
+    ...(adapter && { adapter }),
+    ...(embedding && {
+      embedding: { ...embedding, parts: embedding.parts.map(({ tensors, ...part }) => part) },
+    }),
+    ...(vae && { vae }),
+    ...(keys && { tensors: keys.map(({ name, dtype, shape }) => ({ name, dtype, shape })) }),
+    metadata: model.metadata,
+    extras: model.extras,
+    summary,
+    hashes,
+    ...(scan && {
+      scan: scan.map(({ component, total, broken }) => ({ name: component.id, ...total, broken })),
+    }),
+    ...(model.security && { security: model.security }),
+    leftovers: model.leftovers,
+    findings,
+  }
+}
+
+export function refusalJson({ path, bytes, error, security }: Refusal): object {
+  return { file: path, bytes, error: describe(error), ...(security && { security }) }
+}
+
+/** Name of a container for people. */
+export function formatTitle(id: string): string {
+  return FORMATS.find((format) => format.id === id)?.title ?? id
+}
+
+/** `JSON.stringify` for values of pickles: big integers and bytes have no JSON form of their own. */
+export function toJson(value: unknown): string {
+  return JSON.stringify(
+    value,
+    (_key, item) => {
+      if (typeof item === 'bigint') return item.toString()
+      if (item instanceof Uint8Array) return `${item.byteLength} bytes`
+      if (typeof item === 'number' && !Number.isFinite(item)) return String(item)
+      return item as unknown
+    },
+    2,
+  )
+}

@@ -1,0 +1,287 @@
+import { basename } from 'node:path'
+import type { AdapterInfo, ValueCount } from '../model/adapters/info.ts'
+import type { Component } from '../model/components.ts'
+import type { EmbeddingInfo } from '../model/embeddings.ts'
+import { PREDICTIONS } from '../model/prediction.ts'
+import { describe } from '../report/error.ts'
+import { type Column, formatTable } from '../report/table.ts'
+import { formatBytes, formatCount, type painter, plural } from '../report/text.ts'
+import type { Finding, PickleGlobal, SecurityReport, Tensor } from '../tensor/table.ts'
+import { printable } from '../tensor/text.ts'
+import { formatTitle } from './inspect-json.ts'
+import type { ComponentScan, Inspection, Refusal } from './inspection.ts'
+
+export type Paint = ReturnType<typeof painter>
+
+/** Tags of a training set that are worth a line; the rest is in `--json`. */
+const TOP_TAGS = 12
+/** Keys that a page names before it counts the rest. */
+const MAX_LEFTOVERS = 8
+
+/** What a person reads about one file. */
+export function inspectionPage(inspection: Inspection, paint: Paint): string {
+  const { model, identity, summary } = inspection
+  const facts = [
+    ...architectureFacts(inspection),
+    ...(identity.adapter ? adapterFacts(identity.adapter) : []),
+    ...(identity.embedding ? embeddingFacts(identity.embedding) : []),
+    ...securityFacts(model.security),
+  ]
+  const sections = [
+    `${paint('bold', printable(inspection.path, 300))}\n  ${headline(inspection, paint)}`,
+    factLines(facts),
+    componentTable(identity.components),
+    section('Training', factLines(summary.training?.facts.map(({ label, value }) => [label, value]) ?? [])),
+    section('Top tags', tagLine(inspection)),
+    section(
+      'Model card',
+      factLines(summary.modelspec?.facts.map(({ label, value }) => [label, value]) ?? []),
+    ),
+    section('Merge', factLines(summary.merge?.facts.map(({ label, value }) => [label, value]) ?? [])),
+    section('Also in the file', leftoverTable(inspection)),
+    section('Values', inspection.scan ? scanTable(inspection.scan) : ''),
+    section('Hashes', factLines(Object.entries(inspection.hashes))),
+    section('Findings', findingLines(inspection.findings, paint)),
+  ]
+  return `${sections.filter(Boolean).join('\n\n')}\n`
+}
+
+function headline({ identity, bytes, model }: Inspection, paint: Paint): string {
+  const count = plural(model.tensors.size, 'tensor')
+  return `${paint('green', printable(identity.title, 200))}, ${formatBytes(bytes)}, ${formatTitle(model.format)}, ${count}`
+}
+
+type FactLine = readonly [label: string, value: string]
+
+/** Widest label that still lines up; longer ones push their value to the right. */
+const LABEL_WIDTH = 14
+
+function factLines(facts: readonly FactLine[]): string {
+  return facts
+    .map(([label, value]) => `  ${printable(label, 60).padEnd(LABEL_WIDTH)} ${printable(value, 400)}`)
+    .join('\n')
+}
+
+function section(title: string, body: string): string {
+  return body ? `  ${title}\n${indent(body)}` : ''
+}
+
+function indent(body: string): string {
+  return body
+    .split('\n')
+    .map((line) => `  ${line}`)
+    .join('\n')
+}
+
+function architectureFacts({ identity, model, summary }: Inspection): FactLine[] {
+  const { architecture, ema } = identity
+  const facts: FactLine[] = []
+  if (architecture) {
+    const { prediction } = architecture
+    facts.push(['because', architecture.evidence.join('; ')])
+    facts.push(['predicts', `${PREDICTIONS[prediction.type]} (${prediction.evidence})`])
+  }
+  if (ema?.updates !== undefined)
+    facts.push(['EMA', `${ema.updates} updates, decay ${ema.decay ?? 'unknown'}`])
+  for (const key of ['epoch', 'global_step']) {
+    const value = model.extras[key]
+    if (typeof value === 'number' || typeof value === 'bigint') facts.push([key, String(value)])
+  }
+  if (summary.recipe) {
+    const { operation, inputs, sdtool } = summary.recipe
+    const names = inputs.map(({ name }) => name).join(', ')
+    facts.push(['made by', `sdtool ${sdtool} ${operation} from ${names}`])
+  }
+  if (summary.comfy) facts.push(['saved by', 'ComfyUI, with its workflow'])
+  return facts
+}
+
+function adapterFacts(adapter: AdapterInfo): FactLine[] {
+  const targets = adapter.targets
+    .map(({ title, modules }) => `${title} ${plural(modules, 'module')}`)
+    .join(', ')
+  const { base } = adapter
+  const claimed = base.claimed ? [`${base.claimed} by ${base.claimedBy ?? 'metadata'}`] : []
+  return [
+    ['algorithm', adapter.algorithms.map(({ title, modules }) => `${title} (${modules})`).join(', ')],
+    ['names', adapter.dialects.map(({ title }) => title).join(', ')],
+    ['rank', distribution(adapter.ranks)],
+    ['alpha', alphaLine(adapter)],
+    ['changes', targets],
+    ['for', [base.architecture ?? 'unknown base', ...base.evidence, ...claimed].join('; ')],
+    ...(adapter.convModules > 0 ? [['convolutions', plural(adapter.convModules, 'module')] as const] : []),
+    ...(adapter.embeddings.length > 0 ? [['embeddings', adapter.embeddings.join(', ')] as const] : []),
+  ]
+}
+
+function alphaLine({ alphas, withoutAlpha }: AdapterInfo): string {
+  const missing = withoutAlpha > 0 ? `none in ${plural(withoutAlpha, 'module')} (scale 1)` : ''
+  return [alphas ? distribution(alphas) : '', missing].filter(Boolean).join('; ') || 'none'
+}
+
+/** "16" for one value, "4 to 16, mostly 16" for several. */
+function distribution(values: readonly ValueCount[]): string {
+  if (values.length === 0) return ''
+  const [first, last] = [values[0]!, values.at(-1)!]
+  const short = (n: number) => String(Number(n.toPrecision(6)))
+  if (values.length === 1) return short(first.value)
+  const most = values.reduce((best, item) => (item.modules > best.modules ? item : best))
+  return `${short(first.value)} to ${short(last.value)}, mostly ${short(most.value)}`
+}
+
+function embeddingFacts(embedding: EmbeddingInfo): FactLine[] {
+  const { name, token, steps, trainedOn, architecture } = embedding
+  const dims = embedding.parts.map(
+    ({ role, vectors, dim }) => `${role === 'single' ? '' : `${role} `}${vectors} x ${dim}`,
+  )
+  return [
+    ['vectors', dims.join(', ')],
+    ...(name === undefined ? [] : [['name', name] as const]),
+    ...(token === undefined ? [] : [['token', token] as const]),
+    ['for', architecture ?? 'unknown'],
+    ...(steps === undefined ? [] : [['steps', String(steps)] as const]),
+    ...(trainedOn === undefined
+      ? []
+      : [['trained on', [trainedOn.name, trainedOn.hash].filter(Boolean).join(' ')] as const]),
+  ]
+}
+
+function securityFacts(security: SecurityReport | undefined): FactLine[] {
+  if (!security) return []
+  const opaque = security.globals.filter(({ verdict }) => verdict === 'opaque')
+  const kept =
+    opaque.length > 0 ? `; ${plural(opaque.length, 'foreign class', 'foreign classes')} kept unread` : ''
+  return [['pickle', `safe, nothing was run${kept}`]]
+}
+
+const COMPONENT_COLUMNS: readonly Column[] = [
+  { head: 'component' },
+  { head: 'tensors', align: 'right' },
+  { head: 'parameters', align: 'right' },
+  { head: 'dtype' },
+  { head: 'size', align: 'right' },
+  { head: 'keys' },
+]
+
+function componentTable(components: readonly Component[]): string {
+  if (components.length === 0) return ''
+  const rows = components.map(({ title, tensors, parameters, dtypes, bytes, prefix, match }) => [
+    match && match.missing.length > 0 ? `${title} (incomplete)` : title,
+    String(tensors),
+    formatCount(parameters),
+    dtypeText(dtypes),
+    formatBytes(bytes),
+    prefix ? `${prefix}*` : '',
+  ])
+  return formatTable(COMPONENT_COLUMNS, rows)
+}
+
+/** "F16", or "F32 (680), F16 (6)" for a mix. */
+export function dtypeText(dtypes: Component['dtypes']): string {
+  const entries = Object.entries(dtypes).sort(([, a], [, b]) => b - a)
+  if (entries.length === 1) return entries[0]![0]
+  return entries.map(([dtype, count]) => `${dtype} (${count})`).join(', ')
+}
+
+function tagLine({ summary }: Inspection): string {
+  const tags = summary.training?.tags ?? []
+  if (tags.length === 0) return ''
+  const shown = tags.slice(0, TOP_TAGS).map(({ tag, count }) => `${printable(tag, 60)} (${count})`)
+  const more = tags.length > TOP_TAGS ? [`and ${tags.length - TOP_TAGS} more`] : []
+  return `  ${[...shown, ...more].join(', ')}`
+}
+
+function leftoverTable({ model }: Inspection): string {
+  const big = [...model.leftovers].sort((a, b) => b.bytes - a.bytes)
+  const rows = big
+    .slice(0, MAX_LEFTOVERS)
+    .map(({ path, what, bytes }) => [
+      printable(path, 60),
+      printable(what, 60),
+      bytes > 0 ? formatBytes(bytes) : '',
+    ])
+  if (rows.length === 0) return ''
+  const more = big.length > MAX_LEFTOVERS ? `\n  and ${big.length - MAX_LEFTOVERS} more` : ''
+  return formatTable([{ head: 'entry' }, { head: 'what' }, { head: 'size', align: 'right' }], rows) + more
+}
+
+function scanTable(scan: readonly ComponentScan[]): string {
+  const columns: Column[] = [
+    { head: 'component' },
+    { head: 'values', align: 'right' },
+    { head: 'NaN', align: 'right' },
+    { head: 'Inf', align: 'right' },
+    { head: 'too large for fp16', align: 'right' },
+    { head: 'zero in fp16', align: 'right' },
+    { head: 'largest', align: 'right' },
+  ]
+  const rows = scan.map(({ component, total }) => [
+    component.title,
+    formatCount(total.values),
+    String(total.nan),
+    String(total.inf),
+    String(total.overflowF16),
+    formatCount(total.vanishF16),
+    total.largest.toPrecision(4),
+  ])
+  return formatTable(columns, rows)
+}
+
+const MARKS = { error: ['red', 'x'], warning: ['yellow', '!'], info: ['cyan', '-'] } as const
+
+function findingLines(findings: readonly Finding[], paint: Paint): string {
+  return findings
+    .map(({ severity, message, bytes }) => {
+      const [style, mark] = MARKS[severity]
+      return `  ${paint(style, mark)} ${printable(message, 1000)}${bytes ? ` [${formatBytes(bytes)}]` : ''}`
+    })
+    .join('\n')
+}
+
+/** Names, types and shapes, as many as match. */
+export function keyTable(tensors: readonly Tensor[]): string {
+  const rows = tensors.map(({ name, dtype, shape }) => [printable(name, 300), dtype, `[${shape.join(', ')}]`])
+  return formatTable([{ head: 'name' }, { head: 'dtype' }, { head: 'shape' }], rows)
+}
+
+/** One line for a list of files. */
+export function briefLine({ path, identity, bytes, findings }: Inspection, paint: Paint): string {
+  const problems = findings.filter(({ severity }) => severity !== 'info').length
+  const note = problems > 0 ? paint('yellow', `  ${plural(problems, 'finding')}`) : ''
+  return `${printable(path, 300)}  ${printable(identity.title, 100)}  ${formatBytes(bytes)}${note}`
+}
+
+/** The page of a refused file: why, and for a pickle all it would have used. */
+export function refusalPage({ path, bytes, error, security }: Refusal, paint: Paint): string {
+  const { message, hint } = describe(error)
+  const lines = [
+    paint('bold', printable(path, 300)),
+    `  ${paint('red', security ? 'REFUSED: unsafe pickle' : 'REFUSED')}, ${formatBytes(bytes)}`,
+    `  ${printable(message.replace(`${path}: `, ''), 1000)}`,
+    ...(hint ? [`  ${hint}`] : []),
+  ]
+  return `${lines.join('\n')}\n${security ? `\n${globalTable(security.globals)}\n` : ''}`
+}
+
+function globalTable(globals: readonly PickleGlobal[]): string {
+  const rank = { dangerous: 0, unknown: 1, opaque: 2, construct: 3 }
+  const rows = [...globals]
+    .sort((a, b) => rank[a.verdict] - rank[b.verdict])
+    .map(({ module, name, offset, verdict }) => [printable(`${module}.${name}`), verdict, String(offset)])
+  return formatTable(
+    [{ head: 'the pickle names' }, { head: 'verdict' }, { head: 'at byte', align: 'right' }],
+    rows,
+  )
+}
+
+export function briefRefusal({ path, error }: Refusal, paint: Paint): string {
+  const { code } = describe(error)
+  return `${printable(path, 300)}  ${paint('red', `refused (${code})`)}`
+}
+
+/** Value of one metadata key, or all of them, printed so that nothing in them can act on the terminal. */
+export function metadataText(metadata: Readonly<Record<string, string>>, path: string): string {
+  const entries = Object.entries(metadata)
+  if (entries.length === 0) return `${basename(path)} has no metadata\n`
+  return `${entries.map(([key, value]) => `${printable(key, 200)}: ${printable(value, 2000)}`).join('\n')}\n`
+}

@@ -1,0 +1,177 @@
+import { stat } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { describeAdapter, readAlphas } from '../model/adapters/describe.ts'
+import type { Component } from '../model/components.ts'
+import { knownBySha256 } from '../model/hashes-known.ts'
+import { type Identity, identify } from '../model/identify.ts'
+import { type MetadataSummary, summariseMetadata } from '../model/metadata.ts'
+import type { Io } from '../report/io.ts'
+import { startProgress } from '../report/progress.ts'
+import { plural } from '../report/text.ts'
+import { type ReadInto, readValues } from '../tensor/expr.ts'
+import { UnsafePickleError } from '../tensor/formats/security.ts'
+import { type Hashes, hashFile } from '../tensor/hash.ts'
+import { addScans, EMPTY_SCAN, type ScanResult, scanTensor } from '../tensor/scan.ts'
+import type { Finding, ModelFile, SecurityReport } from '../tensor/table.ts'
+import { quoted } from '../tensor/text.ts'
+import { readSidecar, withModel } from './files.ts'
+
+export interface InspectionOptions {
+  readonly hashes: boolean
+  readonly scan: boolean
+  readonly quiet: boolean
+}
+
+/** What the values of a component are, and the tensors with NaN or infinite values. */
+export interface ComponentScan {
+  readonly component: Component
+  readonly total: ScanResult
+  readonly broken: readonly string[]
+}
+
+/** Everything `inspect` found out about a file. */
+export interface Inspection {
+  readonly path: string
+  readonly bytes: number
+  readonly model: ModelFile
+  readonly identity: Identity
+  readonly summary: MetadataSummary
+  readonly hashes: Hashes
+  readonly scan?: readonly ComponentScan[]
+  /** Of the container, of the model, and of the values if they were read. */
+  readonly findings: readonly Finding[]
+}
+
+/** A file that was refused, with the security report if it was for its pickle. */
+export interface Refusal {
+  readonly path: string
+  readonly bytes: number
+  readonly error: unknown
+  readonly security?: SecurityReport
+}
+
+/** Opens and examines one file. Errors become a `Refusal`, except an interruption. */
+export async function inspectFile(
+  path: string,
+  options: InspectionOptions,
+  io: Io,
+): Promise<Inspection | Refusal> {
+  try {
+    return await withModel(path, ({ model, read }) => examine(path, model, read, options, io))
+  } catch (error) {
+    io.signal.throwIfAborted()
+    const bytes = (await stat(path).catch(() => undefined))?.size ?? 0
+    const security = error instanceof UnsafePickleError ? { security: error.report } : {}
+    return { path, bytes, error, ...security }
+  }
+}
+
+async function examine(
+  path: string,
+  model: ModelFile,
+  read: ReadInto,
+  options: InspectionOptions,
+  io: Io,
+): Promise<Inspection> {
+  const valuesOf = (tensor: Parameters<typeof readValues>[0]) => readValues(tensor, read)
+  const sidecar = await readSidecar(path)
+  const hints = { fileName: basename(path), ...(sidecar === undefined ? {} : { sidecar }) }
+  let identity = await identify(model, valuesOf, hints)
+  const adapter = identity.adapter ?? describeAdapter(model)
+  if (adapter) identity = { ...identity, adapter: await readAlphas(model, adapter, valuesOf) }
+  const scan = options.scan ? await scanComponents(path, model, identity, read, options, io) : undefined
+  const hashes = options.hashes ? await hashesOf(path, options, io) : {}
+  return {
+    path,
+    bytes: model.file.size,
+    model,
+    identity,
+    summary: summariseMetadata(model.metadata),
+    hashes,
+    ...(scan === undefined ? {} : { scan }),
+    findings: [
+      ...model.findings,
+      ...identity.findings,
+      ...(scan?.flatMap(scanFindings) ?? []),
+      ...knownFile(hashes),
+    ],
+  }
+}
+
+async function hashesOf(path: string, { quiet }: InspectionOptions, io: Io): Promise<Hashes> {
+  const progress = startProgress(`hashing ${basename(path)}`, io, quiet)
+  try {
+    return await hashFile(path, { signal: io.signal, onProgress: progress.update })
+  } finally {
+    progress.end()
+  }
+}
+
+function knownFile({ sha256 }: Hashes): Finding[] {
+  const known = sha256 === undefined ? undefined : knownBySha256(sha256)
+  return known
+    ? [{ code: 'known-file', severity: 'info', message: `this is ${known.name}, by its SHA-256` }]
+    : []
+}
+
+async function scanComponents(
+  path: string,
+  model: ModelFile,
+  { components }: Identity,
+  read: ReadInto,
+  { quiet }: InspectionOptions,
+  io: Io,
+): Promise<ComponentScan[]> {
+  const progress = startProgress(`scanning ${basename(path)}`, io, quiet)
+  const all = components.reduce((sum, { bytes }) => sum + bytes, 0)
+  let done = 0
+  try {
+    const scans: ComponentScan[] = []
+    for (const component of components) {
+      let total = EMPTY_SCAN
+      const broken: string[] = []
+      for (const name of component.names) {
+        const tensor = model.tensors.get(name)!
+        const result = await scanTensor(tensor, read, io.signal)
+        if (result.nan + result.inf > 0) broken.push(name)
+        total = addScans(total, result)
+        done += result.values * (component.bytes / Math.max(1, component.parameters))
+        progress.update(done, all)
+      }
+      scans.push({ component, total, broken })
+    }
+    return scans
+  } finally {
+    progress.end()
+  }
+}
+
+function scanFindings({ component, total, broken }: ComponentScan): Finding[] {
+  const findings: Finding[] = []
+  const { nan, inf, overflowF16, vanishF16, values } = total
+  if (broken.length > 0) {
+    const counts = [nan > 0 ? `${nan} NaN` : '', inf > 0 ? `${inf} infinite` : '']
+      .filter(Boolean)
+      .join(' and ')
+    findings.push({
+      code: 'not-finite',
+      severity: 'error',
+      message: `${component.title}: ${counts} ${nan + inf === 1 ? 'value' : 'values'} in ${plural(broken.length, 'tensor')}, first ${quoted(broken[0]!)}; the file is damaged`,
+    })
+  }
+  if (overflowF16 > 0) {
+    findings.push({
+      code: 'fp16-overflow',
+      severity: 'warning',
+      message: `${component.title}: ${plural(overflowF16, 'value')} would become infinite in fp16 (largest ${total.largest.toPrecision(4)}); keep it in fp32 or use bf16`,
+    })
+  }
+  if (vanishF16 > values / 1000) {
+    findings.push({
+      code: 'fp16-underflow',
+      severity: 'info',
+      message: `${component.title}: ${plural(vanishF16, 'value')} would become zero in fp16`,
+    })
+  }
+  return findings
+}

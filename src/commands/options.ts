@@ -1,0 +1,70 @@
+import type { Argv } from 'yargs'
+import { usage } from '../errors.ts'
+import type { Arguments } from './command.ts'
+
+/** Options that every command has. */
+export interface CommonOptions {
+  readonly json: boolean
+  readonly quiet: boolean
+  readonly verbose: boolean
+}
+
+export function withCommonOptions(yargs: Argv): Argv {
+  return yargs
+    .option('json', { type: 'boolean', describe: 'Print one JSON document instead of text' })
+    .option('quiet', { type: 'boolean', alias: 'q', describe: 'No progress, no warnings' })
+    .option('verbose', { type: 'boolean', describe: 'More detail, and the stack of an error' })
+}
+
+export function commonOptions(args: Arguments): CommonOptions {
+  return { json: flag(args, 'json'), quiet: flag(args, 'quiet'), verbose: flag(args, 'verbose') }
+}
+
+/** Options of commands that write model files. */
+export interface OutputOptions extends CommonOptions {
+  readonly output?: string
+  readonly force: boolean
+  readonly dryRun: boolean
+  readonly verify: boolean
+  readonly hash: boolean
+}
+
+export function withOutputOptions(yargs: Argv): Argv {
+  return withCommonOptions(yargs)
+    .option('output', { type: 'string', alias: 'o', describe: 'File to write, or folder for several' })
+    .option('force', { type: 'boolean', describe: 'Replace existing files' })
+    .option('dry-run', { type: 'boolean', describe: 'Show what would be written, write nothing' })
+    .option('verify', { type: 'boolean', describe: 'Read back and compare every tensor' })
+    .option('hash', { type: 'boolean', describe: 'Put the SHA-256 of large inputs into the recipe, too' })
+}
+
+export function outputOptions(args: Arguments): OutputOptions {
+  const output = text(args, 'output')
+  return {
+    ...commonOptions(args),
+    ...(output === undefined ? {} : { output }),
+    force: flag(args, 'force'),
+    dryRun: flag(args, 'dryRun'),
+    verify: flag(args, 'verify'),
+    hash: flag(args, 'hash'),
+  }
+}
+
+export function flag(args: Arguments, name: string): boolean {
+  return args[name] === true
+}
+
+/** @throws USAGE when a single-valued option was given twice */
+export function text(args: Arguments, name: string): string | undefined {
+  const value = args[name]
+  if (value === undefined) return undefined
+  if (Array.isArray(value)) throw usage(`--${name} was given ${value.length} times`, 'Give it once.')
+  return String(value)
+}
+
+/** All values of an option that may be repeated or hold a list: `--keep vae,text --keep unet`. */
+export function list(args: Arguments, name: string): string[] {
+  const value = args[name]
+  const values = value === undefined ? [] : Array.isArray(value) ? value : [value]
+  return values.flatMap((item) => String(item).split(',')).filter((item) => item !== '')
+}

@@ -1,0 +1,67 @@
+import { EXIT, type ExitCode, SdtoolError } from '../errors.ts'
+import type { Io } from './io.ts'
+
+export interface ErrorStyle {
+  readonly json: boolean
+  readonly verbose: boolean
+}
+
+interface PlainReport {
+  readonly code: string
+  readonly message: string
+  readonly hint?: string
+}
+
+/** Ways the operating system says no to reading, in words. */
+const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
+  ENOENT: 'does not exist',
+  EACCES: 'may not be read (permission denied)',
+  EPERM: 'may not be read (operation not permitted)',
+  EISDIR: 'is a folder',
+  ENOTDIR: 'is not a folder',
+  ELOOP: 'is a link that leads nowhere',
+  EIO: 'cannot be read: the disk reports an error',
+}
+
+/** The one place that turns an error into text and exit code. */
+export function reportError(error: unknown, io: Io, style: ErrorStyle): ExitCode {
+  const interrupted = isAbort(error) || io.signal.aborted
+  const report = interrupted ? INTERRUPTED : describe(error)
+  if (style.json) io.stdout.write(`${JSON.stringify({ error: report }, null, 2)}\n`)
+  io.stderr.write(`sdtool: ${report.message}\n`)
+  if (report.hint) io.stderr.write(`  ${report.hint}\n`)
+  if (style.verbose && !interrupted) io.stderr.write(`${traceOf(error)}\n`)
+  if (interrupted) return EXIT.interrupted
+  return error instanceof SdtoolError ? error.exitCode : EXIT.failed
+}
+
+const INTERRUPTED: PlainReport = {
+  code: 'INTERRUPTED',
+  message: 'interrupted; nothing was left half-written',
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError'
+}
+
+/** Code, one line, and what to do next. */
+export function describe(error: unknown): PlainReport {
+  if (error instanceof SdtoolError) {
+    const { code, message, hint } = error
+    return { code, message, ...(hint === undefined ? {} : { hint }) }
+  }
+  const { code, path, message } = error as NodeJS.ErrnoException
+  const known = code === undefined ? undefined : SYSTEM_ERRORS[code]
+  if (code && known && path) return { code, message: `${path} ${known}` }
+  return {
+    code: code ?? 'INTERNAL',
+    message: `unexpected error: ${message ?? String(error)}`,
+    hint: 'Run again with --verbose and report what it prints.',
+  }
+}
+
+function traceOf(error: unknown): string {
+  const trace = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  const cause = error instanceof Error && error.cause ? `\ncaused by: ${traceOf(error.cause)}` : ''
+  return trace + cause
+}
