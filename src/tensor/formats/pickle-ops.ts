@@ -156,9 +156,13 @@ function take(r: OpReader, length: number): Buffer {
   return r.bytes.subarray(start, start + length)
 }
 
+function unendedLine(r: OpReader): PickleFault {
+  return new PickleFault('PICKLE_TRUNCATED', r.opAt, 'a line of text does not end')
+}
+
 function line(r: OpReader): Buffer {
   const end = r.bytes.indexOf(NEWLINE, r.at)
-  if (end < 0) throw new PickleFault('PICKLE_TRUNCATED', r.opAt, 'a line of text does not end')
+  if (end < 0) throw unendedLine(r)
   const text = r.bytes.subarray(r.at, end)
   r.at = end + 1
   return text
@@ -168,16 +172,27 @@ function line(r: OpReader): Buffer {
  * UTF-8 as Python writes it: `surrogatepass`, so lone surrogates (ED A0..BF xx) are kept. Anything else that is
  * not UTF-8 is refused.
  */
-function utf8(r: OpReader, bytes: Buffer): string {
-  const text = bytes.toString('utf8')
+function utf8(r: OpReader, start: number): string {
+  const text = r.bytes.toString('utf8', start, r.at)
   // U+FFFD marks what did not decode; it may as well stand in the text itself, as EF BF BD.
   if (!text.includes('\ufffd')) return text
+  const bytes = r.bytes.subarray(start, r.at)
   const units = bytes.toString('latin1').replace(/\xed([\xa0-\xbf])([\x80-\xbf])/g, '\xef\xbf\xbd')
   if (
     !Buffer.from(Buffer.from(units, 'latin1').toString('utf8'), 'utf8').equals(Buffer.from(units, 'latin1'))
   )
     throw fault(r, 'a text is not UTF-8')
   return withSurrogates(bytes)
+}
+
+function utf8Line(r: OpReader): string {
+  const end = r.bytes.indexOf(NEWLINE, r.at)
+  if (end < 0) throw unendedLine(r)
+  const start = r.at
+  r.at = end
+  const text = utf8(r, start)
+  r.at = end + 1
+  return text
 }
 
 /** Decodes the pieces between surrogates as UTF-8, and each surrogate by hand. */
@@ -289,7 +304,7 @@ const READERS: Record<ArgLayout, (r: OpReader) => OpArg> = {
   u64,
   f64: (r) => r.view.getFloat64(advance(r, 8), false),
   line: (r) => line(r).toString('latin1'),
-  global: (r) => [utf8(r, line(r)), utf8(r, line(r))],
+  global: (r) => [utf8Line(r), utf8Line(r)],
   'int-line': intLine,
   'long-line': (r) => decimal(r, digits(r).replace(/L$/, '')),
   'float-line': floatLine,
@@ -300,9 +315,9 @@ const READERS: Record<ArgLayout, (r: OpReader) => OpArg> = {
   bytes8: (r) => take(r, u8(r)),
   bytes32: (r) => take(r, u32(r)),
   bytes64: (r) => take(r, u64(r)),
-  text8: (r) => utf8(r, take(r, u8(r))),
-  text32: (r) => utf8(r, take(r, u32(r))),
-  text64: (r) => utf8(r, take(r, u64(r))),
+  text8: (r) => utf8(r, advance(r, u8(r))),
+  text32: (r) => utf8(r, advance(r, u32(r))),
+  text64: (r) => utf8(r, advance(r, u64(r))),
   str8: (r) => python2String(take(r, u8(r))),
   str32: (r) => python2String(take(r, u32(r))),
 }

@@ -19,9 +19,13 @@ const MAX_PROTOCOL = 5
 /** Every name of a file, in the order it was met; shared by the pickles of one file. */
 export type GlobalTable = Map<string, PyGlobal>
 
+function globalKey(module: string, name: string): string {
+  return `${module}\n${name}`
+}
+
 /** The one object of this name. `offset` counts only if it is new. */
 export function internGlobal(globals: GlobalTable, module: string, name: string, offset: number): PyGlobal {
-  const key = `${module}\n${name}`
+  const key = globalKey(module, name)
   let found = globals.get(key)
   if (!found) {
     found = { kind: 'global', module, name, offset, verdict: verdictOf(module, name) }
@@ -113,10 +117,18 @@ function appendItems(m: Machine, items: readonly PyValue[], kind: 'list' | 'set'
   for (const item of items) list.push(item)
 }
 
+/** Whatever was thought of a name, the way it is used here is an attack. */
+function condemn(m: Machine, target: PyGlobal | undefined): void {
+  if (target) m.globals.set(globalKey(target.module, target.name), { ...target, verdict: 'dangerous' })
+}
+
 /** A call that is not made. Only a plain name may be called: a computed one hides what it is. */
 function call(m: Machine, callee: PyValue, args: PyValue): PyObject {
   const target = asKind(callee, 'global')
-  if (!target) throw fault(m, 'calls something that is not a plain name')
+  if (!target) {
+    condemn(m, asKind(callee, 'object')?.callee)
+    throw fault(m, 'calls something that is not a plain name')
+  }
   const given = asKind(args, 'tuple')
   if (!given) throw fault(m, 'calls with something that is no tuple')
   return container(m, { kind: 'object', callee: target, args: given })
@@ -126,7 +138,10 @@ function call(m: Machine, callee: PyValue, args: PyValue): PyObject {
 function build(m: Machine): void {
   const state = pop(m)
   const target = asKind(top(m), 'object')
-  if (!target) throw fault(m, 'sets attributes of something that is no object')
+  if (!target) {
+    condemn(m, asKind(top(m), 'global'))
+    throw fault(m, 'sets attributes of something that is no object')
+  }
   target.state = state
 }
 

@@ -12,14 +12,13 @@ export class UnsafePickleError extends SdtoolError {
 
   constructor(where: string, report: SecurityReport) {
     const worst = firstBad(report)!
-    const name = quoted(`${worst.module}.${worst.name}`)
-    const place = `at byte ${worst.offset} of ${where}`
     const dangerous = worst.verdict === 'dangerous'
+    const named = `${where}: byte ${worst.offset}: the pickle names ${quoted(`${worst.module}.${worst.name}`)}`
     super(
       dangerous ? 'PICKLE_UNSAFE' : 'PICKLE_UNKNOWN_GLOBAL',
       dangerous
-        ? `${where}: the pickle names ${name} ${place}, which could run code; nothing was run`
-        : `${where}: the pickle names ${name} ${place}, of which nothing is known; nothing was run`,
+        ? `${named}, which could run code; nothing was run`
+        : `${named}, which sdtool does not know; nothing was run`,
       {
         exitCode: EXIT.refused,
         hint: dangerous

@@ -1,6 +1,5 @@
 /** Visits the tensors of a pickled object in its order, with bounds against objects made to explode. */
 import { refuse } from '../../errors.ts'
-import { quoted } from '../text.ts'
 import {
   asKind,
   elements,
@@ -98,7 +97,7 @@ function step(walk: Walk, value: PyValue, path: ObjectPath, visit: TensorVisitor
 
 function knownTensor(walk: Walk, object: PyObject, path: ObjectPath): ObjectTensor | undefined {
   if (!walk.known.has(object)) {
-    const tensor = tensorOf(walk.object.where, quoted(path), object)
+    const tensor = tensorOf(walk.object.where, path, object)
     walk.known.set(object, tensor)
     if (tensor?.kind === 'inline') walk.inlineBytes += tensor.data.byteLength
     if (walk.inlineBytes > walk.object.pickleBytes + INLINE_SLACK)

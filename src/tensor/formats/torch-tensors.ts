@@ -1,7 +1,7 @@
 /** Calls of torch's rebuild functions, read as what they say: dtype, shape, strides, and which bytes. */
 import { refuse } from '../../errors.ts'
 import { type DType, dtypeInfo, elementCount } from '../dtype.ts'
-import { rowMajorStrides } from '../strided.ts'
+import { quoted } from '../text.ts'
 import { isNumpyArray, numpyArray } from './numpy-values.ts'
 import { asKind, elements, globalName, type PyObject, type PyValue } from './pickle-values.ts'
 import { storageOf, TORCH_DTYPES, type TorchStorage } from './torch-storage.ts'
@@ -34,75 +34,89 @@ export interface InlineTensor {
   readonly stored?: DType
 }
 
-function malformed(where: string, path: string, detail: string): Error {
+function malformed({ where, path }: Place, detail: string): Error {
   return refuse(
     'TORCH_TENSOR',
-    `${where}: tensor ${path}: ${detail}`,
+    `${where}: tensor ${quoted(path)} ${detail}`,
     'The file is damaged or was made to confuse its readers.',
   )
 }
 
-function unsupported(where: string, path: string, what: string): Error {
-  return refuse('TORCH_UNSUPPORTED', `${where}: tensor ${path} is ${what}, which sdtool does not read`)
+function unsupported({ where, path }: Place, what: string): Error {
+  return refuse(
+    'TORCH_UNSUPPORTED',
+    `${where}: tensor ${quoted(path)} is ${what}, which sdtool does not read`,
+  )
 }
 
-/** Where an error is: file and path in the object, already quoted. */
+/** Where an error is: the file, and the path in the object. */
 interface Place {
   readonly where: string
   readonly path: string
 }
 
-function sizes({ where, path }: Place, value: PyValue | undefined, what: string): number[] {
+function isSize(value: PyValue | undefined): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
+}
+
+function sizes(place: Place, value: PyValue | undefined, what: string): number[] {
   const list = elements(value)
-  if (!list?.every((n) => typeof n === 'number' && Number.isSafeInteger(n) && n >= 0))
-    throw malformed(where, path, `has no valid ${what}`)
+  if (!list?.every(isSize)) throw malformed(place, `has no valid ${what}`)
   if (list.length > MAX_DIMENSIONS)
-    throw malformed(where, path, `has ${list.length} dimensions, the limit is ${MAX_DIMENSIONS}`)
+    throw malformed(place, `has ${list.length} dimensions, the limit is ${MAX_DIMENSIONS}`)
   return list as number[]
 }
 
+/** Dimensions of size 1 are never stepped along, so their stride is arbitrary. */
 function isRowMajor(shape: readonly number[], strides: readonly number[]): boolean {
-  const plain = rowMajorStrides(shape)
-  return shape.every((n, d) => n === 1 || strides[d] === plain[d])
+  let step = 1
+  for (let d = shape.length - 1; d >= 0; d--) {
+    if (shape[d] !== 1 && strides[d] !== step) return false
+    step *= shape[d]!
+  }
+  return true
 }
 
 /** `(storage, offset, size, stride, ...)`; a seventh argument of v3 is the dtype of an untyped storage. */
 function viewOf(place: Place, args: readonly PyValue[], dtype?: DType): StorageView {
-  const { where, path } = place
   const node = asKind(args[0], 'persistent')
-  if (!node) throw malformed(where, path, 'has no storage')
-  const storage = storageOf(where, node)
+  if (!node) throw malformed(place, 'has no storage')
+  const storage = storageOf(place.where, node)
   const type = dtype ?? storage.dtype
   const itemSize = dtypeInfo(type).bytes
-  const [start, shape, strides] = [
-    sizes(place, { kind: 'tuple', items: [args[1] ?? null] }, 'offset')[0]!,
-    sizes(place, args[2], 'shape'),
-    sizes(place, args[3], 'strides'),
-  ]
+  const start = args[1]
+  if (!isSize(start)) throw malformed(place, 'has no valid offset')
+  const shape = sizes(place, args[2], 'shape')
+  const strides = sizes(place, args[3], 'strides')
   if (strides.length !== shape.length)
-    throw malformed(where, path, `has ${shape.length} dimensions, but ${strides.length} strides`)
+    throw malformed(place, `has ${shape.length} dimensions, but ${strides.length} strides`)
   const count = elementCount(shape)
   if (!Number.isSafeInteger(count * itemSize))
-    throw malformed(where, path, `has the impossible shape [${shape.join(', ')}]`)
-  const span = count === 0 ? 0 : shape.reduce((sum, n, d) => sum + (n - 1) * strides[d]!, 1)
+    throw malformed(place, `has the impossible shape [${shape.join(', ')}]`)
+  if (count === 0) return { kind: 'view', dtype: type, shape, storage, offset: 0, nbytes: 0 }
+  const span = shape.reduce((sum, n, d) => sum + (n - 1) * strides[d]!, 1)
   const end = (start + span) * itemSize
-  if (count > 0 && !(end <= storage.viewBytes))
+  if (!(end <= storage.viewBytes))
     throw malformed(
-      where,
-      path,
-      `reaches to byte ${end} of its storage ${JSON.stringify(storage.key.slice(0, 40))}, which has ${storage.viewBytes}`,
+      place,
+      `reaches to byte ${end} of storage ${quoted(storage.key)}, which has ${storage.viewBytes}`,
     )
-  const offset = count === 0 ? 0 : start * itemSize
-  const view = { kind: 'view', dtype: type, shape, storage, offset, nbytes: span * itemSize } as const
-  return count === 0 || isRowMajor(shape, strides) ? view : { ...view, strides }
+  const view = {
+    kind: 'view',
+    dtype: type,
+    shape,
+    storage,
+    offset: start * itemSize,
+    nbytes: span * itemSize,
+  } as const
+  return isRowMajor(shape, strides) ? view : { ...view, strides }
 }
 
 /** `torch.float32` as a name. */
 function dtypeArg(place: Place, value: PyValue | undefined): DType {
   const global = asKind(value, 'global')
   const dtype = global?.module === 'torch' ? TORCH_DTYPES.get(global.name) : undefined
-  if (!dtype)
-    throw unsupported(place.where, place.path, `of type ${global ? globalName(global) : 'without a name'}`)
+  if (!dtype) throw unsupported(place, `of type ${global ? globalName(global) : 'without a name'}`)
   return dtype
 }
 
@@ -113,12 +127,12 @@ const ROUNDED: ReadonlySet<DType> = new Set<DType>(['BF16', 'F16', 'F32', 'F8_E4
 function fromNumpy(place: Place, args: readonly PyValue[]): InlineTensor {
   const object = asKind(args[0], 'object')
   const array = object && numpyArray(object)
-  if (!array) throw malformed(place.where, place.path, 'has no readable numpy array')
+  if (!array) throw malformed(place, 'has no readable numpy array')
   const dtype = dtypeArg(place, args[1])
   const { shape, data } = array
   if (dtype === array.dtype) return { kind: 'inline', dtype, shape, data }
   if (!ROUNDED.has(dtype) || dtypeInfo(array.dtype).kind !== 'float')
-    throw unsupported(place.where, place.path, `${dtype} kept as ${array.dtype}`)
+    throw unsupported(place, `${dtype} kept as ${array.dtype}`)
   return { kind: 'inline', dtype, shape, data, stored: array.dtype }
 }
 
@@ -173,14 +187,14 @@ function innermost(object: PyObject): Call | undefined {
 
 /**
  * The tensor an object describes, or undefined if it describes something else.
- * @param path of the object, quoted, for messages
+ * @param path of the object, for messages
  * @throws TORCH_TENSOR, TORCH_UNSUPPORTED, TORCH_STORAGE
  */
 export function tensorOf(where: string, path: string, object: PyObject): ObjectTensor | undefined {
   const call = innermost(object)
   if (!call) return undefined
   const refused = REFUSED.get(call.name)
-  if (refused !== undefined) throw unsupported(where, path, refused)
+  if (refused !== undefined) throw unsupported({ where, path }, refused)
   const rebuild = REBUILD.get(call.name)
   if (rebuild) return rebuild({ where, path }, call.args)
   if (!isNumpyArray(call.object)) return undefined

@@ -77,7 +77,7 @@ export async function readTorchZip(source: ByteSource): Promise<PickledObject> {
   const scan = newPickleScan(`${source.file.path}: ${quoted(pickle.name)}`)
   const { value, end } = readPickle(scan, bytes)
   refuseTrailing(scan, bytes, end)
-  const storage = (key: string) => zip.entries.get(`${prefix}data/${key}`)
+  const storages = storageEntries(zip, prefix)
   return {
     file: source.file,
     format: 'torch-zip',
@@ -87,15 +87,23 @@ export async function readTorchZip(source: ByteSource): Promise<PickledObject> {
     security: requireSafe(scan),
     bigEndian: await readByteOrder(zip, prefix),
     findings: [],
-    storageBytes: (key) => storage(key)?.size,
+    storageBytes: (key) => storages.get(key)?.size,
     locate: async (keys) => {
-      const places = await locateEntries(
-        zip,
-        keys.map((key) => storage(key)!),
-      )
-      return new Map(keys.map((key) => [key, places.get(`${prefix}data/${key}`)!]))
+      const entries = keys.map((key) => storages.get(key)!)
+      const places = await locateEntries(zip, entries)
+      return new Map(keys.map((key, i) => [key, places[i]!]))
     },
   }
+}
+
+/** Members `data/<key>` by their key. */
+function storageEntries({ entries }: ZipDirectory, prefix: string): Map<string, ZipEntry> {
+  const folder = `${prefix}data/`
+  const storages = new Map<string, ZipEntry>()
+  for (const [name, entry] of entries) {
+    if (name.startsWith(folder)) storages.set(name.slice(folder.length), entry)
+  }
+  return storages
 }
 
 async function open(source: ByteSource): Promise<ModelFile> {
