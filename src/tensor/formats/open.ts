@@ -1,15 +1,16 @@
 /** Opens any model file by its content; the extension is never looked at. */
 import { refuse } from '../../errors.ts'
 import type { ByteSource } from '../bytes.ts'
-import type { ModelFile } from '../table.ts'
+import type { FormatId, ModelFile, Tensor } from '../table.ts'
 import { quoted } from '../text.ts'
-import { barePickleFormat } from './bare-pickle.ts'
+import { barePickleFormat, readBarePickle } from './bare-pickle.ts'
 import type { Format } from './format.ts'
 import { ggufFormat } from './gguf.ts'
 import { strangerError } from './not-a-model.ts'
 import { safetensorsFormat } from './safetensors.ts'
-import { torchLegacyFormat } from './torch-legacy.ts'
-import { torchZipFormat } from './torch-zip.ts'
+import { readTorchLegacy, torchLegacyFormat } from './torch-legacy.ts'
+import { allTensors, type PickledObject } from './torch-objects.ts'
+import { readTorchZip, torchZipFormat } from './torch-zip.ts'
 
 /** All containers, in the order they are tried. Bare pickles come last: the old ones have no mark of their own. */
 export const FORMATS: readonly Format[] = [
@@ -22,9 +23,32 @@ export const FORMATS: readonly Format[] = [
 
 const HEAD_BYTES = 512
 
+/** Containers whose content is the object of a pickle. */
+const PICKLED: Partial<Record<FormatId, (source: ByteSource) => Promise<PickledObject>>> = {
+  'torch-zip': readTorchZip,
+  'torch-legacy': readTorchLegacy,
+  pickle: readBarePickle,
+}
+
 async function sniff(head: Uint8Array, source: ByteSource): Promise<Format | undefined> {
   for (const format of FORMATS) if (await format.matches(head, source)) return format
   return undefined
+}
+
+/** @throws EMPTY_FILE, NOT_A_MODEL, TORCH_TAR, UNKNOWN_FORMAT */
+async function formatOf(source: ByteSource): Promise<Format> {
+  const { file } = source
+  const head = await source.read(0, Math.min(HEAD_BYTES, file.size))
+  const format = await sniff(head, source)
+  // Marks of other formats weigh more than the guess that bytes read as opcodes.
+  const stranger = format === undefined || format === barePickleFormat ? strangerError(file, head) : undefined
+  if (stranger) throw stranger
+  if (format) return format
+  throw refuse(
+    'UNKNOWN_FORMAT',
+    `${file.path}: no known model format: it starts with ${quoted(Buffer.from(head.subarray(0, 16)).toString('latin1'))}`,
+    `Known are ${FORMATS.map(({ title }) => title).join(', ')}.`,
+  )
 }
 
 /**
@@ -33,16 +57,16 @@ async function sniff(head: Uint8Array, source: ByteSource): Promise<Format | und
  * format. An UnsafePickleError carries the security report.
  */
 export async function openModel(source: ByteSource): Promise<ModelFile> {
-  const { file } = source
-  const head = await source.read(0, Math.min(HEAD_BYTES, file.size))
-  const format = await sniff(head, source)
-  // Marks of other formats weigh more than the guess that bytes read as opcodes.
-  const stranger = format === undefined || format === barePickleFormat ? strangerError(file, head) : undefined
-  if (stranger) throw stranger
-  if (format) return format.open(source)
-  throw refuse(
-    'UNKNOWN_FORMAT',
-    `${file.path}: no known model format: it starts with ${quoted(Buffer.from(head.subarray(0, 16)).toString('latin1'))}`,
-    `Known are ${FORMATS.map(({ title }) => title).join(', ')}.`,
-  )
+  return (await formatOf(source)).open(source)
+}
+
+/**
+ * Every tensor of a file. Of a pickled object also those that are no weights (optimizer state), by their path from
+ * the root: `state_dict/model.weight`, `optimizer_states[0]/state/0/exp_avg`.
+ * @throws what `openModel` throws
+ */
+export async function listAllTensors(source: ByteSource): Promise<ReadonlyMap<string, Tensor>> {
+  const format = await formatOf(source)
+  const read = PICKLED[format.id]
+  return read ? allTensors(await read(source)) : (await format.open(source)).tensors
 }
