@@ -1,16 +1,32 @@
 import { quoted } from '../../tensor/text.ts'
 import type { AdapterModule } from './modules.ts'
 
-/** Families an adapter can be for. An adapter fits all variants of its family (inpainting, v-prediction ...). */
+interface Base {
+  readonly title: string
+  /** Ids of the registry; an adapter of the family may be for any of them. */
+  readonly architectures: readonly string[]
+}
+
+/** Families an adapter can be for, by the names people use. One for SD 1.x fits its variants (inpainting ...), too. */
 export const BASES = {
-  sd1: 'Stable Diffusion 1.x',
-  sd2: 'Stable Diffusion 2.x',
-  sdxl: 'SDXL',
-  'sdxl-refiner': 'SDXL refiner',
-  sd3: 'Stable Diffusion 3',
-  flux: 'Flux.1',
-  animatediff: 'AnimateDiff motion module',
-} as const
+  sd1: { title: 'Stable Diffusion 1.x', architectures: ['stable-diffusion-v1'] },
+  sd2: { title: 'Stable Diffusion 2.x', architectures: ['stable-diffusion-v2'] },
+  sdxl: {
+    title: 'Stable Diffusion XL',
+    architectures: ['stable-diffusion-xl-v1-base', 'ssd-1b', 'segmind-vega', 'koala-700m', 'koala-1b'],
+  },
+  'sdxl-refiner': { title: 'Stable Diffusion XL refiner', architectures: ['stable-diffusion-xl-v1-refiner'] },
+  sd3: {
+    title: 'Stable Diffusion 3',
+    architectures: [
+      'stable-diffusion-v3-medium',
+      'stable-diffusion-v3.5-medium',
+      'stable-diffusion-v3.5-large',
+    ],
+  },
+  flux: { title: 'Flux.1', architectures: ['flux-1-dev'] },
+  animatediff: { title: 'AnimateDiff motion module', architectures: [] },
+} as const satisfies Record<string, Base>
 
 export type BaseId = keyof typeof BASES
 

@@ -5,6 +5,7 @@ import { BASES, baseByMetadata, baseByShapes, type ShapeVerdict } from './base.t
 import { markedEmbeddings, numberedPairs } from './cloneofsimo.ts'
 import { DIALECTS } from './dialects.ts'
 import { adapterFindings } from './findings.ts'
+import { basesThatFit, unknownModules } from './fit.ts'
 import type {
   AdapterBase,
   AdapterInfo,
@@ -100,7 +101,7 @@ function isAdapter(table: TensorTable, { modules }: SplitTable): boolean {
 
 function summarise(table: TensorTable, split: SplitTable, embeddings: readonly string[]): AdapterInfo {
   const { modules } = split
-  const verdict = baseByShapes(modules)
+  const verdict = verdictOf(modules)
   const ranks = modules.map(({ algorithm, parts }) => algorithm.rank?.(parts))
   const facts = {
     title: titleOf(modules),
@@ -121,9 +122,21 @@ function summarise(table: TensorTable, split: SplitTable, embeddings: readonly s
     base: baseOf(verdict, table),
     embeddings,
     strays: split.strays.map(({ name }) => name),
-    unknownModules: [],
+    unknownModules: unknownModules(modules, verdict.base),
   }
   return { ...facts, findings: adapterFindings(facts, split, verdict, table.metadata) }
+}
+
+/** Where no layer is telling by itself, all of them together may be. */
+function verdictOf(modules: readonly AdapterModule[]): ShapeVerdict {
+  const verdict = baseByShapes(modules)
+  if (verdict.base !== undefined || verdict.contradiction !== undefined) return verdict
+  const fitting = basesThatFit(modules)
+  const [base] = fitting
+  if (base === undefined) return verdict
+  const titles = fitting.map((id) => BASES[id].title).join(' and ')
+  const evidence = [...verdict.evidence, `all modules fit ${fitting.length === 1 ? 'only ' : ''}${titles}`]
+  return fitting.length === 1 ? { base, evidence } : { evidence }
 }
 
 /** Groups with their size and first member, biggest first. */
@@ -196,7 +209,7 @@ function baseOf({ base, evidence }: ShapeVerdict, table: TensorTable): AdapterBa
   const claim = baseByMetadata(table.metadata)
   return {
     evidence,
-    ...(base === undefined ? {} : { architecture: base, title: BASES[base] }),
+    ...(base === undefined ? {} : { architecture: base, title: BASES[base].title }),
     ...(claim === undefined ? {} : { claimed: claim.base, claimedBy: claim.source }),
   }
 }

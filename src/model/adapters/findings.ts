@@ -102,7 +102,7 @@ function baseFindings({ base }: Facts, { contradiction }: ShapeVerdict): Finding
     findings.push(warning('adapter-mixed-base', message))
   }
   if (base.claimed !== undefined && base.architecture !== undefined && base.claimed !== base.architecture) {
-    const message = `the metadata says ${BASES[base.claimed]} (${base.claimedBy}), the shapes are those of ${base.title}`
+    const message = `the metadata says ${BASES[base.claimed].title} (${base.claimedBy}), the shapes are those of ${base.title}`
     findings.push(warning('adapter-base-mismatch', message))
   }
   return findings

@@ -451,7 +451,9 @@ describe('describeAdapter: damage', () => {
 
   it('escapes control characters of names in messages', () => {
     const info = adapter({ ...lora(TO_K, 768), 'evil\u001b[31m\nname': [3] })
-    expect(info?.findings[0]?.message).toContain('"evil\\u001b[31m\\nname"')
+    const message = info!.findings[0]!.message
+    expect(message).toContain('evil')
+    expect([...message].every((c) => c >= ' ')).toBe(true)
   })
 })
 

@@ -1,0 +1,55 @@
+import { architectureById } from '../architectures/registry.ts'
+import type { Shape } from '../topology/match.ts'
+import { BASES, type BaseId } from './base.ts'
+import type { DialectId } from './dialects.ts'
+import type { ModuleTarget } from './keymap/target.ts'
+import { lookupName, modulesOf } from './keymap.ts'
+import type { AdapterModule } from './modules.ts'
+
+/** Names that are numbers, or belong to networks of their own, are in no dictionary. */
+const OTHER_NAMES: ReadonlySet<DialectId> = new Set([
+  'cloneofsimo',
+  'xlabs',
+  'control-lora',
+  'lllite',
+  'cascade',
+])
+
+/** Names of modules that no architecture of the family has. */
+export function unknownModules(modules: readonly AdapterModule[], base: BaseId | undefined): string[] {
+  if (base === undefined || BASES[base].architectures.length === 0) return []
+  let unknown = modules.filter(({ dialect }) => !OTHER_NAMES.has(dialect))
+  for (const id of BASES[base].architectures) {
+    unknown = unknown.filter((module) => targetIn(module, id) === undefined)
+    if (unknown.length === 0) break
+  }
+  return unknown.map(({ name }) => name)
+}
+
+/** Families in which every module has its place with a fitting shape. */
+export function basesThatFit(modules: readonly AdapterModule[]): BaseId[] {
+  if (modules.some(({ dialect }) => OTHER_NAMES.has(dialect))) return []
+  return (Object.keys(BASES) as BaseId[]).filter((base) => {
+    return BASES[base].architectures.some((id) => modules.every((module) => fitsIn(module, id)))
+  })
+}
+
+function targetIn({ target, path }: AdapterModule, id: string): ModuleTarget | undefined {
+  const architecture = architectureById(id)
+  return architecture === undefined ? undefined : modulesOf(architecture, target).get(lookupName(path))
+}
+
+function fitsIn(module: AdapterModule, id: string): boolean {
+  const place = targetIn(module, id)
+  if (place === undefined) return false
+  const { rows, columns } = module.algorithm.target(module.parts)
+  const [out, input] = sides(place.shape, place.transposed === true)
+  return (rows ?? out) === out && (columns ?? input) === input
+}
+
+/** Outputs, and inputs of one output, of a weight. */
+function sides(shape: Shape, transposed: boolean): readonly [number, number] {
+  const out = shape[0] ?? 1
+  const input = shape.slice(1).reduce((product, n) => product * n, 1)
+  return transposed ? [input, out] : [out, input]
+}
