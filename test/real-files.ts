@@ -12,6 +12,7 @@ export interface OracleTensor {
 
 export interface RealRow {
   readonly file: string
+  readonly sha256: string
   readonly format: string
   readonly note?: string
   readonly oracle?: Record<string, unknown> | null

@@ -1,5 +1,5 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
-import { extname, join } from 'node:path'
+import { basename, extname, join, relative } from 'node:path'
 import { refuse, usage } from '../errors.ts'
 import { openFileSource } from '../tensor/bytes.ts'
 import type { ReadInto } from '../tensor/expr.ts'
@@ -10,9 +10,15 @@ import type { ModelFile } from '../tensor/table.ts'
 /** Endings of model files, for the walk through a folder. Files named by the user may have any. */
 const MODEL_ENDINGS = ['.safetensors', '.sft', '.ckpt', '.pt', '.pth', '.bin', '.gguf', '.pkl'] as const
 
+export interface ListedFile {
+  readonly path: string
+  /** Name below the folder that was walked; without folders for a file that was named itself. */
+  readonly relative: string
+}
+
 /** The files of a command line: as named, folders walked in order of names. */
 export interface FileList {
-  readonly files: readonly string[]
+  readonly files: readonly ListedFile[]
   /** A folder was among the arguments. */
   readonly walked: boolean
 }
@@ -20,12 +26,12 @@ export interface FileList {
 /** @throws USAGE when nothing was named, FOLDER_EMPTY when folders hold no model file */
 export async function listFiles(args: readonly string[]): Promise<FileList> {
   if (args.length === 0) throw usage('no file was named', 'Name one or more model files or folders.')
-  const files: string[] = []
+  const files = new Map<string, ListedFile>()
   let walked = false
   for (const arg of args) {
     const info = await stat(arg).catch(() => undefined)
     if (!info?.isDirectory()) {
-      files.push(arg)
+      files.set(arg, { path: arg, relative: basename(arg) })
       continue
     }
     walked = true
@@ -33,9 +39,9 @@ export async function listFiles(args: readonly string[]): Promise<FileList> {
     if (found.length === 0) {
       throw refuse('FOLDER_EMPTY', `${arg}: no model file inside`, `Looked for ${MODEL_ENDINGS.join(', ')}.`)
     }
-    files.push(...found)
+    for (const path of found) files.set(path, { path, relative: relative(arg, path) })
   }
-  return { files: [...new Set(files)], walked }
+  return { files: [...files.values()], walked }
 }
 
 async function walk(folder: string): Promise<string[]> {

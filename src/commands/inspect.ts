@@ -88,7 +88,7 @@ async function runInspect(options: InspectOptions, io: Io): Promise<ExitCode> {
   const { files, walked } = await listFiles(options.files)
   const printer = options.json ? jsonPrinter(options, io) : textPrinter(options, options.brief ?? walked, io)
   let exitCode: ExitCode = EXIT.ok
-  for (const path of files) {
+  for (const { path } of files) {
     const result = await inspectFile(path, options, io)
     if ('error' in result && exitCode === EXIT.ok) exitCode = exitCodeOf(result)
     printer.print(result)

@@ -1,0 +1,54 @@
+import { stat } from 'node:fs/promises'
+import { dirname, extname, join, resolve } from 'node:path'
+import { EXIT, SdtoolError, usage } from '../errors.ts'
+import type { FileList, ListedFile } from './files.ts'
+
+const WRITTEN_ENDINGS: readonly string[] = ['.safetensors', '.sft']
+
+/**
+ * Where outputs go: `-o` names the file of a single input, or a folder for any number; without it outputs stand
+ * beside their inputs. Folders that were walked are rebuilt below the output folder.
+ * @throws USAGE; OUTPUT_TWICE when two inputs of one run would become the same file
+ */
+export async function outputPlaces(
+  { files, walked }: FileList,
+  output: string | undefined,
+): Promise<(file: ListedFile, name: string) => string> {
+  const place = await placeRule(files.length > 1 || walked, output)
+  const taken = new Map<string, string>()
+  return (file, name) => {
+    const path = place(file, name)
+    const other = taken.get(resolve(path))
+    if (other !== undefined) throw outputTwice(path, other, file.path)
+    taken.set(resolve(path), file.path)
+    return path
+  }
+}
+
+async function placeRule(
+  several: boolean,
+  output: string | undefined,
+): Promise<(file: ListedFile, name: string) => string> {
+  if (output === undefined) return ({ path }, name) => join(dirname(path), name)
+  const isFolder = (await stat(output).catch(() => undefined))?.isDirectory() ?? false
+  if (several || isFolder || output.endsWith('/')) {
+    if (WRITTEN_ENDINGS.includes(extname(output)) && !isFolder) {
+      throw usage(`-o ${output} names one file for several inputs`, 'Name a folder: -o converted/')
+    }
+    return ({ relative }, name) => join(output, dirname(relative), name)
+  }
+  if (!WRITTEN_ENDINGS.includes(extname(output).toLowerCase())) {
+    throw usage(
+      `-o ${output}: sdtool writes safetensors, so the name must end in .safetensors`,
+      'For a folder, end the name with a slash.',
+    )
+  }
+  return () => output
+}
+
+function outputTwice(path: string, first: string, second: string): SdtoolError {
+  return new SdtoolError('OUTPUT_TWICE', `${second} would become ${path}, as ${first} did in this run`, {
+    exitCode: EXIT.usage,
+    hint: 'Convert it by itself, with a name of its own (-o).',
+  })
+}

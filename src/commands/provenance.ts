@@ -1,0 +1,97 @@
+import { basename, extname } from 'node:path'
+import { carryMetadata, type OutputFacts } from '../model/carry-metadata.ts'
+import type { Identity } from '../model/identify.ts'
+import type { Plan } from '../model/plan.ts'
+import { changesNothing } from '../model/plan.ts'
+import { buildRecipe, type JsonValue, recipeInput } from '../model/recipe.ts'
+import type { Io } from '../report/io.ts'
+import { startProgress } from '../report/progress.ts'
+import type { DType } from '../tensor/dtype.ts'
+import { type HashName, hashFile } from '../tensor/hash.ts'
+import { layoutOf } from '../tensor/layout.ts'
+import type { ModelFile } from '../tensor/table.ts'
+
+/**
+ * Inputs up to this size are always hashed: LoRAs, VAEs, embeddings, where it takes a second at most. SHA-256 of a
+ * 7 GB checkpoint takes 5 to 20 s, several times as long as pruning it, so that is for `--hash`; AutoV1, which needs
+ * 64 KiB of any file, always names the input.
+ */
+const ALWAYS_HASHED_BYTES = 512 * 1024 * 1024
+
+export interface Operation {
+  readonly verb: string
+  readonly options: Readonly<Record<string, JsonValue | undefined>>
+  /** Hash large inputs, too. */
+  readonly hash: boolean
+  readonly quiet: boolean
+}
+
+/** Metadata of an output: the source's own, the recipe with the input's hashes, the modelspec keys. */
+export async function outputMetadata(
+  model: ModelFile,
+  identity: Identity,
+  plan: Plan,
+  outputPath: string,
+  operation: Operation,
+  io: Io,
+): Promise<Record<string, string>> {
+  const hashes = await inputHashes(model, operation, io)
+  const recipe = buildRecipe({
+    sdtool: io.version,
+    operation: operation.verb,
+    produced: io.now(),
+    inputs: [recipeInput({ name: model.file.path, bytes: model.file.size, ...hashes }, model.metadata)],
+    options: operation.options,
+  })
+  return carryMetadata(model.metadata, recipe, outputFacts(model, identity, plan, outputPath))
+}
+
+async function inputHashes({ file }: ModelFile, { hash, quiet }: Operation, io: Io) {
+  const only: HashName[] =
+    hash || file.size <= ALWAYS_HASHED_BYTES ? ['sha256', 'autoV1', 'autoV3'] : ['autoV1']
+  const progress = startProgress(`hashing ${basename(file.path)}`, io, quiet)
+  try {
+    return await hashFile(file.path, { only, signal: io.signal, onProgress: progress.update })
+  } finally {
+    progress.end()
+  }
+}
+
+/** As modelspec spells them. */
+const SPEC_DTYPES: Partial<Record<DType, string>> = {
+  F32: 'float32',
+  F16: 'float16',
+  BF16: 'bfloat16',
+  F8_E4M3: 'float8_e4m3fn',
+  F8_E5M2: 'float8_e5m2',
+}
+
+function outputFacts(model: ModelFile, identity: Identity, plan: Plan, outputPath: string): OutputFacts {
+  const { architecture } = identity
+  const prediction = architecture?.prediction.type
+  const unetDtype = plannedDtype(identity, plan, 'unet')
+  const vaeDtype = plannedDtype(identity, plan, 'vae')
+  return {
+    sameData: model.format === 'safetensors' && changesNothing(plan) && sameOrder(model, plan),
+    title: basename(outputPath, extname(outputPath)),
+    ...(architecture?.modelspec === undefined ? {} : { architecture: architecture.modelspec }),
+    ...(prediction === 'epsilon' || prediction === 'v' ? { predictionType: prediction } : {}),
+    ...(unetDtype === undefined ? {} : { unetDtype }),
+    ...(vaeDtype === undefined ? {} : { vaeDtype }),
+  }
+}
+
+/** Type of a component in the output; undefined where it is mixed or not there. */
+function plannedDtype(identity: Identity, { table }: Plan, role: 'unet' | 'vae'): string | undefined {
+  const names = identity.components
+    .filter((component) => component.role === role)
+    .flatMap(({ names }) => names)
+  const dtypes = new Set(names.map((name) => table.tensors.get(name)?.dtype))
+  const [only] = dtypes
+  return dtypes.size === 1 && only !== undefined ? SPEC_DTYPES[only] : undefined
+}
+
+function sameOrder(model: ModelFile, plan: Plan): boolean {
+  const written = layoutOf(plan.table).entries.map(({ tensor }) => tensor.name)
+  return [...model.tensors.keys()].every((name, i) => name === written[i])
+}

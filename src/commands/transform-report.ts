@@ -1,0 +1,110 @@
+import type { PlanStep } from '../model/plan.ts'
+import { describe } from '../report/error.ts'
+import type { Io } from '../report/io.ts'
+import { formatTable } from '../report/table.ts'
+import { formatBytes, painter, plural } from '../report/text.ts'
+import { printable } from '../tensor/text.ts'
+import { toJson } from './inspect-json.ts'
+import type { Paint } from './inspect-page.ts'
+import type { OutputOptions } from './options.ts'
+import type { Outcome } from './transform.ts'
+
+/** Takes what became of each input: a page at once, or all in one document with `--json`; a summary of several. */
+export interface ResultPrinter {
+  print(outcome: Outcome): void
+  end(): void
+}
+
+export function resultPrinter(verb: string, options: OutputOptions, io: Io): ResultPrinter {
+  const outcomes: Outcome[] = []
+  const paint = painter(io.stdout, io.env)
+  return {
+    print(outcome) {
+      outcomes.push(outcome)
+      if (outcome.error !== undefined) io.stderr.write(`${errorLines(outcome.error, options.verbose)}\n`)
+      else if (!options.json) io.stdout.write(outcomePage(outcome, options.verbose, paint))
+    },
+    end() {
+      const document = { command: verb, dryRun: options.dryRun, results: outcomes.map(outcomeJson) }
+      if (options.json) io.stdout.write(`${toJson(document)}\n`)
+      else if (outcomes.length > 1) io.stdout.write(`\n${summary(outcomes)}\n`)
+    },
+  }
+}
+
+function errorLines(error: unknown, verbose: boolean): string {
+  const { message, hint } = describe(error)
+  const trace = verbose && error instanceof Error ? [error.stack ?? ''] : []
+  return [`sdtool: ${message}`, ...(hint ? [`  ${hint}`] : []), ...trace].join('\n')
+}
+
+function outcomeJson({ error, steps, ...outcome }: Outcome): object {
+  return {
+    ...outcome,
+    ...(steps && { steps }),
+    ...(error === undefined ? {} : { error: describe(error) }),
+  }
+}
+
+function outcomePage(outcome: Outcome, verbose: boolean, paint: Paint): string {
+  const { input, title = '', bytesBefore = 0, steps = [], findings } = outcome
+  const lines = [
+    `${paint('bold', printable(input, 300))}: ${printable(title)}, ${formatBytes(bytesBefore)}`,
+    ...(steps.length > 0 ? [stepTable(steps)] : []),
+    ...(verbose ? steps.filter(({ action }) => action !== 'keep').flatMap(stepNames) : []),
+    ...findings.map(({ severity, message }) => {
+      const style = severity === 'error' ? 'red' : severity === 'warning' ? 'yellow' : 'cyan'
+      return `  ${paint(style, severity === 'info' ? '-' : '!')} ${printable(message, 1000)}`
+    }),
+    ...resultLine(outcome, paint),
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+function stepTable(steps: readonly PlanStep[]): string {
+  const rows = steps.map(({ action, what, tensors, bytesBefore, bytesAfter, why }) => [
+    action,
+    what,
+    String(tensors),
+    formatBytes(bytesBefore),
+    action === 'drop' ? '-' : formatBytes(bytesAfter),
+    why,
+  ])
+  return formatTable(
+    [
+      { head: 'action' },
+      { head: 'what' },
+      { head: 'tensors', align: 'right' },
+      { head: 'before', align: 'right' },
+      { head: 'after', align: 'right' },
+      { head: 'why' },
+    ],
+    rows,
+  )
+}
+
+function stepNames({ action, names }: PlanStep): string[] {
+  return names.map((name) => `    ${action} ${printable(name, 300)}`)
+}
+
+function resultLine(outcome: Outcome, paint: Paint): string[] {
+  const { status, output = '', bytesBefore = 0, bytesAfter = 0, tensors = 0, seconds } = outcome
+  const sizes = `${formatBytes(bytesBefore)} -> ${formatBytes(bytesAfter)}, ${plural(tensors, 'tensor')}`
+  if (status === 'planned') return [`  would write ${printable(output, 300)}: ${sizes}`]
+  if (status === 'skipped') return ['  nothing written']
+  return [`  ${paint('green', 'wrote')} ${printable(output, 300)}: ${sizes}, ${(seconds ?? 0).toFixed(1)} s`]
+}
+
+function summary(outcomes: readonly Outcome[]): string {
+  const count = (status: Outcome['status']) => outcomes.filter((outcome) => outcome.status === status).length
+  const parts = (['written', 'planned', 'skipped', 'failed'] as const)
+    .map((status) => [count(status), status] as const)
+    .filter(([n]) => n > 0)
+    .map(([n, status]) => `${n} ${status}`)
+  const [before, after] = (['bytesBefore', 'bytesAfter'] as const).map((key) =>
+    outcomes
+      .filter(({ status }) => status === 'written' || status === 'planned')
+      .reduce((sum, outcome) => sum + (outcome[key] ?? 0), 0),
+  )
+  return `${plural(outcomes.length, 'file')}: ${parts.join(', ')}; ${formatBytes(before!)} -> ${formatBytes(after!)}`
+}

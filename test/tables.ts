@@ -1,0 +1,16 @@
+import type { DType } from '../src/tensor/dtype.ts'
+import type { Tensor, TensorTable } from '../src/tensor/table.ts'
+
+/** A tensor whose bytes are given. */
+export function bytesTensor(name: string, dtype: DType, shape: number[], data: Uint8Array): Tensor {
+  return { name, dtype, shape, source: { kind: 'bytes', data } }
+}
+
+/** An F32 tensor of these values. */
+export function floatTensor(name: string, shape: number[], values: number[]): Tensor {
+  return bytesTensor(name, 'F32', shape, new Uint8Array(Float32Array.from(values).buffer))
+}
+
+export function tableOf(tensors: Tensor[], metadata: Record<string, string> = {}): TensorTable {
+  return { tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])), metadata }
+}
