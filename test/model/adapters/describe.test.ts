@@ -378,6 +378,43 @@ describe('describeAdapter: base model', () => {
   })
 })
 
+describe('describeAdapter: layers of the base model', () => {
+  const attn1 = 'transformer_blocks_0_attn1_to_q'
+
+  it('names modules that the base model does not have', () => {
+    const info = adapter({ ...lora(TO_K, 768), ...lora('lora_unet_down_blocks_9_attentions_0_proj_in', 320) })
+    expect(info?.unknownModules).toEqual(['lora_unet_down_blocks_9_attentions_0_proj_in'])
+    expect(codes(info)).toEqual(['adapter-unknown-modules'])
+  })
+
+  it('knows layers that only a smaller relative of SDXL has', () => {
+    // SSD-1B: attention at output_blocks.2 is 10 deep as in SDXL; KOALA has attention at input_blocks.3
+    const info = adapter(lora('lora_unet_input_blocks_3_1_transformer_blocks_0_attn2_to_k', 2048, 640))
+    expect(info).toMatchObject({ base: { architecture: 'sdxl' }, unknownModules: [] })
+  })
+
+  it('finds the base of an adapter without cross attention by all of its layers', () => {
+    const info = adapter(
+      lora(`lora_unet_input_blocks_4_1_${attn1}`.replace('blocks_0_attn1', 'blocks_1_attn1'), 640, 640),
+    )
+    expect(info?.base).toMatchObject({
+      architecture: 'sdxl',
+      evidence: ['all modules fit only Stable Diffusion XL'],
+    })
+  })
+
+  it('says which base models remain where several fit', () => {
+    const info = adapter(lora(`lora_unet_up_blocks_3_attentions_0_${attn1}`, 320, 320))
+    expect(info?.base.architecture).toBeUndefined()
+    expect(info?.base.evidence).toEqual(['all modules fit Stable Diffusion 1.x and Stable Diffusion 2.x'])
+  })
+
+  it('does not call layers unknown where the file numbers them', () => {
+    const info = adapter({ 'unet:0:up': [320, 4], 'unet:0:down': [4, 768] })
+    expect(info).toMatchObject({ base: { architecture: 'sd1' }, unknownModules: [] })
+  })
+})
+
 describe('describeAdapter: damage', () => {
   it('names modules that lack a tensor', () => {
     const info = adapter({ ...lora(TO_K, 768), 'lora_unet_conv_in.lora_up.weight': [320, 4] })
