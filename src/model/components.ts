@@ -1,4 +1,5 @@
-import { byteLength, type DType, elementCount } from '../tensor/dtype.ts'
+import { type DType, elementCount } from '../tensor/dtype.ts'
+import { tensorBytes } from '../tensor/expr.ts'
 import type { Tensor } from '../tensor/table.ts'
 import type { TopologyMatch } from './topology/match.ts'
 
@@ -56,6 +57,25 @@ export const COMPONENTS = {
 
 export type ComponentId = keyof typeof COMPONENTS
 
+/** What options take to name components: an id, or a role for all components that have it. */
+export type Selector = ComponentId | Role
+
+export function isSelector(name: string): name is Selector {
+  return Object.hasOwn(COMPONENTS, name) || Object.hasOwn(ROLES, name)
+}
+
+/** Every word `isSelector` accepts, roles first, for help and error texts. */
+export const SELECTORS: readonly Selector[] = [
+  ...new Set<Selector>([...(Object.keys(ROLES) as Role[]), ...(Object.keys(COMPONENTS) as ComponentId[])]),
+]
+
+export function isSelected(
+  { id, role }: Pick<Component, 'id' | 'role'>,
+  selectors: readonly Selector[],
+): boolean {
+  return selectors.includes(id) || selectors.includes(role)
+}
+
 /** Key names as written by which family of programs. */
 export type Layout = 'ldm' | 'diffusers' | 'transformers' | 'openclip'
 
@@ -93,9 +113,4 @@ export function measure(
     dtypes[tensor.dtype] = (dtypes[tensor.dtype] ?? 0) + 1
   }
   return { names, tensors: names.length, parameters, bytes, dtypes }
-}
-
-/** Bytes a tensor takes when it is written contiguous. */
-export function tensorBytes(tensor: Tensor): number {
-  return byteLength(tensor.dtype, tensor.shape) ?? 0
 }

@@ -1,7 +1,7 @@
 import { elementCount, isFloat } from '../tensor/dtype.ts'
-import type { Tensor, TensorTable } from '../tensor/table.ts'
+import { tensorBytes } from '../tensor/expr.ts'
+import type { TensorTable } from '../tensor/table.ts'
 import type { ValueReader } from './adapters/info.ts'
-import { tensorBytes } from './components.ts'
 import type { Part } from './split.ts'
 import { sameShape } from './topology/match.ts'
 
@@ -29,6 +29,11 @@ const COUNTERS = { decay: `${PREFIX}decay`, updates: `${PREFIX}num_updates` } as
 /** Every live weight has an EMA value. */
 export function coversAll(ema: EmaInfo): boolean {
   return ema.pairs.size > 0 && ema.uncovered.length === 0
+}
+
+/** No weights, only what counts them: VAE training leaves these two. */
+export function isOnlyCounters(ema: EmaInfo): boolean {
+  return ema.pairs.size === 0 && ema.orphans.length === 0
 }
 
 /**
@@ -81,9 +86,4 @@ async function counters(table: TensorTable, read: ValueReader): Promise<Pick<Ema
   const updates = await value(COUNTERS.updates)
   const decay = await value(COUNTERS.decay)
   return { ...(updates === undefined ? {} : { updates }), ...(decay === undefined ? {} : { decay }) }
-}
-
-/** `model_ema.decay` and `model_ema.num_updates`: meaningless without the EMA weights. */
-export function isEmaCounter(tensor: Tensor): boolean {
-  return tensor.name === COUNTERS.decay || tensor.name === COUNTERS.updates
 }

@@ -104,9 +104,13 @@ function t5(part: PartKeys): Encoder {
   return { ...shared, id: 't5xxl', match }
 }
 
+/** Sequences of layers, as tiny autoencoders have them: no KL autoencoder to compare with. */
+const RE_TINY = /(^|\.)\d+\.conv\.0\.weight$/
+
 /** Recognises a KL autoencoder in ldm or diffusers layout. Nothing of it found: held against the usual one. */
 export function recogniseVae(part: PartKeys): Encoder {
   const local: ShapeOf = (name) => part.shapeOf(part.prefix + name)
+  if (part.names.some((name) => RE_TINY.test(name))) return { id: 'vae', prefix: part.prefix }
   const levels = countLevels(local)
   const isDiffusers = levels > 0 || local('encoder.down_blocks.0.resnets.0.conv1.weight') !== undefined
   const old = local('decoder.mid_block.attentions.0.query.weight') !== undefined

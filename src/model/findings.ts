@@ -1,10 +1,12 @@
 import { elementCount } from '../tensor/dtype.ts'
+import { tensorBytes } from '../tensor/expr.ts'
 import type { Finding, Tensor, TensorTable } from '../tensor/table.ts'
 import { quoted } from '../tensor/text.ts'
 import type { Architecture } from './architectures/architecture.ts'
-import { type Component, ROLES, type Role, tensorBytes } from './components.ts'
+import { type Component, ROLES, type Role } from './components.ts'
 import type { Candidate } from './denoiser.ts'
-import { coversAll, type EmaInfo } from './ema.ts'
+import { coversAll, type EmaInfo, isOnlyCounters } from './ema.ts'
+import { isFp8Scale } from './fp8.ts'
 import type { Identifiable, Identity } from './identify.ts'
 import { needsRepair, type PositionIds } from './position-ids.ts'
 import type { Schedule } from './schedule.ts'
@@ -137,6 +139,10 @@ function incompleteComponents(components: readonly Component[]): Finding[] {
 
 function emaFindings(ema: EmaInfo | undefined): Finding[] {
   if (!ema) return []
+  if (isOnlyCounters(ema))
+    return [
+      info('ema-counters', 'counters of an EMA copy that is not there; sdtool prune drops them', ema.bytes),
+    ]
   if (ema.updates === 0) {
     const message =
       'the EMA copy was never updated (num_updates is 0), it holds the weights training began with; use the live weights: sdtool prune --ema drop'
@@ -234,14 +240,6 @@ function precision({ file, identity }: Facts): Finding[] {
   return findings
 }
 
-/** Scales of fp8 weights, as ComfyUI and kohya's tools write them. */
-const RE_FP8_SCALE = /(^|\.)(scaled_fp8|scale_weight|scale_input|weight_scale|input_scale)$/
-
-/** The key belongs to fp8 weights that are only right together with their scales. */
-export function isFp8Scale(name: string): boolean {
-  return RE_FP8_SCALE.test(name)
-}
-
 function fp8(file: TensorTable): Finding[] {
   const scales = [...file.tensors.keys()].filter(isFp8Scale)
   if (scales.length === 0) return []
@@ -315,25 +313,30 @@ function unknownKeys(components: readonly Component[]): Finding[] {
   })
 }
 
-/** Tensors that are the same bytes of the file under two names. */
-function sharedTensors(file: TensorTable): Finding[] {
-  const byPlace = new Map<string, Tensor[]>()
-  for (const tensor of file.tensors.values()) {
+/** Tensors that are the same bytes of a file under two names. */
+function sharedTensors({ tensors }: TensorTable): Finding[] {
+  const first = new Map<number, Tensor>()
+  const shared: Tensor[] = []
+  for (const tensor of tensors.values()) {
     const { source } = tensor
     if (source.kind !== 'stored' || source.nbytes === 0) continue
-    const place = `${source.file.path} ${source.offset} ${source.nbytes}`
-    const there = byPlace.get(place)
-    if (there) there.push(tensor)
-    else byPlace.set(place, [tensor])
+    const other = first.get(source.offset)?.source
+    if (other === undefined) first.set(source.offset, tensor)
+    else if (
+      other.kind === 'stored' &&
+      other.file.path === source.file.path &&
+      other.nbytes === source.nbytes
+    ) {
+      shared.push(tensor)
+    }
   }
-  const shared = [...byPlace.values()].filter((tensors) => tensors.length > 1)
   if (shared.length === 0) return []
-  const bytes = shared.reduce((sum, tensors) => sum + tensorBytes(tensors[0]!) * (tensors.length - 1), 0)
-  const pairs = shared.map((tensors) => tensors[1]!.name)
+  const bytes = shared.reduce((sum, tensor) => sum + tensorBytes(tensor), 0)
+  const names = shared.map((tensor) => tensor.name)
   return [
     info(
       'shared-tensors',
-      `${counted(pairs, 'tensor')} share the bytes of another; each is written in full`,
+      `${counted(names, 'tensor')} share the bytes of another; each is written in full`,
       bytes,
     ),
   ]

@@ -16,7 +16,7 @@ import { readPositionIds } from './position-ids.ts'
 import { findPrediction, type Hints, type Prediction } from './prediction.ts'
 import { readSchedule } from './schedule.ts'
 import { type Part, type Slot, splitTable } from './split.ts'
-import type { VaeInfo } from './vae.ts'
+import { identifyVae, type VaeInfo } from './vae.ts'
 
 export type { ValueReader } from './adapters/info.ts'
 export type { Hints, Prediction, PredictionType } from './prediction.ts'
@@ -117,6 +117,8 @@ function identifyOther(file: Identifiable, parts: readonly Part[]): Identity {
   const other = recogniseOther(file)
   const components = parts.map((part) => component(NAMED[part.slot] ?? 'other', part.prefix, part.tensors))
   if (other) return { kind: other.kind, title: other.title, components, findings: [] }
+  const vae = identifyVae(file)
+  if (vae) return { kind: 'taesd', title: vae.title, components, vae, findings: vae.findings }
   const first = [...file.tensors.keys()].slice(0, 3).map(quoted).join(', ')
   const message =
     file.tensors.size === 0
@@ -173,13 +175,15 @@ async function identifyModel(
   const kind = kindOf(components)
   const architecture = known && (await describeArchitecture(file, known, denoiser, read, hints))
   const positionIds = await readPositionIds(file, read)
-  const schedule = await readSchedule(file, read, known?.betas)
+  const schedule = await readSchedule(file, read, known)
+  const vae = kind === 'vae' || kind === 'checkpoint' ? identifyVae(file) : undefined
   const identity = {
     kind,
-    title: titleOf(kind, components, architecture),
+    title: titleOf(kind, components, architecture, vae),
     ...(architecture ? { architecture } : {}),
     components,
     ...(ema ? { ema } : {}),
+    ...(vae ? { vae } : {}),
   }
   const { naiNames } = resolved
   const candidates = denoiser?.candidates ?? []
@@ -286,10 +290,12 @@ function titleOf(
   kind: Kind,
   components: readonly Component[],
   architecture: ArchitectureInfo | undefined,
+  vae: VaeInfo | undefined,
 ): string {
   const main = components[0]!
   const layout = kind !== 'checkpoint' && main.layout === 'diffusers' ? ' (diffusers layout)' : ''
   if (kind === 'text-encoder') return main.title
+  if (kind === 'vae' && vae) return vae.title + layout
   if (kind === 'vae' || kind === 'vision-encoder' || kind === 'controlnet') return KINDS[kind] + layout
   if (!architecture) return `${KINDS[kind]} of unknown architecture${layout}`
   const width = architecture.width === undefined ? '' : ' of non-standard width'

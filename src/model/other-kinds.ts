@@ -33,11 +33,6 @@ const RULES: readonly Rule[] = [
     title: () => 'ControlNet',
   },
   {
-    kind: 'taesd',
-    marker: /^(taesd_(en|de)coder\.|(en|de)coder\.layers\.\d+\.|\d+\.conv\.0\.weight$)/,
-    title: () => 'tiny autoencoder (TAESD)',
-  },
-  {
     kind: 'upscaler',
     marker: new RegExp(
       `^${BASICSR}(body\\.0\\.rdb1\\.conv1|model\\.1\\.sub\\.0\\.RDB1|1\\.sub\\.0\\.RDB1)\\.`,
@@ -49,7 +44,7 @@ const RULES: readonly Rule[] = [
     marker: new RegExp(`^${BASICSR}(layers\\.0\\.residual_group\\.|layers\\.0\\.blocks\\.0\\.attn\\.)`),
     title: () => 'upscaler (SwinIR, HAT or DAT)',
   },
-  { kind: 'hypernetwork', marker: /^\d+[./][01][./]linear/, title: () => 'hypernetwork' },
+  { kind: 'hypernetwork', marker: /^\d+\/\[[01]\]\/linear/, title: () => 'hypernetwork' },
   {
     kind: 'training',
     marker: /(^|[./])(exp_avg|exp_avg_sq|momentum_buffer)([./]|$)/,

@@ -1,5 +1,9 @@
-import type { Finding, TensorTable } from '../tensor/table.ts'
-import type { ComponentId } from './components.ts'
+import { refuse } from '../errors.ts'
+import { tensorBytes } from '../tensor/expr.ts'
+import { SAFETENSORS_DTYPES } from '../tensor/formats/safetensors.ts'
+import type { Finding, Tensor, TensorTable } from '../tensor/table.ts'
+import { quoted } from '../tensor/text.ts'
+import { COMPONENTS, type Component, type ComponentId } from './components.ts'
 
 export type StepAction = 'keep' | 'drop' | 'promote' | 'cast' | 'rename' | 'rewrite'
 
@@ -35,4 +39,89 @@ export function totalBytes(plan: Plan): { before: number; after: number } {
     before: plan.steps.reduce((sum, step) => sum + step.bytesBefore, 0),
     after: plan.steps.reduce((sum, step) => sum + step.bytesAfter, 0),
   }
+}
+
+/** A plan while it is being made: decisions about single tensors, gathered into steps. */
+export interface PlanBuilder {
+  /** `after` is undefined for a tensor that is left out. */
+  add(component: Component, action: StepAction, before: Tensor, after: Tensor | undefined, why: string): void
+  /** Training state of a pickle, which has no tensors of its own in the table. */
+  addLeftover(path: string, bytes: number, why: string): void
+  build(metadata: TensorTable['metadata'], findings: readonly Finding[]): Plan
+}
+
+interface OpenStep {
+  readonly action: StepAction
+  readonly component: ComponentId
+  readonly why: string
+  readonly names: string[]
+  bytesBefore: number
+  bytesAfter: number
+  tensors: number
+}
+
+export function newPlan(): PlanBuilder {
+  const tensors = new Map<string, Tensor>()
+  const steps = new Map<string, OpenStep>()
+  const stepFor = (component: ComponentId, action: StepAction, why: string): OpenStep => {
+    const id = `${component} ${action} ${why}`
+    const step = steps.get(id) ?? {
+      action,
+      component,
+      why,
+      names: [],
+      bytesBefore: 0,
+      bytesAfter: 0,
+      tensors: 0,
+    }
+    steps.set(id, step)
+    return step
+  }
+  return {
+    add(component, action, before, after, why) {
+      const step = stepFor(component.id, action, why)
+      step.names.push(before.name)
+      step.tensors++
+      step.bytesBefore += tensorBytes(before)
+      if (after === undefined) return
+      if (tensors.has(after.name)) throw nameTaken(after.name)
+      tensors.set(after.name, after)
+      step.bytesAfter += tensorBytes(after)
+    },
+    addLeftover(path, bytes, why) {
+      const step = stepFor('training', 'drop', why)
+      step.names.push(path)
+      step.bytesBefore += bytes
+    },
+    build: (metadata, findings) => ({
+      table: { tensors, metadata },
+      steps: [...steps.values()].map((step) => ({ ...step, what: COMPONENTS[step.component].title })),
+      findings,
+    }),
+  }
+}
+
+function nameTaken(name: string): Error {
+  return refuse('PLAN_NAME_TAKEN', `two tensors would be written as ${quoted(name)}`)
+}
+
+const WRITABLE: ReadonlySet<string> = new Set(SAFETENSORS_DTYPES)
+
+/** Names a refusal repeats. */
+const MAX_NAMES = 3
+
+/**
+ * Refuses tensors that safetensors cannot hold.
+ * @throws TENSOR_NOT_CONVERTIBLE
+ */
+export function checkWritable(tensors: Iterable<Tensor>): void {
+  const odd = [...tensors].filter(({ dtype }) => !WRITABLE.has(dtype))
+  if (odd.length === 0) return
+  const shown = odd.slice(0, MAX_NAMES).map(({ name, dtype }) => `${quoted(name)} is ${dtype}`)
+  const more = odd.length > MAX_NAMES ? `, and ${odd.length - MAX_NAMES} more` : ''
+  throw refuse(
+    'TENSOR_NOT_CONVERTIBLE',
+    `safetensors cannot hold ${odd.length} of the tensors: ${shown.join(', ')}${more}`,
+    'Quantised and complex tensors have to be converted from the original model.',
+  )
 }

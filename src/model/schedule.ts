@@ -1,15 +1,23 @@
-import { elementCount } from '../tensor/dtype.ts'
-import type { TensorTable } from '../tensor/table.ts'
+import { type DType, elementCount } from '../tensor/dtype.ts'
+import type { Tensor, TensorTable } from '../tensor/table.ts'
 import type { ValueReader } from './adapters/info.ts'
-import type { BetaRange } from './architectures/architecture.ts'
+import type { Architecture, BetaRange } from './architectures/architecture.ts'
+import { SD_LATENT } from './architectures/sd1.ts'
 
 /** `linear_start` and `linear_end` of every Stable Diffusion but the x4 upscaler. */
 export const DEFAULT_BETAS: BetaRange = [0.00085, 0.012]
 
 const STEPS = 1000
 
-/** Values in a file come from float32 or float16 arithmetic; a trained schedule differs by far more. */
+/** Values in a file come from float32 arithmetic; a trained schedule differs by far more. */
 const TOLERANCE = 1e-4
+
+/** Half a step between 0.5 and 1 of the shorter types, which a cast of the whole file adds. */
+const ROUNDING: Readonly<Partial<Record<DType, number>>> = { F16: 2 ** -12, BF16: 2 ** -9 }
+
+function toleranceOf({ dtype }: Tensor): number {
+  return TOLERANCE + (ROUNDING[dtype] ?? 0)
+}
 
 /** What the schedule buffers of a checkpoint hold. */
 export interface Schedule {
@@ -33,33 +41,84 @@ export function alphasCumprod([start, end]: BetaRange, steps = STEPS): Float64Ar
   })
 }
 
+/** What the buffers of a file are held against. */
+type Expected = Pick<Architecture, 'betas' | 'latent'>
+
 /**
- * Holds `alphas_cumprod`, or `betas` where only they are there, against the schedule of the architecture.
- * Undefined if the file has neither.
+ * Holds `alphas_cumprod` (`betas` where only they are there), the noise levels of sgm and ComfyUI, and the scale of
+ * the latents against those of the architecture. Undefined if the file has none of them.
  */
 export async function readSchedule(
   table: TensorTable,
   read: ValueReader,
-  betas: BetaRange = DEFAULT_BETAS,
+  { betas = DEFAULT_BETAS, latent }: Expected = { latent: SD_LATENT },
 ): Promise<Schedule | undefined> {
-  const stored = await storedAlphas(table, read)
-  if (stored === undefined) return undefined
   const expected = alphasCumprod(betas)
-  const isDefault =
-    stored.length === expected.length &&
-    stored.every((value, i) => Math.abs(value - expected[i]!) <= TOLERANCE)
-  const lastAlpha = stored.at(-1)
-  return { isDefault, ...(lastAlpha === undefined ? {} : { lastAlpha }) }
+  const source = table.tensors.get('alphas_cumprod') ?? table.tensors.get('betas')
+  const stored = source && (await storedAlphas(source, read))
+  const checks = [
+    stored && isNear(stored, expected, toleranceOf(source)),
+    await usualSigmas(table, read, expected),
+    await usualScale(table, read, latent.scale),
+  ].filter((check) => check !== undefined)
+  if (checks.length === 0) return undefined
+  const lastAlpha = stored?.at(-1)
+  return { isDefault: checks.every(Boolean), ...(lastAlpha === undefined ? {} : { lastAlpha }) }
 }
 
-async function storedAlphas(table: TensorTable, read: ValueReader): Promise<Float64Array | undefined> {
-  const alphas = table.tensors.get('alphas_cumprod')
-  if (alphas) return elementCount(alphas.shape) > STEPS ? new Float64Array() : read(alphas)
-  const betas = table.tensors.get('betas')
-  if (!betas) return undefined
-  if (elementCount(betas.shape) > STEPS) return new Float64Array()
+function isNear(values: Float64Array, expected: Float64Array, tolerance: number): boolean {
+  return (
+    values.length === expected.length &&
+    values.every((value, i) => Math.abs(value - expected[i]!) <= tolerance)
+  )
+}
+
+const SIGMAS = ['denoiser.sigmas', 'model.model_sampling.sigmas']
+
+/** Noise levels `sqrt((1 - a) / a)`, which sgm stores from high to low and ComfyUI from low to high. */
+async function usualSigmas(
+  table: TensorTable,
+  read: ValueReader,
+  alphas: Float64Array,
+): Promise<boolean | undefined> {
+  const found = SIGMAS.map((name) => table.tensors.get(name)).filter((tensor) => tensor !== undefined)
+  if (found.length === 0) return undefined
+  for (const tensor of found) {
+    if (elementCount(tensor.shape) !== STEPS) return false
+    const values = await read(tensor)
+    const rising = values[0]! < values[STEPS - 1]! ? values : values.toReversed()
+    // Held against the alphas they stand for, as sigmas reach from 0.03 to 15
+    if (
+      !isNear(
+        rising.map((sigma) => 1 / (1 + sigma * sigma)),
+        alphas,
+        toleranceOf(tensor),
+      )
+    )
+      return false
+  }
+  return true
+}
+
+/** `scale_factor`: models trained with `scale_by_std` carry a scale of their own. */
+async function usualScale(
+  table: TensorTable,
+  read: ValueReader,
+  scale: number,
+): Promise<boolean | undefined> {
+  const tensor = table.tensors.get('scale_factor')
+  if (!tensor) return undefined
+  if (elementCount(tensor.shape) !== 1) return false
+  return Math.abs((await read(tensor))[0]! - scale) <= toleranceOf(tensor)
+}
+
+/** `alphas_cumprod` as it is, or computed from `betas`; nothing if it has not one entry a step. */
+async function storedAlphas(source: Tensor, read: ValueReader): Promise<Float64Array> {
+  if (elementCount(source.shape) !== STEPS) return new Float64Array()
+  const values = await read(source)
+  if (source.name !== 'betas') return values
   let product = 1
-  return (await read(betas)).map((beta) => {
+  return values.map((beta) => {
     product *= 1 - beta
     return product
   })

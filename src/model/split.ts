@@ -60,17 +60,6 @@ const RULES: readonly Rule[] = [
   ['bundle_emb.', 'embedding'],
 ]
 
-/** Keys without a dot that are whole names. */
-const NAMES: Readonly<Record<string, Slot>> = {
-  v_pred: 'markers',
-  ztsnr: 'markers',
-  edm_mean: 'markers',
-  edm_std: 'markers',
-  logvar: 'schedule',
-  scale_factor: 'schedule',
-  lvlb_weights: 'schedule',
-}
-
 /** The buffers of a DDPM schedule: `register_schedule` in ldm/models/diffusion/ddpm.py. */
 export const SCHEDULE_BUFFERS: readonly string[] = [
   'betas',
@@ -87,30 +76,32 @@ export const SCHEDULE_BUFFERS: readonly string[] = [
   'posterior_mean_coef2',
 ]
 
-const BY_NAME = new Map<string, Slot>([
-  ...Object.entries(NAMES),
-  ...SCHEDULE_BUFFERS.map((name) => [name, 'schedule'] as const),
+const MARKERS: Rule = ['', 'markers']
+const SCHEDULE: Rule = ['', 'schedule']
+const ADAPTER: Rule = ['', 'adapter']
+
+/** Keys without a dot that are whole names. */
+const BY_NAME = new Map<string, Rule>([
+  ...['v_pred', 'ztsnr', 'edm_mean', 'edm_std'].map((name) => [name, MARKERS] as const),
+  ...['logvar', 'scale_factor', 'lvlb_weights'].map((name) => [name, SCHEDULE] as const),
+  ...SCHEDULE_BUFFERS.map((name) => [name, SCHEDULE] as const),
 ])
 
 const BY_SEGMENT = new Map<string, Rule[]>()
 for (const rule of [...RULES].sort((a, b) => b[0].length - a[0].length)) {
-  const segment = firstSegment(rule[0])
+  const segment = rule[0].slice(0, rule[0].indexOf('.'))
   BY_SEGMENT.set(segment, [...(BY_SEGMENT.get(segment) ?? []), rule])
-}
-
-export function firstSegment(name: string): string {
-  const dot = name.indexOf('.')
-  return dot < 0 ? name : name.slice(0, dot)
 }
 
 /** LoRA modules of kohya's trainers that someone put into a checkpoint. */
 const RE_ADAPTER = /^lora_(unet|te\d?)_/
 
 function ownerByName(name: string): Rule | undefined {
-  const slot = BY_NAME.get(name)
-  if (slot) return ['', slot]
-  if (RE_ADAPTER.test(name)) return ['', 'adapter']
-  return BY_SEGMENT.get(firstSegment(name))?.find(([prefix]) => name.startsWith(prefix))
+  const dot = name.indexOf('.')
+  if (dot < 0) return BY_NAME.get(name) ?? (RE_ADAPTER.test(name) ? ADAPTER : undefined)
+  const rules = BY_SEGMENT.get(name.slice(0, dot))
+  if (rules) return rules.find(([prefix]) => name.startsWith(prefix))
+  return RE_ADAPTER.test(name) ? ADAPTER : undefined
 }
 
 /**
@@ -153,26 +144,32 @@ const WRAPPERS = ['', 'model.', 'module.', 'net.', 'model.model.', 'diffusion_mo
  */
 export function splitTable(table: TensorTable): Part[] {
   const parts = new Map<string, Part>()
-  let unowned: Tensor[] = []
-  const give = (slot: Slot, prefix: string, tensor: Tensor) => {
+  const partOf = (slot: Slot, prefix: string): Part => {
     const id = `${slot} ${prefix}`
-    const part = parts.get(id)
-    if (part) part.tensors.push(tensor)
-    else parts.set(id, { slot, prefix, tensors: [tensor] })
+    const part = parts.get(id) ?? { slot, prefix, tensors: [] }
+    parts.set(id, part)
+    return part
   }
+  const byRule = new Map<Rule, Part>()
+  let unowned: Tensor[] = []
   for (const tensor of table.tensors.values()) {
     const rule = ownerByName(tensor.name)
-    if (rule) give(rule[1], rule[2] ?? rule[0], tensor)
-    else unowned.push(tensor)
+    if (!rule) {
+      unowned.push(tensor)
+      continue
+    }
+    const part = byRule.get(rule) ?? partOf(rule[1], rule[2] ?? rule[0])
+    byRule.set(rule, part)
+    part.tensors.push(tensor)
   }
   for (const { slot, marker, owns } of BARE) {
     const wrapper = WRAPPERS.find((prefix) => unowned.some((tensor) => isMarked(tensor.name, prefix, marker)))
     if (wrapper === undefined) continue
     const isOurs = (tensor: Tensor) => isMarked(tensor.name, wrapper, owns)
-    for (const tensor of unowned) if (isOurs(tensor)) give(slot, wrapper, tensor)
+    for (const tensor of unowned) if (isOurs(tensor)) partOf(slot, wrapper).tensors.push(tensor)
     unowned = unowned.filter((tensor) => !isOurs(tensor))
   }
-  for (const tensor of unowned) give('other', '', tensor)
+  for (const tensor of unowned) partOf('other', '').tensors.push(tensor)
   return [...parts.values()]
 }
 

@@ -185,7 +185,7 @@ describe('variants', () => {
 
 describe('narrow relatives', () => {
   it('recognises the topology of SD 1.x at another width', async () => {
-    const identity = await identify(tableOf(narrowSd1(64), { dtype: 'F16' }), noValues)
+    const identity = await identify(tableOf(narrowSd1(64, [1, 2, 2, 2]), { dtype: 'F16' }), noValues)
     expect(identity.title).toBe('Stable Diffusion 1.x checkpoint of non-standard width')
     expect(identity.architecture).toMatchObject({
       id: 'stable-diffusion-v1',
@@ -290,19 +290,19 @@ describe('files of one network', () => {
       'unet',
       'Stable Diffusion 1.x UNet (diffusers layout)',
     ],
-    ['VAE in ldm layout', vaeTopology(VAE_KL_F8), 'vae', 'VAE'],
-    ['VAE of 16 channels', vaeTopology(VAE_16), 'vae', 'VAE'],
+    ['VAE in ldm layout', vaeTopology(VAE_KL_F8), 'vae', 'VAE, 4 latent channels'],
+    ['VAE of 16 channels', vaeTopology(VAE_16), 'vae', 'VAE, 16 latent channels'],
     [
       'VAE in diffusers layout',
       vaeInDiffusers(vaeTopology(VAE_KL_F8), 4, false),
       'vae',
-      'VAE (diffusers layout)',
+      'VAE, 4 latent channels (diffusers layout)',
     ],
     [
       'VAE in the old diffusers layout',
       vaeInDiffusers(vaeTopology(VAE_KL_F8), 4, true),
       'vae',
-      'VAE (diffusers layout)',
+      'VAE, 4 latent channels (diffusers layout)',
     ],
     ['CLIP-L', clipTopology(clip(768, 12)), 'text-encoder', 'CLIP-L text encoder'],
     ['OpenCLIP-H', openClipTopology(clip(1024, 24, true)), 'text-encoder', 'OpenCLIP-H text encoder'],
@@ -375,8 +375,10 @@ describe('other kinds', () => {
       [
         ['1.weight', [64, 4, 3, 3]],
         ['3.conv.0.weight', [64, 64, 3, 3]],
+        ['5.weight', [3, 64, 3, 3]],
+        ['5.bias', [3]],
       ],
-      'tiny autoencoder (TAESD)',
+      'decoder of a tiny autoencoder (TAESD), 4 latent channels',
     ],
     [
       'training',
@@ -412,7 +414,11 @@ describeReal('key lists of real models', () => {
       'unet',
       'Stable Diffusion XL UNet (diffusers layout)',
     ],
-    ['Juggernaut XL v9__vae__diffusion_pytorch_model.fp16.safetensors', 'vae', 'VAE (diffusers layout)'],
+    [
+      'Juggernaut XL v9__vae__diffusion_pytorch_model.fp16.safetensors',
+      'vae',
+      'VAE, 4 latent channels (diffusers layout)',
+    ],
     ['Juggernaut XL v9__text_encoder__model.fp16.safetensors', 'text-encoder', 'CLIP-L text encoder'],
     ['Juggernaut XL v9__text_encoder_2__model.fp16.safetensors', 'text-encoder', 'CLIP-G text encoder'],
     [

@@ -76,12 +76,12 @@ export function realKeyMap(name: string): KeyMap {
 }
 
 /** An SD 1.x checkpoint with the topology of the real one and few channels: 686 + 36 + 248 tensors. */
-export function narrowSd1(channels = 32): [string, Shape][] {
-  const widths = [channels, 2 * channels, 2 * channels, 2 * channels]
+export function narrowSd1(channels = 32, factors = [1, 2, 4, 4]): [string, Shape][] {
+  const widths = factors.map((factor) => factor * channels)
   return [
     ...prefixed('model.diffusion_model.', unetTopology({ ...SD1_UNET, channels, widths, context: 48 })),
     ...prefixed('cond_stage_model.transformer.', clipTopology({ ...clip(48, 2), vocabulary: 1000 })),
-    ...prefixed('first_stage_model.', vaeTopology({ ...VAE_KL_F8, widths: [32, 32, 64, 64] })),
+    ...prefixed('first_stage_model.', vaeTopology({ ...VAE_KL_F8, widths: [32, 64, 128, 128] })),
   ]
 }
 
@@ -95,6 +95,6 @@ export function narrowSdxl(): [string, Shape][] {
       'conditioner.embedders.1.model.',
       openClipTopology({ ...clip(48, 2, true), vocabulary: 1000 }),
     ),
-    ...prefixed('first_stage_model.', vaeTopology({ ...VAE_KL_F8, widths: [32, 32, 64, 64] })),
+    ...prefixed('first_stage_model.', vaeTopology({ ...VAE_KL_F8, widths: [32, 64, 128, 128] })),
   ]
 }

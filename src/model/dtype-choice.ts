@@ -1,0 +1,86 @@
+import { refuse, SdtoolError } from '../errors.ts'
+import { isFloat, type OutputDType } from '../tensor/dtype.ts'
+import { canCast, cast } from '../tensor/expr.ts'
+import type { Tensor } from '../tensor/table.ts'
+import { quoted } from '../tensor/text.ts'
+import { type Component, isSelected, type Selector } from './components.ts'
+import { isFp8Scale } from './fp8.ts'
+
+/** What people write after `--dtype`. `keep` leaves every tensor as it is. */
+export const DTYPE_NAMES = {
+  fp32: 'F32',
+  fp16: 'F16',
+  bf16: 'BF16',
+  fp8_e4m3fn: 'F8_E4M3',
+  fp8_e5m2: 'F8_E5M2',
+  keep: undefined,
+} as const satisfies Record<string, OutputDType | undefined>
+
+export type DTypeName = keyof typeof DTYPE_NAMES
+
+export function isDTypeName(name: string): name is DTypeName {
+  return Object.hasOwn(DTYPE_NAMES, name)
+}
+
+/** Types for the weights of a file: one for all, and others for components named by id or role. */
+export interface DTypeChoice {
+  readonly all?: DTypeName
+  readonly by?: Readonly<Partial<Record<Selector, DTypeName>>>
+}
+
+/** Types of people's options by the type they stand for. */
+export function dtypeName(dtype: OutputDType): DTypeName {
+  const names = Object.keys(DTYPE_NAMES) as DTypeName[]
+  return names.find((name) => DTYPE_NAMES[name] === dtype)!
+}
+
+/** The type a component shall have; undefined: the one it has. An id counts more than a role, a role more than all. */
+export function chosenDType(component: Component, { all, by = {} }: DTypeChoice): OutputDType | undefined {
+  const name = by[component.id] ?? by[component.role] ?? (isWeights(component) ? all : undefined)
+  return name === undefined ? undefined : DTYPE_NAMES[name]
+}
+
+/** Buffers and keys nobody knows are only cast by name: their precision may be what they are there for. */
+function isWeights({ id, role }: Component): boolean {
+  return role !== 'schedule' && role !== 'marker' && role !== 'training' && id !== 'other'
+}
+
+/**
+ * The tensor as a component of this type has it. Integers and booleans are never cast; neither is the `alpha` of a
+ * LoRA, a single number whose rounding would scale the whole module.
+ */
+export function castWeight(tensor: Tensor, dtype: OutputDType | undefined): Tensor {
+  if (dtype === undefined || !isFloat(tensor.dtype) || !canCast(tensor.dtype, dtype)) return tensor
+  if (tensor.name.endsWith('.alpha')) return tensor
+  return cast(tensor, dtype)
+}
+
+/**
+ * Refuses to cast a component whose fp8 values count only together with their scales.
+ * @throws SCALED_FP8
+ */
+export function checkNoScaledFp8(component: Component, dtype: OutputDType | undefined): void {
+  if (dtype === undefined) return
+  const scale = component.names.find(isFp8Scale)
+  if (scale === undefined) return
+  throw refuse(
+    'SCALED_FP8',
+    `the ${component.title} has scaled fp8 weights (${quoted(scale)}); casting the values without their scales would break it`,
+    'Leave its type as it is, or convert from the original.',
+  )
+}
+
+/**
+ * Refuses names that select nothing, which would silently do nothing.
+ * @throws COMPONENT_NOT_FOUND
+ */
+export function checkSelected(components: readonly Component[], selectors: readonly Selector[]): void {
+  for (const selector of selectors) {
+    if (components.some((component) => isSelected(component, [selector]))) continue
+    const present = [...new Set(components.map(({ id }) => id))].join(', ')
+    throw new SdtoolError('COMPONENT_NOT_FOUND', `the file has no component ${quoted(selector)}`, {
+      exitCode: 4,
+      hint: `It has: ${present}.`,
+    })
+  }
+}

@@ -1,0 +1,110 @@
+import { type DType, isFloat, type OutputDType } from '../tensor/dtype.ts'
+import { type DTypeName, dtypeName } from './dtype-choice.ts'
+import type { Plan } from './plan.ts'
+
+/** Extensions of model files; whatever else stands behind a dot belongs to the name. */
+const RE_EXTENSION = /\.(safetensors|ckpt|pth|bin|gguf|pt)$/i
+
+/** What the words behind the name of a model say. */
+type Meaning = 'full' | 'pruned' | 'emaonly' | 'nonema' | DTypeName
+
+/** Spellings in use, with `-` for every separator. */
+const SPELLINGS: Readonly<Record<string, Meaning>> = {
+  full: 'full',
+  nonpruned: 'full',
+  'non-pruned': 'full',
+  'full-ema': 'full',
+  pruned: 'pruned',
+  emaonly: 'emaonly',
+  'ema-only': 'emaonly',
+  'ema-pruned': 'emaonly',
+  nonema: 'nonema',
+  'non-ema': 'nonema',
+  noema: 'nonema',
+  'no-ema': 'nonema',
+  fp32: 'fp32',
+  fp16: 'fp16',
+  half: 'fp16',
+  bf16: 'bf16',
+  fp8: 'fp8_e4m3fn',
+  'fp8-e4m3fn': 'fp8_e4m3fn',
+  'fp8-e5m2': 'fp8_e5m2',
+}
+
+/** Longer spellings first: `full-ema` must not be taken for a model called `x-full` with something behind. */
+const LONGEST_FIRST = Object.keys(SPELLINGS).sort((a, b) => b.length - a.length)
+
+const TYPES: ReadonlySet<Meaning> = new Set<Meaning>(['fp32', 'fp16', 'bf16', 'fp8_e4m3fn', 'fp8_e5m2'])
+
+interface Word {
+  readonly meaning: Meaning
+  /** As it is in the name, with the separator before it. */
+  readonly text: string
+}
+
+/** `v1-5-pruned_fp16.ckpt` -> stem `v1-5`, words `-pruned` and `_fp16`. Only words at the end count. */
+function parseName(fileName: string): { stem: string; words: Word[] } {
+  let stem = fileName.replace(RE_EXTENSION, '')
+  const words: Word[] = []
+  for (;;) {
+    const plain = stem.toLowerCase().replace(/[_. ]/g, '-')
+    const spelling = LONGEST_FIRST.find(
+      (word) => plain.endsWith(`-${word}`) && plain.length > word.length + 1,
+    )
+    if (spelling === undefined) return { stem, words }
+    const start = stem.length - spelling.length - 1
+    words.unshift({ meaning: SPELLINGS[spelling]!, text: stem.slice(start) })
+    stem = stem.slice(0, start)
+  }
+}
+
+/**
+ * The file name the scene would give a pruned model: `model-emaonly-fp16.safetensors`, `model-pruned.safetensors`.
+ * Words the name ends in already are not repeated, and go if they are no longer true (`full`, another type).
+ * @param fileName name of the input, without folder
+ */
+export function prunedName(fileName: string, plan: Plan): string {
+  return nameWith(fileName, [...whatIsGone(plan), ...newType(plan)])
+}
+
+/** As `prunedName`, for a conversion: `model-fp16.safetensors`, or `model.safetensors` if all values stay. */
+export function convertedName(fileName: string, plan: Plan): string {
+  return nameWith(fileName, newType(plan))
+}
+
+function nameWith(fileName: string, facts: readonly Meaning[]): string {
+  const { stem, words } = parseName(fileName)
+  const isFalse = ({ meaning }: Word) =>
+    facts.includes(meaning)
+      ? false
+      : (meaning === 'full' && facts.some((fact) => !TYPES.has(fact))) ||
+        (TYPES.has(meaning) && facts.some((fact) => TYPES.has(fact)))
+  const kept = words.filter((word) => !isFalse(word))
+  const separator = words[0]?.text[0] ?? '-'
+  const added = facts
+    .filter((fact) => !kept.some(({ meaning }) => meaning === fact))
+    .map((fact) => ({ meaning: fact, text: separator + fact }))
+  const all = [...kept, ...added]
+  const [types, others] = [all.filter((w) => TYPES.has(w.meaning)), all.filter((w) => !TYPES.has(w.meaning))]
+  return `${stem}${[...others, ...types].map(({ text }) => text).join('')}.safetensors`
+}
+
+/** `emaonly` and `nonema` say already that something was left out. */
+function whatIsGone({ steps }: Plan): Meaning[] {
+  if (steps.some(({ action }) => action === 'promote')) return ['emaonly']
+  const dropped = steps.filter(({ action }) => action === 'drop')
+  if (dropped.length === 0) return []
+  const hadEma = dropped.some(({ component }) => component === 'unet_ema' || component === 'vae_ema')
+  return hadEma ? ['nonema', 'pruned'] : ['pruned']
+}
+
+/** The type most floats were cast to; a VAE left in fp32 makes no name. */
+function newType({ table }: Plan): Meaning[] {
+  const tensors = [...table.tensors.values()].filter(({ dtype }) => isFloat(dtype))
+  const cast = tensors.find(({ source }) => source.kind === 'cast')
+  if (!cast) return []
+  const counts = new Map<DType, number>()
+  for (const { dtype } of tensors) counts.set(dtype, (counts.get(dtype) ?? 0) + 1)
+  const isMost = counts.get(cast.dtype)! > tensors.length / 2
+  return isMost ? [dtypeName(cast.dtype as OutputDType)] : []
+}

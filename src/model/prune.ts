@@ -1,0 +1,284 @@
+import { EXIT, SdtoolError } from '../errors.ts'
+import type { OutputDType } from '../tensor/dtype.ts'
+import { renamed } from '../tensor/expr.ts'
+import type { Finding, Tensor } from '../tensor/table.ts'
+import type { ValueReader } from './adapters/info.ts'
+import { architectureById } from './architectures/registry.ts'
+import { type Component, isSelected, ROLES, type Role, type Selector } from './components.ts'
+import {
+  castWeight,
+  checkNoScaledFp8,
+  checkSelected,
+  chosenDType,
+  type DTypeChoice,
+  dtypeName,
+} from './dtype-choice.ts'
+import { coversAll, type EmaInfo, isOnlyCounters } from './ema.ts'
+import type { Identifiable, Identity } from './identify.ts'
+import { checkWritable, newPlan, type Plan, type PlanBuilder } from './plan.ts'
+import { needsRepair, readPositionIds, repairedPositionIds } from './position-ids.ts'
+import { readSchedule } from './schedule.ts'
+
+/** `only`: EMA values replace the live ones. `drop`: the EMA copy goes. `keep`: both stay. */
+export type EmaMode = 'only' | 'drop' | 'keep'
+
+export interface PruneOptions {
+  /** Without it: `only` if there is a usable EMA copy. */
+  readonly ema?: EmaMode
+  readonly dtype?: DTypeChoice
+  /** Nothing but these components, and the markers that belong to them. */
+  readonly keep?: readonly Selector[]
+  readonly drop?: readonly Selector[]
+  /** Keep noise schedule buffers even if they are the usual ones. */
+  readonly keepSchedule?: boolean
+}
+
+/** What becomes of the EMA copy, decided before anything else. */
+type EmaDecision = 'none' | 'promote' | 'drop' | 'keep'
+
+/**
+ * Plans a smaller file: without the second copy of the weights, training state and buffers that programs compute,
+ * in other types if asked for. Every tensor of the input is in exactly one step.
+ * @throws SdtoolError (exit 4) EMA_PARTIAL, EMA_NEVER_UPDATED, EMA_MISSING, COMPONENT_NOT_FOUND, PRUNE_LOSES;
+ * (exit 3) SCALED_FP8, TENSOR_NOT_CONVERTIBLE
+ */
+export async function planPrune(
+  file: Identifiable,
+  identity: Identity,
+  options: PruneOptions,
+  read: ValueReader,
+): Promise<Plan> {
+  checkSelectors(identity, options)
+  const emaDecision = decideEma(identity, options)
+  const rules: Rules = {
+    file,
+    options,
+    ema: identity.ema,
+    emaDecision,
+    isDefaultSchedule: await hasDefaultSchedule(file, identity, read),
+    damagedIds: await damagedPositionIds(file, read),
+  }
+  const plan = newPlan()
+  for (const component of identity.components) planComponent(plan, component, rules)
+  for (const { path, bytes } of file.leftovers ?? []) {
+    if (bytes > 0) plan.addLeftover(path, bytes, 'training state in the pickle')
+  }
+  const result = plan.build(file.metadata, planFindings(rules, identity))
+  checkWritable(result.table.tensors.values())
+  checkNothingLost(identity, result, options)
+  return result
+}
+
+interface Rules {
+  readonly file: Identifiable
+  readonly options: PruneOptions
+  readonly ema: EmaInfo | undefined
+  readonly emaDecision: EmaDecision
+  readonly isDefaultSchedule: boolean
+  /** Names of `position_ids` that are written anew. */
+  readonly damagedIds: ReadonlySet<string>
+}
+
+function checkSelectors({ components }: Identity, { dtype = {}, keep = [], drop = [] }: PruneOptions): void {
+  checkSelected(components, [...keep, ...drop, ...(Object.keys(dtype.by ?? {}) as Selector[])])
+}
+
+function unverified(code: string, message: string, hint: string): SdtoolError {
+  return new SdtoolError(code, message, { exitCode: EXIT.unverified, hint })
+}
+
+function decideEma({ ema, components }: Identity, options: PruneOptions): EmaDecision {
+  const mode = emaMode(components, options)
+  if (!ema) {
+    if (mode === 'only') throw unverified('EMA_MISSING', 'the file has no EMA copy', 'Leave out --ema only.')
+    return 'none'
+  }
+  if (mode === 'keep') return 'keep'
+  const live = components.filter(({ role }) => role === (ema.of === 'vae' ? 'vae' : 'unet'))
+  const liveGoes = live.length > 0 && live.every((component) => !isWanted(component, options))
+  if (mode === 'drop' || isOnlyCounters(ema) || liveGoes) return 'drop'
+  checkPromotable(ema, mode)
+  return 'promote'
+}
+
+/** The option, or what naming the EMA in `--keep` and `--drop` amounts to. */
+function emaMode(
+  components: readonly Component[],
+  { ema, keep = [], drop = [] }: PruneOptions,
+): EmaMode | undefined {
+  const copies = components.filter(({ role }) => role === 'ema')
+  if (ema !== undefined || copies.length === 0) return ema
+  if (copies.some((copy) => isSelected(copy, drop))) return 'drop'
+  return copies.some((copy) => isSelected(copy, keep)) ? 'keep' : undefined
+}
+
+/** @throws EMA_PARTIAL, EMA_NEVER_UPDATED */
+function checkPromotable(ema: EmaInfo, mode: EmaMode | undefined): void {
+  if (!coversAll(ema)) {
+    const all = ema.pairs.size + ema.uncovered.length
+    const what = all === 0 ? 'has no live weights beside it' : `covers ${ema.pairs.size} of ${all} weights`
+    throw unverified(
+      'EMA_PARTIAL',
+      `the EMA copy ${what}, so it cannot take their place`,
+      'Use --ema drop to keep the live weights, or --ema keep to keep both.',
+    )
+  }
+  if (ema.updates === 0 && mode !== 'only') {
+    throw unverified(
+      'EMA_NEVER_UPDATED',
+      'the EMA copy was never updated (num_updates is 0): it holds the weights training began with',
+      'Use --ema drop to keep the trained weights, or --ema only if you do want the EMA.',
+    )
+  }
+}
+
+/** A component that `--drop` does not name and, if there is a `--keep`, that it names. */
+function isWanted(component: Component, { keep = [], drop = [] }: PruneOptions): boolean {
+  if (isSelected(component, drop)) return false
+  return keep.length === 0 || isSelected(component, keep)
+}
+
+function planComponent(plan: PlanBuilder, component: Component, rules: Rules): void {
+  const { options, file } = rules
+  const reason = dropReason(component, rules)
+  const dtype = reason === undefined ? chosenDType(component, options.dtype ?? {}) : undefined
+  checkNoScaledFp8(component, dtype)
+  for (const name of component.names) {
+    const tensor = file.tensors.get(name)!
+    if (reason !== undefined) plan.add(component, 'drop', tensor, undefined, reason)
+    else planTensor(plan, component, tensor, dtype, rules)
+  }
+}
+
+/** Why a whole component is left out; undefined if it stays. */
+function dropReason(
+  component: Component,
+  { options, emaDecision, isDefaultSchedule }: Rules,
+): string | undefined {
+  const { role } = component
+  if (role === 'ema') return emaReason(component, emaDecision, options)
+  if (isSelected(component, options.drop ?? [])) return 'dropped by name'
+  const isNamed = isSelected(component, options.keep ?? [])
+  if (isNamed) return undefined
+  if (role === 'training') return 'training state, nothing reads it'
+  if (role === 'schedule' && isDefaultSchedule && options.keepSchedule !== true) {
+    return 'the usual noise schedule, programs compute it'
+  }
+  const hasKeep = (options.keep ?? []).length > 0
+  // Markers and schedule say how to use a UNet: they go where it goes
+  const follows = (role === 'marker' || role === 'schedule') && (options.keep ?? []).some(isUnetSelector)
+  return hasKeep && !follows ? 'not among the components to keep' : undefined
+}
+
+function isUnetSelector(selector: Selector): boolean {
+  return selector === 'unet' || selector === 'dit'
+}
+
+function emaReason(component: Component, decision: EmaDecision, options: PruneOptions): string | undefined {
+  if (decision === 'keep') return undefined
+  if (decision === 'promote') return 'its values take the place of the live weights'
+  return isSelected(component, options.drop ?? []) ? 'dropped by name' : 'second copy of the weights'
+}
+
+function planTensor(
+  plan: PlanBuilder,
+  component: Component,
+  tensor: Tensor,
+  dtype: OutputDType | undefined,
+  rules: Rules,
+): void {
+  const name = newName(component, tensor.name)
+  if (rules.damagedIds.has(tensor.name)) {
+    const repaired = renamed(repairedPositionIds(tensor), name)
+    plan.add(component, 'rewrite', tensor, repaired, 'damaged position_ids, written as 0, 1, 2 ... again')
+    return
+  }
+  const copy = rules.emaDecision === 'promote' ? rules.ema?.pairs.get(tensor.name) : undefined
+  const values = copy === undefined ? tensor : rules.file.tensors.get(copy)!
+  const after = renamed(castWeight(values, dtype), name)
+  const as = after.dtype === values.dtype ? '' : `, as ${dtypeName(dtype!)}`
+  if (copy !== undefined)
+    plan.add(component, 'promote', tensor, after, `the EMA values take their place${as}`)
+  else if (name !== tensor.name)
+    plan.add(component, 'rename', tensor, after, `the names programs expect${as}`)
+  else if (as !== '') plan.add(component, 'cast', tensor, after, `stored as ${dtypeName(dtype!)}`)
+  else plan.add(component, 'keep', tensor, after, keepReason(component))
+}
+
+function keepReason({ role, id }: Component): string {
+  if (role === 'marker') return 'tells programs how to use the model'
+  if (role === 'schedule') return 'not the usual noise schedule, or kept by name'
+  return id === 'other' ? 'unknown, so nothing is known against it' : 'part of the model'
+}
+
+/** NovelAI's leak left `text_model.` out of the names of its text encoder. */
+const RE_NAI_NAME = /^(?:embeddings|encoder|final_layer_norm)\./
+
+function newName({ role, layout, prefix }: Component, name: string): string {
+  if (role !== 'text' || layout !== 'transformers' || prefix === '') return name
+  const own = name.slice(prefix.length)
+  return RE_NAI_NAME.test(own) ? `${prefix}text_model.${own}` : name
+}
+
+async function hasDefaultSchedule(
+  file: Identifiable,
+  { architecture }: Identity,
+  read: ValueReader,
+): Promise<boolean> {
+  const known = architecture && architectureById(architecture.id)
+  return (await readSchedule(file, read, known))?.isDefault !== false
+}
+
+async function damagedPositionIds(file: Identifiable, read: ValueReader): Promise<Set<string>> {
+  const ids = await readPositionIds(file, read)
+  return new Set(ids.filter(needsRepair).map(({ tensor }) => tensor.name))
+}
+
+function planFindings(
+  { emaDecision, ema, isDefaultSchedule, options }: Rules,
+  { components }: Identity,
+): Finding[] {
+  const findings: Finding[] = []
+  if (emaDecision === 'promote' && ema && ema.orphans.length > 0) {
+    const message = `${ema.orphans.length} keys of the EMA copy belong to no live weight and are dropped with it`
+    findings.push({ code: 'ema-orphans', severity: 'warning', message })
+  }
+  if (emaDecision === 'promote' && ema?.updates === 0) {
+    const message = 'the EMA copy was never updated (num_updates is 0), and was promoted as asked'
+    findings.push({ code: 'ema-never-updated', severity: 'warning', message })
+  }
+  const hasSchedule = components.some(({ role }) => role === 'schedule')
+  if (hasSchedule && !isDefaultSchedule && !options.drop?.includes('schedule')) {
+    const message = 'the noise schedule in the file is not the usual one; it is kept'
+    findings.push({ code: 'custom-schedule', severity: 'warning', message })
+  }
+  return findings
+}
+
+/** Without one of these a checkpoint is no checkpoint any more. */
+const VITAL: readonly Role[] = ['unet', 'text', 'vae']
+
+/**
+ * Holds the result against the input: no vital component may be gone that was not named.
+ * @throws PRUNE_LOSES
+ */
+function checkNothingLost({ components }: Identity, plan: Plan, options: PruneOptions): void {
+  if (plan.table.tensors.size === 0) {
+    throw unverified(
+      'PRUNE_LOSES',
+      'nothing of the file would be left',
+      'Name less in --drop, or more in --keep.',
+    )
+  }
+  const left = new Set(
+    plan.steps.filter(({ bytesAfter }) => bytesAfter > 0).map(({ component }) => component),
+  )
+  for (const component of components) {
+    if (!VITAL.includes(component.role) || left.has(component.id) || !isWanted(component, options)) continue
+    throw unverified(
+      'PRUNE_LOSES',
+      `the ${component.title} would be lost (${ROLES[component.role]})`,
+      `Name it to mean it: --drop ${component.id}.`,
+    )
+  }
+}
