@@ -5,7 +5,14 @@
  */
 import { newOpReader, nextOp, OP, type OpArg, type OpReader, opName, PickleFault } from './pickle-ops.ts'
 import { verdictOf } from './pickle-policy.ts'
-import { asKind, type PyGlobal, type PyObject, type PyTuple, type PyValue } from './pickle-values.ts'
+import {
+  asKind,
+  type PyGlobal,
+  type PyObject,
+  type PyTuple,
+  type PyValue,
+  sequence,
+} from './pickle-values.ts'
 
 /** SD 1.5 with EMA and optimizer takes about 400,000. The limit keeps one-byte opcodes from filling the memory. */
 const MAX_OPCODES = 5_000_000
@@ -122,9 +129,15 @@ function condemn(m: Machine, target: PyGlobal | undefined): void {
   if (target) m.globals.set(globalKey(target.module, target.name), { ...target, verdict: 'dangerous' })
 }
 
+/** torch before 1.6 sends classes of modules as `('module', class, source file, source)` through the persistent id. */
+function moduleClass(callee: PyValue): PyGlobal | undefined {
+  const [tag, type] = sequence(asKind(callee, 'persistent')?.id) ?? []
+  return tag === 'module' ? asKind(type, 'global') : undefined
+}
+
 /** A call that is not made. Only a plain name may be called: a computed one hides what it is. */
 function call(m: Machine, callee: PyValue, args: PyValue): PyObject {
-  const target = asKind(callee, 'global')
+  const target = asKind(callee, 'global') ?? moduleClass(callee)
   if (!target) {
     condemn(m, asKind(callee, 'object')?.callee)
     throw fault(m, 'calls something that is not a plain name')

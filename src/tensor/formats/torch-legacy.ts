@@ -100,7 +100,7 @@ function* persistentNodes(root: PyValue): Iterable<PyPersistent> {
     const next = open.pop()!
     if (!isNode(next) || seen.has(next)) continue
     seen.add(next)
-    if (next.kind === 'persistent') yield next
+    if (next.kind === 'persistent' && sequence(next.id)?.[0] !== 'module') yield next
     for (const child of childrenOf(next)) open.push(child)
   }
 }
