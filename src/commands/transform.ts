@@ -1,8 +1,8 @@
 /** The common way of commands that make one model file of each input: plan, write, report, next. */
 import { basename } from 'node:path'
-import { EXIT, type ExitCode, SdtoolError } from '../errors.ts'
+import { EXIT, type ExitCode, refuse, SdtoolError } from '../errors.ts'
 import { type Identity, identify } from '../model/identify.ts'
-import { changesNothing, type Plan, type PlanStep } from '../model/plan.ts'
+import type { Plan, PlanStep } from '../model/plan.ts'
 import type { JsonValue } from '../model/recipe.ts'
 import type { Io } from '../report/io.ts'
 import { startProgress } from '../report/progress.ts'
@@ -25,7 +25,9 @@ export interface Transform {
   outputName(input: string, plan: Plan): string
   /** Options that decide the result, for the recipe. */
   readonly recipeOptions: Readonly<Record<string, JsonValue | undefined>>
-  /** Said of a file that the plan would leave as it is. */
+  /** The plan would leave the file as it is. */
+  isNothing(plan: Plan, model: ModelFile): boolean
+  /** Said then: why, and what to do instead. */
   readonly nothingToDo: string
   readonly nothingToDoHint: string
 }
@@ -85,6 +87,13 @@ async function transformFile(
   return withModel(file.path, async (opened) => {
     const start = io.now().getTime()
     const { model } = opened
+    if (model.tensors.size === 0) {
+      throw refuse(
+        'NO_TENSORS',
+        `${file.path}: no tensors in this file`,
+        'sdtool inspect shows what is in it.',
+      )
+    }
     const identity = await identifyFile(file.path, opened)
     const plan = await transform.plan(opened, identity)
     const common = {
@@ -93,8 +102,8 @@ async function transformFile(
       bytesBefore: model.file.size,
       steps: plan.steps,
     }
-    if (changesNothing(plan) && model.format === 'safetensors') {
-      return { ...common, status: 'skipped', findings: nothingToDo(file.path, transform) }
+    if (transform.isNothing(plan, model)) {
+      return { ...common, status: 'skipped', findings: [nothingToDo(transform)] }
     }
     const output = placeOf(file, transform.outputName(basename(file.path), plan))
     const sizes = { output, tensors: plan.table.tensors.size }
@@ -120,9 +129,8 @@ async function identifyFile(path: string, { model, read }: OpenedModel): Promise
   return identify(model, (tensor) => readValues(tensor, read), hints)
 }
 
-function nothingToDo(path: string, { nothingToDo, nothingToDoHint }: Transform): Finding[] {
-  const message = `${path}: ${nothingToDo}. ${nothingToDoHint}`
-  return [{ code: 'nothing-to-do', severity: 'warning', message }]
+function nothingToDo({ nothingToDo, nothingToDoHint }: Transform): Finding {
+  return { code: 'nothing-to-do', severity: 'warning', message: `${nothingToDo}. ${nothingToDoHint}` }
 }
 
 function plannedBytes({ table }: Plan): number {

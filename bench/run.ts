@@ -1,0 +1,167 @@
+/**
+ * Measures sdtool on the full-size files of generate.ts against `cp` of as many bytes in the same run, and against
+ * torch.load + safetensors.save_file where a Python with both is named. Medians of several rounds, peak memory of the
+ * whole process. Ratios count; seconds differ from disk to disk.
+ *
+ *   npx tsx bench/run.ts [--data DIR] [--rounds 3] [--python python3] [inspect convert fp16 prune]
+ */
+import { spawnSync } from 'node:child_process'
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  rmSync,
+  statSync,
+  truncateSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+
+const root = join(import.meta.dirname, '..')
+const cli = join(root, 'dist/cli.js')
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    data: { type: 'string', default: join(import.meta.dirname, 'data') },
+    rounds: { type: 'string', default: '3' },
+    python: { type: 'string' },
+  },
+})
+const rounds = Number(values.rounds)
+const out = join(values.data, 'out')
+
+interface Sample {
+  readonly seconds: number
+  /** Peak resident memory. */
+  readonly megabytes: number
+}
+
+/** Runs a command under GNU time, which reports the peak memory of the process and its threads. */
+function run(command: readonly string[]): Sample {
+  const start = process.hrtime.bigint()
+  const result = spawnSync('/usr/bin/time', ['-f', 'PEAK %M', ...command], {
+    encoding: 'utf8',
+    maxBuffer: 1e8,
+  })
+  const seconds = Number(process.hrtime.bigint() - start) / 1e9
+  if (result.status !== 0) throw new Error(`${command.join(' ')}\n${result.stdout}\n${result.stderr}`)
+  return { seconds, megabytes: Number(/PEAK (\d+)/.exec(result.stderr)?.[1] ?? Number.NaN) / 1024 }
+}
+
+/** Nothing half-flushed from the case before, and the input in the page cache for all contestants alike. */
+function settle(input: string): void {
+  rmSync(out, { recursive: true, force: true })
+  mkdirSync(out, { recursive: true })
+  spawnSync('sync')
+  const fd = openSync(input, 'r')
+  const buffer = Buffer.alloc(16 * 1024 * 1024)
+  while (readSync(fd, buffer, 0, buffer.byteLength, null) > 0);
+  closeSync(fd)
+}
+
+interface Contest {
+  readonly name: string
+  readonly file: string
+  readonly sdtool: readonly string[]
+  /** Bytes `cp` has to write: as many as the output has, or the input. */
+  readonly copies?: 'output' | 'input'
+  readonly python?: string
+}
+
+const LOAD =
+  'import torch; from safetensors.torch import save_file; sd = torch.load(IN, weights_only=False)["state_dict"]'
+const CONTESTS: readonly Contest[] = [
+  { name: 'inspect', file: 'sd15-full.ckpt', sdtool: ['inspect', 'IN'] },
+  {
+    name: 'convert',
+    file: 'sd15.ckpt',
+    sdtool: ['convert', 'IN', '-o', 'OUT', '--quiet'],
+    copies: 'output',
+    python: `${LOAD}; save_file({k: v.contiguous() for k, v in sd.items()}, OUT)`,
+  },
+  {
+    name: 'fp16',
+    file: 'sd15.ckpt',
+    sdtool: ['convert', 'IN', '-o', 'OUT', '--dtype', 'fp16', '--quiet'],
+    copies: 'input',
+    python: `${LOAD}; save_file({k: (v.half() if v.is_floating_point() else v).contiguous() for k, v in sd.items()}, OUT)`,
+  },
+  {
+    name: 'prune',
+    file: 'sd15-full.ckpt',
+    sdtool: ['prune', 'IN', '-o', 'OUT', '--quiet'],
+    copies: 'output',
+    python: `${LOAD}; ema = {k: "model_ema." + k[6:].replace(".", "") for k in sd if k.startswith("model.")}; save_file({k: sd[ema.get(k, k)].contiguous() for k in sd if not k.startswith("model_ema.")}, OUT)`,
+  },
+]
+
+function filled(words: readonly string[], input: string): string[] {
+  return words.map((word) => (word === 'IN' ? input : word === 'OUT' ? join(out, 'out.safetensors') : word))
+}
+
+/** A file of `bytes` bytes for `cp`, cut from a copy of the input. */
+function copySource(input: string, bytes: number): string {
+  const path = join(values.data, 'cp-source.bin')
+  if (!existsSync(path) || statSync(path).size !== bytes) {
+    copyFileSync(input, path)
+    truncateSync(path, bytes)
+  }
+  return path
+}
+
+function median(samples: readonly Sample[]): Sample {
+  const middle = (numbers: number[]) => numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)]!
+  return {
+    seconds: middle(samples.map(({ seconds }) => seconds)),
+    megabytes: middle(samples.map(({ megabytes }) => megabytes)),
+  }
+}
+
+function contestants(contest: Contest, input: string): Map<string, readonly string[]> {
+  const all = new Map<string, readonly string[]>([
+    ['sdtool', [process.execPath, cli, ...filled(contest.sdtool, input)]],
+  ])
+  if (!contest.copies) all.set('node -e 0', [process.execPath, '-e', '0'])
+  else {
+    settle(input)
+    run(all.get('sdtool')!)
+    const bytes =
+      contest.copies === 'input' ? statSync(input).size : statSync(join(out, 'out.safetensors')).size
+    const source = copySource(input, bytes)
+    all.set('cp', ['cp', source, join(out, 'copy')])
+    all.set('cp + sync', ['sh', '-c', `cp '${source}' '${out}/copy' && sync '${out}/copy'`])
+  }
+  if (values.python && contest.python) {
+    const prelude = `IN = ${JSON.stringify(input)}; OUT = ${JSON.stringify(join(out, 'out.safetensors'))}`
+    const fakes =
+      'import sys, types\nm = types.ModuleType("pytorch_lightning.callbacks.model_checkpoint"); m.ModelCheckpoint = type("ModelCheckpoint", (), {})\nfor n in ("pytorch_lightning", "pytorch_lightning.callbacks"): sys.modules[n] = types.ModuleType(n)\nsys.modules[m.__name__] = m'
+    all.set('torch', [values.python, '-c', `${fakes}\n${prelude}\n${contest.python}`])
+  }
+  return all
+}
+
+process.stdout.write('case      contestant   seconds   ratio to cp   peak MB\n')
+for (const contest of CONTESTS) {
+  if (positionals.length > 0 && !positionals.includes(contest.name)) continue
+  const input = join(values.data, contest.file)
+  const all = contestants(contest, input)
+  const samples = new Map([...all.keys()].map((name) => [name, [] as Sample[]]))
+  for (let round = 0; round < rounds; round++) {
+    for (const [name, command] of all) {
+      settle(input)
+      samples.get(name)!.push(run(command))
+    }
+  }
+  const base = median(samples.get('cp') ?? samples.get('node -e 0')!).seconds
+  for (const [name, list] of samples) {
+    const { seconds, megabytes } = median(list)
+    const columns = [contest.name.padEnd(9), name.padEnd(12), seconds.toFixed(2).padStart(7)]
+    process.stdout.write(
+      `${columns.join(' ')}  ${(seconds / base).toFixed(2).padStart(12)}  ${megabytes.toFixed(0).padStart(8)}\n`,
+    )
+  }
+}
+rmSync(out, { recursive: true, force: true })

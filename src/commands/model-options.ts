@@ -1,0 +1,42 @@
+import { usage } from '../errors.ts'
+import { isSelector, SELECTORS, type Selector } from '../model/components.ts'
+import { DTYPE_NAMES, type DTypeChoice, type DTypeName, isDTypeName } from '../model/dtype-choice.ts'
+import type { Arguments } from './command.ts'
+import { list } from './options.ts'
+
+export const DTYPE_LIST: readonly string[] = Object.keys(DTYPE_NAMES)
+
+/** Components and roles a person can name. */
+export const SELECTOR_LIST: readonly string[] = SELECTORS
+
+/**
+ * `--dtype fp16 --dtype vae=fp32,text=keep`: one type for all, others by component or role.
+ * @throws USAGE for a word that is neither, with what it could be
+ */
+export function dtypeChoice(args: Arguments): DTypeChoice {
+  let all: DTypeName | undefined
+  const by: Partial<Record<Selector, DTypeName>> = {}
+  for (const item of list(args, 'dtype')) {
+    const [left, right] = item.split('=', 2) as [string, string | undefined]
+    if (right === undefined) all = dtype(left, all === undefined)
+    else by[selector(left, 'dtype')] = dtype(right, true)
+  }
+  return { ...(all === undefined ? {} : { all }), by }
+}
+
+function dtype(name: string, first: boolean): DTypeName {
+  if (!isDTypeName(name)) throw usage(`--dtype ${name}: no such type`, `Types are ${DTYPE_LIST.join(', ')}.`)
+  if (!first)
+    throw usage(`--dtype names two types for all components`, 'Name the component: --dtype vae=fp32.')
+  return name
+}
+
+function selector(name: string, option: string): Selector {
+  if (isSelector(name)) return name
+  throw usage(`--${option} ${name}: no such component`, `Components are ${SELECTOR_LIST.join(', ')}.`)
+}
+
+/** `--keep vae,text`. @throws USAGE */
+export function selectors(args: Arguments, option: 'keep' | 'drop'): Selector[] {
+  return list(args, option).map((name) => selector(name, option))
+}
