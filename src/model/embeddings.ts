@@ -1,6 +1,7 @@
 import { isFloat } from '../tensor/dtype.ts'
 import type { Finding, PlainValue, Tensor, TensorTable } from '../tensor/table.ts'
 import { quoted } from '../tensor/text.ts'
+import type { BaseId } from './adapters/base.ts'
 
 /** Which text encoder the vectors are for. `single`: the file has one kind and does not say. */
 export type EmbeddingRole = 'single' | 'clip_l' | 'clip_g' | 't5xxl'
@@ -17,6 +18,7 @@ export interface EmbeddingPart {
 
 export type EmbeddingLayout = keyof typeof LAYOUTS
 
+/** Texts are as they stand in the file: print them through `printable`. */
 export interface EmbeddingInfo {
   readonly layout: EmbeddingLayout
   /** How the file keeps its vectors, for people. */
@@ -27,8 +29,8 @@ export interface EmbeddingInfo {
   readonly parts: readonly EmbeddingPart[]
   /** Tokens of a prompt it takes: of one part, as `clip_l` and `clip_g` stand at the same places. */
   readonly vectors: number
-  /** `sd1`, `sd2`, `sdxl`, `sd3`; undefined if the widths fit none. */
-  readonly architecture?: string
+  /** Undefined if the widths fit none, or several. */
+  readonly architecture?: BaseId
   readonly steps?: number
   readonly trainedOn?: { readonly name?: string; readonly hash?: string }
   readonly findings: readonly Finding[]
@@ -53,7 +55,7 @@ const WIDTHS: Readonly<Record<number, EmbeddingRole>> = {
 }
 
 /** Which widths, in ascending order, belong to which model. Others fit none alone. */
-const ARCHITECTURES: Readonly<Record<string, string>> = {
+const FAMILIES: Readonly<Record<string, BaseId>> = {
   '768': 'sd1',
   '1024': 'sd2',
   '768,1280': 'sdxl',
@@ -131,7 +133,7 @@ const BUNDLE = /^bundle_emb\.([^.]+)\.(?:string_to_param\.)?(.+)$/s
 
 /** Name of the bundled embedding that a key belongs to. */
 export function bundleName(key: string): string | undefined {
-  return BUNDLE.exec(key)?.[1]
+  return key.startsWith('bundle_emb.') ? BUNDLE.exec(key)?.[1] : undefined
 }
 
 function bundle(tensors: readonly Tensor[]): Found | undefined {
@@ -235,7 +237,7 @@ function architectureOf(parts: readonly EmbeddingPart[]): Pick<EmbeddingInfo, 'a
   const widths = [...new Set(parts.map(({ dim }) => dim))].sort((a, b) => a - b)
   // A lone clip_l may be half of an SDXL embedding
   const lone = widths.length === 1 && parts[0]!.role !== 'single'
-  const architecture = lone ? undefined : ARCHITECTURES[widths.join()]
+  const architecture = lone ? undefined : FAMILIES[widths.join()]
   return architecture === undefined ? {} : { architecture }
 }
 

@@ -97,9 +97,9 @@ export function targetShape(
   columns: number | undefined,
   kernel?: readonly [number, number],
 ): TargetShape {
-  return {
-    ...(rows === undefined ? {} : { rows }),
-    ...(columns === undefined ? {} : { columns }),
-    ...(kernel === undefined ? {} : { kernel }),
-  }
+  const shape: { -readonly [key in keyof TargetShape]: TargetShape[key] } = {}
+  if (rows !== undefined) shape.rows = rows
+  if (columns !== undefined) shape.columns = columns
+  if (kernel !== undefined) shape.kernel = kernel
+  return shape
 }

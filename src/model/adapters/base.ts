@@ -72,7 +72,7 @@ function byBlockNames(modules: readonly AdapterModule[]): ShapeVerdict | undefin
   }
   const joint = modules.find(({ path }) => JOINT_ATTENTION.test(path))
   if (joint === undefined) return undefined
-  const { columns } = joint.algorithm.target(joint.parts)
+  const { columns } = joint.shape
   if (columns === undefined) return { evidence: ['joint attention, as SD3 and Flux have it'] }
   const base = columns === FLUX_WIDTH ? 'flux' : 'sd3'
   return { base, evidence: [`joint attention of width ${columns}`] }
@@ -80,9 +80,9 @@ function byBlockNames(modules: readonly AdapterModule[]): ShapeVerdict | undefin
 
 function byContextWidth(modules: readonly AdapterModule[]): ShapeVerdict | undefined {
   const widths = new Set<number>()
-  for (const { target, path, algorithm, parts } of modules) {
+  for (const { target, path, shape } of modules) {
     if (target.startsWith('te') || !CROSS_ATTENTION.test(path)) continue
-    const { columns } = algorithm.target(parts)
+    const { columns } = shape
     if (columns !== undefined) widths.add(columns)
   }
   return widths.size === 0 ? undefined : judgeWidths([...widths], 'attn2.to_k and to_v take')
@@ -107,8 +107,8 @@ function byNumberedModules(modules: readonly AdapterModule[]): ShapeVerdict | un
   const unet = modules.filter(({ dialect, target }) => dialect === 'cloneofsimo' && target === 'unet')
   if (unet.length === 0) return undefined
   const widths = new Set<number>()
-  for (const { algorithm, parts } of unet) {
-    const { columns } = algorithm.target(parts)
+  for (const { shape } of unet) {
+    const { columns } = shape
     if (columns !== undefined && !UNET_WIDTHS.has(columns)) widths.add(columns)
   }
   return widths.size === 0 ? undefined : judgeWidths([...widths], 'cross attention takes')
@@ -119,9 +119,9 @@ const TEXT_ATTENTION = /self_attn[._](?:to_)?[qkv](?:_proj)?$/
 /** Without cross attention, the widths of the text encoders may still tell. */
 function byTextEncoder(modules: readonly AdapterModule[]): ShapeVerdict {
   const seen = new Map<string, number>()
-  for (const { target, path, prefix, algorithm, parts } of modules) {
+  for (const { target, path, prefix, shape } of modules) {
     if (!target.startsWith('te') || !TEXT_ATTENTION.test(path)) continue
-    const { columns } = algorithm.target(parts)
+    const { columns } = shape
     if (columns !== undefined) seen.set(prefix, columns)
   }
   if (seen.size === 0) return { evidence: [] }

@@ -1,6 +1,6 @@
 import type { Tensor, TensorTable } from '../../tensor/table.ts'
 import { lora } from './lora.ts'
-import type { AdapterModule } from './modules.ts'
+import { type AdapterModule, adapterModule } from './modules.ts'
 
 const LIST_INDEX = /^\[\d+\]$/
 
@@ -37,18 +37,18 @@ function numberedModule(index: number, up: Tensor, down: Tensor): AdapterModule 
     ['lora_up', up],
     ['lora_down', down],
   ])
-  return { name, parts, algorithm: lora, target: 'unet', dialect: 'cloneofsimo', prefix: '', path: name }
+  return adapterModule(name, parts, lora, { target: 'unet', dialect: 'cloneofsimo', prefix: '', path: name })
 }
 
 /** Text encoders have one width; a UNet has several. */
 function withTarget(modules: readonly AdapterModule[]): AdapterModule[] {
-  const widths = new Set(modules.map(({ parts }) => lora.target(parts).rows))
+  const widths = new Set(modules.map(({ shape }) => shape.rows))
   return modules.map((module) => (widths.size > 1 ? module : { ...module, target: 'te1' }))
 }
 
 /** Tokens trained along with the factors: a key of its own each, marked in the metadata. */
 export function markedEmbeddings(table: TensorTable): string[] {
-  return [...table.tensors.keys()].filter((name) => {
-    return Object.hasOwn(table.metadata, name) && table.metadata[name] === EMBED_MARK
+  return Object.entries(table.metadata).flatMap(([name, value]) => {
+    return value === EMBED_MARK && table.tensors.has(name) ? [name] : []
   })
 }

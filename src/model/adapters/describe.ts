@@ -17,6 +17,7 @@ import type {
 } from './info.ts'
 import { describeLllite } from './lllite.ts'
 import { type AdapterModule, type SplitTable, splitKey, splitModules } from './modules.ts'
+import { peftConfigs } from './peft-config.ts'
 import { MODIFIERS } from './registry.ts'
 import { TARGETS, type TargetId } from './targets.ts'
 
@@ -36,11 +37,13 @@ const ALPHAS_AT_ONCE = 64
 export function describeAdapter(table: TensorTable): AdapterInfo | undefined {
   const lllite = describeLllite(table)
   if (lllite !== undefined) return lllite
-  const embeddings = markedEmbeddings(table)
-  const own = withoutEmbeddings(table, new Set(embeddings))
+  const marked = markedEmbeddings(table)
+  const bundled = bundledNames(table)
+  const hasEmbeddings = marked.length + bundled.length > 0
+  const own = hasEmbeddings ? withoutEmbeddings(table, new Set(marked)) : table
   const split = splitFile(own)
   if (!isAdapter(own, split)) return undefined
-  return summarise(own, split, [...embeddings, ...bundledNames(table)])
+  return summarise(own, split, [...marked, ...bundled])
 }
 
 /** The same with the values of alpha, which are tensors of one element each. */
@@ -117,6 +120,7 @@ function summarise(table: TensorTable, split: SplitTable, embeddings: readonly s
     convModules: modules.filter(isConvolution).length,
     ranks: countValues(ranks.filter((rank) => rank !== undefined)),
     withoutAlpha: modules.filter(({ parts }) => !parts.has('alpha')).length,
+    peft: peftConfigs(table.metadata),
     doraModules: modules.filter(hasDora).length,
     textEncoderTrained: modules.some(({ target }) => target.startsWith('te')),
     base: baseOf(verdict, table),
@@ -179,8 +183,7 @@ function hasDora({ parts, algorithm }: AdapterModule): boolean {
 const CONV_NAME =
   /(?:conv1|conv2|conv_in|conv_out|in_layers[._]2|out_layers[._]3|[._]0[._]op|[._]conv|input_blocks[._]0[._]0)$/
 
-function isConvolution({ algorithm, parts, path }: AdapterModule): boolean {
-  const { kernel } = algorithm.target(parts)
+function isConvolution({ shape: { kernel }, path }: AdapterModule): boolean {
   return kernel === undefined ? CONV_NAME.test(path) : kernel[0] * kernel[1] > 1
 }
 

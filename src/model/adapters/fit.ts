@@ -42,7 +42,7 @@ function targetIn({ target, path }: AdapterModule, id: string): ModuleTarget | u
 function fitsIn(module: AdapterModule, id: string): boolean {
   const place = targetIn(module, id)
   if (place === undefined) return false
-  const { rows, columns } = module.algorithm.target(module.parts)
+  const { rows, columns } = module.shape
   const [out, input] = sides(place.shape, place.transposed === true)
   return (rows ?? out) === out && (columns ?? input) === input
 }

@@ -1,6 +1,7 @@
 import type { Finding, Tensor } from '../../tensor/table.ts'
 import type { BaseId } from './base.ts'
 import type { DialectId } from './dialects.ts'
+import type { PeftConfig } from './peft-config.ts'
 import type { TargetId } from './targets.ts'
 
 /** Reads a whole tensor as numbers. Given by the caller, so that this folder opens no file. */
@@ -61,9 +62,11 @@ export interface AdapterInfo {
   readonly parameters: number
   readonly convModules: number
   readonly ranks: readonly ValueCount[]
-  /** Only after `readAlphas`; modules without alpha have scale 1 and are in `withoutAlpha`. */
+  /** Only after `readAlphas`. Modules without alpha are in `withoutAlpha`: scale 1, unless `peft` has one. */
   readonly alphas?: readonly ValueCount[]
   readonly withoutAlpha: number
+  /** Ranks and alphas that newer diffusers keeps in the metadata. */
+  readonly peft: readonly PeftConfig[]
   readonly doraModules: number
   readonly textEncoderTrained: boolean
   readonly base: AdapterBase

@@ -35,6 +35,7 @@ export function describeLllite(table: TensorTable): AdapterInfo | undefined {
     convModules: 0,
     ranks: [],
     withoutAlpha: modules,
+    peft: [],
     doraModules: 0,
     textEncoderTrained: false,
     base: { evidence: [] },

@@ -1,5 +1,5 @@
 import type { Tensor, TensorTable } from '../../tensor/table.ts'
-import type { Algorithm, Role, Spelling } from './algorithm.ts'
+import type { Algorithm, Parts, Role, Spelling, TargetShape } from './algorithm.ts'
 import { algorithmOf, SPELLINGS } from './registry.ts'
 import { setWeight } from './set-weight.ts'
 import { type ModulePlace, placeOf } from './targets.ts'
@@ -7,8 +7,20 @@ import { type ModulePlace, placeOf } from './targets.ts'
 /** One adapted layer: its tensors by role, and where it belongs. */
 export interface AdapterModule extends ModulePlace {
   readonly name: string
-  readonly parts: ReadonlyMap<Role, Tensor>
+  readonly parts: Parts
   readonly algorithm: Algorithm
+  /** What its factors say about the weight they change. */
+  readonly shape: TargetShape
+}
+
+export function adapterModule(
+  name: string,
+  parts: Parts,
+  algorithm: Algorithm,
+  place = placeOf(name),
+): AdapterModule {
+  const { target, dialect, prefix, path } = place
+  return { name, parts, algorithm, shape: algorithm.target(parts), target, dialect, prefix, path }
 }
 
 export interface SplitTable {
@@ -112,7 +124,7 @@ function judge(gathered: ReadonlyMap<string, Gathered>, strays: Tensor[]): Split
   for (const [name, { parts, sure }] of gathered) {
     const algorithm = algorithmOf(parts)
     const believed = sure || algorithm?.misfit?.(parts) === undefined
-    if (algorithm !== undefined && believed) modules.push({ name, parts, algorithm, ...placeOf(name) })
+    if (algorithm !== undefined && believed) modules.push(adapterModule(name, parts, algorithm))
     else if (sure) incomplete.push({ name, roles: [...parts.keys()] })
     else strays.push(...parts.values())
   }
@@ -129,10 +141,7 @@ function adoptNormScales(split: SplitTable): SplitTable {
   for (const tensor of split.strays) {
     const name = NORM_SCALE.exec(tensor.name)?.[1]
     if (name === undefined) strays.push(tensor)
-    else {
-      const parts = new Map([['set_weight', tensor]])
-      modules.push({ name, parts, algorithm: setWeight, ...placeOf(name) })
-    }
+    else modules.push(adapterModule(name, new Map([['set_weight', tensor]]), setWeight))
   }
   return { ...split, modules, strays }
 }

@@ -3,7 +3,7 @@ import type { JsonValue } from '../recipe.ts'
 /** Text metadata of a file. Values come from strangers: any length, any content. */
 export type Metadata = Readonly<Record<string, string>>
 
-/** One line of a summary, in the order people want to read it. */
+/** One line of a summary, in the order people want to read it. Texts are the file's: print them through `printable`. */
 export interface Fact {
   /** Metadata key it comes from, for programs. */
   readonly key: string

@@ -11,7 +11,7 @@ export function unetModules(config: UnetConfig): ModuleNames {
   const names: ModuleNames = new Map()
   for (const path of layerPaths(topology)) {
     const target = targetAt(topology, path)!
-    const diffusers = unetNameInDiffusers(`${path}.weight`, config.resBlocks).replace(/\.weight$/, '')
+    const diffusers = unetNameInDiffusers(`${path}.weight`, config.resBlocks).slice(0, -'.weight'.length)
     for (const name of [path, diffusers]) {
       names.set(flatten(name), target)
       // attention processors leave the index of the layer out

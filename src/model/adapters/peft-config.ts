@@ -1,0 +1,51 @@
+import { isJsonObject, type JsonObject, parseJsonText } from '../metadata/json-text.ts'
+import type { TargetId } from './targets.ts'
+
+/** What PEFT keeps outside of the tensors: without it the scale of its adapters would be 1. */
+export interface PeftConfig {
+  readonly target: TargetId
+  readonly rank?: number
+  readonly alpha?: number
+  /** alpha / sqrt(rank) instead of alpha / rank. */
+  readonly rankStabilised: boolean
+  /** Some modules have an alpha of their own (`alpha_pattern`). */
+  readonly patterned: boolean
+}
+
+/** Metadata key of newer diffusers: one flat object, `unet.lora_alpha` and so on. Source: diffusers `lora_base.py`. */
+const KEY = 'lora_adapter_metadata'
+
+const COMPONENTS: readonly (readonly [prefix: string, target: TargetId])[] = [
+  ['unet', 'unet'],
+  ['transformer', 'unet'],
+  ['text_encoder', 'te1'],
+  ['text_encoder_2', 'te2'],
+  ['text_encoder_3', 'te3'],
+]
+
+/** The adapter configurations in the metadata of a safetensors file; none for other trainers. Never throws. */
+export function peftConfigs(metadata: Readonly<Record<string, string>>): PeftConfig[] {
+  const config = parseJsonText(Object.hasOwn(metadata, KEY) ? metadata[KEY] : undefined)
+  if (!isJsonObject(config)) return []
+  return COMPONENTS.flatMap(([prefix, target]) => {
+    const isThere = Object.keys(config).some((key) => key.startsWith(`${prefix}.`))
+    return isThere ? [componentConfig(config, prefix, target)] : []
+  })
+}
+
+function componentConfig(config: JsonObject, prefix: string, target: TargetId): PeftConfig {
+  const [rank, alpha] = [number(config, `${prefix}.r`), number(config, `${prefix}.lora_alpha`)]
+  const pattern = config[`${prefix}.alpha_pattern`]
+  return {
+    target,
+    ...(rank === undefined ? {} : { rank }),
+    ...(alpha === undefined ? {} : { alpha }),
+    rankStabilised: config[`${prefix}.use_rslora`] === true,
+    patterned: isJsonObject(pattern) && Object.keys(pattern).length > 0,
+  }
+}
+
+function number(config: JsonObject, key: string): number | undefined {
+  const value = config[key]
+  return typeof value === 'number' && Number.isFinite(value) ? value : undefined
+}
