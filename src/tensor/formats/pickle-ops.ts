@@ -146,8 +146,7 @@ function advance(r: OpReader, length: number): number {
 
 function u64(r: OpReader): number {
   const value = r.view.getBigUint64(advance(r, 8), true)
-  if (value > BigInt(r.bytes.length))
-    throw fault(r, `a length of ${value} bytes in a pickle of ${r.bytes.length}`)
+  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw fault(r, `has a length of ${value} bytes`)
   return Number(value)
 }
 

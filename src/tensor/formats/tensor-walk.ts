@@ -14,8 +14,8 @@ import { type ObjectTensor, tensorOf } from './torch-tensors.ts'
 
 /** Python's own recursion limit. */
 const MAX_DEPTH = 1_000
-/** The machine makes at most 5 million values; more steps mean that shared parts are visited again and again. */
-const MAX_STEPS = 10_000_000
+/** SD 1.5 with optimizer takes 50,000; millions of steps mean that shared parts are visited again and again. */
+const MAX_STEPS = 3_000_000
 /** Flux has 780, a checkpoint with optimizer state about 4,000. */
 const MAX_TENSORS = 500_000
 /** Bytes of inline arrays beside those of the pickle itself, which they come from. */
