@@ -41,8 +41,8 @@ const LAYOUTS = {
   ldm: 'original textual inversion (ParameterDict)',
   diffusers: 'diffusers learned embedding',
   list: 'list of learned embeddings',
-  emb_params: 'emb_params',
-  encoders: 'one tensor for each text encoder',
+  emb_params: 'embedding for one text encoder (emb_params)',
+  encoders: 'embedding with a tensor for each text encoder',
   bundle: 'bundled embeddings (bundle_emb)',
 } as const
 
@@ -274,17 +274,4 @@ function embeddingFindings({ layout, parts }: Omit<EmbeddingInfo, 'findings'>): 
     findings.push({ code: 'embedding-half', severity: 'warning', message })
   }
   return findings
-}
-
-/**
- * A1111's short checksum of the values, in row-major order: four hex digits. NaN counts as 0, where A1111 fails.
- * Source: AUTOMATIC1111 `modules/textual_inversion/textual_inversion.py`, `Embedding.checksum`.
- */
-export function embeddingChecksum(values: Float32Array): string {
-  let hash = 0
-  for (const value of values) {
-    const hundredths = Math.trunc(Math.fround(value * 100))
-    hash = Math.imul(hash, 281) ^ Math.imul(hundredths | 0, 997)
-  }
-  return (hash & 0xffff).toString(16).padStart(4, '0')
 }

@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject, parseJsonText } from './metadata/json-text.ts'
+import { isJsonObject, type JsonObject, ownValue, parseJsonText } from './metadata/json-text.ts'
 
 /** JSON data, as it stands in metadata values. */
 export type JsonValue =
@@ -152,7 +152,7 @@ const HASHES = { sha256: /^[0-9a-f]{64}$/, autoV1: /^[0-9a-f]{8}$/, autoV3: /^[0
 
 function hashes(value: JsonObject): Pick<RecipeInput, 'sha256' | 'autoV1' | 'autoV3'> {
   const found = Object.entries(HASHES).flatMap(([name, pattern]) => {
-    const hash = Object.hasOwn(value, name) ? value[name] : undefined
+    const hash = ownValue(value, name)
     return typeof hash === 'string' && pattern.test(hash) ? [[name, hash]] : []
   })
   return Object.fromEntries(found)

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { bundledEmbeddings, describeEmbedding, embeddingChecksum } from '../../src/model/embeddings.ts'
+import { embeddingChecksum } from '../../src/model/embedding-checksum.ts'
+import { bundledEmbeddings, describeEmbedding } from '../../src/model/embeddings.ts'
 import { describeReal } from '../real-files.ts'
 import { realKeys, realTable, type Shapes, shapeTable } from './shape-table.ts'
 

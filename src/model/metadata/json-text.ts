@@ -48,3 +48,8 @@ export function isJsonObject(value: JsonValue | undefined): value is JsonObject 
 export function jsonEntries(value: JsonValue | undefined): [string, JsonValue][] {
   return isJsonObject(value) ? Object.entries(value) : []
 }
+
+/** A value that the object itself has, not one every object has (`constructor`). */
+export function ownValue(object: JsonObject, key: string): JsonValue | undefined {
+  return Object.hasOwn(object, key) ? object[key] : undefined
+}

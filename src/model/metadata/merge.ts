@@ -1,6 +1,6 @@
 import type { JsonValue } from '../recipe.ts'
 import { type Fact, fact, type Metadata, scalarText, textOf } from './facts.ts'
-import { isJsonObject, type JsonObject, jsonEntries, parseJsonText } from './json-text.ts'
+import { isJsonObject, type JsonObject, jsonEntries, ownValue, parseJsonText } from './json-text.ts'
 
 export interface MergedModel {
   readonly sha256?: string
@@ -56,11 +56,11 @@ function mergedModel(hash: string, value: JsonValue): MergedModel {
     ...(/^[0-9a-f]{64}$/i.test(hash) ? { sha256: hash.toLowerCase() } : {}),
     ...(legacyHash === undefined ? {} : { legacyHash }),
     ...(name === undefined ? {} : { name }),
-    merged: Object.hasOwn(entry, 'sd_merge_recipe') && isJsonObject(entry.sd_merge_recipe),
+    merged: isJsonObject(ownValue(entry, 'sd_merge_recipe')),
   }
 }
 
 function text(object: JsonObject, key: string): string | undefined {
-  const value = Object.hasOwn(object, key) ? object[key] : undefined
+  const value = ownValue(object, key)
   return typeof value === 'string' && value !== '' ? value : undefined
 }

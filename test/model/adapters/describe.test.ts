@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { describeAdapter, readAlphas } from '../../../src/model/adapters/describe.ts'
 import type { AdapterInfo } from '../../../src/model/adapters/info.ts'
-import { describeReal } from '../../real-files.ts'
+import { openFileSource } from '../../../src/tensor/bytes.ts'
+import { readValues } from '../../../src/tensor/expr.ts'
+import { openModel } from '../../../src/tensor/formats/open.ts'
+import { describeReal, realFile } from '../../real-files.ts'
 import { realKeys, realTable, type Shapes, shapeTable } from '../shape-table.ts'
 
 const TO_K = 'lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k'
@@ -577,6 +580,19 @@ describeReal('adapters other people made', () => {
       base: { architecture: 'sd1', claimed: 'sd1' },
       findings: [],
     })
+  })
+
+  it('reads the alphas that the training metadata names', async () => {
+    const file = 'loras/KohakuBlueleaf__LyCORIS__result__smart_falcon_8_lokr.safetensors'
+    const source = await openFileSource(realFile(file)!)
+    const model = await openModel(source)
+    const read = async (_: unknown, offset: number, target: Uint8Array) => {
+      target.set(await source.read(offset, target.byteLength))
+    }
+    const info = await readAlphas(model, describeAdapter(model)!, (tensor) => readValues(tensor, read))
+    await source.close()
+    expect(model.metadata.ss_network_alpha).toBe('8.0')
+    expect(info.alphas).toEqual([{ value: 8, modules: 350 }])
   })
 
   it('a cloneofsimo list without names', () => {
