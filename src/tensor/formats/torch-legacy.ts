@@ -6,12 +6,12 @@
 import { refuse } from '../../errors.ts'
 import type { ByteSource } from '../bytes.ts'
 import { dtypeInfo } from '../dtype.ts'
-import type { Finding, ModelFile } from '../table.ts'
+import type { Finding, ModelFile, SecurityReport } from '../table.ts'
 import { quoted } from '../text.ts'
 import type { Format } from './format.ts'
 import { isNode, mapping, type PyPersistent, type PyValue, sequence } from './pickle-values.ts'
 import { childrenOf } from './plain-values.ts'
-import { newPickleScan, type PickleScan, readPickle, requireSafe } from './security.ts'
+import { newPickleScan, readPickle, requireSafe } from './security.ts'
 import { modelOf, type PickledObject } from './torch-objects.ts'
 import { storageOf } from './torch-storage.ts'
 import { MAX_PICKLE_BYTES } from './torch-zip.ts'
@@ -25,7 +25,7 @@ const FIRST_WINDOW = 1024 * 1024
 const WINDOW_GROWTH = 8
 
 interface Pickles {
-  readonly scan: PickleScan
+  readonly security: SecurityReport
   readonly littleEndian: boolean
   readonly root: PyValue
   readonly keys: readonly string[]
@@ -62,15 +62,16 @@ function parsePickles(source: ByteSource, bytes: Uint8Array): Pickles {
     at = end
     return value
   }
-  if (next() !== PROTOCOL_VERSION)
+  const [version, info, root, keyList] = [next(), next(), next(), next()]
+  const security = requireSafe(scan)
+  if (version !== PROTOCOL_VERSION)
     throw malformed(source, `not version ${PROTOCOL_VERSION} of torch's stream`)
-  const littleEndian = mapping(next())?.get('little_endian')
-  const root = next()
-  const keys = sequence(next())
+  const keys = sequence(keyList)
   if (!keys?.every((key) => typeof key === 'string'))
     throw malformed(source, 'its list of storages is damaged')
   if (new Set(keys).size !== keys.length) throw malformed(source, 'its list of storages names one twice')
-  return { scan, littleEndian: littleEndian !== false, root, keys: keys as string[], end: at }
+  const littleEndian = mapping(info)?.get('little_endian') !== false
+  return { security, littleEndian, root, keys: keys as string[], end: at }
 }
 
 interface Record {
@@ -149,7 +150,6 @@ async function checkCount(source: ByteSource, key: string, place: Place, { count
  */
 export async function readTorchLegacy(source: ByteSource): Promise<PickledObject> {
   const pickles = await readPickles(source, FIRST_WINDOW)
-  const security = requireSafe(pickles.scan)
   const { places, end } = await placeStorages(source, pickles)
   const trailing = source.file.size - end
   const message = `${trailing} bytes follow the last storage`
@@ -161,7 +161,7 @@ export async function readTorchLegacy(source: ByteSource): Promise<PickledObject
     where: source.file.path,
     root: pickles.root,
     pickleBytes: pickles.end,
-    security,
+    security: pickles.security,
     bigEndian: !pickles.littleEndian,
     findings,
     storageBytes: (key) => places.get(key)?.nbytes,

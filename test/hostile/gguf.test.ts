@@ -1,0 +1,152 @@
+import { describe, expect, it } from 'vitest'
+import { memorySource } from '../../src/tensor/bytes.ts'
+import { openModel } from '../../src/tensor/formats/open.ts'
+import { codeOf } from './outcome.ts'
+
+function u32(value: number): Buffer {
+  const bytes = Buffer.alloc(4)
+  bytes.writeUInt32LE(value, 0)
+  return bytes
+}
+
+function u64(value: number | bigint): Buffer {
+  const bytes = Buffer.alloc(8)
+  bytes.writeBigUInt64LE(BigInt(value), 0)
+  return bytes
+}
+
+function text(value: string, length: number | bigint = Buffer.byteLength(value)): Buffer {
+  return Buffer.concat([u64(length), Buffer.from(value)])
+}
+
+function pair(key: string, type: number, value: Uint8Array): Buffer {
+  return Buffer.concat([text(key), u32(type), value])
+}
+
+function info(
+  name: string,
+  dims: readonly (number | bigint)[],
+  type: number,
+  offset: number | bigint,
+): Buffer {
+  return Buffer.concat([text(name), u32(dims.length), ...dims.map(u64), u32(type), u64(offset)])
+}
+
+interface Parts {
+  readonly version?: number
+  readonly tensors?: readonly Buffer[]
+  readonly tensorCount?: number | bigint
+  readonly pairs?: readonly Buffer[]
+  readonly data?: number
+}
+
+/** By docs/gguf.md of ggml: magic, version, counts, metadata, infos, padding to 32, data. */
+function gguf({
+  version = 3,
+  tensors = [info('w', [3, 2], 0, 0)],
+  pairs = [],
+  tensorCount,
+  data = 64,
+}: Parts = {}): Buffer {
+  const head = Buffer.concat([
+    Buffer.from('GGUF'),
+    u32(version),
+    u64(tensorCount ?? tensors.length),
+    u64(pairs.length),
+    ...pairs,
+    ...tensors,
+  ])
+  return Buffer.concat([head, Buffer.alloc((32 - (head.byteLength % 32)) % 32), Buffer.alloc(data, 1)])
+}
+
+describe('GGUF files that open', () => {
+  it('gives shapes slowest first, aligned places, and metadata as text', async () => {
+    const vocabulary = Buffer.concat([
+      u32(8),
+      u64(20),
+      ...Array.from({ length: 20 }, (_, i) => text(`t${i}`)),
+    ])
+    const numbers = Buffer.concat([u32(4), u64(3), u32(1), u32(2), u32(3)])
+    const bytes = gguf({
+      pairs: [
+        pair('general.architecture', 8, text('sdxl')),
+        pair('general.alignment', 4, u32(32)),
+        pair('flag', 7, Buffer.of(1)),
+        pair('big', 10, u64(2n ** 60n)),
+        pair('tokens', 9, vocabulary),
+        pair('numbers', 9, numbers),
+      ],
+      tensors: [info('w', [3, 2], 0, 0), info('q', [32, 2], 2, 32)],
+      data: 32 + 36,
+    })
+    const model = await openModel(memorySource('m.gguf', bytes))
+    expect(model.metadata).toMatchObject({
+      'general.architecture': 'sdxl',
+      flag: 'true',
+      big: '1152921504606846976',
+      numbers: '[1, 2, 3]',
+    })
+    expect(model.metadata.tokens).toMatch(/^\["t0", .*"t15", \.\.\. 20 elements\]$/)
+    const start = bytes.byteLength - 68
+    expect([...model.tensors.values()]).toMatchObject([
+      { name: 'w', dtype: 'F32', shape: [2, 3], source: { offset: start, nbytes: 24 } },
+      // Q4_0: 64 elements are 2 blocks of 18 bytes
+      { name: 'q', dtype: 'Q4_0', shape: [2, 32], source: { offset: start + 32, nbytes: 36 } },
+    ])
+  })
+
+  it('reads a header longer than its first piece', async () => {
+    const bytes = gguf({ pairs: [pair('long', 8, text('x'.repeat(1_000_000)))] })
+    const model = await openModel(memorySource('m.gguf', bytes))
+    expect(model.metadata.long).toHaveLength(1_000_000)
+    expect(model.tensors.size).toBe(1)
+  })
+})
+
+describe('GGUF files that are refused', () => {
+  it.each<[string, string, Buffer]>([
+    ['GGUF_VERSION', 'version 1', gguf({ version: 1 })],
+    ['GGUF_VERSION', 'version 4', gguf({ version: 4 })],
+    ['GGUF_VERSION', 'big-endian', gguf({ version: 0x03000000 })],
+    ['FILE_TRUNCATED', 'cut inside the header', gguf().subarray(0, 30)],
+    ['FILE_TRUNCATED', 'cut inside the data', gguf({ data: 23 })],
+    ['FILE_TRUNCATED', 'more tensors than it has', gguf({ tensorCount: 400_000, tensors: [], data: 0 })],
+    ['GGUF_LIMIT', 'a billion tensors', gguf({ tensorCount: 1_000_000_000 })],
+    ['GGUF_SIZE', '2^63 tensors', gguf({ tensorCount: 2n ** 63n })],
+    ['GGUF_SIZE', 'a key longer than the file', gguf({ pairs: [text('k', 1_000_000)] })],
+    [
+      'GGUF_SIZE',
+      'an array longer than the file',
+      gguf({ pairs: [pair('k', 9, Buffer.concat([u32(0), u64(1_000_000)]))] }),
+    ],
+    ['GGUF_METADATA', 'an unknown value type', gguf({ pairs: [pair('k', 13, u32(0))] })],
+    [
+      'GGUF_METADATA',
+      'arrays in arrays in arrays',
+      gguf({
+        pairs: [
+          pair('k', 9, Buffer.concat(Array.from({ length: 9 }, () => Buffer.concat([u32(9), u64(1)])))),
+        ],
+      }),
+    ],
+    [
+      'GGUF_DUPLICATE',
+      'a key twice',
+      gguf({ pairs: [pair('k', 7, Buffer.of(1)), pair('k', 7, Buffer.of(0))] }),
+    ],
+    ['GGUF_DUPLICATE', 'a tensor twice', gguf({ tensors: [info('w', [2], 0, 0), info('w', [2], 0, 32)] })],
+    [
+      'GGUF_OVERLAP',
+      'two tensors at one place',
+      gguf({ tensors: [info('a', [4], 0, 0), info('b', [4], 0, 8)] }),
+    ],
+    ['GGUF_TYPE', 'a type ggml removed', gguf({ tensors: [info('w', [32], 4, 0)] })],
+    ['GGUF_SHAPE', 'five dimensions', gguf({ tensors: [info('w', [1, 1, 1, 1, 1], 0, 0)] })],
+    ['GGUF_SHAPE', 'a size that overflows', gguf({ tensors: [info('w', [2 ** 40, 2 ** 40], 0, 0)] })],
+    ['GGUF_SHAPE', 'blocks across rows', gguf({ tensors: [info('w', [16, 2], 2, 0)] })],
+    ['GGUF_ALIGNMENT', 'an alignment of 0', gguf({ pairs: [pair('general.alignment', 4, u32(0))] })],
+    ['FILE_TRUNCATED', 'an offset behind the end', gguf({ tensors: [info('w', [2], 0, 2 ** 40)] })],
+  ])('%s: %s', async (code, _, bytes) => {
+    expect(await codeOf(bytes)).toBe(code)
+  })
+})
