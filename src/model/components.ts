@@ -29,7 +29,10 @@ function kind(role: Role, title: string): ComponentKind {
   return { role, title }
 }
 
-/** Every component `identify` can report. `openclip_*` are OpenCLIP key names, `clip_*` those of transformers. */
+/**
+ * Every component `identify` can report. `openclip_*` are OpenCLIP key names, `clip_*` those of transformers;
+ * `weights` is all of a file that is no Stable Diffusion model, `other` what is left over in one that is.
+ */
 export const COMPONENTS = {
   unet: kind('unet', 'UNet'),
   dit: kind('unet', 'diffusion transformer'),
@@ -52,6 +55,7 @@ export const COMPONENTS = {
   training: kind('training', 'training leftovers'),
   adapter: kind('other', 'LoRA keys inside'),
   embedding: kind('other', 'embeddings inside'),
+  weights: kind('other', 'weights'),
   other: kind('other', 'unknown keys'),
 } as const satisfies Record<string, ComponentKind>
 

@@ -10,7 +10,7 @@ import {
   dtypeName,
 } from './dtype-choice.ts'
 import type { Identifiable, Identity } from './identify.ts'
-import { checkWritable, newPlan, type Plan } from './plan.ts'
+import { checkHasTensors, checkWritable, newPlan, type Plan } from './plan.ts'
 
 export interface ConvertOptions {
   readonly dtype?: DTypeChoice
@@ -19,7 +19,7 @@ export interface ConvertOptions {
 /**
  * Plans the same model as safetensors: every weight, under the name it has, in the type it has or the one asked
  * for. Embeddings get the names that programs look for; training state of a pickle has no place in safetensors.
- * @throws SdtoolError (exit 3) TENSOR_NOT_CONVERTIBLE, SCALED_FP8, EMBEDDING_IN_PIECES; (exit 4) COMPONENT_NOT_FOUND
+ * @throws SdtoolError (exit 3) NO_TENSORS, TENSOR_NOT_CONVERTIBLE, SCALED_FP8, EMBEDDING_IN_PIECES; (exit 4) COMPONENT_NOT_FOUND
  */
 export function planConvert(
   file: Identifiable,
@@ -28,7 +28,8 @@ export function planConvert(
 ): Plan {
   const { components, embedding } = identity
   checkSelected(components, Object.keys(dtype.by ?? {}) as Selector[])
-  checkWritable(file.tensors.values())
+  checkHasTensors(file)
+  checkWritable(file)
   // In safetensors an embedding is what its writer made it, and the programs that wrote it read it
   const names = embedding && file.format !== 'safetensors' ? convertedEmbedding(embedding) : undefined
   const plan = newPlan()

@@ -46,13 +46,20 @@ function isWeights({ id, role }: Component): boolean {
 }
 
 /**
- * The tensor as a component of this type has it. Integers and booleans are never cast; neither is the `alpha` of a
- * LoRA, a single number whose rounding would scale the whole module.
+ * Numbers that rounding would make wrong: the `alpha` of a LoRA, which scales a whole module, and indices that a
+ * merge has stored as floats.
  */
+const RE_EXACT = /\.(?:alpha|position_ids)$/
+
+/** The tensor holds weights, as opposed to integers, flags and numbers that have to stay exact. */
+export function isCastable({ name, dtype }: Pick<Tensor, 'name' | 'dtype'>): boolean {
+  return isFloat(dtype) && !RE_EXACT.test(name)
+}
+
+/** The tensor as a component of this type has it. */
 export function castWeight(tensor: Tensor, dtype: OutputDType | undefined): Tensor {
-  if (dtype === undefined || !isFloat(tensor.dtype) || !canCast(tensor.dtype, dtype)) return tensor
-  if (tensor.name.endsWith('.alpha')) return tensor
-  return cast(tensor, dtype)
+  const casts = dtype !== undefined && isCastable(tensor) && canCast(tensor.dtype, dtype)
+  return casts ? cast(tensor, dtype) : tensor
 }
 
 /**

@@ -1,10 +1,11 @@
-import { elementCount } from '../tensor/dtype.ts'
+import { type DType, elementCount } from '../tensor/dtype.ts'
 import { tensorBytes } from '../tensor/expr.ts'
 import type { Finding, Tensor, TensorTable } from '../tensor/table.ts'
 import { quoted } from '../tensor/text.ts'
 import type { Architecture } from './architectures/architecture.ts'
 import { type Component, ROLES, type Role } from './components.ts'
 import type { Candidate } from './denoiser.ts'
+import { isCastable } from './dtype-choice.ts'
 import { coversAll, type EmaInfo, isOnlyCounters } from './ema.ts'
 import { isFp8Scale } from './fp8.ts'
 import type { Identifiable, Identity } from './identify.ts'
@@ -173,7 +174,7 @@ function trainingLeftovers({ file, identity }: Facts): Finding[] {
   return [
     info(
       'training-leftovers',
-      `training state nobody needs to use the model: ${counted(what, 'entry').replace('entrys', 'entries')}`,
+      `training state nobody needs to use the model: ${counted(what, 'part')}`,
       bytes,
     ),
   ]
@@ -215,29 +216,28 @@ function positionIdFindings(all: readonly PositionIds[]): Finding[] {
 const HALVES: ReadonlySet<Role> = new Set<Role>(['unet', 'text', 'vae', 'control', 'vision', 'depth'])
 
 function precision({ file, identity }: Facts): Finding[] {
-  const findings: Finding[] = []
+  const mixed: Finding[] = []
   let wide = 0
   let saved = 0
-  for (const { role, title, dtypes, names } of identity.components) {
+  for (const { role, title, names } of identity.components) {
     if (!HALVES.has(role)) continue
-    const floats = Object.keys(dtypes).filter((dtype) => /^(F64|F32|F16|BF16|F8_)/.test(dtype))
-    if (floats.length > 1) {
-      const parts = floats.map((dtype) => `${dtypes[dtype as keyof typeof dtypes]} ${dtype}`)
-      findings.push(info('mixed-dtypes', `the ${title} has weights of several types: ${parts.join(', ')}`))
-    }
-    if (!dtypes.F32 && !dtypes.F64) continue
+    const counts = new Map<DType, number>()
     for (const name of names) {
       const tensor = file.tensors.get(name)!
+      if (!isCastable(tensor) || isFp8Scale(name)) continue
+      counts.set(tensor.dtype, (counts.get(tensor.dtype) ?? 0) + 1)
       if (tensor.dtype !== 'F32' && tensor.dtype !== 'F64') continue
       wide++
       saved += tensorBytes(tensor) - 2 * elementCount(tensor.shape)
     }
+    if (counts.size > 1) {
+      const types = [...counts].map(([dtype, count]) => `${count} ${dtype}`).join(', ')
+      mixed.push(info('mixed-dtypes', `the ${title} has weights of several types: ${types}`))
+    }
   }
-  if (wide > 0) {
-    const message = `${wide} tensors are F32 or F64; fp16 is enough to make pictures (sdtool convert --dtype fp16)`
-    findings.unshift(info('full-precision', message, saved))
-  }
-  return findings
+  if (wide === 0) return mixed
+  const message = `${wide} ${wide === 1 ? 'tensor is' : 'tensors are'} F32 or F64; fp16 is enough to make pictures (sdtool convert --dtype fp16)`
+  return [info('full-precision', message, saved), ...mixed]
 }
 
 function fp8(file: TensorTable): Finding[] {

@@ -1,5 +1,6 @@
 import type { Finding, FormatId, Leftover, PlainValue, Tensor, TensorTable } from '../tensor/table.ts'
 import { quoted } from '../tensor/text.ts'
+import { BASES } from './adapters/base.ts'
 import { describeAdapter } from './adapters/describe.ts'
 import type { AdapterInfo, ValueReader } from './adapters/info.ts'
 import type { Architecture, Variant } from './architectures/architecture.ts'
@@ -98,13 +99,15 @@ export async function identify(file: Identifiable, read: ValueReader, hints: Hin
 /** Parts that a model or a component file is made of. */
 const MODEL_SLOTS: ReadonlySet<Slot> = new Set(['unet', 'text', 'vae', 'controlnet', 'vision'])
 
+const ADAPTER_BASES = new Map<string, { readonly title: string }>(Object.entries(BASES))
+
 /** Adapters and embeddings: their keys may look like those of the component they change. */
 function identifyAddition(file: Identifiable): Identity | undefined {
   const adapter = describeAdapter(file)
   if (adapter) {
     const components = [component('adapter', '', [...file.tensors.values()])]
-    const base = adapter.base.architecture
-    const title = base === undefined ? adapter.title : `${adapter.title} for ${base}`
+    const base = ADAPTER_BASES.get(adapter.base.architecture ?? '')
+    const title = base === undefined ? adapter.title : `${adapter.title} for ${base.title}`
     return { kind: 'lora', title, components, adapter, findings: adapter.findings }
   }
   const embedding = describeEmbedding(file)
@@ -115,7 +118,9 @@ function identifyAddition(file: Identifiable): Identity | undefined {
 
 function identifyOther(file: Identifiable, parts: readonly Part[]): Identity {
   const other = recogniseOther(file)
-  const components = parts.map((part) => component(NAMED[part.slot] ?? 'other', part.prefix, part.tensors))
+  const components = parts.map(({ slot, prefix, tensors }) =>
+    component(slot === 'other' ? 'weights' : (NAMED[slot] ?? 'other'), prefix, tensors),
+  )
   if (other) return { kind: other.kind, title: other.title, components, findings: [] }
   const vae = identifyVae(file)
   if (vae) return { kind: 'taesd', title: vae.title, components, vae, findings: vae.findings }
@@ -172,11 +177,11 @@ async function identifyModel(
   const resolved = resolveParts(file, parts, ema)
   const { components, denoiser } = resolved
   const known = denoiser?.architecture ?? byEncoders(components)
-  const kind = kindOf(components)
+  const vae = identifyVae(file)
+  const kind = kindOf(components, vae)
   const architecture = known && (await describeArchitecture(file, known, denoiser, read, hints))
   const positionIds = await readPositionIds(file, read)
   const schedule = await readSchedule(file, read, known)
-  const vae = kind === 'vae' || kind === 'checkpoint' ? identifyVae(file) : undefined
   const identity = {
     kind,
     title: titleOf(kind, components, architecture, vae),
@@ -274,7 +279,7 @@ function sd2Variant({ type }: Prediction): Variant {
     : { id: '512', title: 'base', modelspec: 'stable-diffusion-v2-512' }
 }
 
-function kindOf(components: readonly Component[]): Kind {
+function kindOf(components: readonly Component[], vae: VaeInfo | undefined): Kind {
   const roles = new Set(components.map(({ role }) => role))
   if (roles.has('unet')) {
     if (roles.has('text') || roles.has('vae')) return 'checkpoint'
@@ -282,7 +287,7 @@ function kindOf(components: readonly Component[]): Kind {
   }
   if (roles.has('control')) return 'controlnet'
   if (roles.has('text') && roles.has('vae')) return 'checkpoint'
-  if (roles.has('vae')) return 'vae'
+  if (roles.has('vae')) return vae?.layout === 'taesd' ? 'taesd' : 'vae'
   return roles.has('text') ? 'text-encoder' : 'vision-encoder'
 }
 
@@ -295,7 +300,7 @@ function titleOf(
   const main = components[0]!
   const layout = kind !== 'checkpoint' && main.layout === 'diffusers' ? ' (diffusers layout)' : ''
   if (kind === 'text-encoder') return main.title
-  if (kind === 'vae' && vae) return vae.title + layout
+  if ((kind === 'vae' || kind === 'taesd') && vae) return vae.title + layout
   if (kind === 'vae' || kind === 'vision-encoder' || kind === 'controlnet') return KINDS[kind] + layout
   if (!architecture) return `${KINDS[kind]} of unknown architecture${layout}`
   const width = architecture.width === undefined ? '' : ' of non-standard width'

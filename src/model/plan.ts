@@ -110,12 +110,17 @@ const WRITABLE: ReadonlySet<string> = new Set(SAFETENSORS_DTYPES)
 /** Names a refusal repeats. */
 const MAX_NAMES = 3
 
+/** @throws NO_TENSORS */
+export function checkHasTensors({ tensors }: TensorTable): void {
+  if (tensors.size === 0) throw refuse('NO_TENSORS', 'there are no tensors in the file', 'It is no model.')
+}
+
 /**
  * Refuses tensors that safetensors cannot hold.
  * @throws TENSOR_NOT_CONVERTIBLE
  */
-export function checkWritable(tensors: Iterable<Tensor>): void {
-  const odd = [...tensors].filter(({ dtype }) => !WRITABLE.has(dtype))
+export function checkWritable({ tensors }: TensorTable): void {
+  const odd = [...tensors.values()].filter(({ dtype }) => !WRITABLE.has(dtype))
   if (odd.length === 0) return
   const shown = odd.slice(0, MAX_NAMES).map(({ name, dtype }) => `${quoted(name)} is ${dtype}`)
   const more = odd.length > MAX_NAMES ? `, and ${odd.length - MAX_NAMES} more` : ''

@@ -74,24 +74,24 @@ function withZeroSnr(prediction: Prediction, table: TensorTable): Prediction {
   return table.tensors.has('ztsnr') ? { ...prediction, zeroTerminalSnr: true } : prediction
 }
 
-const RE_PARAMETERIZATION = /^\s*parameterization:\s*["']?(\w+)/m
+const RE_PARAMETERIZATION = /^[ \t]*parameterization:[ \t]*["']?(\w+)/m
 
 const RE_V_SCALING = /denoiser_scaling\.VScaling$/m
 const LDM_TARGET = 'target: ldm.models.diffusion.ddpm.'
 
 /** Values of `parameterization`, `modelspec.prediction_type` and `modelspec.predict_key`. */
-const WORDS: Readonly<Record<string, PredictionType>> = {
-  eps: 'epsilon',
-  epsilon: 'epsilon',
-  v: 'v',
-  v_prediction: 'v',
-  x0: 'x0',
-}
+const WORDS: ReadonlyMap<string, PredictionType> = new Map([
+  ['eps', 'epsilon'],
+  ['epsilon', 'epsilon'],
+  ['v', 'v'],
+  ['v_prediction', 'v'],
+  ['x0', 'x0'],
+])
 
 function bySidecar({ hints }: PredictionInput): Prediction | undefined {
   const text = hints.sidecar ?? ''
   const word = RE_PARAMETERIZATION.exec(text)?.[1]
-  const type = word === undefined ? undefined : WORDS[word]
+  const type = WORDS.get(word ?? '')
   if (type) return { type, evidence: `parameterization: ${word} in the .yaml beside it` }
   // ldm programs predict noise unless they are told otherwise, those of sgm say it by the class of a scaling
   if (RE_V_SCALING.test(text)) return { type: 'v', evidence: 'VScaling in the .yaml beside it' }
@@ -103,7 +103,7 @@ function bySidecar({ hints }: PredictionInput): Prediction | undefined {
 function byMetadata({ table }: PredictionInput): Prediction | undefined {
   for (const key of ['modelspec.prediction_type', 'modelspec.predict_key']) {
     const word = table.metadata[key]
-    const type = word === undefined ? undefined : WORDS[word]
+    const type = WORDS.get(word ?? '')
     if (word !== undefined && type) return { type, evidence: `metadata ${key} = ${quoted(word)}` }
   }
   return undefined
@@ -159,8 +159,8 @@ const GLOBAL_STEPS: Readonly<Record<number, PredictionType>> = { 875000: 'epsilo
 
 function byGlobalStep({ table, architecture }: PredictionInput): Prediction | undefined {
   if (architecture.id !== 'stable-diffusion-v2') return undefined
-  const step = Number(table.extras?.global_step ?? Number.NaN)
-  const type = GLOBAL_STEPS[step]
+  const step = table.extras?.global_step
+  const type = typeof step === 'number' || typeof step === 'bigint' ? GLOBAL_STEPS[Number(step)] : undefined
   return type && { type, evidence: `global_step ${step} is that of the published model` }
 }
 

@@ -15,7 +15,7 @@ import {
 } from './dtype-choice.ts'
 import { coversAll, type EmaInfo, isOnlyCounters } from './ema.ts'
 import type { Identifiable, Identity } from './identify.ts'
-import { checkWritable, newPlan, type Plan, type PlanBuilder } from './plan.ts'
+import { checkHasTensors, checkWritable, newPlan, type Plan, type PlanBuilder } from './plan.ts'
 import { needsRepair, readPositionIds, repairedPositionIds } from './position-ids.ts'
 import { readSchedule } from './schedule.ts'
 
@@ -40,7 +40,7 @@ type EmaDecision = 'none' | 'promote' | 'drop' | 'keep'
  * Plans a smaller file: without the second copy of the weights, training state and buffers that programs compute,
  * in other types if asked for. Every tensor of the input is in exactly one step.
  * @throws SdtoolError (exit 4) EMA_PARTIAL, EMA_NEVER_UPDATED, EMA_MISSING, COMPONENT_NOT_FOUND, PRUNE_LOSES;
- * (exit 3) SCALED_FP8, TENSOR_NOT_CONVERTIBLE
+ * (exit 3) NO_TENSORS, SCALED_FP8, TENSOR_NOT_CONVERTIBLE
  */
 export async function planPrune(
   file: Identifiable,
@@ -48,6 +48,7 @@ export async function planPrune(
   options: PruneOptions,
   read: ValueReader,
 ): Promise<Plan> {
+  checkHasTensors(file)
   checkSelectors(identity, options)
   const emaDecision = decideEma(identity, options)
   const rules: Rules = {
@@ -64,8 +65,8 @@ export async function planPrune(
     if (bytes > 0) plan.addLeftover(path, bytes, 'training state in the pickle')
   }
   const result = plan.build(file.metadata, planFindings(rules, identity))
-  checkWritable(result.table.tensors.values())
   checkNothingLost(identity, result, options)
+  checkWritable(result.table)
   return result
 }
 

@@ -57,6 +57,13 @@ describe('converting a checkpoint', () => {
     ])
   })
 
+  it('never rounds position_ids that a merge has stored as floats', async () => {
+    const ids = 'cond_stage_model.transformer.text_model.embeddings.position_ids'
+    const file = tableOf([...narrowSd1(), [ids, [1, 77]]])
+    const identity = await identify(file, valuesOf({ [ids]: Array.from({ length: 77 }, (_, i) => i) }))
+    expect(dtypes(planConvert(file, identity, { dtype: { all: 'fp8_e4m3fn' } }))[ids]).toBe('F32')
+  })
+
   it('casts unknown keys when they are named', async () => {
     const file = tableOf([...narrowSd1(), ['unknown', [2]]])
     expect(dtypes(await convert(file, { dtype: { by: { other: 'fp16' } } })).unknown).toBe('F16')
@@ -86,6 +93,18 @@ describe('converting a checkpoint', () => {
   it('refuses types for components the file does not have', async () => {
     const error = await failure(tableOf(narrowSd1()), { dtype: { by: { t5xxl: 'fp16' } } })
     expect(error).toMatchObject({ code: 'COMPONENT_NOT_FOUND', exitCode: EXIT.unverified })
+  })
+})
+
+describe('converting a file of no known kind', () => {
+  it('casts all weights: there is nothing else in it that could have been meant', async () => {
+    const keys: Keys = [['lin0.model.1.weight', [1, 64, 1, 1]], ['steps', [1]]] // biome-ignore format: one line
+    const plan = await convert(tableOf(keys, { dtypes: { steps: 'I64' } }), { dtype: { all: 'fp16' } })
+    expect(dtypes(plan)).toEqual({ 'lin0.model.1.weight': 'F16', steps: 'I64' })
+  })
+
+  it('refuses a file without tensors', async () => {
+    expect(await failure(tableOf([]))).toMatchObject({ code: 'NO_TENSORS', exitCode: EXIT.refused })
   })
 })
 

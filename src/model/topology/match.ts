@@ -1,3 +1,5 @@
+import { elementCount } from '../../tensor/dtype.ts'
+
 /** Shape of each key of a network, by the name it has inside its component. */
 export type Shape = readonly number[]
 export type Topology = ReadonlyMap<string, Shape>
@@ -58,6 +60,13 @@ export function matchTopology(
     const actual = shapeOf(name)
     if (actual === undefined) missing.push({ name, shape: expected })
     else if (!sameShape(actual, expected)) misshapen.push({ name, expected, actual })
+  }
+  for (const [key, expected] of optional) {
+    const actual = shapeOf(prefix + key)
+    // [77] and [1, 77] are the same position_ids
+    if (actual && elementCount(actual) !== elementCount(expected)) {
+      misshapen.push({ name: prefix + key, expected, actual })
+    }
   }
   const known = (name: string) => {
     // ComfyUI keeps logit_scale a level above the rest of a text encoder
