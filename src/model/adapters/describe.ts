@@ -4,7 +4,7 @@ import { bundleName } from '../embeddings.ts'
 import { BASES, baseByMetadata, baseByShapes, type ShapeVerdict } from './base.ts'
 import { markedEmbeddings, numberedPairs } from './cloneofsimo.ts'
 import { DIALECTS } from './dialects.ts'
-import { adapterFindings } from './findings.ts'
+import { adapterFindings, alphaFindings } from './findings.ts'
 import { basesThatFit, unknownModules } from './fit.ts'
 import type {
   AdapterBase,
@@ -46,7 +46,7 @@ export function describeAdapter(table: TensorTable): AdapterInfo | undefined {
   return summarise(own, split, [...marked, ...bundled])
 }
 
-/** The same with the values of alpha, which are tensors of one element each. */
+/** The same with the values of alpha, which are tensors of one element each, and findings about them. */
 export async function readAlphas(
   table: TensorTable,
   info: AdapterInfo,
@@ -58,7 +58,8 @@ export async function readAlphas(
     const values = await Promise.all(tensors.slice(i, i + ALPHAS_AT_ONCE).map(read))
     alphas.push(...values.map((value) => value[0]!))
   }
-  return { ...info, alphas: countValues(alphas) }
+  const counts = countValues(alphas)
+  return { ...info, alphas: counts, findings: [...info.findings, ...alphaFindings(counts)] }
 }
 
 function isAlpha(tensor: Tensor): boolean {

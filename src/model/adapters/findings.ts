@@ -1,7 +1,7 @@
 import type { Finding } from '../../tensor/table.ts'
 import { quoted } from '../../tensor/text.ts'
 import { BASES, type ShapeVerdict } from './base.ts'
-import type { AdapterInfo } from './info.ts'
+import type { AdapterInfo, ValueCount } from './info.ts'
 import type { SplitTable } from './modules.ts'
 import { surplusRoles } from './registry.ts'
 import { doubledPrefix } from './targets.ts'
@@ -129,4 +129,20 @@ function rankClaim({ ranks }: Facts, metadata: Readonly<Record<string, string>>)
   const found = ranks.map(({ value }) => value)
   const range = found.length === 1 ? `${found[0]}` : `${found[0]} to ${found.at(-1)}`
   return [info('adapter-rank-claim', `the metadata says rank ${text}, the shapes have ${range}`)]
+}
+
+/** alpha / rank scales the whole change: NaN ruins the weight, 0 does nothing. */
+export function alphaFindings(alphas: readonly ValueCount[]): Finding[] {
+  const count = (matches: (value: number) => boolean) => {
+    return alphas.reduce((sum, { value, modules }) => (matches(value) ? sum + modules : sum), 0)
+  }
+  const [broken, zero] = [count((value) => !Number.isFinite(value)), count((value) => value === 0)]
+  const findings: Finding[] = []
+  if (broken > 0) {
+    const message = `alpha of ${broken} modules is no finite number: they would ruin the weights they change`
+    findings.push({ code: 'adapter-alpha-not-finite', severity: 'error', message })
+  }
+  if (zero > 0)
+    findings.push(warning('adapter-alpha-zero', `alpha of ${zero} modules is 0: they change nothing`))
+  return findings
 }

@@ -31,7 +31,7 @@ export interface SplitTable {
   readonly strays: readonly Tensor[]
 }
 
-/** More dots than the longest suffix has (`lora_linear_layer.down.weight`). */
+/** Parts of the longest suffix (`lora_linear_layer.down.weight`). */
 const MAX_SUFFIX_PARTS = 3
 
 // PEFT writes the adapter's name between: lora_A.default.weight

@@ -122,13 +122,7 @@ function barePlace(module: string): ModulePlace {
 }
 
 function refineDialect(dialect: DialectId, path: string): DialectId {
-  if (
-    dialect === 'diffusers' &&
-    /\.(processor\.)?to_(q|k|v|out)$/.test(path) &&
-    path.includes('.processor.')
-  ) {
-    return 'diffusers-attn-processors'
-  }
+  if (dialect === 'diffusers' && /\.processor\.to_(q|k|v|out)$/.test(path)) return 'diffusers-attn-processors'
   if (dialect !== 'kohya') return dialect
   if (/^(input_blocks|middle_block|output_blocks)_/.test(path)) return 'kohya-sgm'
   if (/^(down_blocks|mid_block|up_blocks)_/.test(path)) return 'kohya-diffusers'

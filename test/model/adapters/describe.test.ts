@@ -537,6 +537,17 @@ describe('readAlphas', () => {
   })
 })
 
+describe('readAlphas: damage', () => {
+  it('reports alphas that ruin or undo a module', async () => {
+    const table = shapeTable({ ...lora(TO_K, 768), ...lora(SGM_TO_K, 768), ...lora(CONV, 320) })
+    const values = async ({ name }: { name: string }) => {
+      return Float64Array.of(name.startsWith(CONV) ? Number.NaN : name.startsWith(TO_K) ? 0 : 4)
+    }
+    const info = await readAlphas(table, describeAdapter(table)!, values)
+    expect(codes(info)).toEqual(['adapter-mixed-names', 'adapter-alpha-not-finite', 'adapter-alpha-zero'])
+  })
+})
+
 describeReal('adapters other people made', () => {
   // Module counts: 192 + 72 (SD 1.x), 722 + 72 + 192 (SDXL) of kohya's trainer, formats notes 2.2 and 2.3
   it('a kohya LoRA for SDXL', () => {
