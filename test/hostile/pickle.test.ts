@@ -195,30 +195,33 @@ describe('pickles that are none', () => {
   })
 })
 
-/** A tensor of zeros kept in a numpy array: `_rebuild_device_tensor_from_numpy` is not needed for the walk. */
-const ARRAY = asm.pickle(
-  asm.global('numpy.core.multiarray', '_reconstruct'),
-  asm.global('numpy', 'ndarray'),
-  asm.integer(0),
-  asm.tuple1,
-  asm.binBytes(Buffer.from('b')),
-  asm.tuple3,
-  asm.REDUCE,
-  asm.MARK,
-  asm.integer(1),
-  asm.integer(1),
-  asm.tuple1,
-  asm.global('numpy', 'dtype'),
-  asm.unicode('u1'),
-  asm.FALSE,
-  asm.TRUE,
-  asm.tuple3,
-  asm.REDUCE,
-  asm.FALSE,
-  asm.binBytes(Buffer.of(7)),
-  asm.TUPLE,
-  asm.BUILD,
-)
+/** A numpy array of one byte that says it has `count`. */
+const array = (count: number) =>
+  asm.pickle(
+    asm.global('numpy.core.multiarray', '_reconstruct'),
+    asm.global('numpy', 'ndarray'),
+    asm.integer(0),
+    asm.tuple1,
+    asm.binBytes(Buffer.from('b')),
+    asm.tuple3,
+    asm.REDUCE,
+    asm.MARK,
+    asm.integer(1),
+    asm.integer(count),
+    asm.tuple1,
+    asm.global('numpy', 'dtype'),
+    asm.unicode('u1'),
+    asm.FALSE,
+    asm.TRUE,
+    asm.tuple3,
+    asm.REDUCE,
+    asm.FALSE,
+    asm.binBytes(Buffer.of(7)),
+    asm.TUPLE,
+    asm.BUILD,
+  )
+
+const ARRAY = array(1)
 
 /** Lists of the same list twice, `depth` deep: 2^depth paths to what `seed` leaves. */
 function laughs(seed: Uint8Array, depth: number): Buffer {
@@ -243,6 +246,10 @@ describe('pickles made to explode', () => {
     const start = performance.now()
     expect(await codeOf(bytes)).toBe(code)
     expect(performance.now() - start).toBeLessThan(5_000)
+  })
+
+  it('an array that says it has more than it has is refused', async () => {
+    expect(await codeOf(pickle4(array(2 ** 40)))).toBe('TORCH_TENSOR')
   })
 
   it('an object that contains itself is walked once', async () => {

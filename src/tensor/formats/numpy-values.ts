@@ -95,10 +95,10 @@ export function numpyArray(object: PyObject): NumpyArray | undefined {
   return { dtype: element.dtype, shape, data: littleEndian(rows, element) }
 }
 
-/** True for what `numpyArray` should have read, so that a damaged array is not dropped in silence. */
-export function isNumpyArray(object: PyObject): boolean {
-  const name = globalName(object.callee)
-  return RECONSTRUCT.has(name) || FROM_BUFFER.has(name)
+/** An array of plain numbers whose data `numpyArray` could not read: damaged, not something else. */
+export function isDamagedArray(object: PyObject): boolean {
+  const parts = arrayParts(object)
+  return parts !== undefined && numpyDType(parts[1]) !== undefined && numpyArray(object) === undefined
 }
 
 function rowMajor(bytes: Uint8Array, shape: readonly number[], itemSize: number): Uint8Array {

@@ -94,8 +94,7 @@ const CLASS_NAME = /^[A-Z][A-Za-z0-9_]*$/
  * text. The whole standard library is added below.
  */
 const DANGEROUS_MODULES: readonly string[] = words(`
-  nt posix commands httplib urllib2 UserList __main__.os
-  aiohttp requests urllib3 httpx paramiko fabric pip setuptools pkg_resources cloudpickle dill joblib IPython ipykernel
+  commands httplib urllib2 aiohttp requests urllib3 httpx paramiko fabric pip setuptools pkg_resources cloudpickle dill joblib IPython ipykernel
   pexpect psutil sh plumbum invoke pandas.io.pickle pandas.read_pickle srsly jsonpickle keras tensorflow
   torch.hub torch.jit torch._dynamo torch._inductor torch._classes torch.classes torch._ops torch.ops torch.fx
   torch.utils torch.package torch.multiprocessing torch.testing torch.onnx torch.profiler torch.export torch._export

@@ -84,12 +84,13 @@ function convertItems(items: readonly PyValue[], budget: Budget, depth: number):
   return plain
 }
 
+const PRIMITIVES: Record<string, string> = { string: 'str', boolean: 'bool', number: 'number', bigint: 'int' }
+
 /** What a value is, for people: `dict`, `tensor`, `pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint`. */
 export function typeName(value: PyValue): string {
   if (value === null) return 'None'
   if (value instanceof Uint8Array) return 'bytes'
-  if (!isNode(value))
-    return { string: 'str', boolean: 'bool', bigint: 'int', number: 'number' }[typeof value as 'string']
+  if (!isNode(value)) return PRIMITIVES[typeof value]!
   if (value.kind === 'persistent') return 'storage'
   if (value.kind === 'global') return globalName(value)
   if (value.kind !== 'object') return value.kind

@@ -74,14 +74,14 @@ function parsePickles(source: ByteSource, bytes: Uint8Array): Pickles {
   return { security, littleEndian, root, keys: keys as string[], end: at }
 }
 
-interface Record {
+interface StorageRecord {
   readonly count: number
   readonly itemSize: number
 }
 
 /** Element counts and sizes of all root storages, from the tensors that use them. */
-function storageRecords(where: string, root: PyValue): Map<string, Record> {
-  const records = new Map<string, Record>()
+function storageRecords(where: string, root: PyValue): Map<string, StorageRecord> {
+  const records = new Map<string, StorageRecord>()
   for (const node of persistentNodes(root)) {
     const { key, dtype, nbytes } = storageOf(where, node)
     const itemSize = dtypeInfo(dtype).bytes
@@ -137,7 +137,12 @@ async function placeStorages(
   return { places, end: at }
 }
 
-async function checkCount(source: ByteSource, key: string, place: Place, { count }: Record): Promise<void> {
+async function checkCount(
+  source: ByteSource,
+  key: string,
+  place: Place,
+  { count }: StorageRecord,
+): Promise<void> {
   const bytes = await source.read(place.offset - COUNT_BYTES, COUNT_BYTES)
   const found = new DataView(bytes.buffer, bytes.byteOffset, COUNT_BYTES).getBigInt64(0, true)
   if (found !== BigInt(count))

@@ -2,7 +2,7 @@
 import { refuse } from '../../errors.ts'
 import { type DType, dtypeInfo, elementCount } from '../dtype.ts'
 import { quoted } from '../text.ts'
-import { isNumpyArray, numpyArray } from './numpy-values.ts'
+import { isDamagedArray, numpyArray } from './numpy-values.ts'
 import { asKind, elements, globalName, type PyObject, type PyValue } from './pickle-values.ts'
 import { storageOf, TORCH_DTYPES, type TorchStorage } from './torch-storage.ts'
 
@@ -197,7 +197,8 @@ export function tensorOf(where: string, path: string, object: PyObject): ObjectT
   if (refused !== undefined) throw unsupported({ where, path }, refused)
   const rebuild = REBUILD.get(call.name)
   if (rebuild) return rebuild({ where, path }, call.args)
-  if (!isNumpyArray(call.object)) return undefined
   const array = numpyArray(call.object)
+  if (!array && isDamagedArray(call.object))
+    throw malformed({ where, path }, 'is a numpy array whose data does not fit its shape')
   return array && { kind: 'inline', ...array }
 }
