@@ -140,7 +140,7 @@ interface Legacy {
   readonly records?: Uint8Array
 }
 
-/** The five pickles and one storage of four floats, by the layout of formats.md 7.3. */
+/** The five pickles and one storage of four floats, as torch 1.5 laid them out. */
 function legacy(parts: Legacy = {}): Buffer {
   const pid = tuple([
     asm.unicode('storage'),

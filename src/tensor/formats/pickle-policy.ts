@@ -94,8 +94,8 @@ const CLASS_NAME = /^[A-Z][A-Za-z0-9_]*$/
  * text. The whole standard library is added below.
  */
 const DANGEROUS_MODULES: readonly string[] = words(`
-  commands httplib urllib2 aiohttp requests urllib3 httpx paramiko fabric pip setuptools pkg_resources cloudpickle dill joblib IPython ipykernel
-  pexpect psutil sh plumbum invoke pandas.io.pickle pandas.read_pickle srsly jsonpickle keras tensorflow
+  commands httplib urllib2 aiohttp requests urllib3 httpx paramiko fabric pip setuptools pkg_resources cloudpickle dill
+  joblib IPython ipykernel pexpect psutil sh plumbum invoke pandas.io.pickle pandas.read_pickle srsly jsonpickle keras tensorflow
   torch.hub torch.jit torch._dynamo torch._inductor torch._classes torch.classes torch._ops torch.ops torch.fx
   torch.utils torch.package torch.multiprocessing torch.testing torch.onnx torch.profiler torch.export torch._export
   torch.serialization torch.compiler torch._C torch.distributed.rpc torch.distributed.elastic torch.distributed.launch

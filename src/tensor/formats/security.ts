@@ -50,7 +50,7 @@ export function newPickleScan(where: string): PickleScan {
 }
 
 /** Everything the pickles of the file named so far. */
-export function reportOf({ globals }: PickleScan): SecurityReport {
+function reportOf({ globals }: PickleScan): SecurityReport {
   const list = [...globals.values()].map(({ module, name, offset, verdict }) => ({
     module,
     name,

@@ -36,7 +36,7 @@ export interface PickledObject {
   locate(keys: readonly string[]): Promise<ReadonlyMap<string, number>>
 }
 
-/** Keys under which programs put the weights, the better first. formats.md 7.7 has the programs. */
+/** Keys under which programs put the weights, the better first. */
 const WRAPPERS: readonly string[] = [
   'state_dict', // Lightning, ldm
   'model_state_dict',

@@ -13,7 +13,7 @@ export const MAX_PICKLE_BYTES = 100_000_000
 const MAX_BYTEORDER_BYTES = 16
 const DATA_PKL = 'data.pkl'
 
-/** Archives of torch.jit.save, three generations; formats.md 7.1. Their code would have to be run. */
+/** Archives of torch.jit.save, three generations. Their code would have to be run. */
 const TORCHSCRIPT = /^[^/]+\/(code\/|constants\.pkl$|model\.json$|attributes\.pkl$)/
 
 function notTorch(source: ByteSource, names: readonly string[]): Error {

@@ -23,7 +23,7 @@ const DANGEROUS = `
   torch.storage._load_from_bytes numpy.load numpy.memmap torch.distributed.rpc.rpc_sync zipimport.* copyreg.add_extension
 `
 
-/** What real checkpoints hold, from formats.md 7.6 and the files it was made from. */
+/** What real checkpoints hold: Lightning, omegaconf, optimizers, trainers. */
 const OPAQUE = `
   pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint pytorch_lightning.utilities.parsing.AttributeDict
   lightning.pytorch.callbacks.early_stopping.EarlyStopping omegaconf.dictconfig.DictConfig omegaconf.base.Metadata
