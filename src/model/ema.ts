@@ -1,7 +1,8 @@
-import { elementCount, isFloat } from '../tensor/dtype.ts'
+import { isFloat } from '../tensor/dtype.ts'
 import { tensorBytes } from '../tensor/expr.ts'
 import type { TensorTable } from '../tensor/table.ts'
 import type { ValueReader } from './adapters/info.ts'
+import { readScalar } from './evidence.ts'
 import type { Part } from './split.ts'
 import { sameShape } from './topology/match.ts'
 
@@ -79,11 +80,7 @@ export async function describeEma(
 }
 
 async function counters(table: TensorTable, read: ValueReader): Promise<Pick<EmaInfo, 'updates' | 'decay'>> {
-  const value = async (name: string) => {
-    const tensor = table.tensors.get(name)
-    return tensor && elementCount(tensor.shape) === 1 ? (await read(tensor))[0] : undefined
-  }
-  const updates = await value(COUNTERS.updates)
-  const decay = await value(COUNTERS.decay)
+  const updates = await readScalar(table.tensors.get(COUNTERS.updates), read)
+  const decay = await readScalar(table.tensors.get(COUNTERS.decay), read)
   return { ...(updates === undefined ? {} : { updates }), ...(decay === undefined ? {} : { decay }) }
 }

@@ -207,7 +207,7 @@ function positionIdFindings(all: readonly PositionIds[]): Finding[] {
       )
     }
     const [index, value] = example
-    const message = `${quoted(tensor.name)} has ${wrong} wrong entries (entry ${index} is ${value}), which shifts the tokens of every prompt; sdtool prune repairs it`
+    const message = `${quoted(tensor.name)} has ${wrong} wrong ${wrong === 1 ? 'entry' : 'entries'} (entry ${index} is ${value}), which shifts the tokens of every prompt; sdtool prune repairs it`
     return warning('position-ids-damaged', message)
   })
 }

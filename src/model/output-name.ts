@@ -1,12 +1,19 @@
 import { type DType, isFloat, type OutputDType } from '../tensor/dtype.ts'
+import { COMPONENTS } from './components.ts'
 import { type DTypeName, dtypeName } from './dtype-choice.ts'
-import type { Plan } from './plan.ts'
+import type { Plan, PlanStep } from './plan.ts'
 
 /** Extensions of model files; whatever else stands behind a dot belongs to the name. */
 const RE_EXTENSION = /\.(safetensors|ckpt|pth|bin|gguf|pt)$/i
 
 /** What the words behind the name of a model say. */
-type Meaning = 'full' | 'pruned' | 'emaonly' | 'nonema' | DTypeName
+type Meaning = 'full' | 'pruned' | 'emaonly' | 'nonema' | Part | DTypeName
+
+/** What is left of a checkpoint when others of its components were dropped by name. */
+type Part = 'unet' | 'text' | 'vae' | 'novae'
+
+/** What a checkpoint is made of. */
+const VITAL = ['unet', 'text', 'vae'] as const
 
 /** Spellings in use, with `-` for every separator. */
 const SPELLINGS: Readonly<Record<string, Meaning>> = {
@@ -22,6 +29,8 @@ const SPELLINGS: Readonly<Record<string, Meaning>> = {
   'non-ema': 'nonema',
   noema: 'nonema',
   'no-ema': 'nonema',
+  novae: 'novae',
+  'no-vae': 'novae',
   fp32: 'fp32',
   fp16: 'fp16',
   half: 'fp16',
@@ -89,13 +98,26 @@ function nameWith(fileName: string, facts: readonly Meaning[]): string {
   return `${stem}${[...others, ...types].map(({ text }) => text).join('')}.safetensors`
 }
 
-/** `emaonly` and `nonema` say already that something was left out. */
+/** What was left out; the other words say already that something was. */
 function whatIsGone({ steps }: Plan): Meaning[] {
+  const part = remainingPart(steps)
+  if (part !== undefined) return [part]
   if (steps.some(({ action }) => action === 'promote')) return ['emaonly']
   const dropped = steps.filter(({ action }) => action === 'drop')
   if (dropped.length === 0) return []
-  const hadEma = dropped.some(({ component }) => component === 'unet_ema' || component === 'vae_ema')
+  const hadEma = dropped.some(({ component }) => COMPONENTS[component].role === 'ema')
   return hadEma ? ['nonema', 'pruned'] : ['pruned']
+}
+
+/** Undefined if every component a checkpoint needs is still there, or if no word says what is not. */
+function remainingPart(steps: readonly PlanStep[]): Part | undefined {
+  const rolesOf = (some: readonly PlanStep[]) =>
+    VITAL.filter((role) => some.some(({ component }) => COMPONENTS[component].role === role))
+  const before = rolesOf(steps)
+  const after = rolesOf(steps.filter(({ action }) => action !== 'drop'))
+  if (after.length === before.length) return undefined
+  if (after.length === 1) return after[0]
+  return after.includes('vae') ? undefined : 'novae'
 }
 
 /** The type most floats were cast to; a VAE left in fp32 makes no name. */

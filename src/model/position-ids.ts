@@ -1,6 +1,7 @@
 import { elementCount } from '../tensor/dtype.ts'
 import type { Tensor, TensorTable } from '../tensor/table.ts'
 import type { ValueReader } from './adapters/info.ts'
+import { isPlain } from './evidence.ts'
 
 /**
  * The buffer `position_ids` of a CLIP encoder: 0, 1, 2 ... as int64. Weighted merges in floating point turn 76
@@ -23,11 +24,16 @@ export function needsRepair(ids: PositionIds): boolean {
   return ids.wrong > 0 || ids.tensor.dtype !== 'I64'
 }
 
+/** A model has a handful of encoders; a file with thousands of such names must not cost thousands of reads. */
+const MAX_ENCODERS = 16
+
 /** Reads every `position_ids` of a file. */
 export async function readPositionIds(table: TensorTable, read: ValueReader): Promise<PositionIds[]> {
   const found: PositionIds[] = []
   for (const tensor of table.tensors.values()) {
+    if (found.length === MAX_ENCODERS) break
     if (!tensor.name.endsWith('position_ids') || elementCount(tensor.shape) > MAX_POSITIONS) continue
+    if (!isPlain(tensor)) continue
     const values = await read(tensor)
     const first = values.findIndex((value, index) => value !== index)
     const wrong = values.reduce((count, value, index) => count + (value === index ? 0 : 1), 0)

@@ -1,8 +1,8 @@
-import { elementCount } from '../tensor/dtype.ts'
 import type { PlainValue, TensorTable } from '../tensor/table.ts'
 import { quoted } from '../tensor/text.ts'
 import type { ValueReader } from './adapters/info.ts'
 import type { Architecture, Variant } from './architectures/architecture.ts'
+import { readEvidence, readScalar } from './evidence.ts'
 
 export const PREDICTIONS = {
   epsilon: 'noise (epsilon)',
@@ -113,7 +113,7 @@ async function byMarkers({ table }: PredictionInput, read: ValueReader): Promise
   const has = (name: string) => table.tensors.has(name)
   const sigma = table.tensors.get('edm_vpred.sigma_max')
   if (sigma) {
-    const value = elementCount(sigma.shape) === 1 ? (await read(sigma))[0] : undefined
+    const value = await readScalar(sigma, read)
     const prediction: Prediction = { type: 'edm-v', evidence: 'marker tensor edm_vpred.sigma_max' }
     return value === undefined ? prediction : { ...prediction, sigmaMax: value }
   }
@@ -139,10 +139,10 @@ async function bySd2Statistic(input: PredictionInput, read: ValueReader): Promis
   const { architecture, variant, table, nameOf } = input
   if (architecture.id !== 'stable-diffusion-v2' || variant !== undefined) return undefined
   const name = nameOf(V_BIAS)
-  const bias = table.tensors.get(name)
   // The threshold was found on full-size models and says nothing of narrow ones.
-  if (!bias || elementCount(bias.shape) !== V_BIAS_WIDTH) return undefined
-  const spread = standardDeviation(await read(bias))
+  const bias = await readEvidence(table.tensors.get(name), V_BIAS_WIDTH, read)
+  if (bias === undefined) return undefined
+  const spread = standardDeviation(bias)
   const type = spread > V_BIAS_SPREAD ? 'v' : 'epsilon'
   const relation = type === 'v' ? 'above' : 'not above'
   return { type, evidence: `the spread of ${name} is ${spread.toFixed(4)}, ${relation} ${V_BIAS_SPREAD}` }

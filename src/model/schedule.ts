@@ -1,8 +1,9 @@
-import { type DType, elementCount } from '../tensor/dtype.ts'
+import type { DType } from '../tensor/dtype.ts'
 import type { Tensor, TensorTable } from '../tensor/table.ts'
 import type { ValueReader } from './adapters/info.ts'
 import type { Architecture, BetaRange } from './architectures/architecture.ts'
 import { SD_LATENT } from './architectures/sd1.ts'
+import { readEvidence, readScalar } from './evidence.ts'
 
 /** `linear_start` and `linear_end` of every Stable Diffusion but the x4 upscaler. */
 export const DEFAULT_BETAS: BetaRange = [0.00085, 0.012]
@@ -84,8 +85,8 @@ async function usualSigmas(
   const found = SIGMAS.map((name) => table.tensors.get(name)).filter((tensor) => tensor !== undefined)
   if (found.length === 0) return undefined
   for (const tensor of found) {
-    if (elementCount(tensor.shape) !== STEPS) return false
-    const values = await read(tensor)
+    const values = await readEvidence(tensor, STEPS, read)
+    if (values === undefined) return false
     const rising = values[0]! < values[STEPS - 1]! ? values : values.toReversed()
     // Held against the alphas they stand for, as sigmas reach from 0.03 to 15
     if (
@@ -108,14 +109,14 @@ async function usualScale(
 ): Promise<boolean | undefined> {
   const tensor = table.tensors.get('scale_factor')
   if (!tensor) return undefined
-  if (elementCount(tensor.shape) !== 1) return false
-  return Math.abs((await read(tensor))[0]! - scale) <= toleranceOf(tensor)
+  const value = await readScalar(tensor, read)
+  return value !== undefined && Math.abs(value - scale) <= toleranceOf(tensor)
 }
 
 /** `alphas_cumprod` as it is, or computed from `betas`; nothing if it has not one entry a step. */
 async function storedAlphas(source: Tensor, read: ValueReader): Promise<Float64Array> {
-  if (elementCount(source.shape) !== STEPS) return new Float64Array()
-  const values = await read(source)
+  const values = await readEvidence(source, STEPS, read)
+  if (values === undefined) return new Float64Array()
   if (source.name !== 'betas') return values
   let product = 1
   return values.map((beta) => {

@@ -72,7 +72,7 @@ describe('findings', () => {
     const damaged = right.map((id) => (id === 76 ? 75 : id))
     const found = await findings(half(keys, { [IDS]: 'I64' }), { [IDS]: damaged })
     expect(found).toMatchObject([{ code: 'position-ids-damaged', severity: 'warning' }])
-    expect(found[0]?.message).toContain('has 1 wrong entries (entry 76 is 75)')
+    expect(found[0]?.message).toContain('has 1 wrong entry (entry 76 is 75)')
   })
 
   it('never read position_ids of an absurd length', async () => {

@@ -47,6 +47,23 @@ describe('names of pruned files', () => {
   })
 })
 
+describe('names of parts of a checkpoint', () => {
+  const all = ['unet', 'clip_l', 'vae', 'unet_ema'] as const
+  const keeping = (kept: readonly string[]) =>
+    plan(all.map((component) => step(kept.includes(component) ? 'keep' : 'drop', component)))
+
+  it.each([
+    [['vae'], 'model-vae.safetensors'],
+    [['unet'], 'model-unet.safetensors'],
+    [['clip_l'], 'model-text.safetensors'],
+    [['unet', 'clip_l'], 'model-novae.safetensors'],
+    [['unet', 'vae'], 'model-nonema-pruned.safetensors'],
+    [['unet', 'clip_l', 'vae'], 'model-nonema-pruned.safetensors'],
+  ])('%j', (kept, output) => {
+    expect(prunedName('model.ckpt', keeping(kept))).toBe(output)
+  })
+})
+
 describe('names of converted files', () => {
   it.each([
     ['model.ckpt', undefined, 'model.safetensors'],

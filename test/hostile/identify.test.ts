@@ -1,0 +1,105 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { SdtoolError } from '../../src/errors.ts'
+import { planConvert } from '../../src/model/convert.ts'
+import { identify } from '../../src/model/identify.ts'
+import { planPrune } from '../../src/model/prune.ts'
+import type { Shape } from '../../src/model/topology/match.ts'
+import { byteLength, DTYPES, type DType, elementCount } from '../../src/tensor/dtype.ts'
+import type { Tensor, TensorTable } from '../../src/tensor/table.ts'
+
+/** Reads more than a few thousand values would mean that a file decides how much work `identify` does. */
+const MAX_READ = 4096
+
+async function zeros(tensor: Tensor): Promise<Float64Array> {
+  const count = elementCount(tensor.shape)
+  if (['quantised', 'complex'].includes(DTYPES[tensor.dtype].kind))
+    throw new Error(`${tensor.name}: no numbers`)
+  if (count > MAX_READ) throw new Error(`${tensor.name}: read of ${count} values`)
+  return new Float64Array(count)
+}
+
+function table(entries: Iterable<readonly [string, Shape, DType]>): TensorTable {
+  const tensors = new Map<string, Tensor>()
+  for (const [name, shape, dtype] of entries) {
+    const file = { path: 'hostile.safetensors', size: 2 ** 50 }
+    tensors.set(name, { name, shape, dtype, source: { kind: 'stored', file, offset: 0, nbytes: 8 } })
+  }
+  return { tensors, metadata: {} }
+}
+
+const PREFIXES = ['', 'model.diffusion_model.', 'model_ema.', 'first_stage_model.', 'cond_stage_model.transformer.', 'conditioner.embedders.1.model.', 'control_model.', 'lora_unet_', 'unet.', '__proto__.'] // biome-ignore format: one line
+const NAMES = ['input_blocks.0.0.weight', 'input_blocks.1.0.in_layers.2.weight', 'input_blocks.2.0.op.weight', 'middle_block.0.in_layers.2.weight', 'output_blocks.0.1.transformer_blocks.0.attn1.to_q.weight', 'text_model.embeddings.token_embedding.weight', 'text_model.encoder.layers.0.layer_norm1.weight', 'text_model.embeddings.position_ids', 'transformer.resblocks.0.ln_1.weight', 'token_embedding.weight', 'decoder.conv_in.weight', 'decoder.up.0.block.0.conv2.weight', 'decoder.up_blocks.0.resnets.0.conv1.weight', 'num_updates', 'decay', 'joint_blocks.0.context_block.attn.qkv.weight', 'x_embedder.proj.weight', 'double_blocks.0.img_attn.norm.key_norm.scale', 'img_in.weight', 'down_blocks.0.resnets.0.conv1.weight', 'conv_in.weight', 'shared.weight', 'encoder.block.0.layer.0.SelfAttention.q.weight', 'alphas_cumprod', 'betas', 'v_pred', 'edm_vpred.sigma_max', 'scale_factor', 'constructor', 'scaled_fp8', '1.weight', '3.conv.0.weight'] // biome-ignore format: one line
+
+const shapes: fc.Arbitrary<Shape> = fc.array(
+  fc.oneof(fc.integer({ min: 0, max: 5 }), fc.constantFrom(320, 768, 2 ** 31)),
+  {
+    maxLength: 5,
+  },
+)
+const names = fc
+  .tuple(fc.constantFrom(...PREFIXES), fc.oneof(fc.constantFrom(...NAMES), fc.string()))
+  .map((parts) => parts.join(''))
+const dtypes = fc.constantFrom(...(Object.keys(DTYPES) as DType[]))
+const tables = fc
+  .array(fc.tuple(names, shapes, dtypes), { maxLength: 30 })
+  .map((entries) =>
+    table(entries.filter(([, shape, dtype]) => Number.isSafeInteger(byteLength(dtype, shape)))),
+  )
+
+describe('identify on invented files', () => {
+  it('never fails, and gives every key to exactly one component', async () => {
+    await fc.assert(
+      fc.asyncProperty(tables, async (file) => {
+        const { components } = await identify(file, zeros)
+        expect(components.flatMap((component) => component.names).sort()).toEqual(
+          [...file.tensors.keys()].sort(),
+        )
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  it('lets the planners fail only with a reason, and account for every tensor otherwise', async () => {
+    const dtype = fc.constantFrom('fp16', 'bf16', 'fp8_e5m2', 'keep')
+    await fc.assert(
+      fc.asyncProperty(tables, dtype, async (file, all) => {
+        const identity = await identify(file, zeros)
+        const plans = [
+          async () => planConvert(file, identity, { dtype: { all } }),
+          () => planPrune(file, identity, { dtype: { all } }, zeros),
+        ]
+        for (const plan of plans) {
+          const steps = await plan().then(
+            (made) => made.steps.flatMap((step) => step.names).sort(),
+            (error: unknown) => error,
+          )
+          if (steps instanceof Error) expect(steps).toBeInstanceOf(SdtoolError)
+          else expect(steps).toEqual([...file.tensors.keys()].sort())
+        }
+      }),
+      { numRuns: 300 },
+    )
+  })
+})
+
+describe('identify on very large tables', () => {
+  const many = (name: (i: number) => string) =>
+    table(Array.from({ length: 100_000 }, (_, i) => [name(i), [1], 'F32'] as const))
+
+  it.each([
+    ['unknown names', (i: number) => `layer.${i}.weight`],
+    ['blocks of a UNet', (i: number) => `model.diffusion_model.input_blocks.${i}.0.in_layers.2.weight`],
+    [
+      'layers of a text encoder',
+      (i: number) => `cond_stage_model.transformer.text_model.encoder.layers.${i}.x`,
+    ],
+    ['EMA keys', (i: number) => `model_ema.${i}`],
+    ['position_ids', (i: number) => `${i}.position_ids`],
+  ])('takes linear time over %s', async (_, name) => {
+    const start = performance.now()
+    await identify(many(name), zeros)
+    // A table of 100,000 keys is 40 times a real one; quadratic work would take minutes
+    expect(performance.now() - start).toBeLessThan(10_000)
+  })
+})
