@@ -1,4 +1,4 @@
-import yargs, { type Argv } from 'yargs'
+import type { Argv } from 'yargs'
 import type { Command } from './commands/command.ts'
 import { COMMANDS } from './commands/registry.ts'
 import { EXIT, type ExitCode, usage } from './errors.ts'
@@ -29,7 +29,7 @@ function printed(io: Io, text: string): ExitCode {
 
 async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
   let exitCode: ExitCode = EXIT.ok
-  const program = baseProgram(argv, io)
+  const program = await baseProgram(argv, io)
   const byName = new Map(COMMANDS.map((entry) => [entry.name, entry]))
   const called = argv.map((word) => byName.get(word)).find((entry) => entry !== undefined)
   for (const { name, describe, load } of COMMANDS) {
@@ -51,7 +51,8 @@ async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
   return exitCode
 }
 
-function baseProgram(argv: readonly string[], io: Io): Argv {
+async function baseProgram(argv: readonly string[], io: Io): Promise<Argv> {
+  const { default: yargs } = await import('yargs')
   return yargs([...argv])
     .scriptName('sdtool')
     .usage('$0 <command> [options]\n\nInspect, clean and convert Stable Diffusion model files.')
