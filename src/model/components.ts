@@ -20,6 +20,9 @@ export const ROLES = {
 
 export type Role = keyof typeof ROLES
 
+/** What a checkpoint is made of: a program cannot use one that lacks one of these, or has to get it elsewhere. */
+export const VITAL_ROLES = ['unet', 'text', 'vae'] as const satisfies readonly Role[]
+
 interface ComponentKind {
   readonly role: Role
   readonly title: string

@@ -1,5 +1,5 @@
 import type { Layout } from './components.ts'
-import type { PartKeys } from './denoiser.ts'
+import type { PartKeys } from './denoiser-info.ts'
 import { deriveUnet } from './topology/derive.ts'
 import { unetInDiffusers, unetNaming } from './topology/diffusers.ts'
 import { matchTopology, type ShapeOf, type TopologyMatch } from './topology/match.ts'

@@ -9,7 +9,7 @@ import {
   type DTypeChoice,
   dtypeName,
 } from './dtype-choice.ts'
-import type { Identifiable, Identity } from './identify.ts'
+import type { Identifiable, Identity } from './identity.ts'
 import { checkHasTensors, checkWritable, newPlan, type Plan } from './plan.ts'
 
 export interface ConvertOptions {

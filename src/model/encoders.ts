@@ -1,6 +1,6 @@
 import { ARCHITECTURES } from './architectures/registry.ts'
 import type { ComponentId, Layout } from './components.ts'
-import type { PartKeys } from './denoiser.ts'
+import type { PartKeys } from './denoiser-info.ts'
 import { deriveClip, deriveOpenClip, deriveVae } from './topology/derive.ts'
 import { vaeInDiffusers, vaeNameInDiffusers } from './topology/diffusers.ts'
 import {

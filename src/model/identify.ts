@@ -1,17 +1,19 @@
-import type { Finding, FormatId, Leftover, PlainValue, Tensor, TensorTable } from '../tensor/table.ts'
+import type { Tensor, TensorTable } from '../tensor/table.ts'
 import { quoted } from '../tensor/text.ts'
 import { BASES } from './adapters/base.ts'
 import { describeAdapter } from './adapters/describe.ts'
-import type { AdapterInfo, ValueReader } from './adapters/info.ts'
+import type { ValueReader } from './adapters/info.ts'
 import type { Architecture, Variant } from './architectures/architecture.ts'
 import { ARCHITECTURES } from './architectures/registry.ts'
 import { COMPONENTS, type Component, type ComponentId, measure, type Role } from './components.ts'
 import { recogniseControlnet } from './controlnet.ts'
-import { type Denoiser, recogniseDenoiser } from './denoiser.ts'
+import { recogniseDenoiser } from './denoiser.ts'
+import type { Denoiser } from './denoiser-info.ts'
 import { describeEma, type EmaInfo } from './ema.ts'
-import { describeEmbedding, type EmbeddingInfo } from './embeddings.ts'
+import { describeEmbedding } from './embeddings.ts'
 import { recogniseText, recogniseVae } from './encoders.ts'
 import { findingsOf } from './findings.ts'
+import { type ArchitectureInfo, type Identifiable, type Identity, KINDS, type Kind } from './identity.ts'
 import { recogniseOther } from './other-kinds.ts'
 import { readPositionIds } from './position-ids.ts'
 import { findPrediction, type Hints, type Prediction } from './prediction.ts'
@@ -20,66 +22,8 @@ import { type Part, type Slot, splitTable } from './split.ts'
 import { identifyVae, type VaeInfo } from './vae.ts'
 
 export type { ValueReader } from './adapters/info.ts'
+export * from './identity.ts'
 export type { Hints, Prediction, PredictionType } from './prediction.ts'
-
-/** Kinds of model files, with the words for people. */
-export const KINDS = {
-  checkpoint: 'checkpoint',
-  unet: 'UNet',
-  dit: 'diffusion transformer',
-  vae: 'VAE',
-  'text-encoder': 'text encoder',
-  'vision-encoder': 'image encoder',
-  lora: 'LoRA',
-  embedding: 'embedding',
-  controlnet: 'ControlNet',
-  taesd: 'tiny autoencoder (TAESD)',
-  upscaler: 'upscaler',
-  hypernetwork: 'hypernetwork',
-  'ip-adapter': 'IP-Adapter',
-  't2i-adapter': 'T2I-Adapter',
-  training: 'training state',
-  unknown: 'unknown',
-} as const
-
-export type Kind = keyof typeof KINDS
-
-export interface ArchitectureInfo {
-  /** Id of the registry: `stable-diffusion-v1`. */
-  readonly id: string
-  /** "Stable Diffusion 1.x inpainting". */
-  readonly title: string
-  /** Of the same architecture: `inpainting`, `768-v`. */
-  readonly variant?: string
-  /** Value for `modelspec.architecture`. */
-  readonly modelspec?: string
-  /** The topology is that of the architecture, its widths are not: "widths 64, 128, context 48". */
-  readonly width?: string
-  readonly prediction: Prediction
-  readonly evidence: readonly string[]
-}
-
-/** Everything that names, shapes and a few tiny tensors tell of a file. */
-export interface Identity {
-  readonly kind: Kind
-  /** "Stable Diffusion 1.x inpainting checkpoint". */
-  readonly title: string
-  readonly architecture?: ArchitectureInfo
-  /** In the order of a model: UNet, text encoders, VAE, then the rest. */
-  readonly components: readonly Component[]
-  readonly ema?: EmaInfo
-  readonly adapter?: AdapterInfo
-  readonly embedding?: EmbeddingInfo
-  readonly vae?: VaeInfo
-  readonly findings: readonly Finding[]
-}
-
-/** What `identify` uses of a `ModelFile`, so that plans and merged tables can be identified, too. */
-export interface Identifiable extends TensorTable {
-  readonly format?: FormatId
-  readonly extras?: Readonly<Record<string, PlainValue>>
-  readonly leftovers?: readonly Leftover[]
-}
 
 /**
  * Says what a file is: its kind, its architecture and the evidence for it, and which component owns which key.
@@ -87,14 +31,18 @@ export interface Identifiable extends TensorTable {
  */
 export async function identify(file: Identifiable, read: ValueReader, hints: Hints = {}): Promise<Identity> {
   const parts = splitTable(file)
-  const isCheckpoint = parts.some(({ slot, prefix }) => MODEL_SLOTS.has(slot) && prefix !== '')
-  if (!isCheckpoint) {
+  // Looking for an adapter costs as much as all the rest, and names as these leave no doubt
+  if (!parts.some(({ prefix }) => RE_CHECKPOINT.test(prefix))) {
     const small = identifyAddition(file)
     if (small) return small
   }
   if (!parts.some(({ slot }) => MODEL_SLOTS.has(slot))) return identifyOther(file, parts)
   return identifyModel(file, parts, read, hints)
 }
+
+/** Prefixes that only checkpoints have; `unet.` and `text_encoder.` stand before the keys of LoRAs, too. */
+const RE_CHECKPOINT =
+  /^(?:model\.diffusion_model|first_stage_model|cond_stage_model|conditioner|control_model)\./
 
 /** Parts that a model or a component file is made of. */
 const MODEL_SLOTS: ReadonlySet<Slot> = new Set(['unet', 'text', 'vae', 'controlnet', 'vision'])

@@ -1,5 +1,5 @@
 import type { TensorTable } from '../tensor/table.ts'
-import type { Kind } from './identify.ts'
+import type { Kind } from './identity.ts'
 import type { Shape } from './topology/match.ts'
 
 /** What a file is that is neither a checkpoint, nor a part of one, nor an adapter. */

@@ -1,5 +1,5 @@
 import { type DType, isFloat, type OutputDType } from '../tensor/dtype.ts'
-import { COMPONENTS } from './components.ts'
+import { COMPONENTS, VITAL_ROLES } from './components.ts'
 import { type DTypeName, dtypeName } from './dtype-choice.ts'
 import type { Plan, PlanStep } from './plan.ts'
 
@@ -11,9 +11,6 @@ type Meaning = 'full' | 'pruned' | 'emaonly' | 'nonema' | Part | DTypeName
 
 /** What is left of a checkpoint when others of its components were dropped by name. */
 type Part = 'unet' | 'text' | 'vae' | 'novae'
-
-/** What a checkpoint is made of. */
-const VITAL = ['unet', 'text', 'vae'] as const
 
 /** Spellings in use, with `-` for every separator. */
 const SPELLINGS: Readonly<Record<string, Meaning>> = {
@@ -112,7 +109,7 @@ function whatIsGone({ steps }: Plan): Meaning[] {
 /** Undefined if every component a checkpoint needs is still there, or if no word says what is not. */
 function remainingPart(steps: readonly PlanStep[]): Part | undefined {
   const rolesOf = (some: readonly PlanStep[]) =>
-    VITAL.filter((role) => some.some(({ component }) => COMPONENTS[component].role === role))
+    VITAL_ROLES.filter((role) => some.some(({ component }) => COMPONENTS[component].role === role))
   const before = rolesOf(steps)
   const after = rolesOf(steps.filter(({ action }) => action !== 'drop'))
   if (after.length === before.length) return undefined

@@ -1,40 +1,19 @@
-import { EXIT, SdtoolError } from '../errors.ts'
 import type { OutputDType } from '../tensor/dtype.ts'
 import { renamed } from '../tensor/expr.ts'
 import type { Finding, Tensor } from '../tensor/table.ts'
 import type { ValueReader } from './adapters/info.ts'
 import { architectureById } from './architectures/registry.ts'
-import { type Component, isSelected, ROLES, type Role, type Selector } from './components.ts'
-import {
-  castWeight,
-  checkNoScaledFp8,
-  checkSelected,
-  chosenDType,
-  type DTypeChoice,
-  dtypeName,
-} from './dtype-choice.ts'
-import { coversAll, type EmaInfo, isOnlyCounters } from './ema.ts'
-import type { Identifiable, Identity } from './identify.ts'
+import { type Component, isSelected, ROLES, type Role, type Selector, VITAL_ROLES } from './components.ts'
+import { castWeight, checkNoScaledFp8, checkSelected, chosenDType, dtypeName } from './dtype-choice.ts'
+import type { EmaInfo } from './ema.ts'
+import type { Identifiable, Identity } from './identity.ts'
 import { checkHasTensors, checkWritable, newPlan, type Plan, type PlanBuilder } from './plan.ts'
 import { needsRepair, readPositionIds, repairedPositionIds } from './position-ids.ts'
+import { decideEma, type EmaDecision } from './prune-ema.ts'
+import { isWanted, type PruneOptions, unverified } from './prune-options.ts'
 import { readSchedule } from './schedule.ts'
 
-/** `only`: EMA values replace the live ones. `drop`: the EMA copy goes. `keep`: both stay. */
-export type EmaMode = 'only' | 'drop' | 'keep'
-
-export interface PruneOptions {
-  /** Without it: `only` if there is a usable EMA copy. */
-  readonly ema?: EmaMode
-  readonly dtype?: DTypeChoice
-  /** Nothing but these components, and the markers that belong to them. */
-  readonly keep?: readonly Selector[]
-  readonly drop?: readonly Selector[]
-  /** Keep noise schedule buffers even if they are the usual ones. */
-  readonly keepSchedule?: boolean
-}
-
-/** What becomes of the EMA copy, decided before anything else. */
-type EmaDecision = 'none' | 'promote' | 'drop' | 'keep'
+export type { EmaMode, PruneOptions } from './prune-options.ts'
 
 /**
  * Plans a smaller file: without the second copy of the weights, training state and buffers that programs compute,
@@ -82,61 +61,6 @@ interface Rules {
 
 function checkSelectors({ components }: Identity, { dtype = {}, keep = [], drop = [] }: PruneOptions): void {
   checkSelected(components, [...keep, ...drop, ...(Object.keys(dtype.by ?? {}) as Selector[])])
-}
-
-function unverified(code: string, message: string, hint: string): SdtoolError {
-  return new SdtoolError(code, message, { exitCode: EXIT.unverified, hint })
-}
-
-function decideEma({ ema, components }: Identity, options: PruneOptions): EmaDecision {
-  const mode = emaMode(components, options)
-  if (!ema) {
-    if (mode === 'only') throw unverified('EMA_MISSING', 'the file has no EMA copy', 'Leave out --ema only.')
-    return 'none'
-  }
-  if (mode === 'keep') return 'keep'
-  const live = components.filter(({ role }) => role === (ema.of === 'vae' ? 'vae' : 'unet'))
-  const liveGoes = live.length > 0 && live.every((component) => !isWanted(component, options))
-  if (mode === 'drop' || isOnlyCounters(ema) || liveGoes) return 'drop'
-  checkPromotable(ema, mode)
-  return 'promote'
-}
-
-/** The option, or what naming the EMA in `--keep` and `--drop` amounts to. */
-function emaMode(
-  components: readonly Component[],
-  { ema, keep = [], drop = [] }: PruneOptions,
-): EmaMode | undefined {
-  const copies = components.filter(({ role }) => role === 'ema')
-  if (ema !== undefined || copies.length === 0) return ema
-  if (copies.some((copy) => isSelected(copy, drop))) return 'drop'
-  return copies.some((copy) => isSelected(copy, keep)) ? 'keep' : undefined
-}
-
-/** @throws EMA_PARTIAL, EMA_NEVER_UPDATED */
-function checkPromotable(ema: EmaInfo, mode: EmaMode | undefined): void {
-  if (!coversAll(ema)) {
-    const all = ema.pairs.size + ema.uncovered.length
-    const what = all === 0 ? 'has no live weights beside it' : `covers ${ema.pairs.size} of ${all} weights`
-    throw unverified(
-      'EMA_PARTIAL',
-      `the EMA copy ${what}, so it cannot take their place`,
-      'Use --ema drop to keep the live weights, or --ema keep to keep both.',
-    )
-  }
-  if (ema.updates === 0 && mode !== 'only') {
-    throw unverified(
-      'EMA_NEVER_UPDATED',
-      'the EMA copy was never updated (num_updates is 0): it holds the weights training began with',
-      'Use --ema drop to keep the trained weights, or --ema only if you do want the EMA.',
-    )
-  }
-}
-
-/** A component that `--drop` does not name and, if there is a `--keep`, that it names. */
-function isWanted(component: Component, { keep = [], drop = [] }: PruneOptions): boolean {
-  if (isSelected(component, drop)) return false
-  return keep.length === 0 || isSelected(component, keep)
 }
 
 function planComponent(plan: PlanBuilder, component: Component, rules: Rules): void {
@@ -256,8 +180,7 @@ function planFindings(
   return findings
 }
 
-/** Without one of these a checkpoint is no checkpoint any more. */
-const VITAL: readonly Role[] = ['unet', 'text', 'vae']
+const VITAL: ReadonlySet<Role> = new Set(VITAL_ROLES)
 
 /**
  * Holds the result against the input: no vital component may be gone that was not named.
@@ -275,7 +198,7 @@ function checkNothingLost({ components }: Identity, plan: Plan, options: PruneOp
     plan.steps.filter(({ bytesAfter }) => bytesAfter > 0).map(({ component }) => component),
   )
   for (const component of components) {
-    if (!VITAL.includes(component.role) || left.has(component.id) || !isWanted(component, options)) continue
+    if (!VITAL.has(component.role) || left.has(component.id) || !isWanted(component, options)) continue
     throw unverified(
       'PRUNE_LOSES',
       `the ${component.title} would be lost (${ROLES[component.role]})`,

@@ -336,6 +336,29 @@ describe('files of one network', () => {
   })
 })
 
+describe('adapters and embeddings', () => {
+  it.each([
+    [
+      'of kohya',
+      'lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k',
+      'lora_down',
+      'lora_up',
+    ],
+    ['of PEFT', 'unet.down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k', 'lora_A', 'lora_B'],
+    ['of a text encoder', 'text_encoder.text_model.encoder.layers.0.self_attn.q_proj', 'lora_A', 'lora_B'],
+  ])('a LoRA %s is not taken for the component it changes', async (_, module, down, up) => {
+    const keys: Keys = [[`${module}.${down}.weight`, [4, 768]], [`${module}.${up}.weight`, [320, 4]]] // biome-ignore format: one line
+    const identity = await identify(tableOf(keys), noValues)
+    expect(identity.kind).toBe('lora')
+    expect(identity.components).toMatchObject([{ id: 'adapter', tensors: 2 }])
+  })
+
+  it('an embedding', async () => {
+    const identity = await identify(tableOf([['emb_params', [8, 768]]]), noValues)
+    expect(identity).toMatchObject({ kind: 'embedding', embedding: { vectors: 8 } })
+  })
+})
+
 describe('other kinds', () => {
   it.each([
     [

@@ -1,0 +1,19 @@
+import type { Finding } from '../tensor/table.ts'
+import { quoted } from '../tensor/text.ts'
+
+/** Names a message repeats; the rest is counted. */
+export const MAX_NAMES = 3
+
+export function info(code: string, message: string, bytes?: number): Finding {
+  return { code, severity: 'info', message, ...(bytes === undefined ? {} : { bytes }) }
+}
+
+export function warning(code: string, message: string, bytes?: number): Finding {
+  return { code, severity: 'warning', message, ...(bytes === undefined ? {} : { bytes }) }
+}
+
+/** "12 keys (a, b, c, ...)", with at most `MAX_NAMES` names. */
+export function counted(names: readonly string[], noun: string): string {
+  const shown = names.slice(0, MAX_NAMES).map(quoted).join(', ')
+  return `${names.length} ${noun}${names.length === 1 ? '' : 's'} (${shown}${names.length > MAX_NAMES ? ', ...' : ''})`
+}

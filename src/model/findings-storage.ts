@@ -1,0 +1,153 @@
+import { type DType, elementCount } from '../tensor/dtype.ts'
+import { tensorBytes } from '../tensor/expr.ts'
+import type { Finding, Tensor, TensorTable } from '../tensor/table.ts'
+import { quoted } from '../tensor/text.ts'
+import type { Role } from './components.ts'
+import { isCastable } from './dtype-choice.ts'
+import { coversAll, type EmaInfo, isOnlyCounters } from './ema.ts'
+import { counted, info, warning } from './finding.ts'
+import type { Facts } from './findings.ts'
+import { isFp8Scale } from './fp8.ts'
+import { needsRepair, type PositionIds } from './position-ids.ts'
+
+export function emaFindings(ema: EmaInfo | undefined): Finding[] {
+  if (!ema) return []
+  if (isOnlyCounters(ema))
+    return [
+      info('ema-counters', 'counters of an EMA copy that is not there; sdtool prune drops them', ema.bytes),
+    ]
+  if (ema.updates === 0) {
+    const message =
+      'the EMA copy was never updated (num_updates is 0), it holds the weights training began with; use the live weights: sdtool prune --ema drop'
+    return [warning('ema-never-updated', message, ema.bytes)]
+  }
+  if (!coversAll(ema)) {
+    const covered = ema.pairs.size
+    const message = `the EMA copy covers ${covered} of ${covered + ema.uncovered.length} weights, so it cannot replace them; sdtool prune --ema drop removes it`
+    return [warning('ema-partial', message, ema.bytes)]
+  }
+  const message =
+    'the weights are there twice, live and as EMA copy; sdtool prune keeps the EMA, --ema drop the live ones'
+  const findings = [info('ema-duplicate', message, ema.bytes)]
+  if (ema.updates === -1) {
+    findings.push(
+      info('ema-no-warm-up', 'num_updates is -1: the EMA ran with a constant decay, which is valid'),
+    )
+  }
+  return findings
+}
+
+export function trainingLeftovers({ file, identity }: Facts): Finding[] {
+  const tensors = identity.components.filter(({ role }) => role === 'training')
+  const leftovers = (file.leftovers ?? []).filter(({ bytes }) => bytes > 0)
+  const bytes = [...tensors, ...leftovers].reduce((sum, part) => sum + part.bytes, 0)
+  if (tensors.length + leftovers.length === 0) return []
+  const what = [...leftovers.map(({ path }) => path), ...tensors.flatMap(({ names }) => names)]
+  return [
+    info(
+      'training-leftovers',
+      `training state nobody needs to use the model: ${counted(what, 'part')}`,
+      bytes,
+    ),
+  ]
+}
+
+export function scheduleFindings({ identity, schedule }: Facts): Finding[] {
+  const buffers = identity.components.find(({ id }) => id === 'schedule')
+  if (!buffers) return []
+  if (schedule && !schedule.isDefault) {
+    const last =
+      schedule.lastAlpha === undefined ? '' : `; alphas_cumprod ends at ${schedule.lastAlpha.toPrecision(3)}`
+    const message = `the noise schedule is not the usual one${last}; it is kept, as some programs read it`
+    return [warning('custom-schedule', message)]
+  }
+  return [
+    info(
+      'schedule-buffers',
+      `${buffers.tensors} buffers of the usual noise schedule, which programs compute themselves`,
+      buffers.bytes,
+    ),
+  ]
+}
+
+export function positionIdFindings(all: readonly PositionIds[]): Finding[] {
+  return all.filter(needsRepair).map(({ tensor, wrong, example }) => {
+    if (!example) {
+      return info(
+        'position-ids-dtype',
+        `${quoted(tensor.name)} is ${tensor.dtype} instead of I64; sdtool prune repairs it`,
+      )
+    }
+    const [index, value] = example
+    const message = `${quoted(tensor.name)} has ${wrong} wrong ${wrong === 1 ? 'entry' : 'entries'} (entry ${index} is ${value}), which shifts the tokens of every prompt; sdtool prune repairs it`
+    return warning('position-ids-damaged', message)
+  })
+}
+
+/** Roles whose weights inference does not need in full precision. */
+const HALVES: ReadonlySet<Role> = new Set<Role>(['unet', 'text', 'vae', 'control', 'vision', 'depth'])
+
+export function precision({ file, identity }: Facts): Finding[] {
+  const mixed: Finding[] = []
+  let wide = 0
+  let saved = 0
+  for (const { role, title, names } of identity.components) {
+    if (!HALVES.has(role)) continue
+    const counts = new Map<DType, number>()
+    for (const name of names) {
+      const tensor = file.tensors.get(name)!
+      if (!isCastable(tensor) || isFp8Scale(name)) continue
+      counts.set(tensor.dtype, (counts.get(tensor.dtype) ?? 0) + 1)
+      if (tensor.dtype !== 'F32' && tensor.dtype !== 'F64') continue
+      wide++
+      saved += tensorBytes(tensor) - 2 * elementCount(tensor.shape)
+    }
+    if (counts.size > 1) {
+      const types = [...counts].map(([dtype, count]) => `${count} ${dtype}`).join(', ')
+      mixed.push(info('mixed-dtypes', `the ${title} has weights of several types: ${types}`))
+    }
+  }
+  if (wide === 0) return mixed
+  const message = `${wide} ${wide === 1 ? 'tensor is' : 'tensors are'} F32 or F64; fp16 is enough to make pictures (sdtool convert --dtype fp16)`
+  return [info('full-precision', message, saved), ...mixed]
+}
+
+export function fp8(file: TensorTable): Finding[] {
+  const scales = [...file.tensors.keys()].filter(isFp8Scale)
+  if (scales.length === 0) return []
+  return [
+    info(
+      'scaled-fp8',
+      `scaled fp8 weights: ${counted(scales, 'scale')}; they are never recast, as the values alone are not the weights`,
+    ),
+  ]
+}
+
+/** Tensors that are the same bytes of a file under two names. */
+export function sharedTensors({ tensors }: TensorTable): Finding[] {
+  const first = new Map<number, Tensor>()
+  const shared: Tensor[] = []
+  for (const tensor of tensors.values()) {
+    const { source } = tensor
+    if (source.kind !== 'stored' || source.nbytes === 0) continue
+    const other = first.get(source.offset)?.source
+    if (other === undefined) first.set(source.offset, tensor)
+    else if (
+      other.kind === 'stored' &&
+      other.file.path === source.file.path &&
+      other.nbytes === source.nbytes
+    ) {
+      shared.push(tensor)
+    }
+  }
+  if (shared.length === 0) return []
+  const bytes = shared.reduce((sum, tensor) => sum + tensorBytes(tensor), 0)
+  const names = shared.map((tensor) => tensor.name)
+  return [
+    info(
+      'shared-tensors',
+      `${counted(names, 'tensor')} share the bytes of another; each is written in full`,
+      bytes,
+    ),
+  ]
+}

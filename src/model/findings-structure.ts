@@ -1,0 +1,143 @@
+import type { Finding } from '../tensor/table.ts'
+import { quoted } from '../tensor/text.ts'
+import type { Architecture } from './architectures/architecture.ts'
+import { type Component, ROLES, VITAL_ROLES } from './components.ts'
+import { counted, info, MAX_NAMES, warning } from './finding.ts'
+import type { Facts } from './findings.ts'
+import { isFp8Scale } from './fp8.ts'
+import { isComplete, type TopologyMatch } from './topology/match.ts'
+import { CLIP_VOCABULARY } from './topology/text.ts'
+
+/** Candidates a message names. */
+const MAX_CANDIDATES = 3
+
+export function architecture({ identity, candidates }: Facts): Finding[] {
+  const { architecture } = identity
+  if (architecture?.width !== undefined) {
+    const message = `${architecture.title} topology, non-standard width: ${architecture.width}`
+    return [info('non-standard-width', message)]
+  }
+  if (architecture || !identity.components.some(({ role }) => role === 'unet')) return []
+  if (candidates.length === 0) {
+    return [warning('unknown-architecture', 'the UNet has none of the key names sdtool knows')]
+  }
+  const nearest = candidates.slice(0, MAX_CANDIDATES).map(({ architecture, match }) => {
+    const extra = match.extra.length > 0 ? `${match.extra.length} keys too many` : ''
+    return `${architecture.title} (${[faultText(match), extra].filter(Boolean).join('; ')})`
+  })
+  return [warning('unknown-architecture', `no known architecture; nearest: ${nearest.join('; ')}`)]
+}
+
+/** "3 of 686 keys missing, first "a"; 1 misshapen, first "b": [4,4] instead of [8,4]". */
+function faultText({ expected, missing, misshapen }: TopologyMatch): string {
+  const parts: string[] = []
+  if (missing.length > 0) {
+    const first = missing.slice(0, MAX_NAMES).map(({ name }) => quoted(name))
+    parts.push(
+      `${missing.length} of ${expected} keys missing: ${first.join(', ')}${missing.length > MAX_NAMES ? ', ...' : ''}`,
+    )
+  }
+  if (misshapen.length > 0) {
+    const { name, actual, expected: shape } = misshapen[0]!
+    const first = `${quoted(name)} is [${actual.join(',')}] instead of [${shape.join(',')}]`
+    parts.push(`${misshapen.length} misshapen: ${first}${misshapen.length > 1 ? ', ...' : ''}`)
+  }
+  return parts.join('; ')
+}
+
+export function missingComponents({ identity, known }: Facts): Finding[] {
+  if (identity.kind !== 'checkpoint') return []
+  const present = new Set(identity.components.map(({ role }) => role))
+  const findings = VITAL_ROLES.filter((role) => !present.has(role)).map((role) =>
+    warning(
+      `missing-${role}`,
+      `the checkpoint has no ${role === 'text' ? 'text encoder' : ROLES[role]}; programs must be given one`,
+    ),
+  )
+  const absent = missingTexts(identity.components, known)
+  if (present.has('text') && absent.length > 0) {
+    findings.push(warning('missing-text', `the checkpoint lacks ${absent.join(' and ')}`))
+  }
+  return findings
+}
+
+function missingTexts(components: readonly Component[], known: Architecture | undefined): string[] {
+  const isNear = (a: string, b: string) => a === b || a === 'text' || b === 'text'
+  const texts = components.filter(({ role }) => role === 'text')
+  const expected = known?.components.filter(({ id }) => /^(clip|openclip|t5)/.test(id)) ?? []
+  // SD3 and Flux are published with and without T5, and Flux with its encoders in files of their own.
+  const needed = expected.filter(({ id }) => id !== 't5xxl')
+  if (texts.length >= needed.length) return []
+  return needed
+    .filter(({ id }) => !texts.some((found) => isNear(found.id, id)))
+    .map(({ id, prefix }) => `${id} (${prefix})`)
+}
+
+export function incompleteComponents(components: readonly Component[]): Finding[] {
+  return components.flatMap(({ id, title, match }) => {
+    if (!match || isComplete(match)) return []
+    return [warning(`incomplete-${id.replace('_', '-')}`, `the ${title} is incomplete: ${faultText(match)}`)]
+  })
+}
+
+export function names({ naiNames, file }: Facts): Finding[] {
+  const findings: Finding[] = []
+  if (naiNames) {
+    const message =
+      'the text encoder has the old names without "text_model." (NovelAI); several programs do not load it; sdtool prune renames it'
+    findings.push(warning('nai-names', message))
+  }
+  for (const [name, { shape }] of file.tensors) {
+    if (!name.endsWith('token_embedding.weight') || shape.length !== 2 || shape[0]! <= CLIP_VOCABULARY)
+      continue
+    const extra = shape[0]! - CLIP_VOCABULARY
+    findings.push(
+      info(
+        'extended-vocabulary',
+        `${quoted(name)} has ${extra} tokens more than CLIP: embeddings were trained into it`,
+      ),
+    )
+  }
+  if ([...file.tensors.keys()].some((name) => name.endsWith('time_embedding.cond_proj.weight'))) {
+    findings.push(info('lcm', 'time_embedding.cond_proj is present: a latent consistency model (LCM)'))
+  }
+  return findings
+}
+
+export function insides(components: readonly Component[]): Finding[] {
+  return components.flatMap(({ id, names, bytes }) => {
+    if (id === 'markers')
+      return [
+        info('markers', `${counted(names, 'marker')} tell programs how to use the model and are always kept`),
+      ]
+    if (id === 'adapter')
+      return [
+        info('adapter-inside', `${counted(names, 'LoRA key')} that programs ignore in a checkpoint`, bytes),
+      ]
+    if (id === 'embedding')
+      return [info('embedding-inside', `embeddings inside: ${counted(names, 'tensor')}`, bytes)]
+    return []
+  })
+}
+
+/** Keys that a topology does not list and that mean something. */
+function isExpectedExtra(name: string): boolean {
+  return isFp8Scale(name) || name.endsWith('time_embedding.cond_proj.weight')
+}
+
+export function unknownKeys(components: readonly Component[]): Finding[] {
+  return components.flatMap(({ id, title, names, bytes, match }) => {
+    if (id === 'other')
+      return [
+        info(
+          'unknown-keys',
+          `${counted(names, 'key')} of no known component; kept unless dropped by name (--drop other)`,
+          bytes,
+        ),
+      ]
+    const extra = match?.extra.filter((name) => !isExpectedExtra(name)) ?? []
+    return extra.length === 0
+      ? []
+      : [info('unknown-keys', `${counted(extra, 'key')} that a ${title} does not have; kept`)]
+  })
+}

@@ -1,0 +1,66 @@
+import type { Finding, FormatId, Leftover, PlainValue, TensorTable } from '../tensor/table.ts'
+import type { AdapterInfo } from './adapters/info.ts'
+import type { Component } from './components.ts'
+import type { EmaInfo } from './ema.ts'
+import type { EmbeddingInfo } from './embeddings.ts'
+import type { Prediction } from './prediction.ts'
+import type { VaeInfo } from './vae.ts'
+
+/** Kinds of model files, with the words for people. */
+export const KINDS = {
+  checkpoint: 'checkpoint',
+  unet: 'UNet',
+  dit: 'diffusion transformer',
+  vae: 'VAE',
+  'text-encoder': 'text encoder',
+  'vision-encoder': 'image encoder',
+  lora: 'LoRA',
+  embedding: 'embedding',
+  controlnet: 'ControlNet',
+  taesd: 'tiny autoencoder (TAESD)',
+  upscaler: 'upscaler',
+  hypernetwork: 'hypernetwork',
+  'ip-adapter': 'IP-Adapter',
+  't2i-adapter': 'T2I-Adapter',
+  training: 'training state',
+  unknown: 'unknown',
+} as const
+
+export type Kind = keyof typeof KINDS
+
+export interface ArchitectureInfo {
+  /** Id of the registry: `stable-diffusion-v1`. */
+  readonly id: string
+  /** "Stable Diffusion 1.x inpainting". */
+  readonly title: string
+  /** Of the same architecture: `inpainting`, `768-v`. */
+  readonly variant?: string
+  /** Value for `modelspec.architecture`. */
+  readonly modelspec?: string
+  /** The topology is that of the architecture, its widths are not: "widths 64, 128, context 48". */
+  readonly width?: string
+  readonly prediction: Prediction
+  readonly evidence: readonly string[]
+}
+
+/** Everything that names, shapes and a few tiny tensors tell of a file. */
+export interface Identity {
+  readonly kind: Kind
+  /** "Stable Diffusion 1.x inpainting checkpoint". */
+  readonly title: string
+  readonly architecture?: ArchitectureInfo
+  /** In the order of a model: UNet, text encoders, VAE, then the rest. */
+  readonly components: readonly Component[]
+  readonly ema?: EmaInfo
+  readonly adapter?: AdapterInfo
+  readonly embedding?: EmbeddingInfo
+  readonly vae?: VaeInfo
+  readonly findings: readonly Finding[]
+}
+
+/** What `identify` uses of a `ModelFile`, so that plans and merged tables can be identified, too. */
+export interface Identifiable extends TensorTable {
+  readonly format?: FormatId
+  readonly extras?: Readonly<Record<string, PlainValue>>
+  readonly leftovers?: readonly Leftover[]
+}
