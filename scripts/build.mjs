@@ -6,12 +6,14 @@
  * when they are called. onnxruntime-node (native) and undici (large, rarely needed) stay packages of their own.
  */
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const dist = join(root, 'dist')
+const require = createRequire(import.meta.url)
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 
 rmSync(dist, { recursive: true, force: true })
@@ -25,25 +27,36 @@ const { metafile } = await build({
   format: 'esm',
   platform: 'node',
   target: 'node20.19',
+  // yargs brings string-width 7 and 8, which load ICU's text segmenter three times over (25 ms each) to measure the
+  // width of emoji in help texts. cli-table3's string-width 4 does for both.
+  alias: { 'string-width': createRequire(require.resolve('cli-table3')).resolve('string-width') },
   external: Object.keys(manifest.dependencies),
   minifySyntax: true,
   minifyWhitespace: true,
   metafile: true,
   logLevel: 'warning',
   // CommonJS packages inside an ES module still call require for what Node has built in
-  banner: { js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);" },
+  banner: {
+    js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
+  },
 })
 writeFileSync(join(dist, 'THIRD-PARTY-LICENSES.txt'), licences(Object.keys(metafile.inputs)))
 
 /** The licence texts of every package that ended up in the bundle: they ask to travel with their code. */
 function licences(inputs) {
-  const packages = new Set(inputs.map((path) => /.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0]).filter(Boolean))
-  return [...packages].sort().map(licenceOf).join(`\n${'-'.repeat(80)}\n\n`)
+  const packages = new Set(
+    inputs.map((path) => /.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0]).filter(Boolean),
+  )
+  return [...packages]
+    .sort()
+    .map(licenceOf)
+    .join(`\n${'-'.repeat(80)}\n\n`)
 }
 
 function licenceOf(folder) {
   const { name, version, license } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'))
   const file = readdirSync(join(root, folder)).find((entry) => /^licen[cs]e/i.test(entry))
-  const text = file && existsSync(join(root, folder, file)) ? readFileSync(join(root, folder, file), 'utf8') : ''
+  const text =
+    file && existsSync(join(root, folder, file)) ? readFileSync(join(root, folder, file), 'utf8') : ''
   return `${name} ${version} (${license})\n\n${text.trim()}\n`
 }

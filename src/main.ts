@@ -1,5 +1,5 @@
 import type { Argv } from 'yargs'
-import type { Command } from './commands/command.ts'
+import type { Arguments, Command, CommandEntry } from './commands/command.ts'
 import { COMMANDS } from './commands/registry.ts'
 import { EXIT, type ExitCode, usage } from './errors.ts'
 import { reportError } from './report/error.ts'
@@ -28,55 +28,75 @@ function printed(io: Io, text: string): ExitCode {
 }
 
 async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
-  let exitCode: ExitCode = EXIT.ok
+  const called = COMMANDS.find(({ name }) => name === argv[0])
+  return called ? runCommand(await called.load(), called, argv.slice(1), io) : overview(argv, io)
+}
+
+/**
+ * A command is a program of its own. As a subcommand yargs would lay out its whole help text before each run, in
+ * case it fails (30 ms).
+ */
+async function runCommand(
+  command: Command,
+  { name, describe }: CommandEntry,
+  argv: readonly string[],
+  io: Io,
+): Promise<ExitCode> {
   const program = await baseProgram(argv, io)
-  const byName = new Map(COMMANDS.map((entry) => [entry.name, entry]))
-  const called = argv.map((word) => byName.get(word)).find((entry) => entry !== undefined)
+  program
+    .usage(`$0 ${name} ${command.positionals} [options]\n\n${describe}`)
+    .command(`$0 ${command.positionals}`, false, (sub) => commandOptions(sub, command))
+  const { args, output } = await parse(program, argv)
+  return output ? printed(io, `${output}\n`) : command.run(args, io)
+}
+
+/** Help, completion, and what to say of a word that is no command. */
+async function overview(argv: readonly string[], io: Io): Promise<ExitCode> {
+  const program = await baseProgram(argv, io)
+  program
+    .usage('$0 <command> [options]\n\nInspect, clean and convert Stable Diffusion model files.')
+    .demandCommand(1, 'Name a command, for example: sdtool inspect model.safetensors')
+    .recommendCommands()
+    .completion('completion', 'Print a completion script for bash or zsh')
+    .epilogue(EPILOGUE)
+  // only completion asks for the options of a command here
+  const completed = argv[0] === '--get-yargs-completions' ? argv : []
   for (const { name, describe, load } of COMMANDS) {
-    const command = name === called?.name ? await load() : undefined
-    program.command(
-      command ? `${name} ${command.positionals}` : name,
-      describe,
-      (sub) => (command ? commandOptions(sub, name, command) : sub),
-      async (args) => {
-        if (command) exitCode = await command.run(args, io)
-      },
-    )
+    const command = completed.includes(name) ? await load() : undefined
+    program.command(name, describe, (sub) => (command ? commandOptions(sub, command) : sub))
   }
+  const { output } = await parse(program, argv)
+  return printed(io, output && `${output}\n`)
+}
+
+async function parse(program: Argv, argv: readonly string[]): Promise<{ args: Arguments; output: string }> {
   let output = ''
-  await program.parseAsync([...argv], {}, (_error, _args, text) => {
+  const args = await program.parseAsync([...argv], {}, (_error, _args, text) => {
     output = text
   })
-  if (output) io.stdout.write(`${output}\n`)
-  return exitCode
+  return { args, output }
 }
 
 async function baseProgram(argv: readonly string[], io: Io): Promise<Argv> {
   const { default: yargs } = await import('yargs')
   return yargs([...argv])
     .scriptName('sdtool')
-    .usage('$0 <command> [options]\n\nInspect, clean and convert Stable Diffusion model files.')
     .detectLocale(false)
     .locale('en')
-    .parserConfiguration({ 'duplicate-arguments-array': true, 'camel-case-expansion': true })
     .version(io.version)
     .help()
     .alias('help', 'h')
-    .completion('completion', 'Print a completion script for bash or zsh')
     .strict()
-    .demandCommand(1, 'Name a command, for example: sdtool inspect model.safetensors')
-    .recommendCommands()
     .showHelpOnFail(false)
     .exitProcess(false)
-    .epilogue(EPILOGUE)
     .wrap(Math.min(io.stdout.columns ?? MAX_WIDTH, MAX_WIDTH))
     .fail((message: string | null, error: Error | undefined) => {
       throw error ?? usage(message ?? 'wrong usage', 'Run with --help to see the commands and options.')
     })
 }
 
-function commandOptions(sub: Argv, name: string, command: Command): Argv {
-  const withOptions = command.options(sub).usage(`$0 ${name} ${command.positionals} [options]`)
+function commandOptions(sub: Argv, command: Command): Argv {
+  const withOptions = command.options(sub)
   for (const [line, description] of command.examples) withOptions.example(line, description)
   return withOptions
 }

@@ -88,7 +88,9 @@ export function isFloat(dtype: DType): boolean {
 
 /** Number of elements; 1 for a 0-D tensor. */
 export function elementCount(shape: readonly number[]): number {
-  return shape.reduce((product, n) => product * n, 1)
+  let count = 1
+  for (const n of shape) count *= n
+  return count
 }
 
 /** Bytes of a contiguous tensor, or undefined if the elements do not fill whole blocks. */
