@@ -19,13 +19,20 @@ export interface EmaInfo {
   /** `model_ema.num_updates`; 0: never updated; -1: the warm-up of the decay was off. */
   readonly updates?: number
   readonly decay?: number
+  /** The file is a merge: programs that merge leave the EMA of one parent as it was. */
+  readonly ofMerge?: true
   readonly bytes: number
 }
 
 const PREFIX = 'model_ema.'
+/** The copy of a UNet, even where the UNet itself is gone. */
+const UNET_COPY = `${PREFIX}diffusion_model`
 
 /** Scalars beside the weights; they belong to the EMA itself. */
 const COUNTERS = { decay: `${PREFIX}decay`, updates: `${PREFIX}num_updates` } as const
+
+/** Metadata that the WebUI and supermerger write into merges. */
+const MERGE_KEYS = ['sd_merge_recipe', 'sd_merge_models']
 
 /** Every live weight has an EMA value. */
 export function coversAll(ema: EmaInfo): boolean {
@@ -54,7 +61,8 @@ export async function describeEma(
   const copies = parts.filter((part) => part.slot === 'ema').flatMap((part) => part.tensors)
   if (copies.length === 0) return undefined
   const unet = parts.filter((part) => part.slot === 'unet')
-  const live = unet.length > 0 ? unet : parts.filter((part) => part.slot === 'vae')
+  const isUnet = unet.length > 0 || copies.some(({ name }) => name.startsWith(UNET_COPY))
+  const live = isUnet ? unet : parts.filter((part) => part.slot === 'vae')
   const pairs = new Map<string, string>()
   const uncovered: string[] = []
   const orphans = new Set(copies.map((tensor) => tensor.name))
@@ -70,11 +78,12 @@ export async function describeEma(
     } else uncovered.push(tensor.name)
   }
   return {
-    of: unet.length > 0 ? 'unet' : 'vae',
+    of: isUnet ? 'unet' : 'vae',
     pairs,
     uncovered,
     orphans: [...orphans],
     ...(await counters(table, read)),
+    ...(MERGE_KEYS.some((key) => table.metadata[key] !== undefined) ? { ofMerge: true } : {}),
     bytes: copies.reduce((sum, tensor) => sum + tensorBytes(tensor), 0),
   }
 }

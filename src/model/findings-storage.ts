@@ -10,31 +10,34 @@ import type { Facts } from './findings.ts'
 import { isFp8Scale } from './fp8.ts'
 import { needsRepair, type PositionIds } from './position-ids.ts'
 
+/** What is wrong with an EMA copy, gravest first, or that it is there at all. */
 export function emaFindings(ema: EmaInfo | undefined): Finding[] {
   if (!ema) return []
-  if (isOnlyCounters(ema))
-    return [
-      info('ema-counters', 'counters of an EMA copy that is not there; sdtool prune drops them', ema.bytes),
-    ]
-  if (ema.updates === 0) {
-    const message =
-      'the EMA copy was never updated (num_updates is 0), it holds the weights training began with; use the live weights: sdtool prune --ema drop'
-    return [warning('ema-never-updated', message, ema.bytes)]
+  const { pairs, uncovered, bytes } = ema
+  if (isOnlyCounters(ema)) {
+    const message = 'counters of an EMA copy that is not there; sdtool prune drops them'
+    return [info('ema-counters', message, bytes)]
+  }
+  if (pairs.size + uncovered.length === 0) {
+    return [warning('ema-alone', 'an EMA copy without the weights it is a copy of', bytes)]
   }
   if (!coversAll(ema)) {
-    const covered = ema.pairs.size
-    const message = `the EMA copy covers ${covered} of ${covered + ema.uncovered.length} weights, so it cannot replace them; sdtool prune --ema drop removes it`
-    return [warning('ema-partial', message, ema.bytes)]
+    const message = `the EMA copy covers ${pairs.size} of ${pairs.size + uncovered.length} weights, so it cannot replace them; sdtool prune --ema drop removes it`
+    return [warning('ema-partial', message, bytes)]
   }
-  const message =
-    'the weights are there twice, live and as EMA copy; sdtool prune keeps the EMA, --ema drop the live ones'
-  const findings = [info('ema-duplicate', message, ema.bytes)]
-  if (ema.updates === -1) {
-    findings.push(
-      info('ema-no-warm-up', 'num_updates is -1: the EMA ran with a constant decay, which is valid'),
-    )
+  if (ema.updates === 0) {
+    const message =
+      'the EMA copy was never updated (num_updates is 0), it holds the weights training began with; sdtool prune --ema drop removes it'
+    return [warning('ema-never-updated', message, bytes)]
   }
-  return findings
+  if (ema.ofMerge) {
+    const message =
+      'the file is a merge, and its EMA copy may be that of one parent; sdtool prune --ema drop removes it'
+    return [warning('ema-of-merge', message, bytes)]
+  }
+  const warmUp = ema.updates === -1 ? ' (its decay had no warm-up: num_updates is -1)' : ''
+  const message = `the weights are there twice, live and as EMA copy${warmUp}; sdtool prune keeps the EMA, --ema drop the live ones`
+  return [info('ema-duplicate', message, bytes)]
 }
 
 export function trainingLeftovers({ file, identity }: Facts): Finding[] {

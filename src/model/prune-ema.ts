@@ -31,18 +31,32 @@ function emaMode(
   return copies.some((copy) => isSelected(copy, keep)) ? 'keep' : undefined
 }
 
-/** @throws EMA_PARTIAL, EMA_NEVER_UPDATED */
+/** @throws EMA_ALONE, EMA_PARTIAL, EMA_OF_MERGE, EMA_NEVER_UPDATED */
 function checkPromotable(ema: EmaInfo, mode: EmaMode | undefined): void {
+  if (ema.pairs.size === 0 && ema.uncovered.length === 0) {
+    throw unverified(
+      'EMA_ALONE',
+      'the EMA copy has no live weights beside it, so nothing says which weight is which',
+      'Use --ema keep to keep it as it is.',
+    )
+  }
   if (!coversAll(ema)) {
     const all = ema.pairs.size + ema.uncovered.length
-    const what = all === 0 ? 'has no live weights beside it' : `covers ${ema.pairs.size} of ${all} weights`
     throw unverified(
       'EMA_PARTIAL',
-      `the EMA copy ${what}, so it cannot take their place`,
+      `the EMA copy covers ${ema.pairs.size} of ${all} weights, so it cannot take their place`,
       'Use --ema drop to keep the live weights, or --ema keep to keep both.',
     )
   }
-  if (ema.updates === 0 && mode !== 'only') {
+  if (mode === 'only') return
+  if (ema.ofMerge) {
+    throw unverified(
+      'EMA_OF_MERGE',
+      'the file is a merge, and its EMA copy may still be that of one parent',
+      'Use --ema drop to keep the merged weights, or --ema only if you do want the EMA.',
+    )
+  }
+  if (ema.updates === 0) {
     throw unverified(
       'EMA_NEVER_UPDATED',
       'the EMA copy was never updated (num_updates is 0): it holds the weights training began with',

@@ -49,7 +49,9 @@ describe('findings', () => {
 
   it.each([
     [470000, 0, 'ema-duplicate', 'info'],
+    [-1, 0, 'ema-duplicate', 'info'],
     [0, 0, 'ema-never-updated', 'warning'],
+    [470000, 686, 'ema-counters', 'info'],
     [470000, 1, 'ema-partial', 'warning'],
   ])('judge an EMA copy after %i updates that lacks %i weights', async (updates, lacking, code, severity) => {
     const copies = narrowSd1()
@@ -61,6 +63,13 @@ describe('findings', () => {
     const bytes = copies.reduce((sum, [, shape]) => sum + 2 * shape.reduce((a, b) => a * b, 1), 0) + 2 + 4
     const found = await findings(table, { 'model_ema.num_updates': [updates], 'model_ema.decay': [0.9999] })
     expect(found).toMatchObject([{ code, severity, bytes }])
+  })
+
+  it('doubt the EMA copy of a merge', async () => {
+    const copies = narrowSd1().map(([name, shape]): [string, Shape] => [emaName(name), shape])
+    const table = half([...narrowSd1(), ...copies.slice(0, 686)])
+    const [found] = await findings({ ...table, metadata: { sd_merge_models: '{}' } })
+    expect(found).toMatchObject({ code: 'ema-of-merge', severity: 'warning' })
   })
 
   it('tell damaged position_ids from those of another type', async () => {

@@ -148,6 +148,16 @@ describe('pruning a checkpoint with an EMA copy', () => {
     expect(plan.findings.map(({ code }) => code)).toEqual(['ema-never-updated'])
   })
 
+  it('promotes the EMA copy of a merge, which may be that of one parent, only when asked by name', async () => {
+    const file = { ...fullCheckpoint(), metadata: { sd_merge_recipe: '{}' } }
+    expect(await failure(prune(file, {}, trained))).toMatchObject({
+      code: 'EMA_OF_MERGE',
+      exitCode: EXIT.unverified,
+    })
+    expect(summary(await prune(file, { ema: 'only' }, trained))[0]).toEqual(['promote', 'unet', 686])
+    expect(summary(await prune(file, { ema: 'drop' }, trained))[0]).toEqual(['keep', 'unet', 686])
+  })
+
   it('takes an EMA without warm-up (num_updates -1) for valid', async () => {
     const plan = await prune(fullCheckpoint(), {}, { ...trained, 'model_ema.num_updates': [-1] })
     expect(summary(plan)[0]).toEqual(['promote', 'unet', 686])
@@ -159,7 +169,7 @@ describe('pruning a checkpoint with an EMA copy', () => {
       dtypes: COUNTERS,
     })
     expect(await failure(prune(file, {}, trained))).toMatchObject({
-      code: 'EMA_PARTIAL',
+      code: 'EMA_ALONE',
       exitCode: EXIT.unverified,
     })
   })
