@@ -20,6 +20,8 @@ export interface Prediction {
   readonly type: PredictionType
   /** In plain words: "marker tensor v_pred". */
   readonly evidence: string
+  /** Nothing in or beside the file says so: it is what the architecture usually predicts. */
+  readonly assumed?: true
   /** The schedule ends in pure noise (`ztsnr`). */
   readonly zeroTerminalSnr?: true
   /** EDM models that store it (`edm_vpred.sigma_max`). */
@@ -67,7 +69,7 @@ export async function findPrediction(input: PredictionInput, read: ValueReader):
     if (prediction) return withZeroSnr(prediction, input.table)
   }
   const { title, prediction } = input.architecture
-  return { type: prediction, evidence: `nothing says otherwise, and ${title} has it` }
+  return { type: prediction, evidence: `nothing says otherwise, and ${title} has it`, assumed: true }
 }
 
 function withZeroSnr(prediction: Prediction, table: TensorTable): Prediction {

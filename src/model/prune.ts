@@ -68,10 +68,11 @@ function planComponent(plan: PlanBuilder, component: Component, rules: Rules): v
   const reason = dropReason(component, rules)
   const dtype = reason === undefined ? chosenDType(component, options.dtype ?? {}) : undefined
   checkNoScaledFp8(component, dtype)
+  const nameOf = renaming(component)
   for (const name of component.names) {
     const tensor = file.tensors.get(name)!
     if (reason !== undefined) plan.add(component, 'drop', tensor, undefined, reason)
-    else planTensor(plan, component, tensor, dtype, rules)
+    else planTensor(plan, component, tensor, { name: nameOf(name), dtype }, rules)
   }
 }
 
@@ -109,10 +110,9 @@ function planTensor(
   plan: PlanBuilder,
   component: Component,
   tensor: Tensor,
-  dtype: OutputDType | undefined,
+  { name, dtype }: { name: string; dtype: OutputDType | undefined },
   rules: Rules,
 ): void {
-  const name = newName(component, tensor.name)
   if (rules.damagedIds.has(tensor.name)) {
     const repaired = renamed(repairedPositionIds(tensor), name)
     plan.add(component, 'rewrite', tensor, repaired, 'damaged position_ids, written as 0, 1, 2 ... again')
@@ -136,13 +136,20 @@ function keepReason({ role, id }: Component): string {
   return id === 'other' ? 'unknown, so nothing is known against it' : 'part of the model'
 }
 
-/** NovelAI's leak left `text_model.` out of the names of its text encoder. */
-const RE_NAI_NAME = /^(?:embeddings|encoder|final_layer_norm)\./
+/** Names of a CLIP without `text_model.`, as NovelAI's leak has them. T5 has `encoder.block.` instead of layers. */
+const RE_NAI_NAME = /^(?:embeddings\.|encoder\.layers\.|final_layer_norm\.)/
 
-function newName({ role, layout, prefix }: Component, name: string): string {
-  if (role !== 'text' || layout !== 'transformers' || prefix === '') return name
-  const own = name.slice(prefix.length)
-  return RE_NAI_NAME.test(own) ? `${prefix}text_model.${own}` : name
+/**
+ * New names of a text encoder that lacks `text_model.`. Merges can have a second set of keys with it; then the
+ * names are taken, and the keys stay what they are: unknown.
+ */
+function renaming({ role, layout, prefix, names }: Component): (name: string) => string {
+  const isClip = role === 'text' && layout === 'transformers' && prefix !== ''
+  if (!isClip || names.some((name) => name.startsWith(`${prefix}text_model.`))) return (name) => name
+  return (name) => {
+    const own = name.slice(prefix.length)
+    return RE_NAI_NAME.test(own) ? `${prefix}text_model.${own}` : name
+  }
 }
 
 async function hasDefaultSchedule(
@@ -159,10 +166,8 @@ async function damagedPositionIds(file: Identifiable, read: ValueReader): Promis
   return new Set(ids.filter(needsRepair).map(({ tensor }) => tensor.name))
 }
 
-function planFindings(
-  { emaDecision, ema, isDefaultSchedule, options }: Rules,
-  { components }: Identity,
-): Finding[] {
+function planFindings(rules: Rules, { components }: Identity): Finding[] {
+  const { emaDecision, ema, isDefaultSchedule } = rules
   const findings: Finding[] = []
   if (emaDecision === 'promote' && ema && ema.orphans.length > 0) {
     const message = `${ema.orphans.length} keys of the EMA copy belong to no live weight and are dropped with it`
@@ -172,8 +177,8 @@ function planFindings(
     const message = 'the EMA copy was never updated (num_updates is 0), and was promoted as asked'
     findings.push({ code: 'ema-never-updated', severity: 'warning', message })
   }
-  const hasSchedule = components.some(({ role }) => role === 'schedule')
-  if (hasSchedule && !isDefaultSchedule && !options.drop?.includes('schedule')) {
+  const schedule = components.find(({ role }) => role === 'schedule')
+  if (schedule && !isDefaultSchedule && dropReason(schedule, rules) === undefined) {
     const message = 'the noise schedule in the file is not the usual one; it is kept'
     findings.push({ code: 'custom-schedule', severity: 'warning', message })
   }

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { EXIT, type SdtoolError } from '../../src/errors.ts'
+import { fluxDev } from '../../src/model/architectures/flux.ts'
+import { sd3Medium } from '../../src/model/architectures/sd3.ts'
 import { emaName } from '../../src/model/ema.ts'
 import { type Identifiable, identify } from '../../src/model/identify.ts'
 import { changesNothing, type Plan, totalBytes } from '../../src/model/plan.ts'
@@ -10,7 +12,7 @@ import type { Shape } from '../../src/model/topology/match.ts'
 import { VAE_KL_F8, vaeTopology } from '../../src/model/topology/vae.ts'
 import type { DType } from '../../src/tensor/dtype.ts'
 import type { Tensor } from '../../src/tensor/table.ts'
-import { narrowSd1, narrowSdxl, tableOf, valuesOf } from './tables.ts'
+import { componentKeys, narrowSd1, narrowSdxl, tableOf, valuesOf } from './tables.ts'
 
 type Keys = [string, Shape][]
 type Values = Record<string, readonly number[]>
@@ -262,6 +264,23 @@ describe('what pruning leaves out', () => {
       ['cast', 'clip_l', 36],
       ['cast', 'vae', 248],
     ])
+  })
+
+  it('leaves every name of SD3 and Flux as it is, T5 included', async () => {
+    for (const architecture of [sd3Medium, fluxDev]) {
+      const file = tableOf(architecture.components.flatMap(componentKeys), { dtype: 'F16' })
+      const plan = await prune(file)
+      expect(changesNothing(plan)).toBe(true)
+      expect([...plan.table.tensors.keys()]).toEqual([...file.tensors.keys()])
+    }
+  })
+
+  it('keeps both sets of names that some merges with NovelAI have', async () => {
+    const second = narrowSd1()
+      .filter(([name]) => name.includes('.text_model.'))
+      .map(([name, shape]): [string, Shape] => [name.replace('text_model.', ''), shape])
+    const file = tableOf([...narrowSd1(), ...second])
+    expect((await prune(file)).table.tensors.size).toBe(970 + 36)
   })
 
   it('gives the text encoder of NovelAI the names that programs expect', async () => {
