@@ -77,7 +77,7 @@ const MAX_SIDECAR_BYTES = 1_000_000
 
 /** Text of the `.yaml` beside a checkpoint, the strongest evidence for its prediction type. */
 export async function readSidecar(path: string): Promise<string | undefined> {
-  const sidecar = path.slice(0, path.length - extname(path).length) + '.yaml'
+  const sidecar = `${path.slice(0, path.length - extname(path).length)}.yaml`
   const info = await stat(sidecar).catch(() => undefined)
   if (!info?.isFile() || info.size > MAX_SIDECAR_BYTES) return undefined
   return readFile(sidecar, 'utf8').catch(() => undefined)

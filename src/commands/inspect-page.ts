@@ -1,4 +1,5 @@
 import { basename } from 'node:path'
+import { BASES, type BaseId } from '../model/adapters/base.ts'
 import type { AdapterInfo, ValueCount } from '../model/adapters/info.ts'
 import type { Component } from '../model/components.ts'
 import type { EmbeddingInfo } from '../model/embeddings.ts'
@@ -53,12 +54,13 @@ function headline({ identity, bytes, model }: Inspection, paint: Paint): string 
 
 type FactLine = readonly [label: string, value: string]
 
-/** Widest label that still lines up; longer ones push their value to the right. */
-const LABEL_WIDTH = 14
+/** Labels line up within a block, but not for the sake of a very long one. */
+const MAX_LABEL_WIDTH = 26
 
 function factLines(facts: readonly FactLine[]): string {
+  const width = Math.min(MAX_LABEL_WIDTH, Math.max(0, ...facts.map(([label]) => label.length)))
   return facts
-    .map(([label, value]) => `  ${printable(label, 60).padEnd(LABEL_WIDTH)} ${printable(value, 400)}`)
+    .map(([label, value]) => `  ${printable(label, 60).padEnd(width)}  ${printable(value, 400)}`)
     .join('\n')
 }
 
@@ -104,19 +106,28 @@ function adapterFacts(adapter: AdapterInfo): FactLine[] {
   const claimed = base.claimed ? [`${base.claimed} by ${base.claimedBy ?? 'metadata'}`] : []
   return [
     ['algorithm', adapter.algorithms.map(({ title, modules }) => `${title} (${modules})`).join(', ')],
-    ['names', adapter.dialects.map(({ title }) => title).join(', ')],
+    ['names', adapter.dialects.map(({ title }) => title).join('; ')],
     ['rank', distribution(adapter.ranks)],
     ['alpha', alphaLine(adapter)],
     ['changes', targets],
-    ['for', [base.architecture ?? 'unknown base', ...base.evidence, ...claimed].join('; ')],
+    ['for', [baseTitle(base.architecture), ...base.evidence, ...claimed].join('; ')],
     ...(adapter.convModules > 0 ? [['convolutions', plural(adapter.convModules, 'module')] as const] : []),
     ...(adapter.embeddings.length > 0 ? [['embeddings', adapter.embeddings.join(', ')] as const] : []),
   ]
 }
 
-function alphaLine({ alphas, withoutAlpha }: AdapterInfo): string {
-  const missing = withoutAlpha > 0 ? `none in ${plural(withoutAlpha, 'module')} (scale 1)` : ''
-  return [alphas ? distribution(alphas) : '', missing].filter(Boolean).join('; ') || 'none'
+function baseTitle(id: BaseId | undefined): string {
+  return id === undefined ? 'unknown base' : BASES[id].title
+}
+
+function alphaLine({ alphas = [], withoutAlpha, peft }: AdapterInfo): string {
+  const configured = peft.flatMap(({ target, alpha }) =>
+    alpha === undefined ? [] : [`${alpha} for ${target}`],
+  )
+  const missing = withoutAlpha > 0 ? [`none in ${plural(withoutAlpha, 'module')} (scale 1)`] : []
+  // diffusers keeps alpha in the metadata; its modules have no tensor for it
+  const rest = configured.length > 0 ? [`${configured.join(', ')} by metadata`] : missing
+  return [distribution(alphas), ...rest].filter(Boolean).join('; ')
 }
 
 /** "16" for one value, "4 to 16, mostly 16" for several. */
@@ -138,7 +149,7 @@ function embeddingFacts(embedding: EmbeddingInfo): FactLine[] {
     ['vectors', dims.join(', ')],
     ...(name === undefined ? [] : [['name', name] as const]),
     ...(token === undefined ? [] : [['token', token] as const]),
-    ['for', architecture ?? 'unknown'],
+    ['for', baseTitle(architecture)],
     ...(steps === undefined ? [] : [['steps', String(steps)] as const]),
     ...(trainedOn === undefined
       ? []

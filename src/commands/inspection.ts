@@ -1,9 +1,9 @@
 import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { describeAdapter, readAlphas } from '../model/adapters/describe.ts'
+import { readAlphas } from '../model/adapters/describe.ts'
 import type { Component } from '../model/components.ts'
 import { knownBySha256 } from '../model/hashes-known.ts'
-import { type Identity, identify } from '../model/identify.ts'
+import { type Identity, identify, type ValueReader } from '../model/identify.ts'
 import { type MetadataSummary, summariseMetadata } from '../model/metadata.ts'
 import type { Io } from '../report/io.ts'
 import { startProgress } from '../report/progress.ts'
@@ -76,9 +76,7 @@ async function examine(
   const valuesOf = (tensor: Parameters<typeof readValues>[0]) => readValues(tensor, read)
   const sidecar = await readSidecar(path)
   const hints = { fileName: basename(path), ...(sidecar === undefined ? {} : { sidecar }) }
-  let identity = await identify(model, valuesOf, hints)
-  const adapter = identity.adapter ?? describeAdapter(model)
-  if (adapter) identity = { ...identity, adapter: await readAlphas(model, adapter, valuesOf) }
+  const identity = await withAlphas(model, await identify(model, valuesOf, hints), valuesOf)
   const scan = options.scan ? await scanComponents(path, model, identity, read, options, io) : undefined
   const hashes = options.hashes ? await hashesOf(path, options, io) : {}
   return {
@@ -96,6 +94,13 @@ async function examine(
       ...knownFile(hashes),
     ],
   }
+}
+
+/** The values of alpha are worth reading only for a page about the file. */
+async function withAlphas(model: ModelFile, identity: Identity, read: ValueReader): Promise<Identity> {
+  if (!identity.adapter) return identity
+  const adapter = await readAlphas(model, identity.adapter, read)
+  return { ...identity, adapter, findings: adapter.findings }
 }
 
 async function hashesOf(path: string, { quiet }: InspectionOptions, io: Io): Promise<Hashes> {

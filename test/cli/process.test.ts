@@ -1,0 +1,138 @@
+/** The built command as a process of its own: threads, signals, full disks, exit codes. */
+import { spawn, spawnSync } from 'node:child_process'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { openFileSource } from '../../src/tensor/bytes.ts'
+import { safetensorsFormat } from '../../src/tensor/formats/safetensors.ts'
+import { writeSafetensors } from '../../src/tensor/write.ts'
+import { bytesTensor, tableOf } from '../tables.ts'
+import { tempFolder } from '../temp-folder.ts'
+
+const cli = join(import.meta.dirname, '../../dist/cli.js')
+
+function sdtool(args: readonly string[]) {
+  expect(existsSync(cli), 'dist/ is missing: npm run build').toBe(true)
+  return spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8' })
+}
+
+/** A model of `count` F32 values 0, 1/8, 2/8 ... in tensors of a million. */
+async function modelOf(path: string, millions: number): Promise<void> {
+  const data = new Uint8Array(Float32Array.from({ length: 1_000_000 }, (_, i) => (i % 4096) / 8).buffer)
+  const tensors = Array.from({ length: millions }, (_, i) => bytesTensor(`t${i}`, 'F32', [1000, 1000], data))
+  await writeSafetensors(tableOf(tensors), path, { threads: 0 })
+}
+
+describe('sdtool as a process', () => {
+  it('prints its version', () => {
+    const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8'))
+    const { status, stdout, stderr } = sdtool(['--version'])
+    expect([status, stdout, stderr]).toEqual([0, `${version}\n`, ''])
+  })
+
+  it('casts in worker threads, to the same bytes as in one thread', async () => {
+    const folder = tempFolder()
+    const input = join(folder, 'model.safetensors')
+    await modelOf(input, 12)
+    const { status, stderr } = sdtool(['convert', input, '--dtype', 'fp16', '--verify'])
+    expect([status, stderr]).toEqual([0, ''])
+    const source = await openFileSource(join(folder, 'model-fp16.safetensors'))
+    const model = await safetensorsFormat.open(source)
+    const last = model.tensors.get('t11')!
+    if (last.source.kind !== 'stored') throw new Error('not stored')
+    const bytes = await source.read(last.source.offset, last.source.nbytes)
+    await source.close()
+    const halves = new Uint16Array(bytes.buffer)
+    // 0, 1/8, 1, 511.75 in half precision, and 511.875, which is a tie and goes to the even 512
+    expect([halves[0], halves[1], halves[8], halves[4094], halves[4095]]).toEqual([
+      0x0000, 0x3000, 0x3c00, 0x5fff, 0x6000,
+    ])
+  })
+
+  it('leaves the old file whole after kill -9 in the middle of a write', async () => {
+    const folder = tempFolder()
+    const input = join(folder, 'in.safetensors')
+    const output = join(folder, 'out.safetensors')
+    await modelOf(input, 40)
+    writeFileSync(output, 'old and precious')
+    const child = spawn(process.execPath, [cli, 'convert', input, '--dtype', 'fp16', '-o', output, '--force'])
+    const partial = await appears(folder, /^\.out.*\.part$/)
+    child.kill('SIGKILL')
+    await new Promise((resolve) => child.once('exit', resolve))
+    expect(partial).toBeDefined()
+    expect(readFileSync(output, 'utf8')).toBe('old and precious')
+    // what is left has a name no program takes for a model, and the next run does not mind it
+    const again = sdtool(['convert', input, '--dtype', 'fp16', '-o', output, '--force', '--verify'])
+    expect([again.status, again.stderr]).toEqual([0, ''])
+  })
+
+  it('stops at Ctrl-C at once, with exit code 130 and no partial file', async () => {
+    const folder = tempFolder()
+    const input = join(folder, 'in.safetensors')
+    await modelOf(input, 40)
+    const args = ['convert', input, '--dtype', 'fp16', '-o', join(folder, 'out.safetensors')]
+    const child = spawn(process.execPath, [cli, ...args])
+    let stderr = ''
+    child.stderr.on('data', (chunk) => {
+      stderr += chunk
+    })
+    await appears(folder, /^\.out.*\.part$/)
+    child.kill('SIGINT')
+    const code = await new Promise((resolve) => child.once('exit', resolve))
+    expect([code, stderr]).toEqual([130, 'sdtool: interrupted; nothing was left half-written\n'])
+    expect(readdirSync(folder)).toEqual(['in.safetensors'])
+  })
+
+  it('says so when a folder may not be written', async () => {
+    const folder = tempFolder()
+    const input = join(folder, 'in.safetensors')
+    await modelOf(input, 1)
+    // a file where the folder should be is refused for every user, root included
+    writeFileSync(join(folder, 'file'), '')
+    const blocked = sdtool([
+      'convert',
+      input,
+      '--dtype',
+      'fp16',
+      '-o',
+      join(folder, 'file', 'out.safetensors'),
+    ])
+    expect(blocked.status).toBe(1)
+    expect(blocked.stderr).toMatch(
+      /^sdtool: .*out\.safetensors cannot be written \((ENOTDIR|EEXIST)\)\n {2}Name a place/,
+    )
+    mkdirSync(join(folder, 'locked'))
+    chmodSync(join(folder, 'locked'), 0o555)
+    if (process.getuid?.() === 0) return // root may write everywhere
+    const locked = sdtool([
+      'convert',
+      input,
+      '--dtype',
+      'fp16',
+      '-o',
+      join(folder, 'locked', 'out.safetensors'),
+    ])
+    expect([locked.status, locked.stderr.includes('EACCES')]).toEqual([1, true])
+  })
+
+  it('ends quietly when the reader of its output goes away', async () => {
+    const folder = tempFolder()
+    await modelOf(join(folder, 'in.safetensors'), 1)
+    const { status, stderr } = spawnSync(
+      'sh',
+      ['-c', `"${process.execPath}" "${cli}" inspect "${folder}/in.safetensors" --keys= | head -1; true`],
+      { encoding: 'utf8' },
+    )
+    expect([status, stderr]).toEqual([0, ''])
+  })
+})
+
+/** Waits until a file of that name is in the folder and has some size. */
+async function appears(folder: string, name: RegExp): Promise<string | undefined> {
+  for (let i = 0; i < 2000; i++) {
+    const found = readdirSync(folder).find((entry) => name.test(entry))
+    if (found) return found
+    await new Promise((resolve) => setTimeout(resolve, 2))
+  }
+  return undefined
+}
