@@ -6,6 +6,7 @@
  * All bytes are little-endian, as in every file sdtool reads, and as on every platform Node runs on today.
  */
 import type { DType, OutputDType } from './dtype.ts'
+import { narrow, widen } from './float-kernels.ts'
 
 /** What rounding did to values that were finite before. */
 export interface CastStats {
@@ -27,7 +28,6 @@ interface Minifloat {
   readonly specials: 'ieee' | 'fn' | 'fnuz'
 }
 
-const F16: Minifloat = { exponentBits: 5, mantissaBits: 10, bias: 15, specials: 'ieee' }
 const E4M3: Minifloat = { exponentBits: 4, mantissaBits: 3, bias: 7, specials: 'fn' }
 const E5M2: Minifloat = { exponentBits: 5, mantissaBits: 2, bias: 15, specials: 'ieee' }
 const E4M3FNUZ: Minifloat = { exponentBits: 4, mantissaBits: 3, bias: 8, specials: 'fnuz' }
@@ -56,17 +56,8 @@ function decodeTable(count: number, decode: (code: number) => number): Uint32Arr
   return new Uint32Array(Float32Array.from({ length: count }, (_, code) => decode(code)).buffer)
 }
 
-function halfTable(): Uint32Array {
-  const table = decodeTable(65536, (code) => decodeMinifloat(code, F16))
-  for (let code = 0; code < 65536; code++) {
-    if (isNaNCode(code, F16)) table[code] = ((code & 0x8000) << 16) | 0x7fc00000 | ((code & 0x3ff) << 13)
-  }
-  return table
-}
-
-/** Built on first use: 256 KiB for half, 1 KiB for each 8-bit type. */
+/** 1 KiB each, built on first use. */
 const TABLE_MAKERS: Partial<Record<DType, () => Uint32Array>> = {
-  F16: halfTable,
   F8_E4M3: () => decodeTable(256, (code) => decodeMinifloat(code, E4M3)),
   F8_E5M2: () => decodeTable(256, (code) => decodeMinifloat(code, E5M2)),
   F8_E4M3FNUZ: () => decodeTable(256, (code) => decodeMinifloat(code, E4M3FNUZ)),
@@ -117,7 +108,6 @@ function roundToOdd(values: Float64Array, out: Float32Array): void {
  * more to a narrower type without error.
  */
 export function decodeFloats(dtype: DType, bytes: Uint8Array, out: Float32Array): void {
-  const bits = new Uint32Array(out.buffer, out.byteOffset, out.length)
   switch (dtype) {
     case 'F32':
       out.set(elementsOf(Float32Array, bytes))
@@ -125,66 +115,15 @@ export function decodeFloats(dtype: DType, bytes: Uint8Array, out: Float32Array)
     case 'F64':
       roundToOdd(elementsOf(Float64Array, bytes), out)
       return
-    case 'BF16': {
-      const codes = elementsOf(Uint16Array, bytes)
-      for (let i = 0; i < codes.length; i++) bits[i] = codes[i]! << 16
+    case 'F16':
+    case 'BF16':
+      widen(dtype, bytes, new Uint8Array(out.buffer, out.byteOffset, out.byteLength))
       return
-    }
     default: {
       const table = tableOf(dtype)
-      const codes = dtype === 'F16' ? elementsOf(Uint16Array, bytes) : bytes
-      for (let i = 0; i < codes.length; i++) bits[i] = table[codes[i]!]!
+      const bits = new Uint32Array(out.buffer, out.byteOffset, out.length)
+      for (let i = 0; i < bytes.length; i++) bits[i] = table[bytes[i]!]!
     }
-  }
-}
-
-/** Binary32 bits to binary16, ties to even; a NaN keeps its upper payload bits and is made quiet, as F16C does. */
-function encodeHalf(bits: Uint32Array, out: Uint16Array, stats: CastStats): void {
-  for (let i = 0; i < bits.length; i++) {
-    const x = bits[i]!
-    const sign = (x >>> 16) & 0x8000
-    const a = x & 0x7fffffff
-    if (a >= 0x38800000 && a < 0x477ff000) {
-      // 2^-14 <= |x| < 65520: rounds to a normal half
-      const r = a - 0x38000000
-      out[i] = sign | ((r + 0xfff + ((r >>> 13) & 1)) >>> 13)
-    } else if (a < 0x38800000) {
-      const h = halfSubnormal(a)
-      if (h === 0 && a !== 0) stats.underflow++
-      out[i] = sign | h
-    } else if (a > 0x7f800000) {
-      out[i] = sign | 0x7e00 | ((a >>> 13) & 0x3ff)
-    } else {
-      if (a < 0x7f800000) stats.overflow++
-      out[i] = sign | 0x7c00
-    }
-  }
-}
-
-/** |x| < 2^-14 as a multiple of 2^-24, ties to even. `a`: binary32 bits without sign. */
-function halfSubnormal(a: number): number {
-  if (a <= 0x33000000) return 0 // <= 2^-25, and the tie at 2^-25 goes to zero
-  const mantissa = (a & 0x7fffff) | 0x800000
-  const shift = 126 - (a >>> 23)
-  const h = mantissa >>> shift
-  const rest = mantissa & ((1 << shift) - 1)
-  const tie = 1 << (shift - 1)
-  return rest > tie || (rest === tie && (h & 1) === 1) ? h + 1 : h
-}
-
-/** Binary32 bits to bfloat16, ties to even; a NaN stays NaN even if its payload lies in the lower half. */
-function encodeBFloat(bits: Uint32Array, out: Uint16Array, stats: CastStats): void {
-  for (let i = 0; i < bits.length; i++) {
-    const x = bits[i]!
-    const a = x & 0x7fffffff
-    if (a > 0x7f800000) {
-      out[i] = (x >>> 16) | 0x40
-      continue
-    }
-    const code = (x + 0x7fff + ((x >>> 16) & 1)) >>> 16
-    if ((code & 0x7fff) === 0x7f80 && a < 0x7f800000) stats.overflow++
-    if ((code & 0x7fff) === 0 && a !== 0) stats.underflow++
-    out[i] = code
   }
 }
 
@@ -202,7 +141,8 @@ function minifloatMagnitude(a: number, { mantissaBits, bias }: Minifloat): numbe
   return exponent > 0 ? rounded + ((exponent - 1) << mantissaBits) : rounded
 }
 
-function encodeByte(bits: Uint32Array, out: Uint8Array, format: Minifloat, stats: CastStats): void {
+function encodeByte(values: Float32Array, out: Uint8Array, format: Minifloat, stats: CastStats): void {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
   const nan = 0x7f
   const tooLarge = format.specials === 'fn' ? 0x7f : 0x7c
   for (let i = 0; i < bits.length; i++) {
@@ -231,22 +171,20 @@ export function encodeFloats(
   out: Uint8Array,
   stats: CastStats,
 ): void {
-  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length)
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
   switch (dtype) {
     case 'F32':
-      out.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
+      out.set(bytes)
       return
     case 'F16':
-      encodeHalf(bits, new Uint16Array(out.buffer, out.byteOffset, values.length), stats)
-      return
     case 'BF16':
-      encodeBFloat(bits, new Uint16Array(out.buffer, out.byteOffset, values.length), stats)
+      narrow(dtype, bytes, out, stats)
       return
     case 'F8_E4M3':
-      encodeByte(bits, out, E4M3, stats)
+      encodeByte(values, out, E4M3, stats)
       return
     case 'F8_E5M2':
-      encodeByte(bits, out, E5M2, stats)
+      encodeByte(values, out, E5M2, stats)
   }
 }
 

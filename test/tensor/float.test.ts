@@ -1,9 +1,12 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { f16round, getFloat16, setFloat16 } from '@petamoriken/float16'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { DType, OutputDType } from '../../src/tensor/dtype.ts'
 import { DTYPES } from '../../src/tensor/dtype.ts'
 import { castFloats, newCastStats } from '../../src/tensor/float.ts'
+import { FLOAT_WASM } from '../../src/tensor/float-wasm.ts'
 
 function castBytes(from: DType, to: OutputDType, bytes: Uint8Array) {
   const count = bytes.byteLength / DTYPES[from].bytes
@@ -174,5 +177,23 @@ describe('8-bit floats', () => {
     expect(decode('F8_E4M3FNUZ', [0x7f, 0x80, 0x08, 0x01])).toEqual([240, Number.NaN, 2 ** -7, 2 ** -10])
     expect(decode('F8_E5M2FNUZ', [0x7f, 0x80, 0x04, 0x01])).toEqual([57344, Number.NaN, 2 ** -15, 2 ** -17])
     expect(decode('F8_E8M0', [0, 127, 254, 255])).toEqual([2 ** -127, 1, 2 ** 127, Number.NaN])
+  })
+})
+
+describe('kernels', () => {
+  it('are built from their source', async () => {
+    const { default: wabt } = await import('wabt')
+    const source = readFileSync(join(import.meta.dirname, '../../src/tensor/float.wat'), 'utf8')
+    const binary = (await wabt()).parseWat('float.wat', source, { simd: true }).toBinary({}).buffer
+    expect(Buffer.from(binary).toString('base64')).toBe(FLOAT_WASM)
+  })
+
+  it('take any number of values, across their chunks and with an odd rest', () => {
+    const values = Float32Array.from({ length: 131_072 * 2 + 5 }, (_, i) => (i % 2048) / 8)
+    const { out, stats } = castBytes('F32', 'F16', new Uint8Array(values.buffer))
+    expect(stats).toEqual({ overflow: 0, underflow: 0 })
+    // multiples of 1/8 below 256 are halves
+    const back = new Float32Array(castBytes('F16', 'F32', out).out.buffer)
+    expect(Buffer.compare(Buffer.from(back.buffer), Buffer.from(values.buffer))).toBe(0)
   })
 })
