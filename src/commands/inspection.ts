@@ -5,14 +5,16 @@ import type { Component } from '../model/components.ts'
 import { knownBySha256 } from '../model/hashes-known.ts'
 import { type Identity, identify, type ValueReader } from '../model/identify.ts'
 import { type MetadataSummary, summariseMetadata } from '../model/metadata.ts'
+import { canonicalVae, identifyVae, vaeFingerprint } from '../model/vae.ts'
 import type { Io } from '../report/io.ts'
 import { startProgress } from '../report/progress.ts'
 import { plural } from '../report/text.ts'
-import { type ReadInto, readValues } from '../tensor/expr.ts'
+import { elementCount } from '../tensor/dtype.ts'
+import { evaluateInto, newEvaluation, type ReadInto, readValues, tensorBytes } from '../tensor/expr.ts'
 import { UnsafePickleError } from '../tensor/formats/security.ts'
 import { type Hashes, hashFile } from '../tensor/hash.ts'
 import { addScans, EMPTY_SCAN, type ScanResult, scanTensor } from '../tensor/scan.ts'
-import type { Finding, ModelFile, SecurityReport } from '../tensor/table.ts'
+import type { Finding, ModelFile, SecurityReport, Tensor } from '../tensor/table.ts'
 import { quoted } from '../tensor/text.ts'
 import { readSidecar, withModel } from './files.ts'
 
@@ -36,7 +38,7 @@ export interface Inspection {
   readonly model: ModelFile
   readonly identity: Identity
   readonly summary: MetadataSummary
-  readonly hashes: Hashes
+  readonly hashes: Hashes & { readonly vae?: string }
   readonly scan?: readonly ComponentScan[]
   /** Of the container, of the model, and of the values if they were read. */
   readonly findings: readonly Finding[]
@@ -78,7 +80,9 @@ async function examine(
   const hints = { fileName: basename(path), ...(sidecar === undefined ? {} : { sidecar }) }
   const identity = await withAlphas(model, await identify(model, valuesOf, hints), valuesOf)
   const scan = options.scan ? await scanComponents(path, model, identity, read, options, io) : undefined
-  const hashes = options.hashes ? await hashesOf(path, options, io) : {}
+  const hashes = options.hashes
+    ? { ...(await hashesOf(path, options, io)), ...(await vaeHash(model, read)) }
+    : {}
   return {
     path,
     bytes: model.file.size,
@@ -110,6 +114,25 @@ async function hashesOf(path: string, { quiet }: InspectionOptions, io: Io): Pro
   } finally {
     progress.end()
   }
+}
+
+/** The largest tensor of a VAE has 9 MB; what is named like one and larger is not read into memory. */
+const MAX_VAE_TENSOR_BYTES = 64 * 1024 * 1024
+
+/** Tells whether two files have the same VAE inside, whatever container, prefix or float type it is in. */
+async function vaeHash(model: ModelFile, read: ReadInto): Promise<{ vae?: string }> {
+  const info = identifyVae(model)
+  if (!info) return {}
+  const tensors = [...canonicalVae(model, info).values()]
+  if (tensors.some((tensor) => tensorBytes(tensor) > MAX_VAE_TENSOR_BYTES)) return {}
+  const vae = await vaeFingerprint(model, info, (tensor) => readBytes(tensor, read))
+  return vae === undefined ? {} : { vae }
+}
+
+async function readBytes(tensor: Tensor, read: ReadInto): Promise<Uint8Array> {
+  const bytes = new Uint8Array(tensorBytes(tensor))
+  await evaluateInto(tensor, 0, elementCount(tensor.shape), bytes, newEvaluation(read))
+  return bytes
 }
 
 function knownFile({ sha256 }: Hashes): Finding[] {

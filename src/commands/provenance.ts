@@ -1,7 +1,7 @@
 import { basename, extname } from 'node:path'
 import { BASES, type BaseId } from '../model/adapters/base.ts'
 import { architectureById } from '../model/architectures/registry.ts'
-import { carryMetadata, type OutputFacts } from '../model/carry-metadata.ts'
+import { carryMetadata, type OutputFacts, sourceFacts } from '../model/carry-metadata.ts'
 import type { Identity, Prediction } from '../model/identify.ts'
 import type { Plan } from '../model/plan.ts'
 import { changesNothing } from '../model/plan.ts'
@@ -45,7 +45,8 @@ export async function outputMetadata(
     inputs: [recipeInput({ name: model.file.path, bytes: model.file.size, ...hashes }, model.metadata)],
     options: operation.options,
   })
-  return carryMetadata(model.metadata, recipe, outputFacts(model, identity, plan, outputPath))
+  const source = { ...sourceFacts(model.extras), ...model.metadata }
+  return carryMetadata(source, recipe, outputFacts(model, identity, plan, outputPath))
 }
 
 async function inputHashes({ file }: ModelFile, { hash, quiet }: Operation, io: Io) {

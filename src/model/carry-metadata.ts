@@ -1,4 +1,5 @@
 import { refuse } from '../errors.ts'
+import type { PlainValue } from '../tensor/table.ts'
 import { parseRecipe, RECIPE_KEY, type Recipe, serialiseRecipe } from './recipe.ts'
 
 /** What is known of a file that is about to be written. */
@@ -24,7 +25,11 @@ const MODELSPEC_VERSION = '1.0.1'
 const HASHES_OF_DATA = ['modelspec.hash_sha256', 'sshs_model_hash', 'sshs_legacy_hash'] as const
 
 /** Where such a hash is kept as what it is then, the hash of an ancestor: sites still find that one by it. */
-const SOURCE_PREFIX = 'sdtool.source.'
+export const SOURCE_PREFIX = 'sdtool.source.'
+
+/** Facts beside the weights of a pickle are few and short: `epoch`, `global_step`, an embedding's `name` and `step`. */
+const MAX_FACTS = 100
+const MAX_FACT_LENGTH = 1000
 
 /** A recipe nobody can read any more, for example of a later version. */
 const UNREADABLE_RECIPE = 'sdtool.recipe.unreadable'
@@ -68,6 +73,18 @@ export function carryMetadata(
   }
   checkSize(metadata)
   return metadata
+}
+
+/**
+ * Plain values that a pickle keeps beside its weights, as metadata `sdtool.source.<key>`: safetensors has no other
+ * place for them, and conversion must not lose how far a model was trained, or on what.
+ */
+export function sourceFacts(extras: Readonly<Record<string, PlainValue>>): Record<string, string> {
+  const facts = Object.entries(extras)
+    .filter(([, value]) => ['string', 'number', 'bigint', 'boolean'].includes(typeof value))
+    .map(([key, value]) => [SOURCE_PREFIX + key, String(value)] as const)
+    .filter(([key, value]) => key.length + value.length <= MAX_FACT_LENGTH)
+  return Object.fromEntries(facts.slice(0, MAX_FACTS))
 }
 
 function unreadable(previous: string | undefined): Record<string, string> {

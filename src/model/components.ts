@@ -56,8 +56,8 @@ export const COMPONENTS = {
   schedule: kind('schedule', 'noise schedule buffers'),
   markers: kind('marker', 'marker tensors'),
   training: kind('training', 'training leftovers'),
-  adapter: kind('other', 'LoRA keys inside'),
-  embedding: kind('other', 'embeddings inside'),
+  adapter: kind('other', 'adapter weights'),
+  embedding: kind('other', 'embedding vectors'),
   weights: kind('other', 'weights'),
   other: kind('other', 'unknown keys'),
 } as const satisfies Record<string, ComponentKind>

@@ -2,6 +2,7 @@ import { isFloat } from '../tensor/dtype.ts'
 import type { Finding, PlainValue, Tensor, TensorTable } from '../tensor/table.ts'
 import { quoted } from '../tensor/text.ts'
 import type { BaseId } from './adapters/base.ts'
+import { SOURCE_PREFIX } from './carry-metadata.ts'
 
 /** Which text encoder the vectors are for. `single`: the file has one kind and does not say. */
 export type EmbeddingRole = 'single' | 'clip_l' | 'clip_g' | 't5xxl'
@@ -210,7 +211,7 @@ function describe({ layout, parts }: Found, file: EmbeddingFile): EmbeddingInfo 
     vectors: promptTokens(parts),
     ...names(parts, file),
     ...architectureOf(parts),
-    ...trainingOf(file.extras ?? {}),
+    ...trainingOf(file),
   }
   return { ...facts, findings: embeddingFindings(facts) }
 }
@@ -226,7 +227,7 @@ function promptTokens(parts: readonly EmbeddingPart[]): number {
 function names(parts: readonly EmbeddingPart[], file: EmbeddingFile): Pick<EmbeddingInfo, 'name' | 'token'> {
   const tokens = new Set(parts.map(({ token }) => token))
   const [token] = tokens
-  const name = file.extras?.name ?? file.metadata['modelspec.title']
+  const name = valueBeside(file, 'name') ?? file.metadata['modelspec.title']
   return {
     ...(typeof name === 'string' && name !== '' ? { name } : {}),
     ...(tokens.size === 1 && token !== undefined && token !== '*' ? { token } : {}),
@@ -241,18 +242,22 @@ function architectureOf(parts: readonly EmbeddingPart[]): Pick<EmbeddingInfo, 'a
   return architecture === undefined ? {} : { architecture }
 }
 
+/** A value beside the vectors: in the pickle, or in the metadata that a converted pickle carries. */
+function valueBeside({ extras = {}, metadata }: EmbeddingFile, key: string): PlainValue | undefined {
+  const carried = SOURCE_PREFIX + key
+  return extras[key] ?? (Object.hasOwn(metadata, carried) ? metadata[carried] : undefined)
+}
+
 /** What A1111 keeps beside the vectors: AutoV1 (8) or AutoV2 (10 hex digits) of the checkpoint, and its name. */
-function trainingOf(
-  extras: Readonly<Record<string, PlainValue>>,
-): Pick<EmbeddingInfo, 'steps' | 'trainedOn'> {
-  const { step, sd_checkpoint: hash, sd_checkpoint_name: name } = extras
+function trainingOf(file: EmbeddingFile): Pick<EmbeddingInfo, 'steps' | 'trainedOn'> {
+  const [hash, name] = [valueBeside(file, 'sd_checkpoint'), valueBeside(file, 'sd_checkpoint_name')]
   const trainedOn = {
     ...(typeof name === 'string' ? { name } : {}),
     ...(typeof hash === 'string' ? { hash } : {}),
   }
-  const steps = typeof step === 'bigint' ? Number(step) : step
+  const steps = Number(valueBeside(file, 'step') ?? Number.NaN)
   return {
-    ...(typeof steps === 'number' && Number.isSafeInteger(steps) ? { steps } : {}),
+    ...(Number.isSafeInteger(steps) ? { steps } : {}),
     ...(Object.keys(trainedOn).length === 0 ? {} : { trainedOn }),
   }
 }

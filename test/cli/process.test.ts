@@ -23,11 +23,28 @@ async function modelOf(path: string, millions: number): Promise<void> {
   await writeSafetensors(tableOf(tensors), path, { threads: 0 })
 }
 
+/** Of the bytes 02 00 00 00 00 00 00 00 7b 7d, by sha256sum, Python's zlib and blake3; no data follows the header. */
+const HASHES = {
+  sha256: '411a485216e432ece6b9af94fa32154cf79a2a56d4f81266baa50063f45092bd',
+  autoV2: '411a485216',
+  autoV1: 'e3b0c442',
+  autoV3: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
+  crc32: '050015f7',
+  blake3: 'b8b38d1cb0675f6b3512a37c75287375d8a17f9992e59155c409a35837560cf9',
+}
+
 describe('sdtool as a process', () => {
   it('prints its version', () => {
     const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8'))
     const { status, stdout, stderr } = sdtool(['--version'])
     expect([status, stdout, stderr]).toEqual([0, `${version}\n`, ''])
+  })
+
+  it('has all hashes in the bundle', async () => {
+    const folder = tempFolder()
+    writeFileSync(join(folder, 'x.safetensors'), Buffer.from([2, 0, 0, 0, 0, 0, 0, 0, 0x7b, 0x7d]))
+    const { stdout } = sdtool(['inspect', join(folder, 'x.safetensors'), '--hashes', '--json'])
+    expect(JSON.parse(stdout).hashes).toEqual(HASHES)
   })
 
   it('casts in worker threads, to the same bytes as in one thread', async () => {
