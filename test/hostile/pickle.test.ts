@@ -196,7 +196,7 @@ describe('pickles that are none', () => {
 })
 
 /** A numpy array of one byte that says it has `count`. */
-const array = (count: number) =>
+const array = (count: number, shape = asm.pickle(asm.integer(count), asm.tuple1)) =>
   asm.pickle(
     asm.global('numpy.core.multiarray', '_reconstruct'),
     asm.global('numpy', 'ndarray'),
@@ -207,8 +207,7 @@ const array = (count: number) =>
     asm.REDUCE,
     asm.MARK,
     asm.integer(1),
-    asm.integer(count),
-    asm.tuple1,
+    shape,
     asm.global('numpy', 'dtype'),
     asm.unicode('u1'),
     asm.FALSE,
@@ -229,6 +228,33 @@ function laughs(seed: Uint8Array, depth: number): Buffer {
   return pickle4(seed, repeat(depth, level))
 }
 
+function listOf(count: number, item: (i: number) => Uint8Array): Buffer {
+  const items = Array.from({ length: count }, (_, i) => item(i))
+  return asm.pickle(asm.EMPTY_LIST, asm.MARK, ...items, asm.APPENDS)
+}
+
+/** A dict with a tensor as its state_dict, and these values beside it. */
+function dictOf(count: number, value: (i: number) => Uint8Array): Buffer {
+  const weights = asm.pickle(asm.EMPTY_DICT, asm.unicode('w'), ARRAY, asm.SETITEM)
+  const values = Array.from({ length: count }, (_, i) => asm.pickle(asm.unicode(`v${i}`), value(i)))
+  return asm.pickle(asm.EMPTY_DICT, asm.MARK, asm.unicode('state_dict'), weights, ...values, asm.SETITEMS)
+}
+
+/** Entries put into maps meanwhile: work that does not depend on the machine, as time does. */
+async function countInsertions<T>(run: () => Promise<T>): Promise<{ result: T; inserted: number }> {
+  const { set } = Map.prototype
+  let inserted = 0
+  Map.prototype.set = function (key, value) {
+    inserted++
+    return set.call(this, key, value)
+  }
+  try {
+    return { result: await run(), inserted }
+  } finally {
+    Map.prototype.set = set
+  }
+}
+
 describe('pickles made to explode', () => {
   it.each<[string, string, Buffer]>([
     ['PICKLE_LIMIT', 'a billion laughs without a tensor', laughs(asm.EMPTY_LIST, 30)],
@@ -246,6 +272,64 @@ describe('pickles made to explode', () => {
     const start = performance.now()
     expect(await codeOf(bytes)).toBe(code)
     expect(performance.now() - start).toBeLessThan(5_000)
+  })
+
+  /** An OrderedDict of protocol 2 whose pairs are the memo entry 1. */
+  const sharedDict = asm.pickle(asm.global('collections', 'OrderedDict'), asm.get(1), asm.tuple1, asm.REDUCE)
+  const pair = asm.pickle(asm.unicode('p'), asm.global('omegaconf', 'A'), asm.tuple2)
+  const key = (i: number) => asm.unicode(`k${i}`)
+  const COUNT = 3_000
+
+  it.each<[string, Buffer]>([
+    [
+      'one OrderedDict of many entries under many keys',
+      pickle4(
+        listOf(COUNT, (i) => asm.pickle(key(i), asm.global('omegaconf', 'A'), asm.tuple2)),
+        asm.put(1),
+        asm.POP,
+        sharedDict,
+        asm.put(2),
+        asm.POP,
+        dictOf(COUNT, () => asm.get(2)),
+      ),
+    ],
+    [
+      'many OrderedDicts of the same pairs',
+      pickle4(
+        listOf(COUNT, () => pair),
+        asm.put(1),
+        asm.POP,
+        dictOf(COUNT, () => sharedDict),
+      ),
+    ],
+    [
+      'many OrderedDicts of pairs of which the last is none',
+      pickle4(
+        listOf(COUNT, (i) => (i < COUNT - 1 ? pair : asm.NONE)),
+        asm.put(1),
+        asm.POP,
+        dictOf(COUNT, () => sharedDict),
+      ),
+    ],
+    [
+      'many OrderedDicts of the same pairs, each with an entry of its own',
+      pickle4(
+        listOf(COUNT, (i) => asm.pickle(key(i), asm.global('omegaconf', 'A'), asm.tuple2)),
+        asm.put(1),
+        asm.POP,
+        dictOf(COUNT, () => asm.pickle(sharedDict, asm.unicode('own'), asm.NONE, asm.SETITEM)),
+      ),
+    ],
+  ])('%s cost no more than the limits allow', async (_, bytes) => {
+    const { result, inserted } = await countInsertions(() => codeOf(bytes))
+    expect([undefined, 'PICKLE_LIMIT']).toContain(result)
+    // the walk may take 3 M steps, the conversion of plain values 1 M; quadratic would be 9 M and more
+    expect(inserted).toBeLessThan(4_200_000)
+  })
+
+  it('an array of more dimensions than numpy has is refused', async () => {
+    const dimensions = asm.pickle(asm.MARK, repeat(65, asm.integer(1)), asm.TUPLE)
+    expect(await codeOf(pickle4(array(1, dimensions)))).toBe('TORCH_TENSOR')
   })
 
   it('an array that says it has more than it has is refused', async () => {

@@ -1,7 +1,18 @@
 /** Arrays and scalars of numpy inside a pickle. Their bytes are in the pickle itself. */
 import { type DType, dtypeInfo, elementCount } from '../dtype.ts'
 import { rowMajorStrides } from '../strided.ts'
-import { asKind, calleeName, globalName, type PyObject, type PyValue, sequence } from './pickle-values.ts'
+import {
+  asKind,
+  calleeName,
+  globalName,
+  isSize,
+  type PyObject,
+  type PyValue,
+  sequence,
+} from './pickle-values.ts'
+
+/** numpy's limit (`NPY_MAXDIMS` of numpy 2); real weights have at most five. */
+export const MAX_DIMENSIONS = 64
 
 /** By numpy's type codes without byte order. Source: numpy reference, "Array protocol type strings". */
 const NUMPY_DTYPES: ReadonlyMap<string, DType> = new Map([
@@ -68,9 +79,7 @@ function bytesOf(value: PyValue | undefined, length: number): Uint8Array | undef
 
 function shapeOf(value: PyValue | undefined): number[] | undefined {
   const sizes = sequence(value)
-  return sizes?.every((n) => typeof n === 'number' && Number.isSafeInteger(n) && n >= 0)
-    ? (sizes as number[])
-    : undefined
+  return sizes && sizes.length <= MAX_DIMENSIONS && sizes.every(isSize) ? (sizes as number[]) : undefined
 }
 
 /** `(version, shape, dtype, is_fortran, data)`; the version is missing in old files. */

@@ -95,29 +95,54 @@ const MAPPINGS = new Set([
 ])
 const SEQUENCES = new Set(['builtins.list', 'builtins.tuple', 'collections.deque', 'torch.Size'])
 
-/** Entries of a dict, or of an object that is one (OrderedDict, which Python 2 gives a list of pairs). */
-export function mapping(value: PyValue | undefined): ReadonlyMap<PyValue, PyValue> | undefined {
+type Entries = ReadonlyMap<PyValue, PyValue>
+
+/**
+ * Entries of a dict, or of an object that is one (OrderedDict, which Python 2 gives a list of pairs). Only for values
+ * of a pickle that was read to its end: what they are is worked out once and kept.
+ */
+export function mapping(value: PyValue | undefined): Entries | undefined {
   if (!isNode(value)) return undefined
   if (value.kind === 'dict') return value.entries
   if (value.kind !== 'object' || !MAPPINGS.has(globalName(value.callee))) return undefined
-  const given = value.args.items.at(-1)
-  const inherited = asKind(given, 'dict')?.entries ?? pairs(given)
-  if (!inherited) return value.entries ?? EMPTY
-  return value.entries ? new Map([...inherited, ...value.entries]) : inherited
+  return remembered(MERGED, value, mergedEntries)
 }
 
-const EMPTY: ReadonlyMap<PyValue, PyValue> = new Map()
+/** A pickle can name one node a hundred thousand times, so nothing of its size may be made anew for each. */
+const MERGED = new WeakMap<PyObject, Entries>()
+const PAIRS = new WeakMap<readonly PyValue[], Entries | null>()
 
-function pairs(value: PyValue | undefined): Map<PyValue, PyValue> | undefined {
-  const list = sequence(value)
-  if (!list) return undefined
+function remembered<K extends object, V>(known: WeakMap<K, V>, key: K, make: (key: K) => V): V {
+  const found = known.get(key)
+  if (found !== undefined) return found
+  const made = make(key)
+  known.set(key, made)
+  return made
+}
+
+function mergedEntries({ args, entries }: PyObject): Entries {
+  const given = args.items.at(-1)
+  const list = sequence(given)
+  const inherited = asKind(given, 'dict')?.entries ?? (list && remembered(PAIRS, list, pairs))
+  if (!inherited) return entries ?? EMPTY
+  return entries ? new Map([...inherited, ...entries]) : inherited
+}
+
+const EMPTY: Entries = new Map()
+
+function pairs(list: readonly PyValue[]): Entries | null {
   const entries = new Map<PyValue, PyValue>()
   for (const item of list) {
     const pair = sequence(item)
-    if (pair?.length !== 2) return undefined
+    if (pair?.length !== 2) return null
     entries.set(pair[0]!, pair[1]!)
   }
   return entries
+}
+
+/** A count, or a size along one dimension. */
+export function isSize(value: PyValue | undefined): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
 }
 
 /** Elements of a tuple or list, or of an object that is one (torch.Size, deque). */

@@ -20,6 +20,7 @@ const MAX_DEPTH = 32
 const MAX_TOTAL_NODES = 1_000_000
 
 interface Budget {
+  /** Values that may still be converted. */
   nodes: number
 }
 
@@ -30,16 +31,16 @@ interface Budget {
 export function plainConverter(): (value: PyValue) => PlainValue | undefined {
   let total = MAX_TOTAL_NODES
   return (value) => {
-    const budget = { nodes: Math.min(MAX_NODES, total) }
-    const before = budget.nodes
+    const given = Math.min(MAX_NODES, total) - 1
+    const budget = { nodes: given }
     const plain = convert(value, budget, 0)
-    total -= before - budget.nodes
+    total -= 1 + given - budget.nodes
     return plain
   }
 }
 
 function convert(value: PyValue, budget: Budget, depth: number): PlainValue | undefined {
-  if (--budget.nodes < 0 || depth > MAX_DEPTH) return undefined
+  if (budget.nodes < 0 || depth > MAX_DEPTH) return undefined
   if (!isNode(value)) return value
   const scalar = numpyScalar(value)
   if (scalar !== undefined) return scalar
@@ -60,11 +61,18 @@ function setItems(value: PyNode): readonly PyValue[] | undefined {
     : undefined
 }
 
+/** A container pays for all it holds before the first is looked at: to merge its entries was work already. */
+function pays(budget: Budget, nodes: number): boolean {
+  budget.nodes -= nodes
+  return budget.nodes >= 0
+}
+
 function convertEntries(
   entries: ReadonlyMap<PyValue, PyValue>,
   budget: Budget,
   depth: number,
 ): PlainValue | undefined {
+  if (!pays(budget, entries.size)) return undefined
   const plain: [string, PlainValue][] = []
   for (const [key, value] of entries) {
     const converted = isNode(key) ? undefined : convert(value, budget, depth + 1)
@@ -75,6 +83,8 @@ function convertEntries(
 }
 
 function convertItems(items: readonly PyValue[], budget: Budget, depth: number): PlainValue | undefined {
+  // a list is there already: one too long to keep leaves the file's budget to the other values
+  if (!pays(budget, Math.min(items.length, MAX_NODES + 1))) return undefined
   const plain: PlainValue[] = []
   for (const item of items) {
     const converted = convert(item, budget, depth + 1)

@@ -1,7 +1,7 @@
 /** Storages: the blocks of bytes outside of the pickle that tensors are views of. */
 import { refuse } from '../../errors.ts'
 import { type DType, dtypeInfo } from '../dtype.ts'
-import { asKind, globalName, type PyPersistent, type PyValue, sequence } from './pickle-values.ts'
+import { asKind, globalName, isSize, type PyPersistent, sequence } from './pickle-values.ts'
 
 /** Element types by `torch.<name>`. Source: torch `c10/core/ScalarType.h`, dtypes that have plain elements. */
 export const TORCH_DTYPES: ReadonlyMap<string, DType> = new Map([
@@ -68,10 +68,6 @@ function malformed(where: string, { offset }: PyPersistent, detail: string): Err
     `${where}: the storage at byte ${offset} ${detail}`,
     'The file is damaged or was not written by torch.',
   )
-}
-
-function isSize(value: PyValue | undefined): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
 }
 
 /**

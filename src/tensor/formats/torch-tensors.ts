@@ -2,12 +2,9 @@
 import { refuse } from '../../errors.ts'
 import { type DType, dtypeInfo, elementCount } from '../dtype.ts'
 import { quoted } from '../text.ts'
-import { isDamagedArray, numpyArray } from './numpy-values.ts'
-import { asKind, elements, globalName, type PyObject, type PyValue } from './pickle-values.ts'
+import { isDamagedArray, MAX_DIMENSIONS, numpyArray } from './numpy-values.ts'
+import { asKind, elements, globalName, isSize, type PyObject, type PyValue } from './pickle-values.ts'
 import { storageOf, TORCH_DTYPES, type TorchStorage } from './torch-storage.ts'
-
-/** numpy's limit; real weights have at most five. */
-const MAX_DIMENSIONS = 64
 
 /** A tensor of the object, before the places of its bytes are looked up. */
 export type ObjectTensor = StorageView | InlineTensor
@@ -55,15 +52,11 @@ interface Place {
   readonly path: string
 }
 
-function isSize(value: PyValue | undefined): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
-}
-
 function sizes(place: Place, value: PyValue | undefined, what: string): number[] {
   const list = elements(value)
-  if (!list?.every(isSize)) throw malformed(place, `has no valid ${what}`)
-  if (list.length > MAX_DIMENSIONS)
+  if (list && list.length > MAX_DIMENSIONS)
     throw malformed(place, `has ${list.length} dimensions, the limit is ${MAX_DIMENSIONS}`)
+  if (!list?.every(isSize)) throw malformed(place, `has no valid ${what}`)
   return list as number[]
 }
 
