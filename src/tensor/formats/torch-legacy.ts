@@ -6,6 +6,7 @@
 import { refuse } from '../../errors.ts'
 import type { ByteSource } from '../bytes.ts'
 import { dtypeInfo } from '../dtype.ts'
+import { inParallel, PARALLEL_READS } from '../parallel.ts'
 import type { Finding, ModelFile, SecurityReport } from '../table.ts'
 import { quoted } from '../text.ts'
 import type { Format } from './format.ts'
@@ -133,7 +134,9 @@ async function placeStorages(
       `${source.file.path}: ${source.file.size} bytes, but its storages end at byte ${at}`,
       'This is what a broken download looks like: download or copy the file again.',
     )
-  await Promise.all([...places].map(([key, place]) => checkCount(source, key, place, records.get(key)!)))
+  await inParallel([...places], PARALLEL_READS, ([key, place]) =>
+    checkCount(source, key, place, records.get(key)!),
+  )
   return { places, end: at }
 }
 

@@ -6,6 +6,7 @@
 import { crc32 } from 'node:zlib'
 import { refuse } from '../../errors.ts'
 import type { ByteSource } from '../bytes.ts'
+import { inParallel, PARALLEL_READS } from '../parallel.ts'
 import { quoted } from '../text.ts'
 
 const LOCAL_SIGNATURE = 0x04034b50
@@ -23,8 +24,6 @@ const MAX_COMMENT = 0xffff
 
 /** A full Flux checkpoint has about 3,000 entries of 80 bytes; this is room for 500,000. */
 const MAX_DIRECTORY_BYTES = 64_000_000
-/** Local headers read at the same time: enough to hide the latency of a disk. */
-const PARALLEL_READS = 64
 /** Local headers read to confirm places computed from the directory. */
 const SAMPLES = 8
 /** torch starts all data at multiples of this, by a padding field of at least four bytes in the local header. */
@@ -361,17 +360,8 @@ export async function locateEntries(zip: ZipDirectory, entries: readonly ZipEntr
   return entries.map(({ aligned }) => aligned ?? places[next++]!)
 }
 
-async function readPlaces(zip: ZipDirectory, entries: readonly ZipEntry[]): Promise<number[]> {
-  const places = new Array<number>(entries.length)
-  let next = 0
-  const worker = async () => {
-    while (next < entries.length) {
-      const i = next++
-      places[i] = await locateEntry(zip, entries[i]!)
-    }
-  }
-  await Promise.all(Array.from({ length: Math.min(PARALLEL_READS, entries.length) }, worker))
-  return places
+function readPlaces(zip: ZipDirectory, entries: readonly ZipEntry[]): Promise<number[]> {
+  return inParallel(entries, PARALLEL_READS, (entry) => locateEntry(zip, entry))
 }
 
 /**
