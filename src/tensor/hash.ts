@@ -5,6 +5,7 @@
 import { createHash, type Hash } from 'node:crypto'
 import { type FileHandle, open } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
+import { LENGTH_BYTES } from './formats/safetensors.ts'
 
 export const HASH_NAMES = ['sha256', 'autoV1', 'autoV2', 'autoV3', 'crc32', 'blake3'] as const
 export type HashName = (typeof HASH_NAMES)[number]
@@ -25,7 +26,6 @@ const AUTOV1_START = 0x100000
 const AUTOV1_END = 0x110000
 /** A longer header makes Civitai treat the file as one without header. */
 const AUTOV3_MAX_HEADER = 16 * 1024 * 1024
-const LENGTH_BYTES = 8 // u64 LE header length
 
 /** Takes the file's bytes in order, `start` being the offset of `chunk`, and gives hashes at the end. */
 interface Sink {
@@ -107,15 +107,18 @@ async function blake3Sink(): Promise<Sink> {
   return { update: (chunk) => hash.update(chunk), digest: () => ({ blake3: hash.digest('hex') }) }
 }
 
-/** Reads ahead by one chunk while the sinks work on the one before. */
+/** Feeds the first `size` bytes. Reads ahead by one chunk while the sinks work on the one before. */
 async function feed(handle: FileHandle, size: number, sinks: Sink[], options: HashOptions): Promise<void> {
   const buffers = [new Uint8Array(CHUNK_BYTES), new Uint8Array(CHUNK_BYTES)] as const
-  const readAt = (position: number, which: number) =>
-    handle.read(buffers[which & 1]!, 0, CHUNK_BYTES, position).then(({ bytesRead }) => bytesRead)
+  const readAt = async (position: number, which: number): Promise<number> => {
+    const length = Math.min(CHUNK_BYTES, size - position)
+    if (length <= 0) return 0
+    return (await handle.read(buffers[which & 1]!, 0, length, position)).bytesRead
+  }
   let position = 0
   let turn = 0
   let next = readAt(0, turn)
-  for (let count = await next; count > 0 && position < size; count = await next) {
+  for (let count = await next; count > 0; count = await next) {
     options.signal?.throwIfAborted()
     const chunk = buffers[turn & 1]!.subarray(0, count)
     turn++

@@ -1,11 +1,14 @@
 import { refuse } from '../errors.ts'
 import { tensorBytes } from './expr.ts'
-import { SAFETENSORS_DTYPES } from './formats/safetensors.ts'
+import {
+  isSafetensorsDType,
+  LENGTH_BYTES,
+  MAX_HEADER_BYTES,
+  SAFETENSORS_DTYPES,
+} from './formats/safetensors.ts'
 import type { Tensor, TensorTable } from './table.ts'
 import { quoted } from './text.ts'
 
-/** Readers refuse larger headers (the reference limit). */
-const MAX_HEADER_BYTES = 100_000_000
 /** The header is padded with spaces, never NUL: some readers parse the padding as JSON. */
 const PADDING = 0x20
 const ALIGNMENT = 8
@@ -45,7 +48,7 @@ export function layoutOf(table: TensorTable): Layout {
 }
 
 function checkWritable({ name, dtype }: Tensor): void {
-  if (!RANK.has(dtype)) {
+  if (!isSafetensorsDType(dtype)) {
     throw refuse('DTYPE_NOT_WRITABLE', `tensor ${quoted(name)} is ${dtype}, which safetensors cannot hold`)
   }
   if (name === '__metadata__' || /\p{Surrogate}/u.test(name)) {
@@ -65,8 +68,8 @@ export function encodeHeader(layout: Layout, metadata: Readonly<Record<string, s
   if (length > MAX_HEADER_BYTES) {
     throw refuse('HEADER_TOO_LARGE', `the header takes ${length} bytes, the limit is ${MAX_HEADER_BYTES}`)
   }
-  const bytes = new Uint8Array(8 + length).fill(PADDING)
+  const bytes = new Uint8Array(LENGTH_BYTES + length).fill(PADDING)
   new DataView(bytes.buffer).setBigUint64(0, BigInt(length), true)
-  bytes.set(json, 8)
+  bytes.set(json, LENGTH_BYTES)
   return bytes
 }

@@ -4,14 +4,14 @@
  */
 import { refuse } from '../../errors.ts'
 import type { ByteSource } from '../bytes.ts'
-import { byteLength, type DType, isDType } from '../dtype.ts'
+import { byteLength, type DType } from '../dtype.ts'
 import type { FileRef, ModelFile, Tensor } from '../table.ts'
 import { quoted } from '../text.ts'
 import type { Format } from './format.ts'
 
-/** The reference reader's limit; a header of SD 1.5 is 0.1 MB, of Flux with T5 0.2 MB. */
-const MAX_HEADER_BYTES = 100_000_000
-const LENGTH_BYTES = 8 // u64 LE header length
+/** The limit of the reference reader, and so of writers too; a header of SD 1.5 is 0.1 MB, of Flux with T5 0.2 MB. */
+export const MAX_HEADER_BYTES = 100_000_000
+export const LENGTH_BYTES = 8 // u64 LE header length
 /** Root object, tensor object, array of the tensor: nothing in a valid header lies deeper. */
 const MAX_DEPTH = 3
 
@@ -45,6 +45,11 @@ export const SAFETENSORS_DTYPES: readonly DType[] = [
 ]
 
 const KNOWN = new Set<string>(SAFETENSORS_DTYPES)
+
+/** Whether safetensors has this type: quantised blocks and C128 it has not. */
+export function isSafetensorsDType(name: string): name is DType {
+  return KNOWN.has(name)
+}
 
 function malformed(file: FileRef, code: string, detail: string): Error {
   return refuse(
@@ -143,7 +148,7 @@ function readTensor(name: string, entry: Json, dataStart: number, file: FileRef)
   const where = `tensor ${quoted(name)}`
   if (!isObject(entry)) throw malformed(file, 'ENTRY', `${where} is not an object`)
   const { dtype } = entry
-  if (typeof dtype !== 'string' || !KNOWN.has(dtype) || !isDType(dtype)) {
+  if (typeof dtype !== 'string' || !isSafetensorsDType(dtype)) {
     throw malformed(file, 'DTYPE', `${where} has the unknown dtype ${quoted(String(dtype))}`)
   }
   const shape = sizes(entry.shape)
