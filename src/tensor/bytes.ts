@@ -37,10 +37,29 @@ export async function readExactly(
   }
 }
 
+/** Writes all of `bytes` at `position`, or without one where the last write ended: a single write may do less. */
+export async function writeFully(handle: FileHandle, bytes: Uint8Array, position?: number): Promise<void> {
+  let done = 0
+  while (done < bytes.byteLength) {
+    const at = position === undefined ? null : position + done
+    const { bytesWritten } = await handle.write(bytes, done, bytes.byteLength - done, at)
+    done += bytesWritten
+  }
+}
+
+async function sizeOf(handle: FileHandle): Promise<number> {
+  try {
+    return (await handle.stat()).size
+  } catch (error) {
+    await handle.close()
+    throw error
+  }
+}
+
 /** Opens a file for reading at any place. */
 export async function openFileSource(path: string): Promise<ByteSource> {
   const handle = await open(path, 'r')
-  const { size } = await handle.stat()
+  const size = await sizeOf(handle)
   return {
     file: { path, size },
     async read(offset, length) {
