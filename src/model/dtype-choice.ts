@@ -1,4 +1,4 @@
-import { refuse, SdtoolError } from '../errors.ts'
+import { EXIT, refuse, SdtoolError } from '../errors.ts'
 import { isFloat, type OutputDType } from '../tensor/dtype.ts'
 import { canCast, cast } from '../tensor/expr.ts'
 import type { Tensor } from '../tensor/table.ts'
@@ -86,7 +86,7 @@ export function checkSelected(components: readonly Component[], selectors: reado
     if (components.some((component) => isSelected(component, [selector]))) continue
     const present = [...new Set(components.map(({ id }) => id))].join(', ')
     throw new SdtoolError('COMPONENT_NOT_FOUND', `the file has no component ${quoted(selector)}`, {
-      exitCode: 4,
+      exitCode: EXIT.unverified,
       hint: `It has: ${present}.`,
     })
   }

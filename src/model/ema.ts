@@ -1,8 +1,7 @@
 import { isFloat } from '../tensor/dtype.ts'
 import { tensorBytes } from '../tensor/expr.ts'
 import type { TensorTable } from '../tensor/table.ts'
-import type { ValueReader } from './adapters/info.ts'
-import { readScalar } from './evidence.ts'
+import { readScalar, type ValueReader } from './evidence.ts'
 import type { Part } from './split.ts'
 import { sameShape } from './topology/match.ts'
 

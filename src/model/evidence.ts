@@ -1,6 +1,8 @@
 import { dtypeInfo, elementCount } from '../tensor/dtype.ts'
 import type { Tensor } from '../tensor/table.ts'
-import type { ValueReader } from './adapters/info.ts'
+
+/** Reads a whole tensor as numbers. Given by the caller, so that `src/model` opens no file. */
+export type ValueReader = (tensor: Tensor) => Promise<Float64Array>
 
 /**
  * The values of a tensor that evidence needs, if it has exactly `count` of them as plain numbers. Undefined for

@@ -12,6 +12,10 @@ export function warning(code: string, message: string, bytes?: number): Finding 
   return { code, severity: 'warning', message, ...(bytes === undefined ? {} : { bytes }) }
 }
 
+export function error(code: string, message: string): Finding {
+  return { code, severity: 'error', message }
+}
+
 /** "12 keys (a, b, c, ...)", with at most `MAX_NAMES` names. */
 export function counted(names: readonly string[], noun: string): string {
   const shown = names.slice(0, MAX_NAMES).map(quoted).join(', ')

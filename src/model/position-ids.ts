@@ -1,7 +1,6 @@
 import { elementCount } from '../tensor/dtype.ts'
 import type { Tensor, TensorTable } from '../tensor/table.ts'
-import type { ValueReader } from './adapters/info.ts'
-import { isPlain } from './evidence.ts'
+import { isPlain, type ValueReader } from './evidence.ts'
 
 /**
  * The buffer `position_ids` of a CLIP encoder: 0, 1, 2 ... as int64. Weighted merges in floating point turn 76

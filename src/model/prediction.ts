@@ -1,8 +1,7 @@
 import type { PlainValue, TensorTable } from '../tensor/table.ts'
 import { quoted } from '../tensor/text.ts'
-import type { ValueReader } from './adapters/info.ts'
 import type { Architecture, Variant } from './architectures/architecture.ts'
-import { readEvidence, readScalar } from './evidence.ts'
+import { readEvidence, readScalar, type ValueReader } from './evidence.ts'
 
 export const PREDICTIONS = {
   epsilon: 'noise (epsilon)',

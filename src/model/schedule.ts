@@ -1,9 +1,8 @@
 import type { DType } from '../tensor/dtype.ts'
 import type { Tensor, TensorTable } from '../tensor/table.ts'
-import type { ValueReader } from './adapters/info.ts'
 import type { Architecture, BetaRange } from './architectures/architecture.ts'
 import { SD_LATENT } from './architectures/sd1.ts'
-import { readEvidence, readScalar } from './evidence.ts'
+import { readEvidence, readScalar, type ValueReader } from './evidence.ts'
 
 /** `linear_start` and `linear_end` of every Stable Diffusion but the x4 upscaler. */
 export const DEFAULT_BETAS: BetaRange = [0.00085, 0.012]

@@ -1,6 +1,7 @@
 import { elementCount } from '../../tensor/dtype.ts'
 import type { Tensor, TensorTable } from '../../tensor/table.ts'
 import { bundleName } from '../embeddings.ts'
+import { isPlain, type ValueReader } from '../evidence.ts'
 import { BASES, baseByMetadata, baseByShapes, type ShapeVerdict } from './base.ts'
 import { markedEmbeddings, numberedPairs } from './cloneofsimo.ts'
 import { DIALECTS } from './dialects.ts'
@@ -13,7 +14,6 @@ import type {
   AlgorithmCount,
   DialectCount,
   ValueCount,
-  ValueReader,
 } from './info.ts'
 import { describeLllite } from './lllite.ts'
 import { type AdapterModule, type SplitTable, splitKey, splitModules } from './modules.ts'
@@ -52,18 +52,20 @@ export async function readAlphas(
   info: AdapterInfo,
   read: ValueReader,
 ): Promise<AdapterInfo> {
-  const tensors = [...table.tensors.values()].filter(isAlpha)
+  const tensors = [...table.tensors.values()].filter((tensor) => splitKey(tensor.name)?.role === 'alpha')
+  const readable = tensors.filter(isOneNumber)
+  const odd = tensors.filter((tensor) => !isOneNumber(tensor)).map(({ name }) => name)
   const alphas: number[] = []
-  for (let i = 0; i < tensors.length; i += ALPHAS_AT_ONCE) {
-    const values = await Promise.all(tensors.slice(i, i + ALPHAS_AT_ONCE).map(read))
+  for (let i = 0; i < readable.length; i += ALPHAS_AT_ONCE) {
+    const values = await Promise.all(readable.slice(i, i + ALPHAS_AT_ONCE).map(read))
     alphas.push(...values.map((value) => value[0]!))
   }
   const counts = countValues(alphas)
-  return { ...info, alphas: counts, findings: [...info.findings, ...alphaFindings(counts)] }
+  return { ...info, alphas: counts, findings: [...info.findings, ...alphaFindings(counts, odd)] }
 }
 
-function isAlpha(tensor: Tensor): boolean {
-  return elementCount(tensor.shape) === 1 && splitKey(tensor.name)?.role === 'alpha'
+function isOneNumber(tensor: Tensor): boolean {
+  return elementCount(tensor.shape) === 1 && isPlain(tensor)
 }
 
 function withoutEmbeddings(table: TensorTable, marked: ReadonlySet<string>): TensorTable {

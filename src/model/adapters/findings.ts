@@ -1,13 +1,11 @@
 import type { Finding } from '../../tensor/table.ts'
 import { quoted } from '../../tensor/text.ts'
+import { counted, error, info, warning } from '../finding.ts'
 import { BASES, type ShapeVerdict } from './base.ts'
 import type { AdapterInfo, ValueCount } from './info.ts'
 import type { SplitTable } from './modules.ts'
 import { surplusRoles } from './registry.ts'
 import { doubledPrefix } from './targets.ts'
-
-/** Names a message repeats; the rest is counted. */
-const MAX_NAMES = 3
 
 type Facts = Omit<AdapterInfo, 'findings' | 'alphas'>
 
@@ -25,21 +23,6 @@ export function adapterFindings(
     ...mixtures(facts),
     ...rankClaim(facts, metadata),
   ]
-}
-
-function warning(code: string, message: string): Finding {
-  return { code, severity: 'warning', message }
-}
-
-function info(code: string, message: string): Finding {
-  return { code, severity: 'info', message }
-}
-
-/** "3 modules (a, b, c)", with at most `MAX_NAMES` names. */
-function counted(names: readonly string[], noun: string): string {
-  const shown = names.slice(0, MAX_NAMES).map(quoted).join(', ')
-  const more = names.length > MAX_NAMES ? ', ...' : ''
-  return `${names.length} ${noun}${names.length === 1 ? '' : 's'} (${shown}${more})`
 }
 
 function brokenModules({ modules, incomplete }: SplitTable): Finding[] {
@@ -131,8 +114,11 @@ function rankClaim({ ranks }: Facts, metadata: Readonly<Record<string, string>>)
   return [info('adapter-rank-claim', `the metadata says rank ${text}, the shapes have ${range}`)]
 }
 
-/** alpha / rank scales the whole change: NaN ruins the weight, 0 does nothing. */
-export function alphaFindings(alphas: readonly ValueCount[]): Finding[] {
+/**
+ * alpha / rank scales the whole change: NaN ruins the weight, 0 does nothing.
+ * @param odd names of alphas that are not one number
+ */
+export function alphaFindings(alphas: readonly ValueCount[], odd: readonly string[]): Finding[] {
   const count = (matches: (value: number) => boolean) => {
     return alphas.reduce((sum, { value, modules }) => (matches(value) ? sum + modules : sum), 0)
   }
@@ -140,9 +126,11 @@ export function alphaFindings(alphas: readonly ValueCount[]): Finding[] {
   const findings: Finding[] = []
   if (broken > 0) {
     const message = `alpha of ${broken} modules is no finite number: they would ruin the weights they change`
-    findings.push({ code: 'adapter-alpha-not-finite', severity: 'error', message })
+    findings.push(error('adapter-alpha-not-finite', message))
   }
   if (zero > 0)
     findings.push(warning('adapter-alpha-zero', `alpha of ${zero} modules is 0: they change nothing`))
+  if (odd.length > 0)
+    findings.push(warning('adapter-alpha-odd', `${counted(odd, 'alpha')} that are not one plain number`))
   return findings
 }

@@ -1,11 +1,8 @@
-import type { Finding, Tensor } from '../../tensor/table.ts'
+import type { Finding } from '../../tensor/table.ts'
 import type { BaseId } from './base.ts'
 import type { DialectId } from './dialects.ts'
 import type { PeftConfig } from './peft-config.ts'
 import type { TargetId } from './targets.ts'
-
-/** Reads a whole tensor as numbers. Given by the caller, so that this folder opens no file. */
-export type ValueReader = (tensor: Tensor) => Promise<Float64Array>
 
 export interface AlgorithmCount {
   /** Id of the registry of algorithms, or `lllite`. */

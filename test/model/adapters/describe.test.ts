@@ -546,6 +546,22 @@ describe('readAlphas: damage', () => {
     const info = await readAlphas(table, describeAdapter(table)!, values)
     expect(codes(info)).toEqual(['adapter-mixed-names', 'adapter-alpha-not-finite', 'adapter-alpha-zero'])
   })
+
+  it.each([
+    ['complex', [], 'C64'],
+    ['several numbers', [2], 'F32'],
+  ] as const)('reports an alpha that is %s, and leaves it unread', async (_, shape, dtype) => {
+    const table = shapeTable({ ...lora(TO_K, 768), ...lora(SGM_TO_K, 768) })
+    const odd = { ...table.tensors.get(`${TO_K}.alpha`)!, shape, dtype }
+    const damaged = { ...table, tensors: new Map(table.tensors).set(odd.name, odd) }
+    const info = await readAlphas(damaged, describeAdapter(damaged)!, async ({ name }) => {
+      if (name === odd.name) throw new Error('these are no numbers')
+      return Float64Array.of(4)
+    })
+    expect(info.alphas).toEqual([{ value: 4, modules: 1 }])
+    expect(codes(info)).toEqual(['adapter-mixed-names', 'adapter-alpha-odd'])
+    expect(info.findings.at(-1)?.message).toContain(`1 alpha ("${odd.name}")`)
+  })
 })
 
 describeReal('adapters other people made', () => {
