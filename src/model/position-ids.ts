@@ -9,7 +9,7 @@ import { isPlain, type ValueReader } from './evidence.ts'
  */
 export interface PositionIds {
   readonly tensor: Tensor
-  /** Entries whose value is not their index. */
+  /** Entries whose value is not their index in the row. */
   readonly wrong: number
   /** The first of them: [index, value]. */
   readonly example?: readonly [number, number]
@@ -34,16 +34,24 @@ export async function readPositionIds(table: TensorTable, read: ValueReader): Pr
     if (!tensor.name.endsWith('position_ids') || elementCount(tensor.shape) > MAX_POSITIONS) continue
     if (!isPlain(tensor)) continue
     const values = await read(tensor)
-    const first = values.findIndex((value, index) => value !== index)
-    const wrong = values.reduce((count, value, index) => count + (value === index ? 0 : 1), 0)
+    const length = rowLength(tensor)
+    const isWrong = (value: number, index: number) => value !== index % length
+    const first = values.findIndex(isWrong)
+    const wrong = values.reduce((count, value, index) => count + (isWrong(value, index) ? 1 : 0), 0)
     found.push({ tensor, wrong, ...(first < 0 ? {} : { example: [first, values[first]!] as const }) })
   }
   return found
 }
 
-/** The same tensor as it should be: 0, 1, 2 ... as int64, in the shape it has. */
+/** The buffer is [1, 77], at times [n, 77] with the same row n times; never 0-D, but a file may say so. */
+function rowLength({ shape }: Tensor): number {
+  return shape.at(-1) ?? 1
+}
+
+/** The same tensor as it should be: each row 0, 1, 2 ... as int64, in the shape it has. */
 export function repairedPositionIds(tensor: Tensor): Tensor {
-  const ids = BigInt64Array.from({ length: elementCount(tensor.shape) }, (_, index) => BigInt(index))
+  const length = rowLength(tensor)
+  const ids = BigInt64Array.from({ length: elementCount(tensor.shape) }, (_, index) => BigInt(index % length))
   return {
     name: tensor.name,
     dtype: 'I64',

@@ -82,6 +82,9 @@ describe('findings', () => {
     const found = await findings(half(keys, { [IDS]: 'I64' }), { [IDS]: damaged })
     expect(found).toMatchObject([{ code: 'position-ids-damaged', severity: 'warning' }])
     expect(found[0]?.message).toContain('has 1 wrong entry (entry 76 is 75)')
+    const rows = half([...narrowSd1(), [IDS, [2, 77]]], { [IDS]: 'I64' })
+    const ofRows = await findings(rows, { [IDS]: [...right, ...right] })
+    expect(ofRows.filter(({ code }) => code.startsWith('position-ids'))).toEqual([])
   })
 
   it('never read position_ids of an absurd length', async () => {
