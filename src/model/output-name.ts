@@ -3,8 +3,19 @@ import { COMPONENTS, VITAL_ROLES } from './components.ts'
 import { type DTypeName, dtypeName } from './dtype-choice.ts'
 import type { Plan, PlanStep } from './plan.ts'
 
-/** Extensions of model files; whatever else stands behind a dot belongs to the name. */
-const RE_EXTENSION = /\.(safetensors|ckpt|pth|bin|gguf|pt)$/i
+/** How names of model files end; whatever else stands behind a dot belongs to the name. */
+export const MODEL_ENDINGS = [
+  '.safetensors',
+  '.sft',
+  '.ckpt',
+  '.pt',
+  '.pth',
+  '.bin',
+  '.gguf',
+  '.pkl',
+] as const
+
+const RE_ENDING = new RegExp(`(?:${MODEL_ENDINGS.join('|').replaceAll('.', '\\.')})$`, 'i')
 
 /** What the words behind the name of a model say. */
 type Meaning = 'full' | 'pruned' | 'emaonly' | 'nonema' | Part | DTypeName
@@ -50,7 +61,7 @@ interface Word {
 
 /** `v1-5-pruned_fp16.ckpt` -> stem `v1-5`, words `-pruned` and `_fp16`. Only words at the end count. */
 function parseName(fileName: string): { stem: string; words: Word[] } {
-  let stem = fileName.replace(RE_EXTENSION, '')
+  let stem = fileName.replace(RE_ENDING, '')
   const words: Word[] = []
   for (;;) {
     const plain = stem.toLowerCase().replace(/[_. ]/g, '-')

@@ -68,6 +68,10 @@ describe('names of converted files', () => {
   it.each([
     ['model.ckpt', undefined, 'model.safetensors'],
     ['model.pt', 'F16', 'model-fp16.safetensors'],
+    ['x.pkl', undefined, 'x.safetensors'],
+    ['m.sft', 'F16', 'm-fp16.safetensors'],
+    ['M.GGUF', undefined, 'M.safetensors'],
+    ['model.v1pkl', undefined, 'model.v1pkl.safetensors'],
     ['model-fp32.ckpt', 'F16', 'model-fp16.safetensors'],
     ['model-fp16.ckpt', 'F16', 'model-fp16.safetensors'],
     ['model-full-ema.ckpt', 'BF16', 'model-full-ema-bf16.safetensors'],
