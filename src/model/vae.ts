@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { elementCount, isFloat } from '../tensor/dtype.ts'
-import { cast, tensorBytes } from '../tensor/expr.ts'
-import type { Finding, Tensor, TensorTable } from '../tensor/table.ts'
+import { cast } from '../tensor/expr.ts'
+import type { Tensor, TensorTable } from '../tensor/table.ts'
 import { identifyTaesd } from './taesd.ts'
 import { vaeNames } from './vae-names.ts'
 
@@ -20,11 +20,8 @@ export interface VaeInfo {
   readonly downscale?: number
   /** Tensors of the VAE itself; training leftovers are not counted. */
   readonly tensors: number
-  /** `loss.*` and `model_ema.*` keys of a training file. */
-  readonly leftovers: readonly string[]
   /** Ids of the architectures that use such a VAE. Shapes cannot tell SD 1.x, 2.x and SDXL apart. */
   readonly architectures: readonly string[]
-  readonly findings: readonly Finding[]
 }
 
 /** Where a VAE stands in a file: of its own, in a checkpoint, in a file that ComfyUI or a pipeline saved. */
@@ -38,9 +35,6 @@ const MARKERS = {
     decoder: 'decoder.mid_block.resnets.0.norm1.weight',
   },
 } as const
-
-/** LPIPS and discriminator, EMA: what VAE training leaves in its checkpoints. */
-const LEFTOVER = /^(?:loss|model_ema)\./
 
 /** By latent channels and pixels per latent pixel. */
 const USED_BY: Readonly<Record<string, readonly string[]>> = {
@@ -72,7 +66,7 @@ export function identifyVae(table: TensorTable): VaeInfo | undefined {
   }
   const taesd = identifyTaesd(table)
   if (taesd === undefined) return undefined
-  const facts = { layout: 'taesd', leftovers: [], findings: [], ...taesd } as const
+  const facts = { layout: 'taesd', ...taesd } as const
   return { ...facts, title: titleOf(facts), architectures: usedBy(taesd) }
 }
 
@@ -81,15 +75,12 @@ type Place = Pick<VaeInfo, 'layout' | 'prefix' | 'encoder' | 'decoder'>
 function describeKl(table: TensorTable, place: Place): VaeInfo {
   const { prefix } = place
   const names = [...table.tensors.keys()].filter((name) => name.startsWith(prefix))
-  const leftovers = names.filter((name) => LEFTOVER.test(name.slice(prefix.length)))
   const facts = {
     ...place,
     ...latentOf(table, prefix),
     tensors: names.filter((name) => OWN.test(name.slice(prefix.length))).length,
-    leftovers,
   }
-  const findings = leftoverFindings(table, leftovers)
-  return { ...facts, title: titleOf(facts), architectures: usedBy(facts), findings }
+  return { ...facts, title: titleOf(facts), architectures: usedBy(facts) }
 }
 
 const OWN = /^(?:encoder|decoder|quant_conv|post_quant_conv)\./
@@ -131,13 +122,6 @@ function usedBy({
   downscale,
 }: Pick<VaeInfo, 'latentChannels' | 'downscale'>): readonly string[] {
   return USED_BY[`${latentChannels}/${downscale}`] ?? []
-}
-
-function leftoverFindings(table: TensorTable, leftovers: readonly string[]): Finding[] {
-  if (leftovers.length === 0) return []
-  const bytes = leftovers.reduce((sum, name) => sum + tensorBytes(table.tensors.get(name)!), 0)
-  const message = `${leftovers.length} tensors of VAE training (loss, EMA) that nothing reads`
-  return [{ code: 'vae-training-leftovers', severity: 'info', message, bytes }]
 }
 
 /**
