@@ -3,6 +3,7 @@ import type { Finding, PlainValue, Tensor, TensorTable } from '../tensor/table.t
 import { quoted } from '../tensor/text.ts'
 import type { BaseId } from './adapters/base.ts'
 import { SOURCE_PREFIX } from './carry-metadata.ts'
+import { MAX_NAMES, warning } from './finding.ts'
 
 /** Which text encoder the vectors are for. `single`: the file has one kind and does not say. */
 export type EmbeddingRole = 'single' | 'clip_l' | 'clip_g' | 't5xxl'
@@ -266,17 +267,17 @@ function embeddingFindings({ layout, parts }: Omit<EmbeddingInfo, 'findings'>): 
   const findings: Finding[] = []
   const roles = new Set(parts.map(({ role }) => role))
   if (parts.length > roles.size) {
-    const tokens = parts.slice(0, 3).map(({ token }) => quoted(token ?? ''))
+    const tokens = parts.slice(0, MAX_NAMES).map(({ token }) => quoted(token ?? ''))
     const message = `holds ${parts.length} embeddings (${tokens.join(', ')}); most programs load only the first`
-    if (layout !== 'bundle') findings.push({ code: 'embedding-several', severity: 'warning', message })
+    if (layout !== 'bundle') findings.push(warning('embedding-several', message))
   } else if (new Set(parts.map(({ vectors }) => vectors)).size > 1) {
     const counts = parts.map(({ role, vectors }) => `${role} ${vectors}`).join(', ')
     const message = `the text encoders have different numbers of vectors: ${counts}`
-    findings.push({ code: 'embedding-uneven', severity: 'warning', message })
+    findings.push(warning('embedding-uneven', message))
   }
   if (roles.size === 1 && !roles.has('single')) {
     const message = `only ${[...roles][0]}: SDXL needs both clip_l and clip_g`
-    findings.push({ code: 'embedding-half', severity: 'warning', message })
+    findings.push(warning('embedding-half', message))
   }
   return findings
 }

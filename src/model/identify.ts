@@ -12,6 +12,7 @@ import { describeEma, type EmaInfo } from './ema.ts'
 import { describeEmbedding } from './embeddings.ts'
 import { recogniseText, recogniseVae } from './encoders.ts'
 import type { ValueReader } from './evidence.ts'
+import { MAX_NAMES, warning } from './finding.ts'
 import { findingsOf } from './findings.ts'
 import { type ArchitectureInfo, type Identifiable, type Identity, KINDS, type Kind } from './identity.ts'
 import { recogniseOther } from './other-kinds.ts'
@@ -71,8 +72,8 @@ function identifyOther(file: Identifiable, parts: readonly Part[]): Identity {
   )
   if (other) return { kind: other.kind, title: other.title, components, findings: [] }
   const vae = identifyVae(file)
-  if (vae) return { kind: 'taesd', title: vae.title, components, vae, findings: vae.findings }
-  const first = [...file.tensors.keys()].slice(0, 3).map(quoted).join(', ')
+  if (vae) return { kind: 'taesd', title: vae.title, components, vae, findings: [] }
+  const first = [...file.tensors.keys()].slice(0, MAX_NAMES).map(quoted).join(', ')
   const message =
     file.tensors.size === 0
       ? 'the file has no tensors'
@@ -81,7 +82,7 @@ function identifyOther(file: Identifiable, parts: readonly Part[]): Identity {
     kind: 'unknown',
     title: 'unknown kind of file',
     components,
-    findings: [{ code: 'unknown-kind', severity: 'warning', message }],
+    findings: [warning('unknown-kind', message)],
   }
 }
 

@@ -4,6 +4,7 @@ import { SAFETENSORS_DTYPES } from '../tensor/formats/safetensors.ts'
 import type { Finding, Tensor, TensorTable } from '../tensor/table.ts'
 import { quoted } from '../tensor/text.ts'
 import { COMPONENTS, type Component, type ComponentId } from './components.ts'
+import { MAX_NAMES } from './finding.ts'
 
 export type StepAction = 'keep' | 'drop' | 'promote' | 'cast' | 'rename' | 'rewrite'
 
@@ -32,13 +33,6 @@ export interface Plan {
 /** True if writing the plan would give the same tensors as the input has. */
 export function changesNothing(plan: Plan): boolean {
   return plan.steps.every((step) => step.action === 'keep')
-}
-
-export function totalBytes(plan: Plan): { before: number; after: number } {
-  return {
-    before: plan.steps.reduce((sum, step) => sum + step.bytesBefore, 0),
-    after: plan.steps.reduce((sum, step) => sum + step.bytesAfter, 0),
-  }
 }
 
 /** A plan while it is being made: decisions about single tensors, gathered into steps. */
@@ -106,9 +100,6 @@ function nameTaken(name: string): Error {
 }
 
 const WRITABLE: ReadonlySet<string> = new Set(SAFETENSORS_DTYPES)
-
-/** Names a refusal repeats. */
-const MAX_NAMES = 3
 
 /** @throws NO_TENSORS */
 export function checkHasTensors({ tensors }: TensorTable): void {

@@ -6,6 +6,7 @@ import { type Component, isSelected, ROLES, type Role, type Selector, VITAL_ROLE
 import { castWeight, checkNoScaledFp8, checkSelected, chosenDType, dtypeName } from './dtype-choice.ts'
 import type { EmaInfo } from './ema.ts'
 import type { ValueReader } from './evidence.ts'
+import { warning } from './finding.ts'
 import type { Identifiable, Identity } from './identity.ts'
 import { checkHasTensors, checkWritable, newPlan, type Plan, type PlanBuilder } from './plan.ts'
 import { needsRepair, readPositionIds, repairedPositionIds } from './position-ids.ts'
@@ -28,7 +29,8 @@ export async function planPrune(
   read: ValueReader,
 ): Promise<Plan> {
   checkHasTensors(file)
-  checkSelectors(identity, options)
+  const { dtype = {}, keep = [], drop = [] } = options
+  checkSelected(identity.components, [...keep, ...drop, ...(Object.keys(dtype.by ?? {}) as Selector[])])
   const emaDecision = decideEma(identity, options)
   const rules: Rules = {
     file,
@@ -57,10 +59,6 @@ interface Rules {
   readonly isDefaultSchedule: boolean
   /** Names of `position_ids` that are written anew. */
   readonly damagedIds: ReadonlySet<string>
-}
-
-function checkSelectors({ components }: Identity, { dtype = {}, keep = [], drop = [] }: PruneOptions): void {
-  checkSelected(components, [...keep, ...drop, ...(Object.keys(dtype.by ?? {}) as Selector[])])
 }
 
 function planComponent(plan: PlanBuilder, component: Component, rules: Rules): void {
@@ -171,16 +169,16 @@ function planFindings(rules: Rules, { components }: Identity): Finding[] {
   const findings: Finding[] = []
   if (emaDecision === 'promote' && ema && ema.orphans.length > 0) {
     const message = `${ema.orphans.length} keys of the EMA copy belong to no live weight and are dropped with it`
-    findings.push({ code: 'ema-orphans', severity: 'warning', message })
+    findings.push(warning('ema-orphans', message))
   }
   if (emaDecision === 'promote' && ema?.updates === 0) {
     const message = 'the EMA copy was never updated (num_updates is 0), and was promoted as asked'
-    findings.push({ code: 'ema-never-updated', severity: 'warning', message })
+    findings.push(warning('ema-never-updated', message))
   }
   const schedule = components.find(({ role }) => role === 'schedule')
   if (schedule && !isDefaultSchedule && dropReason(schedule, rules) === undefined) {
     const message = 'the noise schedule in the file is not the usual one; it is kept'
-    findings.push({ code: 'custom-schedule', severity: 'warning', message })
+    findings.push(warning('custom-schedule', message))
   }
   return findings
 }
