@@ -90,7 +90,7 @@ export function positionIdFindings(all: readonly PositionIds[]): Finding[] {
 /** Roles whose weights inference does not need in full precision. */
 const HALVES: ReadonlySet<Role> = new Set<Role>(['unet', 'text', 'vae', 'control', 'vision', 'depth'])
 
-export function precision({ file, identity }: Facts): Finding[] {
+export function precisionFindings({ file, identity }: Facts): Finding[] {
   const mixed: Finding[] = []
   let wide = 0
   let saved = 0
@@ -115,7 +115,7 @@ export function precision({ file, identity }: Facts): Finding[] {
   return [info('full-precision', message, saved), ...mixed]
 }
 
-export function fp8(file: TensorTable): Finding[] {
+export function fp8Findings(file: TensorTable): Finding[] {
   const scales = [...file.tensors.keys()].filter(isFp8Scale)
   if (scales.length === 0) return []
   return [

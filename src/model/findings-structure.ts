@@ -11,7 +11,7 @@ import { CLIP_VOCABULARY } from './topology/text.ts'
 /** Candidates a message names. */
 const MAX_CANDIDATES = 3
 
-export function architecture({ identity, candidates }: Facts): Finding[] {
+export function architectureFindings({ identity, candidates }: Facts): Finding[] {
   const { architecture } = identity
   if (architecture?.width !== undefined) {
     const message = `${architecture.title} topology, non-standard width: ${architecture.width}`
@@ -80,7 +80,7 @@ export function incompleteComponents(components: readonly Component[]): Finding[
   })
 }
 
-export function names({ naiNames, file }: Facts): Finding[] {
+export function nameFindings({ naiNames, file }: Facts): Finding[] {
   const findings: Finding[] = []
   if (naiNames) {
     const message =
@@ -104,7 +104,7 @@ export function names({ naiNames, file }: Facts): Finding[] {
   return findings
 }
 
-export function insides(components: readonly Component[]): Finding[] {
+export function insideFindings(components: readonly Component[]): Finding[] {
   return components.flatMap(({ id, names, bytes }) => {
     if (id === 'markers')
       return [

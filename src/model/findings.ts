@@ -3,19 +3,19 @@ import type { Architecture } from './architectures/architecture.ts'
 import type { Candidate } from './denoiser-info.ts'
 import {
   emaFindings,
-  fp8,
+  fp8Findings,
   positionIdFindings,
-  precision,
+  precisionFindings,
   scheduleFindings,
   sharedTensors,
   trainingLeftovers,
 } from './findings-storage.ts'
 import {
-  architecture,
+  architectureFindings,
   incompleteComponents,
-  insides,
+  insideFindings,
   missingComponents,
-  names,
+  nameFindings,
   unknownKeys,
 } from './findings-structure.ts'
 import type { Identifiable, Identity } from './identity.ts'
@@ -36,17 +36,17 @@ export interface Facts {
 /** Everything a person should know about a model file, the gravest first. */
 export function findingsOf(facts: Facts): Finding[] {
   const found = [
-    ...architecture(facts),
+    ...architectureFindings(facts),
     ...missingComponents(facts),
     ...incompleteComponents(facts.identity.components),
     ...emaFindings(facts.identity.ema),
     ...trainingLeftovers(facts),
     ...scheduleFindings(facts),
     ...positionIdFindings(facts.positionIds),
-    ...precision(facts),
-    ...fp8(facts.file),
-    ...names(facts),
-    ...insides(facts.identity.components),
+    ...precisionFindings(facts),
+    ...fp8Findings(facts.file),
+    ...nameFindings(facts),
+    ...insideFindings(facts.identity.components),
     ...unknownKeys(facts.identity.components),
     ...sharedTensors(facts.file),
   ]

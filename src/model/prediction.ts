@@ -45,13 +45,13 @@ export interface PredictionInput {
 }
 
 /** One source of evidence; the first that has something to say decides. */
-type Source = (
+type EvidenceSource = (
   input: PredictionInput,
   read: ValueReader,
 ) => Prediction | undefined | Promise<Prediction | undefined>
 
 /** Strongest first. A1111's test (run the UNet once) is not among them: it needs the whole model in memory. */
-const SOURCES: readonly Source[] = [
+const SOURCES: readonly EvidenceSource[] = [
   bySidecar,
   byMetadata,
   byMarkers,

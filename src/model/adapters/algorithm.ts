@@ -4,10 +4,10 @@ import type { Tensor } from '../../tensor/table.ts'
  * What a tensor is to its module: the suffix in its most common spelling (`lora_down`, `lokr_w1_a`, `alpha`).
  * Spellings of other trainers are resolved to it when keys are read.
  */
-export type Role = string
+export type PartRole = string
 
 /** The tensors of one adapter module. */
-export type Parts = ReadonlyMap<Role, Tensor>
+export type Parts = ReadonlyMap<PartRole, Tensor>
 
 /** What the factors say about the weight they change. Undefined where the file alone cannot tell. */
 export interface TargetShape {
@@ -22,7 +22,7 @@ export interface TargetShape {
 /** How a suffix is spelled in files. The longest spelling at the end of a key wins. */
 export interface Spelling {
   readonly suffix: string
-  readonly role: Role
+  readonly role: PartRole
   /**
    * `companion`: also ends ordinary weights (`weight`, `bias`, `scale`), so it counts only for a module that
    * another key has shown to be an adapter. `weak`: also ends other names (`up`, `down`), so it counts only if
@@ -38,8 +38,8 @@ export interface Algorithm {
   readonly title: string
   readonly spellings: readonly Spelling[]
   /** Alternatives; a module belongs to the algorithm if all roles of one of them are there. */
-  readonly required: readonly (readonly Role[])[]
-  readonly optional: readonly Role[]
+  readonly required: readonly (readonly PartRole[])[]
+  readonly optional: readonly PartRole[]
   /** A further condition on shapes, where two algorithms share their suffixes (OFT and BOFT). */
   readonly accepts?: (parts: Parts) => boolean
   /** The rank that divides alpha; undefined where alpha does not scale. */
@@ -55,29 +55,29 @@ export interface Modifier {
   readonly title: string
   readonly spellings: readonly Spelling[]
   /** Any of these roles shows it. */
-  readonly shownBy: readonly Role[]
+  readonly shownBy: readonly PartRole[]
   readonly of: readonly string[]
 }
 
 /** Spellings that are the same as their roles. */
-export function plainSpellings(...roles: readonly Role[]): Spelling[] {
+export function plainSpellings(...roles: readonly PartRole[]): Spelling[] {
   return roles.map((role) => ({ suffix: role, role }))
 }
 
 /** Size of one dimension of a part; undefined if there is no such part or dimension. */
-export function dim(parts: Parts, role: Role, axis: number): number | undefined {
+export function dim(parts: Parts, role: PartRole, axis: number): number | undefined {
   return parts.get(role)?.shape[axis]
 }
 
 /** [kh, kw] of a convolution factor of shape [a, b, kh, kw]; [1, 1] of a matrix. */
-export function kernelOf(parts: Parts, role: Role): readonly [number, number] | undefined {
+export function kernelOf(parts: Parts, role: PartRole): readonly [number, number] | undefined {
   const shape = parts.get(role)?.shape
   if (shape === undefined || shape.length < 2) return undefined
   return [shape[2] ?? 1, shape[3] ?? 1]
 }
 
 /** Elements of one row: the product of all dimensions but the first. */
-export function flatColumns(parts: Parts, role: Role): number | undefined {
+export function flatColumns(parts: Parts, role: PartRole): number | undefined {
   const shape = parts.get(role)?.shape
   return shape === undefined || shape.length < 2 ? undefined : shape.slice(1).reduce((a, b) => a * b, 1)
 }

@@ -16,7 +16,7 @@ import type {
   ValueCount,
 } from './info.ts'
 import { describeLllite } from './lllite.ts'
-import { type AdapterModule, type SplitTable, splitKey, splitModules } from './modules.ts'
+import { type AdapterKeys, type AdapterModule, splitKey, splitModules } from './modules.ts'
 import { peftConfigs } from './peft-config.ts'
 import { MODIFIERS } from './registry.ts'
 import { TARGETS, type TargetId } from './targets.ts'
@@ -82,7 +82,7 @@ function bundledNames(table: TensorTable): string[] {
   return [...names]
 }
 
-function splitFile(table: TensorTable): SplitTable {
+function splitFile(table: TensorTable): AdapterKeys {
   const pairs = numberedPairs(table)
   if (pairs !== undefined) return { modules: pairs, incomplete: [], strays: [] }
   const split = splitModules(table)
@@ -90,14 +90,14 @@ function splitFile(table: TensorTable): SplitTable {
 }
 
 /** What is no factor in a control-lora (biases, norms, the hint encoder) belongs to the ControlNet it makes. */
-function asControlLora(split: SplitTable): SplitTable {
+function asControlLora(split: AdapterKeys): AdapterKeys {
   const modules = split.modules.map((module) => {
     return { ...module, dialect: 'control-lora', target: 'controlnet' } as const
   })
   return { modules, incomplete: [], strays: [] }
 }
 
-function isAdapter(table: TensorTable, { modules }: SplitTable): boolean {
+function isAdapter(table: TensorTable, { modules }: AdapterKeys): boolean {
   if (modules.length === 0) return false
   if (table.tensors.has(CONTROL_LORA_MARK)) return true
   for (const name of table.tensors.keys()) if (NO_ADAPTER.test(name)) return false
@@ -105,7 +105,7 @@ function isAdapter(table: TensorTable, { modules }: SplitTable): boolean {
   return 2 * tensors >= table.tensors.size
 }
 
-function summarise(table: TensorTable, split: SplitTable, embeddings: readonly string[]): AdapterInfo {
+function summarise(table: TensorTable, split: AdapterKeys, embeddings: readonly string[]): AdapterInfo {
   const { modules } = split
   const verdict = verdictOf(modules)
   const ranks = modules.map(({ algorithm, parts }) => algorithm.rank?.(parts))

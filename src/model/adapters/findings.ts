@@ -3,7 +3,7 @@ import { quoted } from '../../tensor/text.ts'
 import { counted, error, info, warning } from '../finding.ts'
 import { BASES, type ShapeVerdict } from './base.ts'
 import type { AdapterInfo, ValueCount } from './info.ts'
-import type { SplitTable } from './modules.ts'
+import type { AdapterKeys } from './modules.ts'
 import { surplusRoles } from './registry.ts'
 import { doubledPrefix } from './targets.ts'
 
@@ -12,7 +12,7 @@ type Facts = Omit<AdapterInfo, 'findings' | 'alphas'>
 /** What a person should know before using or baking an adapter. */
 export function adapterFindings(
   facts: Facts,
-  split: SplitTable,
+  split: AdapterKeys,
   verdict: ShapeVerdict,
   metadata: Readonly<Record<string, string>>,
 ): Finding[] {
@@ -25,7 +25,7 @@ export function adapterFindings(
   ]
 }
 
-function brokenModules({ modules, incomplete }: SplitTable): Finding[] {
+function brokenModules({ modules, incomplete }: AdapterKeys): Finding[] {
   const findings: Finding[] = []
   if (incomplete.length > 0) {
     const { name, roles } = incomplete[0]!
@@ -53,7 +53,7 @@ function brokenModules({ modules, incomplete }: SplitTable): Finding[] {
   return findings
 }
 
-function strangeNames(facts: Facts, { modules }: SplitTable): Finding[] {
+function strangeNames(facts: Facts, { modules }: AdapterKeys): Finding[] {
   const findings: Finding[] = []
   const doubled = modules.filter((module) => doubledPrefix(module) !== undefined).map(({ name }) => name)
   if (doubled.length > 0) {

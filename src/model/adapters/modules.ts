@@ -1,5 +1,5 @@
 import type { Tensor, TensorTable } from '../../tensor/table.ts'
-import type { Algorithm, Parts, Role, Spelling, TargetShape } from './algorithm.ts'
+import type { Algorithm, PartRole, Parts, Spelling, TargetShape } from './algorithm.ts'
 import { algorithmOf, SPELLINGS } from './registry.ts'
 import { setWeight } from './set-weight.ts'
 import { type ModulePlace, placeOf } from './targets.ts'
@@ -23,10 +23,11 @@ export function adapterModule(
   return { name, parts, algorithm, shape: algorithm.target(parts), target, dialect, prefix, path }
 }
 
-export interface SplitTable {
+/** The keys of a file as adapter modules, and what is left over. */
+export interface AdapterKeys {
   readonly modules: readonly AdapterModule[]
   /** Modules of which a tensor is missing, with the roles that are there. */
-  readonly incomplete: readonly { readonly name: string; readonly roles: readonly Role[] }[]
+  readonly incomplete: readonly { readonly name: string; readonly roles: readonly PartRole[] }[]
   /** Keys that belong to no module. */
   readonly strays: readonly Tensor[]
 }
@@ -80,7 +81,7 @@ function splitBySuffix(key: string): SplitKey | undefined {
 }
 
 interface Gathered {
-  readonly parts: Map<Role, Tensor>
+  readonly parts: Map<PartRole, Tensor>
   /** A suffix that nothing else uses was among its keys. */
   sure: boolean
 }
@@ -89,7 +90,7 @@ interface Gathered {
  * Splits the keys of a file into adapter modules. A key with a suffix that ordinary weights have, too, only
  * counts beside one that adapters alone have; what stays alone is a stray.
  */
-export function splitModules(table: TensorTable): SplitTable {
+export function splitModules(table: TensorTable): AdapterKeys {
   const gathered = new Map<string, Gathered>()
   const strays: Tensor[] = []
   const companions: { tensor: Tensor; split: SplitKey }[] = []
@@ -118,9 +119,9 @@ function gather(into: Map<string, Gathered>, strays: Tensor[], tensor: Tensor, s
   module.sure ||= split.trust === undefined
 }
 
-function judge(gathered: ReadonlyMap<string, Gathered>, strays: Tensor[]): SplitTable {
+function judge(gathered: ReadonlyMap<string, Gathered>, strays: Tensor[]): AdapterKeys {
   const modules: AdapterModule[] = []
-  const incomplete: { name: string; roles: Role[] }[] = []
+  const incomplete: { name: string; roles: PartRole[] }[] = []
   for (const [name, { parts, sure }] of gathered) {
     const algorithm = algorithmOf(parts)
     const believed = sure || algorithm?.misfit?.(parts) === undefined
@@ -134,7 +135,7 @@ function judge(gathered: ReadonlyMap<string, Gathered>, strays: Tensor[]): Split
 const NORM_SCALE = /^(.*_norm)\.scale$/
 
 /** Black Forest Labs' control LoRAs carry whole norm scales under their plain names: they replace the weight. */
-function adoptNormScales(split: SplitTable): SplitTable {
+function adoptNormScales(split: AdapterKeys): AdapterKeys {
   if (!split.modules.some(({ dialect }) => dialect === 'bfl')) return split
   const modules = [...split.modules]
   const strays: Tensor[] = []

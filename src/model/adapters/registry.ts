@@ -1,4 +1,4 @@
-import type { Algorithm, Modifier, Parts, Role, Spelling } from './algorithm.ts'
+import type { Algorithm, Modifier, PartRole, Parts, Spelling } from './algorithm.ts'
 import { boft } from './boft.ts'
 import { dora } from './dora.ts'
 import { full } from './full.ts'
@@ -46,12 +46,12 @@ export function algorithmOf(parts: Parts): Algorithm | undefined {
   })
 }
 
-const KNOWN_ROLES: ReadonlyMap<Algorithm, ReadonlySet<Role>> = new Map(
+const KNOWN_ROLES: ReadonlyMap<Algorithm, ReadonlySet<PartRole>> = new Map(
   ALGORITHMS.map((algorithm) => [algorithm, new Set([...algorithm.required.flat(), ...algorithm.optional])]),
 )
 
 /** Roles of a module that its algorithm does not know. */
-export function surplusRoles(algorithm: Algorithm, parts: Parts): Role[] {
+export function surplusRoles(algorithm: Algorithm, parts: Parts): PartRole[] {
   const known = KNOWN_ROLES.get(algorithm)
   return [...parts.keys()].filter((role) => known?.has(role) !== true)
 }
