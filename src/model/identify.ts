@@ -70,7 +70,7 @@ function identifyOther(file: Identifiable, parts: readonly Part[]): Identity {
   const components = parts.map(({ slot, prefix, tensors }) =>
     component(slot === 'other' ? 'weights' : (NAMED[slot] ?? 'other'), prefix, tensors),
   )
-  if (other) return { kind: other.kind, title: other.title, components, findings: [] }
+  if (other) return { ...other, components, findings: [] }
   const vae = identifyVae(file)
   if (vae) return { kind: 'taesd', title: vae.title, components, vae, findings: [] }
   const first = [...file.tensors.keys()].slice(0, MAX_NAMES).map(quoted).join(', ')

@@ -49,6 +49,8 @@ export interface Identity {
   /** "Stable Diffusion 1.x inpainting checkpoint". */
   readonly title: string
   readonly architecture?: ArchitectureInfo
+  /** What gave the kind away, where no architecture says more: `the key "body.0.rdb1.conv1.weight"`. */
+  readonly evidence?: readonly string[]
   /** In the order of a model: UNet, text encoders, VAE, then the rest. */
   readonly components: readonly Component[]
   readonly ema?: EmaInfo

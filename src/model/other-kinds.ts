@@ -1,4 +1,5 @@
 import type { TensorTable } from '../tensor/table.ts'
+import { quoted } from '../tensor/text.ts'
 import type { Kind } from './identity.ts'
 import type { Shape } from './topology/match.ts'
 
@@ -6,7 +7,7 @@ import type { Shape } from './topology/match.ts'
 export interface OtherKind {
   readonly kind: Kind
   readonly title: string
-  readonly evidence: string
+  readonly evidence: readonly string[]
 }
 
 interface Rule {
@@ -60,7 +61,7 @@ export function recogniseOther(table: TensorTable): OtherKind | undefined {
     const name = find(marker)
     if (name === undefined) continue
     const shapeOf = (pattern: RegExp) => table.tensors.get(find(pattern) ?? '')?.shape
-    return { kind, title: title(shapeOf), evidence: `the key ${name}` }
+    return { kind, title: title(shapeOf), evidence: [`the key ${quoted(name)}`] }
   }
   return undefined
 }

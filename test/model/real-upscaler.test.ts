@@ -17,7 +17,8 @@ describeReal('RealESRGAN', () => {
     const tensors = Object.entries(keys).map(([name, { shape }]) =>
       bytesTensor(name, 'F32', shape, new Uint8Array(0)),
     )
-    const { kind, title } = await identify(tableOf(tensors), noValues)
+    const { kind, title, evidence } = await identify(tableOf(tensors), noValues)
     expect([kind, title]).toEqual(['upscaler', expect.stringMatching(/ESRGAN/)])
+    expect(evidence).toEqual(['the key "body.0.rdb1.conv1.weight"'])
   })
 })
