@@ -125,12 +125,19 @@ function describeUnet(
   }
 }
 
+/** Depth of each level on the way down; "0/2" where it changes within the level. */
+function levelDepths({ widths, resBlocks, depthIn }: UnetConfig): string[] {
+  return widths.map((_, level) => {
+    const depths = depthIn.slice(level * resBlocks, (level + 1) * resBlocks)
+    return [...new Set(depths)].join('/')
+  })
+}
+
 function unetEvidence(config: UnetConfig): string[] {
-  const blocks = config.depthIn.join(',')
   return [
     `the first convolution has ${config.inChannels} input and ${config.channels} output channels`,
     `cross-attention to text of width ${config.context}`,
-    `${config.widths.length} levels with transformer depths ${blocks}`,
+    `transformer depths ${levelDepths(config).join(', ')} over ${config.widths.length} levels`,
     `proj_in is a ${config.linear ? 'linear layer' : '1x1 convolution'}`,
     ...(config.adm === undefined ? [] : [`vector conditioning (label_emb) of width ${config.adm}`]),
     ...(config.classes === undefined ? [] : [`a label table of ${config.classes} rows`]),

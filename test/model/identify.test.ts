@@ -3,7 +3,7 @@ import { UNET_PREFIX } from '../../src/model/architectures/architecture.ts'
 import { ARCHITECTURES } from '../../src/model/architectures/registry.ts'
 import { SD1_UNET, sd1 } from '../../src/model/architectures/sd1.ts'
 import { SD2_UNET, sd2 } from '../../src/model/architectures/sd2.ts'
-import { SDXL_UNET, sdxl } from '../../src/model/architectures/sdxl.ts'
+import { SDXL_UNET, sdxl, ssd1b } from '../../src/model/architectures/sdxl.ts'
 import { identify } from '../../src/model/identify.ts'
 import { unetInDiffusers, vaeInDiffusers } from '../../src/model/topology/diffusers.ts'
 import type { Shape } from '../../src/model/topology/match.ts'
@@ -40,6 +40,15 @@ describe('complete checkpoints', () => {
       expect(identity.findings).toEqual([])
     })
   }
+
+  it.each([
+    [sd1, 'transformer depths 1, 1, 1, 0 over 4 levels'],
+    [sdxl, 'transformer depths 0, 2, 10 over 3 levels'],
+    [ssd1b, 'transformer depths 0, 2, 4 over 3 levels'],
+  ])('says level by level how deep the transformers of $0.title are', async (architecture, evidence) => {
+    const identity = await identify(tableOf(architecture.components.flatMap(componentKeys)), noValues)
+    expect(identity.architecture?.evidence).toContain(evidence)
+  })
 
   it('counts tensors, parameters, bytes and types of each component', async () => {
     const table = tableOf(sd1.components.flatMap(componentKeys), {
