@@ -6,6 +6,16 @@ import { tableOf, valuesOf } from './tables.ts'
 
 const usual = [...alphasCumprod(DEFAULT_BETAS)]
 
+/**
+ * Entries of the usual schedule as torch computes it:
+ * betas = torch.linspace(0.00085 ** .5, 0.012 ** .5, 1000, dtype=torch.float64) ** 2; (1 - betas).cumprod(0)
+ */
+const TORCH: readonly (readonly [index: number, beta: number, alpha: number])[] = [
+  [0, 0.00085, 0.99915],
+  [499, 0.004803792980550717, 0.27766965045646763],
+  [999, 0.012, 0.004660098513077238],
+]
+
 async function isDefault(
   values: Record<string, readonly number[]>,
   dtype: DType = 'F32',
@@ -19,10 +29,7 @@ async function isDefault(
 
 describe('alphasCumprod', () => {
   it('is the schedule of Stable Diffusion', () => {
-    // torch: betas = torch.linspace(0.00085 ** .5, 0.012 ** .5, 1000, dtype=torch.float64) ** 2; (1 - betas).cumprod(0)
-    expect(usual[0]).toBeCloseTo(0.99915, 12)
-    expect(usual[499]).toBeCloseTo(0.27766965045646763, 12)
-    expect(usual[999]).toBeCloseTo(0.004660098513077238, 12)
+    for (const [index, , alpha] of TORCH) expect(usual[index]).toBeCloseTo(alpha, 12)
   })
 })
 
@@ -46,6 +53,7 @@ describe('readSchedule', () => {
 
   it('computes the products where only betas are there', async () => {
     const betas = usual.map((value, i) => 1 - value / (usual[i - 1] ?? 1))
+    for (const [index, beta] of TORCH) expect(betas[index]).toBeCloseTo(beta, 12)
     expect(await isDefault({ betas })).toBe(true)
     expect(await isDefault({ betas: betas.map((beta) => beta * 1.1) })).toBe(false)
   })
