@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { identify } from '../../src/model/identify.ts'
 import { VAE_16, VAE_KL_F4, VAE_KL_F8, type VaeConfig, vaeTopology } from '../../src/model/topology/vae.ts'
 import { canonicalVae, identifyVae, vaeFingerprint } from '../../src/model/vae.ts'
 import { isAttentionWeight, vaeNames } from '../../src/model/vae-names.ts'
+import { openFileSource } from '../../src/tensor/bytes.ts'
 import { evaluateInto, newEvaluation } from '../../src/tensor/expr.ts'
+import { openModel } from '../../src/tensor/formats/open.ts'
 import type { Tensor, TensorTable } from '../../src/tensor/table.ts'
 import { describeReal, realFile } from '../real-files.ts'
 import { realKeys, realTable, type Shapes, shapeTable } from './shape-table.ts'
@@ -247,6 +250,24 @@ describeReal('VAEs other people made', () => {
       latentChannels: 32,
       downscale: 8,
     })
+  })
+
+  it('the decoder of TAESD as stable-diffusion.cpp keeps it, in GGUF', async () => {
+    const source = await openFileSource(realFile('vae/leejet__stable-diffusion.cpp__taesd-decoder.gguf')!)
+    const { kind, vae, components, findings } = await identify(await openModel(source), async () => {
+      throw new Error('names and shapes must do')
+    })
+    await source.close()
+    expect(kind).toBe('taesd')
+    expect(vae).toMatchObject({
+      layout: 'taesd',
+      encoder: false,
+      decoder: true,
+      latentChannels: 4,
+      downscale: 8,
+    })
+    expect(components.map(({ id, tensors }) => [id, tensors])).toEqual([['vae', 67]])
+    expect(findings.filter(({ severity }) => severity !== 'info')).toEqual([])
   })
 
   it('a CLIP has none', () => {
