@@ -1,5 +1,18 @@
 import { randomBytes } from 'node:crypto'
-import { type FileHandle, link, mkdir, open, rename, rm, stat, statfs } from 'node:fs/promises'
+import type { Stats } from 'node:fs'
+import {
+  type FileHandle,
+  link,
+  lstat,
+  mkdir,
+  open,
+  readlink,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  statfs,
+} from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { EXIT, SdtoolError, usage } from '../errors.ts'
 import type { FileRef } from './table.ts'
@@ -20,6 +33,7 @@ export interface AtomicOptions {
   /** Replace an existing file; the old one stays whole until the rename. */
   readonly force?: boolean
   readonly bytes: number
+  /** Files that must not be overwritten, not even with `force`. */
   readonly inputs: readonly FileRef[]
 }
 
@@ -27,13 +41,15 @@ export interface AtomicOptions {
 const MAX_NAME = 255
 
 /**
- * Starts a file that replaces `path` at `commit`.
- * @throws OUTPUT_EXISTS, OUTPUT_IS_INPUT (exit 2), OUTPUT_FOLDER, DISK_FULL (exit 1)
+ * Starts a file that replaces `path` at `commit`. Missing folders are made, and removed again by `abort`.
+ * @throws what `checkOutput` throws
  */
 export async function createAtomic(path: string, options: AtomicOptions): Promise<AtomicFile> {
   await checkOutput(path, options)
   const tempPath = temporaryName(path)
-  const handle = await open(tempPath, 'wx').catch((cause: NodeJS.ErrnoException) => {
+  const folders = await makeFolders(path)
+  const handle = await open(tempPath, 'wx').catch(async (cause: NodeJS.ErrnoException) => {
+    await folders.remove()
     throw cannotWrite(path, cause)
   })
   let closed = false
@@ -56,6 +72,31 @@ export async function createAtomic(path: string, options: AtomicOptions): Promis
     async abort() {
       await close().catch(() => {})
       await rm(tempPath, { force: true }).catch(() => {})
+      await folders.remove()
+    },
+  }
+}
+
+/** Makes the missing folders above a path. `remove` takes those away again that are still empty, and never throws. */
+async function makeFolders(path: string): Promise<{ remove(): Promise<void> }> {
+  const lowest = dirname(resolve(path))
+  const highest = await mkdir(lowest, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
+    throw cannotWrite(path, cause)
+  })
+  return {
+    async remove() {
+      if (highest === undefined) return
+      const above = dirname(highest)
+      for (let folder = lowest; folder !== above; folder = dirname(folder)) {
+        // not empty: something else was put there in the meantime, and stays
+        if (
+          !(await rmdir(folder).then(
+            () => true,
+            () => false,
+          ))
+        )
+          return
+      }
     },
   }
 }
@@ -68,24 +109,36 @@ function temporaryName(path: string): string {
   return join(dirname(path), `.${base.toString().replaceAll('\ufffd', '')}${ending}`)
 }
 
-async function checkOutput(path: string, { force, bytes, inputs }: AtomicOptions): Promise<void> {
-  const existing = await stat(path).catch(() => undefined)
-  if (existing?.isDirectory()) throw usage(`${path} is a folder`, 'Name a file with -o.')
-  for (const input of inputs) {
-    const info = await stat(input.path).catch(() => undefined)
-    const same = existing && info && existing.ino === info.ino && existing.dev === info.dev
-    if (same || resolve(path) === resolve(input.path)) {
-      throw new SdtoolError('OUTPUT_IS_INPUT', `${path} is an input of this run and would be overwritten`, {
-        exitCode: EXIT.usage,
-        hint: 'Name another output with -o.',
-      })
-    }
-  }
-  if (existing && !force) throw outputExists(path)
-  await mkdir(dirname(path), { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
-    throw cannotWrite(path, cause)
-  })
+/**
+ * Everything that can be known to prevent an output before anything is written or made: for a dry run, and for the
+ * run itself before it starts.
+ * @throws USAGE if it is a folder, OUTPUT_IS_INPUT, OUTPUT_EXISTS (exit 2), OUTPUT_FOLDER, DISK_FULL (exit 1)
+ */
+export async function checkOutput(path: string, { force, bytes, inputs }: AtomicOptions): Promise<void> {
+  const target = await stat(path).catch(() => undefined)
+  if (target?.isDirectory()) throw usage(`${path} is a folder`, 'Name a file with -o.')
+  for (const input of inputs) await checkNoInput(path, target, input)
+  // lstat, as a link to a file that is gone takes the name too
+  const taken = await lstat(path).catch(() => undefined)
+  if (taken && !force) throw outputExists(path)
   await checkSpace(path, bytes)
+}
+
+async function checkNoInput(path: string, target: Stats | undefined, input: FileRef): Promise<void> {
+  const info = await stat(input.path).catch(() => undefined)
+  const same = target && info && target.ino === info.ino && target.dev === info.dev
+  if (same || (await destination(path)) === resolve(input.path) || resolve(path) === resolve(input.path)) {
+    throw new SdtoolError('OUTPUT_IS_INPUT', `${path} is an input of this run and would be overwritten`, {
+      exitCode: EXIT.usage,
+      hint: 'Name another output with -o.',
+    })
+  }
+}
+
+/** Where the path itself points to as a link, also if there is nothing any more. */
+async function destination(path: string): Promise<string | undefined> {
+  const to = await readlink(path).catch(() => undefined)
+  return to === undefined ? undefined : resolve(dirname(path), to)
 }
 
 function outputExists(path: string): SdtoolError {
@@ -95,17 +148,25 @@ function outputExists(path: string): SdtoolError {
   })
 }
 
+/** The nearest folder there is already, above a path whose own folder may be missing. */
+async function nearestFolder(path: string): Promise<string> {
+  for (let folder = dirname(resolve(path)); ; folder = dirname(folder)) {
+    const info = await stat(folder).catch(() => undefined)
+    if (info?.isDirectory()) return folder
+    if (info || folder === dirname(folder)) {
+      throw cannotWrite(path, Object.assign(new Error(`${folder} is no folder`), { code: 'ENOTDIR' }))
+    }
+  }
+}
+
 async function checkSpace(path: string, bytes: number): Promise<void> {
-  const { bavail, bsize } = await statfs(dirname(path))
+  const folder = await nearestFolder(path)
+  const { bavail, bsize } = await statfs(folder)
   const free = bavail * bsize
   if (free < bytes) {
-    throw new SdtoolError(
-      'DISK_FULL',
-      `${dirname(path)} has ${free} bytes free, ${basename(path)} needs ${bytes}`,
-      {
-        hint: 'Free some space, or write to another disk with -o.',
-      },
-    )
+    throw new SdtoolError('DISK_FULL', `${folder} has ${free} bytes free, ${basename(path)} needs ${bytes}`, {
+      hint: 'Free some space, or write to another disk with -o.',
+    })
   }
 }
 
