@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises'
 import { Worker } from 'node:worker_threads'
 import { type ExitCode, SdtoolError } from '../errors.ts'
+import { writeFully } from './bytes.ts'
 import { evaluateJob, type Job, type JobResult, openInputs } from './jobs.ts'
 
 /** Runs jobs of one output file: evaluates their tensors and writes the bytes to their place. */
@@ -15,21 +16,17 @@ export interface Executor {
 export const LANES = 3
 
 /** Runs jobs in the calling thread. Best for plain copies, where the system does the work. */
-export async function inlineExecutor(outputPath: string): Promise<Executor> {
+export async function inlineExecutor(outputPath: string, lanes = LANES): Promise<Executor> {
   const inputs = openInputs()
   const output = await open(outputPath, 'r+')
   const buffers: Uint8Array[] = []
   return {
-    lanes: LANES,
+    lanes,
     async run(job) {
       const kept = buffers.pop()
       const buffer = kept && kept.byteLength >= job.bytes ? kept : new Uint8Array(job.bytes)
       const result = await evaluateJob(job, buffer.subarray(0, job.bytes), inputs.read)
-      let done = 0
-      while (done < job.bytes) {
-        const { bytesWritten } = await output.write(buffer, done, job.bytes - done, job.offset + done)
-        done += bytesWritten
-      }
+      await writeFully(output, buffer.subarray(0, job.bytes), job.offset)
       buffers.push(buffer)
       return result
     },
@@ -74,13 +71,18 @@ interface Pending {
   reject(error: unknown): void
 }
 
+const WORKER_SCRIPT = new URL('./executor-worker.js', import.meta.url)
+
 /** Runs jobs in a thread of its own. Best where values are computed. */
-export function workerExecutor(outputPath: string): Executor {
-  const worker = new Worker(new URL('./executor-worker.js', import.meta.url), { workerData: outputPath })
+export function workerExecutor(outputPath: string, script = WORKER_SCRIPT): Executor {
+  const worker = new Worker(script, { workerData: outputPath })
   const pending = new Map<number, Pending>()
   let nextId = 0
+  let ended: { readonly error: unknown } | undefined
   const failAll = (error: unknown): void => {
-    for (const { reject } of pending.values()) reject(error)
+    // the first reason counts: the exit that follows an error only says that the thread is gone
+    ended ??= { error }
+    for (const { reject } of pending.values()) reject(ended.error)
     pending.clear()
   }
   worker.on('message', (reply: WorkerReply) => {
@@ -101,6 +103,10 @@ export function workerExecutor(outputPath: string): Executor {
     run(job) {
       const id = nextId++
       return new Promise((resolve, reject) => {
+        if (ended) {
+          reject(ended.error)
+          return
+        }
         pending.set(id, { resolve, reject })
         worker.postMessage({ id, job } satisfies WorkerRequest)
       })

@@ -1,16 +1,16 @@
 /** Evaluation of lazy tensors: any block of elements of any expression, with memory bounded by the block. */
 import { byteLength, DTYPES, type DType, elementCount, isFloat, type OutputDType } from './dtype.ts'
 import { type CastStats, castFloats, elementsOf, newCastStats } from './float.ts'
-import { gatherStrided } from './strided.ts'
-import type { FileRef, StoredSource, Tensor } from './table.ts'
+import { borrow, giveBack } from './spare-buffers.ts'
+import { gatherStrided, type ReadInto } from './strided.ts'
+import type { StoredSource, Tensor } from './table.ts'
 
-/** Reads `target.byteLength` bytes of a file from `offset`. */
-export type ReadInto = (file: FileRef, offset: number, target: Uint8Array) => Promise<void>
+export type { ReadInto }
 
 /** What evaluation needs of the world, and where it notes what rounding did. One for each job, never shared. */
 export interface Evaluation {
   readonly read: ReadInto
-  /** Counts for each tensor that was cast. */
+  /** Counts for each tensor that was cast, by the name it is written under. */
   readonly stats: Map<string, CastStats>
 }
 
@@ -73,7 +73,8 @@ export async function evaluateInto(
       return
     }
     case 'cast':
-      return evaluateCast(source.of, dtype as OutputDType, begin, end, out, evaluation)
+      // what rounding did is noted under the name that is written, whatever the values were called before
+      return evaluateCast(renamed(source.of, tensor.name), dtype as OutputDType, begin, end, out, evaluation)
   }
 }
 
@@ -87,12 +88,7 @@ async function readStored(
 ): Promise<void> {
   const { bytes: itemSize } = DTYPES[tensor.dtype]
   if (source.strides) {
-    const readBytes = async (offset: number, length: number): Promise<Uint8Array> => {
-      const target = new Uint8Array(length)
-      await read(source.file, offset, target)
-      return target
-    }
-    await gatherStrided(source, tensor.shape, itemSize, { begin, end }, out, readBytes)
+    await gatherStrided(source, tensor.shape, itemSize, { begin, end }, out, read)
   } else {
     await read(source.file, source.offset + blockBytes(tensor.dtype, 0, begin), out)
   }
@@ -100,8 +96,11 @@ async function readStored(
     swapBytes(out, tensor.dtype === 'C64' || tensor.dtype === 'C128' ? itemSize / 2 : itemSize)
 }
 
-function swapBytes(bytes: Uint8Array, itemSize: number): void {
-  for (let at = 0; at < bytes.byteLength; at += itemSize) bytes.subarray(at, at + itemSize).reverse()
+function swapBytes({ buffer, byteOffset, byteLength }: Uint8Array, itemSize: number): void {
+  const bytes = Buffer.from(buffer, byteOffset, byteLength)
+  if (itemSize === 2) bytes.swap16()
+  else if (itemSize === 4) bytes.swap32()
+  else if (itemSize === 8) bytes.swap64()
 }
 
 async function evaluateCast(
@@ -126,27 +125,6 @@ function statsOf(name: string, evaluation: Evaluation): CastStats {
     evaluation.stats.set(name, stats)
   }
   return stats
-}
-
-/**
- * Buffers between two steps of an evaluation are used again: a fresh allocation of megabytes for each block costs
- * as much as the copy itself (page faults), and lets the process grow until the next garbage collection.
- */
-const spare: ArrayBuffer[] = []
-const MAX_SPARE = 8
-
-function borrow(bytes: number): Uint8Array<ArrayBuffer> {
-  if (bytes === 0) return new Uint8Array(0)
-  const index = spare.findIndex((buffer) => buffer.byteLength >= bytes)
-  const buffer = index < 0 ? new ArrayBuffer(bytes) : spare.splice(index, 1)[0]!
-  return new Uint8Array(buffer, 0, bytes)
-}
-
-function giveBack(...buffers: Uint8Array<ArrayBuffer>[]): void {
-  for (const { buffer } of buffers) {
-    if (buffer.byteLength > 0) spare.push(buffer)
-  }
-  while (spare.length > MAX_SPARE) spare.shift()
 }
 
 /** All values of a small tensor as numbers (I64 beyond 2^53 loses precision). For evidence, never for weights. */

@@ -1,16 +1,22 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { readExactly } from './bytes.ts'
-import { DTYPES, elementCount } from './dtype.ts'
+import { DTYPES, type DType, elementCount } from './dtype.ts'
 import { blockBytes, evaluateInto, newEvaluation, type ReadInto } from './expr.ts'
 import type { CastStats } from './float.ts'
 import type { Layout } from './layout.ts'
-import type { Tensor } from './table.ts'
+import type { Source, Tensor } from './table.ts'
 
 /**
  * Bytes of output made at once. The input of a block is read, and the block written, by copies inside the system:
  * while both fit the processor's second-level cache, the second copy costs half. Larger blocks were slower.
  */
 export const BLOCK_BYTES = 512 * 1024
+
+/**
+ * The same for strided views. A block of a transposed tensor is made of pieces of all its bytes, which are read again
+ * for each block: 512 KiB blocks of a tensor of 64 MiB would read 8 GiB.
+ */
+export const STRIDED_BLOCK_BYTES = 16 * 1024 * 1024
 
 /** Elements [begin, end) of a tensor. */
 export interface Part {
@@ -52,11 +58,43 @@ export function* jobsOf(layout: Layout, dataStart: number): Generator<Job> {
 function* partsOf(tensor: Tensor): Generator<Part> {
   const count = elementCount(tensor.shape)
   const row = tensor.shape.length > 0 ? count / tensor.shape[0]! : 1
-  const { elements, bytes } = DTYPES[tensor.dtype]
-  const fitting = Math.max(elements, Math.floor(BLOCK_BYTES / bytes) * elements)
+  const { elements } = DTYPES[tensor.dtype]
+  const fitting = isStrided(tensor.source) ? stridedElements(tensor) : plainElements(tensor)
   const step = row > 0 && row <= fitting && row % elements === 0 ? Math.floor(fitting / row) * row : fitting
   for (let begin = 0; begin < count; begin += step)
     yield { tensor, begin, end: Math.min(begin + step, count) }
+}
+
+function plainElements({ dtype }: Tensor): number {
+  const { elements, bytes } = DTYPES[dtype]
+  return Math.max(elements, Math.floor(BLOCK_BYTES / bytes) * elements)
+}
+
+/** Views have plain elements. What is computed from them lies in memory beside them, as binary32 on the way. */
+function stridedElements({ dtype, source }: Tensor): number {
+  const widest = Math.max(
+    DTYPES[dtype].bytes,
+    source.kind === 'cast' ? 4 : 1,
+    DTYPES[storedDType(source, dtype)].bytes,
+  )
+  return Math.floor(STRIDED_BLOCK_BYTES / widest)
+}
+
+function storedDType(source: Source, dtype: DType): DType {
+  return source.kind === 'cast' ? storedDType(source.of.source, source.of.dtype) : dtype
+}
+
+function isStrided(source: Source): boolean {
+  if (source.kind === 'cast') return isStrided(source.of.source)
+  return source.kind === 'stored' && source.strides !== undefined
+}
+
+/**
+ * A tensor for the calling thread, one job at a time: strided views take much memory for each job, and data that is
+ * in memory already would be copied whole to another thread with every job.
+ */
+export function isLocal(source: Source): boolean {
+  return source.kind === 'cast' ? isLocal(source.of.source) : source.kind === 'bytes' || isStrided(source)
 }
 
 /** What a job counted: for each tensor that was cast, what rounding did. */

@@ -1,9 +1,10 @@
 /** The one writer: streams any table of lazy tensors into a safetensors file, with bounded memory. */
 import type { FileHandle } from 'node:fs/promises'
 import { cannotWrite, createAtomic } from './atomic.ts'
+import { writeFully } from './bytes.ts'
 import { type Executor, inlineExecutor, workerExecutor } from './executor.ts'
 import type { CastStats } from './float.ts'
-import { type Job, type JobResult, jobsOf } from './jobs.ts'
+import { isLocal, type Job, type JobResult, jobsOf } from './jobs.ts'
 import { encodeHeader, type Layout, layoutOf } from './layout.ts'
 import type { FileRef, Source, TensorTable } from './table.ts'
 import { verifyFile } from './verify.ts'
@@ -11,6 +12,8 @@ import { verifyFile } from './verify.ts'
 export interface WriteOptions {
   /** Replace an existing file. */
   readonly force?: boolean
+  /** Files of the run that must not be overwritten, besides those the table reads from. */
+  readonly inputs?: readonly FileRef[]
   /** Worker threads for computed tensors; 0 computes in the calling thread. */
   readonly threads: number
   readonly signal?: AbortSignal
@@ -30,7 +33,7 @@ export interface WriteResult {
 /**
  * Writes `table` to `path`: to a sibling temporary file first, made durable, then renamed. On any error, or when
  * `signal` fires, nothing stays behind and an existing file is as it was.
- * @throws SdtoolError OUTPUT_EXISTS, OUTPUT_IS_INPUT, DISK_FULL, DTYPE_NOT_WRITABLE ..., or the signal's reason
+ * @throws SdtoolError OUTPUT_EXISTS, OUTPUT_IS_INPUT, DISK_FULL, USAGE, DTYPE_NOT_WRITABLE ..., or the signal's reason
  */
 export async function writeSafetensors(
   table: TensorTable,
@@ -40,9 +43,10 @@ export async function writeSafetensors(
   const layout = layoutOf(table)
   const header = encodeHeader(layout, table.metadata)
   const bytes = header.byteLength + layout.dataBytes
-  const file = await createAtomic(path, { force: options.force ?? false, bytes, inputs: inputsOf(table) })
+  const inputs = [...inputsOf(table), ...(options.inputs ?? [])]
+  const file = await createAtomic(path, { force: options.force ?? false, bytes, inputs })
   try {
-    await file.handle.write(header, 0, header.byteLength, 0)
+    await writeFully(file.handle, header, 0)
     await file.handle.truncate(bytes)
     const casts = await runJobs(layout, header.byteLength, file.tempPath, file.handle, options)
     if (options.verify) await verifyFile(table, file.tempPath, options)
@@ -68,8 +72,7 @@ async function runJobs(
   handle: FileHandle,
   { threads, signal, onProgress }: WriteOptions,
 ): Promise<Map<string, CastStats>> {
-  const executors = await executorsFor(layout, tempPath, threads)
-  const jobs = jobsOf(layout, dataStart)
+  const teams = await teamsFor(layout, dataStart, tempPath, threads)
   const casts = new Map<string, CastStats>()
   let done = 0
   let flushed = 0
@@ -84,28 +87,57 @@ async function runJobs(
       flush = flush.then(() => handle.datasync()).catch(() => {})
     }
   }
-  const lane = async (executor: Executor): Promise<void> => {
+  const lane = async (executor: Executor, jobs: Generator<Job>): Promise<void> => {
     for (let next = jobs.next(); !next.done; next = jobs.next()) {
       signal?.throwIfAborted()
       finish(next.value, await executor.run(next.value))
     }
   }
-  const lanes = executors.flatMap((executor) => Array.from({ length: executor.lanes }, () => lane(executor)))
+  const lanes = teams.flatMap(({ executors, jobs }) =>
+    executors.flatMap((executor) => Array.from({ length: executor.lanes }, () => lane(executor, jobs))),
+  )
   try {
     await Promise.all(lanes)
   } finally {
-    // the other lanes stop at the generator's end; their writes must be over before the file is closed
-    jobs.return(undefined)
+    // the other lanes stop at the end of their jobs; their writes must be over before the file is closed
+    for (const { jobs } of teams) jobs.return(undefined)
     await Promise.allSettled([...lanes, flush])
-    await Promise.all(executors.map((executor) => executor.close()))
+    await Promise.all(teams.flatMap(({ executors }) => executors.map((executor) => executor.close())))
   }
   return casts
+}
+
+/** Executors that share the jobs of one list. */
+interface Team {
+  readonly jobs: Generator<Job>
+  readonly executors: readonly Executor[]
+}
+
+/** Jobs that must stay in this thread go one at a time beside the others, whose memory they would multiply. */
+async function teamsFor(
+  layout: Layout,
+  dataStart: number,
+  tempPath: string,
+  threads: number,
+): Promise<Team[]> {
+  const stays = ({ parts }: Job): boolean => parts.some(({ tensor }) => isLocal(tensor.source))
+  const team = (executors: readonly Executor[], local: boolean): Team => {
+    return { executors, jobs: only(jobsOf(layout, dataStart), (job) => stays(job) === local) }
+  }
+  const hasLocal = layout.entries.some(({ tensor }) => isLocal(tensor.source))
+  const teams = [team(await executorsFor(layout, tempPath, threads), false)]
+  if (hasLocal) teams.push(team([await inlineExecutor(tempPath, 1)], true))
+  return teams
+}
+
+function* only(jobs: Generator<Job>, wanted: (job: Job) => boolean): Generator<Job> {
+  for (const job of jobs) if (wanted(job)) yield job
 }
 
 /** Threads only where there is arithmetic: a copy is bound by the system, and threads cost memory and 50 ms. */
 async function executorsFor(layout: Layout, tempPath: string, threads: number): Promise<Executor[]> {
   const computed = layout.entries.reduce(
-    (sum, { tensor, begin, end }) => sum + (isComputed(tensor.source) ? end - begin : 0),
+    (sum, { tensor, begin, end }) => sum + (isThreaded(tensor.source) ? end - begin : 0),
     0,
   )
   const worthwhile = computed > MIN_THREADED_BYTES ? Math.min(threads, MAX_THREADS) : 0
@@ -115,11 +147,14 @@ async function executorsFor(layout: Layout, tempPath: string, threads: number): 
 
 /** Below this a thread takes longer to start than the work. */
 const MIN_THREADED_BYTES = 16 * 1024 * 1024
-/** Each thread holds up to two blocks and their input, about 40 MB: this keeps the whole below 200 MB. */
+/**
+ * More did not make casts faster, as the system copies the bytes. A thread takes about 15 MB: its own heap, and for
+ * each of three lanes a block of 512 KiB with what it is made of.
+ */
 const MAX_THREADS = 3
 
-function isComputed(source: Source): boolean {
-  return source.kind === 'cast' || (source.kind === 'stored' && source.strides !== undefined)
+function isThreaded(source: Source): boolean {
+  return source.kind === 'cast' && !isLocal(source)
 }
 
 function addStats(all: Map<string, CastStats>, result: JobResult): void {

@@ -108,6 +108,14 @@ describe('writeSafetensors', () => {
     expect([read[3], read[1000], read[16_001], read[5]]).toEqual([0.375, 125, 2000, Number.NEGATIVE_INFINITY])
   })
 
+  it('counts what rounding did under the name that is written', async () => {
+    const path = join(tempFolder(), 'x.safetensors')
+    const ema = floatTensor('model_ema.w', [2], [1e6, 1])
+    const table = tableOf([{ ...cast(cast(ema, 'BF16'), 'F16'), name: 'w' }])
+    const { casts } = await writeSafetensors(table, path, { threads: 0 })
+    expect([...casts]).toEqual([['w', { overflow: 1, underflow: 0 }]])
+  })
+
   it('refuses to replace a file without force, and leaves it as it was', async () => {
     const path = join(tempFolder(), 'x.safetensors')
     writeFileSync(path, 'old')
@@ -133,6 +141,15 @@ describe('writeSafetensors', () => {
       code: 'OUTPUT_IS_INPUT',
     })
     expect(readFileSync(path)).toEqual(before)
+  })
+
+  it('never writes over an input whose values are in memory', async () => {
+    const path = join(tempFolder(), 'model.pkl')
+    writeFileSync(path, 'a pickle')
+    const table = tableOf([floatTensor('a', [1], [1])])
+    const writing = writeSafetensors(table, path, { threads: 0, force: true, inputs: [{ path, size: 8 }] })
+    await expect(writing).rejects.toMatchObject({ code: 'OUTPUT_IS_INPUT', exitCode: 2 })
+    expect(readFileSync(path, 'utf8')).toBe('a pickle')
   })
 
   it('leaves the old file and no partial one when it is interrupted', async () => {
@@ -231,6 +248,16 @@ describe('reading what others wrote', () => {
   })
 
   it('knows the size of every dtype it can meet', () => {
-    for (const dtype of SAFETENSORS_DTYPES) expect(DTYPES[dtype].bytes).toBeGreaterThan(0)
+    // safetensors 0.8, `Dtype::bitsize`
+    const bits = {
+      ...{ BOOL: 8, F4: 4, F6_E2M3: 6, F6_E3M2: 6, U8: 8, I8: 8, F8_E5M2: 8, F8_E4M3: 8, F8_E8M0: 8 },
+      ...{ F8_E4M3FNUZ: 8, F8_E5M2FNUZ: 8, I16: 16, U16: 16, F16: 16, BF16: 16, I32: 32, U32: 32, F32: 32 },
+      ...{ C64: 64, F64: 64, I64: 64, U64: 64 },
+    }
+    const ours = SAFETENSORS_DTYPES.map((dtype) => [
+      dtype,
+      (8 * DTYPES[dtype].bytes) / DTYPES[dtype].elements,
+    ])
+    expect(Object.fromEntries(ours)).toEqual(bits)
   })
 })
