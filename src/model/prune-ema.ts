@@ -1,4 +1,5 @@
-import { type Component, isSelected } from './components.ts'
+import { usage } from '../errors.ts'
+import { type Component, isSelected, type Selector } from './components.ts'
 import { coversAll, type EmaInfo, isOnlyCounters } from './ema.ts'
 import type { Identity } from './identity.ts'
 import { type EmaMode, isWanted, type PruneOptions, unverified } from './prune-options.ts'
@@ -6,29 +7,65 @@ import { type EmaMode, isWanted, type PruneOptions, unverified } from './prune-o
 /** What becomes of the EMA copy, decided before anything else. */
 export type EmaDecision = 'none' | 'promote' | 'drop' | 'keep'
 
+/** @throws USAGE, EMA_MISSING, EMA_ALONE, EMA_PARTIAL, EMA_OF_MERGE, EMA_NEVER_UPDATED */
 export function decideEma({ ema, components }: Identity, options: PruneOptions): EmaDecision {
-  const mode = emaMode(components, options)
   if (!ema) {
-    if (mode === 'only') throw unverified('EMA_MISSING', 'the file has no EMA copy', 'Leave out --ema only.')
-    return 'none'
+    if (options.ema !== 'only') return 'none'
+    throw unverified('EMA_MISSING', 'the file has no EMA copy', 'Leave out --ema only.')
   }
-  if (mode === 'keep') return 'keep'
+  const copies = components.filter(({ role }) => role === 'ema')
   const live = components.filter(({ role }) => role === (ema.of === 'vae' ? 'vae' : 'unet'))
-  const liveGoes = live.length > 0 && live.every((component) => !isWanted(component, options))
-  if (mode === 'drop' || isOnlyCounters(ema) || liveGoes) return 'drop'
+  checkConsistent(options, copies, live)
+  const mode = options.ema ?? namedMode(copies, options)
+  if (mode === 'keep') return 'keep'
+  if (mode === 'drop' || isOnlyCounters(ema) || allGo(live, options)) return 'drop'
   checkPromotable(ema, mode)
   return 'promote'
 }
 
-/** The option, or what naming the EMA in `--keep` and `--drop` amounts to. */
-function emaMode(
-  components: readonly Component[],
-  { ema, keep = [], drop = [] }: PruneOptions,
+/** What naming the EMA in `--keep` and `--drop` amounts to. */
+function namedMode(
+  copies: readonly Component[],
+  { keep = [], drop = [] }: PruneOptions,
 ): EmaMode | undefined {
-  const copies = components.filter(({ role }) => role === 'ema')
-  if (ema !== undefined || copies.length === 0) return ema
-  if (copies.some((copy) => isSelected(copy, drop))) return 'drop'
-  return copies.some((copy) => isSelected(copy, keep)) ? 'keep' : undefined
+  if (firstNaming(copies, drop) !== undefined) return 'drop'
+  return firstNaming(copies, keep) === undefined ? undefined : 'keep'
+}
+
+function firstNaming(components: readonly Component[], selectors: readonly Selector[]): Selector | undefined {
+  return selectors.find((selector) => components.some((component) => isSelected(component, [selector])))
+}
+
+function allGo(components: readonly Component[], options: PruneOptions): boolean {
+  return components.length > 0 && components.every((component) => !isWanted(component, options))
+}
+
+/**
+ * Refuses two options of which one would silently win.
+ * @throws USAGE
+ */
+function checkConsistent(
+  options: PruneOptions,
+  copies: readonly Component[],
+  live: readonly Component[],
+): void {
+  const { ema, keep = [], drop = [] } = options
+  const dropped = firstNaming(copies, drop)
+  const kept = firstNaming(copies, keep)
+  if ((ema === 'keep' || ema === 'only') && dropped) throw contradiction(ema, `--drop ${dropped}`)
+  if ((ema === 'drop' || ema === 'only') && kept) throw contradiction(ema, `--keep ${kept}`)
+  if (ema !== 'only' || !allGo(live, options)) return
+  const liveDropped = firstNaming(live, drop)
+  throw contradiction(ema, liveDropped ? `--drop ${liveDropped}` : `--keep ${keep[0]}`)
+}
+
+function contradiction(ema: EmaMode, other: string): Error {
+  const wants = {
+    keep: 'the EMA copy shall stay',
+    drop: 'the EMA copy shall go',
+    only: 'the EMA values shall take the place of the live weights',
+  }
+  return usage(`--ema ${ema} and ${other} contradict each other: ${wants[ema]}`, 'Leave out one of them.')
 }
 
 /** @throws EMA_ALONE, EMA_PARTIAL, EMA_OF_MERGE, EMA_NEVER_UPDATED */

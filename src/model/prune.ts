@@ -20,7 +20,7 @@ export type { EmaMode, PruneOptions } from './prune-options.ts'
  * Plans a smaller file: without the second copy of the weights, training state and buffers that programs compute,
  * in other types if asked for. Every tensor of the input is in exactly one step.
  * @throws SdtoolError (exit 4) EMA_ALONE, EMA_PARTIAL, EMA_OF_MERGE, EMA_NEVER_UPDATED, EMA_MISSING, COMPONENT_NOT_FOUND, PRUNE_LOSES;
- * (exit 3) NO_TENSORS, SCALED_FP8, TENSOR_NOT_CONVERTIBLE
+ * (exit 3) NO_TENSORS, SCALED_FP8, TENSOR_NOT_CONVERTIBLE; (exit 2) USAGE where --ema contradicts --keep or --drop
  */
 export async function planPrune(
   file: Identifiable,

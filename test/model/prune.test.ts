@@ -404,6 +404,26 @@ describe('components by name', () => {
     ])
   })
 
+  it.each<[PruneOptions, string]>([
+    [{ ema: 'keep', drop: ['unet_ema'] }, '--ema keep and --drop unet_ema'],
+    [{ ema: 'only', drop: ['ema'] }, '--ema only and --drop ema'],
+    [{ ema: 'drop', keep: ['unet', 'ema'] }, '--ema drop and --keep ema'],
+    [{ ema: 'only', keep: ['unet', 'unet_ema'] }, '--ema only and --keep unet_ema'],
+    [{ ema: 'only', drop: ['vae', 'unet'] }, '--ema only and --drop unet'],
+    [{ ema: 'only', keep: ['vae'] }, '--ema only and --keep vae'],
+  ])('refuses %j, of which one would silently win', async (options, names) => {
+    const error = await failure(prune(fullCheckpoint(), options, trained))
+    expect(error).toMatchObject({ code: 'USAGE', exitCode: EXIT.usage })
+    expect(error.message).toContain(`${names} contradict each other`)
+  })
+
+  it('takes --ema and names that agree', async () => {
+    const dropped = await prune(fullCheckpoint(), { ema: 'drop', drop: ['ema'] }, trained)
+    expect(dropped.table.tensors.size).toBe(970)
+    const promoted = await prune(fullCheckpoint(), { ema: 'only', keep: ['unet'] }, trained)
+    expect(summary(promoted)[0]).toEqual(['promote', 'unet', 686])
+  })
+
   it('refuses to leave nothing', async () => {
     const error = await failure(prune(tableOf(vaeTopology(VAE_KL_F8)), { drop: ['vae'] }))
     expect(error).toMatchObject({ code: 'PRUNE_LOSES', exitCode: EXIT.unverified })
