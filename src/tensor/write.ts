@@ -49,7 +49,11 @@ export async function writeSafetensors(
     await writeFully(file.handle, header, 0)
     await file.handle.truncate(bytes)
     const casts = await runJobs(layout, header.byteLength, file.tempPath, file.handle, options)
-    if (options.verify) await verifyFile(table, file.tempPath, options)
+    if (options.verify) {
+      // what the disk refuses is known before the comparison, not after it
+      await file.handle.sync()
+      await verifyFile(table, file.tempPath, options)
+    }
     options.signal?.throwIfAborted()
     await file.commit()
     return { path, bytes, headerBytes: header.byteLength, casts }
