@@ -14,9 +14,10 @@ export const BLOCK_BYTES = 512 * 1024
 
 /**
  * The same for strided views. A block of a transposed tensor is made of pieces of all its bytes, which are read again
- * for each block: 512 KiB blocks of a tensor of 64 MiB would read 8 GiB.
+ * for each block: 512 KiB blocks of a tensor of 64 MiB would read 8 GiB. With what a block is made of, this takes up
+ * to 90 MiB.
  */
-export const STRIDED_BLOCK_BYTES = 16 * 1024 * 1024
+export const STRIDED_BLOCK_BYTES = 32 * 1024 * 1024
 
 /** Elements [begin, end) of a tensor. */
 export interface Part {

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { DType } from '../../src/tensor/dtype.ts'
 import { evaluateInto, newEvaluation, type ReadInto } from '../../src/tensor/expr.ts'
 import { rowMajorStrides } from '../../src/tensor/strided.ts'
 import type { Tensor } from '../../src/tensor/table.ts'
@@ -73,6 +74,42 @@ describe('strided views', () => {
       }),
       { numRuns: 500 },
     )
+  })
+
+  it('gathers elements of every size, at any alignment', async () => {
+    const sizes = { U8: 1, F16: 2, F32: 4, F64: 8, C128: 16 } as const
+    for (const [dtype, size] of Object.entries(sizes) as [DType, number][]) {
+      for (const [shape, strides] of [
+        [
+          [40, 50],
+          [1, 40],
+        ],
+        [
+          [3, 40, 5],
+          [200, 1, 40],
+        ],
+        [
+          [20, 70],
+          [100, 1],
+        ],
+      ] as [number[], number[]][]) {
+        const indices = byDefinition(shape, strides, 0)
+        const storage = Uint8Array.from(
+          { length: (Math.max(...indices) + 1) * size },
+          (_, i) => (i * 31) % 251,
+        )
+        const source = { kind: 'stored', file, offset: 0, nbytes: 0, strides } as const
+        const read: ReadInto = async (_file, offset, target) =>
+          target.set(storage.subarray(offset, offset + target.byteLength))
+        const expected = indices.flatMap((i) => [...storage.subarray(i * size, (i + 1) * size)])
+        for (const shift of [0, 1]) {
+          const out = new Uint8Array(indices.length * size + shift).subarray(shift)
+          const tensor: Tensor = { name: 't', dtype, shape, source }
+          await evaluateInto(tensor, 0, indices.length, out, newEvaluation(read))
+          expect([...out]).toEqual(expected)
+        }
+      }
+    }
   })
 
   it('reads a wide view in bounded pieces', async () => {
