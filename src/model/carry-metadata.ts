@@ -24,6 +24,9 @@ const MODELSPEC_VERSION = '1.0.1'
 /** Hashes of the tensor data that programs store in the file itself. They tell a lie as soon as a tensor changes. */
 const HASHES_OF_DATA = ['modelspec.hash_sha256', 'sshs_model_hash', 'sshs_legacy_hash'] as const
 
+/** Types of components, each if it has only one. */
+const DTYPE_KEYS = ['modelspec.unet_dtype', 'modelspec.vae_dtype'] as const
+
 /** Where such a hash is kept as what it is then, the hash of an ancestor: sites still find that one by it. */
 export const SOURCE_PREFIX = 'sdtool.source.'
 
@@ -52,8 +55,8 @@ const IMPLEMENTATIONS: readonly (readonly [architecture: RegExp, implementation:
  * - `sdtool.recipe` is the recipe of this operation, with the source's recipe inside (`inputs[].recipe`)
  * - `modelspec.unet_dtype` and `vae_dtype` follow the tensors
  *
- * Modelspec keys that are missing are added where the architecture is known; half a specification would be worse
- * than none. What a person wrote (title, author, license, date ...) is never replaced.
+ * Modelspec keys that are missing are added where that gives all the specification demands; half of it would be
+ * worse than none. What a person wrote (title, author, license, date ...) is never replaced.
  * @throws METADATA_TOO_LARGE
  */
 export function carryMetadata(
@@ -62,15 +65,15 @@ export function carryMetadata(
   facts: OutputFacts,
 ): Record<string, string> {
   const { [RECIPE_KEY]: previous, ...kept } = source
-  const metadata = {
+  const metadata: Record<string, string> = {
     // transformers refuses safetensors files that do not say what wrote them
     format: 'pt',
     ...modelspecDefaults(source, recipe, facts),
-    ...withoutStaleHashes(kept, facts.sameData),
-    ...dtypes(facts),
+    ...(facts.sameData ? kept : withoutStaleFacts(kept)),
     ...unreadable(previous),
     [RECIPE_KEY]: serialiseRecipe(recipe),
   }
+  if (Object.hasOwn(metadata, 'modelspec.architecture')) Object.assign(metadata, dtypes(facts))
   checkSize(metadata)
   return metadata
 }
@@ -93,11 +96,8 @@ function unreadable(previous: string | undefined): Record<string, string> {
     : { [UNREADABLE_RECIPE]: previous }
 }
 
-function withoutStaleHashes(
-  source: Readonly<Record<string, string>>,
-  sameData: boolean,
-): Record<string, string> {
-  if (sameData) return { ...source }
+/** Without what is no longer true of changed tensors; a type that is no longer one for all must not stay either. */
+function withoutStaleFacts(source: Readonly<Record<string, string>>): Record<string, string> {
   const kept: Record<string, string> = { ...source }
   for (const key of HASHES_OF_DATA) {
     const value = kept[key]
@@ -105,25 +105,32 @@ function withoutStaleHashes(
     delete kept[key]
     kept[SOURCE_PREFIX + key] ??= value
   }
+  for (const key of DTYPE_KEYS) delete kept[key]
   return kept
 }
 
+/** What the specification demands and allows, as far as it is known; nothing unless all it demands is. */
 function modelspecDefaults(
   source: Readonly<Record<string, string>>,
   recipe: Recipe,
-  facts: OutputFacts,
+  { architecture: id, resolution, predictionType, title }: OutputFacts,
 ): Record<string, string> {
-  const architecture = source['modelspec.architecture'] ?? facts.architecture
-  if (architecture === undefined || facts.title === undefined) return {}
-  const implementation = IMPLEMENTATIONS.find(([pattern]) => pattern.test(architecture))?.[1]
-  const { resolution, predictionType } = facts
-  return {
+  const architecture = source['modelspec.architecture'] ?? id
+  const demanded = {
     'modelspec.sai_model_spec': MODELSPEC_VERSION,
     'modelspec.architecture': architecture,
-    'modelspec.title': facts.title,
+    'modelspec.implementation': IMPLEMENTATIONS.find(([pattern]) => pattern.test(architecture ?? ''))?.[1],
+    'modelspec.title': title,
+    'modelspec.resolution': resolution === undefined ? undefined : `${resolution}x${resolution}`,
+  }
+  const known = Object.entries(demanded).filter((entry): entry is [string, string] => entry[1] !== undefined)
+  const isComplete = Object.keys(demanded).every(
+    (key) => Object.hasOwn(source, key) || known.some(([name]) => name === key),
+  )
+  if (!isComplete) return {}
+  return {
+    ...Object.fromEntries(known),
     'modelspec.date': recipe.produced,
-    ...(implementation === undefined ? {} : { 'modelspec.implementation': implementation }),
-    ...(resolution === undefined ? {} : { 'modelspec.resolution': `${resolution}x${resolution}` }),
     ...(predictionType === undefined ? {} : { 'modelspec.prediction_type': predictionType }),
   }
 }

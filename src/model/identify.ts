@@ -4,6 +4,7 @@ import { BASES } from './adapters/base.ts'
 import { describeAdapter } from './adapters/describe.ts'
 import type { Architecture, Variant } from './architectures/architecture.ts'
 import { ARCHITECTURES } from './architectures/registry.ts'
+import { SD2_BY_PREDICTION, sd2 } from './architectures/sd2.ts'
 import { COMPONENTS, type Component, type ComponentId, measure, type Role } from './components.ts'
 import { recogniseControlnet } from './controlnet.ts'
 import { recogniseDenoiser } from './denoiser.ts'
@@ -205,14 +206,15 @@ async function describeArchitecture(
   const nameOf = denoiser?.nameOf ?? ((name) => name)
   const input = { table: file, architecture: known, ...(variant ? { variant } : {}), nameOf, hints }
   const prediction = await findPrediction(input, read)
-  const v2 = known.id === 'stable-diffusion-v2' && !variant ? sd2Variant(prediction) : undefined
-  const modelspec = v2?.modelspec ?? (variant ? variant.modelspec : known.modelspec)
-  const id = v2?.id ?? variant?.id
+  const member = variant ?? (known.id === sd2.id ? sd2Member(prediction) : undefined)
+  const modelspec = member ? member.modelspec : known.modelspec
+  const resolution = member?.resolution ?? known.resolution
   return {
     id: known.id,
-    title: [known.title, v2?.title ?? variant?.title].filter(Boolean).join(' '),
-    ...(id === undefined ? {} : { variant: id }),
+    title: [known.title, member?.title].filter(Boolean).join(' '),
+    ...(member === undefined ? {} : { variant: member.id }),
     ...(modelspec === undefined ? {} : { modelspec }),
+    ...(resolution === undefined ? {} : { resolution }),
     ...(denoiser?.width === undefined ? {} : { width: denoiser.width }),
     prediction,
     evidence: denoiser?.architecture
@@ -221,11 +223,9 @@ async function describeArchitecture(
   }
 }
 
-/** The two text-to-image models of SD 2.x differ in what they predict only. */
-function sd2Variant({ type }: Prediction): Variant {
-  return type === 'v'
-    ? { id: '768-v', title: '768-v', modelspec: 'stable-diffusion-v2-768-v' }
-    : { id: '512', title: 'base', modelspec: 'stable-diffusion-v2-512' }
+/** Undefined if nothing says which of the two text-to-image models it is. */
+function sd2Member({ type, assumed }: Prediction): Variant | undefined {
+  return assumed ? undefined : SD2_BY_PREDICTION[type]
 }
 
 function kindOf(components: readonly Component[], vae: VaeInfo | undefined): Kind {

@@ -35,8 +35,10 @@ export interface ArchitectureInfo {
   readonly title: string
   /** Of the same architecture: `inpainting`, `768-v`. */
   readonly variant?: string
-  /** Value for `modelspec.architecture`. */
+  /** Value for `modelspec.architecture`; undefined if there is none, or if it would be a guess. */
   readonly modelspec?: string
+  /** Side of the square pictures it was trained for, in pixels. */
+  readonly resolution?: number
   /** The topology is that of the architecture, its widths are not: "widths 64, 128, context 48". */
   readonly width?: string
   readonly prediction: Prediction

@@ -71,13 +71,44 @@ describe('carryMetadata', () => {
     ['stable-diffusion-xl-v1-base/lora', 'https://github.com/Stability-AI/generative-models'],
     ['flux-1-dev', 'https://github.com/black-forest-labs/flux'],
   ])('%s runs with %s', (architecture, implementation) => {
-    const metadata = carryMetadata({}, recipe, { sameData: false, title: 't', architecture })
+    const facts = { sameData: false, title: 't', architecture, resolution: 512 }
+    const metadata = carryMetadata({}, recipe, facts)
     expect(metadata['modelspec.implementation']).toBe(implementation)
   })
 
   it('writes no specification without an architecture', () => {
     const metadata = carryMetadata({}, recipe, { sameData: false, title: 'my model' })
     expect(Object.keys(metadata).filter((key) => key.startsWith('modelspec.'))).toEqual([])
+  })
+
+  it.each([
+    ['the resolution', { architecture: 'stable-diffusion-v1' }],
+    ['what runs it', { architecture: 'something-new', resolution: 512 }],
+  ])('writes no half specification: without %s none', (_, known) => {
+    const facts = { sameData: false, title: 't', unetDtype: 'float16', ...known }
+    const metadata = carryMetadata({}, recipe, facts)
+    expect(Object.keys(metadata).filter((key) => key.startsWith('modelspec.'))).toEqual([])
+  })
+
+  it('completes the specification of the source with what is known', () => {
+    const source = { 'modelspec.architecture': 'stable-diffusion-v1', 'modelspec.resolution': '768x768' }
+    expect(carryMetadata(source, recipe, { sameData: false, title: 't' })).toMatchObject({
+      ...source,
+      'modelspec.sai_model_spec': '1.0.1',
+      'modelspec.title': 't',
+    })
+  })
+
+  it('drops the type of a component that is gone or has several now', () => {
+    const source = {
+      'modelspec.architecture': 'stable-diffusion-v1',
+      'modelspec.unet_dtype': 'float32',
+      'modelspec.vae_dtype': 'float32',
+    }
+    const metadata = carryMetadata(source, recipe, { sameData: false, unetDtype: 'float16' })
+    expect(metadata['modelspec.unet_dtype']).toBe('float16')
+    expect(metadata).not.toHaveProperty(['modelspec.vae_dtype'])
+    expect(carryMetadata(source, recipe, { sameData: true })).toMatchObject(source)
   })
 
   it('never replaces what a person wrote', () => {

@@ -5,17 +5,28 @@ interface Base {
   readonly title: string
   /** Ids of the registry; an adapter of the family may be for any of them. */
   readonly architectures: readonly string[]
+  /** Id of the model specification; only where every member of the family has the same. */
+  readonly modelspec?: string
 }
 
 /** Families an adapter can be for, by the names people use. One for SD 1.x fits its variants (inpainting ...), too. */
 export const BASES = {
-  sd1: { title: 'Stable Diffusion 1.x', architectures: ['stable-diffusion-v1'] },
+  sd1: {
+    title: 'Stable Diffusion 1.x',
+    architectures: ['stable-diffusion-v1'],
+    modelspec: 'stable-diffusion-v1',
+  },
   sd2: { title: 'Stable Diffusion 2.x', architectures: ['stable-diffusion-v2'] },
   sdxl: {
     title: 'Stable Diffusion XL',
     architectures: ['stable-diffusion-xl-v1-base', 'ssd-1b', 'segmind-vega', 'koala-700m', 'koala-1b'],
+    modelspec: 'stable-diffusion-xl-v1-base',
   },
-  'sdxl-refiner': { title: 'Stable Diffusion XL refiner', architectures: ['stable-diffusion-xl-v1-refiner'] },
+  'sdxl-refiner': {
+    title: 'Stable Diffusion XL refiner',
+    architectures: ['stable-diffusion-xl-v1-refiner'],
+    modelspec: 'stable-diffusion-xl-v1-refiner',
+  },
   sd3: {
     title: 'Stable Diffusion 3',
     architectures: [
@@ -29,6 +40,10 @@ export const BASES = {
 } as const satisfies Record<string, Base>
 
 export type BaseId = keyof typeof BASES
+
+export function baseById(id: BaseId): Base {
+  return BASES[id]
+}
 
 /** Width of the text embedding, which is the input of `attn2.to_k` and `attn2.to_v`. */
 const CONTEXT_WIDTHS: Readonly<Record<number, BaseId>> = {

@@ -55,6 +55,8 @@ export interface Variant {
   /** Full names of keys that only this variant has. */
   readonly marker?: string
   readonly prediction?: PredictionType
+  /** Only where it is not that of the architecture. */
+  readonly resolution?: number
   readonly latent?: LatentFormat
 }
 
@@ -69,6 +71,8 @@ export interface Architecture {
   readonly components: readonly ComponentTemplate[]
   /** What the network predicts unless there is evidence for something else. */
   readonly prediction: PredictionType
+  /** Side of the square pictures it was trained for, in pixels; undefined if its members differ, or it makes none. */
+  readonly resolution?: number
   readonly latent: LatentFormat
   /** Only where it is not that of SD 1.x. */
   readonly betas?: BetaRange

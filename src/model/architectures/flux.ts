@@ -29,6 +29,7 @@ export const fluxDev: Architecture = {
     vae(VAE_16, 'vae.'),
   ],
   prediction: 'flow',
+  resolution: 1024,
   latent: { channels: 16, scale: 0.3611, shift: 0.1159 },
   variants: [
     { id: 'schnell', title: 'schnell', modelspec: 'flux-1-schnell', flux: { guidance: false } },

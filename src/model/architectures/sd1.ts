@@ -28,6 +28,7 @@ export const sd1: Architecture = {
     vae(VAE_KL_F8),
   ],
   prediction: 'epsilon',
+  resolution: 512,
   latent: SD_LATENT,
   variants: [
     {

@@ -1,7 +1,8 @@
+import type { PredictionType } from '../prediction.ts'
 import { clip } from '../topology/text.ts'
 import { evenDepths, type UnetConfig } from '../topology/unet.ts'
 import { VAE_KL_F4, VAE_KL_F8 } from '../topology/vae.ts'
-import { type Architecture, openClipText, unet, vae } from './architecture.ts'
+import { type Architecture, openClipText, unet, type Variant, vae } from './architecture.ts'
 import { SD_LATENT, SD1_UNET } from './sd1.ts'
 
 /** configs/stable-diffusion/v2-inference.yaml of Stability-AI/stablediffusion. */
@@ -12,7 +13,6 @@ const OPENCLIP_H = clip(1024, 24, true)
 export const sd2: Architecture = {
   id: 'stable-diffusion-v2',
   title: 'Stable Diffusion 2.x',
-  modelspec: 'stable-diffusion-v2-512',
   network: { kind: 'unet', config: SD2_UNET },
   components: [
     unet(SD2_UNET),
@@ -27,8 +27,15 @@ export const sd2: Architecture = {
       title: 'inpainting',
       modelspec: 'stable-diffusion-v2-inpainting',
       unet: { inChannels: 9 },
+      resolution: 512,
     },
-    { id: 'depth', title: 'depth', modelspec: 'stable-diffusion-v2-depth', unet: { inChannels: 5 } },
+    {
+      id: 'depth',
+      title: 'depth',
+      modelspec: 'stable-diffusion-v2-depth',
+      unet: { inChannels: 5 },
+      resolution: 512,
+    },
     { id: 'instruct-pix2pix', title: 'InstructPix2Pix', unet: { inChannels: 8 } },
     {
       id: 'unclip-l',
@@ -36,6 +43,7 @@ export const sd2: Architecture = {
       modelspec: 'stable-diffusion-v2-unclip-l',
       unet: { adm: 1536 },
       prediction: 'v',
+      resolution: 768,
     },
     {
       id: 'unclip-h',
@@ -43,8 +51,15 @@ export const sd2: Architecture = {
       modelspec: 'stable-diffusion-v2-unclip-h',
       unet: { adm: 2048 },
       prediction: 'v',
+      resolution: 768,
     },
   ],
+}
+
+/** The two text-to-image models have the same keys and shapes; they differ in what they predict only. */
+export const SD2_BY_PREDICTION: Readonly<Partial<Record<PredictionType, Variant>>> = {
+  epsilon: { id: '512', title: 'base', modelspec: 'stable-diffusion-v2-512', resolution: 512 },
+  v: { id: '768-v', title: '768-v', modelspec: 'stable-diffusion-v2-768-v', resolution: 768 },
 }
 
 /** configs/stable-diffusion/x4-upscaling.yaml: the outer three levels look at the text in both attentions. */

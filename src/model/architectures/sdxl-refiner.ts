@@ -28,6 +28,7 @@ export const refiner: Architecture = {
     vae(VAE_KL_F8),
   ],
   prediction: 'epsilon',
+  resolution: 1024,
   latent: SDXL_LATENT,
   variants: [],
 }

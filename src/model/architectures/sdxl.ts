@@ -51,6 +51,7 @@ export const sdxl: Architecture = {
   network: { kind: 'unet', config: SDXL_UNET },
   components: components(SDXL_UNET),
   prediction: 'epsilon',
+  resolution: 1024,
   latent: SDXL_LATENT,
   variants: [
     { id: 'inpainting', title: 'inpainting', unet: { inChannels: 9 } },
@@ -80,6 +81,7 @@ function smaller(id: string, title: string, unetConfig: Partial<UnetConfig>): Ar
     network: { kind: 'unet', config },
     components: components(config),
     prediction: 'epsilon',
+    resolution: 1024,
     latent: SDXL_LATENT,
     variants: [],
   }
