@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // Builds dist once, so that tests of the installed command never run a stale build.
+    // test/cli/process.test.ts runs dist/: `npm test` builds it first, a bare `vitest` does not
     testTimeout: 30_000,
   },
 })

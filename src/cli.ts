@@ -11,13 +11,16 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 }
 // A reader that goes away (`sdtool inspect x | head`) ends the output, not the work.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
+  if (error.code === 'EPIPE') return
+  process.stderr.write(`sdtool: the output cannot be written (${error.code})\n`)
+  process.exitCode = EXIT.failed
 })
+process.stderr.on('error', () => {})
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string
 }
-process.exitCode = await main(process.argv.slice(2), {
+const exitCode = await main(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,
   env: process.env,
@@ -26,3 +29,4 @@ process.exitCode = await main(process.argv.slice(2), {
   signal: abort.signal,
   version,
 })
+process.exitCode ??= exitCode

@@ -1,3 +1,11 @@
+/** Control, format (zero-width, bidirectional) and line separator characters: what could forge a terminal line. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
+
+/** Text from a file or a file name, with every character escaped that could act on a terminal. */
+export function escaped(text: string): string {
+  return text.replace(UNPRINTABLE, (c) => `\\u${c.codePointAt(0)!.toString(16).padStart(4, '0')}`)
+}
+
 /** What a code means for the shell. See `sdtool --help`, "Exit codes". */
 export const EXIT = {
   ok: 0,
@@ -28,7 +36,7 @@ export class SdtoolError extends Error {
   readonly hint: string | undefined
 
   constructor(code: string, message: string, options: SdtoolErrorOptions = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    super(escaped(message), options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'SdtoolError'
     this.code = code
     this.exitCode = options.exitCode ?? EXIT.failed

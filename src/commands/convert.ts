@@ -4,7 +4,7 @@ import { changesNothing } from '../model/plan.ts'
 import type { Command } from './command.ts'
 import { listFiles } from './files.ts'
 import { DTYPE_LIST, dtypeChoice } from './model-options.ts'
-import { list, outputOptions, withOutputOptions } from './options.ts'
+import { list, listOrNothing, namedFiles, outputOptions, withOutputOptions } from './options.ts'
 import { runTransform } from './transform.ts'
 
 export const convertCommand: Command = {
@@ -26,15 +26,14 @@ export const convertCommand: Command = {
       }),
   async run(args, io) {
     const dtype = dtypeChoice(args)
-    const files = await listFiles((args.files as string[] | undefined) ?? [])
+    const files = await listFiles(namedFiles(args))
     const transform = {
       verb: 'convert',
       plan: ({ model }, identity) => planConvert(model, identity, { dtype }),
       outputName: convertedName,
-      recipeOptions: { dtype: list(args, 'dtype') },
+      recipeOptions: () => ({ dtype: listOrNothing(list(args, 'dtype')) }),
       isNothing: (plan, model) => model.format === 'safetensors' && changesNothing(plan),
-      nothingToDo: 'it is safetensors already, and would stay as it is',
-      nothingToDoHint: 'Name a type with --dtype to change it.',
+      nothingToDo: 'it is safetensors already, and its weights have the types asked for',
     } satisfies Parameters<typeof runTransform>[1]
     return runTransform(files, transform, outputOptions(args), io)
   },

@@ -1,8 +1,9 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
-import { basename, extname, join, relative } from 'node:path'
+import { basename, extname, join, relative, sep } from 'node:path'
 import { refuse, usage } from '../errors.ts'
+import { type Identity, identify } from '../model/identify.ts'
 import { openFileSource } from '../tensor/bytes.ts'
-import type { ReadInto } from '../tensor/expr.ts'
+import { type ReadInto, readValues } from '../tensor/expr.ts'
 import { openModel } from '../tensor/formats/open.ts'
 import { openInputs } from '../tensor/jobs.ts'
 import type { ModelFile } from '../tensor/table.ts'
@@ -29,6 +30,7 @@ export async function listFiles(args: readonly string[]): Promise<FileList> {
   const files = new Map<string, ListedFile>()
   let walked = false
   for (const arg of args) {
+    if (arg === '') throw usage('a file name is empty')
     const info = await stat(arg).catch(() => undefined)
     if (!info?.isDirectory()) {
       files.set(arg, { path: arg, relative: basename(arg) })
@@ -46,11 +48,20 @@ export async function listFiles(args: readonly string[]): Promise<FileList> {
 
 async function walk(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true, recursive: true })
-  return entries
-    .filter((entry) => !entry.isDirectory() && !entry.name.startsWith('.'))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .filter((path) => MODEL_ENDINGS.some((ending) => path.toLowerCase().endsWith(ending)))
-    .sort()
+  return (
+    entries
+      .filter((entry) => !entry.isDirectory())
+      .map((entry) => join(entry.parentPath, entry.name))
+      // `.git`, `.cache` and the like hold copies, not models
+      .filter(
+        (path) =>
+          !relative(folder, path)
+            .split(sep)
+            .some((part) => part.startsWith('.')),
+      )
+      .filter((path) => MODEL_ENDINGS.some((ending) => path.toLowerCase().endsWith(ending)))
+      .sort()
+  )
 }
 
 export interface OpenedModel {
@@ -72,11 +83,18 @@ export async function withModel<T>(path: string, use: (opened: OpenedModel) => P
   }
 }
 
+/** What the file is, with the evidence that lies beside it: its name, a `.yaml`. */
+export async function identifyFile(path: string, { model, read }: OpenedModel): Promise<Identity> {
+  const sidecar = await readSidecar(path)
+  const hints = { fileName: basename(path), ...(sidecar === undefined ? {} : { sidecar }) }
+  return identify(model, (tensor) => readValues(tensor, read), hints)
+}
+
 /** A configuration beside a checkpoint is small; a larger file of that name is something else. */
 const MAX_SIDECAR_BYTES = 1_000_000
 
 /** Text of the `.yaml` beside a checkpoint, the strongest evidence for its prediction type. */
-export async function readSidecar(path: string): Promise<string | undefined> {
+async function readSidecar(path: string): Promise<string | undefined> {
   const sidecar = `${path.slice(0, path.length - extname(path).length)}.yaml`
   const info = await stat(sidecar).catch(() => undefined)
   if (!info?.isFile() || info.size > MAX_SIDECAR_BYTES) return undefined

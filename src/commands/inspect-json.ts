@@ -1,3 +1,5 @@
+import type { Component } from '../model/components.ts'
+import type { ArchitectureInfo } from '../model/identity.ts'
 import { describe } from '../report/error.ts'
 import { FORMATS } from '../tensor/formats/open.ts'
 import type { Tensor } from '../tensor/table.ts'
@@ -13,26 +15,8 @@ export function inspectionJson(inspection: Inspection, keys: readonly Tensor[] |
     format: model.format,
     kind: identity.kind,
     title: identity.title,
-    ...(architecture && {
-      architecture: {
-        ...architecture,
-        prediction: architecture.prediction.type,
-        predictionEvidence: architecture.prediction.evidence,
-      },
-    }),
-    components: identity.components.map(
-      ({ id, role, title, prefix, tensors, parameters, bytes, dtypes, match }) => ({
-        name: id,
-        role,
-        title,
-        prefix,
-        tensors,
-        parameters,
-        bytes,
-        dtypes,
-        ...(match && { missing: match.missing, misshapen: match.misshapen, extra: match.extra }),
-      }),
-    ),
+    ...(architecture && { architecture: architectureJson(architecture) }),
+    components: identity.components.map(componentJson),
     ...(ema && { ema: { of: ema.of, tensors: ema.pairs.size, uncovered: ema.uncovered, bytes: ema.bytes } }),
     ...(adapter && { adapter }),
     ...(embedding && {
@@ -50,6 +34,19 @@ export function inspectionJson(inspection: Inspection, keys: readonly Tensor[] |
     ...(model.security && { security: model.security }),
     leftovers: model.leftovers,
     findings,
+  }
+}
+
+function architectureJson({ prediction, ...facts }: ArchitectureInfo): object {
+  const { type, evidence, ...details } = prediction
+  return { ...facts, prediction: type, predictionEvidence: evidence, predictionDetails: details }
+}
+
+function componentJson({ id, names, match, ...facts }: Component): object {
+  return {
+    name: id,
+    ...facts,
+    ...(match && { missing: match.missing, misshapen: match.misshapen, extra: match.extra }),
   }
 }
 

@@ -6,13 +6,12 @@ import type { EmbeddingInfo } from '../model/embeddings.ts'
 import { PREDICTIONS } from '../model/prediction.ts'
 import { describe } from '../report/error.ts'
 import { type Column, formatTable } from '../report/table.ts'
-import { formatBytes, formatCount, type painter, plural } from '../report/text.ts'
-import type { Finding, PickleGlobal, SecurityReport, Tensor } from '../tensor/table.ts'
+import { formatBytes, formatCount, plural } from '../report/text.ts'
+import type { PickleGlobal, SecurityReport, Tensor } from '../tensor/table.ts'
 import { printable } from '../tensor/text.ts'
+import { findingLines, type Paint } from './findings-text.ts'
 import { formatTitle } from './inspect-json.ts'
 import type { ComponentScan, Inspection, Refusal } from './inspection.ts'
-
-export type Paint = ReturnType<typeof painter>
 
 /** Tags of a training set that are worth a line; the rest is in `--json`. */
 const TOP_TAGS = 12
@@ -42,7 +41,7 @@ export function inspectionPage(inspection: Inspection, paint: Paint): string {
     section('Also in the file', leftoverTable(inspection)),
     section('Values', inspection.scan ? scanTable(inspection.scan) : ''),
     section('Hashes', factLines(Object.entries(inspection.hashes))),
-    section('Findings', findingLines(inspection.findings, paint)),
+    section('Findings', findingLines(inspection.findings, paint).join('\n')),
   ]
   return `${sections.filter(Boolean).join('\n\n')}\n`
 }
@@ -81,10 +80,18 @@ function architectureFacts({ identity, model, summary }: Inspection): FactLine[]
   if (architecture) {
     const { prediction } = architecture
     facts.push(['because', architecture.evidence.join('; ')])
-    facts.push(['predicts', `${PREDICTIONS[prediction.type]} (${prediction.evidence})`])
+    const { type, evidence, zeroTerminalSnr, sigmaMax } = prediction
+    const noise = [
+      zeroTerminalSnr ? ', zero terminal SNR' : '',
+      sigmaMax === undefined ? '' : `, largest sigma ${sigmaMax}`,
+    ].join('')
+    facts.push(['predicts', `${PREDICTIONS[type]}${noise} (${evidence})`])
   }
   if (ema?.updates !== undefined)
-    facts.push(['EMA', `${ema.updates} updates, decay ${ema.decay ?? 'unknown'}`])
+    facts.push([
+      'EMA',
+      `${ema.updates} updates, decay ${ema.decay === undefined ? 'unknown' : Number(ema.decay.toPrecision(6))}`,
+    ])
   for (const key of ['epoch', 'global_step']) {
     const value = model.extras[key]
     if (typeof value === 'number' || typeof value === 'bigint') facts.push([key, String(value)])
@@ -100,7 +107,7 @@ function architectureFacts({ identity, model, summary }: Inspection): FactLine[]
 
 function adapterFacts(adapter: AdapterInfo): FactLine[] {
   const targets = adapter.targets
-    .map(({ title, modules }) => `${title} ${plural(modules, 'module')}`)
+    .map(({ title, modules }) => `${title}: ${plural(modules, 'module')}`)
     .join(', ')
   const { base } = adapter
   const claimed = base.claimed ? [`${base.claimed} by ${base.claimedBy ?? 'metadata'}`] : []
@@ -238,17 +245,6 @@ function scanTable(scan: readonly ComponentScan[]): string {
   return formatTable(columns, rows)
 }
 
-const MARKS = { error: ['red', 'x'], warning: ['yellow', '!'], info: ['cyan', '-'] } as const
-
-function findingLines(findings: readonly Finding[], paint: Paint): string {
-  return findings
-    .map(({ severity, message, bytes }) => {
-      const [style, mark] = MARKS[severity]
-      return `  ${paint(style, mark)} ${printable(message, 1000)}${bytes ? ` [${formatBytes(bytes)}]` : ''}`
-    })
-    .join('\n')
-}
-
 /** Names, types and shapes, as many as match. */
 export function keyTable(tensors: readonly Tensor[]): string {
   const rows = tensors.map(({ name, dtype, shape }) => [printable(name, 300), dtype, `[${shape.join(', ')}]`])
@@ -258,7 +254,7 @@ export function keyTable(tensors: readonly Tensor[]): string {
 /** One line for a list of files. */
 export function briefLine({ path, identity, bytes, findings }: Inspection, paint: Paint): string {
   const problems = findings.filter(({ severity }) => severity !== 'info').length
-  const note = problems > 0 ? paint('yellow', `  ${plural(problems, 'finding')}`) : ''
+  const note = problems > 0 ? paint('yellow', `  ${plural(problems, 'warning')}`) : ''
   return `${printable(path, 300)}  ${printable(identity.title, 100)}  ${formatBytes(bytes)}${note}`
 }
 

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs'
 import { EXIT, type ExitCode, SdtoolError, usage } from '../errors.ts'
-import { describe } from '../report/error.ts'
+import { errorText, exitCodeOf } from '../report/error.ts'
 import type { Io } from '../report/io.ts'
 import { painter } from '../report/text.ts'
 import type { Tensor } from '../tensor/table.ts'
+import { printable } from '../tensor/text.ts'
 import type { Arguments, Command } from './command.ts'
 import { listFiles } from './files.ts'
 import { globMatcher } from './glob.ts'
@@ -17,7 +18,7 @@ import {
   refusalPage,
 } from './inspect-page.ts'
 import { type Inspection, inspectFile, type Refusal } from './inspection.ts'
-import { type CommonOptions, commonOptions, flag, text, withCommonOptions } from './options.ts'
+import { type CommonOptions, commonOptions, flag, namedFiles, text, withCommonOptions } from './options.ts'
 
 interface InspectOptions extends CommonOptions {
   readonly files: readonly string[]
@@ -62,7 +63,7 @@ export const inspectCommand: Command = {
 }
 
 function inspectOptions(args: Arguments): InspectOptions {
-  const files = [...((args.files as string[] | undefined) ?? [])]
+  const files = namedFiles(args)
   const keys = optionalText(args, 'keys', files)
   const metadata = optionalText(args, 'metadata', files)
   return {
@@ -86,19 +87,47 @@ function optionalText(args: Arguments, name: string, files: string[]): string | 
 
 async function runInspect(options: InspectOptions, io: Io): Promise<ExitCode> {
   const { files, walked } = await listFiles(options.files)
-  const printer = options.json ? jsonPrinter(options, io) : textPrinter(options, options.brief ?? walked, io)
+  const printer = options.json ? jsonPrinter(options, io) : textPrinter(options, isBrief(options, walked), io)
   let exitCode: ExitCode = EXIT.ok
   for (const { path } of files) {
-    const result = await inspectFile(path, options, io)
-    if ('error' in result && exitCode === EXIT.ok) exitCode = exitCodeOf(result)
+    const result = missingKey(await inspectFile(path, options, io), options)
+    if ('error' in result && exitCode === EXIT.ok) exitCode = exitCodeOf(result.error)
     printer.print(result)
   }
   printer.end(files.length > 1 || walked)
   return exitCode
 }
 
-function exitCodeOf({ error }: Refusal): ExitCode {
-  return error instanceof SdtoolError ? error.exitCode : EXIT.failed
+/** A list of a folder, unless something was asked for that only a page can show. */
+function isBrief({ brief, keys, metadata, hashes, scan }: InspectOptions, walked: boolean): boolean {
+  const needsPage = keys !== undefined || metadata !== undefined || hashes || scan
+  if (brief && needsPage) throw usage('--brief goes with none of --keys, --metadata, --hashes, --scan')
+  return brief ?? (walked && !needsPage)
+}
+
+/** A file without the key that was asked for fails by itself; the next ones are still shown. */
+function missingKey(result: Inspection | Refusal, options: InspectOptions): Inspection | Refusal {
+  if ('error' in result) return result
+  const { path, bytes } = result
+  const { keys, metadata } = options
+  const missing = (what: string, hint: string): Refusal => {
+    const error = new SdtoolError('NOT_FOUND', `${path} has no ${what}`, { exitCode: EXIT.unverified, hint })
+    return { path, bytes, error }
+  }
+  if (keys && keysOf(result, options)?.length === 0)
+    return missing(`tensor ${keys}`, 'See all of them with --keys.')
+  if (metadata && !Object.hasOwn(textMetadata(result), metadata)) {
+    return missing(`metadata key ${metadata}`, 'See all keys with --metadata.')
+  }
+  return result
+}
+
+/** Metadata of a safetensors file; of a pickle the plain values beside its weights. */
+function textMetadata({ model }: Inspection): Readonly<Record<string, string>> {
+  const scalars = Object.entries(model.extras).filter(
+    ([, value]) => value === null || typeof value !== 'object',
+  )
+  return { ...Object.fromEntries(scalars.map(([key, value]) => [key, String(value)])), ...model.metadata }
 }
 
 interface Printer {
@@ -110,10 +139,10 @@ function jsonPrinter(options: InspectOptions, io: Io): Printer {
   const documents: object[] = []
   return {
     print(result) {
-      documents.push(
-        'error' in result ? refusalJson(result) : inspectionJson(result, keysOf(result, options)),
-      )
-      if ('error' in result) io.stderr.write(`sdtool: ${describe(result.error).message}\n`)
+      if ('error' in result) {
+        documents.push(refusalJson(result))
+        io.stderr.write(errorText(result.error, options.verbose))
+      } else documents.push(inspectionJson(result, keysOf(result, options)))
     },
     end(several) {
       io.stdout.write(`${toJson(several ? documents : documents[0])}\n`)
@@ -128,34 +157,32 @@ function textPrinter(options: InspectOptions, brief: boolean, io: Io): Printer {
     print(result) {
       if (!first && !brief) io.stdout.write('\n')
       first = false
-      if ('error' in result) {
-        io.stdout.write(brief ? `${briefRefusal(result, paint)}\n` : refusalPage(result, paint))
-        io.stderr.write(`sdtool: ${describe(result.error).message}\n`)
+      if (!('error' in result)) {
+        io.stdout.write(brief ? `${briefLine(result, paint)}\n` : pageOf(result, options, io))
         return
       }
-      io.stdout.write(brief ? `${briefLine(result, paint)}\n` : pageOf(result, options, paint))
+      // what was refused has a page or a line of its own among the others; what is no file has none
+      if (brief) io.stdout.write(`${briefRefusal(result, paint)}\n`)
+      else if (result.security) io.stdout.write(refusalPage(result, paint))
+      io.stderr.write(errorText(result.error, options.verbose))
     },
     end() {},
   }
 }
 
-function pageOf(result: Inspection, options: InspectOptions, paint: ReturnType<typeof painter>): string {
+function pageOf(result: Inspection, options: InspectOptions, io: Io): string {
   const keys = keysOf(result, options)
   if (keys) return `${keyTable(keys)}\n`
-  if (options.metadata !== undefined) return metadataOf(result, options.metadata)
-  return inspectionPage(result, paint)
+  if (options.metadata === undefined) return inspectionPage(result, painter(io.stdout, io.env))
+  const metadata = textMetadata(result)
+  if (options.metadata === '') return metadataText(metadata, result.path)
+  // for a program the value as it is; on a terminal nothing in it may act
+  const value = metadata[options.metadata]!
+  return `${io.stdout.isTTY ? printable(value, Number.POSITIVE_INFINITY) : value}\n`
 }
 
 function keysOf({ model }: Inspection, { keys }: InspectOptions): Tensor[] | undefined {
   if (keys === undefined) return undefined
   const matches = keys === '' ? () => true : globMatcher(keys)
   return [...model.tensors.values()].filter(({ name }) => matches(name))
-}
-
-/** One key is printed as it is, for programs; only a terminal needs protection, and `--metadata` alone gives it. */
-function metadataOf({ model, path }: Inspection, key: string): string {
-  if (key === '') return metadataText(model.metadata, path)
-  const value = Object.hasOwn(model.metadata, key) ? model.metadata[key] : undefined
-  if (value === undefined) throw usage(`${path} has no metadata key ${key}`, 'See all keys with --metadata.')
-  return `${value}\n`
 }

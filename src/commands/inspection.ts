@@ -3,7 +3,7 @@ import { basename } from 'node:path'
 import { readAlphas } from '../model/adapters/describe.ts'
 import type { Component } from '../model/components.ts'
 import { knownBySha256 } from '../model/hashes-known.ts'
-import { type Identity, identify, type ValueReader } from '../model/identify.ts'
+import type { Identity, ValueReader } from '../model/identify.ts'
 import { type MetadataSummary, summariseMetadata } from '../model/metadata.ts'
 import { canonicalVae, identifyVae, vaeFingerprint } from '../model/vae.ts'
 import type { Io } from '../report/io.ts'
@@ -12,11 +12,12 @@ import { plural } from '../report/text.ts'
 import { elementCount } from '../tensor/dtype.ts'
 import { evaluateInto, newEvaluation, type ReadInto, readValues, tensorBytes } from '../tensor/expr.ts'
 import { UnsafePickleError } from '../tensor/formats/security.ts'
-import { type Hashes, hashFile } from '../tensor/hash.ts'
+import type { Hashes } from '../tensor/hash.ts'
 import { addScans, EMPTY_SCAN, type ScanResult, scanTensor } from '../tensor/scan.ts'
 import type { Finding, ModelFile, SecurityReport, Tensor } from '../tensor/table.ts'
 import { quoted } from '../tensor/text.ts'
-import { readSidecar, withModel } from './files.ts'
+import { identifyFile, withModel } from './files.ts'
+import { hashWithProgress } from './hashing.ts'
 
 export interface InspectionOptions {
   readonly hashes: boolean
@@ -76,12 +77,10 @@ async function examine(
   io: Io,
 ): Promise<Inspection> {
   const valuesOf = (tensor: Parameters<typeof readValues>[0]) => readValues(tensor, read)
-  const sidecar = await readSidecar(path)
-  const hints = { fileName: basename(path), ...(sidecar === undefined ? {} : { sidecar }) }
-  const identity = await withAlphas(model, await identify(model, valuesOf, hints), valuesOf)
+  const identity = await withAlphas(model, await identifyFile(path, { model, read }), valuesOf)
   const scan = options.scan ? await scanComponents(path, model, identity, read, options, io) : undefined
   const hashes = options.hashes
-    ? { ...(await hashesOf(path, options, io)), ...(await vaeHash(model, read)) }
+    ? { ...(await hashWithProgress(path, undefined, options.quiet, io)), ...(await vaeHash(model, read)) }
     : {}
   return {
     path,
@@ -105,15 +104,6 @@ async function withAlphas(model: ModelFile, identity: Identity, read: ValueReade
   if (!identity.adapter) return identity
   const adapter = await readAlphas(model, identity.adapter, read)
   return { ...identity, adapter, findings: adapter.findings }
-}
-
-async function hashesOf(path: string, { quiet }: InspectionOptions, io: Io): Promise<Hashes> {
-  const progress = startProgress(`hashing ${basename(path)}`, io, quiet)
-  try {
-    return await hashFile(path, { signal: io.signal, onProgress: progress.update })
-  } finally {
-    progress.end()
-  }
 }
 
 /** The largest tensor of a VAE has 9 MB; what is named like one and larger is not read into memory. */

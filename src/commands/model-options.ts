@@ -18,16 +18,22 @@ export function dtypeChoice(args: Arguments): DTypeChoice {
   const by: Partial<Record<Selector, DTypeName>> = {}
   for (const item of list(args, 'dtype')) {
     const [left, right] = item.split('=', 2) as [string, string | undefined]
-    if (right === undefined) all = dtype(left, all === undefined)
-    else by[selector(left, 'dtype')] = dtype(right, true)
+    if (right === undefined) {
+      if (all !== undefined)
+        throw usage(`--dtype names two types for all components`, 'Name the component: --dtype vae=fp32.')
+      all = dtype(left)
+      continue
+    }
+    const name = selector(left, 'dtype')
+    if (by[name] !== undefined) throw usage(`--dtype names two types for ${name}`, 'Give it once.')
+    by[name] = dtype(right)
   }
   return { ...(all === undefined ? {} : { all }), by }
 }
 
-function dtype(name: string, first: boolean): DTypeName {
+function dtype(text: string): DTypeName {
+  const name = text.toLowerCase()
   if (!isDTypeName(name)) throw usage(`--dtype ${name}: no such type`, `Types are ${DTYPE_LIST.join(', ')}.`)
-  if (!first)
-    throw usage(`--dtype names two types for all components`, 'Name the component: --dtype vae=fp32.')
   return name
 }
 

@@ -12,7 +12,7 @@ export interface CommonOptions {
 export function withCommonOptions(yargs: Argv): Argv {
   return yargs
     .option('json', { type: 'boolean', describe: 'Print one JSON document instead of text' })
-    .option('quiet', { type: 'boolean', alias: 'q', describe: 'No progress, no warnings' })
+    .option('quiet', { type: 'boolean', alias: 'q', describe: 'No progress on stderr' })
     .option('verbose', { type: 'boolean', describe: 'More detail, and the stack of an error' })
 }
 
@@ -39,7 +39,7 @@ export function withOutputOptions(yargs: Argv): Argv {
 }
 
 export function outputOptions(args: Arguments): OutputOptions {
-  const output = text(args, 'output')
+  const output = filledText(args, 'output')
   return {
     ...commonOptions(args),
     ...(output === undefined ? {} : { output }),
@@ -48,6 +48,18 @@ export function outputOptions(args: Arguments): OutputOptions {
     verify: flag(args, 'verify'),
     hash: flag(args, 'hash'),
   }
+}
+
+/** For recipes: an option that was not used is left out. */
+export function listOrNothing(items: readonly string[]): readonly string[] | undefined {
+  return items.length > 0 ? items : undefined
+}
+
+/** The files of the command line, also those behind `--`, whose names may start with a dash. */
+export function namedFiles(args: Arguments): string[] {
+  return [...((args.files as string[] | undefined) ?? []), ...((args._ as string[] | undefined) ?? [])].map(
+    String,
+  )
 }
 
 export function flag(args: Arguments, name: string): boolean {
@@ -62,9 +74,18 @@ export function text(args: Arguments, name: string): string | undefined {
   return String(value)
 }
 
+/** The same for options that make no sense empty: a script's unset variable must not pass for "not given". */
+export function filledText(args: Arguments, name: string): string | undefined {
+  const value = text(args, name)
+  if (value === '') throw usage(`--${name} needs a value`)
+  return value
+}
+
 /** All values of an option that may be repeated or hold a list: `--keep vae,text --keep unet`. */
 export function list(args: Arguments, name: string): string[] {
   const value = args[name]
   const values = value === undefined ? [] : Array.isArray(value) ? value : [value]
-  return values.flatMap((item) => String(item).split(',')).filter((item) => item !== '')
+  const items = values.flatMap((item) => String(item).split(','))
+  if (items.includes('')) throw usage(`--${name} needs a value`)
+  return items
 }

@@ -8,18 +8,21 @@ const WRITTEN_ENDINGS: readonly string[] = ['.safetensors', '.sft']
 /**
  * Where outputs go: `-o` names the file of a single input, or a folder for any number; without it outputs stand
  * beside their inputs. Folders that were walked are rebuilt below the output folder.
- * @throws USAGE; OUTPUT_TWICE when two inputs of one run would become the same file
+ * @throws USAGE; OUTPUT_TWICE when two inputs of one run would become the same file, OUTPUT_IS_INPUT when one would
+ *   become another
  */
 export async function outputPlaces(
   { files, walked }: FileList,
   output: string | undefined,
 ): Promise<(file: ListedFile, name: string) => string> {
   const place = await placeRule(files.length > 1 || walked, output)
+  const inputs = new Set(files.map(({ path }) => resolve(path)))
   const taken = new Map<string, string>()
   return (file, name) => {
     const path = place(file, name)
     const other = taken.get(resolve(path))
     if (other !== undefined) throw outputTwice(path, other, file.path)
+    if (inputs.has(resolve(path)) && resolve(path) !== resolve(file.path)) throw isOtherInput(path, file.path)
     taken.set(resolve(path), file.path)
     return path
   }
@@ -32,7 +35,7 @@ async function placeRule(
   if (output === undefined) return ({ path }, name) => join(dirname(path), name)
   const isFolder = (await stat(output).catch(() => undefined))?.isDirectory() ?? false
   if (several || isFolder || output.endsWith('/')) {
-    if (WRITTEN_ENDINGS.includes(extname(output)) && !isFolder) {
+    if (WRITTEN_ENDINGS.includes(extname(output).toLowerCase()) && !isFolder) {
       throw usage(`-o ${output} names one file for several inputs`, 'Name a folder: -o converted/')
     }
     return ({ relative }, name) => join(output, dirname(relative), name)
@@ -44,6 +47,17 @@ async function placeRule(
     )
   }
   return () => output
+}
+
+function isOtherInput(path: string, input: string): SdtoolError {
+  return new SdtoolError(
+    'OUTPUT_IS_INPUT',
+    `${input} would become ${path}, which is another input of this run`,
+    {
+      exitCode: EXIT.usage,
+      hint: 'Write to another folder (-o converted/), or convert it by itself.',
+    },
+  )
 }
 
 function outputTwice(path: string, first: string, second: string): SdtoolError {

@@ -7,11 +7,11 @@ import type { Plan } from '../model/plan.ts'
 import { changesNothing } from '../model/plan.ts'
 import { buildRecipe, type JsonValue, recipeInput } from '../model/recipe.ts'
 import type { Io } from '../report/io.ts'
-import { startProgress } from '../report/progress.ts'
 import type { DType } from '../tensor/dtype.ts'
-import { type HashName, hashFile } from '../tensor/hash.ts'
+import type { HashName } from '../tensor/hash.ts'
 import { layoutOf } from '../tensor/layout.ts'
 import type { ModelFile } from '../tensor/table.ts'
+import { hashWithProgress } from './hashing.ts'
 
 /**
  * Inputs up to this size are always hashed: LoRAs, VAEs, embeddings, where it takes a second at most. SHA-256 of a
@@ -37,7 +37,8 @@ export async function outputMetadata(
   operation: Operation,
   io: Io,
 ): Promise<Record<string, string>> {
-  const hashes = await inputHashes(model, operation, io)
+  const { hash, quiet } = operation
+  const hashes = await hashWithProgress(model.file.path, wantedHashes(model, hash), quiet, io)
   const recipe = buildRecipe({
     sdtool: io.version,
     operation: operation.verb,
@@ -45,19 +46,15 @@ export async function outputMetadata(
     inputs: [recipeInput({ name: model.file.path, bytes: model.file.size, ...hashes }, model.metadata)],
     options: operation.options,
   })
-  const source = { ...sourceFacts(model.extras), ...model.metadata }
+  const token = identity.embedding?.token
+  const facts = sourceFacts(token === undefined ? model.extras : { token, ...model.extras })
+  const source = { ...facts, ...model.metadata }
   return carryMetadata(source, recipe, outputFacts(model, identity, plan, outputPath))
 }
 
-async function inputHashes({ file }: ModelFile, { hash, quiet }: Operation, io: Io) {
-  const only: HashName[] =
-    hash || file.size <= ALWAYS_HASHED_BYTES ? ['sha256', 'autoV1', 'autoV3'] : ['autoV1']
-  const progress = startProgress(`hashing ${basename(file.path)}`, io, quiet)
-  try {
-    return await hashFile(file.path, { only, signal: io.signal, onProgress: progress.update })
-  } finally {
-    progress.end()
-  }
+/** Small inputs are always hashed in full, large ones only if asked. */
+function wantedHashes({ file }: ModelFile, hash: boolean): HashName[] {
+  return hash || file.size <= ALWAYS_HASHED_BYTES ? ['sha256', 'autoV1', 'autoV3'] : ['autoV1']
 }
 
 /** As modelspec spells them. */

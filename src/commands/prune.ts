@@ -1,3 +1,4 @@
+import { usage } from '../errors.ts'
 import { prunedName } from '../model/output-name.ts'
 import { changesNothing } from '../model/plan.ts'
 import { type EmaMode, type PruneOptions, planPrune } from '../model/prune.ts'
@@ -5,7 +6,15 @@ import { readValues } from '../tensor/expr.ts'
 import type { Arguments, Command } from './command.ts'
 import { listFiles } from './files.ts'
 import { DTYPE_LIST, dtypeChoice, SELECTOR_LIST, selectors } from './model-options.ts'
-import { flag, list, outputOptions, text, withOutputOptions } from './options.ts'
+import {
+  filledText,
+  flag,
+  list,
+  listOrNothing,
+  namedFiles,
+  outputOptions,
+  withOutputOptions,
+} from './options.ts'
 import { runTransform } from './transform.ts'
 
 const EMA_MODES = ['only', 'drop', 'keep'] as const satisfies readonly EmaMode[]
@@ -38,34 +47,45 @@ export const pruneCommand: Command = {
       .option('keep-schedule', { type: 'boolean', describe: 'Keep the usual noise schedule buffers, too' }),
   async run(args, io) {
     const options = pruneOptions(args)
-    const files = await listFiles((args.files as string[] | undefined) ?? [])
+    const files = await listFiles(namedFiles(args))
     const transform = {
       verb: 'prune',
       plan: ({ model, read }, identity) =>
         planPrune(model, identity, options, (tensor) => readValues(tensor, read)),
       outputName: prunedName,
-      recipeOptions: {
-        ema: options.ema,
-        dtype: list(args, 'dtype'),
-        keep: list(args, 'keep'),
-        drop: list(args, 'drop'),
-        keepSchedule: options.keepSchedule,
-      },
+      recipeOptions: (plan) => ({
+        // what was done where nothing was asked: the default depends on the file
+        ema: options.ema ?? (plan.steps.some(({ action }) => action === 'promote') ? 'only' : undefined),
+        dtype: listOrNothing(list(args, 'dtype')),
+        keep: listOrNothing(list(args, 'keep')),
+        drop: listOrNothing(list(args, 'drop')),
+        keepSchedule: options.keepSchedule || undefined,
+      }),
       isNothing: (plan) => changesNothing(plan),
-      nothingToDo: 'there is nothing to prune',
-      nothingToDoHint: 'To change its type use --dtype; to change its container, sdtool convert.',
+      nothingToDo: 'there is nothing to prune, and its weights have the types asked for',
     } satisfies Parameters<typeof runTransform>[1]
     return runTransform(files, transform, outputOptions(args), io)
   },
 }
 
 function pruneOptions(args: Arguments): PruneOptions {
-  const ema = text(args, 'ema') as EmaMode | undefined
-  return {
+  const ema = filledText(args, 'ema') as EmaMode | undefined
+  const options = {
     ...(ema === undefined ? {} : { ema }),
     dtype: dtypeChoice(args),
     keep: selectors(args, 'keep'),
     drop: selectors(args, 'drop'),
     keepSchedule: flag(args, 'keepSchedule'),
   }
+  checkContradictions(options)
+  return options
+}
+
+/** @throws USAGE for a component that shall stay and go */
+function checkContradictions({ dtype, keep, drop, keepSchedule }: Required<Omit<PruneOptions, 'ema'>>): void {
+  const kept = keepSchedule ? [...keep, 'schedule'] : keep
+  const both = drop.find((name) => kept.includes(name))
+  if (both !== undefined) throw usage(`${both} is to be kept and to be dropped`, 'Name it once.')
+  const recast = drop.find((name) => dtype.by?.[name] !== undefined)
+  if (recast !== undefined) throw usage(`${recast} has a type in --dtype, but --drop leaves it out`)
 }

@@ -1,11 +1,11 @@
 import type { PlanStep } from '../model/plan.ts'
-import { describe } from '../report/error.ts'
+import { describe, errorText } from '../report/error.ts'
 import type { Io } from '../report/io.ts'
 import { formatTable } from '../report/table.ts'
 import { formatBytes, painter, plural } from '../report/text.ts'
 import { printable } from '../tensor/text.ts'
+import { findingLines, type Paint } from './findings-text.ts'
 import { toJson } from './inspect-json.ts'
-import type { Paint } from './inspect-page.ts'
 import type { OutputOptions } from './options.ts'
 import type { Outcome } from './transform.ts'
 
@@ -21,7 +21,7 @@ export function resultPrinter(verb: string, options: OutputOptions, io: Io): Res
   return {
     print(outcome) {
       outcomes.push(outcome)
-      if (outcome.error !== undefined) io.stderr.write(`${errorLines(outcome.error, options.verbose)}\n`)
+      if (outcome.error !== undefined) io.stderr.write(errorText(outcome.error, options.verbose))
       else if (!options.json) io.stdout.write(outcomePage(outcome, options.verbose, paint))
     },
     end() {
@@ -32,16 +32,10 @@ export function resultPrinter(verb: string, options: OutputOptions, io: Io): Res
   }
 }
 
-function errorLines(error: unknown, verbose: boolean): string {
-  const { message, hint } = describe(error)
-  const trace = verbose && error instanceof Error ? [error.stack ?? ''] : []
-  return [`sdtool: ${message}`, ...(hint ? [`  ${hint}`] : []), ...trace].join('\n')
-}
-
 function outcomeJson({ error, steps, ...outcome }: Outcome): object {
   return {
     ...outcome,
-    ...(steps && { steps }),
+    ...(steps && { steps: steps.map(({ names, ...step }) => step) }),
     ...(error === undefined ? {} : { error: describe(error) }),
   }
 }
@@ -52,10 +46,7 @@ function outcomePage(outcome: Outcome, verbose: boolean, paint: Paint): string {
     `${paint('bold', printable(input, 300))}: ${printable(title)}, ${formatBytes(bytesBefore)}`,
     ...(steps.length > 0 ? [stepTable(steps)] : []),
     ...(verbose ? steps.filter(({ action }) => action !== 'keep').flatMap(stepNames) : []),
-    ...findings.map(({ severity, message }) => {
-      const style = severity === 'error' ? 'red' : severity === 'warning' ? 'yellow' : 'cyan'
-      return `  ${paint(style, severity === 'info' ? '-' : '!')} ${printable(message, 1000)}`
-    }),
+    ...findingLines(findings, paint),
     ...resultLine(outcome, paint),
   ]
   return `${lines.join('\n')}\n`

@@ -1,17 +1,18 @@
 /** The common way of commands that make one model file of each input: plan, write, report, next. */
 import { basename } from 'node:path'
 import { EXIT, type ExitCode, refuse, SdtoolError } from '../errors.ts'
-import { type Identity, identify } from '../model/identify.ts'
+import type { Identity } from '../model/identify.ts'
 import type { Plan, PlanStep } from '../model/plan.ts'
 import type { JsonValue } from '../model/recipe.ts'
+import { exitCodeOf } from '../report/error.ts'
 import type { Io } from '../report/io.ts'
 import { startProgress } from '../report/progress.ts'
-import { plural } from '../report/text.ts'
-import { readValues, tensorBytes } from '../tensor/expr.ts'
+import { checkOutput } from '../tensor/atomic.ts'
+import { encodeHeader, layoutOf } from '../tensor/layout.ts'
 import type { Finding, ModelFile } from '../tensor/table.ts'
-import { quoted } from '../tensor/text.ts'
-import { type WriteResult, writeSafetensors } from '../tensor/write.ts'
-import { type FileList, type ListedFile, type OpenedModel, readSidecar, withModel } from './files.ts'
+import { writeSafetensors } from '../tensor/write.ts'
+import { castFindings } from './cast-findings.ts'
+import { type FileList, identifyFile, type ListedFile, type OpenedModel, withModel } from './files.ts'
 import type { OutputOptions } from './options.ts'
 import { outputPlaces } from './output-path.ts'
 import { outputMetadata } from './provenance.ts'
@@ -24,12 +25,11 @@ export interface Transform {
   /** File name of the output, from that of the input. */
   outputName(input: string, plan: Plan): string
   /** Options that decide the result, for the recipe. */
-  readonly recipeOptions: Readonly<Record<string, JsonValue | undefined>>
+  recipeOptions(plan: Plan): Readonly<Record<string, JsonValue | undefined>>
   /** The plan would leave the file as it is. */
   isNothing(plan: Plan, model: ModelFile): boolean
-  /** Said then: why, and what to do instead. */
+  /** Said then. */
   readonly nothingToDo: string
-  readonly nothingToDoHint: string
 }
 
 /** What became of one input. */
@@ -60,18 +60,46 @@ export async function runTransform(
   for (const file of list.files) {
     const outcome = await transformFile(file, placeOf, transform, options, io).catch((error: unknown) => {
       io.signal.throwIfAborted()
-      return { input: file.path, status: 'failed', findings: [], error } satisfies Outcome
+      return {
+        input: file.path,
+        status: 'failed',
+        findings: [],
+        error,
+      } satisfies Outcome
     })
     outcomes.push(outcome)
     printer.print(outcome)
   }
   printer.end()
-  return exitCodeOf(outcomes)
+  return worstExitCode(outcomes)
 }
 
-function exitCodeOf(outcomes: readonly Outcome[]): ExitCode {
+/** Planners know no files; in a list of them an error must say which one it is about. */
+async function planFor(
+  path: string,
+  transform: Transform,
+  opened: OpenedModel,
+  identity: Identity,
+): Promise<Plan> {
+  try {
+    return await transform.plan(opened, identity)
+  } catch (error) {
+    throw error instanceof SdtoolError ? withPath(path, error) : error
+  }
+}
+
+function withPath(path: string, error: SdtoolError): SdtoolError {
+  const { code, message, exitCode, hint } = error
+  return new SdtoolError(code, `${path}: ${message}`, {
+    exitCode,
+    cause: error,
+    ...(hint === undefined ? {} : { hint }),
+  })
+}
+
+function worstExitCode(outcomes: readonly Outcome[]): ExitCode {
   const failed = outcomes.find(({ status }) => status === 'failed')
-  if (failed) return failed.error instanceof SdtoolError ? failed.error.exitCode : EXIT.failed
+  if (failed) return exitCodeOf(failed.error)
   return outcomes.every(({ status }) => status === 'skipped') ? EXIT.unverified : EXIT.ok
 }
 
@@ -85,17 +113,11 @@ async function transformFile(
   io: Io,
 ): Promise<Outcome> {
   return withModel(file.path, async (opened) => {
-    const start = io.now().getTime()
     const { model } = opened
-    if (model.tensors.size === 0) {
-      throw refuse(
-        'NO_TENSORS',
-        `${file.path}: no tensors in this file`,
-        'sdtool inspect shows what is in it.',
-      )
-    }
+    const noTensors = `${file.path}: no tensors in this file`
+    if (model.tensors.size === 0) throw refuse('NO_TENSORS', noTensors, 'sdtool inspect shows what is in it.')
     const identity = await identifyFile(file.path, opened)
-    const plan = await transform.plan(opened, identity)
+    const plan = await planFor(file.path, transform, opened, identity)
     const common = {
       input: file.path,
       title: identity.title,
@@ -106,74 +128,55 @@ async function transformFile(
       return { ...common, status: 'skipped', findings: [nothingToDo(transform)] }
     }
     const output = placeOf(file, transform.outputName(basename(file.path), plan))
-    const sizes = { output, tensors: plan.table.tensors.size }
-    if (options.dryRun) {
-      return {
-        ...common,
-        ...sizes,
-        status: 'planned',
-        bytesAfter: plannedBytes(plan),
-        findings: plan.findings,
-      }
-    }
-    const written = await write(model, identity, plan, output, transform, options, io)
-    const findings = [...plan.findings, ...castFindings(written, plan)]
-    const seconds = (io.now().getTime() - start) / 1000
-    return { ...common, ...sizes, status: 'written', bytesAfter: written.bytes, findings, seconds }
+    const job = { model, identity, plan, output, transform }
+    return { ...common, ...(options.dryRun ? await rehearse(job, options) : await write(job, options, io)) }
   })
 }
 
-async function identifyFile(path: string, { model, read }: OpenedModel): Promise<Identity> {
-  const sidecar = await readSidecar(path)
-  const hints = { fileName: basename(path), ...(sidecar === undefined ? {} : { sidecar }) }
-  return identify(model, (tensor) => readValues(tensor, read), hints)
+/** Everything that is known once a file has been planned. */
+interface PlannedJob {
+  readonly model: ModelFile
+  readonly identity: Identity
+  readonly plan: Plan
+  readonly output: string
+  readonly transform: Transform
 }
 
-function nothingToDo({ nothingToDo, nothingToDoHint }: Transform): Finding {
-  return { code: 'nothing-to-do', severity: 'warning', message: `${nothingToDo}. ${nothingToDoHint}` }
+type JobOutcome = Omit<Outcome, 'input'>
+
+function nothingToDo({ nothingToDo }: Transform): Finding {
+  return { code: 'nothing-to-do', severity: 'warning', message: nothingToDo }
 }
 
-function plannedBytes({ table }: Plan): number {
-  return [...table.tensors.values()].reduce((sum, tensor) => sum + tensorBytes(tensor), 0)
+/** What `write` would do, up to the point where it would touch the disk; the same refusals. */
+async function rehearse({ model, plan, output }: PlannedJob, { force }: OutputOptions): Promise<JobOutcome> {
+  const layout = layoutOf(plan.table)
+  const bytes = encodeHeader(layout, plan.table.metadata).byteLength + layout.dataBytes
+  await checkOutput(output, { force, bytes, inputs: [model.file] })
+  const tensors = plan.table.tensors.size
+  return { status: 'planned', output, tensors, bytesAfter: bytes, findings: plan.findings }
 }
 
-async function write(
-  model: ModelFile,
-  identity: Identity,
-  plan: Plan,
-  output: string,
-  transform: Transform,
-  options: OutputOptions,
-  io: Io,
-): Promise<WriteResult> {
-  const operation = { ...options, verb: transform.verb, options: transform.recipeOptions }
+async function write(job: PlannedJob, options: OutputOptions, io: Io): Promise<JobOutcome> {
+  const { model, identity, plan, output, transform } = job
+  const start = io.now().getTime()
+  const operation = { ...options, verb: transform.verb, options: transform.recipeOptions(plan) }
   const metadata = await outputMetadata(model, identity, plan, output, operation, io)
   const progress = startProgress(basename(output), io, options.quiet || options.json)
   try {
-    return await writeSafetensors({ tensors: plan.table.tensors, metadata }, output, {
+    const written = await writeSafetensors({ tensors: plan.table.tensors, metadata }, output, {
       force: options.force,
       verify: options.verify,
+      inputs: [model.file],
       threads: io.threads,
       signal: io.signal,
       onProgress: progress.update,
     })
+    const findings = [...plan.findings, ...castFindings(written, plan)]
+    const seconds = (io.now().getTime() - start) / 1000
+    const tensors = plan.table.tensors.size
+    return { status: 'written', output, tensors, bytesAfter: written.bytes, findings, seconds }
   } finally {
     progress.end()
   }
-}
-
-/** Rounding that destroyed values is said aloud, with the place and the way out. */
-function castFindings({ casts }: WriteResult, { table }: Plan): Finding[] {
-  const broken = [...casts].filter(([, { overflow }]) => overflow > 0)
-  if (broken.length === 0) return []
-  const values = broken.reduce((sum, [, { overflow }]) => sum + overflow, 0)
-  const first = broken[0]![0]
-  const dtype = table.tensors.get(first)?.dtype ?? 'the new type'
-  return [
-    {
-      code: 'cast-overflow',
-      severity: 'warning',
-      message: `${plural(values, 'value')} in ${plural(broken.length, 'tensor')} (first ${quoted(first)}) became infinite in ${dtype}; use bf16, or keep that component in fp32`,
-    },
-  ]
 }

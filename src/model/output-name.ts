@@ -81,6 +81,12 @@ function parseName(fileName: string): { stem: string; words: Word[] } {
  * @param fileName name of the input, without folder
  */
 export function prunedName(fileName: string, plan: Plan): string {
+  // a repair alone changes no word of the name, but the output must not have the input's
+  const name = prunedNameOf(fileName, plan)
+  return name === fileName ? nameWith(fileName, ['pruned']) : name
+}
+
+function prunedNameOf(fileName: string, plan: Plan): string {
   return nameWith(fileName, [...whatIsGone(plan), ...newType(plan)])
 }
 

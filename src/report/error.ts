@@ -1,4 +1,4 @@
-import { EXIT, type ExitCode, SdtoolError } from '../errors.ts'
+import { EXIT, type ExitCode, escaped, SdtoolError } from '../errors.ts'
 import type { Io } from './io.ts'
 
 export interface ErrorStyle {
@@ -6,7 +6,8 @@ export interface ErrorStyle {
   readonly verbose: boolean
 }
 
-interface PlainReport {
+/** What went wrong, as data. */
+export interface ErrorReport {
   readonly code: string
   readonly message: string
   readonly hint?: string
@@ -28,14 +29,24 @@ export function reportError(error: unknown, io: Io, style: ErrorStyle): ExitCode
   const interrupted = isAbort(error) || io.signal.aborted
   const report = interrupted ? INTERRUPTED : describe(error)
   if (style.json) io.stdout.write(`${JSON.stringify({ error: report }, null, 2)}\n`)
-  io.stderr.write(`sdtool: ${report.message}\n`)
-  if (report.hint) io.stderr.write(`  ${report.hint}\n`)
-  if (style.verbose && !interrupted) io.stderr.write(`${traceOf(error)}\n`)
-  if (interrupted) return EXIT.interrupted
+  io.stderr.write(interrupted ? lines(report) : errorText(error, style.verbose))
+  return interrupted ? EXIT.interrupted : exitCodeOf(error)
+}
+
+/** For stderr: one line, the next step, and where it happened for who wants to know. */
+export function errorText(error: unknown, verbose: boolean): string {
+  return lines(describe(error)) + (verbose ? `${traceOf(error)}\n` : '')
+}
+
+function lines({ message, hint }: ErrorReport): string {
+  return `sdtool: ${message}\n${hint ? `  ${hint}\n` : ''}`
+}
+
+export function exitCodeOf(error: unknown): ExitCode {
   return error instanceof SdtoolError ? error.exitCode : EXIT.failed
 }
 
-const INTERRUPTED: PlainReport = {
+const INTERRUPTED: ErrorReport = {
   code: 'INTERRUPTED',
   message: 'interrupted; nothing was left half-written',
 }
@@ -45,17 +56,17 @@ function isAbort(error: unknown): boolean {
 }
 
 /** Code, one line, and what to do next. */
-export function describe(error: unknown): PlainReport {
+export function describe(error: unknown): ErrorReport {
   if (error instanceof SdtoolError) {
     const { code, message, hint } = error
     return { code, message, ...(hint === undefined ? {} : { hint }) }
   }
   const { code, path, message } = error as NodeJS.ErrnoException
   const known = code === undefined ? undefined : SYSTEM_ERRORS[code]
-  if (code && known && path) return { code, message: `${path} ${known}` }
+  if (code && known && path) return { code, message: escaped(`${path} ${known}`) }
   return {
     code: code ?? 'INTERNAL',
-    message: `unexpected error: ${message ?? String(error)}`,
+    message: escaped(`unexpected error: ${message ?? String(error)}`),
     hint: 'Run again with --verbose and report what it prints.',
   }
 }

@@ -102,7 +102,25 @@ describe('inspect', () => {
     await runCli(['convert', join(folder, 'model.ckpt')])
     const model = join(folder, 'model.safetensors')
     expect((await runCli(['inspect', model, '--metadata', 'format'])).stdout).toBe('pt\n')
-    expect((await runCli(['inspect', model, '--metadata', 'nope'])).code).toBe(2)
+    const missing = without(folder, await runCli(['inspect', model, '--metadata', 'nope']))
+    expect([missing.code, missing.stderr]).toEqual([
+      4,
+      'sdtool: DIR/model.safetensors has no metadata key nope\n  See all keys with --metadata.\n',
+    ])
+  })
+
+  it('takes a name that starts with a dash behind --, and asks for something a list cannot show', async () => {
+    const folder = folderWithCheckpoint()
+    expect((await runCli(['inspect', '--brief', '--', join(folder, 'model.ckpt')])).code).toBe(0)
+    const both = await runCli(['inspect', folder, '--brief', '--hashes'])
+    expect([both.code, both.stderr]).toEqual([
+      2,
+      'sdtool: --brief goes with none of --keys, --metadata, --hashes, --scan\n',
+    ])
+    const keys = await runCli(['inspect', folder, '--keys', 'betas'])
+    expect(keys.stdout).toContain('betas  F32    [1000]')
+    const none = without(folder, await runCli(['inspect', folder, '--keys', 'nope*']))
+    expect([none.code, none.stderr.split('\n')[0]]).toEqual([4, 'sdtool: DIR/model.ckpt has no tensor nope*'])
   })
 
   it('finds NaN and what fp16 cannot hold when it scans', async () => {
@@ -227,6 +245,35 @@ describe('convert', () => {
     })
   })
 
+  it('does not write over another input of the run, not even with force', async () => {
+    const folder = folderWithCheckpoint()
+    await runCli([
+      'convert',
+      join(folder, 'model.ckpt'),
+      '--dtype',
+      'fp32',
+      '-o',
+      join(folder, 'model.safetensors'),
+    ])
+    const before = readFileSync(join(folder, 'model.safetensors'))
+    const { code, stderr } = without(folder, await runCli(['convert', folder, '--force']))
+    expect(code).toBe(2)
+    expect(stderr).toContain(
+      'DIR/model.ckpt would become DIR/model.safetensors, which is another input of this run',
+    )
+    expect(readFileSync(join(folder, 'model.safetensors')).equals(before)).toBe(true)
+  })
+
+  it('makes the same refusals in a dry run', async () => {
+    const folder = folderWithCheckpoint()
+    writeFileSync(join(folder, 'model.safetensors'), 'precious')
+    const { code, stderr } = without(
+      folder,
+      await runCli(['convert', join(folder, 'model.ckpt'), '--dry-run']),
+    )
+    expect([code, stderr.split('\n')[0]]).toEqual([2, 'sdtool: DIR/model.safetensors exists already'])
+  })
+
   it.each([
     [
       ['--dtype', 'fp17'],
@@ -290,6 +337,57 @@ describe('prune', () => {
     const before = await contents(join(folder, 'model.ckpt'))
     const after = await contents(join(folder, 'live.safetensors'))
     for (const [name, tensor] of after) expect(tensor).toEqual(before.get(name))
+  })
+
+  it.each([
+    [['--keep', 'unet,vae', '--drop', 'vae'], 'vae is to be kept and to be dropped'],
+    [['--drop', 'schedule', '--keep-schedule'], 'schedule is to be kept and to be dropped'],
+    [['--dtype', 'vae=fp16', '--drop', 'vae'], 'vae has a type in --dtype, but --drop leaves it out'],
+    [['--dtype', 'vae=fp16', '--dtype', 'vae=fp32'], '--dtype names two types for vae'],
+    [['--keep='], '--keep needs a value'],
+    [['--drop', 'vae', '--drop', ''], '--drop needs a value'],
+  ])('refuses options that contradict each other or say nothing: %j', async (args, message) => {
+    const folder = folderWithCheckpoint()
+    const { code, stderr } = await runCli(['prune', join(folder, 'model.ckpt'), ...args])
+    expect([code, stderr.split('\n')[0]]).toEqual([2, `sdtool: ${message}`])
+    expect(readdirSync(folder)).toEqual(['model.ckpt'])
+  })
+
+  it('names the file that a planner refuses', async () => {
+    const folder = folderWithCheckpoint()
+    await runCli(['prune', join(folder, 'model.ckpt')])
+    const args = ['prune', join(folder, 'model-emaonly.safetensors'), '--ema', 'only']
+    const { code, stderr } = without(folder, await runCli(args))
+    expect([code, stderr.split('\n')[0]]).toEqual([
+      4,
+      'sdtool: DIR/model-emaonly.safetensors: the file has no EMA copy',
+    ])
+  })
+
+  it('records what was done, not only what was asked', async () => {
+    const folder = folderWithCheckpoint()
+    await runCli(['prune', join(folder, 'model.ckpt')])
+    const pruned = join(folder, 'model-emaonly.safetensors')
+    const { stdout } = await runCli(['inspect', pruned, '--metadata', 'sdtool.recipe'])
+    expect(JSON.parse(stdout).options).toEqual({ ema: 'only' })
+    const facts = JSON.parse((await runCli(['inspect', pruned, '--json'])).stdout).metadata
+    expect([facts['sdtool.source.epoch'], facts['sdtool.source.global_step']]).toEqual(['3', '12000'])
+  })
+
+  it('repairs position_ids under a name of its own', async () => {
+    const folder = tempFolder()
+    const weights = stateDict({
+      'text_model.embeddings.position_ids': tensor(storageOf('I64', new BigInt64Array(77)), [1, 77]),
+      'text_model.final_layer_norm.weight': tensor(storageOf('F32', new Float32Array(4)), [4]),
+    })
+    writeFileSync(join(folder, 'text.ckpt'), await torchBytes(weights))
+    await runCli(['convert', join(folder, 'text.ckpt')])
+    const { code, stdout, stderr } = without(
+      folder,
+      await runCli(['prune', join(folder, 'text.safetensors')]),
+    )
+    expect([code, stderr]).toEqual([0, ''])
+    expect(stdout).toContain('wrote DIR/text-pruned.safetensors')
   })
 
   it('says that there is nothing to prune, with an exit code that scripts see', async () => {
