@@ -2,14 +2,12 @@ import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, extname, join, relative, sep } from 'node:path'
 import { refuse, usage } from '../errors.ts'
 import { type Identity, identify } from '../model/identify.ts'
+import { MODEL_ENDINGS } from '../model/output-name.ts'
 import { openFileSource } from '../tensor/bytes.ts'
 import { type ReadInto, readValues } from '../tensor/expr.ts'
 import { openModel } from '../tensor/formats/open.ts'
 import { openInputs } from '../tensor/jobs.ts'
 import type { ModelFile } from '../tensor/table.ts'
-
-/** Endings of model files, for the walk through a folder. Files named by the user may have any. */
-const MODEL_ENDINGS = ['.safetensors', '.sft', '.ckpt', '.pt', '.pth', '.bin', '.gguf', '.pkl'] as const
 
 export interface ListedFile {
   readonly path: string

@@ -15,6 +15,7 @@ export function inspectionJson(inspection: Inspection, keys: readonly Tensor[] |
     format: model.format,
     kind: identity.kind,
     title: identity.title,
+    ...(identity.evidence && { evidence: identity.evidence }),
     ...(architecture && { architecture: architectureJson(architecture) }),
     components: identity.components.map(componentJson),
     ...(ema && { ema: { of: ema.of, tensors: ema.pairs.size, uncovered: ema.uncovered, bytes: ema.bytes } }),

@@ -77,6 +77,7 @@ function indent(body: string): string {
 function architectureFacts({ identity, model, summary }: Inspection): FactLine[] {
   const { architecture, ema } = identity
   const facts: FactLine[] = []
+  if (identity.evidence) facts.push(['because', identity.evidence.join('; ')])
   if (architecture) {
     const { prediction } = architecture
     facts.push(['because', architecture.evidence.join('; ')])

@@ -1,8 +1,7 @@
 import { basename, extname } from 'node:path'
-import { BASES, type BaseId } from '../model/adapters/base.ts'
-import { architectureById } from '../model/architectures/registry.ts'
 import { carryMetadata, type OutputFacts, sourceFacts } from '../model/carry-metadata.ts'
 import type { Identity, Prediction } from '../model/identify.ts'
+import { modelspecId, resolutionOf } from '../model/modelspec-facts.ts'
 import type { Plan } from '../model/plan.ts'
 import { changesNothing } from '../model/plan.ts'
 import { buildRecipe, type JsonValue, recipeInput } from '../model/recipe.ts'
@@ -68,6 +67,7 @@ const SPEC_DTYPES: Partial<Record<DType, string>> = {
 
 function outputFacts(model: ModelFile, identity: Identity, plan: Plan, outputPath: string): OutputFacts {
   const architecture = modelspecId(identity)
+  const resolution = resolutionOf(identity)
   const prediction = identity.architecture?.prediction
   const unetDtype = plannedDtype(identity, plan, 'unet')
   const vaeDtype = plannedDtype(identity, plan, 'vae')
@@ -75,6 +75,7 @@ function outputFacts(model: ModelFile, identity: Identity, plan: Plan, outputPat
     sameData: model.format === 'safetensors' && changesNothing(plan) && sameOrder(model, plan),
     title: basename(outputPath, extname(outputPath)),
     ...(architecture === undefined ? {} : { architecture }),
+    ...(resolution === undefined ? {} : { resolution }),
     ...predictionFact(prediction),
     ...(unetDtype === undefined ? {} : { unetDtype }),
     ...(vaeDtype === undefined ? {} : { vaeDtype }),
@@ -86,16 +87,6 @@ function predictionFact(prediction: Prediction | undefined): Pick<OutputFacts, '
   if (!prediction || prediction.assumed) return {}
   const { type } = prediction
   return type === 'epsilon' || type === 'v' ? { predictionType: type } : {}
-}
-
-/** `stable-diffusion-v1`, `stable-diffusion-v1/lora`, `stable-diffusion-v1/textual-inversion`. */
-function modelspecId({ architecture, adapter, embedding }: Identity): string | undefined {
-  if (architecture) return architecture.modelspec
-  const base = adapter?.base.architecture ?? embedding?.architecture
-  const ids: readonly string[] =
-    base !== undefined && base in BASES ? BASES[base as BaseId].architectures : []
-  const modelspec = ids[0] === undefined ? undefined : architectureById(ids[0])?.modelspec
-  return modelspec && `${modelspec}/${adapter ? 'lora' : 'textual-inversion'}`
 }
 
 /** Type of a component in the output; undefined where it is mixed or not there. */
