@@ -12,8 +12,8 @@ export interface VaeNames {
 const known = new Map<number, VaeNames>()
 
 /**
- * Names of a VAE of `levels` levels (4 for the usual one), whatever its widths. The weights of the attention are
- * (C, C, 1, 1) in ldm and (C, C) in diffusers; see `isAttentionWeight`.
+ * Names of a VAE of `levels` levels (4 for the usual one), whatever its widths. The weights of the attention
+ * (`attn_1.q`, `k`, `v`, `proj_out`) are 1x1 convolutions (C, C, 1, 1) in ldm and linear layers (C, C) in diffusers.
  */
 export function vaeNames(levels: number): VaeNames {
   const names = known.get(levels) ?? buildNames(levels)
@@ -34,9 +34,4 @@ function buildNames(levels: number): VaeNames {
     toLdm.set(vaeNameInDiffusers(ldm, levels, true), ldm)
   }
   return { toDiffusers, toLdm }
-}
-
-/** Weights that are 1x1 convolutions in ldm and linear layers in diffusers, by their ldm name. */
-export function isAttentionWeight(ldmName: string): boolean {
-  return /\.attn_1\.(?:q|k|v|proj_out)\.weight$/.test(ldmName)
 }
