@@ -4,6 +4,7 @@ import { quoted } from '../tensor/text.ts'
 import type { BaseId } from './adapters/base.ts'
 import { SOURCE_PREFIX } from './carry-metadata.ts'
 import { MAX_NAMES, warning } from './finding.ts'
+import { trainedOnKnown } from './hashes-known.ts'
 
 /** Which text encoder the vectors are for. `single`: the file has one kind and does not say. */
 export type EmbeddingRole = 'single' | 'clip_l' | 'clip_g' | 't5xxl'
@@ -146,10 +147,14 @@ function bundle(tensors: readonly Tensor[]): Found | undefined {
   return complete('bundle', parts)
 }
 
-/** Embeddings carried inside a LoRA or a checkpoint (`bundle_emb`), each with its name as token. */
-export function bundledEmbeddings(table: TensorTable): EmbeddingPart[] {
-  const tensors = [...table.tensors.values()]
-  return tensors.flatMap((tensor) => [...(bundle([tensor])?.parts ?? [])])
+/** Names of the embeddings carried inside a LoRA or a checkpoint, each once. */
+export function bundledNames(keys: Iterable<string>): string[] {
+  const names = new Set<string>()
+  for (const key of keys) {
+    const name = bundleName(key)
+    if (name !== undefined) names.add(name)
+  }
+  return [...names]
 }
 
 /** A list of dicts, one for each vector; ComfyUI joins those of the same width. */
@@ -214,7 +219,7 @@ function describe({ layout, parts }: Found, file: EmbeddingFile): EmbeddingInfo 
     ...architectureOf(parts),
     ...trainingOf(file),
   }
-  return { ...facts, findings: embeddingFindings(facts) }
+  return { ...facts, findings: [...embeddingFindings(facts), ...trainedOnKnown(facts.trainedOn?.hash)] }
 }
 
 /** Parts of different encoders stand at the same places of the prompt; parts of the same encoder follow each other. */

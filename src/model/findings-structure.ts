@@ -2,6 +2,7 @@ import type { Finding } from '../tensor/table.ts'
 import { quoted } from '../tensor/text.ts'
 import type { Architecture } from './architectures/architecture.ts'
 import { type Component, ROLES, VITAL_ROLES } from './components.ts'
+import { bundledNames } from './embeddings.ts'
 import { counted, info, MAX_NAMES, warning } from './finding.ts'
 import type { Facts } from './findings.ts'
 import { isFp8Scale } from './fp8.ts'
@@ -114,10 +115,15 @@ export function insideFindings(components: readonly Component[]): Finding[] {
       return [
         info('adapter-inside', `${counted(names, 'LoRA key')} that programs ignore in a checkpoint`, bytes),
       ]
-    if (id === 'embedding')
-      return [info('embedding-inside', `embeddings inside: ${counted(names, 'tensor')}`, bytes)]
+    if (id === 'embedding') return [info('embedding-inside', `carries ${bundledText(names)}`, bytes)]
     return []
   })
+}
+
+/** Keys without a name of an embedding in them are counted as what they are. */
+function bundledText(keys: readonly string[]): string {
+  const embeddings = bundledNames(keys)
+  return embeddings.length > 0 ? counted(embeddings, 'embedding') : counted(keys, 'embedding tensor')
 }
 
 /** Keys that a topology does not list and that mean something. */

@@ -1,3 +1,6 @@
+import type { Finding } from '../tensor/table.ts'
+import { info } from './finding.ts'
+
 /** A published file, by its hashes. Lower-case hex; `autoV1` has 8 digits. */
 export interface KnownFile {
   readonly name: string
@@ -103,6 +106,14 @@ export const KNOWN_CHECKPOINTS: readonly KnownFile[] = [
     bytes: 6_938_078_334,
   },
 ]
+
+/** Says on which published checkpoint an adapter or embedding was trained, if the hash it carries is that of one. */
+export function trainedOnKnown(hash: string | undefined): Finding[] {
+  const known = hash === undefined ? [] : knownByShortHash(hash)
+  if (known.length === 0) return []
+  const names = known.map(({ name }) => name).join(' or ')
+  return [info('trained-on-known', `the hash it carries of its base model is that of ${names}`)]
+}
 
 /** The published file with this sha256. */
 export function knownBySha256(sha256: string): KnownFile | undefined {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { embeddingChecksum } from '../../src/model/embedding-checksum.ts'
-import { bundledEmbeddings, describeEmbedding } from '../../src/model/embeddings.ts'
+import { embeddingChecksum, embeddingHash } from '../../src/model/embedding-checksum.ts'
+import { bundledNames, describeEmbedding } from '../../src/model/embeddings.ts'
 import { describeReal } from '../real-files.ts'
 import { realKeys, realTable, type Shapes, shapeTable } from './shape-table.ts'
 
@@ -32,7 +32,8 @@ describe('describeEmbedding', () => {
       steps: 399,
       architecture: 'sd2',
       trainedOn: { hash: '4bdfc29c', name: 'SD2.1-768' },
-      findings: [],
+      // AutoV1 of the file Stability published
+      findings: [{ code: 'trained-on-known', message: expect.stringContaining('v2-1_768-ema-pruned') }],
     })
     expect(info?.token).toBeUndefined() // "*" is in every such file
   })
@@ -129,18 +130,25 @@ describe('describeEmbedding', () => {
   })
 })
 
-describe('bundledEmbeddings', () => {
-  const table = shapeTable({
-    'bundle_emb.cat.string_to_param.*': [2, 768],
-    'bundle_emb.dog.clip_l': [3, 768],
-    'bundle_emb.dog.clip_g': [3, 1280],
-    'bundle_emb.bad.string_to_param.*': [3, 5],
-    'lora_unet_conv_in.alpha': [],
+describe('bundledNames', () => {
+  it('names each embedding inside another file once', () => {
+    const keys = ['bundle_emb.cat.string_to_param.*', 'bundle_emb.dog.clip_l', 'bundle_emb.dog.clip_g', 'x.alpha'] // biome-ignore format: one line
+    expect(bundledNames(keys)).toEqual(['cat', 'dog'])
+  })
+})
+
+describe('embeddingHash', () => {
+  it('is that of the values of the only tensor', async () => {
+    const info = embedding({ emb_params: [1, 768] })!
+    const values = new Float64Array(768)
+    values.set([0.1, -0.2, 0.3, 1.5])
+    // The formula in Python's unbounded integers over torch's float32 values
+    expect(await embeddingHash(info, async () => values)).toBe('1476')
   })
 
-  it('finds embeddings inside another file, by name and text encoder', () => {
-    const found = bundledEmbeddings(table).map(({ token, role, vectors }) => `${token} ${role} ${vectors}`)
-    expect(found).toEqual(['cat single 2', 'dog clip_l 3', 'dog clip_g 3'])
+  it('has no answer where there are several', async () => {
+    const info = embedding({ clip_l: [1, 768], clip_g: [1, 1280] })!
+    expect(await embeddingHash(info, async () => new Float64Array())).toBeUndefined()
   })
 })
 

@@ -122,6 +122,13 @@ describe('findings', () => {
     expect(found.map((finding) => finding.code)).toEqual([code])
   })
 
+  it('name the embeddings inside a checkpoint', async () => {
+    const keys: Keys = ['cat.clip_l', 'cat.clip_g', 'dog.clip_l'].map((key) => [`bundle_emb.${key}`, [4]])
+    const [found] = await findings(half([...narrowSd1(), ...keys]))
+    expect(found).toMatchObject({ code: 'embedding-inside', bytes: 24 })
+    expect(found?.message).toContain('2 embeddings ("cat", "dog")')
+  })
+
   it('report the old names of NovelAI without calling the text encoder broken', async () => {
     const keys = narrowSd1().map(([name, shape]): [string, Shape] => [name.replace('text_model.', ''), shape])
     expect((await findings(half(keys))).map(({ code }) => code)).toEqual(['nai-names'])

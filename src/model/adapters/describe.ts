@@ -1,6 +1,6 @@
 import { elementCount } from '../../tensor/dtype.ts'
 import type { Tensor, TensorTable } from '../../tensor/table.ts'
-import { bundleName } from '../embeddings.ts'
+import { bundledNames, bundleName } from '../embeddings.ts'
 import { isPlain, type ValueReader } from '../evidence.ts'
 import { BASES, baseByMetadata, baseByShapes, type ShapeVerdict } from './base.ts'
 import { markedEmbeddings, numberedPairs } from './cloneofsimo.ts'
@@ -38,7 +38,7 @@ export function describeAdapter(table: TensorTable): AdapterInfo | undefined {
   const lllite = describeLllite(table)
   if (lllite !== undefined) return lllite
   const marked = markedEmbeddings(table)
-  const bundled = bundledNames(table)
+  const bundled = bundledNames(table.tensors.keys())
   const hasEmbeddings = marked.length + bundled.length > 0
   const own = hasEmbeddings ? withoutEmbeddings(table, new Set(marked)) : table
   const split = splitFile(own)
@@ -71,15 +71,6 @@ function isOneNumber(tensor: Tensor): boolean {
 function withoutEmbeddings(table: TensorTable, marked: ReadonlySet<string>): TensorTable {
   const kept = [...table.tensors].filter(([name]) => bundleName(name) === undefined && !marked.has(name))
   return { ...table, tensors: new Map(kept) }
-}
-
-function bundledNames(table: TensorTable): string[] {
-  const names = new Set<string>()
-  for (const key of table.tensors.keys()) {
-    const name = bundleName(key)
-    if (name !== undefined) names.add(name)
-  }
-  return [...names]
 }
 
 function splitFile(table: TensorTable): AdapterKeys {

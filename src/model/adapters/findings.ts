@@ -1,6 +1,7 @@
 import type { Finding } from '../../tensor/table.ts'
 import { quoted } from '../../tensor/text.ts'
 import { counted, error, info, warning } from '../finding.ts'
+import { trainedOnKnown } from '../hashes-known.ts'
 import { BASES, type ShapeVerdict } from './base.ts'
 import type { AdapterInfo, ValueCount } from './info.ts'
 import type { AdapterKeys } from './modules.ts'
@@ -22,6 +23,7 @@ export function adapterFindings(
     ...baseFindings(facts, verdict),
     ...mixtures(facts),
     ...rankClaim(facts, metadata),
+    ...trainedOnKnown(baseHash(metadata)),
   ]
 }
 
@@ -102,6 +104,12 @@ function mixtures({ dialects, embeddings }: Facts): Finding[] {
     findings.push(info('adapter-embeddings-inside', `carries ${counted(embeddings, 'embedding')}`))
   }
   return findings
+}
+
+/** SHA-256, or AutoV1, of the checkpoint it was trained on. Source: kohya-ss sd-scripts, `train_network.py`. */
+function baseHash(metadata: Readonly<Record<string, string>>): string | undefined {
+  const key = ['ss_new_sd_model_hash', 'ss_sd_model_hash'].find((name) => Object.hasOwn(metadata, name))
+  return key === undefined ? undefined : metadata[key]
 }
 
 /** A file that was resized or merged often keeps the old claim. Factors of LoKr may be whole, so they have no rank. */

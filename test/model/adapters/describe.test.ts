@@ -489,6 +489,16 @@ describe('describeAdapter: damage', () => {
     expect(codes(adapter(lora(TO_K, 768), { ss_network_dim: 'Dynamic' }))).toEqual([])
   })
 
+  it.each([
+    ['ss_sd_model_hash', '81761151'],
+    ['ss_new_sd_model_hash', 'cc6cb27103417325ff94f52b7a5d2dde45a7515b25c255d8e396c90014281516'],
+  ])('names the published checkpoint it was trained on by %s', (key, hash) => {
+    const info = adapter(lora(TO_K, 768), { [key]: hash })
+    expect(codes(info)).toEqual(['trained-on-known'])
+    expect(info?.findings[0]?.message).toContain('v1-5-pruned-emaonly.ckpt')
+    expect(codes(adapter(lora(TO_K, 768), { [key]: hash.replaceAll('1', '0') }))).toEqual([])
+  })
+
   it('escapes control characters of names in messages', () => {
     const info = adapter({ ...lora(TO_K, 768), 'evil\u001b[31m\nname': [3] })
     const message = info!.findings[0]!.message
