@@ -116,7 +116,7 @@ const STRING_TO_PARAM = /^string_to_param(?:(?:\{state\})?\/_parameters)?\/(.+)$
 function parameterDict(tensors: readonly Tensor[]): Found | undefined {
   const parts = tensors.map((tensor) => {
     const token = STRING_TO_PARAM.exec(tensor.name)?.[1]
-    return token === undefined ? undefined : part([tensor], 'single', token)
+    return token === undefined ? undefined : part([tensor], 'single', token, true)
   })
   const isModule = tensors.some(({ name }) => name.includes('/_parameters/'))
   return complete(isModule ? 'ldm' : 'a1111', parts)
@@ -126,7 +126,7 @@ function parameterDict(tensors: readonly Tensor[]): Found | undefined {
 function namedEncoders(tensors: readonly Tensor[]): Found | undefined {
   const parts = tensors.map((tensor) => {
     const role = ENCODER_KEYS.get(tensor.name)
-    return role === undefined ? undefined : part([tensor], role)
+    return role === undefined ? undefined : part([tensor], role, undefined, role === 'single')
   })
   return complete(tensors.length === 1 && parts[0]?.role === 'single' ? 'emb_params' : 'encoders', parts)
 }
@@ -195,10 +195,18 @@ function complete(layout: EmbeddingLayout, parts: readonly (EmbeddingPart | unde
   return { layout, parts: fitting.map((entry) => ({ ...entry, role: WIDTHS[entry.dim]! })) }
 }
 
-/** Undefined if the tensors are no vectors of the width their role has. */
-function part(tensors: readonly Tensor[], role: EmbeddingRole, token?: string): EmbeddingPart | undefined {
+/**
+ * Undefined if the tensors are no vectors of the width their role has. Under a name that only embeddings have
+ * (`anyWidth`) they are vectors whatever their width: of a text encoder that is not one of the published ones.
+ */
+function part(
+  tensors: readonly Tensor[],
+  role: EmbeddingRole,
+  token?: string,
+  anyWidth = false,
+): EmbeddingPart | undefined {
   const dim = tensors[0]!.shape.at(-1) ?? 0
-  const known = Object.hasOwn(WIDTHS, dim) && (role === 'single' || WIDTHS[dim] === role)
+  const known = anyWidth || (Object.hasOwn(WIDTHS, dim) && (role === 'single' || WIDTHS[dim] === role))
   if (!known) return undefined
   let vectors = 0
   for (const { shape, dtype } of tensors) {
