@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { readAlphas } from '../model/adapters/describe.ts'
 import type { Component } from '../model/components.ts'
+import { embeddingHash } from '../model/embedding-checksum.ts'
 import { knownBySha256 } from '../model/hashes-known.ts'
 import type { Identity, ValueReader } from '../model/identify.ts'
 import { type MetadataSummary, summariseMetadata } from '../model/metadata.ts'
@@ -39,7 +40,8 @@ export interface Inspection {
   readonly model: ModelFile
   readonly identity: Identity
   readonly summary: MetadataSummary
-  readonly hashes: Hashes & { readonly vae?: string }
+  /** Of the file; of the VAE's values; A1111's four digits of an embedding. */
+  readonly hashes: Hashes & { readonly vae?: string; readonly embedding?: string }
   readonly scan?: readonly ComponentScan[]
   /** Of the container, of the model, and of the values if they were read. */
   readonly findings: readonly Finding[]
@@ -80,7 +82,11 @@ async function examine(
   const identity = await withAlphas(model, await identifyFile(path, { model, read }), valuesOf)
   const scan = options.scan ? await scanComponents(path, model, identity, read, options, io) : undefined
   const hashes = options.hashes
-    ? { ...(await hashWithProgress(path, undefined, options.quiet, io)), ...(await vaeHash(model, read)) }
+    ? {
+        ...(await hashWithProgress(path, undefined, options.quiet, io)),
+        ...(await vaeHash(model, read)),
+        ...(await embeddingHashOf(identity, valuesOf)),
+      }
     : {}
   return {
     path,
@@ -117,6 +123,11 @@ async function vaeHash(model: ModelFile, read: ReadInto): Promise<{ vae?: string
   if (tensors.some((tensor) => tensorBytes(tensor) > MAX_VAE_TENSOR_BYTES)) return {}
   const vae = await vaeFingerprint(model, info, (tensor) => readBytes(tensor, read))
   return vae === undefined ? {} : { vae }
+}
+
+async function embeddingHashOf({ embedding }: Identity, read: ValueReader): Promise<{ embedding?: string }> {
+  const hash = embedding && (await embeddingHash(embedding, read))
+  return hash === undefined ? {} : { embedding: hash }
 }
 
 async function readBytes(tensor: Tensor, read: ReadInto): Promise<Uint8Array> {

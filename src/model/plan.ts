@@ -1,6 +1,6 @@
 import { refuse } from '../errors.ts'
 import { tensorBytes } from '../tensor/expr.ts'
-import { SAFETENSORS_DTYPES } from '../tensor/formats/safetensors.ts'
+import { isSafetensorsDType } from '../tensor/formats/safetensors.ts'
 import type { Finding, Tensor, TensorTable } from '../tensor/table.ts'
 import { quoted } from '../tensor/text.ts'
 import { COMPONENTS, type Component, type ComponentId } from './components.ts'
@@ -99,8 +99,6 @@ function nameTaken(name: string): Error {
   return refuse('PLAN_NAME_TAKEN', `two tensors would be written as ${quoted(name)}`)
 }
 
-const WRITABLE: ReadonlySet<string> = new Set(SAFETENSORS_DTYPES)
-
 /** @throws NO_TENSORS */
 export function checkHasTensors({ tensors }: TensorTable): void {
   if (tensors.size === 0) throw refuse('NO_TENSORS', 'there are no tensors in the file', 'It is no model.')
@@ -111,7 +109,7 @@ export function checkHasTensors({ tensors }: TensorTable): void {
  * @throws TENSOR_NOT_CONVERTIBLE
  */
 export function checkWritable({ tensors }: TensorTable): void {
-  const odd = [...tensors.values()].filter(({ dtype }) => !WRITABLE.has(dtype))
+  const odd = [...tensors.values()].filter(({ dtype }) => !isSafetensorsDType(dtype))
   if (odd.length === 0) return
   const shown = odd.slice(0, MAX_NAMES).map(({ name, dtype }) => `${quoted(name)} is ${dtype}`)
   const more = odd.length > MAX_NAMES ? `, and ${odd.length - MAX_NAMES} more` : ''
