@@ -196,7 +196,7 @@ function componentTable(components: readonly Component[]): string {
 }
 
 /** "F16", or "F32 (680), F16 (6)" for a mix. */
-export function dtypeText(dtypes: Component['dtypes']): string {
+function dtypeText(dtypes: Component['dtypes']): string {
   const entries = Object.entries(dtypes).sort(([, a], [, b]) => b - a)
   if (entries.length === 1) return entries[0]![0]
   return entries.map(([dtype, count]) => `${dtype} (${count})`).join(', ')

@@ -1,6 +1,6 @@
 /** The common way of commands that make one model file of each input: plan, write, report, next. */
 import { basename } from 'node:path'
-import { EXIT, type ExitCode, refuse, SdtoolError } from '../errors.ts'
+import { EXIT, type ExitCode, SdtoolError } from '../errors.ts'
 import type { Identity } from '../model/identify.ts'
 import type { Plan, PlanStep } from '../model/plan.ts'
 import type { JsonValue } from '../model/recipe.ts'
@@ -114,8 +114,6 @@ async function transformFile(
 ): Promise<Outcome> {
   return withModel(file.path, async (opened) => {
     const { model } = opened
-    const noTensors = `${file.path}: no tensors in this file`
-    if (model.tensors.size === 0) throw refuse('NO_TENSORS', noTensors, 'sdtool inspect shows what is in it.')
     const identity = await identifyFile(file.path, opened)
     const plan = await planFor(file.path, transform, opened, identity)
     const common = {

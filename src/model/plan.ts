@@ -101,7 +101,8 @@ function nameTaken(name: string): Error {
 
 /** @throws NO_TENSORS */
 export function checkHasTensors({ tensors }: TensorTable): void {
-  if (tensors.size === 0) throw refuse('NO_TENSORS', 'there are no tensors in the file', 'It is no model.')
+  if (tensors.size === 0)
+    throw refuse('NO_TENSORS', 'there are no tensors in the file', 'sdtool inspect shows what is in it.')
 }
 
 /**

@@ -13,7 +13,7 @@ export interface Executor {
 }
 
 /** Under way at once in one thread: while one job writes, others read or compute. */
-export const LANES = 3
+const LANES = 3
 
 /** Runs jobs in the calling thread. Best for plain copies, where the system does the work. */
 export async function inlineExecutor(outputPath: string, lanes = LANES): Promise<Executor> {

@@ -7,7 +7,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
 import { LENGTH_BYTES } from './formats/safetensors.ts'
 
-export const HASH_NAMES = ['sha256', 'autoV1', 'autoV2', 'autoV3', 'crc32', 'blake3'] as const
+const HASH_NAMES = ['sha256', 'autoV1', 'autoV2', 'autoV3', 'crc32', 'blake3'] as const
 export type HashName = (typeof HASH_NAMES)[number]
 
 /** Lower-case hex. `autoV1`: 8 digits, `autoV2`: 10, `autoV3`: 64 (Civitai and A1111 show the first 12). */

@@ -170,7 +170,7 @@ function addStats(all: Map<string, CastStats>, result: JobResult): void {
 }
 
 /** The files the table reads from. */
-export function inputsOf(table: TensorTable): FileRef[] {
+function inputsOf(table: TensorTable): FileRef[] {
   const files = new Map<string, FileRef>()
   const visit = (source: Source): void => {
     if (source.kind === 'stored') files.set(source.file.path, source.file)
