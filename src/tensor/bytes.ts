@@ -1,5 +1,6 @@
+import { readSync, writeSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
-import { refuse } from '../errors.ts'
+import { refuse, type SdtoolError } from '../errors.ts'
 import type { FileRef } from './table.ts'
 
 /** Bytes that can be read at any place: a file now, a remote file by HTTP Range later. Parsers see only this. */
@@ -26,15 +27,27 @@ export async function readExactly(
   let done = 0
   while (done < target.byteLength) {
     const { bytesRead } = await handle.read(target, done, target.byteLength - done, offset + done)
-    if (bytesRead === 0) {
-      throw refuse(
-        'FILE_TRUNCATED',
-        `${path}: ends at byte ${offset + done}, but ${target.byteLength - done} more bytes are needed`,
-        'The file is incomplete: download or copy it again.',
-      )
-    }
+    if (bytesRead === 0) throw truncated(path, offset + done, target.byteLength - done)
     done += bytesRead
   }
+}
+
+/** The same in a thread that has nothing else to do. */
+export function readExactlySync(fd: number, path: string, target: Uint8Array, offset: number): void {
+  let done = 0
+  while (done < target.byteLength) {
+    const bytesRead = readSync(fd, target, done, target.byteLength - done, offset + done)
+    if (bytesRead === 0) throw truncated(path, offset + done, target.byteLength - done)
+    done += bytesRead
+  }
+}
+
+function truncated(path: string, end: number, missing: number): SdtoolError {
+  return refuse(
+    'FILE_TRUNCATED',
+    `${path}: ends at byte ${end}, but ${missing} more bytes are needed`,
+    'The file is incomplete: download or copy it again.',
+  )
 }
 
 /** Writes all of `bytes` at `position`, or without one where the last write ended: a single write may do less. */
@@ -45,6 +58,11 @@ export async function writeFully(handle: FileHandle, bytes: Uint8Array, position
     const { bytesWritten } = await handle.write(bytes, done, bytes.byteLength - done, at)
     done += bytesWritten
   }
+}
+
+export function writeFullySync(fd: number, bytes: Uint8Array, position: number): void {
+  let done = 0
+  while (done < bytes.byteLength) done += writeSync(fd, bytes, done, bytes.byteLength - done, position + done)
 }
 
 async function sizeOf(handle: FileHandle): Promise<number> {

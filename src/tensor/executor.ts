@@ -1,35 +1,32 @@
+import { closeSync, openSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { Worker } from 'node:worker_threads'
 import { type ExitCode, SdtoolError } from '../errors.ts'
-import { writeFully } from './bytes.ts'
-import { evaluateJob, type Job, type JobResult, openInputs } from './jobs.ts'
+import { writeFully, writeFullySync } from './bytes.ts'
+import { newEvaluation, type ReadInto } from './expr.ts'
+import { type Batch, evaluateJob, type JobResult, openInputs, openInputsSync } from './jobs.ts'
 
 /** Runs jobs of one output file: evaluates their tensors and writes the bytes to their place. */
 export interface Executor {
-  /** Jobs it can have under way at the same time. */
+  /** Batches it should have under way at the same time. */
   readonly lanes: number
-  run(job: Job): Promise<JobResult>
+  run(batch: Batch): Promise<JobResult>
   close(): Promise<void>
 }
 
-/** Under way at once in one thread: while one job writes, others read or compute. */
-const LANES = 3
+/** What of a thread's queue is always filled: it never waits for the next message. */
+const QUEUED = 2
 
-/** Runs jobs in the calling thread. Best for plain copies, where the system does the work. */
-export async function inlineExecutor(outputPath: string, lanes = LANES): Promise<Executor> {
+/** In one thread, under way at once: while one batch writes, others read. */
+const INLINE_LANES = 3
+
+/** Runs jobs in the calling thread. Best for little data: a thread of its own takes 50 ms to start. */
+export async function inlineExecutor(outputPath: string, lanes = INLINE_LANES): Promise<Executor> {
   const inputs = openInputs()
   const output = await open(outputPath, 'r+')
-  const buffers: Uint8Array[] = []
   return {
     lanes,
-    async run(job) {
-      const kept = buffers.pop()
-      const buffer = kept && kept.byteLength >= job.bytes ? kept : new Uint8Array(job.bytes)
-      const result = await evaluateJob(job, buffer.subarray(0, job.bytes), inputs.read)
-      await writeFully(output, buffer.subarray(0, job.bytes), job.offset)
-      buffers.push(buffer)
-      return result
-    },
+    run: jobRunner(inputs.read, (bytes, position) => writeFully(output, bytes, position)),
     async close() {
       await inputs.close()
       await output.close()
@@ -37,7 +34,42 @@ export async function inlineExecutor(outputPath: string, lanes = LANES): Promise
   }
 }
 
-export type WorkerRequest = { readonly id: number; readonly job: Job } | 'close'
+/**
+ * Runs jobs in the calling thread, which waits for every read and write. For a thread that has nothing else to do:
+ * a block is still in the processor's cache when it is written, and nothing is handed to the thread pool and back.
+ */
+export function blockingExecutor(outputPath: string): Executor {
+  const inputs = openInputsSync()
+  const output = openSync(outputPath, 'r+')
+  return {
+    lanes: 1,
+    run: jobRunner(inputs.read, async (bytes, position) => writeFullySync(output, bytes, position)),
+    async close() {
+      await inputs.close()
+      closeSync(output)
+    },
+  }
+}
+
+type Write = (bytes: Uint8Array, position: number) => Promise<void>
+
+function jobRunner(read: ReadInto, write: Write): Executor['run'] {
+  const buffers: Uint8Array[] = []
+  return async (batch) => {
+    const evaluation = newEvaluation(read)
+    for (const job of batch) {
+      const kept = buffers.pop()
+      const buffer = kept && kept.byteLength >= job.bytes ? kept : new Uint8Array(job.bytes)
+      const bytes = buffer.subarray(0, job.bytes)
+      await evaluateJob(job, bytes, evaluation)
+      await write(bytes, job.offset)
+      buffers.push(buffer)
+    }
+    return evaluation.stats
+  }
+}
+
+export type WorkerRequest = { readonly id: number; readonly batch: Batch } | 'close'
 
 export type WorkerReply =
   | { readonly id: number; readonly result: JobResult }
@@ -73,7 +105,7 @@ interface Pending {
 
 const WORKER_SCRIPT = new URL('./executor-worker.js', import.meta.url)
 
-/** Runs jobs in a thread of its own. Best where values are computed. */
+/** Runs jobs in a thread of its own. */
 export function workerExecutor(outputPath: string, script = WORKER_SCRIPT): Executor {
   const worker = new Worker(script, { workerData: outputPath })
   const pending = new Map<number, Pending>()
@@ -99,8 +131,8 @@ export function workerExecutor(outputPath: string, script = WORKER_SCRIPT): Exec
     })
   })
   return {
-    lanes: LANES,
-    run(job) {
+    lanes: QUEUED,
+    run(batch) {
       const id = nextId++
       return new Promise((resolve, reject) => {
         if (ended) {
@@ -108,7 +140,7 @@ export function workerExecutor(outputPath: string, script = WORKER_SCRIPT): Exec
           return
         }
         pending.set(id, { resolve, reject })
-        worker.postMessage({ id, job } satisfies WorkerRequest)
+        worker.postMessage({ id, batch } satisfies WorkerRequest)
       })
     },
     async close() {

@@ -1,16 +1,17 @@
+import { closeSync, openSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
-import { readExactly } from './bytes.ts'
+import { readExactly, readExactlySync } from './bytes.ts'
 import { DTYPES, type DType, elementCount } from './dtype.ts'
-import { blockBytes, evaluateInto, newEvaluation, type ReadInto } from './expr.ts'
+import { blockBytes, type Evaluation, evaluateInto, type ReadInto } from './expr.ts'
 import type { CastStats } from './float.ts'
 import type { Layout } from './layout.ts'
 import type { Source, Tensor } from './table.ts'
 
 /**
  * Bytes of output made at once. The input of a block is read, and the block written, by copies inside the system:
- * while both fit the processor's second-level cache, the second copy costs half. Larger blocks were slower.
+ * while both fit the processor's caches, the second copy costs little. Blocks of 512 KiB were slower.
  */
-export const BLOCK_BYTES = 512 * 1024
+export const BLOCK_BYTES = 128 * 1024
 
 /**
  * The same for strided views. A block of a transposed tensor is made of pieces of all its bytes, which are read again
@@ -98,19 +99,38 @@ export function isLocal(source: Source): boolean {
   return source.kind === 'cast' ? isLocal(source.of.source) : source.kind === 'bytes' || isStrided(source)
 }
 
-/** What a job counted: for each tensor that was cast, what rounding did. */
+/** Jobs that lie one behind the other in the output, handed over together: a message to a thread has its price. */
+export type Batch = readonly Job[]
+
+/** Bytes of a batch: some milliseconds of work, so that progress moves and an interrupt is heard soon. */
+const BATCH_BYTES = 8 * 1024 * 1024
+
+/** Gathers jobs that follow each other. */
+export function* batchesOf(jobs: Iterable<Job>): Generator<Batch> {
+  let batch: Job[] = []
+  let bytes = 0
+  for (const job of jobs) {
+    batch.push(job)
+    bytes += job.bytes
+    if (bytes < BATCH_BYTES) continue
+    yield batch
+    batch = []
+    bytes = 0
+  }
+  if (batch.length > 0) yield batch
+}
+
+/** What a batch counted: for each tensor that was cast, what rounding did. */
 export type JobResult = ReadonlyMap<string, CastStats>
 
 /** Evaluates the parts of a job into `buffer`, one behind the other. */
-export async function evaluateJob(job: Job, buffer: Uint8Array, read: ReadInto): Promise<JobResult> {
-  const evaluation = newEvaluation(read)
+export async function evaluateJob(job: Job, buffer: Uint8Array, evaluation: Evaluation): Promise<void> {
   let at = 0
   for (const { tensor, begin, end } of job.parts) {
     const bytes = blockBytes(tensor.dtype, begin, end)
     await evaluateInto(tensor, begin, end, buffer.subarray(at, at + bytes), evaluation)
     at += bytes
   }
-  return evaluation.stats
 }
 
 /** Input files of a run, each opened once. */
@@ -138,6 +158,28 @@ export function openInputs(): Inputs {
       await Promise.all(
         opened.map((result) => (result.status === 'fulfilled' ? result.value.close() : undefined)),
       )
+    },
+  }
+}
+
+/** The same for a thread that has nothing else to do. */
+export function openInputsSync(): Inputs {
+  const fds = new Map<string, number>()
+  const fdOf = (path: string): number => {
+    let fd = fds.get(path)
+    if (fd === undefined) {
+      fd = openSync(path, 'r')
+      fds.set(path, fd)
+    }
+    return fd
+  }
+  return {
+    async read(file, offset, target) {
+      readExactlySync(fdOf(file.path), file.path, target, offset)
+    },
+    async close() {
+      for (const fd of fds.values()) closeSync(fd)
+      fds.clear()
     },
   }
 }

@@ -1,3 +1,4 @@
+import type { Matrix } from './algebra/matrix.ts'
 import type { DType } from './dtype.ts'
 
 /** A file on disk as expressions name it: plain data, so that it can cross to a worker thread. */
@@ -16,6 +17,18 @@ export type Source =
   | { readonly kind: 'bytes'; readonly data: Uint8Array }
   /** The same values in the tensor's own dtype, rounded once. */
   | { readonly kind: 'cast'; readonly of: Tensor }
+  | PatchedSource
+
+/**
+ * Computed values, rounded once to the tensor's dtype. `base` is the weight that was changed: what the change did to
+ * it, and what rounding took of the change, is counted while the tensor is written.
+ */
+export interface PatchedSource {
+  readonly kind: 'patched'
+  readonly base: Tensor
+  /** The new values, of the size of `matrixOf(base)`. */
+  readonly value: Matrix
+}
 
 export interface StoredSource {
   readonly kind: 'stored'

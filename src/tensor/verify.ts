@@ -1,5 +1,6 @@
 import { EXIT, SdtoolError } from '../errors.ts'
 import { type ByteSource, openFileSource } from './bytes.ts'
+import { newEvaluation } from './expr.ts'
 import { safetensorsFormat } from './formats/safetensors.ts'
 import { BLOCK_BYTES, evaluateJob, type Job, jobsOf, openInputs } from './jobs.ts'
 import { type Layout, layoutOf } from './layout.ts'
@@ -33,7 +34,7 @@ export async function verifyFile(
     for (const job of jobsOf(layout, dataStart)) {
       signal?.throwIfAborted()
       if (expected.byteLength < job.bytes) expected = new Uint8Array(job.bytes)
-      await evaluateJob(job, expected, inputs.read)
+      await evaluateJob(job, expected, newEvaluation(inputs.read))
       if (!(await holds(source, job.offset, expected.subarray(0, job.bytes)))) throw differs(job)
       onProgress?.(job.offset + job.bytes - dataStart, layout.dataBytes)
     }

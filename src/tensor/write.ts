@@ -4,7 +4,7 @@ import { cannotWrite, createAtomic } from './atomic.ts'
 import { writeFully } from './bytes.ts'
 import { type Executor, inlineExecutor, workerExecutor } from './executor.ts'
 import type { CastStats } from './float.ts'
-import { isLocal, type Job, type JobResult, jobsOf } from './jobs.ts'
+import { type Batch, batchesOf, isLocal, type Job, type JobResult, jobsOf } from './jobs.ts'
 import { encodeHeader, type Layout, layoutOf } from './layout.ts'
 import type { FileRef, Source, TensorTable } from './table.ts'
 import { verifyFile } from './verify.ts'
@@ -67,7 +67,7 @@ export async function writeSafetensors(
  * Bytes between two flushes. Flushing while the next blocks are made keeps the disk busy from the start, so that
  * the final one has little left to wait for.
  */
-const FLUSH_BYTES = 256 * 1024 * 1024
+const FLUSH_BYTES = 32 * 1024 * 1024
 
 async function runJobs(
   layout: Layout,
@@ -81,9 +81,9 @@ async function runJobs(
   let done = 0
   let flushed = 0
   let flush = Promise.resolve()
-  const finish = (job: Job, result: JobResult): void => {
+  const finish = (batch: Batch, result: JobResult): void => {
     addStats(casts, result)
-    done += job.bytes
+    done += batch.reduce((sum, { bytes }) => sum + bytes, 0)
     onProgress?.(done, layout.dataBytes)
     if (done - flushed >= FLUSH_BYTES) {
       flushed = done
@@ -91,29 +91,29 @@ async function runJobs(
       flush = flush.then(() => handle.datasync()).catch(() => {})
     }
   }
-  const lane = async (executor: Executor, jobs: Generator<Job>): Promise<void> => {
-    for (let next = jobs.next(); !next.done; next = jobs.next()) {
+  const lane = async (executor: Executor, batches: Generator<Batch>): Promise<void> => {
+    for (let next = batches.next(); !next.done; next = batches.next()) {
       signal?.throwIfAborted()
       finish(next.value, await executor.run(next.value))
     }
   }
-  const lanes = teams.flatMap(({ executors, jobs }) =>
-    executors.flatMap((executor) => Array.from({ length: executor.lanes }, () => lane(executor, jobs))),
+  const lanes = teams.flatMap(({ executors, batches }) =>
+    executors.flatMap((executor) => Array.from({ length: executor.lanes }, () => lane(executor, batches))),
   )
   try {
     await Promise.all(lanes)
   } finally {
-    // the other lanes stop at the end of their jobs; their writes must be over before the file is closed
-    for (const { jobs } of teams) jobs.return(undefined)
+    // the other lanes stop at the end of their batches; their writes must be over before the file is closed
+    for (const { batches } of teams) batches.return(undefined)
     await Promise.allSettled([...lanes, flush])
     await Promise.all(teams.flatMap(({ executors }) => executors.map((executor) => executor.close())))
   }
   return casts
 }
 
-/** Executors that share the jobs of one list. */
+/** Executors that share the batches of one list. */
 interface Team {
-  readonly jobs: Generator<Job>
+  readonly batches: Generator<Batch>
   readonly executors: readonly Executor[]
 }
 
@@ -126,7 +126,7 @@ async function teamsFor(
 ): Promise<Team[]> {
   const stays = ({ parts }: Job): boolean => parts.some(({ tensor }) => isLocal(tensor.source))
   const team = (executors: readonly Executor[], local: boolean): Team => {
-    return { executors, jobs: only(jobsOf(layout, dataStart), (job) => stays(job) === local) }
+    return { executors, batches: batchesOf(only(jobsOf(layout, dataStart), (job) => stays(job) === local)) }
   }
   const hasLocal = layout.entries.some(({ tensor }) => isLocal(tensor.source))
   const teams = [team(await executorsFor(layout, tempPath, threads), false)]
@@ -138,28 +138,21 @@ function* only(jobs: Generator<Job>, wanted: (job: Job) => boolean): Generator<J
   for (const job of jobs) if (wanted(job)) yield job
 }
 
-/** Threads only where there is arithmetic: a copy is bound by the system, and threads cost memory and 50 ms. */
+/** Threads only where they save more than the time they take to start. */
 async function executorsFor(layout: Layout, tempPath: string, threads: number): Promise<Executor[]> {
-  const computed = layout.entries.reduce(
-    (sum, { tensor, begin, end }) => sum + (isThreaded(tensor.source) ? end - begin : 0),
+  const bytes = layout.entries.reduce(
+    (sum, { tensor, begin, end }) => sum + (isLocal(tensor.source) ? 0 : end - begin),
     0,
   )
-  const worthwhile = computed > MIN_THREADED_BYTES ? Math.min(threads, MAX_THREADS) : 0
-  if (worthwhile === 0) return [await inlineExecutor(tempPath)]
-  return Array.from({ length: worthwhile }, () => workerExecutor(tempPath))
+  const count = bytes > MIN_THREADED_BYTES ? Math.min(threads, MAX_THREADS) : 0
+  if (count === 0) return [await inlineExecutor(tempPath)]
+  return Array.from({ length: count }, () => workerExecutor(tempPath))
 }
 
 /** Below this a thread takes longer to start than the work. */
-const MIN_THREADED_BYTES = 16 * 1024 * 1024
-/**
- * More did not make casts faster, as the system copies the bytes. A thread takes about 15 MB: its own heap, and for
- * each of three lanes a block of 512 KiB with what it is made of.
- */
+const MIN_THREADED_BYTES = 64 * 1024 * 1024
+/** More were not faster, as the work is bound by copies inside the system. A thread takes about 10 MB. */
 const MAX_THREADS = 3
-
-function isThreaded(source: Source): boolean {
-  return source.kind === 'cast' && !isLocal(source)
-}
 
 function addStats(all: Map<string, CastStats>, result: JobResult): void {
   for (const [name, { overflow, underflow }] of result) {

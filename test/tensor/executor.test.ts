@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { workerExecutor } from '../../src/tensor/executor.ts'
-import type { Job } from '../../src/tensor/jobs.ts'
+import type { Batch } from '../../src/tensor/jobs.ts'
 
-const JOB: Job = { offset: 0, bytes: 0, parts: [] }
+const BATCH: Batch = []
 
 function script(code: string): URL {
   return new URL(`data:text/javascript,${encodeURIComponent(code)}`)
@@ -11,15 +11,15 @@ function script(code: string): URL {
 describe('workerExecutor', () => {
   it('rejects what is under way, and every later job at once, with the reason the thread died of', async () => {
     const executor = workerExecutor('out', script('throw new Error("no such luck")'))
-    await expect(executor.run(JOB)).rejects.toThrow('no such luck')
+    await expect(executor.run(BATCH)).rejects.toThrow('no such luck')
     await executor.close()
-    await expect(executor.run(JOB)).rejects.toThrow('no such luck')
+    await expect(executor.run(BATCH)).rejects.toThrow('no such luck')
   })
 
   it('does so too when the thread just ends', async () => {
     const executor = workerExecutor('out', script('process.exit(0)'))
-    await expect(executor.run(JOB)).rejects.toThrow('ended early')
-    await expect(executor.run(JOB)).rejects.toThrow('ended early')
+    await expect(executor.run(BATCH)).rejects.toThrow('ended early')
+    await expect(executor.run(BATCH)).rejects.toThrow('ended early')
     await executor.close()
   })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { cast } from '../../src/tensor/expr.ts'
+import { cast, newEvaluation } from '../../src/tensor/expr.ts'
 import { BLOCK_BYTES, evaluateJob, isLocal, jobsOf, STRIDED_BLOCK_BYTES } from '../../src/tensor/jobs.ts'
 import { layoutOf } from '../../src/tensor/layout.ts'
 import type { Tensor } from '../../src/tensor/table.ts'
@@ -21,7 +21,11 @@ describe('jobs', () => {
     let jobs = 0
     for (const job of jobsOf(layoutOf(tableOf([tensor])), 0)) {
       jobs++
-      await evaluateJob(job, target, async (_file, _offset, { byteLength }) => void reads.push(byteLength))
+      await evaluateJob(
+        job,
+        target,
+        newEvaluation(async (_file, _offset, { byteLength }) => void reads.push(byteLength)),
+      )
     }
     const bytes = 8192 * 2048 * 4
     expect(jobs).toBe(bytes / STRIDED_BLOCK_BYTES)

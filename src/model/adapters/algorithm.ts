@@ -1,3 +1,4 @@
+import type { Matrix } from '../../tensor/algebra/matrix.ts'
 import type { Tensor } from '../../tensor/table.ts'
 
 /**
@@ -17,6 +18,18 @@ export interface TargetShape {
   readonly columns?: number
   /** [kh, kw]; absent for factors that are flat (LoHa and LoKr without Tucker form). */
   readonly kernel?: readonly [number, number]
+}
+
+/** What the bake of one module starts from. */
+export interface PatchInput {
+  /** Values of the weight now, [O, I*kh*kw]: those of the checkpoint, or what an earlier adapter made of them. */
+  readonly weight: Matrix
+  /** Shape of the weight, (O, I) or (O, I, kh, kw); of the rows that a fused weight has for this module. */
+  readonly shape: readonly number[]
+  /** Strength the user asked for. 1 is full; it may be negative. */
+  readonly ratio: number
+  /** Values of the small tensors of the module that steer it (`alpha`, `on_input`, `scale`, index lists). */
+  readonly numbers: ReadonlyMap<PartRole, Float64Array>
 }
 
 /** How a suffix is spelled in files. The longest spelling at the end of a key wins. */
@@ -45,6 +58,10 @@ export interface Algorithm {
   /** The rank that divides alpha; undefined where alpha does not scale. */
   readonly rank?: (parts: Parts) => number | undefined
   readonly target: (parts: Parts) => TargetShape
+  /** The new values of the weight. Called only if there is no `misfit` and the shapes fit the target. */
+  readonly patch?: (parts: Parts, input: PatchInput) => Matrix
+  /** Roles whose values `patch` needs in `numbers`, besides `alpha`. */
+  readonly steeredBy?: readonly PartRole[]
   /** Shapes that contradict each other, as the end of a sentence; undefined when they fit. */
   readonly misfit?: (parts: Parts) => string | undefined
 }

@@ -1,0 +1,199 @@
+/**
+ * Matrices that are computed when they are needed, a block of rows at a time. Plain data without functions: they cross
+ * to worker threads by structured clone. `evaluate.ts` gives their values. The constructors check shapes, so that an
+ * expression that exists can be evaluated.
+ *
+ * A tensor [O, I, kh, kw] is the matrix [O, I*kh*kw], one of a single dimension [n] the column [n, 1].
+ */
+import { elementCount } from '../dtype.ts'
+import type { Tensor } from '../table.ts'
+
+interface Size {
+  readonly rows: number
+  readonly columns: number
+}
+
+export type Matrix =
+  /** The values of a tensor, row-major. */
+  | (Size & { readonly op: 'tensor'; readonly of: Tensor })
+  /** Sum of factor * matrix, all of one size. */
+  | (Size & { readonly op: 'sum'; readonly terms: readonly Term[] })
+  /** a @ b. `b` is held whole, so it should be the small one. */
+  | (Size & { readonly op: 'product'; readonly a: Matrix; readonly b: Matrix })
+  /** a . b, elementwise. */
+  | (Size & { readonly op: 'hadamard'; readonly a: Matrix; readonly b: Matrix })
+  /** a / b, elementwise; 0 where b is 0. */
+  | (Size & { readonly op: 'quotient'; readonly a: Matrix; readonly b: Matrix })
+  /** Kronecker product: block (i, j) is a[i, j] * b. `b` is held whole. */
+  | (Size & { readonly op: 'kron'; readonly a: Matrix; readonly b: Matrix })
+  /** The values seen as an array of `shape`, its axes in the order `order`, flattened anew. */
+  | (Size & {
+      readonly op: 'permute'
+      readonly of: Matrix
+      readonly shape: readonly number[]
+      readonly order: readonly number[]
+    })
+  /** Rows [start, start + rows) of another matrix. */
+  | (Size & { readonly op: 'rows'; readonly of: Matrix; readonly start: number })
+  /** Another matrix with its first element at [row, 0], zeros around it. */
+  | (Size & { readonly op: 'place'; readonly of: Matrix; readonly row: number })
+  /** Row r times by[r, 0]. */
+  | (Size & { readonly op: 'scale-rows'; readonly of: Matrix; readonly by: Matrix })
+  /** Column c times by[floor(c / repeat), 0]: one factor for each input channel of a convolution. */
+  | (Size & {
+      readonly op: 'scale-columns'
+      readonly of: Matrix
+      readonly by: Matrix
+      readonly repeat: number
+    })
+  /** [rows, 1]: Euclidean norm of each row. */
+  | (Size & { readonly op: 'row-norms'; readonly of: Matrix })
+  /** [columns / group, 1]: norm of each group of neighbouring columns over all rows. */
+  | (Size & { readonly op: 'column-norms'; readonly of: Matrix; readonly group: number })
+  | (Size & { readonly op: 'rotate'; readonly of: Matrix; readonly rotation: Rotation })
+
+export interface Term {
+  readonly factor: number
+  readonly of: Matrix
+}
+
+/** Rotation of the rows of a matrix by orthogonal blocks: OFT, BOFT. */
+export interface Rotation {
+  /** [stages * count * size, size]: the trained blocks, one below the other. */
+  readonly blocks: Matrix
+  readonly size: number
+  /** OFT has one stage; BOFT several, with a butterfly permutation around each. */
+  readonly stages: number
+  /** OFT applies the transpose of its blocks, BOFT the blocks. */
+  readonly butterfly: boolean
+  /**
+   * How a trained block becomes a rotation: `cayley` (I + Q)(I - Q)^-1 of Q = B - B^T, or `plain`: it is one already.
+   */
+  readonly form: 'cayley' | 'plain'
+  /** Q is scaled down to this Frobenius norm, taken over all blocks of a stage, if it is larger. */
+  readonly constraint?: number
+  /** R becomes I + strength * (R - I). */
+  readonly strength: number
+}
+
+function misshapen(op: string, a: Size, b: Size): RangeError {
+  return new RangeError(`${op}: [${a.rows}, ${a.columns}] and [${b.rows}, ${b.columns}] do not fit`)
+}
+
+/** Any row-major view of a tensor's values; without a size [O, I*kh*kw]. */
+export function matrixOf(tensor: Tensor, rows = tensor.shape[0] ?? 1, columns?: number): Matrix {
+  const count = elementCount(tensor.shape)
+  const width = columns ?? (rows === 0 ? 0 : count / rows)
+  if (rows * width !== count)
+    throw new RangeError(`${tensor.name} has ${count} values, not ${rows} x ${width}`)
+  return { op: 'tensor', of: tensor, rows, columns: width }
+}
+
+export function sum(...terms: readonly Term[]): Matrix {
+  const [first, ...rest] = terms
+  if (first === undefined) throw new RangeError('sum of nothing')
+  for (const { of } of rest) {
+    if (of.rows !== first.of.rows || of.columns !== first.of.columns) throw misshapen('sum', first.of, of)
+  }
+  return { op: 'sum', terms, rows: first.of.rows, columns: first.of.columns }
+}
+
+export function scaled(factor: number, of: Matrix): Matrix {
+  return factor === 1 ? of : sum({ factor, of })
+}
+
+export function product(a: Matrix, b: Matrix): Matrix {
+  if (a.columns !== b.rows) throw misshapen('product', a, b)
+  return { op: 'product', a, b, rows: a.rows, columns: b.columns }
+}
+
+export function hadamard(a: Matrix, b: Matrix): Matrix {
+  return elementwise('hadamard', a, b)
+}
+
+export function quotient(a: Matrix, b: Matrix): Matrix {
+  return elementwise('quotient', a, b)
+}
+
+function elementwise(op: 'hadamard' | 'quotient', a: Matrix, b: Matrix): Matrix {
+  if (a.rows !== b.rows || a.columns !== b.columns) throw misshapen(op, a, b)
+  return { op, a, b, rows: a.rows, columns: a.columns }
+}
+
+export function kron(a: Matrix, b: Matrix): Matrix {
+  return { op: 'kron', a, b, rows: a.rows * b.rows, columns: a.columns * b.columns }
+}
+
+/**
+ * `of`, seen as an array of `shape`, with its axes in another order: axis i of the result is axis order[i].
+ * The result is [rows, the rest].
+ */
+export function permute(
+  of: Matrix,
+  shape: readonly number[],
+  order: readonly number[],
+  rows: number,
+): Matrix {
+  const count = of.rows * of.columns
+  const axes = [...order].sort((a, b) => a - b)
+  const valid =
+    elementCount(shape) === count && axes.length === shape.length && axes.every((axis, i) => axis === i)
+  if (!valid || count % rows !== 0)
+    throw new RangeError(`permute: [${of.rows}, ${of.columns}] is not [${shape}]`)
+  return { op: 'permute', of, shape, order, rows, columns: count / rows }
+}
+
+export function transposed(of: Matrix): Matrix {
+  return permute(of, [of.rows, of.columns], [1, 0], of.columns)
+}
+
+/** The same values in rows of another length. */
+export function reshaped(of: Matrix, rows: number): Matrix {
+  return permute(of, [of.rows * of.columns], [0], rows)
+}
+
+export function rowsOf(of: Matrix, start: number, length: number): Matrix {
+  if (start < 0 || start + length > of.rows)
+    throw new RangeError(`rows ${start} to ${start + length} of ${of.rows}`)
+  return { op: 'rows', of, start, rows: length, columns: of.columns }
+}
+
+/** `of` inside of a larger matrix of zeros, its first row at `row`, its first column at 0. */
+export function place(of: Matrix, row: number, rows: number, columns = of.columns): Matrix {
+  if (row < 0 || row + of.rows > rows || of.columns > columns) throw misshapen('place', of, { rows, columns })
+  return { op: 'place', of, row, rows, columns }
+}
+
+export function scaleRows(of: Matrix, by: Matrix): Matrix {
+  if (by.columns !== 1 || by.rows !== of.rows) throw misshapen('scale rows', of, by)
+  return { op: 'scale-rows', of, by, rows: of.rows, columns: of.columns }
+}
+
+/** Each factor of `by` [n, 1] is for columns / n neighbouring columns. */
+export function scaleColumns(of: Matrix, by: Matrix): Matrix {
+  if (by.columns !== 1 || of.columns % by.rows !== 0) throw misshapen('scale columns', of, by)
+  return { op: 'scale-columns', of, by, repeat: of.columns / by.rows, rows: of.rows, columns: of.columns }
+}
+
+export function rowNorms(of: Matrix): Matrix {
+  return { op: 'row-norms', of, rows: of.rows, columns: 1 }
+}
+
+/** Norms over all rows of `count` groups of neighbouring columns. */
+export function columnNorms(of: Matrix, count: number): Matrix {
+  if (of.columns % count !== 0) throw new RangeError(`column norms: ${of.columns} columns in ${count} groups`)
+  return { op: 'column-norms', of, group: of.columns / count, rows: count, columns: 1 }
+}
+
+export function rotate(of: Matrix, rotation: Rotation): Matrix {
+  const { blocks, size, stages } = rotation
+  if (blocks.columns !== size || blocks.rows !== stages * of.rows) throw misshapen('rotate', of, blocks)
+  if (of.rows % size !== 0) throw new RangeError(`rotate: ${of.rows} rows in blocks of ${size}`)
+  return { op: 'rotate', of, rotation, rows: of.rows, columns: of.columns }
+}
+
+/** weight + factor * delta, as one sum however many deltas follow each other. */
+export function added(weight: Matrix, factor: number, delta: Matrix): Matrix {
+  const term = { factor, of: delta }
+  return weight.op === 'sum' ? sum(...weight.terms, term) : sum({ factor: 1, of: weight }, term)
+}
