@@ -2,6 +2,7 @@ import { closeSync, openSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { Worker } from 'node:worker_threads'
 import { type ExitCode, SdtoolError } from '../errors.ts'
+import { type MatMul, plainMatMul } from './algebra/matmul.ts'
 import { writeFully, writeFullySync } from './bytes.ts'
 import { newEvaluation, type ReadInto } from './expr.ts'
 import { type Batch, evaluateJob, type JobResult, openInputs, openInputsSync } from './jobs.ts'
@@ -21,12 +22,18 @@ const QUEUED = 2
 const INLINE_LANES = 3
 
 /** Runs jobs in the calling thread. Best for little data: a thread of its own takes 50 ms to start. */
-export async function inlineExecutor(outputPath: string, lanes = INLINE_LANES): Promise<Executor> {
+export async function inlineExecutor(
+  outputPath: string,
+  matmul?: URL,
+  lanes = INLINE_LANES,
+): Promise<Executor> {
   const inputs = openInputs()
   const output = await open(outputPath, 'r+')
   return {
     lanes,
-    run: jobRunner(inputs.read, (bytes, position) => writeFully(output, bytes, position)),
+    run: jobRunner(inputs.read, await matMulOf(matmul), (bytes, position) =>
+      writeFully(output, bytes, position),
+    ),
     async close() {
       await inputs.close()
       await output.close()
@@ -38,12 +45,14 @@ export async function inlineExecutor(outputPath: string, lanes = INLINE_LANES): 
  * Runs jobs in the calling thread, which waits for every read and write. For a thread that has nothing else to do:
  * a block is still in the processor's cache when it is written, and nothing is handed to the thread pool and back.
  */
-export function blockingExecutor(outputPath: string): Executor {
+export async function blockingExecutor({ outputPath, matmul }: WorkerTask): Promise<Executor> {
   const inputs = openInputsSync()
   const output = openSync(outputPath, 'r+')
   return {
     lanes: 1,
-    run: jobRunner(inputs.read, async (bytes, position) => writeFullySync(output, bytes, position)),
+    run: jobRunner(inputs.read, await matMulOf(matmul), async (bytes, position) =>
+      writeFullySync(output, bytes, position),
+    ),
     async close() {
       await inputs.close()
       closeSync(output)
@@ -53,10 +62,30 @@ export function blockingExecutor(outputPath: string): Executor {
 
 type Write = (bytes: Uint8Array, position: number) => Promise<void>
 
-function jobRunner(read: ReadInto, write: Write): Executor['run'] {
+/** What a thread is started with. */
+export interface WorkerTask {
+  readonly outputPath: string
+  readonly matmul: string | undefined
+}
+
+/** A module that multiplies matrices in its own way. */
+export interface MatMulModule {
+  readonly matmul: MatMul
+}
+
+/**
+ * A thread cannot be handed a function, so an engine is named by its module and loaded where it is used. This also
+ * keeps the engine out of what this folder knows.
+ */
+async function matMulOf(module: URL | string | undefined): Promise<MatMul> {
+  if (module === undefined) return plainMatMul
+  return ((await import(`${module}`)) as MatMulModule).matmul
+}
+
+function jobRunner(read: ReadInto, matmul: MatMul, write: Write): Executor['run'] {
   const buffers: Uint8Array[] = []
   return async (batch) => {
-    const evaluation = newEvaluation(read)
+    const evaluation = newEvaluation(read, matmul)
     for (const job of batch) {
       const kept = buffers.pop()
       const buffer = kept && kept.byteLength >= job.bytes ? kept : new Uint8Array(job.bytes)
@@ -65,7 +94,7 @@ function jobRunner(read: ReadInto, write: Write): Executor['run'] {
       await write(bytes, job.offset)
       buffers.push(buffer)
     }
-    return evaluation.stats
+    return { stats: evaluation.stats, patches: evaluation.patches }
   }
 }
 
@@ -106,8 +135,9 @@ interface Pending {
 const WORKER_SCRIPT = new URL('./executor-worker.js', import.meta.url)
 
 /** Runs jobs in a thread of its own. */
-export function workerExecutor(outputPath: string, script = WORKER_SCRIPT): Executor {
-  const worker = new Worker(script, { workerData: outputPath })
+export function workerExecutor(outputPath: string, matmul?: URL, script = WORKER_SCRIPT): Executor {
+  const task: WorkerTask = { outputPath, matmul: matmul?.href }
+  const worker = new Worker(script, { workerData: task })
   const pending = new Map<number, Pending>()
   let nextId = 0
   let ended: { readonly error: unknown } | undefined

@@ -1,21 +1,30 @@
 /** Evaluation of lazy tensors: any block of elements of any expression, with memory bounded by the block. */
+import { type Arithmetic, fillRows } from './algebra/evaluate.ts'
+import { type Floats, type MatMul, type Precision, plainMatMul } from './algebra/matmul.ts'
+import { countPatch, type PatchStats } from './algebra/patch-stats.ts'
+import { release, scratch } from './algebra/scratch.ts'
 import { byteLength, DTYPES, type DType, elementCount, isFloat, type OutputDType } from './dtype.ts'
-import { type CastStats, castFloats, elementsOf, newCastStats } from './float.ts'
+import { type CastStats, castFloats, decodeNumbers, elementsOf, newCastStats } from './float.ts'
 import { borrow, giveBack } from './spare-buffers.ts'
 import { gatherStrided, type ReadInto } from './strided.ts'
-import type { StoredSource, Tensor } from './table.ts'
+import type { PatchedSource, StoredSource, Tensor } from './table.ts'
 
 export type { ReadInto }
 
-/** What evaluation needs of the world, and where it notes what rounding did. One for each job, never shared. */
+/** What evaluation needs of the world, and where it notes what happened. One for each batch of jobs, never shared. */
 export interface Evaluation {
   readonly read: ReadInto
-  /** Counts for each tensor that was cast, by the name it is written under. */
+  readonly matmul: MatMul
+  /** What rounding did to each tensor that was cast or patched, by the name it is written under. */
   readonly stats: Map<string, CastStats>
+  /** What was done to each patched tensor, by the same name. */
+  readonly patches: Map<string, PatchStats>
+  /** What the blocks of the tensor that is computed now share. */
+  wholes?: { readonly of: PatchedSource; readonly values: Arithmetic['wholes'] }
 }
 
-export function newEvaluation(read: ReadInto): Evaluation {
-  return { read, stats: new Map() }
+export function newEvaluation(read: ReadInto, matmul: MatMul = plainMatMul): Evaluation {
+  return { read, matmul, stats: new Map(), patches: new Map() }
 }
 
 /** Types a float can be cast to. */
@@ -28,6 +37,8 @@ export function canCast(from: DType, to: DType): to is OutputDType {
 /** The tensor with its values in another float type; itself if it has that type already. */
 export function cast(tensor: Tensor, dtype: OutputDType): Tensor {
   if (tensor.dtype === dtype) return tensor
+  // computed values are rounded once, to the last type asked for
+  if (tensor.source.kind === 'patched') return { ...tensor, dtype }
   if (!canCast(tensor.dtype, dtype))
     throw new TypeError(`${tensor.name}: no cast from ${tensor.dtype} to ${dtype}`)
   return { name: tensor.name, dtype, shape: tensor.shape, source: { kind: 'cast', of: tensor } }
@@ -75,6 +86,8 @@ export async function evaluateInto(
     case 'cast':
       // what rounding did is noted under the name that is written, whatever the values were called before
       return evaluateCast(renamed(source.of, tensor.name), dtype as OutputDType, begin, end, out, evaluation)
+    case 'patched':
+      return evaluatePatched(tensor, source, begin, end, out, evaluation)
   }
 }
 
@@ -125,6 +138,95 @@ function statsOf(name: string, evaluation: Evaluation): CastStats {
     evaluation.stats.set(name, stats)
   }
   return stats
+}
+
+/**
+ * Computes the rows that hold elements [begin, end), and counts what the patch did to them. In binary64 if the result
+ * is binary32: the error of the arithmetic must be small beside that of the one rounding at the end.
+ */
+async function evaluatePatched(
+  { name, dtype }: Tensor,
+  source: PatchedSource,
+  begin: number,
+  end: number,
+  out: Uint8Array,
+  evaluation: Evaluation,
+): Promise<void> {
+  const precision: Precision = dtype === 'F32' ? 'F64' : 'F32'
+  const { base, value } = source
+  const [first, last] = [Math.floor(begin / value.columns), Math.ceil(end / value.columns)]
+  const size = (last - first) * value.columns
+  const [before, after] = [scratch(precision, size), scratch(precision, size)]
+  const origin = first * value.columns
+  await decode(base, origin, origin + size, before, evaluation)
+  const by = arithmeticFor(source, precision, { begin: origin, values: before }, evaluation)
+  await fillRows(value, first, last, after, by)
+  const [from, to] = [begin - origin, end - origin]
+  roundInto(name, dtype, after.subarray(from, to) as Floats, out, evaluation)
+  countPatch(
+    evaluation.patches,
+    name,
+    dtype,
+    before.subarray(from, to) as Floats,
+    after.subarray(from, to) as Floats,
+    out,
+  )
+  release(before, after)
+}
+
+/** Rows of the base that are known already. */
+interface Known {
+  readonly begin: number
+  readonly values: Floats
+}
+
+function arithmeticFor(
+  source: PatchedSource,
+  precision: Precision,
+  known: Known,
+  evaluation: Evaluation,
+): Arithmetic {
+  if (evaluation.wholes?.of !== source) evaluation.wholes = { of: source, values: new Map() }
+  return {
+    precision,
+    matmul: evaluation.matmul,
+    wholes: evaluation.wholes.values,
+    async decode(tensor, begin, end, out) {
+      const at = begin - known.begin
+      if (tensor === source.base && at >= 0 && at + out.length <= known.values.length)
+        out.set(known.values.subarray(at, at + out.length))
+      else await decode(tensor, begin, end, out, evaluation)
+    },
+  }
+}
+
+/** Elements [begin, end) of a tensor as numbers. */
+async function decode(
+  tensor: Tensor,
+  begin: number,
+  end: number,
+  out: Floats,
+  evaluation: Evaluation,
+): Promise<void> {
+  const bytes = borrow(blockBytes(tensor.dtype, begin, end))
+  await evaluateInto(tensor, begin, end, bytes, evaluation)
+  decodeNumbers(tensor.dtype, bytes, out)
+  giveBack(bytes)
+}
+
+const NO_VALUES = new Float32Array(0)
+
+function roundInto(
+  name: string,
+  dtype: DType,
+  values: Floats,
+  out: Uint8Array,
+  evaluation: Evaluation,
+): void {
+  const from = values instanceof Float32Array ? 'F32' : 'F64'
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
+  // no values between: binary64 is only rounded to binary32
+  castFloats(from, dtype as OutputDType, bytes, out, NO_VALUES, statsOf(name, evaluation))
 }
 
 /** All values of a small tensor as numbers (I64 beyond 2^53 loses precision). For evidence, never for weights. */

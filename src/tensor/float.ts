@@ -127,6 +127,17 @@ export function decodeFloats(dtype: DType, bytes: Uint8Array, out: Float32Array)
   }
 }
 
+/** Decodes stored floats exactly where `out` is of binary64; where it is of binary32, as `decodeFloats` does. */
+export function decodeNumbers(dtype: DType, bytes: Uint8Array, out: Float32Array | Float64Array): void {
+  if (out instanceof Float32Array) decodeFloats(dtype, bytes, out)
+  else if (dtype === 'F64') out.set(elementsOf(Float64Array, bytes))
+  else {
+    const floats = new Float32Array(out.length)
+    decodeFloats(dtype, bytes, floats)
+    out.set(floats)
+  }
+}
+
 /** Code of |x| in a minifloat without its sign, ties to even; past the largest finite code it counts on. */
 function minifloatMagnitude(a: number, { mantissaBits, bias }: Minifloat): number {
   const exponent = (a >>> 23) - 127 + bias

@@ -3,7 +3,6 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { readExactly, readExactlySync } from './bytes.ts'
 import { DTYPES, type DType, elementCount } from './dtype.ts'
 import { blockBytes, type Evaluation, evaluateInto, type ReadInto } from './expr.ts'
-import type { CastStats } from './float.ts'
 import type { Layout } from './layout.ts'
 import type { Source, Tensor } from './table.ts'
 
@@ -19,6 +18,9 @@ export const BLOCK_BYTES = 128 * 1024
  * to 90 MiB.
  */
 export const STRIDED_BLOCK_BYTES = 32 * 1024 * 1024
+
+/** The same for computed values: what products of matrices start with should be worth it. */
+export const COMPUTED_BLOCK_BYTES = 512 * 1024
 
 /** Elements [begin, end) of a tensor. */
 export interface Part {
@@ -61,15 +63,19 @@ function* partsOf(tensor: Tensor): Generator<Part> {
   const count = elementCount(tensor.shape)
   const row = tensor.shape.length > 0 ? count / tensor.shape[0]! : 1
   const { elements } = DTYPES[tensor.dtype]
-  const fitting = isStrided(tensor.source) ? stridedElements(tensor) : plainElements(tensor)
+  const fitting = isStrided(tensor.source) ? stridedElements(tensor) : plainElements(tensor, blockOf(tensor))
   const step = row > 0 && row <= fitting && row % elements === 0 ? Math.floor(fitting / row) * row : fitting
   for (let begin = 0; begin < count; begin += step)
     yield { tensor, begin, end: Math.min(begin + step, count) }
 }
 
-function plainElements({ dtype }: Tensor): number {
+function blockOf({ source }: Tensor): number {
+  return source.kind === 'patched' ? COMPUTED_BLOCK_BYTES : BLOCK_BYTES
+}
+
+function plainElements({ dtype }: Tensor, block: number): number {
   const { elements, bytes } = DTYPES[dtype]
-  return Math.max(elements, Math.floor(BLOCK_BYTES / bytes) * elements)
+  return Math.max(elements, Math.floor(block / bytes) * elements)
 }
 
 /** Views have plain elements. What is computed from them lies in memory beside them, as binary32 on the way. */
@@ -88,6 +94,7 @@ function storedDType(source: Source, dtype: DType): DType {
 
 function isStrided(source: Source): boolean {
   if (source.kind === 'cast') return isStrided(source.of.source)
+  if (source.kind === 'patched') return isStrided(source.base.source)
   return source.kind === 'stored' && source.strides !== undefined
 }
 
@@ -96,7 +103,9 @@ function isStrided(source: Source): boolean {
  * in memory already would be copied whole to another thread with every job.
  */
 export function isLocal(source: Source): boolean {
-  return source.kind === 'cast' ? isLocal(source.of.source) : source.kind === 'bytes' || isStrided(source)
+  if (source.kind === 'cast') return isLocal(source.of.source)
+  if (source.kind === 'patched') return isLocal(source.base.source)
+  return source.kind === 'bytes' || isStrided(source)
 }
 
 /** Jobs that lie one behind the other in the output, handed over together: a message to a thread has its price. */
@@ -110,18 +119,25 @@ export function* batchesOf(jobs: Iterable<Job>): Generator<Batch> {
   let batch: Job[] = []
   let bytes = 0
   for (const job of jobs) {
+    if (bytes >= BATCH_BYTES && !continues(batch.at(-1)!, job)) {
+      yield batch
+      batch = []
+      bytes = 0
+    }
     batch.push(job)
     bytes += job.bytes
-    if (bytes < BATCH_BYTES) continue
-    yield batch
-    batch = []
-    bytes = 0
   }
   if (batch.length > 0) yield batch
 }
 
-/** What a batch counted: for each tensor that was cast, what rounding did. */
-export type JobResult = ReadonlyMap<string, CastStats>
+/** Blocks of a computed tensor stay together: they share factors, norms and whole products. */
+function continues(last: Job, next: Job): boolean {
+  const { tensor } = next.parts[0]!
+  return tensor.source.kind === 'patched' && last.parts.at(-1)!.tensor === tensor
+}
+
+/** What a batch counted, for each tensor it wrote. */
+export type JobResult = Pick<Evaluation, 'stats' | 'patches'>
 
 /** Evaluates the parts of a job into `buffer`, one behind the other. */
 export async function evaluateJob(job: Job, buffer: Uint8Array, evaluation: Evaluation): Promise<void> {

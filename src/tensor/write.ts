@@ -1,5 +1,7 @@
 /** The one writer: streams any table of lazy tensors into a safetensors file, with bounded memory. */
 import type { FileHandle } from 'node:fs/promises'
+import { leavesOf } from './algebra/matrix.ts'
+import { addPatchStats, NO_PATCH, type PatchStats } from './algebra/patch-stats.ts'
 import { cannotWrite, createAtomic } from './atomic.ts'
 import { writeFully } from './bytes.ts'
 import { type Executor, inlineExecutor, workerExecutor } from './executor.ts'
@@ -19,6 +21,10 @@ export interface WriteOptions {
   readonly signal?: AbortSignal
   /** Read the file back and compare every tensor with the plan before it gets its name. */
   readonly verify?: boolean
+  /** Module that multiplies matrices, a `MatMulModule`; plain loops without it. */
+  readonly matmul?: URL
+  /** Called before the file gets its name; what it throws ends the run, and nothing stays. */
+  check?(result: WriteResult): void
   onProgress?(doneBytes: number, totalBytes: number): void
 }
 
@@ -28,6 +34,8 @@ export interface WriteResult {
   readonly headerBytes: number
   /** What rounding did, for each tensor where it did anything. */
   readonly casts: ReadonlyMap<string, CastStats>
+  /** What was done to each patched tensor. */
+  readonly patches: ReadonlyMap<string, PatchStats>
 }
 
 /**
@@ -48,7 +56,9 @@ export async function writeSafetensors(
   try {
     await writeFully(file.handle, header, 0)
     await file.handle.truncate(bytes)
-    const casts = await runJobs(layout, header.byteLength, file.tempPath, file.handle, options)
+    const counts = await runJobs(layout, header.byteLength, file.tempPath, file.handle, options)
+    const result = { path, bytes, headerBytes: header.byteLength, ...counts }
+    options.check?.(result)
     if (options.verify) {
       // what the disk refuses is known before the comparison, not after it
       await file.handle.sync()
@@ -56,7 +66,7 @@ export async function writeSafetensors(
     }
     options.signal?.throwIfAborted()
     await file.commit()
-    return { path, bytes, headerBytes: header.byteLength, casts }
+    return result
   } catch (error) {
     await file.abort()
     throw cannotWrite(path, error as NodeJS.ErrnoException)
@@ -74,15 +84,15 @@ async function runJobs(
   dataStart: number,
   tempPath: string,
   handle: FileHandle,
-  { threads, signal, onProgress }: WriteOptions,
-): Promise<Map<string, CastStats>> {
-  const teams = await teamsFor(layout, dataStart, tempPath, threads)
-  const casts = new Map<string, CastStats>()
+  { threads, matmul, signal, onProgress }: WriteOptions,
+): Promise<Counts> {
+  const teams = await teamsFor(layout, dataStart, { tempPath, threads, matmul })
+  const counts: Counts = { casts: new Map(), patches: new Map() }
   let done = 0
   let flushed = 0
   let flush = Promise.resolve()
   const finish = (batch: Batch, result: JobResult): void => {
-    addStats(casts, result)
+    addCounts(counts, result)
     done += batch.reduce((sum, { bytes }) => sum + bytes, 0)
     onProgress?.(done, layout.dataBytes)
     if (done - flushed >= FLUSH_BYTES) {
@@ -108,7 +118,19 @@ async function runJobs(
     await Promise.allSettled([...lanes, flush])
     await Promise.all(teams.flatMap(({ executors }) => executors.map((executor) => executor.close())))
   }
-  return casts
+  return counts
+}
+
+interface Counts {
+  readonly casts: Map<string, CastStats>
+  readonly patches: Map<string, PatchStats>
+}
+
+/** Where and by whom the jobs of one file are done. */
+interface Workplace {
+  readonly tempPath: string
+  readonly threads: number
+  readonly matmul: URL | undefined
 }
 
 /** Executors that share the batches of one list. */
@@ -118,19 +140,14 @@ interface Team {
 }
 
 /** Jobs that must stay in this thread go one at a time beside the others, whose memory they would multiply. */
-async function teamsFor(
-  layout: Layout,
-  dataStart: number,
-  tempPath: string,
-  threads: number,
-): Promise<Team[]> {
+async function teamsFor(layout: Layout, dataStart: number, place: Workplace): Promise<Team[]> {
   const stays = ({ parts }: Job): boolean => parts.some(({ tensor }) => isLocal(tensor.source))
   const team = (executors: readonly Executor[], local: boolean): Team => {
     return { executors, batches: batchesOf(only(jobsOf(layout, dataStart), (job) => stays(job) === local)) }
   }
   const hasLocal = layout.entries.some(({ tensor }) => isLocal(tensor.source))
-  const teams = [team(await executorsFor(layout, tempPath, threads), false)]
-  if (hasLocal) teams.push(team([await inlineExecutor(tempPath, 1)], true))
+  const teams = [team(await executorsFor(layout, place), false)]
+  if (hasLocal) teams.push(team([await inlineExecutor(place.tempPath, place.matmul, 1)], true))
   return teams
 }
 
@@ -139,14 +156,14 @@ function* only(jobs: Generator<Job>, wanted: (job: Job) => boolean): Generator<J
 }
 
 /** Threads only where they save more than the time they take to start. */
-async function executorsFor(layout: Layout, tempPath: string, threads: number): Promise<Executor[]> {
+async function executorsFor(layout: Layout, { tempPath, threads, matmul }: Workplace): Promise<Executor[]> {
   const bytes = layout.entries.reduce(
     (sum, { tensor, begin, end }) => sum + (isLocal(tensor.source) ? 0 : end - begin),
     0,
   )
   const count = bytes > MIN_THREADED_BYTES ? Math.min(threads, MAX_THREADS) : 0
-  if (count === 0) return [await inlineExecutor(tempPath)]
-  return Array.from({ length: count }, () => workerExecutor(tempPath))
+  if (count === 0) return [await inlineExecutor(tempPath, matmul)]
+  return Array.from({ length: count }, () => workerExecutor(tempPath, matmul))
 }
 
 /** Below this a thread takes longer to start than the work. */
@@ -154,11 +171,14 @@ const MIN_THREADED_BYTES = 64 * 1024 * 1024
 /** More were not faster, as the work is bound by copies inside the system. A thread takes about 10 MB. */
 const MAX_THREADS = 3
 
-function addStats(all: Map<string, CastStats>, result: JobResult): void {
-  for (const [name, { overflow, underflow }] of result) {
+function addCounts({ casts, patches }: Counts, result: JobResult): void {
+  for (const [name, { overflow, underflow }] of result.stats) {
     if (overflow === 0 && underflow === 0) continue
-    const sum = all.get(name) ?? { overflow: 0, underflow: 0 }
-    all.set(name, { overflow: sum.overflow + overflow, underflow: sum.underflow + underflow })
+    const sum = casts.get(name) ?? { overflow: 0, underflow: 0 }
+    casts.set(name, { overflow: sum.overflow + overflow, underflow: sum.underflow + underflow })
+  }
+  for (const [name, stats] of result.patches) {
+    patches.set(name, addPatchStats(patches.get(name) ?? NO_PATCH, stats))
   }
 }
 
@@ -168,6 +188,7 @@ function inputsOf(table: TensorTable): FileRef[] {
   const visit = (source: Source): void => {
     if (source.kind === 'stored') files.set(source.file.path, source.file)
     if (source.kind === 'cast') visit(source.of.source)
+    if (source.kind === 'patched') for (const { source: leaf } of leavesOf(source)) visit(leaf)
   }
   for (const { source } of table.tensors.values()) visit(source)
   return [...files.values()]

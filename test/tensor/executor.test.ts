@@ -10,14 +10,14 @@ function script(code: string): URL {
 
 describe('workerExecutor', () => {
   it('rejects what is under way, and every later job at once, with the reason the thread died of', async () => {
-    const executor = workerExecutor('out', script('throw new Error("no such luck")'))
+    const executor = workerExecutor('out', undefined, script('throw new Error("no such luck")'))
     await expect(executor.run(BATCH)).rejects.toThrow('no such luck')
     await executor.close()
     await expect(executor.run(BATCH)).rejects.toThrow('no such luck')
   })
 
   it('does so too when the thread just ends', async () => {
-    const executor = workerExecutor('out', script('process.exit(0)'))
+    const executor = workerExecutor('out', undefined, script('process.exit(0)'))
     await expect(executor.run(BATCH)).rejects.toThrow('ended early')
     await expect(executor.run(BATCH)).rejects.toThrow('ended early')
     await executor.close()

@@ -8,22 +8,19 @@ export function newFloats(precision: Precision, length: number): Floats {
   return precision === 'F32' ? new Float32Array(length) : new Float64Array(length)
 }
 
-/** a [m, k] @ b [k, n] -> [m, n]. Both inputs and the result are of one precision. */
-export type MatMul = (a: Floats, b: Floats, m: number, k: number, n: number) => Promise<Floats>
+/** a [m, k] @ b [k, n] -> out [m, n]. All three are of one precision; `out` is none of the others. */
+export type MatMul = (a: Floats, b: Floats, out: Floats, m: number, k: number, n: number) => Promise<void>
 
-/** In plain loops, every sum in binary64: for small matrices, and to check a faster one by. */
-export const plainMatMul: MatMul = async (a, b, m, k, n) => {
-  const out = a instanceof Float32Array ? new Float32Array(m * n) : new Float64Array(m * n)
+/** In plain loops, every sum in binary64: for small matrices, and to check faster ones by. */
+export const plainMatMul: MatMul = async (a, b, out, m, k, n) => {
   const row = new Float64Array(n)
   for (let i = 0; i < m; i++) {
     row.fill(0)
-    for (let p = 0; p < k; p++) {
-      const factor = a[i * k + p]!
-      if (factor === 0) continue
-      const at = p * n
-      for (let j = 0; j < n; j++) row[j]! += factor * b[at + j]!
-    }
+    for (let p = 0; p < k; p++) addScaledRow(row, a[i * k + p]!, b, p * n)
     out.set(row, i * n)
   }
-  return out
+}
+
+function addScaledRow(row: Float64Array, factor: number, from: Floats, at: number): void {
+  for (let j = 0; j < row.length; j++) row[j] = row[j]! + factor * from[at + j]!
 }

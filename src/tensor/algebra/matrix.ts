@@ -6,7 +6,7 @@
  * A tensor [O, I, kh, kw] is the matrix [O, I*kh*kw], one of a single dimension [n] the column [n, 1].
  */
 import { elementCount } from '../dtype.ts'
-import type { Tensor } from '../table.ts'
+import type { PatchedSource, Tensor } from '../table.ts'
 
 interface Size {
   readonly rows: number
@@ -50,7 +50,17 @@ export type Matrix =
   | (Size & { readonly op: 'row-norms'; readonly of: Matrix })
   /** [columns / group, 1]: norm of each group of neighbouring columns over all rows. */
   | (Size & { readonly op: 'column-norms'; readonly of: Matrix; readonly group: number })
-  | (Size & { readonly op: 'rotate'; readonly of: Matrix; readonly rotation: Rotation })
+  /** [O, size]: orthogonal blocks, one below the other, made of the trained ones. */
+  | (Size & { readonly op: 'orthogonal'; readonly rotation: Rotation })
+  /** Rows turned among each other by the blocks `turns`; in several stages with a butterfly permutation around each. */
+  | (Size & {
+      readonly op: 'rotate'
+      readonly of: Matrix
+      readonly turns: Matrix
+      readonly size: number
+      readonly stages: number
+      readonly butterfly: boolean
+    })
 
 export interface Term {
   readonly factor: number
@@ -70,7 +80,7 @@ export interface Rotation {
    * How a trained block becomes a rotation: `cayley` (I + Q)(I - Q)^-1 of Q = B - B^T, or `plain`: it is one already.
    */
   readonly form: 'cayley' | 'plain'
-  /** Q is scaled down to this Frobenius norm, taken over all blocks of a stage, if it is larger. */
+  /** All Q together are scaled down to this Frobenius norm if theirs is larger. */
   readonly constraint?: number
   /** R becomes I + strength * (R - I). */
   readonly strength: number
@@ -186,10 +196,11 @@ export function columnNorms(of: Matrix, count: number): Matrix {
 }
 
 export function rotate(of: Matrix, rotation: Rotation): Matrix {
-  const { blocks, size, stages } = rotation
+  const { blocks, size, stages, butterfly } = rotation
   if (blocks.columns !== size || blocks.rows !== stages * of.rows) throw misshapen('rotate', of, blocks)
   if (of.rows % size !== 0) throw new RangeError(`rotate: ${of.rows} rows in blocks of ${size}`)
-  return { op: 'rotate', of, rotation, rows: of.rows, columns: of.columns }
+  const turns: Matrix = { op: 'orthogonal', rotation, rows: blocks.rows, columns: size }
+  return { op: 'rotate', of, turns, size, stages, butterfly, rows: of.rows, columns: of.columns }
 }
 
 /** weight + factor * delta, as one sum however many deltas follow each other. */
@@ -197,3 +208,27 @@ export function added(weight: Matrix, factor: number, delta: Matrix): Matrix {
   const term = { factor, of: delta }
   return weight.op === 'sum' ? sum(...weight.terms, term) : sum({ factor: 1, of: weight }, term)
 }
+
+/** The tensors a patched one is computed from, its base first. */
+export function leavesOf({ base, value }: PatchedSource): Tensor[] {
+  const leaves = [base]
+  const visit = (m: Matrix): void => {
+    switch (m.op) {
+      case 'tensor':
+        leaves.push(m.of)
+        return
+      case 'sum':
+        for (const { of } of m.terms) visit(of)
+        return
+      case 'orthogonal':
+        visit(m.rotation.blocks)
+        return
+      default:
+        for (const part of PARTS) if (part in m) visit((m as unknown as Record<string, Matrix>)[part]!)
+    }
+  }
+  visit(value)
+  return leaves
+}
+
+const PARTS = ['a', 'b', 'of', 'by', 'turns'] as const

@@ -1,0 +1,303 @@
+/** Values of matrix expressions, a block of rows at a time. */
+import type { Tensor } from '../table.ts'
+import { type Floats, type MatMul, newFloats, type Precision, plainMatMul } from './matmul.ts'
+import type { Matrix, Term } from './matrix.ts'
+import { permuteInto } from './permute.ts'
+import { fillOrthogonal, fillRotated } from './rotate.ts'
+import { release, scratch } from './scratch.ts'
+
+/** What evaluation needs. One for each tensor that is computed, as it remembers what its blocks share. */
+export interface Arithmetic {
+  readonly precision: Precision
+  readonly matmul: MatMul
+  /** Writes elements [begin, end) of a tensor to `out`, as numbers. */
+  readonly decode: (tensor: Tensor, begin: number, end: number, out: Floats) => Promise<void>
+  /** Matrices that are needed whole, and what was made of them, by the expression. */
+  readonly wholes: Map<Matrix, Promise<Floats>>
+}
+
+type Op = Matrix['op']
+type Filler<K extends Op> = (
+  m: Extract<Matrix, { op: K }>,
+  begin: number,
+  end: number,
+  out: Floats,
+  by: Arithmetic,
+) => Promise<void>
+
+/** Writes rows [begin, end) of a matrix to `out`, which has exactly their size. */
+export async function fillRows(
+  m: Matrix,
+  begin: number,
+  end: number,
+  out: Floats,
+  by: Arithmetic,
+): Promise<void> {
+  await (FILLERS[m.op] as Filler<Op>)(m, begin, end, out, by)
+}
+
+/** All values of a matrix, computed once for an `Arithmetic`. Not to be changed. */
+export function wholeOf(m: Matrix, by: Arithmetic): Promise<Floats> {
+  return remembered(m, by, (out) => fillRows(m, 0, m.rows, out, by))
+}
+
+/** What `fill` makes of an array of the size of the matrix. */
+export function remembered(m: Matrix, by: Arithmetic, fill: (out: Floats) => Promise<void>): Promise<Floats> {
+  const known = by.wholes.get(m)
+  if (known) return known
+  const out = newFloats(by.precision, m.rows * m.columns)
+  const made = fill(out).then(() => out)
+  by.wholes.set(m, made)
+  return made
+}
+
+const FILLERS: { readonly [K in Op]: Filler<K> } = {
+  tensor: (m, begin, end, out, by) => by.decode(m.of, begin * m.columns, end * m.columns, out),
+  sum: fillSum,
+  product: fillProduct,
+  hadamard: (m, begin, end, out, by) =>
+    fillPair(m, begin, end, out, by, (other) => {
+      for (let i = 0; i < out.length; i++) out[i] = out[i]! * other[i]!
+    }),
+  quotient: (m, begin, end, out, by) =>
+    fillPair(m, begin, end, out, by, (other) => {
+      for (let i = 0; i < out.length; i++) out[i] = other[i] === 0 ? 0 : out[i]! / other[i]!
+    }),
+  kron: fillKron,
+  permute: fillPermuted,
+  rows: (m, begin, end, out, by) => fillRows(m.of, m.start + begin, m.start + end, out, by),
+  place: fillPlaced,
+  'scale-rows': fillScaledRows,
+  'scale-columns': fillScaledColumns,
+  'row-norms': fillRowNorms,
+  'column-norms': fillColumnNorms,
+  orthogonal: fillOrthogonal,
+  rotate: fillRotated,
+}
+
+async function fillSum(
+  { terms }: { terms: readonly Term[] },
+  begin: number,
+  end: number,
+  out: Floats,
+  by: Arithmetic,
+): Promise<void> {
+  const [first, ...rest] = terms
+  await fillRows(first!.of, begin, end, out, by)
+  if (first!.factor !== 1) for (let i = 0; i < out.length; i++) out[i] = out[i]! * first!.factor
+  for (const { factor, of } of rest) await addRows(of, begin, end, factor, out, by)
+}
+
+/** out += factor * rows. Of a matrix that has zeros around it, only what is no zero. */
+async function addRows(
+  m: Matrix,
+  begin: number,
+  end: number,
+  factor: number,
+  out: Floats,
+  by: Arithmetic,
+): Promise<void> {
+  if (m.op === 'place' && m.columns === m.of.columns) {
+    const [from, to] = [Math.max(begin, m.row), Math.min(end, m.row + m.of.rows)]
+    if (from >= to) return
+    const inside = out.subarray((from - begin) * m.columns, (to - begin) * m.columns) as Floats
+    await addRows(m.of, from - m.row, to - m.row, factor, inside, by)
+    return
+  }
+  const values = scratch(by.precision, out.length)
+  await fillRows(m, begin, end, values, by)
+  addScaled(out, factor, values)
+  release(values)
+}
+
+function addScaled(out: Floats, factor: number, values: Floats): void {
+  // two loops of one type each: a loop over either type is several times slower
+  if (out instanceof Float32Array && values instanceof Float32Array) {
+    for (let i = 0; i < out.length; i++) out[i] = out[i]! + factor * values[i]!
+  } else {
+    for (let i = 0; i < out.length; i++) out[i] = out[i]! + factor * values[i]!
+  }
+}
+
+/** Below this many multiplications plain loops are done before another engine has started. */
+const SMALL_PRODUCT = 64 * 1024
+
+export async function multiply(
+  a: Floats,
+  b: Floats,
+  out: Floats,
+  [m, k, n]: readonly [number, number, number],
+  by: Arithmetic,
+): Promise<void> {
+  const matmul = m * k * n < SMALL_PRODUCT ? plainMatMul : by.matmul
+  await matmul(a, b, out, m, k, n)
+}
+
+async function fillProduct(
+  { a, b }: { a: Matrix; b: Matrix },
+  begin: number,
+  end: number,
+  out: Floats,
+  by: Arithmetic,
+): Promise<void> {
+  const right = await wholeOf(b, by)
+  const left = scratch(by.precision, (end - begin) * a.columns)
+  await fillRows(a, begin, end, left, by)
+  await multiply(left, right, out, [end - begin, a.columns, b.columns], by)
+  release(left)
+}
+
+async function fillPair(
+  { a, b }: { a: Matrix; b: Matrix },
+  begin: number,
+  end: number,
+  out: Floats,
+  by: Arithmetic,
+  combine: (other: Floats) => void,
+): Promise<void> {
+  await fillRows(a, begin, end, out, by)
+  const other = scratch(by.precision, out.length)
+  await fillRows(b, begin, end, other, by)
+  combine(other)
+  release(other)
+}
+
+async function fillKron(
+  { a, b, columns }: { a: Matrix; b: Matrix; columns: number },
+  begin: number,
+  end: number,
+  out: Floats,
+  by: Arithmetic,
+): Promise<void> {
+  const inner = await wholeOf(b, by)
+  const first = Math.floor(begin / b.rows)
+  const last = Math.ceil(end / b.rows)
+  const outer = scratch(by.precision, (last - first) * a.columns)
+  await fillRows(a, first, last, outer, by)
+  for (let r = begin; r < end; r++) {
+    const i = Math.floor(r / b.rows)
+    for (let c = 0; c < a.columns; c++) {
+      const factor = outer[(i - first) * a.columns + c]!
+      const from = (r - i * b.rows) * b.columns
+      const at = (r - begin) * columns + c * b.columns
+      for (let d = 0; d < b.columns; d++) out[at + d] = factor * inner[from + d]!
+    }
+  }
+  release(outer)
+}
+
+async function fillPermuted(
+  m: Extract<Matrix, { op: 'permute' }>,
+  begin: number,
+  end: number,
+  out: Floats,
+  by: Arithmetic,
+): Promise<void> {
+  const { of, shape, order, rows, columns } = m
+  if (order[0] === 0 && shape.length > 1 && shape[0] === rows && of.rows === rows) {
+    const values = scratch(by.precision, out.length)
+    await fillRows(of, begin, end, values, by)
+    permuteInto(values, [end - begin, ...shape.slice(1)], order, out)
+    release(values)
+    return
+  }
+  const whole = await remembered(m, by, async (all) => permuteInto(await wholeOf(of, by), shape, order, all))
+  out.set(whole.subarray(begin * columns, end * columns))
+}
+
+async function fillPlaced(
+  m: Extract<Matrix, { op: 'place' }>,
+  begin: number,
+  end: number,
+  out: Floats,
+  by: Arithmetic,
+): Promise<void> {
+  out.fill(0)
+  const [from, to] = [Math.max(begin, m.row), Math.min(end, m.row + m.of.rows)]
+  if (from >= to) return
+  const width = m.of.columns
+  const values = scratch(by.precision, (to - from) * width)
+  await fillRows(m.of, from - m.row, to - m.row, values, by)
+  for (let r = 0; r < to - from; r++) {
+    out.set(values.subarray(r * width, (r + 1) * width), (from - begin + r) * m.columns)
+  }
+  release(values)
+}
+
+async function fillScaledRows(
+  { of, by: factors, columns }: { of: Matrix; by: Matrix; columns: number },
+  begin: number,
+  end: number,
+  out: Floats,
+  by: Arithmetic,
+): Promise<void> {
+  await fillRows(of, begin, end, out, by)
+  const scale = scratch(by.precision, end - begin)
+  await fillRows(factors, begin, end, scale, by)
+  for (let r = 0; r < scale.length; r++) {
+    for (let i = r * columns; i < (r + 1) * columns; i++) out[i] = out[i]! * scale[r]!
+  }
+  release(scale)
+}
+
+async function fillScaledColumns(
+  { of, by: factors, columns, repeat }: { of: Matrix; by: Matrix; columns: number; repeat: number },
+  begin: number,
+  end: number,
+  out: Floats,
+  by: Arithmetic,
+): Promise<void> {
+  await fillRows(of, begin, end, out, by)
+  const scale = await wholeOf(factors, by)
+  for (let i = 0; i < out.length; i++) out[i] = out[i]! * scale[Math.floor((i % columns) / repeat)]!
+}
+
+async function fillRowNorms(
+  { of }: { of: Matrix },
+  begin: number,
+  end: number,
+  out: Floats,
+  by: Arithmetic,
+): Promise<void> {
+  const values = scratch(by.precision, (end - begin) * of.columns)
+  await fillRows(of, begin, end, values, by)
+  for (let r = 0; r < end - begin; r++) {
+    let square = 0
+    for (let i = r * of.columns; i < (r + 1) * of.columns; i++) square += values[i]! * values[i]!
+    out[r] = Math.sqrt(square)
+  }
+  release(values)
+}
+
+/** Values looked at in one piece where all of a matrix has to be walked. */
+const WALK_VALUES = 256 * 1024
+
+async function fillColumnNorms(
+  m: Extract<Matrix, { op: 'column-norms' }>,
+  begin: number,
+  end: number,
+  out: Floats,
+  by: Arithmetic,
+): Promise<void> {
+  const norms = await remembered(m, by, async (all) => {
+    const squares = await columnSquares(m.of, m.group, by)
+    for (let i = 0; i < all.length; i++) all[i] = Math.sqrt(squares[i]!)
+  })
+  out.set(norms.subarray(begin, end))
+}
+
+async function columnSquares(of: Matrix, group: number, by: Arithmetic): Promise<Float64Array> {
+  const squares = new Float64Array(of.columns / group)
+  const step = Math.max(1, Math.floor(WALK_VALUES / Math.max(1, of.columns)))
+  for (let begin = 0; begin < of.rows; begin += step) {
+    const end = Math.min(begin + step, of.rows)
+    const values = scratch(by.precision, (end - begin) * of.columns)
+    await fillRows(of, begin, end, values, by)
+    for (let i = 0; i < values.length; i++) {
+      const c = Math.floor((i % of.columns) / group)
+      squares[c] = squares[c]! + values[i]! * values[i]!
+    }
+    release(values)
+  }
+  return squares
+}

@@ -1,0 +1,145 @@
+/** Orthogonal fine-tuning: rows of a weight are rotated among each other. Sources: OFT (arXiv 2306.07280), BOFT (arXiv 2311.06243), LyCORIS. */
+import { type Arithmetic, fillRows, multiply, remembered, wholeOf } from './evaluate.ts'
+import type { Floats } from './matmul.ts'
+import type { Matrix, Rotation } from './matrix.ts'
+import { release, scratch } from './scratch.ts'
+import { solve } from './solve.ts'
+
+type Rotate = Extract<Matrix, { op: 'rotate' }>
+
+export async function fillRotated(
+  m: Rotate,
+  begin: number,
+  end: number,
+  out: Floats,
+  by: Arithmetic,
+): Promise<void> {
+  if (m.butterfly) {
+    const whole = await remembered(m, by, (all) => fillButterfly(m, all, by))
+    out.set(whole.subarray(begin * m.columns, end * m.columns))
+    return
+  }
+  const { size } = m
+  for (let from = begin; from < end; ) {
+    const block = Math.floor(from / size)
+    const to = Math.min(end, (block + 1) * size)
+    const part = out.subarray((from - begin) * m.columns, (to - begin) * m.columns) as Floats
+    await fillBlock(m, block, from - block * size, to - block * size, part, by)
+    from = to
+  }
+}
+
+/** Rows [begin, end) of block `block`: R^T @ W. */
+async function fillBlock(
+  { of, turns: orthogonal, size, columns }: Rotate,
+  block: number,
+  begin: number,
+  end: number,
+  out: Floats,
+  by: Arithmetic,
+): Promise<void> {
+  const turns = await wholeOf(orthogonal, by)
+  const weight = scratch(by.precision, size * columns)
+  await fillRows(of, block * size, (block + 1) * size, weight, by)
+  const left = scratch(by.precision, (end - begin) * size)
+  const first = block * size * size
+  for (let r = begin; r < end; r++) {
+    for (let c = 0; c < size; c++) left[(r - begin) * size + c] = turns[first + c * size + r]!
+  }
+  await multiply(left, weight, out, [end - begin, size, columns], by)
+  release(weight, left)
+}
+
+/** All stages, each on the rows the one before left, in the order of a butterfly. */
+async function fillButterfly(m: Rotate, out: Floats, by: Arithmetic): Promise<void> {
+  const { of, size, stages, columns } = m
+  const turns = await wholeOf(m.turns, by)
+  await fillRows(of, 0, of.rows, out, by)
+  const gathered = scratch(by.precision, size * columns)
+  const turned = scratch(by.precision, size * columns)
+  for (let stage = 0; stage < stages; stage++) {
+    const order = butterflyOrder(of.rows, (2 ** stage * size) / 2)
+    for (let block = 0; block < of.rows / size; block++) {
+      const rows = order.subarray(block * size, (block + 1) * size)
+      rows.forEach(
+        (row, i) => void gathered.set(out.subarray(row * columns, (row + 1) * columns), i * columns),
+      )
+      const first = (stage * of.rows + block * size) * size
+      const turn = turns.slice(first, first + size * size) as Floats
+      await multiply(turn, gathered, turned, [size, size, columns], by)
+      rows.forEach((row, i) => void out.set(turned.subarray(i * columns, (i + 1) * columns), row * columns))
+    }
+  }
+  release(gathered, turned)
+}
+
+/** Row numbers, seen as [n, 2, half], with the last two axes exchanged. */
+function butterflyOrder(rows: number, half: number): Uint32Array {
+  const order = new Uint32Array(rows)
+  for (let i = 0; i < rows; i++) {
+    const [group, rest] = [Math.floor(i / (2 * half)), i % (2 * half)]
+    order[i] = group * 2 * half + (rest % 2) * half + Math.floor(rest / 2)
+  }
+  return order
+}
+
+/** Trained blocks as rotations at a strength, I + strength * (R - I). Always in binary64 on the way. */
+export async function fillOrthogonal(
+  m: Extract<Matrix, { op: 'orthogonal' }>,
+  begin: number,
+  end: number,
+  out: Floats,
+  by: Arithmetic,
+): Promise<void> {
+  const all = await remembered(m, by, async (turns) => {
+    turns.set(orthogonal(new Float64Array(await wholeOf(m.rotation.blocks, by)), m.rotation))
+  })
+  out.set(all.subarray(begin * m.columns, end * m.columns))
+}
+
+function orthogonal(values: Float64Array, { size, form, constraint, strength }: Rotation): Float64Array {
+  const blocks = Array.from({ length: values.length / size ** 2 }, (_, b) => {
+    return values.subarray(b * size ** 2, (b + 1) * size ** 2)
+  })
+  if (form === 'cayley') {
+    for (const block of blocks) makeSkew(block, size)
+    shrink(values, constraint)
+    for (const block of blocks) block.set(cayley(block, size))
+  }
+  for (const block of blocks) {
+    for (let i = 0; i < block.length; i++) {
+      const unit = i % (size + 1) === 0 ? 1 : 0
+      block[i] = unit + strength * (block[i]! - unit)
+    }
+  }
+  return values
+}
+
+/** B -> B - B^T. */
+function makeSkew(block: Float64Array, size: number): void {
+  for (let r = 0; r < size; r++) {
+    for (let c = 0; c <= r; c++) {
+      const q = block[r * size + c]! - block[c * size + r]!
+      block[r * size + c] = q
+      block[c * size + r] = -q
+    }
+  }
+}
+
+/** LyCORIS' guard against a norm of 0. */
+const NORM_GUARD = 1e-8
+
+function shrink(values: Float64Array, constraint: number | undefined): void {
+  if (constraint === undefined) return
+  const norm = Math.sqrt(values.reduce((square, value) => square + value * value, 0)) + NORM_GUARD
+  if (norm <= constraint) return
+  for (let i = 0; i < values.length; i++) values[i] = (values[i]! * constraint) / norm
+}
+
+/** R = (I + Q)(I - Q)^-1 of a skew-symmetric Q, which is (I - Q)^-1 (I + Q), too: they commute. */
+function cayley(q: Float64Array, size: number): Float64Array {
+  const unit = (i: number): number => (i % (size + 1) === 0 ? 1 : 0)
+  const left = q.map((value, i) => unit(i) - value)
+  const right = q.map((value, i) => unit(i) + value)
+  return solve(left, right, size)
+}
