@@ -26,6 +26,7 @@ const exitCode = await main(process.argv.slice(2), {
   env: process.env,
   now: () => new Date(),
   threads: availableParallelism(),
+  matmul: new URL('./matmul.js', import.meta.url),
   signal: abort.signal,
   version,
 })

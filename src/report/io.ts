@@ -15,6 +15,8 @@ export interface Io {
   now(): Date
   /** Threads for computed tensors; 0 keeps all work in the calling thread. */
   readonly threads: number
+  /** Module that multiplies matrices faster than plain loops do (`MatMulModule`). */
+  readonly matmul?: URL
   readonly signal: AbortSignal
   /** Of sdtool, for `--version` and recipes. */
   readonly version: string
