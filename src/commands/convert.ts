@@ -3,6 +3,7 @@ import { convertedName } from '../model/output-name.ts'
 import { changesNothing } from '../model/plan.ts'
 import type { Command } from './command.ts'
 import { listFiles } from './files.ts'
+import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
 import { DTYPE_LIST, dtypeChoice } from './model-options.ts'
 import { list, listOrNothing, namedFiles, outputOptions, withOutputOptions } from './options.ts'
 import { runTransform } from './transform.ts'
@@ -18,7 +19,7 @@ export const convertCommand: Command = {
     ],
   ],
   options: (yargs) =>
-    withOutputOptions(yargs)
+    withModelFolders(withOutputOptions(yargs))
       .positional('files', { type: 'string', array: true, describe: 'Model files or folders' })
       .option('dtype', {
         type: 'string',
@@ -26,7 +27,8 @@ export const convertCommand: Command = {
       }),
   async run(args, io) {
     const dtype = dtypeChoice(args)
-    const files = await listFiles(namedFiles(args))
+    const folders = modelFolders(args, io)
+    const files = await listFiles(namedFiles(args), (name) => resolveModel(name, 'any', folders))
     const transform = {
       verb: 'convert',
       plan: ({ model }, identity) => planConvert(model, identity, { dtype }),

@@ -1,6 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, extname, join, relative, sep } from 'node:path'
-import { refuse, usage } from '../errors.ts'
+import { refuse, SdtoolError, usage } from '../errors.ts'
 import { type Identity, identify } from '../model/identify.ts'
 import { MODEL_ENDINGS } from '../model/output-name.ts'
 import { openFileSource } from '../tensor/bytes.ts'
@@ -13,6 +13,8 @@ export interface ListedFile {
   readonly path: string
   /** Name below the folder that was walked; without folders for a file that was named itself. */
   readonly relative: string
+  /** Why a bare name led to no file; other files are not stopped by it. */
+  readonly problem?: SdtoolError
 }
 
 /** The files of a command line: as named, folders walked in order of names. */
@@ -22,8 +24,14 @@ export interface FileList {
   readonly walked: boolean
 }
 
-/** @throws USAGE when nothing was named, FOLDER_EMPTY when folders hold no model file */
-export async function listFiles(args: readonly string[]): Promise<FileList> {
+/**
+ * @param find gives the path that a name stands for
+ * @throws USAGE when nothing was named, FOLDER_EMPTY when folders hold no model file
+ */
+export async function listFiles(
+  args: readonly string[],
+  find: (name: string) => Promise<string>,
+): Promise<FileList> {
   if (args.length === 0) throw usage('no file was named', 'Name one or more model files or folders.')
   const files = new Map<string, ListedFile>()
   let walked = false
@@ -31,7 +39,8 @@ export async function listFiles(args: readonly string[]): Promise<FileList> {
     if (arg === '') throw usage('a file name is empty')
     const info = await stat(arg).catch(() => undefined)
     if (!info?.isDirectory()) {
-      files.set(arg, { path: arg, relative: basename(arg) })
+      const file = info ? { path: arg, relative: basename(arg) } : await lookUp(arg, find)
+      files.set(file.path, file)
       continue
     }
     walked = true
@@ -42,6 +51,16 @@ export async function listFiles(args: readonly string[]): Promise<FileList> {
     for (const path of found) files.set(path, { path, relative: relative(arg, path) })
   }
   return { files: [...files.values()], walked }
+}
+
+async function lookUp(name: string, find: (name: string) => Promise<string>): Promise<ListedFile> {
+  try {
+    const path = await find(name)
+    return { path, relative: basename(path) }
+  } catch (error) {
+    if (!(error instanceof SdtoolError)) throw error
+    return { path: name, relative: name, problem: error }
+  }
 }
 
 async function walk(folder: string): Promise<string[]> {

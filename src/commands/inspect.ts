@@ -18,6 +18,7 @@ import {
   refusalPage,
 } from './inspect-page.ts'
 import { type Inspection, inspectFile, type Refusal } from './inspection.ts'
+import { type ModelFolders, modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
 import { type CommonOptions, commonOptions, flag, namedFiles, text, withCommonOptions } from './options.ts'
 
 interface InspectOptions extends CommonOptions {
@@ -40,7 +41,7 @@ export const inspectCommand: Command = {
     ['$0 inspect models/ --brief', 'One line for each model file in a folder'],
   ],
   options: (yargs) =>
-    withCommonOptions(yargs)
+    withModelFolders(withCommonOptions(yargs))
       .positional('files', { type: 'string', array: true, describe: 'Model files or folders' })
       .option('keys', {
         type: 'string',
@@ -59,7 +60,7 @@ export const inspectCommand: Command = {
         describe: 'Look at all values for NaN, Inf and fp16 limits (reads the file)',
       })
       .option('brief', { type: 'boolean', describe: 'One line for each file (default for folders)' }),
-  run: (args, io) => runInspect(inspectOptions(args), io),
+  run: (args, io) => runInspect(inspectOptions(args), modelFolders(args, io), io),
 }
 
 function inspectOptions(args: Arguments): InspectOptions {
@@ -85,12 +86,14 @@ function optionalText(args: Arguments, name: string, files: string[]): string | 
   return ''
 }
 
-async function runInspect(options: InspectOptions, io: Io): Promise<ExitCode> {
-  const { files, walked } = await listFiles(options.files)
+async function runInspect(options: InspectOptions, folders: ModelFolders, io: Io): Promise<ExitCode> {
+  const { files, walked } = await listFiles(options.files, (name) => resolveModel(name, 'any', folders))
   const printer = options.json ? jsonPrinter(options, io) : textPrinter(options, isBrief(options, walked), io)
   let exitCode: ExitCode = EXIT.ok
-  for (const { path } of files) {
-    const result = missingKey(await inspectFile(path, options, io), options)
+  for (const { path, problem } of files) {
+    const result = problem
+      ? { path, bytes: 0, error: problem }
+      : missingKey(await inspectFile(path, options, io), options)
     if ('error' in result && exitCode === EXIT.ok) exitCode = exitCodeOf(result.error)
     printer.print(result)
   }

@@ -81,11 +81,15 @@ export function filledText(args: Arguments, name: string): string | undefined {
   return value
 }
 
+/** All values of an option that may be repeated. */
+export function values(args: Arguments, name: string): string[] {
+  const value = args[name]
+  return (value === undefined ? [] : Array.isArray(value) ? value : [value]).map(String)
+}
+
 /** All values of an option that may be repeated or hold a list: `--keep vae,text --keep unet`. */
 export function list(args: Arguments, name: string): string[] {
-  const value = args[name]
-  const values = value === undefined ? [] : Array.isArray(value) ? value : [value]
-  const items = values.flatMap((item) => String(item).split(','))
+  const items = values(args, name).flatMap((item) => item.split(','))
   if (items.includes('')) throw usage(`--${name} needs a value`)
   return items
 }

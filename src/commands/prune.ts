@@ -5,6 +5,7 @@ import { type EmaMode, type PruneOptions, planPrune } from '../model/prune.ts'
 import { readValues } from '../tensor/expr.ts'
 import type { Arguments, Command } from './command.ts'
 import { listFiles } from './files.ts'
+import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
 import { DTYPE_LIST, dtypeChoice, SELECTOR_LIST, selectors } from './model-options.ts'
 import {
   filledText,
@@ -28,7 +29,7 @@ export const pruneCommand: Command = {
     ['$0 prune model.safetensors --drop vae', 'Without its VAE'],
   ],
   options: (yargs) =>
-    withOutputOptions(yargs)
+    withModelFolders(withOutputOptions(yargs))
       .positional('files', { type: 'string', array: true, describe: 'Model files or folders' })
       .option('ema', {
         choices: EMA_MODES,
@@ -47,7 +48,8 @@ export const pruneCommand: Command = {
       .option('keep-schedule', { type: 'boolean', describe: 'Keep the usual noise schedule buffers, too' }),
   async run(args, io) {
     const options = pruneOptions(args)
-    const files = await listFiles(namedFiles(args))
+    const folders = modelFolders(args, io)
+    const files = await listFiles(namedFiles(args), (name) => resolveModel(name, 'checkpoint', folders))
     const transform = {
       verb: 'prune',
       plan: ({ model, read }, identity) =>

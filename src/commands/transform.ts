@@ -112,6 +112,7 @@ async function transformFile(
   options: OutputOptions,
   io: Io,
 ): Promise<Outcome> {
+  if (file.problem) throw file.problem
   return withModel(file.path, async (opened) => {
     const { model } = opened
     const identity = await identifyFile(file.path, opened)
@@ -167,6 +168,7 @@ async function write(job: PlannedJob, options: OutputOptions, io: Io): Promise<J
       verify: options.verify,
       inputs: [model.file],
       threads: io.threads,
+      ...(io.matmul && { matmul: io.matmul }),
       signal: io.signal,
       onProgress: progress.update,
     })

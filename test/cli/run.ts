@@ -10,13 +10,14 @@ export interface CliResult {
 export async function runCli(
   args: readonly string[],
   signal = new AbortController().signal,
+  env: Readonly<Record<string, string>> = {},
 ): Promise<CliResult> {
   let stdout = ''
   let stderr = ''
   const code = await main(args, {
     stdout: { write: (text) => (stdout += text) },
     stderr: { write: (text) => (stderr += text) },
-    env: {},
+    env,
     now: () => new Date('2026-01-02T03:04:05Z'),
     threads: 0,
     signal,
