@@ -1,0 +1,25 @@
+import { describe, expect, it } from 'vitest'
+import { matmul } from '../../src/runtime/matmul.ts'
+import { plainMatMul } from '../../src/tensor/algebra/matmul.ts'
+
+describe('matmul by onnxruntime', () => {
+  it('gives the product of small integers exactly, in both precisions, into the array it is given', async () => {
+    for (const type of [Float32Array, Float64Array]) {
+      const out = new type(4)
+      // [[1, 2, 3], [4, 5, 6]] @ [[1, 0], [2, -1], [0, 3]]
+      await matmul(type.of(1, 2, 3, 4, 5, 6), type.of(1, 0, 2, -1, 0, 3), out, 2, 3, 2)
+      expect(Array.from(out)).toEqual([5, 7, 14, 13])
+    }
+  })
+
+  it('agrees with plain loops on a product of ordinary size', async () => {
+    const [m, k, n] = [33, 64, 77]
+    const wave = (length: number) => Float64Array.from({ length }, (_, i) => Math.sin(i * i))
+    const [a, b] = [wave(m * k), wave(k * n)]
+    const [out, plain] = [new Float64Array(m * n), new Float64Array(m * n)]
+    await matmul(a, b, out, m, k, n)
+    await plainMatMul(a, b, plain, m, k, n)
+    const worst = out.reduce((most, value, i) => Math.max(most, Math.abs(value - plain[i]!)), 0)
+    expect(worst).toBeLessThan(1e-12)
+  })
+})
