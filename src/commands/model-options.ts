@@ -1,5 +1,5 @@
 import { usage } from '../errors.ts'
-import { isSelector, SELECTORS, type Selector } from '../model/components.ts'
+import { isSelector, SELECTORS, type Selector, sameSelector } from '../model/components.ts'
 import { DTYPE_NAMES, type DTypeChoice, type DTypeName, isDTypeName } from '../model/dtype-choice.ts'
 import type { Arguments } from './command.ts'
 import { list } from './options.ts'
@@ -25,7 +25,8 @@ export function dtypeChoice(args: Arguments): DTypeChoice {
       continue
     }
     const name = selector(left, 'dtype')
-    if (by[name] !== undefined) throw usage(`--dtype names two types for ${name}`, 'Give it once.')
+    if ((Object.keys(by) as Selector[]).some((other) => sameSelector(other, name)))
+      throw usage(`--dtype names two types for ${name}`, 'Give it once.')
     by[name] = dtype(right)
   }
   return { ...(all === undefined ? {} : { all }), by }

@@ -1,4 +1,5 @@
 import { usage } from '../errors.ts'
+import { type Selector, sameSelector } from '../model/components.ts'
 import { prunedName } from '../model/output-name.ts'
 import { changesNothing } from '../model/plan.ts'
 import { type EmaMode, type PruneOptions, planPrune } from '../model/prune.ts'
@@ -85,9 +86,10 @@ function pruneOptions(args: Arguments): PruneOptions {
 
 /** @throws USAGE for a component that shall stay and go */
 function checkContradictions({ dtype, keep, drop, keepSchedule }: Required<Omit<PruneOptions, 'ema'>>): void {
-  const kept = keepSchedule ? [...keep, 'schedule'] : keep
-  const both = drop.find((name) => kept.includes(name))
+  const kept: readonly Selector[] = keepSchedule ? [...keep, 'schedule'] : keep
+  const both = drop.find((name) => kept.some((other) => sameSelector(other, name)))
   if (both !== undefined) throw usage(`${both} is to be kept and to be dropped`, 'Name it once.')
-  const recast = drop.find((name) => dtype.by?.[name] !== undefined)
+  const cast = Object.keys(dtype.by ?? {}) as Selector[]
+  const recast = drop.find((name) => cast.some((other) => sameSelector(other, name)))
   if (recast !== undefined) throw usage(`${recast} has a type in --dtype, but --drop leaves it out`)
 }

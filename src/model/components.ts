@@ -76,11 +76,22 @@ export const SELECTORS: readonly Selector[] = [
   ...new Set<Selector>([...(Object.keys(ROLES) as Role[]), ...(Object.keys(COMPONENTS) as ComponentId[])]),
 ]
 
+/** The names of its keys make no other encoder: `clip_g` means that of SDXL in either spelling. */
+const SAME_ENCODER: Readonly<Partial<Record<Selector, Selector>>> = {
+  openclip_g: 'clip_g',
+  openclip_h: 'clip_h',
+}
+
+/** Two words of options that select the same component. */
+export function sameSelector(a: Selector, b: Selector): boolean {
+  return (SAME_ENCODER[a] ?? a) === (SAME_ENCODER[b] ?? b)
+}
+
 export function isSelected(
   { id, role }: Pick<Component, 'id' | 'role'>,
   selectors: readonly Selector[],
 ): boolean {
-  return selectors.includes(id) || selectors.includes(role)
+  return selectors.some((selector) => selector === role || sameSelector(selector, id))
 }
 
 /** Key names as written by which family of programs. */

@@ -8,8 +8,6 @@ import { controlnetTopology } from './topology/unet.ts'
 export interface ControlnetKeys {
   readonly layout: Layout
   readonly match?: TopologyMatch
-  /** Width of the text it looks at: that of the UNet it is for. */
-  readonly context?: number
 }
 
 /** Every published ControlNet of a UNet has two res blocks a level. */
@@ -25,5 +23,5 @@ export function recogniseControlnet(part: PartKeys): ControlnetKeys {
   const topology = controlnetTopology(config)
   const named = layout === 'ldm' ? topology : unetInDiffusers(topology, RES_BLOCKS, local)
   const match = matchTopology(part.names, part.shapeOf, part.prefix, named)
-  return { layout, match, context: config.context }
+  return { layout, match }
 }

@@ -3,7 +3,7 @@ import { isFloat, type OutputDType } from '../tensor/dtype.ts'
 import { canCast, cast } from '../tensor/expr.ts'
 import type { Tensor } from '../tensor/table.ts'
 import { quoted } from '../tensor/text.ts'
-import { type Component, isSelected, type Selector } from './components.ts'
+import { type Component, isSelected, type Selector, sameSelector } from './components.ts'
 import { isFp8Scale } from './fp8.ts'
 
 /** What people write after `--dtype`. `keep` leaves every tensor as it is. */
@@ -36,8 +36,13 @@ export function dtypeName(dtype: OutputDType): DTypeName {
 
 /** The type a component shall have; undefined: the one it has. An id counts more than a role, a role more than all. */
 export function chosenDType(component: Component, { all, by = {} }: DTypeChoice): OutputDType | undefined {
-  const name = by[component.id] ?? by[component.role] ?? (isWeights(component) ? all : undefined)
+  const name = byId(by, component.id) ?? by[component.role] ?? (isWeights(component) ? all : undefined)
   return name === undefined ? undefined : DTYPE_NAMES[name]
+}
+
+function byId(by: NonNullable<DTypeChoice['by']>, id: Selector): DTypeName | undefined {
+  const other = (Object.keys(by) as Selector[]).find((selector) => sameSelector(selector, id))
+  return other === undefined ? undefined : by[other]
 }
 
 /** Buffers and keys nobody knows are only cast by name: their precision may be what they are there for. */

@@ -1,5 +1,5 @@
 import { type DType, isFloat, type OutputDType } from '../tensor/dtype.ts'
-import { COMPONENTS, VITAL_ROLES } from './components.ts'
+import { COMPONENTS, type Role, VITAL_ROLES } from './components.ts'
 import { type DTypeName, dtypeName } from './dtype-choice.ts'
 import type { Plan, PlanStep } from './plan.ts'
 
@@ -21,7 +21,7 @@ const RE_ENDING = new RegExp(`(?:${MODEL_ENDINGS.join('|').replaceAll('.', '\\.'
 type Meaning = 'full' | 'pruned' | 'emaonly' | 'nonema' | Part | DTypeName
 
 /** What is left of a checkpoint when others of its components were dropped by name. */
-type Part = 'unet' | 'text' | 'vae' | 'novae'
+type Part = 'unet' | 'text' | 'vae' | 'novae' | 'ema'
 
 /** Spellings in use, with `-` for every separator. */
 const SPELLINGS: Readonly<Record<string, Meaning>> = {
@@ -125,11 +125,13 @@ function whatIsGone({ steps }: Plan): Meaning[] {
 
 /** Undefined if every component a checkpoint needs is still there, or if no word says what is not. */
 function remainingPart(steps: readonly PlanStep[]): Part | undefined {
-  const rolesOf = (some: readonly PlanStep[]) =>
-    VITAL_ROLES.filter((role) => some.some(({ component }) => COMPONENTS[component].role === role))
-  const before = rolesOf(steps)
-  const after = rolesOf(steps.filter(({ action }) => action !== 'drop'))
+  const has = (some: readonly PlanStep[], role: Role) =>
+    some.some(({ component }) => COMPONENTS[component].role === role)
+  const left = steps.filter(({ action }) => action !== 'drop')
+  const before = VITAL_ROLES.filter((role) => has(steps, role))
+  const after = VITAL_ROLES.filter((role) => has(left, role))
   if (after.length === before.length) return undefined
+  if (after.length === 0) return has(left, 'ema') ? 'ema' : undefined
   if (after.length === 1) return after[0]
   return after.includes('vae') ? undefined : 'novae'
 }

@@ -344,6 +344,8 @@ describe('prune', () => {
     [['--drop', 'schedule', '--keep-schedule'], 'schedule is to be kept and to be dropped'],
     [['--dtype', 'vae=fp16', '--drop', 'vae'], 'vae has a type in --dtype, but --drop leaves it out'],
     [['--dtype', 'vae=fp16', '--dtype', 'vae=fp32'], '--dtype names two types for vae'],
+    [['--keep', 'clip_g', '--drop', 'openclip_g'], 'openclip_g is to be kept and to be dropped'],
+    [['--dtype', 'clip_g=fp16', '--dtype', 'openclip_g=fp32'], '--dtype names two types for openclip_g'],
     [['--keep='], '--keep needs a value'],
     [['--drop', 'vae', '--drop', ''], '--drop needs a value'],
   ])('refuses options that contradict each other or say nothing: %j', async (args, message) => {

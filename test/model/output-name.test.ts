@@ -57,6 +57,7 @@ describe('names of parts of a checkpoint', () => {
     [['unet'], 'model-unet.safetensors'],
     [['clip_l'], 'model-text.safetensors'],
     [['unet', 'clip_l'], 'model-novae.safetensors'],
+    [['unet_ema'], 'model-ema.safetensors'],
     [['unet', 'vae'], 'model-nonema-pruned.safetensors'],
     [['unet', 'clip_l', 'vae'], 'model-nonema-pruned.safetensors'],
   ])('%j', (kept, output) => {

@@ -340,6 +340,15 @@ describe('types', () => {
     expect(tensors.get('first_stage_model.quant_conv.bias')?.dtype).toBe('F16')
   })
 
+  it.each(['clip_g', 'openclip_g'] as const)('knows the second encoder of SDXL as %s', async (name) => {
+    const plan = await prune(tableOf(narrowSdxl()), { keep: [name], dtype: { by: { [name]: 'fp16' } } })
+    expect(plan.table.tensors.size).toBeGreaterThan(0)
+    for (const { name, dtype } of plan.table.tensors.values()) {
+      expect(name).toMatch(/^conditioner\.embedders\.1\.model\./)
+      expect(dtype).toBe(/position_ids$/.test(name) ? 'I64' : 'F16')
+    }
+  })
+
   it('leaves a component alone that shall keep its type', async () => {
     const plan = await prune(tableOf(narrowSd1()), { dtype: { all: 'fp16', by: { vae: 'keep' } } })
     expect(summary(plan)).toEqual([['cast', 'unet', 686], ['cast', 'clip_l', 36], ['keep', 'vae', 248]]) // biome-ignore format: a table
