@@ -1,52 +1,54 @@
 /**
  * Writes full-size model files with random weights to bench/data/ (or the folder given):
- *   sd15-full.ckpt   SD 1.5 as training leaves it, fp32, live and EMA weights, torch zip, 7.7 GB
- *   sd15.ckpt        SD 1.5 without EMA, fp32, torch zip, 4.3 GB
- *   sdxl.safetensors SDXL base, fp16, 6.9 GB
+ *   sd15-full.ckpt          SD 1.5 as training leaves it, fp32, live and EMA weights, torch zip, 7.7 GB
+ *   sd15.ckpt               SD 1.5 without EMA, fp32, torch zip, 4.3 GB
+ *   sd15-fp16.safetensors   the same in fp16, 2.1 GB
+ *   sdxl.safetensors        SDXL base, fp16, 6.9 GB
+ *   sd15-lora64.safetensors LoRA for SD 1.5, kohya's default targets, rank 64, fp16, 151 MB
+ *   sdxl-lora32.safetensors LoRA for SDXL, the same of rank 32, 228 MB
  *
- *   npx tsx bench/generate.ts [--out DIR] [sd15-full sd15 sdxl]
+ *   npx tsx bench/generate.ts [--out DIR] [sd15-full sd15 sd15-fp16 sdxl sd15-lora64 sdxl-lora32]
  */
 import { mkdirSync, statSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { FULL_SD1, trainingCheckpoint, weightFiller } from '../fixtures/checkpoint.ts'
+import { FULL_SD1, sd1Keys, trainingCheckpoint, weightFiller } from '../fixtures/checkpoint.ts'
 import { writeTorchFile } from '../fixtures/torch-writer.ts'
 import { SDXL_UNET } from '../src/model/architectures/sdxl.ts'
 import { clip, clipTopology, openClipTopology } from '../src/model/topology/text.ts'
 import { unetTopology } from '../src/model/topology/unet.ts'
 import { VAE_KL_F8, vaeTopology } from '../src/model/topology/vae.ts'
 import { encodeHeader, layoutOf } from '../src/tensor/layout.ts'
-import type { TensorTable } from '../src/tensor/table.ts'
+import { SD15_LORA, SDXL_LORA, writeLora } from './lora-files.ts'
 
 const CHUNK_BYTES = 8 * 1024 * 1024
 
+type Keys = Iterable<readonly [name: string, shape: readonly number[]]>
+
 /** SDXL base: UNet, CLIP-L, OpenCLIP-bigG, VAE; 2,514 tensors. */
-function sdxlTable(): TensorTable {
+function sdxlKeys(): Keys {
   const parts = [
     ['model.diffusion_model.', unetTopology(SDXL_UNET)],
     ['conditioner.embedders.0.transformer.', clipTopology(clip(768, 12))],
     ['conditioner.embedders.1.model.', openClipTopology(clip(1280, 32, true))],
     ['first_stage_model.', vaeTopology(VAE_KL_F8)],
   ] as const
-  const source = { kind: 'bytes', data: new Uint8Array(0) } as const // only laid out here, filled below
-  const tensors = parts.flatMap(([prefix, keys]) =>
-    [...keys].map(([name, shape]) => ({ name: prefix + name, dtype: 'F16' as const, shape, source })),
-  )
-  return { tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])), metadata: { format: 'pt' } }
+  return parts.flatMap(([prefix, keys]) => [...keys].map(([name, shape]) => [prefix + name, shape] as const))
 }
 
-async function writeSdxl(path: string): Promise<void> {
-  const table = sdxlTable()
-  const layout = layoutOf(table)
-  const fill = weightFiller('F16')
+async function writeCheckpoint(path: string, keys: Keys): Promise<void> {
+  const source = { kind: 'bytes', data: new Uint8Array(0) } as const // only laid out here, filled below
+  const tensors = [...keys].map(([name, shape]) => ({ name, dtype: 'F16' as const, shape, source }))
+  const layout = layoutOf({ tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])), metadata: {} })
+  const fill = weightFiller('F16')(0)
   const chunk = new Uint8Array(CHUNK_BYTES)
   const handle = await open(path, 'w')
   try {
-    await handle.writeFile(encodeHeader(layout, table.metadata))
+    await handle.writeFile(encodeHeader(layout, { format: 'pt' }))
     for (let at = 0; at < layout.dataBytes; at += CHUNK_BYTES) {
       const piece = chunk.subarray(0, Math.min(CHUNK_BYTES, layout.dataBytes - at))
-      await fill(0)(at, piece)
+      fill(at, piece)
       await handle.write(piece)
     }
   } finally {
@@ -63,7 +65,10 @@ const FILES: Readonly<Record<string, { file: string; write(path: string): Promis
     file: 'sd15.ckpt',
     write: (path) => writeTorchFile(path, trainingCheckpoint({ size: FULL_SD1, dtype: 'F32', ema: false })),
   },
-  sdxl: { file: 'sdxl.safetensors', write: writeSdxl },
+  'sd15-fp16': { file: 'sd15-fp16.safetensors', write: (path) => writeCheckpoint(path, sd1Keys(FULL_SD1)) },
+  sdxl: { file: 'sdxl.safetensors', write: (path) => writeCheckpoint(path, sdxlKeys()) },
+  'sd15-lora64': { file: 'sd15-lora64.safetensors', write: (path) => writeLora(path, SD15_LORA) },
+  'sdxl-lora32': { file: 'sdxl-lora32.safetensors', write: (path) => writeLora(path, SDXL_LORA) },
 }
 
 const { values, positionals } = parseArgs({
