@@ -4,7 +4,7 @@
  *   sd15.ckpt               SD 1.5 without EMA, fp32, torch zip, 4.3 GB
  *   sd15-fp16.safetensors   the same in fp16, 2.1 GB
  *   sdxl.safetensors        SDXL base, fp16, 6.9 GB
- *   sd15-lora64.safetensors LoRA for SD 1.5, kohya's default targets, rank 64, fp16, 151 MB
+ *   sd15-lora64.safetensors LoRA for SD 1.5, kohya's default targets, rank 64, fp16, 75 MB
  *   sdxl-lora32.safetensors LoRA for SDXL, the same of rank 32, 228 MB
  *
  *   npx tsx bench/generate.ts [--out DIR] [sd15-full sd15 sd15-fp16 sdxl sd15-lora64 sdxl-lora32]

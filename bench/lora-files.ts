@@ -52,10 +52,12 @@ export async function writeLora(path: string, { architecture, rank, parts, base 
     return { name, dtype: 'F16', shape, source: { kind: 'bytes', data } }
   }
   const tensors = parts.flatMap(({ target, prefix, modules }) => {
-    return [...modulesOf(architecture, target)]
-      // one name for each layer: to_out is another one of to_out_0
-      .filter(([name, { shape }]) => modules.test(name) && !name.endsWith('to_out') && shape.length > 1)
-      .flatMap(([name, module]) => loraModule(prefix + name, module, rank, random))
+    return (
+      [...modulesOf(architecture, target)]
+        // one name for each layer: to_out is another one of to_out_0
+        .filter(([name, { shape }]) => modules.test(name) && !name.endsWith('to_out') && shape.length > 1)
+        .flatMap(([name, module]) => loraModule(prefix + name, module, rank, random))
+    )
   })
   const metadata = { ss_base_model_version: base, ss_network_dim: `${rank}`, ss_network_alpha: '1' }
   const table = { tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])), metadata }
