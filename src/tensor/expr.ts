@@ -210,7 +210,8 @@ async function decode(
 ): Promise<void> {
   const bytes = borrow(blockBytes(tensor.dtype, begin, end))
   await evaluateInto(tensor, begin, end, bytes, evaluation)
-  decodeNumbers(tensor.dtype, bytes, out)
+  if (isFloat(tensor.dtype)) decodeNumbers(tensor.dtype, bytes, out)
+  else out.set(numbersOf(tensor.dtype, bytes)) // coordinates of sparse values
   giveBack(bytes)
 }
 

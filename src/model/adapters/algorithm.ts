@@ -20,6 +20,9 @@ export interface TargetShape {
   readonly kernel?: readonly [number, number]
 }
 
+/** Values of the small tensors of a module that steer what its factors do, by role. See `readNumbers`. */
+export type Numbers = ReadonlyMap<PartRole, Float64Array>
+
 /** What the bake of one module starts from. */
 export interface PatchInput {
   /** Values of the weight now, [O, I*kh*kw]: those of the checkpoint, or what an earlier adapter made of them. */
@@ -28,8 +31,7 @@ export interface PatchInput {
   readonly shape: readonly number[]
   /** Strength the user asked for. 1 is full; it may be negative. */
   readonly ratio: number
-  /** Values of the small tensors of the module that steer it (`alpha`, `on_input`, `scale`, index lists). */
-  readonly numbers: ReadonlyMap<PartRole, Float64Array>
+  readonly numbers: Numbers
 }
 
 /** How a suffix is spelled in files. The longest spelling at the end of a key wins. */
@@ -58,12 +60,14 @@ export interface Algorithm {
   /** The rank that divides alpha; undefined where alpha does not scale. */
   readonly rank?: (parts: Parts) => number | undefined
   readonly target: (parts: Parts) => TargetShape
-  /** The new values of the weight. Called only if there is no `misfit` and the shapes fit the target. */
-  readonly patch?: (parts: Parts, input: PatchInput) => Matrix
-  /** Roles whose values `patch` needs in `numbers`, besides `alpha`. */
-  readonly steeredBy?: readonly PartRole[]
+  /** The new values of the weight. Called only where neither `misfit` nor `patchMisfit` has an objection. */
+  readonly patch: (parts: Parts, input: PatchInput) => Matrix
+  /** Roles whose values `patch` needs in `numbers`, with the most values each may have. */
+  readonly steeredBy?: Readonly<Record<PartRole, number>>
   /** Shapes that contradict each other, as the end of a sentence; undefined when they fit. */
   readonly misfit?: (parts: Parts) => string | undefined
+  /** As `misfit`, of what does not fit the weight to be changed and `target` does not tell. */
+  readonly clash?: (parts: Parts, shape: readonly number[], numbers: Numbers) => string | undefined
 }
 
 /** A change on top of an algorithm, by tensors of its own (DoRA). */
@@ -74,6 +78,9 @@ export interface Modifier {
   /** Any of these roles shows it. */
   readonly shownBy: readonly PartRole[]
   readonly of: readonly string[]
+  /** The new values of the weight, from those that the algorithm gives at full strength. */
+  readonly patch: (parts: Parts, input: PatchInput, full: Matrix) => Matrix
+  readonly clash: (parts: Parts, shape: readonly number[]) => string | undefined
 }
 
 /** Spellings that are the same as their roles. */

@@ -1,4 +1,6 @@
-import { type Algorithm, dim, targetShape, times } from './algorithm.ts'
+import { type Algorithm, dim, type Parts, targetShape, times } from './algorithm.ts'
+import { miscounted } from './factors.ts'
+import { turned } from './oft.ts'
 
 /**
  * Butterfly OFT: m block-diagonal rotations with a permutation before and after each.
@@ -15,6 +17,17 @@ export const boft: Algorithm = {
   optional: ['alpha', 'rescale', 'dora_scale'],
   accepts: (parts) => parts.get('oft_blocks')?.shape.length === 4,
   target: (parts) => targetShape(times(dim(parts, 'oft_blocks', 1), dim(parts, 'oft_blocks', 2)), undefined),
-  misfit: (parts) =>
-    dim(parts, 'oft_blocks', 2) === dim(parts, 'oft_blocks', 3) ? undefined : 'its blocks are not square',
+  steeredBy: { alpha: 1 },
+  patch: (parts, input) =>
+    turned(parts, input, { form: 'cayley', stages: dim(parts, 'oft_blocks', 0)!, butterfly: true }),
+  clash: (parts, [rows = 1]) => miscounted(parts, 'rescale', rows, 'outputs'),
+  misfit,
+}
+
+function misfit(parts: Parts): string | undefined {
+  const [stages = 0, blocks = 0, size = 0, width] = parts.get('oft_blocks')?.shape ?? []
+  if (size !== width) return 'its blocks are not square'
+  // stage i exchanges rows within groups of 2^i blocks
+  const divides = stages > 0 && size % 2 === 0 && blocks % 2 ** (stages - 1) === 0
+  return divides ? undefined : `${blocks} blocks of ${size} rows are no butterfly of ${stages} stages`
 }

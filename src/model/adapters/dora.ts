@@ -1,17 +1,61 @@
-import type { Modifier } from './algorithm.ts'
+import {
+  columnNorms,
+  type Matrix,
+  matrixOf,
+  quotient,
+  rowNorms,
+  scaleColumns,
+  scaleRows,
+  sum,
+} from '../../tensor/algebra/matrix.ts'
+import { elementCount } from '../../tensor/dtype.ts'
+import type { Tensor } from '../../tensor/table.ts'
+import type { Modifier, Parts } from './algorithm.ts'
 
 /**
- * Weight-decomposed adaptation: the changed weight is scaled to a stored norm. `dora_scale` of shape
- * (1, I[, 1, 1]) is one norm for each input, (O, 1[, 1, 1]) or PEFT's (O,) one for each output.
+ * Weight-decomposed adaptation: W' = V * magnitude / |V|, with V the weight as the algorithm changes it at full
+ * strength. `dora_scale` of shape (1, I[, 1, 1]) is one magnitude for each input, (O, 1[, 1, 1]) one for each output.
+ * PEFT's magnitudes are for outputs, in convolutions as (1, O, 1, 1).
+ *
+ * A strength m gives W + m (W' - W), as in ComfyUI and A1111. LyCORIS has V (1 + m (magnitude / |V| - 1)), which is the
+ * same at m = 1 but leaves V, not W, at m = 0. ComfyUI divides by |W| for outputs, A1111 takes all for inputs: both are
+ * not what was trained.
  */
 export const dora: Modifier = {
   id: 'dora',
   title: 'DoRA',
   spellings: [
     { suffix: 'dora_scale', role: 'dora_scale' },
-    { suffix: 'lora_magnitude_vector', role: 'dora_scale' },
-    { suffix: 'lora_magnitude_vector.weight', role: 'dora_scale' },
+    { suffix: 'lora_magnitude_vector', role: 'magnitude' },
+    { suffix: 'lora_magnitude_vector.weight', role: 'magnitude' },
   ],
-  shownBy: ['dora_scale'],
+  shownBy: ['dora_scale', 'magnitude'],
   of: ['lora', 'loha', 'lokr', 'glora', 'oft', 'boft'],
+  patch(parts, { weight, shape, ratio }, full) {
+    const scaled = withMagnitudes(parts, full, shape)
+    return ratio === 1 ? scaled : sum({ factor: 1 - ratio, of: weight }, { factor: ratio, of: scaled })
+  },
+  clash: (parts, shape) =>
+    axisOf(parts, shape) === undefined
+      ? `its DoRA magnitudes [${magnitudes(parts).shape}] are neither one for each output nor one for each input`
+      : undefined,
+}
+
+function magnitudes(parts: Parts): Tensor {
+  return (parts.get('magnitude') ?? parts.get('dora_scale'))!
+}
+
+function axisOf(parts: Parts, [outputs, inputs]: readonly number[]): 'outputs' | 'inputs' | undefined {
+  const { shape } = magnitudes(parts)
+  const count = elementCount(shape)
+  const perOutput = parts.has('magnitude') || shape.length < 2 || shape[0] === outputs
+  if (perOutput && count === outputs) return 'outputs'
+  return shape[0] === 1 && shape[1] === inputs && count === inputs ? 'inputs' : undefined
+}
+
+function withMagnitudes(parts: Parts, full: Matrix, shape: readonly number[]): Matrix {
+  const magnitude = matrixOf(magnitudes(parts), elementCount(magnitudes(parts).shape), 1)
+  return axisOf(parts, shape) === 'outputs'
+    ? scaleRows(full, quotient(magnitude, rowNorms(full)))
+    : scaleColumns(full, quotient(magnitude, columnNorms(full, magnitude.rows)))
 }

@@ -1,4 +1,16 @@
-import { type Algorithm, dim, kernelOf, type Parts, targetShape } from './algorithm.ts'
+import { added, type Matrix, permute, product } from '../../tensor/algebra/matrix.ts'
+import { elementCount } from '../../tensor/dtype.ts'
+import {
+  type Algorithm,
+  dim,
+  kernelOf,
+  type PartRole,
+  type Parts,
+  type PatchInput,
+  targetShape,
+  times,
+} from './algorithm.ts'
+import { alphaScale, factor, tuckerProduct, withDelta } from './factors.ts'
 
 /**
  * Two generations with the same suffixes, told apart by where the rank stands.
@@ -6,6 +18,8 @@ import { type Algorithm, dim, kernelOf, type Parts, targetShape } from './algori
  * | version     | a1     | a2     | b1              | b2              | dW                                   |
  * | new LyCORIS | (I, r) | (r, I) | (O, r)          | (r, I, kh, kw)  | alpha/r * (b1 @ b2 + (W @ a1) @ a2)  |
  * | old LyCORIS | (r, I) | (I, r) | (r, I, kh, kw)  | (O, r)          | alpha/r * (b2 @ b1 + (W @ a2) @ a1)  |
+ *
+ * W is multiplied along its input channels. In the Tucker form the kernel is in bm (r, r, kh, kw).
  */
 export const glora: Algorithm = {
   id: 'glora',
@@ -13,32 +27,79 @@ export const glora: Algorithm = {
   spellings: ['a1', 'a2', 'b1', 'b2', 'bm'].map((role) => ({ suffix: `${role}.weight`, role })),
   required: [['a1', 'a2', 'b1', 'b2']],
   optional: ['bm', 'alpha', 'dora_scale'],
-  rank(parts) {
-    const version = gloraVersion(parts)
-    return version === undefined ? undefined : dim(parts, version === 'new' ? 'a2' : 'a1', 0)
-  },
+  rank,
   target(parts) {
-    const old = gloraVersion(parts) === 'old'
-    const kernel = kernelOf(parts, old ? 'b1' : 'b2')
-    const inputs = dim(parts, old ? 'b1' : 'b2', 1)
-    const columns = inputs === undefined || kernel === undefined ? undefined : inputs * kernel[0] * kernel[1]
-    return targetShape(dim(parts, old ? 'b2' : 'b1', 0), columns, kernel)
+    const { up, down } = rolesOf(parts)
+    const kernel = kernelOf(parts, parts.has('bm') ? 'bm' : down)
+    const columns = times(dim(parts, down, 1), kernel?.[0], kernel?.[1])
+    return targetShape(dim(parts, up, 0), columns, kernel)
   },
-  misfit: (parts) =>
-    gloraVersion(parts) === undefined ? 'the ranks of a1, a2, b1 and b2 differ' : undefined,
+  steeredBy: { alpha: 1 },
+  patch,
+  misfit,
+  clash(parts, [, inputs = 1]) {
+    const { first, last } = rolesOf(parts)
+    const [from, to] = [dim(parts, first, 0), dim(parts, last, 1)]
+    return from === inputs && to === inputs
+      ? undefined
+      : `its ${first} and ${last} are for ${from} and ${to} inputs, but the weight has ${inputs}`
+  },
 }
 
-/**
- * The test ComfyUI uses. If both generations fit (all four square), it is the new one, unless the target weight
- * is square with the same side; that exception needs the checkpoint and is left to the bake.
- */
+interface GloraRoles {
+  /** (I, r) and (r, I): the weight is multiplied by them, in this order. */
+  readonly first: PartRole
+  readonly last: PartRole
+  /** (O, r) and (r, I, kh, kw): the part without the weight. */
+  readonly up: PartRole
+  readonly down: PartRole
+}
+
+const OLD: GloraRoles = { first: 'a2', last: 'a1', up: 'b2', down: 'b1' }
+const NEW: GloraRoles = { first: 'a1', last: 'a2', up: 'b1', down: 'b2' }
+
+function rolesOf(parts: Parts): GloraRoles {
+  return gloraVersion(parts) === 'old' ? OLD : NEW
+}
+
+/** Both generations fit where all four are square, so the weight is, too: ComfyUI takes that for the old one. */
 export function gloraVersion(parts: Parts): 'old' | 'new' | undefined {
-  const isNew = allEqual(dim(parts, 'b2', 0), dim(parts, 'b1', 1), dim(parts, 'a1', 1), dim(parts, 'a2', 0))
-  if (isNew) return 'new'
-  const isOld = allEqual(dim(parts, 'b2', 1), dim(parts, 'b1', 0), dim(parts, 'a1', 0), dim(parts, 'a2', 1))
-  return isOld ? 'old' : undefined
+  if (ranksAgree(parts, OLD)) return 'old'
+  return ranksAgree(parts, NEW) ? 'new' : undefined
 }
 
-function allEqual(first: number | undefined, ...rest: readonly (number | undefined)[]): boolean {
-  return first !== undefined && rest.every((n) => n === first)
+function ranksAgree(parts: Parts, { first, last, up, down }: GloraRoles): boolean {
+  const rank = dim(parts, down, 0)
+  return [dim(parts, up, 1), dim(parts, first, 1), dim(parts, last, 0)].every((n) => n === rank)
+}
+
+function rank(parts: Parts): number | undefined {
+  return dim(parts, rolesOf(parts).down, 0)
+}
+
+function misfit(parts: Parts): string | undefined {
+  if (gloraVersion(parts) === undefined) return 'the ranks of a1, a2, b1 and b2 differ'
+  const core = parts.get('bm')?.shape.slice(0, 2) ?? []
+  return core.every((n) => n === rank(parts)) ? undefined : `its bm joins ranks ${core}, not ${rank(parts)}`
+}
+
+function patch(parts: Parts, input: PatchInput): Matrix {
+  const { first, last, up, down } = rolesOf(parts)
+  const scale = alphaScale(parts, input.numbers, rank(parts))
+  const own = parts.has('bm')
+    ? tuckerProduct(parts, 'bm', factor(parts, up), factor(parts, down))
+    : product(factor(parts, up), factor(parts, down))
+  const turned = alongInputs(input, (inputs) => {
+    return product(product(inputs, factor(parts, first)), factor(parts, last))
+  })
+  return added(withDelta(input, scale, own), input.ratio * scale, turned)
+}
+
+/** What `change` makes of the weight as rows of input channels: (O, I, kh, kw) -> [O*kh*kw, I], and back. */
+function alongInputs({ weight, shape }: PatchInput, change: (inputs: Matrix) => Matrix): Matrix {
+  const [rows = 1, inputs = 1, ...kernel] = shape
+  const k = elementCount(kernel)
+  if (k === 1) return change(weight)
+  const channelsLast = permute(weight, [rows, inputs, k], [0, 2, 1], rows * k)
+  return permute(change(channelsLast), [rows, k, inputs], [0, 2, 1], rows)
 }

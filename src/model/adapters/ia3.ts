@@ -1,4 +1,6 @@
-import { type Algorithm, type Parts, targetShape } from './algorithm.ts'
+import { added, scaleColumns, scaleRows } from '../../tensor/algebra/matrix.ts'
+import { type Algorithm, type Numbers, type Parts, targetShape } from './algorithm.ts'
+import { column, miscounted, numberOf } from './factors.ts'
 
 /**
  * W' = W * (1 + strength * w), along the inputs if `on_input`, else along the outputs. No alpha.
@@ -18,8 +20,21 @@ export const ia3: Algorithm = {
   optional: [],
   // Which side the vector is for stands in the value of on_input, so shapes alone do not tell the target.
   target: () => targetShape(undefined, undefined),
+  steeredBy: { on_input: 1 },
+  patch(parts, { weight, ratio, numbers }) {
+    const scale = onInput(parts, numbers) ? scaleColumns : scaleRows
+    return added(weight, ratio, scale(weight, column(parts, 'weight')))
+  },
+  clash: (parts, [rows = 1, inputs = 1], numbers) =>
+    onInput(parts, numbers)
+      ? miscounted(parts, 'weight', inputs, 'inputs')
+      : miscounted(parts, 'weight', rows, 'outputs'),
   misfit: (parts: Parts) =>
     (parts.get('weight')?.shape.filter((n) => n !== 1).length ?? 0) > 1
       ? 'its weight is no vector'
       : undefined,
+}
+
+function onInput(parts: Parts, numbers: Numbers): boolean {
+  return numberOf(parts, numbers, 'on_input') !== 0
 }

@@ -1,4 +1,6 @@
+import { hadamard, type Matrix, product, transposed } from '../../tensor/algebra/matrix.ts'
 import { type Algorithm, dim, kernelOf, type Parts, plainSpellings, targetShape, times } from './algorithm.ts'
+import { alphaScale, factor, tuckerProduct, withDelta } from './factors.ts'
 
 /**
  * dW = alpha/r * (w1_a @ w1_b) . (w2_a @ w2_b), elementwise; alpha/r is applied once (LyCORIS' own merge
@@ -15,14 +17,28 @@ export const loha: Algorithm = {
   spellings: plainSpellings('hada_w1_a', 'hada_w1_b', 'hada_w2_a', 'hada_w2_b', 'hada_t1', 'hada_t2'),
   required: [['hada_w1_a', 'hada_w1_b', 'hada_w2_a', 'hada_w2_b']],
   optional: ['hada_t1', 'hada_t2', 'alpha', 'dora_scale'],
-  rank: (parts) => dim(parts, 'hada_w1_b', 0),
+  rank,
   target(parts) {
     if (!parts.has('hada_t1')) return targetShape(dim(parts, 'hada_w1_a', 0), dim(parts, 'hada_w1_b', 1))
     const kernel = kernelOf(parts, 'hada_t1')
     const columns = times(dim(parts, 'hada_w1_b', 1), kernel?.[0], kernel?.[1])
     return targetShape(dim(parts, 'hada_w1_a', 1), columns, kernel)
   },
+  steeredBy: { alpha: 1 },
+  patch(parts, input) {
+    const delta = hadamard(half(parts, '1'), half(parts, '2'))
+    return withDelta(input, alphaScale(parts, input.numbers, rank(parts)), delta)
+  },
   misfit,
+}
+
+function rank(parts: Parts): number | undefined {
+  return dim(parts, 'hada_w1_b', 0)
+}
+
+function half(parts: Parts, n: '1' | '2'): Matrix {
+  const [a, b] = [factor(parts, `hada_w${n}_a`), factor(parts, `hada_w${n}_b`)]
+  return parts.has(`hada_t${n}`) ? tuckerProduct(parts, `hada_t${n}`, transposed(a), b) : product(a, b)
 }
 
 function misfit(parts: Parts): string | undefined {

@@ -1,3 +1,4 @@
+import { kron, type Matrix, product, transposed } from '../../tensor/algebra/matrix.ts'
 import {
   type Algorithm,
   dim,
@@ -9,6 +10,7 @@ import {
   targetShape,
   times,
 } from './algorithm.ts'
+import { alphaScale, factor, tuckerProduct, withDelta } from './factors.ts'
 
 /**
  * dW = alpha/r * kron(w1, w2). Each factor is a whole matrix or a product of rank r. Which factor is the bigger
@@ -42,17 +44,34 @@ export const lokr: Algorithm = {
   ],
   // lokr_t1 stands in lists of suffixes, but no trainer writes it
   optional: ['lokr_t1', 'lokr_t2', 'alpha', 'dora_scale'],
-  // Two whole factors have no rank: such files store alpha = nominal dim, which must not be divided.
-  rank: (parts) =>
-    (parts.has('lokr_w2') ? undefined : dim(parts, 'lokr_w2_b', 0)) ??
-    (parts.has('lokr_w1') ? undefined : dim(parts, 'lokr_w1_b', 0)),
+  rank,
   target(parts) {
     const second = secondFactor(parts)
     const rows = times(dim(parts, 'lokr_w1', 0) ?? dim(parts, 'lokr_w1_a', 0), second.rows)
     const columns = times(dim(parts, 'lokr_w1', 1) ?? dim(parts, 'lokr_w1_b', 1), second.columns)
     return targetShape(rows, columns, second.kernel)
   },
+  steeredBy: { alpha: 1 },
+  // kron of the matrices flattened from dim 1 is the same as kron of (O1, I1, 1, 1) and (O2, I2, kh, kw)
+  patch(parts, input) {
+    const delta = kron(whole(parts, '1'), whole(parts, '2'))
+    return withDelta(input, alphaScale(parts, input.numbers, rank(parts)), delta)
+  },
   misfit,
+}
+
+/** Two whole factors have no rank: such files store alpha = nominal dim, which must not be divided. */
+function rank(parts: Parts): number | undefined {
+  return (
+    (parts.has('lokr_w2') ? undefined : dim(parts, 'lokr_w2_b', 0)) ??
+    (parts.has('lokr_w1') ? undefined : dim(parts, 'lokr_w1_b', 0))
+  )
+}
+
+function whole(parts: Parts, n: '1' | '2'): Matrix {
+  if (parts.has(`lokr_w${n}`)) return factor(parts, `lokr_w${n}`)
+  const [a, b] = [factor(parts, `lokr_w${n}_a`), factor(parts, `lokr_w${n}_b`)]
+  return n === '2' && parts.has('lokr_t2') ? tuckerProduct(parts, 'lokr_t2', transposed(a), b) : product(a, b)
 }
 
 function secondFactor(parts: Parts): TargetShape {

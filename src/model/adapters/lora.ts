@@ -1,4 +1,30 @@
-import { type Algorithm, dim, flatColumns, kernelOf, type Parts, targetShape, times } from './algorithm.ts'
+import { added, type Matrix, matrixOf, product, scatter, transposed } from '../../tensor/algebra/matrix.ts'
+import { elementCount } from '../../tensor/dtype.ts'
+import {
+  type Algorithm,
+  dim,
+  flatColumns,
+  kernelOf,
+  type Numbers,
+  type Parts,
+  type PatchInput,
+  targetShape,
+  times,
+} from './algorithm.ts'
+import {
+  alphaScale,
+  column,
+  countOf,
+  factor,
+  miscounted,
+  numberOf,
+  sizeOf,
+  tuckerProduct,
+  withDelta,
+} from './factors.ts'
+
+/** Dimensions a weight may have that a LoRA makes larger, or that a sparse residual is written for. */
+const MAX_DIMENSIONS = 8
 
 /**
  * dW = alpha/r * up @ down. LoCon is the same on convolutions, with the kernel in `lora_down` or, in the Tucker
@@ -21,7 +47,7 @@ export const lora: Algorithm = {
     // PEFT, newer diffusers; without `.weight` in Mochi and PEFT embedding layers
     { suffix: 'lora_A.weight', role: 'lora_down' },
     { suffix: 'lora_B.weight', role: 'lora_up' },
-    { suffix: 'lora_B.bias', role: 'diff_b' },
+    { suffix: 'lora_B.bias', role: 'lora_up_bias' },
     { suffix: 'lora_A', role: 'lora_down' },
     { suffix: 'lora_B', role: 'lora_up' },
     { suffix: 'lora_embedding_A', role: 'embedding_down' },
@@ -53,16 +79,25 @@ export const lora: Algorithm = {
     'alpha',
     'scale',
     'dora_scale',
+    'magnitude',
     'reshape_weight',
     'diff_b',
+    'lora_up_bias',
     'bias',
     'bias_indices',
     'bias_values',
     'bias_size',
   ],
-  rank: (parts) => dim(parts, 'lora_down', 0) ?? dim(parts, 'embedding_down', 0),
+  rank,
   target,
+  steeredBy: { alpha: 1, scale: 1, reshape_weight: MAX_DIMENSIONS, bias_size: MAX_DIMENSIONS },
+  patch,
   misfit,
+  clash,
+}
+
+function rank(parts: Parts): number | undefined {
+  return dim(parts, 'lora_down', 0) ?? dim(parts, 'embedding_down', 0)
 }
 
 function target(parts: Parts) {
@@ -89,4 +124,48 @@ function misfit(parts: Parts): string | undefined {
       : `lora_mid joins ranks ${midUp} and ${midDown}, but up and down have ${up} and ${down}`
   }
   return up === down ? undefined : `up has rank ${up}, down has rank ${down}`
+}
+
+/** The factor of up @ down, and of the bias that PEFT gives to up. */
+export function loraScale(parts: Parts, numbers: Numbers): number {
+  return numberOf(parts, numbers, 'scale') ?? alphaScale(parts, numbers, rank(parts))
+}
+
+function patch(parts: Parts, input: PatchInput): Matrix {
+  const scale = loraScale(parts, input.numbers)
+  const patched = withDelta(input, scale, delta(parts))
+  const rest = residual(parts, input)
+  return rest === undefined ? patched : added(patched, input.ratio * scale, rest)
+}
+
+function delta(parts: Parts): Matrix {
+  if (parts.has('embedding_down')) {
+    return product(transposed(factor(parts, 'embedding_down')), transposed(factor(parts, 'embedding_up')))
+  }
+  const [up, down] = [factor(parts, 'lora_up'), factor(parts, 'lora_down')]
+  return parts.has('lora_mid') ? tuckerProduct(parts, 'lora_mid', up, down) : product(up, down)
+}
+
+/** What LyCORIS' extraction keeps beside the factors: the largest errors of up @ down. */
+function residual(parts: Parts, { weight, numbers }: PatchInput): Matrix | undefined {
+  const dense = parts.get('bias')
+  if (dense !== undefined) return matrixOf(dense, weight.rows)
+  if (!parts.has('bias_values')) return undefined
+  const size = [...(numbers.get('bias_size') ?? [])]
+  return scatter(factor(parts, 'bias_indices'), column(parts, 'bias_values'), size)
+}
+
+const SPARSE_ROLES = ['bias_indices', 'bias_values', 'bias_size'] as const
+
+function clash(parts: Parts, shape: readonly number[], numbers: Numbers): string | undefined {
+  const [rows, columns] = sizeOf(shape)
+  const dense = miscounted(parts, 'bias', rows * columns, 'elements')
+  if (dense !== undefined || !SPARSE_ROLES.some((role) => parts.has(role))) return dense
+  const size = [...(numbers.get('bias_size') ?? [])]
+  if (!size.every(Number.isInteger) || elementCount(size) !== rows * columns || size[0] !== rows) {
+    return `its sparse residual is for a weight of [${size}], not [${shape}]`
+  }
+  const [axes, count] = parts.get('bias_indices')?.shape ?? []
+  const fits = axes === size.length && count === countOf(parts, 'bias_values')
+  return fits ? undefined : 'indices, values and size of its sparse residual do not belong together'
 }

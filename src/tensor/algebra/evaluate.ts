@@ -4,6 +4,7 @@ import { type Floats, type MatMul, newFloats, type Precision, plainMatMul } from
 import type { Matrix, Term } from './matrix.ts'
 import { permuteInto } from './permute.ts'
 import { fillOrthogonal, fillRotated } from './rotate.ts'
+import { fillScattered } from './scatter.ts'
 import { release, scratch } from './scratch.ts'
 
 /** What evaluation needs. One for each tensor that is computed, as it remembers what its blocks share. */
@@ -67,6 +68,7 @@ const FILLERS: { readonly [K in Op]: Filler<K> } = {
   permute: fillPermuted,
   rows: (m, begin, end, out, by) => fillRows(m.of, m.start + begin, m.start + end, out, by),
   place: fillPlaced,
+  scatter: fillScattered,
   'scale-rows': fillScaledRows,
   'scale-columns': fillScaledColumns,
   'row-norms': fillRowNorms,

@@ -37,6 +37,13 @@ export type Matrix =
   | (Size & { readonly op: 'rows'; readonly of: Matrix; readonly start: number })
   /** Another matrix with its first element at [row, 0], zeros around it. */
   | (Size & { readonly op: 'place'; readonly of: Matrix; readonly row: number })
+  /** Zeros, and `values` [n, 1] at the places whose coordinates in an array of `shape` are the columns of `indices` [axes, n]. */
+  | (Size & {
+      readonly op: 'scatter'
+      readonly indices: Matrix
+      readonly values: Matrix
+      readonly shape: readonly number[]
+    })
   /** Row r times by[r, 0]. */
   | (Size & { readonly op: 'scale-rows'; readonly of: Matrix; readonly by: Matrix })
   /** Column c times by[floor(c / repeat), 0]: one factor for each input channel of a convolution. */
@@ -174,6 +181,14 @@ export function place(of: Matrix, row: number, rows: number, columns = of.column
   return { op: 'place', of, row, rows, columns }
 }
 
+/** A sparse array of `shape` (COO), as [its first dimension, the rest]. Values at the same place are added. */
+export function scatter(indices: Matrix, values: Matrix, shape: readonly number[]): Matrix {
+  if (values.columns !== 1 || indices.columns !== values.rows) throw misshapen('scatter', indices, values)
+  if (shape.length === 0 || indices.rows !== shape.length || !shape.every(Number.isSafeInteger))
+    throw new RangeError(`scatter: ${indices.rows} coordinates in [${shape}]`)
+  return { op: 'scatter', indices, values, shape, rows: shape[0]!, columns: elementCount(shape.slice(1)) }
+}
+
 export function scaleRows(of: Matrix, by: Matrix): Matrix {
   if (by.columns !== 1 || by.rows !== of.rows) throw misshapen('scale rows', of, by)
   return { op: 'scale-rows', of, by, rows: of.rows, columns: of.columns }
@@ -231,4 +246,4 @@ export function leavesOf({ base, value }: PatchedSource): Tensor[] {
   return leaves
 }
 
-const PARTS = ['a', 'b', 'of', 'by', 'turns'] as const
+const PARTS = ['a', 'b', 'of', 'by', 'turns', 'indices', 'values'] as const

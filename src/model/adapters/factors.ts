@@ -1,0 +1,84 @@
+/** What the patches of the algorithms are made of. */
+import { added, type Matrix, matrixOf, permute, place, product } from '../../tensor/algebra/matrix.ts'
+import { elementCount } from '../../tensor/dtype.ts'
+import type { Tensor } from '../../tensor/table.ts'
+import type { Numbers, PartRole, Parts, PatchInput } from './algorithm.ts'
+
+function partOf(parts: Parts, role: PartRole): Tensor {
+  const part = parts.get(role)
+  if (part === undefined) throw new Error(`no ${role} in a module whose algorithm needs it`)
+  return part
+}
+
+/** A factor as the matrix [its first dimension, the rest]. */
+export function factor(parts: Parts, role: PartRole): Matrix {
+  return matrixOf(partOf(parts, role))
+}
+
+/** All values of a part as a column, whatever its dimensions. */
+export function column(parts: Parts, role: PartRole): Matrix {
+  const part = partOf(parts, role)
+  return matrixOf(part, elementCount(part.shape), 1)
+}
+
+/** Values of a part; undefined if there is no such part. */
+export function countOf(parts: Parts, role: PartRole): number | undefined {
+  const part = parts.get(role)
+  return part === undefined ? undefined : elementCount(part.shape)
+}
+
+/** The one number of a part; undefined if there is no such part. May stand in `numbers` alone (PEFT's configuration). */
+export function numberOf(parts: Parts, numbers: Numbers, role: PartRole): number | undefined {
+  const value = numbers.get(role)?.[0]
+  // Without it the module would be applied at a wrong scale, and nobody would see it.
+  if (value === undefined && parts.has(role)) throw new Error(`${parts.get(role)?.name} was not read`)
+  return value
+}
+
+/** alpha / rank; 1 without an alpha, or without a rank that could divide it. */
+export function alphaScale(parts: Parts, numbers: Numbers, rank: number | undefined): number {
+  const alpha = numberOf(parts, numbers, 'alpha')
+  return alpha === undefined || rank === undefined ? 1 : alpha / rank
+}
+
+/**
+ * sum over p, q of up[o, p] * core[p, q, x, y] * down[q, i], as [O, I*kh*kw]: the Tucker form of a convolution.
+ *
+ * @param core tensor (P, Q, kh, kw)
+ * @param up [O, P]
+ * @param down [Q, I]
+ */
+export function tuckerProduct(parts: Parts, core: PartRole, up: Matrix, down: Matrix): Matrix {
+  const [p, q, ...kernel] = partOf(parts, core).shape as [number, number, ...number[]]
+  const k = elementCount(kernel)
+  const inner = product(permute(factor(parts, core), [p, q, k], [0, 2, 1], p * k), down)
+  return product(up, permute(inner, [p, k, down.columns], [0, 2, 1], p))
+}
+
+/** Channels of the latent, and of the input of an inpainting UNet: latent, mask, masked latent. */
+const LATENT_CHANNELS = 4
+const INPAINTING_CHANNELS = 9
+
+/** A delta of the 4 latent channels fits the 9 of an inpainting model: the first 4 of them are the latent. Source: A1111. */
+export function isLatentPart(columns: number, [, channels, ...kernel]: readonly number[]): boolean {
+  return channels === INPAINTING_CHANNELS && columns === LATENT_CHANNELS * elementCount(kernel)
+}
+
+/** weight + ratio * scale * delta. */
+export function withDelta({ weight, shape, ratio }: PatchInput, scale: number, delta: Matrix): Matrix {
+  const whole = isLatentPart(delta.columns, shape) ? place(delta, 0, weight.rows, weight.columns) : delta
+  return added(weight, ratio * scale, whole)
+}
+
+/** [O, I*kh*kw] of the shape of a weight; [n, 1] of a vector. */
+export function sizeOf(shape: readonly number[]): readonly [rows: number, columns: number] {
+  return [shape[0] ?? 1, elementCount(shape.slice(1))]
+}
+
+/** The objection to a part that needs one value for each of something, as the end of a sentence. */
+export function miscounted(parts: Parts, role: PartRole, expected: number, of: string): string | undefined {
+  const count = countOf(parts, role)
+  return count === undefined || count === expected
+    ? undefined
+    : `its ${role} has ${count} values, but the weight has ${expected} ${of}`
+}

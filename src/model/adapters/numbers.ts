@@ -1,0 +1,54 @@
+/** The few values of an adapter that have to be known before a bake is planned: alpha, flags, sizes. */
+import { refuse } from '../../errors.ts'
+import { elementCount } from '../../tensor/dtype.ts'
+import { inParallel, PARALLEL_READS } from '../../tensor/parallel.ts'
+import type { Tensor } from '../../tensor/table.ts'
+import { isPlain, type ValueReader } from '../evidence.ts'
+import type { Algorithm, Numbers, PartRole, Parts } from './algorithm.ts'
+
+interface Steered {
+  readonly name: string
+  readonly algorithm: Algorithm
+  readonly parts: Parts
+}
+
+/** The numbers each module is steered by, by the name of the module. All are finite. */
+export async function readNumbers(
+  modules: readonly Steered[],
+  read: ValueReader,
+): Promise<ReadonlyMap<string, Numbers>> {
+  const wanted = modules.flatMap(steeringTensors)
+  const values = await inParallel(wanted, PARALLEL_READS, ({ tensor }) => readFinite(tensor, read))
+  const numbers = new Map(modules.map(({ name }) => [name, new Map<PartRole, Float64Array>()]))
+  wanted.forEach(({ module, role }, i) => void numbers.get(module)?.set(role, values[i]!))
+  return numbers
+}
+
+interface SteeringTensor {
+  readonly module: string
+  readonly role: PartRole
+  readonly tensor: Tensor
+}
+
+function steeringTensors({ name, algorithm, parts }: Steered): SteeringTensor[] {
+  return Object.entries(algorithm.steeredBy ?? {}).flatMap(([role, limit]) => {
+    const tensor = parts.get(role)
+    if (tensor === undefined) return []
+    checkSize(tensor, role, limit)
+    return { module: name, role, tensor }
+  })
+}
+
+function checkSize(tensor: Tensor, role: PartRole, limit: number): void {
+  const count = elementCount(tensor.shape)
+  if (isPlain(tensor) && count > 0 && count <= limit) return
+  const allowed = limit === 1 ? 'one number' : `at most ${limit} numbers`
+  throw refuse('BAD_ADAPTER_NUMBER', `${tensor.name}: ${role} is ${allowed}, not ${count} of ${tensor.dtype}`)
+}
+
+async function readFinite(tensor: Tensor, read: ValueReader): Promise<Float64Array> {
+  const values = await read(tensor)
+  const bad = values.find((value) => !Number.isFinite(value))
+  if (bad === undefined) return values
+  throw refuse('BAD_ADAPTER_NUMBER', `${tensor.name}: ${bad} steers nothing`, 'The file is damaged.')
+}

@@ -1,0 +1,118 @@
+/** What an adapter module makes of a weight and of its bias. */
+import { added, type Matrix, place } from '../../tensor/algebra/matrix.ts'
+import { elementCount } from '../../tensor/dtype.ts'
+import type { Algorithm, Modifier, Numbers, PartRole, Parts, PatchInput } from './algorithm.ts'
+import { column, countOf, isLatentPart, sizeOf } from './factors.ts'
+import { loraScale } from './lora.ts'
+import { MODIFIERS } from './registry.ts'
+
+/** The tensors of an adapter module, and how they are meant. */
+export interface Patchable {
+  readonly algorithm: Algorithm
+  readonly parts: Parts
+}
+
+/**
+ * The new values of a weight, [O, I*kh*kw] of `patchedShape`; the very matrix of the input if the module only changes
+ * the bias. To be called only if `patchMisfit` has no objection. Modules applied one after the other get what the one
+ * before made; except for LoRA, LoHa, LoKr, norm and full differences their order counts.
+ */
+export function patchWeight({ algorithm, parts }: Patchable, input: PatchInput): Matrix {
+  const modifier = modifierOf({ algorithm, parts })
+  const grown = withNewShape(parts, input)
+  if (modifier === undefined) return algorithm.patch(parts, grown)
+  return modifier.patch(parts, grown, algorithm.patch(parts, { ...grown, ratio: 1 }))
+}
+
+function modifierOf({ algorithm, parts }: Patchable): Modifier | undefined {
+  return MODIFIERS.find(({ of, shownBy }) => {
+    return of.includes(algorithm.id) && shownBy.some((role) => parts.has(role))
+  })
+}
+
+/** The shape of a weight after the patch: Flux control LoRAs give the first layer more inputs (`reshape_weight`). */
+export function patchedShape(parts: Parts, numbers: Numbers, shape: readonly number[]): readonly number[] {
+  const wanted = numbers.get('reshape_weight')
+  if (wanted === undefined && parts.has('reshape_weight')) throw new Error('reshape_weight was not read')
+  return wanted === undefined ? shape : [...wanted]
+}
+
+/** The input with zeros after what is there, if the weight gets another shape. */
+function withNewShape(parts: Parts, input: PatchInput): PatchInput {
+  const shape = patchedShape(parts, input.numbers, input.shape)
+  const [rows, columns] = sizeOf(shape)
+  const { weight } = input
+  if (weight.rows === rows && weight.columns === columns) return input
+  return { ...input, shape, weight: place(weight, 0, rows, columns) }
+}
+
+/** Six times the inputs are known (Flux fill); more than this is no control model but an attempt to fill the disk. */
+const MAX_GROWTH = 16
+
+function shapeMisfit(parts: Parts, numbers: Numbers, shape: readonly number[]): string | undefined {
+  const wanted = patchedShape(parts, numbers, shape)
+  // Outputs and input channels can follow after those that are there, a kernel cannot grow by rows and columns.
+  const grows = wanted.every((n, axis) => {
+    const now = shape[axis] ?? 0
+    return axis < 2 ? n >= now && Number.isInteger(n) : n === now
+  })
+  const limited = elementCount(wanted) <= MAX_GROWTH * elementCount(shape)
+  if (wanted.length === shape.length && grows && limited) return undefined
+  return `it wants the weight [${shape}] to be [${wanted}]`
+}
+
+/**
+ * Why a module cannot change a weight of this shape, as the end of a sentence ("it is for 768 inputs, the weight has
+ * 1024"); undefined if it can.
+ */
+export function patchMisfit(
+  { algorithm, parts }: Patchable,
+  shape: readonly number[],
+  numbers: Numbers,
+): string | undefined {
+  const empty = [...parts].find(([, part]) => elementCount(part.shape) === 0)
+  if (empty !== undefined) return `its ${empty[0]} is empty`
+  const wanted = algorithm.misfit?.(parts) ?? shapeMisfit(parts, numbers, shape)
+  if (wanted !== undefined) return wanted
+  const target = patchedShape(parts, numbers, shape)
+  return (
+    targetMisfit({ algorithm, parts }, target) ??
+    algorithm.clash?.(parts, target, numbers) ??
+    modifierOf({ algorithm, parts })?.clash(parts, target)
+  )
+}
+
+function targetMisfit({ algorithm, parts }: Patchable, shape: readonly number[]): string | undefined {
+  const target = algorithm.target(parts)
+  const [rows, columns] = sizeOf(shape)
+  if ((target.rows ?? rows) !== rows) return `it is for ${target.rows} outputs, the weight has ${rows}`
+  if ((target.columns ?? columns) === columns || isLatentPart(target.columns!, shape)) return undefined
+  return `it is for ${target.columns} inputs, the weight has ${columns}`
+}
+
+/** Roles whose values are added to the bias of the layer, as they are. */
+const BIAS_DELTAS: readonly PartRole[] = ['diff_b', 'b_norm']
+
+/** The bias of `up`, which takes part in its scale. Source: PEFT `lora_bias`, `merge`. */
+const UP_BIAS: PartRole = 'lora_up_bias'
+
+/** Whether the module changes the bias of its layer. */
+export function changesBias(parts: Parts): boolean {
+  return [...BIAS_DELTAS, UP_BIAS].some((role) => parts.has(role))
+}
+
+/** As `patchMisfit`, for a bias of `count` values. */
+export function biasMisfit(parts: Parts, count: number): string | undefined {
+  const role = [...BIAS_DELTAS, UP_BIAS].find((role) => (countOf(parts, role) ?? count) !== count)
+  return role === undefined
+    ? undefined
+    : `its ${role} has ${countOf(parts, role)} values, the bias has ${count}`
+}
+
+/** The new values of the bias, [O, 1]; the very matrix given if the module does not change it. No alpha, no DoRA. */
+export function patchBias(parts: Parts, bias: Matrix, ratio: number, numbers: Numbers): Matrix {
+  let patched = bias
+  for (const role of BIAS_DELTAS) if (parts.has(role)) patched = added(patched, ratio, column(parts, role))
+  if (!parts.has(UP_BIAS)) return patched
+  return added(patched, ratio * loraScale(parts, numbers), column(parts, UP_BIAS))
+}
