@@ -1,14 +1,16 @@
-/** Compiles src/tensor/float.wat to src/tensor/float-wasm.ts. Run it after a change of the .wat; a test holds both together. */
+/** Compiles the .wat files of src/tensor to modules that hold them in base64. Run it after a change; tests hold both together. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import wabt from 'wabt'
 
 const folder = join(import.meta.dirname, '../src/tensor')
-const parsed = (await wabt()).parseWat('float.wat', readFileSync(join(folder, 'float.wat'), 'utf8'), {
-  simd: true,
-})
-const base64 = Buffer.from(parsed.toBinary({}).buffer).toString('base64')
-writeFileSync(
-  join(folder, 'float-wasm.ts'),
-  `/** WebAssembly of float.wat, written by scripts/build-kernels.mjs. */\nexport const FLOAT_WASM =\n  '${base64}'\n`,
-)
+const assembler = await wabt()
+for (const name of ['float', 'compare']) {
+  const source = readFileSync(join(folder, `${name}.wat`), 'utf8')
+  const { buffer } = assembler.parseWat(`${name}.wat`, source, { simd: true }).toBinary({})
+  const base64 = Buffer.from(buffer).toString('base64')
+  writeFileSync(
+    join(folder, `${name}-wasm.ts`),
+    `/** WebAssembly of ${name}.wat, written by scripts/build-kernels.mjs. */\nexport const ${name.toUpperCase()}_WASM =\n  '${base64}'\n`,
+  )
+}
