@@ -53,3 +53,14 @@ export function refuse(code: string, message: string, hint?: string): SdtoolErro
 export function usage(message: string, hint?: string): SdtoolError {
   return new SdtoolError('USAGE', message, { exitCode: EXIT.usage, ...(hint === undefined ? {} : { hint }) })
 }
+
+/** The same error with the file it is about: what is called for many files knows none of their names. */
+export function aboutFile(path: string, error: unknown): unknown {
+  if (!(error instanceof SdtoolError)) return error
+  const { code, message, exitCode, hint } = error
+  return new SdtoolError(code, `${path}: ${message}`, {
+    exitCode,
+    cause: error,
+    ...(hint === undefined ? {} : { hint }),
+  })
+}

@@ -1,6 +1,6 @@
 /** The common way of commands that make one model file of each input: plan, write, report, next. */
 import { basename } from 'node:path'
-import { EXIT, type ExitCode, SdtoolError } from '../errors.ts'
+import { aboutFile, EXIT, type ExitCode } from '../errors.ts'
 import type { Identity } from '../model/identify.ts'
 import type { Plan, PlanStep } from '../model/plan.ts'
 import type { JsonValue } from '../model/recipe.ts'
@@ -84,17 +84,8 @@ async function planFor(
   try {
     return await transform.plan(opened, identity)
   } catch (error) {
-    throw error instanceof SdtoolError ? withPath(path, error) : error
+    throw aboutFile(path, error)
   }
-}
-
-function withPath(path: string, error: SdtoolError): SdtoolError {
-  const { code, message, exitCode, hint } = error
-  return new SdtoolError(code, `${path}: ${message}`, {
-    exitCode,
-    cause: error,
-    ...(hint === undefined ? {} : { hint }),
-  })
 }
 
 function worstExitCode(outcomes: readonly Outcome[]): ExitCode {

@@ -6,7 +6,7 @@ import { quoted } from '../tensor/text.ts'
 import { COMPONENTS, type Component, type ComponentId } from './components.ts'
 import { MAX_NAMES } from './finding.ts'
 
-export type StepAction = 'keep' | 'drop' | 'promote' | 'cast' | 'rename' | 'rewrite'
+export type StepAction = 'keep' | 'drop' | 'promote' | 'cast' | 'rename' | 'rewrite' | 'patch'
 
 /** One explained thing that a plan does to a group of tensors. */
 export interface PlanStep {

@@ -37,13 +37,20 @@ const ALPHAS_AT_ONCE = 64
 export function describeAdapter(table: TensorTable): AdapterInfo | undefined {
   const lllite = describeLllite(table)
   if (lllite !== undefined) return lllite
-  const marked = markedEmbeddings(table)
-  const bundled = bundledNames(table.tensors.keys())
-  const hasEmbeddings = marked.length + bundled.length > 0
-  const own = hasEmbeddings ? withoutEmbeddings(table, new Set(marked)) : table
+  const { own, embeddings } = ownTensors(table)
   const split = splitFile(own)
-  if (!isAdapter(own, split)) return undefined
-  return summarise(own, split, [...marked, ...bundled])
+  return isAdapter(own, split) ? summarise(own, split, embeddings) : undefined
+}
+
+/** The modules of a table that `describeAdapter` knows as an adapter, without the embeddings it may carry. */
+export function adapterKeys(table: TensorTable): AdapterKeys {
+  return splitFile(ownTensors(table).own)
+}
+
+function ownTensors(table: TensorTable): { own: TensorTable; embeddings: string[] } {
+  const marked = markedEmbeddings(table)
+  const embeddings = [...marked, ...bundledNames(table.tensors.keys())]
+  return { own: embeddings.length > 0 ? withoutEmbeddings(table, new Set(marked)) : table, embeddings }
 }
 
 /** The same with the values of alpha, which are tensors of one element each, and findings about them. */

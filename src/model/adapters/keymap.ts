@@ -8,9 +8,10 @@ import { unetModules } from './keymap/unet.ts'
 import type { TargetId } from './targets.ts'
 
 /** Which encoder a trainer calls the first, the second, the third. The refiner has only the second one. */
-const ENCODERS: Readonly<Partial<Record<ComponentId, readonly TargetId[]>>> = {
+export const ENCODERS: Readonly<Partial<Record<ComponentId, readonly TargetId[]>>> = {
   clip_l: ['te1'],
   clip_g: ['te2'],
+  clip_h: ['te1'],
   openclip_h: ['te1'],
   openclip_g: ['te2', 'te1'],
   t5xxl: ['te3'],

@@ -1,4 +1,5 @@
 import { isJsonObject, type JsonObject, parseJsonText } from '../metadata/json-text.ts'
+import type { JsonValue } from '../recipe.ts'
 import type { TargetId } from './targets.ts'
 
 /** What PEFT keeps outside of the tensors: without it the scale of its adapters would be 1. */
@@ -10,6 +11,8 @@ export interface PeftConfig {
   readonly rankStabilised: boolean
   /** Some modules have an alpha of their own (`alpha_pattern`). */
   readonly patterned: boolean
+  /** Those: end of a module's path -> alpha, in order. */
+  readonly alphas: readonly (readonly [pattern: string, alpha: number])[]
 }
 
 /** Metadata key of newer diffusers: one flat object, `unet.lora_alpha` and so on. Source: diffusers `lora_base.py`. */
@@ -35,14 +38,23 @@ export function peftConfigs(metadata: Readonly<Record<string, string>>): PeftCon
 
 function componentConfig(config: JsonObject, prefix: string, target: TargetId): PeftConfig {
   const [rank, alpha] = [number(config, `${prefix}.r`), number(config, `${prefix}.lora_alpha`)]
-  const pattern = config[`${prefix}.alpha_pattern`]
+  const alphas = patternAlphas(config[`${prefix}.alpha_pattern`])
   return {
     target,
     ...(rank === undefined ? {} : { rank }),
     ...(alpha === undefined ? {} : { alpha }),
     rankStabilised: config[`${prefix}.use_rslora`] === true,
-    patterned: isJsonObject(pattern) && Object.keys(pattern).length > 0,
+    patterned: alphas.length > 0,
+    alphas,
   }
+}
+
+function patternAlphas(pattern: JsonValue | undefined): (readonly [string, number])[] {
+  if (!isJsonObject(pattern)) return []
+  return Object.keys(pattern).flatMap((key) => {
+    const alpha = number(pattern, key)
+    return alpha === undefined ? [] : [[key, alpha] as const]
+  })
 }
 
 function number(config: JsonObject, key: string): number | undefined {

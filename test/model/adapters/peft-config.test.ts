@@ -18,14 +18,14 @@ describe('peftConfigs', () => {
       'text_encoder_2.alpha_pattern': { q_proj: 8 },
     }
     expect(configs(config)).toEqual([
-      { target: 'unet', rank: 16, alpha: 32, rankStabilised: false, patterned: false },
-      { target: 'te2', rank: 4, alpha: 4, rankStabilised: true, patterned: true },
+      { target: 'unet', rank: 16, alpha: 32, rankStabilised: false, patterned: false, alphas: [] },
+      { target: 'te2', rank: 4, alpha: 4, rankStabilised: true, patterned: true, alphas: [['q_proj', 8]] },
     ])
   })
 
   it('ignores numbers that are none', () => {
     expect(configs({ 'transformer.r': '16', 'transformer.lora_alpha': null })).toEqual([
-      { target: 'unet', rankStabilised: false, patterned: false },
+      { target: 'unet', rankStabilised: false, patterned: false, alphas: [] },
     ])
   })
 

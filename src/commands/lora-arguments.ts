@@ -1,0 +1,139 @@
+/** LoRAs of a command line with their strengths: `lora`, `lora:0.7`, `lora:0.7:0.5`, `"<lora:name:0.7>"`, `--ratio`. */
+import { usage } from '../errors.ts'
+import type { LoraRatio } from '../model/merge-lora/options.ts'
+import { quoted } from '../tensor/text.ts'
+
+export interface LoraArgument {
+  /** Path, or a bare name to be looked up. */
+  readonly name: string
+  readonly ratio: LoraRatio
+}
+
+interface Spec {
+  readonly name: string
+  readonly ratio?: LoraRatio
+}
+
+const RE_NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i
+const RE_NOT_FINITE = /^[+-]?(?:nan|inf|infinity)$/i
+/** Somebody meant a number: `0,7`, `1.2.3`. */
+const RE_NEARLY = /^[+-]?\d[\d.,]*$/
+
+/**
+ * @param args LoRAs as they were typed
+ * @param ratios values of `--ratio`, in order
+ * @param exists whether a path is there: a file name may look like a name with a ratio
+ * @throws USAGE
+ */
+export function loraArguments(
+  args: readonly string[],
+  ratios: readonly string[],
+  exists: (path: string) => boolean,
+): LoraArgument[] {
+  const specs = args.flatMap((arg) => specsOf(arg, exists))
+  if (specs.length === 0) throw usage('no LoRA was named', 'Name the base first, then one or more LoRAs.')
+  const given = ratios.map((text) => ratioOf(text.split(':'), '--ratio'))
+  const loras = specs.map((spec, i) => ({
+    name: spec.name,
+    ratio: chosenRatio(spec, i, given, specs.length),
+  }))
+  if (loras.every(({ ratio }) => ratio.unet === 0 && ratio.text === 0)) {
+    throw usage('every ratio is 0, so nothing would change', 'Give a ratio, for example --ratio 0.7.')
+  }
+  return loras
+}
+
+function chosenRatio(spec: Spec, index: number, given: readonly LoraRatio[], loras: number): LoraRatio {
+  if (given.length > 1 && given.length !== loras) {
+    throw usage(`--ratio has ${given.length} values for ${loras} LoRAs`, 'Give one for all, or one for each.')
+  }
+  if (spec.ratio === undefined) return given[given.length === 1 ? 0 : index] ?? { unet: 1, text: 1 }
+  if (given.length > 1) {
+    throw usage(`${spec.name} has a ratio of its own, and one in --ratio`, 'Give it once.')
+  }
+  return spec.ratio
+}
+
+function specsOf(arg: string, exists: (path: string) => boolean): Spec[] {
+  if (arg === '') throw usage('a file name is empty')
+  if (exists(arg)) return [{ name: arg }]
+  return arg.startsWith('<') ? tagsOf(arg) : [colonSpec(arg)]
+}
+
+/** `name:unet` or `name:unet:text`. Colons before that belong to the name: a drive, a file called so. */
+function colonSpec(arg: string): Spec {
+  const parts = arg.split(':')
+  const numbers: string[] = []
+  while (parts.length > 1 && numbers.length < 2 && isRatio(parts.at(-1)!)) numbers.unshift(parts.pop()!)
+  const last = parts.at(-1)!
+  if (parts.length > 1 && (last === '' || RE_NEARLY.test(last))) throw noRatio(last, arg)
+  const name = parts.join(':')
+  return numbers.length === 0 ? { name } : { name, ratio: ratioOf(numbers, arg) }
+}
+
+function isRatio(text: string): boolean {
+  return RE_NUMBER.test(text) || RE_NOT_FINITE.test(text)
+}
+
+/** UNet, and text encoders where they differ. */
+function ratioOf(numbers: readonly string[], of: string): LoraRatio {
+  if (numbers.length > 2) throw noRatio(numbers.join(':'), of)
+  const [unet, text] = numbers.map((number) => ratioNumber(number, of))
+  return { unet: unet!, text: text ?? unet! }
+}
+
+function ratioNumber(text: string, of: string): number {
+  const value = RE_NUMBER.test(text) ? Number(text) : Number.NaN
+  if (!Number.isFinite(value)) throw noRatio(text, of)
+  return value
+}
+
+function noRatio(text: string, of: string): Error {
+  return usage(
+    `${of}: ${quoted(text)} is no ratio`,
+    'A ratio is a number such as 0.7 or -1; for UNet and text encoder: 0.7:0.5.',
+  )
+}
+
+const RE_TAG = /<[^<>]*>/g
+
+/** Tags copied from a prompt, one or several. */
+function tagsOf(arg: string): Spec[] {
+  const tags = arg.match(RE_TAG) ?? []
+  if (tags.length === 0 || /[^\s,]/.test(arg.replace(RE_TAG, ''))) throw noTag(arg)
+  return tags.map(tagSpec)
+}
+
+/**
+ * `<lora:name:text:unet>` with `te=` and `unet=` as names for either. One number is for both. The order is that of
+ * the prompts it comes from (A1111 `extra_networks_lora.py`), where the text encoder stands first.
+ */
+function tagSpec(tag: string): Spec {
+  const [kind, name, ...rest] = tag
+    .slice(1, -1)
+    .split(':')
+    .map((part) => part.trim())
+  if (!/^(?:lora|lyco)$/i.test(kind!) || !name) throw noTag(tag)
+  const named = new Map<string, string>()
+  const positional: string[] = []
+  for (const part of rest) {
+    const [key, value] = part.split('=', 2) as [string, string | undefined]
+    if (value === undefined) positional.push(part)
+    else named.set(key, value)
+  }
+  const other = [...named.keys()].find((key) => key !== 'te' && key !== 'unet')
+  if (other !== undefined || positional.length > 2) throw unknownInTag(tag, other ?? positional[2]!)
+  const text = ratioNumber(named.get('te') ?? positional[0] ?? '1', tag)
+  return { name, ratio: { text, unet: ratioNumber(named.get('unet') ?? positional[1] ?? String(text), tag) } }
+}
+
+function noTag(text: string): Error {
+  return usage(`${text} is no LoRA of a prompt`, 'Such a tag is "<lora:name:0.7>".')
+}
+
+function unknownInTag(tag: string, what: string): Error {
+  return usage(
+    `${tag}: sdtool does not know ${quoted(what)} in a tag`,
+    'It takes the name and the ratios; ratios of blocks are for --blocks.',
+  )
+}

@@ -1,0 +1,110 @@
+/** One adapter, applied as far as it fits. */
+import { aboutFile } from '../../errors.ts'
+import type { TensorTable } from '../../tensor/table.ts'
+import type { Numbers } from '../adapters/algorithm.ts'
+import { adapterKeys } from '../adapters/describe.ts'
+import type { AdapterKeys, AdapterModule } from '../adapters/modules.ts'
+import { readNumbers } from '../adapters/numbers.ts'
+import { surplusRoles } from '../adapters/registry.ts'
+import { placeOf } from '../adapters/targets.ts'
+import type { Architecture } from '../architectures/architecture.ts'
+import type { BasePart } from './base-parts.ts'
+import type { LoraInput, MergeOptions } from './options.ts'
+import { applyModule, type Patches, type Twin } from './patches.ts'
+import { withPeftAlpha } from './peft-alpha.ts'
+import { isMeant, type PlacedModule, selectModules, type Unmatched, type UsedPatterns } from './select.ts'
+
+/** What became of the modules of an adapter. */
+export interface LoraResult {
+  readonly input: LoraInput
+  readonly matched: readonly PlacedModule[]
+  readonly unmatched: readonly Unmatched[]
+  /** Modules that options leave out, or whose ratio is 0. */
+  readonly leftOut: readonly AdapterModule[]
+}
+
+/** The base as adapters see it. */
+export interface PatchedBase {
+  readonly table: TensorTable
+  readonly architecture: Architecture | undefined
+  readonly parts: readonly BasePart[]
+  readonly twin: Twin | undefined
+}
+
+/**
+ * Puts the modules of an adapter on top of `patches`, which it changes.
+ * @param index which adapter it is, in the order they were named
+ * @throws BAD_ADAPTER_NUMBER, PEFT_PATTERN, BLOCK_WITHOUT_RATIO
+ */
+export async function applyLora(
+  base: PatchedBase,
+  patches: Patches,
+  input: LoraInput,
+  index: number,
+  options: MergeOptions,
+  used: UsedPatterns,
+): Promise<LoraResult> {
+  const keys = adapterKeys(input.table)
+  const { placed, unmatched, leftOut } = selectModules(keys.modules, base, input.ratio, options, used)
+  const numbersOf = await numbersFor(placed, input)
+  const matched: PlacedModule[] = []
+  const failed: Unmatched[] = []
+  const layers = new Set<string>()
+  for (const one of placed) {
+    const numbers = numbersOf(one.module)
+    const layer = `${one.place.weight} ${one.place.rows?.start ?? ''}`
+    const objection = layers.has(layer)
+      ? ({ reason: 'same-layer' } as const)
+      : isOff(one.module, numbers)
+        ? ({ reason: 'alpha-zero' } as const)
+        : applyModule(patches, base.table, one, numbers, index, base.twin)
+    layers.add(layer)
+    if (objection === undefined) matched.push(one)
+    else failed.push({ name: one.module.name, target: one.module.target, placed: one, ...objection })
+  }
+  const broken = brokenParts(keys).filter(({ name, target }) =>
+    isMeant([name], target, input.ratio, options, used),
+  )
+  return { input, matched, unmatched: [...unmatched, ...failed, ...broken], leftOut }
+}
+
+async function numbersFor(
+  placed: readonly PlacedModule[],
+  { name, adapter, read }: LoraInput,
+): Promise<(module: AdapterModule) => Numbers> {
+  const modules = placed.map(({ module }) => module)
+  try {
+    const own = await readNumbers(modules, read)
+    const all = new Map(
+      modules.map((module) => [module, withPeftAlpha(module, own.get(module.name)!, adapter.peft)]),
+    )
+    return (module) => all.get(module)!
+  } catch (error) {
+    throw aboutFile(name, error)
+  }
+}
+
+/** alpha / rank is 0, and nothing else would change the weight. */
+function isOff({ algorithm, parts }: AdapterModule, numbers: Numbers): boolean {
+  const isScaled = algorithm.rank?.(parts) !== undefined && !parts.has('scale')
+  return isScaled && numbers.get('alpha')?.[0] === 0 && !parts.has('dora_scale') && !parts.has('magnitude')
+}
+
+/** What of the file makes no module, or no use of it. */
+function brokenParts({ modules, incomplete, strays }: AdapterKeys): Unmatched[] {
+  const stray = (name: string): Unmatched => ({ name, target: 'other', reason: 'stray' })
+  return [
+    ...incomplete.map(({ name, roles }): Unmatched => {
+      return {
+        name,
+        target: placeOf(name).target,
+        reason: 'incomplete',
+        detail: `it has only ${roles.join(', ')}`,
+      }
+    }),
+    ...strays.map(({ name }) => stray(name)),
+    ...modules.flatMap(({ name, algorithm, parts }) => {
+      return surplusRoles(algorithm, parts).map((role) => stray(parts.get(role)?.name ?? name))
+    }),
+  ]
+}

@@ -1,0 +1,52 @@
+import type { TensorTable } from '../../tensor/table.ts'
+import type { AdapterInfo } from '../adapters/info.ts'
+import type { TargetId } from '../adapters/targets.ts'
+import type { DTypeChoice } from '../dtype-choice.ts'
+import type { ValueReader } from '../evidence.ts'
+import type { BlockRatios } from './block-ratios.ts'
+
+/** How strongly an adapter is applied: 1 is full. */
+export interface LoraRatio {
+  /** For the UNet or diffusion transformer. */
+  readonly unet: number
+  /** For all text encoders. */
+  readonly text: number
+}
+
+/** The two halves of a model, as A1111 and ComfyUI divide it for their two strengths. */
+export type Side = keyof LoraRatio
+
+export function sideOf(target: TargetId): Side {
+  return target.startsWith('te') ? 'text' : 'unet'
+}
+
+/** An adapter to be merged. */
+export interface LoraInput {
+  /** As people know it: the path that was given. */
+  readonly name: string
+  readonly table: TensorTable
+  readonly adapter: AdapterInfo
+  readonly ratio: LoraRatio
+  /** Reads the values of small tensors of its file. */
+  readonly read: ValueReader
+}
+
+/** Which names an option means. */
+export interface NamePattern {
+  /** As it was written. */
+  readonly text: string
+  readonly matches: (name: string) => boolean
+}
+
+export interface MergeOptions {
+  readonly dtype?: DTypeChoice
+  readonly only?: Side
+  readonly blocks?: BlockRatios
+  /** Modules of which the name or the key in the checkpoint fits one of these, if there are any. */
+  readonly include?: readonly NamePattern[]
+  readonly exclude?: readonly NamePattern[]
+  /** Leave out what fits nowhere, instead of refusing it. */
+  readonly allowUnmatched?: boolean
+  /** What becomes of an EMA copy of weights that change; it is left out unless it is to change with them. */
+  readonly ema?: 'drop' | 'patch'
+}
