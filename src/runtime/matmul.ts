@@ -2,31 +2,41 @@
 import { isMainThread } from 'node:worker_threads'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import type { Floats, MatMul } from '../tensor/algebra/matmul.ts'
-import { type ElementType, encodeModel } from './onnx/model.ts'
+import { encodeModel, type Value } from './onnx/model.ts'
 
-const sessions = new Map<ElementType, Promise<InferenceSession>>()
+type NumberType = 'float32' | 'float64'
 
-export const matmul: MatMul = async (a, b, out, m, k, n) => {
+/** Products of one type, and products that are added to what is there. */
+const sessions = new Map<`${NumberType} ${'MatMul' | 'Gemm'}`, Promise<InferenceSession>>()
+
+export const matmul: MatMul = async (a, b, out, [m, k, n], add = false) => {
   const type = a instanceof Float32Array ? 'float32' : 'float64'
-  const session = sessions.get(type) ?? createSession(type)
-  sessions.set(type, session)
-  const feeds = { a: tensor(type, a, [m, k]), b: tensor(type, b, [k, n]) }
+  const session = await sessionFor(type, add)
+  const result = tensor(type, out, [m, n])
+  const feeds = { a: tensor(type, a, [m, k]), b: tensor(type, b, [k, n]), ...(add && { c: result }) }
   // the result lands in `out` itself
-  await (await session).run(feeds, { c: tensor(type, out, [m, n]) })
+  await session.run(feeds, { y: result })
 }
 
-function tensor(type: 'float32' | 'float64', values: Floats, dims: number[]): Tensor {
+function tensor(type: NumberType, values: Floats, dims: number[]): Tensor {
   return new Tensor(type, values as never, dims)
 }
 
-function createSession(type: 'float32' | 'float64'): Promise<InferenceSession> {
+function sessionFor(type: NumberType, add: boolean): Promise<InferenceSession> {
+  const op = add ? 'Gemm' : 'MatMul'
+  const session = sessions.get(`${type} ${op}`) ?? createSession(type, op)
+  sessions.set(`${type} ${op}`, session)
+  return session
+}
+
+function createSession(type: NumberType, op: 'MatMul' | 'Gemm'): Promise<InferenceSession> {
+  const value = (name: string, ...shape: string[]): Value => ({ name, type, shape })
+  const added = op === 'Gemm' ? [value('c', 'm', 'n')] : []
+  const inputs = [value('a', 'm', 'k'), value('b', 'k', 'n'), ...added]
   const model = encodeModel({
-    inputs: [
-      { name: 'a', type, shape: ['m', 'k'] },
-      { name: 'b', type, shape: ['k', 'n'] },
-    ],
-    outputs: [{ name: 'c', type, shape: ['m', 'n'] }],
-    nodes: [{ op: 'MatMul', inputs: ['a', 'b'], outputs: ['c'] }],
+    inputs,
+    outputs: [value('y', 'm', 'n')],
+    nodes: [{ op, inputs: inputs.map(({ name }) => name), outputs: ['y'] }],
   })
   return InferenceSession.create(model, {
     executionProviders: ['cpu'],

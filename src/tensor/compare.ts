@@ -1,7 +1,7 @@
 /** How the values of two tensors differ, read in blocks and compared as numbers, whatever types they are stored in. */
 import { compareFloats, KERNEL_VALUES, sumSquares } from './compare-kernels.ts'
-import { DTYPES, type DType, dtypeInfo, elementCount } from './dtype.ts'
-import { blockBytes, evaluateInto, newEvaluation, type ReadInto, readValues } from './expr.ts'
+import { blockBytes, DTYPES, type DType, dtypeInfo, elementCount } from './dtype.ts'
+import { evaluateInto, newEvaluation, type ReadInto, readValues } from './expr.ts'
 import { elementsOf } from './float.ts'
 import { isLocal, STRIDED_BLOCK_BYTES } from './jobs.ts'
 import { borrow, giveBack } from './spare-buffers.ts'

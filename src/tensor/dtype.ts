@@ -99,3 +99,9 @@ export function byteLength(dtype: DType, shape: readonly number[]): number | und
   const count = elementCount(shape)
   return count % elements === 0 ? (count / elements) * bytes : undefined
 }
+
+/** Bytes of elements [begin, end) of a tensor of this type. */
+export function blockBytes(dtype: DType, begin: number, end: number): number {
+  const { elements, bytes } = DTYPES[dtype]
+  return ((end - begin) / elements) * bytes
+}

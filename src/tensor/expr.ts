@@ -3,7 +3,15 @@ import { type Arithmetic, fillRows } from './algebra/evaluate.ts'
 import { type Floats, type MatMul, type Precision, plainMatMul } from './algebra/matmul.ts'
 import { countPatch, type PatchStats } from './algebra/patch-stats.ts'
 import { release, scratch } from './algebra/scratch.ts'
-import { byteLength, DTYPES, type DType, elementCount, isFloat, type OutputDType } from './dtype.ts'
+import {
+  blockBytes,
+  byteLength,
+  DTYPES,
+  type DType,
+  elementCount,
+  isFloat,
+  type OutputDType,
+} from './dtype.ts'
 import { type CastStats, castFloats, decodeNumbers, elementsOf, newCastStats } from './float.ts'
 import { borrow, giveBack } from './spare-buffers.ts'
 import { gatherStrided, type ReadInto } from './strided.ts'
@@ -47,12 +55,6 @@ export function cast(tensor: Tensor, dtype: OutputDType): Tensor {
 /** The same values under another name. */
 export function renamed(tensor: Tensor, name: string): Tensor {
   return { ...tensor, name }
-}
-
-/** Bytes of elements [begin, end) of a tensor of this type. */
-export function blockBytes(dtype: DType, begin: number, end: number): number {
-  const { elements, bytes } = DTYPES[dtype]
-  return ((end - begin) / elements) * bytes
 }
 
 /** Bytes the whole tensor takes when it is written. */

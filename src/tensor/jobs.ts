@@ -1,8 +1,8 @@
 import { closeSync, openSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { readExactly, readExactlySync } from './bytes.ts'
-import { DTYPES, type DType, elementCount } from './dtype.ts'
-import { blockBytes, type Evaluation, evaluateInto, type ReadInto } from './expr.ts'
+import { blockBytes, DTYPES, type DType, elementCount } from './dtype.ts'
+import { type Evaluation, evaluateInto, type ReadInto } from './expr.ts'
 import type { Layout } from './layout.ts'
 import type { Source, Tensor } from './table.ts'
 

@@ -1,5 +1,5 @@
-import { DTYPES, elementCount, isFloat } from './dtype.ts'
-import { blockBytes, evaluateInto, newEvaluation, type ReadInto } from './expr.ts'
+import { blockBytes, DTYPES, elementCount, isFloat } from './dtype.ts'
+import { evaluateInto, newEvaluation, type ReadInto } from './expr.ts'
 import { decodeFloats } from './float.ts'
 import type { Tensor } from './table.ts'
 

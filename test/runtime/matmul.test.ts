@@ -7,8 +7,10 @@ describe('matmul by onnxruntime', () => {
     for (const type of [Float32Array, Float64Array]) {
       const out = new type(4)
       // [[1, 2, 3], [4, 5, 6]] @ [[1, 0], [2, -1], [0, 3]]
-      await matmul(type.of(1, 2, 3, 4, 5, 6), type.of(1, 0, 2, -1, 0, 3), out, 2, 3, 2)
+      await matmul(type.of(1, 2, 3, 4, 5, 6), type.of(1, 0, 2, -1, 0, 3), out, [2, 3, 2])
       expect(Array.from(out)).toEqual([5, 7, 14, 13])
+      await matmul(type.of(1, 2), type.of(10, -1), out, [2, 1, 2], true)
+      expect(Array.from(out)).toEqual([15, 6, 34, 11])
     }
   })
 
@@ -17,8 +19,8 @@ describe('matmul by onnxruntime', () => {
     const wave = (length: number) => Float64Array.from({ length }, (_, i) => Math.sin(i * i))
     const [a, b] = [wave(m * k), wave(k * n)]
     const [out, plain] = [new Float64Array(m * n), new Float64Array(m * n)]
-    await matmul(a, b, out, m, k, n)
-    await plainMatMul(a, b, plain, m, k, n)
+    await matmul(a, b, out, [m, k, n])
+    await plainMatMul(a, b, plain, [m, k, n])
     const worst = out.reduce((most, value, i) => Math.max(most, Math.abs(value - plain[i]!)), 0)
     expect(worst).toBeLessThan(1e-12)
   })

@@ -1,6 +1,13 @@
 /** Values of matrix expressions, a block of rows at a time. */
 import type { Tensor } from '../table.ts'
-import { type Floats, type MatMul, newFloats, type Precision, plainMatMul } from './matmul.ts'
+import {
+  type Floats,
+  type MatMul,
+  newFloats,
+  type Precision,
+  type ProductSize,
+  plainMatMul,
+} from './matmul.ts'
 import type { Matrix, Term } from './matrix.ts'
 import { permuteInto } from './permute.ts'
 import { fillOrthogonal, fillRotated } from './rotate.ts'
@@ -55,7 +62,7 @@ export function remembered(m: Matrix, by: Arithmetic, fill: (out: Floats) => Pro
 const FILLERS: { readonly [K in Op]: Filler<K> } = {
   tensor: (m, begin, end, out, by) => by.decode(m.of, begin * m.columns, end * m.columns, out),
   sum: fillSum,
-  product: fillProduct,
+  product: (m, begin, end, out, by) => multiplyRows(m, begin, end, out, by),
   hadamard: (m, begin, end, out, by) =>
     fillPair(m, begin, end, out, by, (other) => {
       for (let i = 0; i < out.length; i++) out[i] = out[i]! * other[i]!
@@ -86,8 +93,12 @@ async function fillSum(
 ): Promise<void> {
   const [first, ...rest] = terms
   await fillRows(first!.of, begin, end, out, by)
-  if (first!.factor !== 1) for (let i = 0; i < out.length; i++) out[i] = out[i]! * first!.factor
+  if (first!.factor !== 1) scale(out, first!.factor)
   for (const { factor, of } of rest) await addRows(of, begin, end, factor, out, by)
+}
+
+function scale(values: Floats, factor: number): void {
+  for (let i = 0; i < values.length; i++) values[i] = values[i]! * factor
 }
 
 /** out += factor * rows. Of a matrix that has zeros around it, only what is no zero. */
@@ -106,6 +117,10 @@ async function addRows(
     await addRows(m.of, from - m.row, to - m.row, factor, inside, by)
     return
   }
+  if (m.op === 'product') {
+    await multiplyRows(m, begin, end, out, by, factor)
+    return
+  }
   const values = scratch(by.precision, out.length)
   await fillRows(m, begin, end, values, by)
   addScaled(out, factor, values)
@@ -114,38 +129,43 @@ async function addRows(
 
 function addScaled(out: Floats, factor: number, values: Floats): void {
   // two loops of one type each: a loop over either type is several times slower
-  if (out instanceof Float32Array && values instanceof Float32Array) {
-    for (let i = 0; i < out.length; i++) out[i] = out[i]! + factor * values[i]!
-  } else {
-    for (let i = 0; i < out.length; i++) out[i] = out[i]! + factor * values[i]!
-  }
+  if (out instanceof Float32Array && values instanceof Float32Array) addScaled32(out, factor, values)
+  else for (let i = 0; i < out.length; i++) out[i] = out[i]! + factor * values[i]!
+}
+
+function addScaled32(out: Float32Array, factor: number, values: Float32Array): void {
+  for (let i = 0; i < out.length; i++) out[i] = out[i]! + factor * values[i]!
 }
 
 /** Below this many multiplications plain loops are done before another engine has started. */
 const SMALL_PRODUCT = 64 * 1024
 
-export async function multiply(
+export function multiply(
   a: Floats,
   b: Floats,
   out: Floats,
-  [m, k, n]: readonly [number, number, number],
+  size: ProductSize,
   by: Arithmetic,
+  add = false,
 ): Promise<void> {
-  const matmul = m * k * n < SMALL_PRODUCT ? plainMatMul : by.matmul
-  await matmul(a, b, out, m, k, n)
+  const matmul = size[0] * size[1] * size[2] < SMALL_PRODUCT ? plainMatMul : by.matmul
+  return matmul(a, b, out, size, add)
 }
 
-async function fillProduct(
+/** out = rows of a @ b, or with a factor out += factor * rows of a @ b. */
+async function multiplyRows(
   { a, b }: { a: Matrix; b: Matrix },
   begin: number,
   end: number,
   out: Floats,
   by: Arithmetic,
+  factor?: number,
 ): Promise<void> {
   const right = await wholeOf(b, by)
   const left = scratch(by.precision, (end - begin) * a.columns)
   await fillRows(a, begin, end, left, by)
-  await multiply(left, right, out, [end - begin, a.columns, b.columns], by)
+  if (factor !== undefined) scale(left, factor)
+  await multiply(left, right, out, [end - begin, a.columns, b.columns], by, factor !== undefined)
   release(left)
 }
 

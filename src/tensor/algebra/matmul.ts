@@ -8,14 +8,20 @@ export function newFloats(precision: Precision, length: number): Floats {
   return precision === 'F32' ? new Float32Array(length) : new Float64Array(length)
 }
 
-/** a [m, k] @ b [k, n] -> out [m, n]. All three are of one precision; `out` is none of the others. */
-export type MatMul = (a: Floats, b: Floats, out: Floats, m: number, k: number, n: number) => Promise<void>
+/** Sizes of a product: [m, k] @ [k, n]. */
+export type ProductSize = readonly [m: number, k: number, n: number]
+
+/**
+ * out = a @ b, or out += a @ b if `add`. All three are of one precision; `out` [m, n] is none of the others.
+ */
+export type MatMul = (a: Floats, b: Floats, out: Floats, size: ProductSize, add?: boolean) => Promise<void>
 
 /** In plain loops, every sum in binary64: for small matrices, and to check faster ones by. */
-export const plainMatMul: MatMul = async (a, b, out, m, k, n) => {
+export const plainMatMul: MatMul = async (a, b, out, [m, k, n], add = false) => {
   const row = new Float64Array(n)
   for (let i = 0; i < m; i++) {
-    row.fill(0)
+    if (add) row.set(out.subarray(i * n, (i + 1) * n))
+    else row.fill(0)
     for (let p = 0; p < k; p++) addScaledRow(row, a[i * k + p]!, b, p * n)
     out.set(row, i * n)
   }

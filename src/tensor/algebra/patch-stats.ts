@@ -1,7 +1,7 @@
-import type { DType } from '../dtype.ts'
+import { compareFloats, KERNEL_VALUES } from '../compare-kernels.ts'
+import { blockBytes, type DType } from '../dtype.ts'
 import { decodeNumbers } from '../float.ts'
 import type { Floats } from './matmul.ts'
-import { release, scratch } from './scratch.ts'
 
 /** What a patch did to a tensor. The names say sums of squares over its elements. */
 export interface PatchStats {
@@ -36,40 +36,54 @@ export function countPatch(
   dtype: DType,
   before: Floats,
   after: Floats,
-  bytes: Uint8Array,
+  written: Uint8Array,
 ): void {
-  const written = scratch(after instanceof Float32Array ? 'F32' : 'F64', after.length)
-  decodeNumbers(dtype, bytes, written)
-  const block =
-    before instanceof Float32Array && after instanceof Float32Array && written instanceof Float32Array
-      ? count32(before, after, written)
-      : count64(before, after, written)
-  release(written)
-  into.set(name, addPatchStats(into.get(name) ?? NO_PATCH, block))
-}
-
-// The same loop twice, each over arrays of one type: a loop over either type is several times slower.
-
-function count32(before: Float32Array, after: Float32Array, written: Float32Array): PatchStats {
-  let [base2, delta2, error2, changed] = [0, 0, 0, 0]
-  for (let i = 0; i < after.length; i++) {
-    const [b, a, w] = [before[i]!, after[i]!, written[i]!]
-    base2 += b * b
-    delta2 += (a - b) * (a - b)
-    error2 += (w - a) * (w - a)
-    if (w !== b) changed++
+  let total = into.get(name) ?? NO_PATCH
+  for (let begin = 0; begin < after.length; begin += KERNEL_VALUES) {
+    const end = Math.min(begin + KERNEL_VALUES, after.length)
+    const [b, a] = [before.subarray(begin, end) as Floats, after.subarray(begin, end) as Floats]
+    const w = written.subarray(blockBytes(dtype, 0, begin), blockBytes(dtype, 0, end))
+    total = addPatchStats(total, countFast(b, a, dtype, w) ?? countExactly(b, a, dtype, w))
   }
-  return { count: after.length, base2, delta2, error2, changed }
+  into.set(name, total)
 }
 
-function count64(before: Floats, after: Floats, written: Floats): PatchStats {
-  let [base2, delta2, error2, changed] = [0, 0, 0, 0]
+/** By the kernels of `diff`; undefined for values they are not made for. */
+function countFast(before: Floats, after: Floats, dtype: DType, written: Uint8Array): PatchStats | undefined {
+  if (!(before instanceof Float32Array && after instanceof Float32Array)) return undefined
+  const [b, a, count] = [bytesOf(before), bytesOf(after), after.length]
+  const change = compareFloats('F32', b, 'F32', a, count)
+  const rounding = change && compareFloats('F32', a, dtype, written, count)
+  const outcome = rounding && compareFloats('F32', b, dtype, written, count)
+  if (!outcome) return undefined
+  return {
+    count,
+    base2: change.squares,
+    delta2: change.differences,
+    error2: rounding.differences,
+    changed: outcome.changed,
+  }
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength)
+}
+
+function countExactly(before: Floats, after: Floats, dtype: DType, written: Uint8Array): PatchStats {
+  const values = new Float64Array(after.length)
+  decodeNumbers(dtype, written, values)
+  let base2 = 0
+  let delta2 = 0
+  let error2 = 0
+  let changed = 0
   for (let i = 0; i < after.length; i++) {
-    const [b, a, w] = [before[i]!, after[i]!, written[i]!]
-    base2 += b * b
-    delta2 += (a - b) * (a - b)
-    error2 += (w - a) * (w - a)
-    if (w !== b) changed++
+    const old = before[i]!
+    const delta = after[i]! - old
+    const error = values[i]! - after[i]!
+    base2 += old * old
+    delta2 += delta * delta
+    error2 += error * error
+    if (values[i] !== old) changed++
   }
   return { count: after.length, base2, delta2, error2, changed }
 }
