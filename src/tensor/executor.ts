@@ -1,11 +1,13 @@
 import { closeSync, openSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { Worker } from 'node:worker_threads'
+import { crc32 } from 'node:zlib'
 import { type ExitCode, SdtoolError } from '../errors.ts'
 import { type MatMul, plainMatMul } from './algebra/matmul.ts'
 import { writeFully, writeFullySync } from './bytes.ts'
+import type { Checksum } from './checksum.ts'
 import { newEvaluation, type ReadInto } from './expr.ts'
-import { type Batch, evaluateJob, type JobResult, openInputs, openInputsSync } from './jobs.ts'
+import { type Batch, evaluateJob, isPatched, type JobResult, openInputs, openInputsSync } from './jobs.ts'
 
 /** Runs jobs of one output file: evaluates their tensors and writes the bytes to their place. */
 export interface Executor {
@@ -86,15 +88,17 @@ function jobRunner(read: ReadInto, matmul: MatMul, write: Write): Executor['run'
   const buffers: Uint8Array[] = []
   return async (batch) => {
     const evaluation = newEvaluation(read, matmul)
+    const checksums: Checksum[] = []
     for (const job of batch) {
       const kept = buffers.pop()
       const buffer = kept && kept.byteLength >= job.bytes ? kept : new Uint8Array(job.bytes)
       const bytes = buffer.subarray(0, job.bytes)
       await evaluateJob(job, bytes, evaluation)
+      if (isPatched(job)) checksums.push({ offset: job.offset, bytes: job.bytes, crc32: crc32(bytes) })
       await write(bytes, job.offset)
       buffers.push(buffer)
     }
-    return { stats: evaluation.stats, patches: evaluation.patches }
+    return { stats: evaluation.stats, patches: evaluation.patches, checksums }
   }
 }
 

@@ -160,7 +160,7 @@ async function evaluatePatched(
   const size = (last - first) * value.columns
   const [before, after] = [scratch(precision, size), scratch(precision, size)]
   const origin = first * value.columns
-  await decode(base, origin, origin + size, before, evaluation)
+  await decodeInto(base, origin, origin + size, before, evaluation)
   const by = arithmeticFor(source, precision, { begin: origin, values: before }, evaluation)
   await fillRows(value, first, last, after, by)
   const [from, to] = [begin - origin, end - origin]
@@ -197,13 +197,13 @@ function arithmeticFor(
       const at = begin - known.begin
       if (tensor === source.base && at >= 0 && at + out.length <= known.values.length)
         out.set(known.values.subarray(at, at + out.length))
-      else await decode(tensor, begin, end, out, evaluation)
+      else await decodeInto(tensor, begin, end, out, evaluation)
     },
   }
 }
 
-/** Elements [begin, end) of a tensor as numbers. */
-async function decode(
+/** Elements [begin, end) of a float tensor as numbers. */
+export async function decodeInto(
   tensor: Tensor,
   begin: number,
   end: number,

@@ -1,6 +1,7 @@
 import { closeSync, openSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { readExactly, readExactlySync } from './bytes.ts'
+import type { Checksum } from './checksum.ts'
 import { blockBytes, DTYPES, type DType, elementCount } from './dtype.ts'
 import { type Evaluation, evaluateInto, type ReadInto } from './expr.ts'
 import type { Layout } from './layout.ts'
@@ -37,7 +38,7 @@ export interface Job {
   readonly parts: readonly Part[]
 }
 
-/** Cuts a layout into jobs that cover it once, in order. */
+/** Cuts a layout into jobs that cover it once, in order. What is computed shares no job with what is not. */
 export function* jobsOf(layout: Layout, dataStart: number): Generator<Job> {
   let parts: Part[] = []
   let offset = dataStart
@@ -45,7 +46,8 @@ export function* jobsOf(layout: Layout, dataStart: number): Generator<Job> {
   for (const { tensor } of layout.entries) {
     for (const part of partsOf(tensor)) {
       const size = blockBytes(tensor.dtype, part.begin, part.end)
-      if (bytes + size > BLOCK_BYTES && parts.length > 0) {
+      const apart = parts.length > 0 && isComputed(parts[0]!.tensor) !== isComputed(tensor)
+      if (apart || (bytes + size > BLOCK_BYTES && parts.length > 0)) {
         yield { offset, bytes, parts }
         offset += bytes
         bytes = 0
@@ -63,14 +65,12 @@ function* partsOf(tensor: Tensor): Generator<Part> {
   const count = elementCount(tensor.shape)
   const row = tensor.shape.length > 0 ? count / tensor.shape[0]! : 1
   const { elements } = DTYPES[tensor.dtype]
-  const fitting = isStrided(tensor.source) ? stridedElements(tensor) : plainElements(tensor, blockOf(tensor))
+  const fitting = isStrided(tensor.source)
+    ? stridedElements(tensor)
+    : plainElements(tensor, isComputed(tensor) ? COMPUTED_BLOCK_BYTES : BLOCK_BYTES)
   const step = row > 0 && row <= fitting && row % elements === 0 ? Math.floor(fitting / row) * row : fitting
   for (let begin = 0; begin < count; begin += step)
     yield { tensor, begin, end: Math.min(begin + step, count) }
-}
-
-function blockOf({ source }: Tensor): number {
-  return source.kind === 'patched' ? COMPUTED_BLOCK_BYTES : BLOCK_BYTES
 }
 
 function plainElements({ dtype }: Tensor, block: number): number {
@@ -133,11 +133,22 @@ export function* batchesOf(jobs: Iterable<Job>): Generator<Batch> {
 /** Blocks of a computed tensor stay together: they share factors, norms and whole products. */
 function continues(last: Job, next: Job): boolean {
   const { tensor } = next.parts[0]!
-  return tensor.source.kind === 'patched' && last.parts.at(-1)!.tensor === tensor
+  return isComputed(tensor) && last.parts.at(-1)!.tensor === tensor
 }
 
-/** What a batch counted, for each tensor it wrote. */
-export type JobResult = Pick<Evaluation, 'stats' | 'patches'>
+/** Whether anything in it was computed, not just copied or cast. */
+export function isPatched({ parts }: Job): boolean {
+  return isComputed(parts[0]!.tensor)
+}
+
+function isComputed({ source }: Tensor): boolean {
+  return source.kind === 'patched'
+}
+
+/** What a batch counted, for each tensor it wrote, and checksums of the jobs that were computed. */
+export interface JobResult extends Pick<Evaluation, 'stats' | 'patches'> {
+  readonly checksums: readonly Checksum[]
+}
 
 /** Evaluates the parts of a job into `buffer`, one behind the other. */
 export async function evaluateJob(job: Job, buffer: Uint8Array, evaluation: Evaluation): Promise<void> {

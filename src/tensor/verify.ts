@@ -1,28 +1,34 @@
 import { EXIT, SdtoolError } from '../errors.ts'
 import { type ByteSource, openFileSource } from './bytes.ts'
+import type { Checksum } from './checksum.ts'
 import { newEvaluation } from './expr.ts'
 import { safetensorsFormat } from './formats/safetensors.ts'
-import { BLOCK_BYTES, evaluateJob, type Job, jobsOf, openInputs } from './jobs.ts'
+import { BLOCK_BYTES, evaluateJob, isPatched, type Job, jobsOf, openInputs } from './jobs.ts'
 import { type Layout, layoutOf } from './layout.ts'
 import type { ModelFile, TensorTable } from './table.ts'
 import { quoted } from './text.ts'
+import { type PatchCheck, verifyPatches } from './verify-patches.ts'
 
 export interface VerifyOptions {
   readonly signal?: AbortSignal
+  /** Of everything that was computed while the file was written. */
+  readonly checksums?: readonly Checksum[]
+  /** Leave out what was only copied or cast. */
+  readonly patchedOnly?: boolean
   onProgress?(doneBytes: number, totalBytes: number): void
 }
 
 /**
  * Opens the file at `path` with the ordinary reader and holds its header and every byte of every tensor against the
- * plan, evaluated anew from the inputs. This finds mistakes of the writer, and bytes that changed before they were
+ * plan, evaluated anew from the inputs; patched tensors as `verifyPatches` does. This finds mistakes of the writer, and bytes that changed before they were
  * read again. The system may answer from its cache of the file, so it does not test the disk itself.
  * @throws VERIFY_FAILED (exit 4), naming the first tensor that differs
  */
 export async function verifyFile(
   plan: TensorTable,
   path: string,
-  { signal, onProgress }: VerifyOptions = {},
-): Promise<void> {
+  { signal, checksums = [], patchedOnly = false, onProgress }: VerifyOptions = {},
+): Promise<PatchCheck> {
   const source = await openFileSource(path)
   const inputs = openInputs()
   let expected = new Uint8Array(BLOCK_BYTES)
@@ -31,13 +37,15 @@ export async function verifyFile(
     const layout = layoutOf(plan)
     const dataStart = written.headerBytes!
     compareHeaders(plan, layout, written)
-    for (const job of jobsOf(layout, dataStart)) {
+    for (const job of patchedOnly ? [] : jobsOf(layout, dataStart)) {
       signal?.throwIfAborted()
+      if (isPatched(job)) continue
       if (expected.byteLength < job.bytes) expected = new Uint8Array(job.bytes)
       await evaluateJob(job, expected, newEvaluation(inputs.read))
       if (!(await holds(source, job.offset, expected.subarray(0, job.bytes)))) throw differs(job)
       onProgress?.(job.offset + job.bytes - dataStart, layout.dataBytes)
     }
+    return await verifyPatches({ plan, written, checksums }, source, inputs.read, signal)
   } finally {
     await inputs.close()
     await source.close()

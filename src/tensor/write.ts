@@ -2,14 +2,16 @@
 import type { FileHandle } from 'node:fs/promises'
 import { leavesOf } from './algebra/matrix.ts'
 import { addPatchStats, NO_PATCH, type PatchStats } from './algebra/patch-stats.ts'
-import { cannotWrite, createAtomic } from './atomic.ts'
+import { type AtomicFile, cannotWrite, createAtomic } from './atomic.ts'
 import { writeFully } from './bytes.ts'
+import type { Checksum } from './checksum.ts'
 import { type Executor, inlineExecutor, workerExecutor } from './executor.ts'
 import type { CastStats } from './float.ts'
 import { type Batch, batchesOf, isLocal, type Job, type JobResult, jobsOf } from './jobs.ts'
 import { encodeHeader, type Layout, layoutOf } from './layout.ts'
 import type { FileRef, Source, TensorTable } from './table.ts'
 import { verifyFile } from './verify.ts'
+import type { PatchCheck } from './verify-patches.ts'
 
 export interface WriteOptions {
   /** Replace an existing file. */
@@ -19,8 +21,11 @@ export interface WriteOptions {
   /** Worker threads for computed tensors; 0 computes in the calling thread. */
   readonly threads: number
   readonly signal?: AbortSignal
-  /** Read the file back and compare every tensor with the plan before it gets its name. */
-  readonly verify?: boolean
+  /**
+   * Before the file gets its name: read it back and compare every tensor with the plan, or only check those that were
+   * computed, which is a fraction of the work.
+   */
+  readonly verify?: boolean | 'patched'
   /** Module that multiplies matrices, a `MatMulModule`; plain loops without it. */
   readonly matmul?: URL
   /** Called before the file gets its name; what it throws ends the run, and nothing stays. */
@@ -36,6 +41,8 @@ export interface WriteResult {
   readonly casts: ReadonlyMap<string, CastStats>
   /** What was done to each patched tensor. */
   readonly patches: ReadonlyMap<string, PatchStats>
+  /** What the check of the patched tensors found, where it was asked for. */
+  readonly patchCheck?: PatchCheck
 }
 
 /**
@@ -56,21 +63,35 @@ export async function writeSafetensors(
   try {
     await writeFully(file.handle, header, 0)
     await file.handle.truncate(bytes)
-    const counts = await runJobs(layout, header.byteLength, file.tempPath, file.handle, options)
-    const result = { path, bytes, headerBytes: header.byteLength, ...counts }
+    const { casts, patches, checksums } = await runJobs(
+      layout,
+      header.byteLength,
+      file.tempPath,
+      file.handle,
+      options,
+    )
+    const result = { path, bytes, headerBytes: header.byteLength, casts, patches }
     options.check?.(result)
-    if (options.verify) {
-      // what the disk refuses is known before the comparison, not after it
-      await file.handle.sync()
-      await verifyFile(table, file.tempPath, options)
-    }
+    const patchCheck = await verified(table, file, checksums, options)
     options.signal?.throwIfAborted()
     await file.commit()
-    return result
+    return patchCheck ? { ...result, patchCheck } : result
   } catch (error) {
     await file.abort()
     throw cannotWrite(path, error as NodeJS.ErrnoException)
   }
+}
+
+async function verified(
+  table: TensorTable,
+  { handle, tempPath }: AtomicFile,
+  checksums: readonly Checksum[],
+  { verify, ...options }: WriteOptions,
+): Promise<PatchCheck | undefined> {
+  if (!verify) return undefined
+  // what the disk refuses is known before the comparison, not after it
+  await handle.sync()
+  return verifyFile(table, tempPath, { ...options, checksums, patchedOnly: verify === 'patched' })
 }
 
 /**
@@ -87,7 +108,7 @@ async function runJobs(
   { threads, matmul, signal, onProgress }: WriteOptions,
 ): Promise<Counts> {
   const teams = await teamsFor(layout, dataStart, { tempPath, threads, matmul })
-  const counts: Counts = { casts: new Map(), patches: new Map() }
+  const counts: Counts = { casts: new Map(), patches: new Map(), checksums: [] }
   let done = 0
   let flushed = 0
   let flush = Promise.resolve()
@@ -124,6 +145,7 @@ async function runJobs(
 interface Counts {
   readonly casts: Map<string, CastStats>
   readonly patches: Map<string, PatchStats>
+  readonly checksums: Checksum[]
 }
 
 /** Where and by whom the jobs of one file are done. */
@@ -171,7 +193,8 @@ const MIN_THREADED_BYTES = 64 * 1024 * 1024
 /** More were not faster, as the work is bound by copies inside the system. A thread takes about 10 MB. */
 const MAX_THREADS = 3
 
-function addCounts({ casts, patches }: Counts, result: JobResult): void {
+function addCounts({ casts, patches, checksums }: Counts, result: JobResult): void {
+  checksums.push(...result.checksums)
   for (const [name, { overflow, underflow }] of result.stats) {
     if (overflow === 0 && underflow === 0) continue
     const sum = casts.get(name) ?? { overflow: 0, underflow: 0 }
