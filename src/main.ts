@@ -4,6 +4,8 @@ import { COMMANDS } from './commands/registry.ts'
 import { EXIT, type ExitCode, usage } from './errors.ts'
 import { reportError } from './report/error.ts'
 import type { Io } from './report/io.ts'
+import { nearestNames } from './report/nearest.ts'
+import { usageError } from './report/usage.ts'
 
 const EPILOGUE = `Exit codes: 0 done, 1 failed, 2 wrong usage, 3 input refused (malformed, unsafe, unsupported),
 4 not everything matched or nothing to do, 5 network, 130 interrupted.`
@@ -29,7 +31,21 @@ function printed(io: Io, text: string): ExitCode {
 
 async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
   const called = COMMANDS.find(({ name }) => name === argv[0])
-  return called ? runCommand(await called.load(), called, argv.slice(1), io) : overview(argv, io)
+  if (called) return runCommand(await called.load(), called, argv.slice(1), io)
+  checkIsCommand(argv[0])
+  return overview(argv, io)
+}
+
+/** Words of the parser itself. */
+const BUILT_IN: readonly string[] = ['completion', 'help']
+
+/** @throws USAGE for a word that is no command, with what it may have been meant to be */
+function checkIsCommand(word: string | undefined): void {
+  if (word === undefined || word.startsWith('-') || BUILT_IN.includes(word)) return
+  const names = [...COMMANDS.map(({ name }) => name), 'completion']
+  const nearest = nearestNames(word, names, 1).map((name) => `Did you mean ${name}?`)
+  const hint = [...nearest, 'See sdtool --help.'].join(' ')
+  throw usage(`there is no command ${word}`, hint)
 }
 
 /**
@@ -42,22 +58,29 @@ async function runCommand(
   argv: readonly string[],
   io: Io,
 ): Promise<ExitCode> {
-  const program = await baseProgram(argv, io)
+  let known: KnownOptions = { names: [], switches: [] }
+  const failed = (said: string) => usageError(said, { program: `sdtool ${name}`, argv, options: known.names })
+  const program = await baseProgram(argv, io, failed)
   program
     .usage(`$0 ${name} ${command.positionals} [options]\n\n${describe}`)
-    .command(`$0 ${command.positionals}`, false, (sub) => commandOptions(sub, command))
+    .command(`$0 ${command.positionals}`, false, (sub) => {
+      const declared = commandOptions(sub, command)
+      known = knownOptions(declared)
+      return declared
+    })
   const { args, output } = await parse(program, argv)
+  checkSwitches(known, argv)
   return output ? printed(io, `${output}\n`) : command.run(args, io)
 }
 
 /** Help, completion, and what to say of a word that is no command. */
 async function overview(argv: readonly string[], io: Io): Promise<ExitCode> {
-  const program = await baseProgram(argv, io)
+  const failed = (said: string) => usageError(said, { program: 'sdtool', argv, options: [] })
+  const program = await baseProgram(argv, io, failed)
   program
     .usage('$0 <command> [options]\n\nInspect, clean and convert Stable Diffusion model files.')
     .demandCommand(1, 'Name a command, for example: sdtool inspect model.safetensors')
-    .recommendCommands()
-    .completion('completion', 'Print a completion script for bash or zsh')
+    .completion('completion', 'Print a completion script for bash or zsh', completions)
     .epilogue(EPILOGUE)
   // only completion asks for the options of a command here
   const completed = argv[0] === '--get-yargs-completions' ? argv : []
@@ -69,6 +92,45 @@ async function overview(argv: readonly string[], io: Io): Promise<ExitCode> {
   return printed(io, output && `${output}\n`)
 }
 
+/** yargs would offer short forms with two dashes, as `--q`, which nothing understands. */
+function completions(
+  _current: string,
+  _args: unknown,
+  byDefault: (done: (error: Error | null, all: string[] | undefined) => void) => void,
+  done: (all: string[]) => void,
+): void {
+  byDefault((_error, all) => done((all ?? []).filter((word) => !/^--\w(?![\w-])/.test(word))))
+}
+
+/** What a command understands, as the parser counts it. */
+interface KnownOptions {
+  readonly names: readonly string[]
+  readonly switches: readonly string[]
+}
+
+/** Only while the options are being declared: the parser forgets them when it has run. */
+function knownOptions(program: Argv): KnownOptions {
+  const { key, boolean } = (program as Argv & { getOptions(): ParserOptions }).getOptions()
+  return { names: Object.keys(key), switches: [...boolean] }
+}
+
+/** What the types of yargs leave out. */
+interface ParserOptions {
+  readonly key: Readonly<Record<string, unknown>>
+  readonly boolean: readonly string[]
+}
+
+/** @throws USAGE for `--dry-run=yes`, which the parser would take for `--dry-run=false` and write files */
+function checkSwitches({ switches }: KnownOptions, argv: readonly string[]): void {
+  const end = argv.indexOf('--')
+  for (const arg of argv.slice(0, end < 0 ? undefined : end)) {
+    const [, name, value] = /^--([\w-]+)=(.*)$/s.exec(arg) ?? []
+    if (name === undefined || !switches.includes(name)) continue
+    if (value !== 'true' && value !== 'false')
+      throw usage(`--${name} takes no value`, `Write --${name} alone.`)
+  }
+}
+
 async function parse(program: Argv, argv: readonly string[]): Promise<{ args: Arguments; output: string }> {
   let output = ''
   const args = await program.parseAsync([...argv], {}, (_error, _args, text) => {
@@ -77,7 +139,7 @@ async function parse(program: Argv, argv: readonly string[]): Promise<{ args: Ar
   return { args, output }
 }
 
-async function baseProgram(argv: readonly string[], io: Io): Promise<Argv> {
+async function baseProgram(argv: readonly string[], io: Io, failed: (said: string) => Error): Promise<Argv> {
   const { default: yargs } = await import('yargs')
   return yargs([...argv])
     .scriptName('sdtool')
@@ -91,7 +153,7 @@ async function baseProgram(argv: readonly string[], io: Io): Promise<Argv> {
     .exitProcess(false)
     .wrap(Math.min(io.stdout.columns ?? MAX_WIDTH, MAX_WIDTH))
     .fail((message: string | null, error: Error | undefined) => {
-      throw error ?? usage(message ?? 'wrong usage', 'Run with --help to see the commands and options.')
+      throw error ?? failed(message ?? 'wrong usage')
     })
 }
 

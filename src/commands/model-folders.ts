@@ -6,10 +6,10 @@ import type { Argv } from 'yargs'
 import { EXIT, escaped, SdtoolError, usage } from '../errors.ts'
 import { MODEL_ENDINGS } from '../model/output-name.ts'
 import type { Io } from '../report/io.ts'
+import { nearestNames } from '../report/nearest.ts'
 import type { Arguments } from './command.ts'
 import { type FoundFile, scanFolder } from './folder-scan.ts'
 import { type FolderKind, LAYOUTS } from './layouts.ts'
-import { nearestNames } from './nearest.ts'
 import { values } from './options.ts'
 
 /** What a name should be; folders for such files are searched first. */

@@ -26,26 +26,26 @@ describe('sdtool', () => {
     },
   )
 
-  it('asks for a command', async () => {
-    expect(await runCli([])).toEqual({
-      code: 2,
-      stdout: '',
-      stderr:
-        'sdtool: Name a command, for example: sdtool inspect model.safetensors\n' +
-        '  Run with --help to see the commands and options.\n',
-    })
-  })
-
-  it('guesses what a misspelt command was meant to be', async () => {
-    const { code, stderr } = await runCli(['inspct', 'x'])
-    expect(code).toBe(2)
-    expect(stderr).toContain('Did you mean inspect?')
-  })
-
-  it('refuses options it does not have', async () => {
-    const { code, stderr } = await runCli(['inspect', 'x.ckpt', '--dtpye', 'fp16'])
-    expect(code).toBe(2)
-    expect(stderr).toContain('Unknown argument: dtpye')
+  it.each([
+    [[], 'Name a command, for example: sdtool inspect model.safetensors', 'See sdtool --help.'],
+    [['inspct', 'x'], 'there is no command inspct', 'Did you mean inspect? See sdtool --help.'],
+    [['model.ckpt'], 'there is no command model.ckpt', 'See sdtool --help.'],
+    [
+      ['inspect', 'x.ckpt', '--keyz', 'vae'],
+      'there is no option --keyz',
+      'Did you mean --keys? See sdtool inspect --help.',
+    ],
+    [['inspect', 'x.ckpt', '-qz'], 'there is no option -z', 'See sdtool inspect --help.'],
+    [
+      ['prune', 'x.ckpt', '--ema', 'onyl'],
+      '--ema onyl: no such choice',
+      'Choices are only, drop, keep. See sdtool prune --help.',
+    ],
+    [['prune', 'x.ckpt', '--ema'], '--ema needs a value: only, drop, keep', 'See sdtool prune --help.'],
+    [['prune', 'x.ckpt', '--dry-run=1'], '--dry-run takes no value', 'Write --dry-run alone.'],
+  ])('says in one line what is wrong with %j, and what to do', async (args, message, hint) => {
+    const stderr = `sdtool: ${message}\n  ${hint}\n`
+    expect(await runCli(args)).toEqual({ code: 2, stdout: '', stderr })
   })
 
   it('takes the first word as the command, even if a file is named like another', async () => {
@@ -57,7 +57,8 @@ describe('sdtool', () => {
     const commands = await runCli(['--get-yargs-completions', 'sdtool', 'p'])
     expect(commands.stdout).toContain('prune')
     const options = await runCli(['--get-yargs-completions', 'sdtool', 'prune', '--e'])
-    expect(options.stdout).toContain('--ema')
+    expect(options.stdout.split('\n')).toEqual(expect.arrayContaining(['--ema', '--models']))
+    expect(options.stdout).not.toMatch(/^--\w$/m)
     expect((await runCli(['completion'])).stdout).toContain('sdtool')
   })
 })

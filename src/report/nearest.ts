@@ -14,7 +14,7 @@ export function nearestNames(wanted: string, names: Iterable<string>, count = 3)
 
 function distance(wanted: string, name: string): number | undefined {
   if (name.includes(wanted)) return 0
-  const limit = Math.max(1, Math.floor(wanted.length * MAX_DISTANCE_SHARE))
+  const limit = Math.ceil(wanted.length * MAX_DISTANCE_SHARE)
   if (Math.abs(wanted.length - name.length) > limit) return undefined
   const edits = editDistance(wanted, name)
   return edits > limit ? undefined : edits
