@@ -101,7 +101,11 @@ function step(
 }
 
 /** All values in binary64, evaluated `rows` rows at a time. */
-export async function doublesOf(m: Matrix, read: ReadInto, rows = m.rows): Promise<Float64Array<ArrayBuffer>> {
+export async function doublesOf(
+  m: Matrix,
+  read: ReadInto,
+  rows = m.rows,
+): Promise<Float64Array<ArrayBuffer>> {
   const tensors = new Map<Tensor, Promise<Float64Array>>()
   const arithmetic = {
     precision: 'F64',
