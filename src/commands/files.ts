@@ -100,6 +100,17 @@ export async function withModel<T>(path: string, use: (opened: OpenedModel) => P
   }
 }
 
+/** Opens several model files, in order, for as long as `use` runs. */
+export function withModels<T>(
+  paths: readonly string[],
+  use: (opened: readonly OpenedModel[]) => Promise<T>,
+): Promise<T> {
+  const open = ([path, ...rest]: readonly string[], opened: readonly OpenedModel[]): Promise<T> => {
+    return path === undefined ? use(opened) : withModel(path, (next) => open(rest, [...opened, next]))
+  }
+  return open(paths, [])
+}
+
 /** What the file is, with the evidence that lies beside it: its name, a `.yaml`. */
 export async function identifyFile(path: string, { model, read }: OpenedModel): Promise<Identity> {
   const sidecar = await readSidecar(path)

@@ -4,7 +4,7 @@ import type { Identity, Prediction } from '../model/identify.ts'
 import { modelspecId, resolutionOf } from '../model/modelspec-facts.ts'
 import type { Plan } from '../model/plan.ts'
 import { changesNothing } from '../model/plan.ts'
-import { buildRecipe, type JsonValue, recipeInput } from '../model/recipe.ts'
+import { buildRecipe, type JsonValue, type RecipeInput, recipeInput } from '../model/recipe.ts'
 import type { Io } from '../report/io.ts'
 import type { DType } from '../tensor/dtype.ts'
 import type { HashName } from '../tensor/hash.ts'
@@ -25,9 +25,11 @@ export interface Operation {
   /** Hash large inputs, too. */
   readonly hash: boolean
   readonly quiet: boolean
+  /** What went into the model besides its source, in order. */
+  readonly additions?: readonly ModelFile[]
 }
 
-/** Metadata of an output: the source's own, the recipe with the input's hashes, the modelspec keys. */
+/** Metadata of an output: the source's own, the recipe with the inputs' hashes, the modelspec keys. */
 export async function outputMetadata(
   model: ModelFile,
   identity: Identity,
@@ -36,19 +38,32 @@ export async function outputMetadata(
   operation: Operation,
   io: Io,
 ): Promise<Record<string, string>> {
-  const { hash, quiet } = operation
-  const hashes = await hashWithProgress(model.file.path, wantedHashes(model, hash), quiet, io)
+  const models = [model, ...(operation.additions ?? [])]
+  const inputs: RecipeInput[] = []
+  for (const input of models) inputs.push(await hashedInput(input, operation, io))
   const recipe = buildRecipe({
     sdtool: io.version,
     operation: operation.verb,
     produced: io.now(),
-    inputs: [recipeInput({ name: model.file.path, bytes: model.file.size, ...hashes }, model.metadata)],
+    inputs,
     options: operation.options,
   })
   const token = identity.embedding?.token
   const facts = sourceFacts(token === undefined ? model.extras : { token, ...model.extras })
   const source = { ...facts, ...model.metadata }
-  return carryMetadata(source, recipe, outputFacts(model, identity, plan, outputPath))
+  const mergedFrom = models.length > 1 ? { mergedFrom: models.map(titleOf).join(', ') } : {}
+  return carryMetadata(source, recipe, { ...outputFacts(model, identity, plan, outputPath), ...mergedFrom })
+}
+
+async function hashedInput(model: ModelFile, { hash, quiet }: Operation, io: Io): Promise<RecipeInput> {
+  const { path, size } = model.file
+  const hashes = await hashWithProgress(path, wantedHashes(model, hash), quiet, io)
+  return recipeInput({ name: path, bytes: size, ...hashes }, model.metadata)
+}
+
+/** As kohya's `sai_model_spec.py` names what a model is merged from: the title, or else the name of the file. */
+function titleOf({ file, metadata }: ModelFile): string {
+  return metadata['modelspec.title'] || basename(file.path, extname(file.path))
 }
 
 /** Small inputs are always hashed in full, large ones only if asked. */

@@ -32,7 +32,8 @@ export function resultPrinter(verb: string, options: OutputOptions, io: Io): Res
   }
 }
 
-function outcomeJson({ error, steps, ...outcome }: Outcome): object {
+/** The outcome as programs get it. */
+export function outcomeJson({ error, steps, ...outcome }: Outcome): object {
   return {
     ...outcome,
     ...(steps && { steps: steps.map(({ names, ...step }) => step) }),
@@ -41,9 +42,9 @@ function outcomeJson({ error, steps, ...outcome }: Outcome): object {
 }
 
 function outcomePage(outcome: Outcome, verbose: boolean, paint: Paint): string {
-  const { input, title = '', bytesBefore = 0, steps = [], findings } = outcome
+  const { steps = [], findings } = outcome
   const lines = [
-    `${paint('bold', printable(input, 300))}: ${printable(title)}, ${formatBytes(bytesBefore)}`,
+    headLine(outcome, paint),
     ...(steps.length > 0 ? [stepTable(steps)] : []),
     ...(verbose ? steps.filter(({ action }) => action !== 'keep').flatMap(stepNames) : []),
     ...findingLines(findings, paint),
@@ -52,7 +53,12 @@ function outcomePage(outcome: Outcome, verbose: boolean, paint: Paint): string {
   return `${lines.join('\n')}\n`
 }
 
-function stepTable(steps: readonly PlanStep[]): string {
+/** The input, what it is, its size. */
+export function headLine({ input, title = '', bytesBefore = 0 }: Outcome, paint: Paint): string {
+  return `${paint('bold', printable(input, 300))}: ${printable(title)}, ${formatBytes(bytesBefore)}`
+}
+
+export function stepTable(steps: readonly PlanStep[]): string {
   const rows = steps.map(({ action, what, tensors, bytesBefore, bytesAfter, why }) => [
     action,
     what,
@@ -78,11 +84,11 @@ function stepNames({ action, names }: PlanStep): string[] {
   return names.map((name) => `    ${action} ${printable(name, 300)}`)
 }
 
-function resultLine(outcome: Outcome, paint: Paint): string[] {
+export function resultLine(outcome: Outcome, paint: Paint): string[] {
   const { status, output = '', bytesBefore = 0, bytesAfter = 0, tensors = 0, seconds } = outcome
   const sizes = `${formatBytes(bytesBefore)} -> ${formatBytes(bytesAfter)}, ${plural(tensors, 'tensor')}`
   if (status === 'planned') return [`  would write ${printable(output, 300)}: ${sizes}`]
-  if (status === 'skipped') return ['  nothing written']
+  if (status === 'skipped' || status === 'failed') return ['  nothing written']
   return [`  ${paint('green', 'wrote')} ${printable(output, 300)}: ${sizes}, ${(seconds ?? 0).toFixed(1)} s`]
 }
 

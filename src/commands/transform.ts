@@ -6,14 +6,10 @@ import type { Plan, PlanStep } from '../model/plan.ts'
 import type { JsonValue } from '../model/recipe.ts'
 import { exitCodeOf } from '../report/error.ts'
 import type { Io } from '../report/io.ts'
-import { startProgress } from '../report/progress.ts'
-import { checkOutput } from '../tensor/atomic.ts'
-import { encodeHeader, layoutOf } from '../tensor/layout.ts'
 import type { Finding, ModelFile } from '../tensor/table.ts'
-import { writeSafetensors } from '../tensor/write.ts'
-import { castFindings } from './cast-findings.ts'
 import { type FileList, identifyFile, type ListedFile, type OpenedModel, withModel } from './files.ts'
 import type { OutputOptions } from './options.ts'
+import { rehearseFile, writePlannedFile } from './output-file.ts'
 import { outputPlaces } from './output-path.ts'
 import { outputMetadata } from './provenance.ts'
 import { resultPrinter } from './transform-report.ts'
@@ -118,56 +114,20 @@ async function transformFile(
       return { ...common, status: 'skipped', findings: [nothingToDo(transform)] }
     }
     const output = placeOf(file, transform.outputName(basename(file.path), plan))
-    const job = { model, identity, plan, output, transform }
-    return { ...common, ...(options.dryRun ? await rehearse(job, options) : await write(job, options, io)) }
+    const operation = { ...options, verb: transform.verb, options: transform.recipeOptions(plan) }
+    const job = {
+      plan,
+      output,
+      inputs: [model.file],
+      metadata: () => outputMetadata(model, identity, plan, output, operation, io),
+    }
+    const made = options.dryRun
+      ? await rehearseFile(job, options)
+      : (await writePlannedFile(job, options, io)).file
+    return { ...common, ...made }
   })
 }
 
-/** Everything that is known once a file has been planned. */
-interface PlannedJob {
-  readonly model: ModelFile
-  readonly identity: Identity
-  readonly plan: Plan
-  readonly output: string
-  readonly transform: Transform
-}
-
-type JobOutcome = Omit<Outcome, 'input'>
-
 function nothingToDo({ nothingToDo }: Transform): Finding {
   return { code: 'nothing-to-do', severity: 'warning', message: nothingToDo }
-}
-
-/** What `write` would do, up to the point where it would touch the disk; the same refusals. */
-async function rehearse({ model, plan, output }: PlannedJob, { force }: OutputOptions): Promise<JobOutcome> {
-  const layout = layoutOf(plan.table)
-  const bytes = encodeHeader(layout, plan.table.metadata).byteLength + layout.dataBytes
-  await checkOutput(output, { force, bytes, inputs: [model.file] })
-  const tensors = plan.table.tensors.size
-  return { status: 'planned', output, tensors, bytesAfter: bytes, findings: plan.findings }
-}
-
-async function write(job: PlannedJob, options: OutputOptions, io: Io): Promise<JobOutcome> {
-  const { model, identity, plan, output, transform } = job
-  const start = io.now().getTime()
-  const operation = { ...options, verb: transform.verb, options: transform.recipeOptions(plan) }
-  const metadata = await outputMetadata(model, identity, plan, output, operation, io)
-  const progress = startProgress(basename(output), io, options.quiet || options.json)
-  try {
-    const written = await writeSafetensors({ tensors: plan.table.tensors, metadata }, output, {
-      force: options.force,
-      verify: options.verify,
-      inputs: [model.file],
-      threads: io.threads,
-      ...(io.matmul && { matmul: io.matmul }),
-      signal: io.signal,
-      onProgress: progress.update,
-    })
-    const findings = [...plan.findings, ...castFindings(written, plan)]
-    const seconds = (io.now().getTime() - start) / 1000
-    const tensors = plan.table.tensors.size
-    return { status: 'written', output, tensors, bytesAfter: written.bytes, findings, seconds }
-  } finally {
-    progress.end()
-  }
 }

@@ -16,6 +16,8 @@ export interface OutputFacts {
   /** `float16`, `bfloat16` ..., as modelspec spells them. */
   readonly unetDtype?: string
   readonly vaeDtype?: string
+  /** Titles of all that was merged, with commas between. */
+  readonly mergedFrom?: string
 }
 
 /** Version of Stability-AI/ModelSpec that the keys follow. */
@@ -54,6 +56,7 @@ const IMPLEMENTATIONS: readonly (readonly [architecture: RegExp, implementation:
  *   as it is the one under which the model was published
  * - `sdtool.recipe` is the recipe of this operation, with the source's recipe inside (`inputs[].recipe`)
  * - `modelspec.unet_dtype` and `vae_dtype` follow the tensors
+ * - `modelspec.merged_from` of a merge names what was merged now; what that was made from is in the recipe
  *
  * Modelspec keys that are missing are added where that gives all the specification demands; half of it would be
  * worse than none. What a person wrote (title, author, license, date ...) is never replaced.
@@ -74,6 +77,7 @@ export function carryMetadata(
     [RECIPE_KEY]: serialiseRecipe(recipe),
   }
   if (Object.hasOwn(metadata, 'modelspec.architecture')) Object.assign(metadata, dtypes(facts))
+  if (facts.mergedFrom !== undefined) metadata['modelspec.merged_from'] = facts.mergedFrom
   checkSize(metadata)
   return metadata
 }

@@ -59,9 +59,14 @@ interface Word {
   readonly text: string
 }
 
+/** The name of a model file without its ending. */
+export function stemOf(fileName: string): string {
+  return fileName.replace(RE_ENDING, '')
+}
+
 /** `v1-5-pruned_fp16.ckpt` -> stem `v1-5`, words `-pruned` and `_fp16`. Only words at the end count. */
 function parseName(fileName: string): { stem: string; words: Word[] } {
-  let stem = fileName.replace(RE_ENDING, '')
+  let stem = stemOf(fileName)
   const words: Word[] = []
   for (;;) {
     const plain = stem.toLowerCase().replace(/[_. ]/g, '-')
@@ -95,7 +100,25 @@ export function convertedName(fileName: string, plan: Plan): string {
   return nameWith(fileName, newType(plan))
 }
 
-function nameWith(fileName: string, facts: readonly Meaning[]): string {
+/** Bytes of the longest name that sdtool makes up; file systems allow 255, and downloads add some. */
+const MAX_NAME_BYTES = 180
+
+/**
+ * `v1-5-pruned-fp16.ckpt` and the additions `outline`, `stripes-0.7` -> `v1-5-pruned-outline-stripes-0.7-fp16.safetensors`.
+ * Of more additions than a name has room for, the first ones and their count.
+ */
+export function mergedName(fileName: string, additions: readonly string[], plan: Plan): string {
+  for (let shown = additions.length; shown > 0; shown--) {
+    const more = additions.length - shown
+    const all = [...additions.slice(0, shown), ...(more > 0 ? [`and-${more}-more`] : [])]
+    const name = nameWith(fileName, newType(plan), all)
+    if (Buffer.byteLength(name) <= MAX_NAME_BYTES) return name
+  }
+  return nameWith(fileName, newType(plan), ['merged'])
+}
+
+/** @param additions stand behind the words of the name, but before those of its type */
+function nameWith(fileName: string, facts: readonly Meaning[], additions: readonly string[] = []): string {
   const { stem, words } = parseName(fileName)
   const isFalse = ({ meaning }: Word) =>
     facts.includes(meaning)
@@ -109,7 +132,12 @@ function nameWith(fileName: string, facts: readonly Meaning[]): string {
     .map((fact) => ({ meaning: fact, text: separator + fact }))
   const all = [...kept, ...added]
   const [types, others] = [all.filter((w) => TYPES.has(w.meaning)), all.filter((w) => !TYPES.has(w.meaning))]
-  return `${stem}${[...others, ...types].map(({ text }) => text).join('')}.safetensors`
+  const behind = [
+    ...others.map(({ text }) => text),
+    ...additions.map((addition) => separator + addition),
+    ...types.map(({ text }) => text),
+  ]
+  return `${stem}${behind.join('')}.safetensors`
 }
 
 /** What was left out; the other words say already that something was. */

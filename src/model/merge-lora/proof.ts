@@ -72,12 +72,26 @@ function lossFinding(title: string, stats: PatchStats, dtypes: ReadonlySet<strin
   return warning('rounding-loss', message)
 }
 
-/** Modules that are all zero: some trainers and tools leave such behind. */
+/** Half a step of binary32, as a share of the number. */
+const F32_EPSILON = 2 ** -24
+
+/**
+ * No type would show this change. Layers that training has hardly touched have such: a self-attention that only ever
+ * saw one token, a part whose learning rate was 0.
+ */
+function isNothing({ base2, delta2 }: PatchStats): boolean {
+  return delta2 <= base2 * F32_EPSILON ** 2
+}
+
 function deadFinding(patches: Planned['patches'], counts: Counted): Finding[] {
-  const dead = [...patches].filter(([name]) => counts.get(name)?.delta2 === 0)
+  const dead = [...patches].filter(([name]) => isNothing(counts.get(name) ?? NO_PATCH))
   if (dead.length === 0) return []
-  const modules = dead.flatMap(([, { by }]) => by.map(({ module }) => module))
-  return [info('lora-dead-modules', `${counted(modules, 'module')} change nothing: their values are 0`)]
+  const message = `${counted(modulesOf(dead.map(([, patch]) => patch)), 'module')} change nothing: what they add is 0, or too small for any type`
+  return [info('lora-dead-modules', message)]
+}
+
+function modulesOf(patches: readonly Pick<PlannedPatch, 'by'>[]): string[] {
+  return [...new Set(patches.flatMap(({ by }) => by.map(({ module }) => module)))]
 }
 
 /**
@@ -88,19 +102,18 @@ export function checkProof({ table, patches }: Planned, counts: Counted): void {
   const all = [...patches].map(([name, { by }]) => ({ name, by, stats: counts.get(name) ?? NO_PATCH }))
   const broken = all.find(({ stats }) => !Number.isFinite(stats.delta2) || !Number.isFinite(stats.base2))
   if (broken !== undefined) throw notFinite(broken.name, broken.stats, broken.by)
-  if (all.every(({ stats }) => stats.delta2 === 0)) {
+  if (all.every(({ stats }) => isNothing(stats))) {
     throw failed('NOTHING_CHANGED', 'nothing changed: all that the LoRAs add to the weights is 0', {
       hint: 'The LoRA may be untrained or damaged; sdtool inspect --scan looks at its values.',
     })
   }
-  const vanished = all.filter(({ stats }) => stats.delta2 > 0 && stats.changed === 0)
+  const vanished = all.filter(({ stats }) => !isNothing(stats) && stats.changed === 0)
   if (vanished.length === 0) return
-  const modules = vanished.flatMap(({ by }) => by.map(({ module }) => module))
   const { name, stats } = vanished[0]!
   const rms = Math.sqrt(stats.delta2 / stats.count)
   throw failed(
     'DELTA_VANISHED',
-    `the change of ${counted(modules, 'module')} vanishes when it is rounded: in ${quoted(name)} it is ${rms.toExponential(1)} on average, less than half a step of ${table.tensors.get(name)!.dtype}`,
+    `the change of ${counted(modulesOf(vanished), 'module')} vanishes when it is rounded: in ${quoted(name)} it is ${rms.toExponential(1)} on average, less than half a step of ${table.tensors.get(name)!.dtype}`,
     { hint: 'Use a wider type (--dtype fp32), a higher ratio, or leave the modules out (--exclude).' },
   )
 }

@@ -1,0 +1,55 @@
+import { EXIT, SdtoolError } from '../errors.ts'
+import type { LoraInput, MergeOptions } from '../model/merge-lora/options.ts'
+import { type MergeBase, planMergeLora } from '../model/merge-lora/plan.ts'
+import { blockBytes, elementCount } from '../tensor/dtype.ts'
+import { evaluateInto, newEvaluation, type ReadInto } from '../tensor/expr.ts'
+import type { Tensor } from '../tensor/table.ts'
+
+/**
+ * Refuses adapters that add nothing to any weight. Of a single one the figures of the whole merge say so; among several
+ * it would hide behind the others. The first module of a sound adapter decides, so this takes no time.
+ * @throws LORA_CHANGES_NOTHING
+ */
+export async function checkAlive(
+  base: MergeBase,
+  loras: readonly LoraInput[],
+  { blocks }: MergeOptions,
+  read: ReadInto,
+): Promise<void> {
+  if (loras.length < 2) return
+  for (const lora of loras) {
+    const { table, patches } = await planMergeLora(base, [lora], {
+      allowUnmatched: true,
+      ...(blocks && { blocks }),
+    })
+    let alive = false
+    for (const name of patches.keys()) {
+      alive = await changes(table.tensors.get(name)!, read)
+      if (alive) break
+    }
+    if (!alive) throw changesNothing(lora.name)
+  }
+}
+
+/** Elements computed at once. */
+const BLOCK = 1024 * 1024
+
+async function changes(tensor: Tensor, read: ReadInto): Promise<boolean> {
+  const evaluation = newEvaluation(read)
+  const count = elementCount(tensor.shape)
+  for (let begin = 0; begin < count; begin += BLOCK) {
+    const end = Math.min(begin + BLOCK, count)
+    const out = new Uint8Array(blockBytes(tensor.dtype, begin, end))
+    await evaluateInto(tensor, begin, end, out, evaluation)
+    // what is no number is for the check of the whole merge
+    if (evaluation.patches.get(tensor.name)?.delta2 !== 0) return true
+  }
+  return false
+}
+
+function changesNothing(name: string): SdtoolError {
+  return new SdtoolError('LORA_CHANGES_NOTHING', `${name}: all that it adds to the weights is 0`, {
+    exitCode: EXIT.unverified,
+    hint: 'The LoRA may be untrained or damaged; sdtool inspect --scan looks at its values.',
+  })
+}

@@ -1,0 +1,126 @@
+import { lookupName } from '../model/adapters/keymap.ts'
+import { placeOf } from '../model/adapters/targets.ts'
+import { partFor } from '../model/merge-lora/base-parts.ts'
+import type { MergePlan } from '../model/merge-lora/plan.ts'
+import type { PartProof } from '../model/merge-lora/proof.ts'
+import type { LoraPart, LoraReport } from '../model/merge-lora/report.ts'
+import { errorText } from '../report/error.ts'
+import type { Io } from '../report/io.ts'
+import { nearestNames } from '../report/nearest.ts'
+import { formatTable } from '../report/table.ts'
+import { painter } from '../report/text.ts'
+import type { Finding } from '../tensor/table.ts'
+import { printable, quoted } from '../tensor/text.ts'
+import { findingLines } from './findings-text.ts'
+import { toJson } from './inspect-json.ts'
+import type { OutputOptions } from './options.ts'
+import type { Outcome } from './transform.ts'
+import { headLine, outcomeJson, resultLine, stepTable } from './transform-report.ts'
+
+/** What became of a merge. */
+export interface MergeOutcome extends Outcome {
+  readonly loras: readonly LoraReport[]
+  /** What was done, part by part; once something has been written. */
+  readonly proof?: readonly PartProof[]
+}
+
+/** The page, or the document; a problem first, and on stderr. */
+export function printMerge(outcome: MergeOutcome, options: OutputOptions, io: Io): void {
+  if (outcome.error !== undefined) io.stderr.write(errorText(outcome.error, options.verbose))
+  const document = { command: 'merge-lora', dryRun: options.dryRun, results: [outcomeJson(outcome)] }
+  io.stdout.write(options.json ? `${toJson(document)}\n` : mergePage(outcome, io))
+}
+
+function mergePage(outcome: MergeOutcome, io: Io): string {
+  const paint = painter(io.stdout, io.env)
+  const { loras, steps = [], proof = [], findings } = outcome
+  const lines = [
+    headLine(outcome, paint),
+    loraTable(loras),
+    stepTable(steps),
+    ...(proof.length > 0 ? [proofTable(proof)] : []),
+    ...findingLines(findings, paint),
+    ...resultLine(outcome, paint),
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+function loraTable(loras: readonly LoraReport[]): string {
+  const rows = loras.flatMap(({ name, parts }) => {
+    return parts.map((part, i) => [i === 0 ? printable(name, 80) : '', ...partCells(part)])
+  })
+  return formatTable(
+    [
+      { head: 'adapter' },
+      { head: 'for' },
+      { head: 'algorithm' },
+      { head: 'rank', align: 'right' },
+      { head: 'ratio', align: 'right' },
+      { head: 'matched', align: 'right' },
+      { head: 'unmatched', align: 'right' },
+      { head: 'left out', align: 'right' },
+    ],
+    rows,
+  )
+}
+
+function partCells({ title, algorithms, ranks, ratio, matched, unmatched, leftOut }: LoraPart): string[] {
+  const [low, high] = ranks ?? []
+  const rank = low === undefined ? '-' : low === high ? String(low) : `${low}-${high}`
+  return [
+    title,
+    algorithms.join(', ') || '-',
+    rank,
+    String(ratio),
+    ...[matched, unmatched, leftOut].map(String),
+  ]
+}
+
+function proofTable(parts: readonly PartProof[]): string {
+  const rows = parts.map(({ title, modules, tensors, relative, lost }) => {
+    return [
+      title,
+      String(modules),
+      String(tensors),
+      relative === null ? '-' : percent(relative),
+      percent(lost),
+    ]
+  })
+  return formatTable(
+    [
+      { head: 'changed' },
+      { head: 'modules', align: 'right' },
+      { head: 'tensors', align: 'right' },
+      { head: 'change / weights', align: 'right' },
+      { head: 'lost to rounding', align: 'right' },
+    ],
+    rows,
+  )
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toPrecision(3)} %`
+}
+
+/** Names helped for each adapter; a list of all would bury the reason. */
+const MAX_NEAREST = 3
+
+/** For names that no layer has, the ones most like them. */
+export function nearestFindings({ loras, parts }: MergePlan): Finding[] {
+  return loras.flatMap(({ unmatched }) => {
+    const unknown = unmatched.filter(({ reason }) => reason === 'unknown-name').slice(0, MAX_NEAREST)
+    return unknown.flatMap(({ name, target }): Finding[] => {
+      const path = lookupName(placeOf(name).path)
+      const known = partFor(parts, target)?.names.keys() ?? []
+      const [nearest] = nearestNames(path, known, 1)
+      if (nearest === undefined) return []
+      return [
+        {
+          code: 'nearest-name',
+          severity: 'info',
+          message: `the layer most like ${quoted(name)} is ${quoted(nearest)}`,
+        },
+      ]
+    })
+  })
+}

@@ -1,0 +1,241 @@
+import { existsSync } from 'node:fs'
+import { basename } from 'node:path'
+import { EXIT, type ExitCode, refuse, SdtoolError, usage } from '../errors.ts'
+import type { Identity } from '../model/identify.ts'
+import type { LoraInput, MergeOptions, NamePattern } from '../model/merge-lora/options.ts'
+import { type MergePlan, planMergeLora } from '../model/merge-lora/plan.ts'
+import { checkProof, type Proof, proofOf } from '../model/merge-lora/proof.ts'
+import { mergedName, stemOf } from '../model/output-name.ts'
+import type { JsonValue } from '../model/recipe.ts'
+import { exitCodeOf } from '../report/error.ts'
+import type { Io } from '../report/io.ts'
+import { readValues } from '../tensor/expr.ts'
+import type { ModelFile } from '../tensor/table.ts'
+import { blockRatios } from './block-options.ts'
+import type { Arguments, Command } from './command.ts'
+import { identifyFile, type OpenedModel, withModels } from './files.ts'
+import { globMatcher } from './glob.ts'
+import { type LoraArgument, loraArguments } from './lora-arguments.ts'
+import { checkAlive } from './merge-lora-alive.ts'
+import { type MergeOutcome, nearestFindings, printMerge } from './merge-lora-page.ts'
+import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
+import { DTYPE_LIST, dtypeChoice } from './model-options.ts'
+import {
+  filledText,
+  flag,
+  list,
+  listOrNothing,
+  type OutputOptions,
+  outputOptions,
+  withOutputOptions,
+} from './options.ts'
+import { type PlannedFile, rehearseFile, writePlannedFile } from './output-file.ts'
+import { outputPlaces } from './output-path.ts'
+import { outputMetadata } from './provenance.ts'
+
+const SIDES = ['unet', 'text'] as const
+const EMA_MODES = ['drop', 'patch'] as const
+
+export const mergeLoraCommand: Command = {
+  positionals: '[base] [loras..]',
+  examples: [
+    ['$0 merge-lora model.safetensors style.safetensors --ratio 0.7', 'Write model-style-0.7.safetensors'],
+    [
+      '$0 merge-lora model a:0.8 b:0.5:0 "<lora:c:0.6>" -o mix.safetensors',
+      'Three at once; b not in the text encoders. Bare names are looked up in your model folders',
+    ],
+    [
+      '$0 merge-lora model.ckpt style.safetensors --blocks "OUT*=0" --only unet --dry-run',
+      'What would change, and how well the LoRA fits; nothing is written',
+    ],
+  ],
+  options: (yargs) =>
+    withModelFolders(withOutputOptions(yargs))
+      .positional('base', { type: 'string', describe: 'Checkpoint, UNet or text encoder' })
+      .positional('loras', {
+        type: 'string',
+        array: true,
+        describe: 'LoRAs of any kind: name, name:0.7, name:0.7:0.5 (UNet:text encoder), "<lora:name:0.7>"',
+      })
+      .option('ratio', {
+        type: 'string',
+        nargs: 1,
+        describe: 'Strength, for all or one each: 0.7,0.3. May be negative or above 1. Repeatable',
+        defaultDescription: '1',
+      })
+      .option('dtype', {
+        type: 'string',
+        describe: `Type of the weights: ${DTYPE_LIST.join(', ')}; for one component: vae=fp32. Repeatable`,
+        defaultDescription: 'that of each weight of the base',
+      })
+      .option('blocks', {
+        type: 'string',
+        nargs: 1,
+        describe:
+          'Ratios of blocks: IN04=0.5,OUT*=0 (the last that fits counts), or a list of 12, 17, 20 or 26',
+      })
+      .option('only', { choices: SIDES, describe: 'Merge into the UNet, or the text encoders, alone' })
+      .option('include', {
+        type: 'string',
+        describe: 'Only modules or keys that fit this pattern. Repeatable',
+      })
+      .option('exclude', { type: 'string', describe: 'No modules or keys that fit this pattern. Repeatable' })
+      .option('allow-unmatched', { type: 'boolean', describe: 'Leave out what does not fit, merge the rest' })
+      .option('ema', {
+        choices: EMA_MODES,
+        describe: 'A copy of changed weights: leave it out (default), or merge into it, too',
+      })
+      .option('verify', {
+        type: 'boolean',
+        default: true,
+        describe: 'Read back and compare every tensor; --no-verify saves the time',
+      }),
+  run: runMergeLora,
+}
+
+/** One base, one or more adapters, one output. */
+async function runMergeLora(args: Arguments, io: Io): Promise<ExitCode> {
+  const named = [args.base, ...((args.loras as unknown[]) ?? []), ...((args._ as unknown[]) ?? [])]
+  const [base, ...others] = named.filter((name) => name !== undefined).map(String)
+  if (base === undefined)
+    throw usage('no base was named', 'Name the base, then the LoRAs: sdtool merge-lora base lora.')
+  if (base === '') throw usage('a file name is empty')
+  const loras = loraArguments(others, list(args, 'ratio'), existsSync)
+  const merge = mergeOptions(args)
+  const output = outputOptions(args)
+  const folders = modelFolders(args, io)
+  const paths = [await resolveModel(base, 'checkpoint', folders)]
+  for (const { name } of loras) paths.push(await resolveModel(name, 'lora', folders))
+  const outcome = await withModels(paths, (opened) =>
+    mergeOpened(paths, opened, loras, { args, merge, output, io }),
+  )
+  printMerge(outcome, output, io)
+  return outcome.error === undefined ? EXIT.ok : exitCodeOf(outcome.error)
+}
+
+function mergeOptions(args: Arguments): MergeOptions {
+  const only = filledText(args, 'only') as MergeOptions['only']
+  const ema = filledText(args, 'ema') as MergeOptions['ema']
+  const blocks = blockRatios(args)
+  return {
+    dtype: dtypeChoice(args),
+    include: patterns(args, 'include'),
+    exclude: patterns(args, 'exclude'),
+    allowUnmatched: flag(args, 'allowUnmatched'),
+    ...(only === undefined ? {} : { only }),
+    ...(ema === undefined ? {} : { ema }),
+    ...(blocks === undefined ? {} : { blocks }),
+  }
+}
+
+function patterns(args: Arguments, option: 'include' | 'exclude'): NamePattern[] {
+  return list(args, option).map((text) => ({ text: `--${option} ${text}`, matches: globMatcher(text) }))
+}
+
+interface Run {
+  readonly args: Arguments
+  readonly merge: MergeOptions
+  readonly output: OutputOptions
+  readonly io: Io
+}
+
+async function mergeOpened(
+  paths: readonly string[],
+  opened: readonly OpenedModel[],
+  loras: readonly LoraArgument[],
+  run: Run,
+): Promise<MergeOutcome> {
+  const [path, { model, read }] = [paths[0]!, opened[0]!]
+  const identity = await identifyFile(path, opened[0]!)
+  const inputs: LoraInput[] = []
+  for (const [i, { ratio }] of loras.entries()) {
+    inputs.push(await loraInput(paths[i + 1]!, opened[i + 1]!, ratio))
+  }
+  const base = { name: path, file: model, identity }
+  const plan = await planMergeLora(base, inputs, run.merge)
+  const common = {
+    input: path,
+    title: identity.title,
+    bytesBefore: model.file.size,
+    steps: plan.steps,
+    loras: plan.loras,
+  }
+  const [problem] = plan.problems
+  if (problem !== undefined) {
+    const findings = [...plan.findings, ...nearestFindings(plan)]
+    return { ...common, status: 'failed', findings, error: problem }
+  }
+  const job = await plannedFile(plan, identity, opened, inputs, run)
+  if (run.output.dryRun) return { ...common, ...(await rehearseFile(job, run.output)) }
+  await checkAlive(base, inputs, run.merge, read)
+  return { ...common, ...(await writeMerged(job, plan, run)) }
+}
+
+async function loraInput(name: string, opened: OpenedModel, ratio: LoraInput['ratio']): Promise<LoraInput> {
+  const { title, adapter } = await identifyFile(name, opened)
+  if (adapter === undefined) {
+    throw refuse('NOT_A_LORA', `${name} is no LoRA: ${title}`, 'The base comes first, then the LoRAs.')
+  }
+  const read: LoraInput['read'] = (tensor) => readValues(tensor, opened.read)
+  return { name, table: opened.model, adapter, ratio, read }
+}
+
+async function plannedFile(
+  plan: MergePlan,
+  identity: Identity,
+  opened: readonly OpenedModel[],
+  loras: readonly LoraInput[],
+  { args, output, io }: Run,
+): Promise<PlannedFile> {
+  const [model, ...additions] = opened.map(({ model }) => model) as [ModelFile, ...ModelFile[]]
+  const fileName = basename(model.file.path)
+  const file = { path: model.file.path, relative: fileName }
+  const placeOf = await outputPlaces({ files: [file], walked: false }, output.output)
+  const target = placeOf(file, mergedName(fileName, loras.map(nameInOutput), plan))
+  const operation = { ...output, verb: 'merge-lora', options: recipeOptions(args, loras), additions }
+  return {
+    plan,
+    output: target,
+    inputs: [model, ...additions].map(({ file }) => file),
+    metadata: () => outputMetadata(model, identity, plan, target, operation, io),
+  }
+}
+
+/** `style`, `style-0.7`, with a ratio of its own for the text encoders `style-0.7-te0.5`. */
+function nameInOutput({ name, ratio: { unet, text } }: LoraInput): string {
+  const ratio = unet === 1 && text === 1 ? '' : `-${unet}`
+  return stemOf(basename(name)) + ratio + (text === unet ? '' : `-te${text}`)
+}
+
+function recipeOptions(args: Arguments, loras: readonly LoraInput[]): Record<string, JsonValue | undefined> {
+  return {
+    ratios: loras.map(({ ratio: { unet, text } }) => (unet === text ? unet : { unet, text })),
+    dtype: listOrNothing(list(args, 'dtype')),
+    blocks: listOrNothing(list(args, 'blocks')),
+    only: filledText(args, 'only'),
+    include: listOrNothing(list(args, 'include')),
+    exclude: listOrNothing(list(args, 'exclude')),
+    allowUnmatched: flag(args, 'allowUnmatched') || undefined,
+    ema: filledText(args, 'ema'),
+  }
+}
+
+/** What went wrong after writing is shown with the figures that say so. */
+async function writeMerged(
+  job: PlannedFile,
+  plan: MergePlan,
+  { output, io }: Run,
+): Promise<Omit<MergeOutcome, 'input' | 'loras'>> {
+  let proof: Proof | undefined
+  const check: PlannedFile['check'] = ({ patches }) => {
+    proof = proofOf(plan, patches)
+    checkProof(plan, patches)
+  }
+  try {
+    const { file } = await writePlannedFile({ ...job, check }, output, io)
+    return { ...file, findings: [...file.findings, ...proof!.findings], proof: proof!.parts }
+  } catch (error) {
+    if (proof === undefined || !(error instanceof SdtoolError)) throw error
+    return { status: 'failed', findings: [...plan.findings, ...proof.findings], proof: proof.parts, error }
+  }
+}

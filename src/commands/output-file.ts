@@ -1,0 +1,84 @@
+/** The last step of every command that makes a model file: write the plan, or do all of it but that. */
+import { basename } from 'node:path'
+import type { Plan } from '../model/plan.ts'
+import type { Io } from '../report/io.ts'
+import { startProgress } from '../report/progress.ts'
+import { checkOutput } from '../tensor/atomic.ts'
+import { encodeHeader, layoutOf } from '../tensor/layout.ts'
+import type { FileRef, Finding } from '../tensor/table.ts'
+import { type WriteResult, writeSafetensors } from '../tensor/write.ts'
+import { castFindings } from './cast-findings.ts'
+import type { OutputOptions } from './options.ts'
+
+/** A plan and the place it is for. */
+export interface PlannedFile {
+  readonly plan: Plan
+  readonly output: string
+  /** Files of the run that must not be overwritten. */
+  readonly inputs: readonly FileRef[]
+  /** Metadata of the output; it may take a while, as inputs are hashed for it. */
+  readonly metadata: () => Promise<Record<string, string>>
+  /** Looks at what was written before the file gets its name. */
+  readonly check?: (result: WriteResult) => void
+}
+
+interface OutputFacts {
+  readonly output: string
+  readonly tensors: number
+  readonly bytesAfter: number
+  readonly findings: readonly Finding[]
+}
+
+export interface RehearsedFile extends OutputFacts {
+  readonly status: 'planned'
+}
+
+export interface WrittenFile extends OutputFacts {
+  readonly status: 'written'
+  readonly seconds: number
+}
+
+/** What `writePlannedFile` would do, up to the point where it would touch the disk; the same refusals. */
+export async function rehearseFile(
+  { plan, output, inputs }: PlannedFile,
+  { force }: OutputOptions,
+): Promise<RehearsedFile> {
+  const layout = layoutOf(plan.table)
+  const bytes = encodeHeader(layout, plan.table.metadata).byteLength + layout.dataBytes
+  await checkOutput(output, { force, bytes, inputs })
+  const tensors = plan.table.tensors.size
+  return { status: 'planned', output, tensors, bytesAfter: bytes, findings: plan.findings }
+}
+
+export async function writePlannedFile(
+  { plan, output, inputs, metadata, check }: PlannedFile,
+  { force, verify, quiet, json }: OutputOptions,
+  io: Io,
+): Promise<{ readonly file: WrittenFile; readonly written: WriteResult }> {
+  const start = io.now().getTime()
+  const table = { tensors: plan.table.tensors, metadata: await metadata() }
+  const progress = startProgress(basename(output), io, quiet || json)
+  try {
+    const written = await writeSafetensors(table, output, {
+      force,
+      verify,
+      inputs,
+      threads: io.threads,
+      ...(io.matmul && { matmul: io.matmul }),
+      ...(check && { check }),
+      signal: io.signal,
+      onProgress: progress.update,
+    })
+    const file: WrittenFile = {
+      status: 'written',
+      output,
+      tensors: plan.table.tensors.size,
+      bytesAfter: written.bytes,
+      findings: [...plan.findings, ...castFindings(written, plan)],
+      seconds: (io.now().getTime() - start) / 1000,
+    }
+    return { file, written }
+  } finally {
+    progress.end()
+  }
+}
