@@ -1,9 +1,11 @@
 import { elementCount } from '../../tensor/dtype.ts'
+import { inParallel, PARALLEL_READS } from '../../tensor/parallel.ts'
 import type { Tensor, TensorTable } from '../../tensor/table.ts'
 import { bundledNames, bundleName } from '../embeddings.ts'
 import { isPlain, type ValueReader } from '../evidence.ts'
 import { BASES, baseByMetadata, baseByShapes, type ShapeVerdict } from './base.ts'
 import { markedEmbeddings, numberedPairs } from './cloneofsimo.ts'
+import { namedByOrder } from './cloneofsimo-order.ts'
 import { DIALECTS } from './dialects.ts'
 import { adapterFindings, alphaFindings } from './findings.ts'
 import { basesThatFit, unknownModules } from './fit.ts'
@@ -27,9 +29,6 @@ const NO_ADAPTER = /^(ip_adapter|image_proj)\./
 /** A tensor of this name marks Stability's control-lora files. Source: ComfyUI `comfy/controlnet.py`. */
 const CONTROL_LORA_MARK = 'lora_controlnet'
 
-/** Alphas read at a time: enough to hide the latency of a disk, few enough for any limit on open requests. */
-const ALPHAS_AT_ONCE = 64
-
 /**
  * Describes a LoRA or another adapter from names, shapes and metadata. Undefined if the table is none: at least
  * half of its tensors must belong to complete adapter modules, so a checkpoint with some LoRA keys in it is none.
@@ -42,9 +41,15 @@ export function describeAdapter(table: TensorTable): AdapterInfo | undefined {
   return isAdapter(own, split) ? summarise(own, split, embeddings) : undefined
 }
 
-/** The modules of a table that `describeAdapter` knows as an adapter, without the embeddings it may carry. */
+/**
+ * The modules of a table that `describeAdapter` knows as an adapter, without the embeddings it may carry. Numbered ones
+ * have the paths of their layers if these can be told.
+ */
 export function adapterKeys(table: TensorTable): AdapterKeys {
-  return splitFile(ownTensors(table).own)
+  const keys = splitFile(ownTensors(table).own)
+  const isNumbered = keys.modules.some(({ dialect }) => dialect === 'cloneofsimo')
+  const named = isNumbered ? namedByOrder(keys.modules) : undefined
+  return named === undefined ? keys : { ...keys, modules: named }
 }
 
 function ownTensors(table: TensorTable): { own: TensorTable; embeddings: string[] } {
@@ -62,11 +67,7 @@ export async function readAlphas(
   const tensors = [...table.tensors.values()].filter((tensor) => splitKey(tensor.name)?.role === 'alpha')
   const readable = tensors.filter(isOneNumber)
   const odd = tensors.filter((tensor) => !isOneNumber(tensor)).map(({ name }) => name)
-  const alphas: number[] = []
-  for (let i = 0; i < readable.length; i += ALPHAS_AT_ONCE) {
-    const values = await Promise.all(readable.slice(i, i + ALPHAS_AT_ONCE).map(read))
-    alphas.push(...values.map((value) => value[0]!))
-  }
+  const alphas = await inParallel(readable, PARALLEL_READS, async (tensor) => (await read(tensor))[0]!)
   const counts = countValues(alphas)
   return { ...info, alphas: counts, findings: [...info.findings, ...alphaFindings(counts, odd)] }
 }

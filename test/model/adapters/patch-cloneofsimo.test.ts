@@ -81,7 +81,9 @@ describeReal('files of cloneofsimo/lora', () => {
 
   it('every module has its layer in the checkpoint', () => {
     for (const module of namedByOrder(splitModules(table).modules)!) {
-      const place = modulesOf(architectureById('')!, module.target).get(lookupName(module.path))
+      const place = modulesOf(architectureById('stable-diffusion-v1')!, module.target).get(
+        lookupName(module.path),
+      )
       expect(place?.shape[0]).toBe(module.shape.rows)
     }
   })
