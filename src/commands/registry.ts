@@ -8,6 +8,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./inspect.ts')).inspectCommand,
   },
   {
+    name: 'diff',
+    describe: 'Show what is different between two model files, tensor by tensor and block by block',
+    load: async () => (await import('./diff.ts')).diffCommand,
+  },
+  {
     name: 'convert',
     describe: 'Turn .ckpt, .pt, .bin and .gguf files into safetensors, or change their precision',
     load: async () => (await import('./convert.ts')).convertCommand,
@@ -16,5 +21,10 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'prune',
     describe: 'Make a checkpoint small: EMA weights only, junk out, half precision',
     load: async () => (await import('./prune.ts')).pruneCommand,
+  },
+  {
+    name: 'merge-lora',
+    describe: 'Merge LoRAs of any kind into a checkpoint, and prove that they are in it',
+    load: async () => (await import('./merge-lora.ts')).mergeLoraCommand,
   },
 ]

@@ -1,0 +1,215 @@
+import { basename } from 'node:path'
+import { EXIT, type ExitCode, usage } from '../errors.ts'
+import { diffTensors, isSame } from '../model/diff/diff.ts'
+import { withEmaWeights } from '../model/diff/ema.ts'
+import { diffFindings } from '../model/diff/findings.ts'
+import { diffMetadata } from '../model/diff/metadata.ts'
+import type { Side } from '../model/diff/pairs.ts'
+import { tally } from '../model/diff/summary.ts'
+import type { Io } from '../report/io.ts'
+import { startProgress } from '../report/progress.ts'
+import { painter } from '../report/text.ts'
+import { checkOutput, createAtomic } from '../tensor/atomic.ts'
+import { writeFully } from '../tensor/bytes.ts'
+import type { ReadInto } from '../tensor/expr.ts'
+import type { FileRef, Finding } from '../tensor/table.ts'
+import { printable } from '../tensor/text.ts'
+import type { Arguments, Command } from './command.ts'
+import { diffJson } from './diff-json.ts'
+import { diffPage } from './diff-page.ts'
+import { heatMapOf, plotEncoder } from './diff-plot.ts'
+import type { DiffFile, DiffReport } from './diff-report.ts'
+import { identifyFile, withModel } from './files.ts'
+import { toJson } from './inspect-json.ts'
+import { type ModelFolders, modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
+import { type CommonOptions, commonOptions, filledText, flag, text, withCommonOptions } from './options.ts'
+
+interface DiffOptions extends CommonOptions {
+  readonly files: readonly [a: string, b: string]
+  readonly top: number
+  readonly keys: boolean
+  readonly ema: boolean
+  readonly plot?: string
+  readonly force: boolean
+  readonly exitCode: boolean
+}
+
+const DEFAULT_TOP = 10
+
+export const diffCommand: Command = {
+  positionals: '[a] [b]',
+  examples: [
+    ['$0 diff base.safetensors merged.safetensors', 'What a merge changed, by component and block'],
+    ['$0 diff base.ckpt merged.safetensors --plot diff.png', 'The same as a heat map'],
+    ['$0 diff model-fp32.ckpt model-fp16.safetensors', 'What rounding took'],
+    ['$0 diff a.safetensors b.safetensors --exit-code -q', 'For scripts: exit 4 if any tensor differs'],
+  ],
+  options: (yargs) =>
+    withModelFolders(withCommonOptions(yargs))
+      .positional('a', { type: 'string', describe: 'Model file to compare with' })
+      .positional('b', { type: 'string', describe: 'Model file that may have changed' })
+      .option('top', {
+        type: 'string',
+        describe: 'Most changed tensors to list',
+        defaultDescription: `${DEFAULT_TOP}`,
+      })
+      .option('keys', { type: 'boolean', describe: 'List every tensor and metadata key that differs' })
+      .option('ema', {
+        type: 'boolean',
+        describe: 'Compare EMA weights in place of the live ones, where there are any',
+      })
+      .option('plot', {
+        type: 'string',
+        alias: 'o',
+        describe: 'Draw a heat map over the blocks: a .png or .svg file',
+      })
+      .option('force', { type: 'boolean', describe: 'Replace an existing picture' })
+      .option('exit-code', {
+        type: 'boolean',
+        describe: 'Exit with 4 if a tensor differs in value, type or shape',
+      }),
+  run: (args, io) => runDiff(diffOptions(args), modelFolders(args, io), io),
+}
+
+function diffOptions(args: Arguments): DiffOptions {
+  const plot = filledText(args, 'plot')
+  if (plot !== undefined) plotEncoder(plot)
+  return {
+    ...commonOptions(args),
+    files: twoFiles(args),
+    top: topCount(args),
+    keys: flag(args, 'keys'),
+    ema: flag(args, 'ema'),
+    ...(plot === undefined ? {} : { plot }),
+    force: flag(args, 'force'),
+    exitCode: flag(args, 'exitCode'),
+  }
+}
+
+function twoFiles(args: Arguments): [string, string] {
+  // behind `--` names may start with a dash; yargs leaves those in `_`
+  const files = [args.a, args.b, ...((args._ as unknown[] | undefined) ?? [])]
+    .filter((file) => file !== undefined)
+    .map(String)
+  const [a, b] = files
+  if (a === undefined || b === undefined || files.length > 2) {
+    throw usage(
+      `diff compares two files, ${files.length} named`,
+      'For example: sdtool diff base.safetensors merged.safetensors',
+    )
+  }
+  if (a === '' || b === '') throw usage('a file name is empty')
+  return [a, b]
+}
+
+/** @throws USAGE */
+function topCount(args: Arguments): number {
+  const value = text(args, 'top') ?? String(DEFAULT_TOP)
+  if (!/^\d{1,6}$/.test(value)) throw usage(`--top ${value}: not a number of tensors`)
+  return Number(value)
+}
+
+async function runDiff(options: DiffOptions, folders: ModelFolders, io: Io): Promise<ExitCode> {
+  const [pathA, pathB] = [
+    await resolveModel(options.files[0], 'any', folders),
+    await resolveModel(options.files[1], 'any', folders),
+  ]
+  return withModel(pathA, (openedA) =>
+    withModel(pathB, async (openedB) => {
+      const inputs = [openedA.model.file, openedB.model.file]
+      await checkPlot(options, inputs)
+      const a = { path: pathA, model: openedA.model, identity: await identifyFile(pathA, openedA) }
+      const b = { path: pathB, model: openedB.model, identity: await identifyFile(pathB, openedB) }
+      const report = await compare(a, b, openedA.read, options, io)
+      const plotted = await plot(report, options, inputs)
+      print(plotted, options, io)
+      return exitCodeFor(plotted, options)
+    }),
+  )
+}
+
+/** Size of a picture, more than enough. */
+const PLOT_BYTES = 1_000_000
+
+/** Before gigabytes are read. */
+async function checkPlot({ plot, force }: DiffOptions, inputs: readonly FileRef[]): Promise<void> {
+  if (plot !== undefined) await checkOutput(plot, { force, bytes: PLOT_BYTES, inputs })
+}
+
+/** @param read reads either file: an expression says which one it wants */
+async function compare(
+  a: DiffFile,
+  b: DiffFile,
+  read: ReadInto,
+  options: DiffOptions,
+  io: Io,
+): Promise<DiffReport> {
+  const [sideA, sideB] = [sideOf(a, options), sideOf(b, options)]
+  const progress = startProgress(`comparing ${basename(a.path)} and ${basename(b.path)}`, io, options.quiet)
+  try {
+    const input = { read, signal: io.signal, onProgress: progress.update }
+    const tensors = await diffTensors(sideA, sideB, input)
+    return {
+      a,
+      b,
+      ema: options.ema,
+      tensors,
+      total: tally(tensors),
+      metadata: diffMetadata(a.model.metadata, b.model.metadata),
+      findings: diffFindings(sideA, sideB, tensors),
+    }
+  } finally {
+    progress.end()
+  }
+}
+
+function sideOf({ model, identity }: DiffFile, { ema }: DiffOptions): Side {
+  const side = { table: model, identity }
+  return ema ? withEmaWeights(side) : side
+}
+
+const NOTHING_TO_PLOT: Finding = {
+  code: 'nothing-to-plot',
+  severity: 'warning',
+  message: 'no values could be compared, so no picture was drawn',
+}
+
+async function plot(
+  report: DiffReport,
+  { plot, force }: DiffOptions,
+  inputs: readonly FileRef[],
+): Promise<DiffReport> {
+  if (plot === undefined) return report
+  const map = heatMapOf(report.tensors, `${shortName(report.a)} -> ${shortName(report.b)}`)
+  if (!map) return { ...report, findings: [...report.findings, NOTHING_TO_PLOT] }
+  const data = plotEncoder(plot)(map)
+  const file = await createAtomic(plot, { force, bytes: data.byteLength, inputs })
+  try {
+    await writeFully(file.handle, data)
+    await file.commit()
+  } catch (error) {
+    await file.abort()
+    throw error
+  }
+  return { ...report, plot }
+}
+
+/** A title has room for so much of a file name. */
+const MAX_TITLE_NAME = 60
+
+function shortName({ path }: DiffFile): string {
+  return printable(basename(path), MAX_TITLE_NAME)
+}
+
+function print(report: DiffReport, options: DiffOptions, io: Io): void {
+  const page = { top: options.top, all: options.keys || options.verbose }
+  io.stdout.write(
+    options.json ? `${toJson(diffJson(report))}\n` : diffPage(report, page, painter(io.stdout, io.env)),
+  )
+}
+
+function exitCodeFor({ tensors, plot }: DiffReport, options: DiffOptions): ExitCode {
+  const differs = options.exitCode && !tensors.every(isSame)
+  const missesPlot = options.plot !== undefined && plot === undefined
+  return differs || missesPlot ? EXIT.unverified : EXIT.ok
+}

@@ -1,0 +1,97 @@
+/** How two model files differ, tensor by tensor. */
+import {
+  type CompareInput,
+  type Comparison,
+  compareTensors,
+  haveSameBytes,
+  isNumeric,
+} from '../../tensor/compare.ts'
+import { tensorBytes } from '../../tensor/expr.ts'
+import { inParallel } from '../../tensor/parallel.ts'
+import type { Tensor } from '../../tensor/table.ts'
+import { sameShape } from '../topology/match.ts'
+import { type Pair, pairTensors, type Side } from './pairs.ts'
+import type { Place } from './place.ts'
+
+/** `incomparable`: other bytes, but no numbers to compare: quantised values, or another number of values. */
+export type Change = 'same' | 'changed' | 'incomparable' | 'added' | 'removed'
+
+export interface TensorDiff {
+  /** In a; in b if it was added. */
+  readonly name: string
+  readonly place: Place
+  readonly a?: Tensor
+  readonly b?: Tensor
+  readonly change: Change
+  /** Another dtype; the values may be the same. */
+  readonly retyped: boolean
+  readonly reshaped: boolean
+  /** Where both have numbers at the same places. */
+  readonly comparison?: Comparison
+}
+
+/** Nothing at all is different, not even the type. */
+export function isSame({ change, retyped, reshaped }: TensorDiff): boolean {
+  return change === 'same' && !retyped && !reshaped
+}
+
+/** Tensors under way at once: while one is counted, others are read. */
+const LANES = 3
+
+export interface DiffInput extends CompareInput {
+  onProgress?(doneBytes: number, totalBytes: number): void
+}
+
+/** Compares the values of two files. Reads both whole, in blocks; the calling thread counts what other threads read. */
+export async function diffTensors(a: Side, b: Side, input: DiffInput): Promise<TensorDiff[]> {
+  const pairs = pairTensors(a, b)
+  const total = pairs.reduce((sum, pair) => sum + bytesToRead(pair), 0)
+  let done = 0
+  const onBytes = (bytes: number) => {
+    done += bytes
+    input.onProgress?.(done, total)
+  }
+  return inParallel(pairs, LANES, (pair) => diffPair(pair, { ...input, onBytes }))
+}
+
+function bytesToRead({ a, b }: Pair): number {
+  return a && b && comparability(a, b) !== 'none' ? tensorBytes(a) + tensorBytes(b) : 0
+}
+
+async function diffPair(pair: Pair, input: CompareInput): Promise<TensorDiff> {
+  const { place, a, b } = pair
+  const unlike = { retyped: false, reshaped: false }
+  if (!b) return { name: a.name, place, a, change: 'removed', ...unlike }
+  if (!a) return { name: b.name, place, b, change: 'added', ...unlike }
+  const retyped = a.dtype !== b.dtype
+  const reshaped = !sameShape(a.shape, b.shape)
+  return { name: a.name, place, a, b, retyped, reshaped, ...(await changeOf(a, b, input)) }
+}
+
+async function changeOf(
+  a: Tensor,
+  b: Tensor,
+  input: CompareInput,
+): Promise<Pick<TensorDiff, 'change' | 'comparison'>> {
+  switch (comparability(a, b)) {
+    case 'none':
+      return { change: 'incomparable' }
+    case 'bytes':
+      return { change: (await haveSameBytes(a, b, input)) ? 'same' : 'incomparable' }
+    case 'numbers': {
+      const comparison = await compareTensors(a, b, input)
+      return { change: comparison.changed > 0 ? 'changed' : 'same', comparison }
+    }
+  }
+}
+
+function comparability(a: Tensor, b: Tensor): 'numbers' | 'bytes' | 'none' {
+  if (!sameShape(withoutOnes(a), withoutOnes(b))) return 'none'
+  if (isNumeric(a.dtype) && isNumeric(b.dtype)) return 'numbers'
+  return a.dtype === b.dtype ? 'bytes' : 'none'
+}
+
+/** [C, C, 1, 1] and [C, C] are the same weight, as a convolution and as a linear layer. */
+function withoutOnes({ shape }: Tensor): number[] {
+  return shape.filter((n) => n !== 1)
+}

@@ -1,0 +1,53 @@
+import type { Finding } from '../../tensor/table.ts'
+import { quoted } from '../../tensor/text.ts'
+import { warning } from '../finding.ts'
+import { type Identity, KINDS } from '../identity.ts'
+import type { TensorDiff } from './diff.ts'
+import type { Side } from './pairs.ts'
+
+/** What a person should know to read a comparison rightly. */
+export function diffFindings(a: Side, b: Side, diffs: readonly TensorDiff[]): Finding[] {
+  return [
+    ...unlikeFiles(a.identity, b.identity),
+    ...nothingShared(diffs),
+    ...brokenValues('a', diffs),
+    ...brokenValues('b', diffs),
+    ...loneEma(a.identity, b.identity),
+  ]
+}
+
+function unlikeFiles(a: Identity, b: Identity): Finding[] {
+  if (a.kind !== b.kind) {
+    const message = `the files are of different kinds: a is ${KINDS[a.kind]}, b is ${KINDS[b.kind]}`
+    return [warning('different-kinds', message)]
+  }
+  const [x, y] = [a, b].map(({ architecture }) => architecture)
+  if (!x || !y || x.id === y.id) return []
+  const message = `the architectures are different: a is ${x.title}, b is ${y.title}; values are compared where names and shapes agree`
+  return [warning('different-architectures', message)]
+}
+
+function nothingShared(diffs: readonly TensorDiff[]): Finding[] {
+  if (diffs.some(({ a, b }) => a && b)) return []
+  return [
+    warning('nothing-in-common', 'the files have no tensor in common, so there are no values to compare'),
+  ]
+}
+
+function brokenValues(side: 'a' | 'b', diffs: readonly TensorDiff[]): Finding[] {
+  const countOf = ({ comparison }: TensorDiff) =>
+    (side === 'a' ? comparison?.brokenA : comparison?.brokenB) ?? 0
+  const broken = diffs.filter((diff) => countOf(diff) > 0)
+  if (broken.length === 0) return []
+  const values = broken.reduce((sum, diff) => sum + countOf(diff), 0)
+  const names = `${broken.length} ${broken.length === 1 ? 'tensor' : 'tensors'}, first ${quoted(broken[0]!.name)}`
+  const message = `${side} has ${values} NaN or infinite ${values === 1 ? 'value' : 'values'} in ${names}; they count in no norm`
+  return [{ code: 'not-finite', severity: 'error', message }]
+}
+
+function loneEma(a: Identity, b: Identity): Finding[] {
+  if ((a.ema === undefined) === (b.ema === undefined)) return []
+  const side = a.ema ? 'a' : 'b'
+  const message = `only ${side} has an EMA copy of its weights; --ema compares it in place of the live ones`
+  return [{ code: 'ema-in-one', severity: 'info', message }]
+}

@@ -1,0 +1,43 @@
+/** A drawing of rectangles and text: what `svg.ts` writes and `raster.ts` paints. Lengths are pixels of the SVG. */
+export interface Picture {
+  readonly width: number
+  readonly height: number
+  readonly background: Colour
+  readonly shapes: readonly Shape[]
+}
+
+/** `#rrggbb`. */
+export type Colour = `#${string}`
+
+export type Shape = Rectangle | Label
+
+export interface Rectangle {
+  readonly kind: 'rectangle'
+  readonly x: number
+  readonly y: number
+  readonly width: number
+  readonly height: number
+  readonly fill: Colour
+}
+
+export interface Label {
+  readonly kind: 'label'
+  readonly text: string
+  /** Where `anchor` of the text stands. */
+  readonly x: number
+  readonly anchor: 'start' | 'middle' | 'end'
+  /** The line the letters stand on. */
+  readonly y: number
+  /** Height of a capital letter. */
+  readonly size: number
+  readonly fill: Colour
+  readonly bold?: true
+}
+
+export function rectangle(
+  [x, y]: readonly [number, number],
+  [width, height]: readonly [number, number],
+  fill: Colour,
+): Rectangle {
+  return { kind: 'rectangle', x, y, width, height, fill }
+}

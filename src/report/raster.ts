@@ -1,0 +1,61 @@
+import { CAPITAL_HEIGHT, layOut } from './font.ts'
+import type { Colour, Label, Picture, Rectangle } from './picture.ts'
+import type { RgbImage } from './png.ts'
+
+/** Paints a picture with `scale` dots to a pixel of its own. Letters are whole dots, so they are never blurred. */
+export function paint(picture: Picture, scale: number): RgbImage {
+  const [width, height] = [Math.ceil(picture.width * scale), Math.ceil(picture.height * scale)]
+  const image = { width, height, data: new Uint8Array(width * height * 3) }
+  fill(image, 0, 0, width, height, picture.background)
+  for (const shape of picture.shapes) {
+    if (shape.kind === 'rectangle') paintRectangle(image, shape, scale)
+    else paintLabel(image, shape, scale)
+  }
+  return image
+}
+
+function paintRectangle(
+  image: RgbImage,
+  { x, y, width, height, fill: colour }: Rectangle,
+  scale: number,
+): void {
+  const [left, top] = [Math.round(x * scale), Math.round(y * scale)]
+  const [right, bottom] = [Math.round((x + width) * scale), Math.round((y + height) * scale)]
+  fill(image, left, top, right, bottom, colour)
+}
+
+function paintLabel(image: RgbImage, label: Label, scale: number): void {
+  const dot = Math.max(1, Math.round((label.size * scale) / CAPITAL_HEIGHT))
+  const { letters, width } = layOut(label.text)
+  const before = { start: 0, middle: 0.5, end: 1 }[label.anchor] * width * dot
+  const left = Math.round(label.x * scale - before)
+  const top = Math.round(label.y * scale) - CAPITAL_HEIGHT * dot
+  const bold = label.bold ? Math.ceil(dot / 3) : 0
+  for (const { glyph, x } of letters) {
+    for (const [row, dots] of glyph.rows.entries()) {
+      for (const [column, isSet] of dots.entries()) {
+        if (!isSet) continue
+        const [x0, y0] = [left + (x + column) * dot, top + row * dot]
+        fill(image, x0, y0, x0 + dot + bold, y0 + dot, label.fill)
+      }
+    }
+  }
+}
+
+/** Fills columns [left, right) of rows [top, bottom), as far as they are inside. */
+function fill(
+  { width, height, data }: RgbImage,
+  left: number,
+  top: number,
+  right: number,
+  bottom: number,
+  colour: Colour,
+): void {
+  const rgb = [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16))
+  const [x0, x1] = [Math.max(0, left), Math.min(width, right)]
+  const [y0, y1] = [Math.max(0, top), Math.min(height, bottom)]
+  if (x0 >= x1 || y0 >= y1) return
+  const [from, to] = [(y0 * width + x0) * 3, (y0 * width + x1) * 3]
+  for (let at = from; at < to; at++) data[at] = rgb[(at - from) % 3]!
+  for (let y = y0 + 1; y < y1; y++) data.copyWithin((y * width + x0) * 3, from, to)
+}

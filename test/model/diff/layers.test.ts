@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest'
+import { ARCHITECTURES } from '../../../src/model/architectures/registry.ts'
+import { compareLayers, layerOf } from '../../../src/model/diff/layers.ts'
+import { unetNameInDiffusers, vaeNameInDiffusers } from '../../../src/model/topology/diffusers.ts'
+
+it.each([
+  ['input_blocks.4.1.transformer_blocks.0.attn1.to_q.weight', 'attn1 q'],
+  ['output_blocks.3.1.transformer_blocks.9.attn2.to_out.0.bias', 'attn2 out'],
+  ['middle_block.1.transformer_blocks.0.ff.net.0.proj.weight', 'ff in'],
+  ['middle_block.1.proj_out.weight', 'proj out'],
+  ['middle_block.1.norm.weight', 'attn norms'],
+  ['input_blocks.1.0.in_layers.2.weight', 'res conv 1'],
+  ['input_blocks.1.0.emb_layers.1.bias', 'res time'],
+  ['output_blocks.5.2.conv.weight', 'resample'],
+  ['input_blocks.0.0.weight', 'conv in'],
+  ['out.2.weight', 'conv out'],
+  ['text_model.encoder.layers.3.self_attn.out_proj.weight', 'attn out'],
+  ['transformer.resblocks.3.attn.in_proj_weight', 'attn qkv'],
+  ['encoder.block.3.layer.1.DenseReluDense.wi_1.weight', 'mlp in'],
+  ['decoder.mid.attn_1.proj_out.weight', 'attn out'],
+  ['decoder.up.1.upsample.conv.weight', 'resample'],
+  ['double_blocks.3.txt_attn.qkv.weight', 'txt attn qkv'],
+  ['single_blocks.1.norm.query_norm.scale', 'norms'],
+  ['joint_blocks.3.x_block.attn2.ln_q.weight', 'img norms'],
+  ['somewhere.else', 'other'],
+])('%s is %s', (key, layer) => {
+  expect(layerOf(key)).toBe(layer)
+})
+
+describe.each(ARCHITECTURES.map((architecture) => [architecture.id, architecture] as const))(
+  '%s',
+  (_, { components, network }) => {
+    const keys = components.flatMap(({ id, topology }) => [...topology().keys()].map((key) => ({ id, key })))
+
+    it('has no layer without a name but the temperature of CLIP', () => {
+      const unnamed = keys.filter(({ key }) => layerOf(key) === 'other' && key !== 'logit_scale')
+      expect(unnamed).toEqual([])
+    })
+
+    it('has the same layers by their names in diffusers', () => {
+      const renamed = (id: string, key: string) => {
+        if (id === 'unet' && network.kind === 'unet')
+          return [unetNameInDiffusers(key, network.config.resBlocks)]
+        return id === 'vae' ? [vaeNameInDiffusers(key, 4), vaeNameInDiffusers(key, 4, true)] : []
+      }
+      const moved = keys.filter(({ id, key }) =>
+        renamed(id, key).some((name) => layerOf(name) !== layerOf(key)),
+      )
+      expect(moved).toEqual([])
+    })
+  },
+)
+
+it('layers sort as in a block, unknown ones last', () => {
+  const layers = ['other', 'res conv 1', 'ff in', 'attn2 k', 'attn1 q']
+  expect(layers.sort(compareLayers)).toEqual(['attn1 q', 'attn2 k', 'ff in', 'res conv 1', 'other'])
+})
