@@ -1,16 +1,23 @@
-import type { painter } from '../report/text.ts'
-import { formatBytes } from '../report/text.ts'
+import { formatBytes, type Paint } from '../report/text.ts'
+import { hanging } from '../report/wrap.ts'
 import type { Finding } from '../tensor/table.ts'
 import { printable } from '../tensor/text.ts'
 
-export type Paint = ReturnType<typeof painter>
+export type { Paint } from '../report/text.ts'
 
 const MARKS = { error: ['red', 'x'], warning: ['yellow', '!'], info: ['cyan', '-'] } as const
 
-/** A line for each finding: how bad, what, and the bytes it costs or saves. */
-export function findingLines(findings: readonly Finding[], paint: Paint): string[] {
+/** Columns of the mark and the spaces around it. */
+const INDENT = 4
+
+/**
+ * A line for each finding, or several on a narrow terminal: how bad, what, and the bytes it costs or saves.
+ * @param margin columns that are put before the lines later
+ */
+export function findingLines(findings: readonly Finding[], paint: Paint, margin = 0): string[] {
   return findings.map(({ severity, message, bytes }) => {
     const [style, mark] = MARKS[severity]
-    return `  ${paint(style, mark)} ${printable(message, 1000)}${bytes ? ` [${formatBytes(bytes)}]` : ''}`
+    const text = `${printable(message, 1000)}${bytes ? ` [${formatBytes(bytes)}]` : ''}`
+    return `  ${paint(style, mark)} ${hanging(text, paint.width - margin, INDENT)}`
   })
 }

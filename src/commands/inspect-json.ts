@@ -1,5 +1,8 @@
+import { type BaseId, baseById } from '../model/adapters/base.ts'
+import type { AdapterBase } from '../model/adapters/info.ts'
 import type { Component } from '../model/components.ts'
-import type { ArchitectureInfo } from '../model/identity.ts'
+import type { ArchitectureInfo, Identity } from '../model/identity.ts'
+import { predictionByMetadata } from '../model/prediction.ts'
 import { describe } from '../report/error.ts'
 import { FORMATS } from '../tensor/formats/open.ts'
 import type { Tensor } from '../tensor/table.ts'
@@ -8,7 +11,7 @@ import type { Inspection, Refusal } from './inspection.ts'
 /** The document of `inspect --json` for one file. Keys are a contract: add, never rename. */
 export function inspectionJson(inspection: Inspection, keys: readonly Tensor[] | undefined): object {
   const { path, bytes, model, identity, hashes, findings, scan, summary } = inspection
-  const { architecture, adapter, embedding, vae, ema } = identity
+  const { adapter, embedding, vae, ema } = identity
   return {
     file: path,
     bytes,
@@ -16,7 +19,7 @@ export function inspectionJson(inspection: Inspection, keys: readonly Tensor[] |
     kind: identity.kind,
     title: identity.title,
     ...(identity.evidence && { evidence: identity.evidence }),
-    ...(architecture && { architecture: architectureJson(architecture) }),
+    architecture: architectureJson(identity, model.metadata),
     components: identity.components.map(componentJson),
     ...(ema && { ema: { of: ema.of, tensors: ema.pairs.size, uncovered: ema.uncovered, bytes: ema.bytes } }),
     ...(adapter && { adapter }),
@@ -38,9 +41,44 @@ export function inspectionJson(inspection: Inspection, keys: readonly Tensor[] |
   }
 }
 
-function architectureJson({ prediction, ...facts }: ArchitectureInfo): object {
+/** `id`, `prediction` and `evidence` are there for every kind of file; null is what nothing in it tells. */
+function architectureJson(identity: Identity, metadata: Readonly<Record<string, string>>): object {
+  const { architecture, adapter, embedding, vae, evidence = [] } = identity
+  if (architecture) return modelArchitectureJson(architecture)
+  const prediction = predictionByMetadata(metadata)
+  const common = {
+    prediction: prediction?.type ?? null,
+    ...(prediction && { predictionEvidence: prediction.evidence }),
+  }
+  if (adapter) return { ...baseJson(adapter.base), ...common }
+  if (embedding) {
+    const widths = embedding.parts.map(({ dim }) => `vectors of width ${dim}`)
+    return { ...familyJson(embedding.architecture), ...common, evidence: widths }
+  }
+  if (!vae) return { id: null, ...common, evidence }
+  const ids = vae.architectures
+  return { id: ids.length === 1 ? ids[0] : null, ...common, candidates: ids, evidence: [vae.title] }
+}
+
+function modelArchitectureJson({ prediction, ...facts }: ArchitectureInfo): object {
   const { type, evidence, ...details } = prediction
   return { ...facts, prediction: type, predictionEvidence: evidence, predictionDetails: details }
+}
+
+/** What an adapter is for: by its shapes, or by its metadata if they do not decide. */
+function baseJson({ architecture, claimed, claimedBy, evidence }: AdapterBase): object {
+  return {
+    ...familyJson(architecture ?? claimed),
+    evidence: [...evidence, ...(claimedBy === undefined ? [] : [claimedBy])],
+  }
+}
+
+/** The family people train for, and the id of its architecture if all its members have one. */
+function familyJson(family: BaseId | undefined): object {
+  if (family === undefined) return { id: null }
+  const { title, architectures, modelspec } = baseById(family)
+  const id = modelspec ?? (architectures.length === 1 ? architectures[0]! : null)
+  return { id, family, title, candidates: architectures }
 }
 
 function componentJson({ id, names, match, ...facts }: Component): object {

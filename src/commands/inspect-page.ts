@@ -7,6 +7,7 @@ import { PREDICTIONS } from '../model/prediction.ts'
 import { describe } from '../report/error.ts'
 import { type Column, formatTable } from '../report/table.ts'
 import { formatBytes, formatCount, plural } from '../report/text.ts'
+import { displayWidth, hanging, linesOf } from '../report/wrap.ts'
 import type { PickleGlobal, SecurityReport, Tensor } from '../tensor/table.ts'
 import { printable } from '../tensor/text.ts'
 import { findingLines, type Paint } from './findings-text.ts'
@@ -21,6 +22,7 @@ const MAX_LEFTOVERS = 8
 /** What a person reads about one file. */
 export function inspectionPage(inspection: Inspection, paint: Paint): string {
   const { model, identity, summary } = inspection
+  const { width } = paint
   const facts = [
     ...architectureFacts(inspection),
     ...(identity.adapter ? adapterFacts(identity.adapter) : []),
@@ -29,26 +31,26 @@ export function inspectionPage(inspection: Inspection, paint: Paint): string {
   ]
   const sections = [
     `${paint('bold', printable(inspection.path, 300))}\n  ${headline(inspection, paint)}`,
-    factLines(facts),
-    componentTable(identity.components),
-    section('Training', factLines(summary.training?.facts.map(({ label, value }) => [label, value]) ?? [])),
-    section('Top tags', tagLine(inspection)),
-    section(
-      'Model card',
-      factLines(summary.modelspec?.facts.map(({ label, value }) => [label, value]) ?? []),
-    ),
-    section('Merge', factLines(summary.merge?.facts.map(({ label, value }) => [label, value]) ?? [])),
+    factLines(facts, width),
+    componentTable(identity.components, width),
+    section('Training', summaryLines(summary.training, width)),
+    section('Top tags', tagLine(inspection, width)),
+    section('Model card', summaryLines(summary.modelspec, width)),
+    section('Merge', summaryLines(summary.merge, width)),
     section('Also in the file', leftoverTable(inspection)),
     section('Values', inspection.scan ? scanTable(inspection.scan) : ''),
-    section('Hashes', factLines(Object.entries(inspection.hashes))),
-    section('Findings', findingLines(inspection.findings, paint).join('\n')),
+    section('Hashes', factLines(Object.entries(inspection.hashes), width - SECTION_INDENT)),
+    section('Findings', findingLines(inspection.findings, paint, SECTION_INDENT).join('\n')),
   ]
   return `${sections.filter(Boolean).join('\n\n')}\n`
 }
 
 function headline({ identity, bytes, model }: Inspection, paint: Paint): string {
+  const title = printable(identity.title, 200)
   const count = plural(model.tensors.size, 'tensor')
-  return `${paint('green', printable(identity.title, 200))}, ${formatBytes(bytes)}, ${formatTitle(model.format)}, ${count}`
+  const facts = [title, formatBytes(bytes), formatTitle(model.format), count]
+  const text = hanging(facts.join(', '), paint.width, 2)
+  return text.startsWith(title) ? paint('green', title) + text.slice(title.length) : text
 }
 
 type FactLine = readonly [label: string, value: string]
@@ -56,12 +58,27 @@ type FactLine = readonly [label: string, value: string]
 /** Labels line up within a block, but not for the sake of a very long one. */
 const MAX_LABEL_WIDTH = 26
 
-function factLines(facts: readonly FactLine[]): string {
-  const width = Math.min(MAX_LABEL_WIDTH, Math.max(0, ...facts.map(([label]) => label.length)))
+function factLines(facts: readonly FactLine[], width: number): string {
+  const column = Math.min(MAX_LABEL_WIDTH, Math.max(0, ...facts.map(([label]) => label.length)))
   return facts
-    .map(([label, value]) => `  ${printable(label, 60).padEnd(width)}  ${printable(value, 400)}`)
+    .map(([label, value]) => {
+      const head = `  ${printable(label, 60).padEnd(column)}  `
+      return head + hanging(printable(value, 400), width, column + 4)
+    })
     .join('\n')
 }
+
+interface Summary {
+  readonly facts: readonly { readonly label: string; readonly value: string }[]
+}
+
+function summaryLines(summary: Summary | undefined, width: number): string {
+  const facts = summary?.facts.map(({ label, value }) => [label, value] as const) ?? []
+  return factLines(facts, width - SECTION_INDENT)
+}
+
+/** Columns that `indent` puts before the lines of a section. */
+const SECTION_INDENT = 2
 
 function section(title: string, body: string): string {
   return body ? `  ${title}\n${indent(body)}` : ''
@@ -70,7 +87,7 @@ function section(title: string, body: string): string {
 function indent(body: string): string {
   return body
     .split('\n')
-    .map((line) => `  ${line}`)
+    .map((line) => ' '.repeat(SECTION_INDENT) + line)
     .join('\n')
 }
 
@@ -182,7 +199,10 @@ const COMPONENT_COLUMNS: readonly Column[] = [
   { head: 'keys' },
 ]
 
-function componentTable(components: readonly Component[]): string {
+const NARROW_COLUMNS: readonly Column[] = [0, 1, 2, 4, 3].map((i) => COMPONENT_COLUMNS[i]!)
+
+/** A terminal too narrow for all columns does without the keys, which `--keys` and `--json` have, too. */
+function componentTable(components: readonly Component[], width: number): string {
   if (components.length === 0) return ''
   const rows = components.map(({ title, tensors, parameters, dtypes, bytes, prefix, match }) => [
     match && match.missing.length > 0 ? `${title} (incomplete)` : title,
@@ -192,7 +212,16 @@ function componentTable(components: readonly Component[]): string {
     formatBytes(bytes),
     prefix ? `${prefix}*` : '',
   ])
-  return formatTable(COMPONENT_COLUMNS, rows)
+  const table = formatTable(COMPONENT_COLUMNS, rows)
+  if (table.split('\n').every((line) => displayWidth(line) <= width)) return table
+  const narrow = rows.map(([title, tensors, parameters, dtype, size]) => [
+    title!,
+    tensors!,
+    parameters!,
+    size!,
+    dtype!,
+  ])
+  return formatTable(NARROW_COLUMNS, narrow, width)
 }
 
 /** "F16", or "F32 (680), F16 (6)" for a mix. */
@@ -202,12 +231,12 @@ function dtypeText(dtypes: Component['dtypes']): string {
   return entries.map(([dtype, count]) => `${dtype} (${count})`).join(', ')
 }
 
-function tagLine({ summary }: Inspection): string {
+function tagLine({ summary }: Inspection, width: number): string {
   const tags = summary.training?.tags ?? []
   if (tags.length === 0) return ''
   const shown = tags.slice(0, TOP_TAGS).map(({ tag, count }) => `${printable(tag, 60)} (${count})`)
   const more = tags.length > TOP_TAGS ? [`and ${tags.length - TOP_TAGS} more`] : []
-  return `  ${[...shown, ...more].join(', ')}`
+  return `  ${hanging([...shown, ...more].join(', '), width - SECTION_INDENT, 2)}`
 }
 
 function leftoverTable({ model }: Inspection): string {
@@ -254,9 +283,14 @@ export function keyTable(tensors: readonly Tensor[]): string {
 
 /** One line for a list of files. */
 export function briefLine({ path, identity, bytes, findings }: Inspection, paint: Paint): string {
-  const problems = findings.filter(({ severity }) => severity !== 'info').length
-  const note = problems > 0 ? paint('yellow', `  ${plural(problems, 'warning')}`) : ''
-  return `${printable(path, 300)}  ${printable(identity.title, 100)}  ${formatBytes(bytes)}${note}`
+  const notes = (['error', 'warning'] as const)
+    .map(
+      (severity) => [severity, findings.filter((finding) => finding.severity === severity).length] as const,
+    )
+    .filter(([, count]) => count > 0)
+    .map(([severity, count]) => paint(severity === 'error' ? 'red' : 'yellow', plural(count, severity)))
+  const facts = [printable(path, 300), printable(identity.title, 100), formatBytes(bytes)]
+  return [...facts, ...(notes.length > 0 ? [notes.join(', ')] : [])].join('  ')
 }
 
 /** The page of a refused file: why, and for a pickle all it would have used. */
@@ -265,8 +299,8 @@ export function refusalPage({ path, bytes, error, security }: Refusal, paint: Pa
   const lines = [
     paint('bold', printable(path, 300)),
     `  ${paint('red', security ? 'REFUSED: unsafe pickle' : 'REFUSED')}, ${formatBytes(bytes)}`,
-    `  ${printable(message.replace(`${path}: `, ''), 1000)}`,
-    ...(hint ? [`  ${hint}`] : []),
+    `  ${hanging(printable(message.replace(`${path}: `, ''), 1000), paint.width, 2)}`,
+    ...(hint ? [`  ${hanging(hint, paint.width, 2)}`] : []),
   ]
   return `${lines.join('\n')}\n${security ? `\n${globalTable(security.globals)}\n` : ''}`
 }
@@ -288,8 +322,13 @@ export function briefRefusal({ path, error }: Refusal, paint: Paint): string {
 }
 
 /** Value of one metadata key, or all of them, printed so that nothing in them can act on the terminal. */
-export function metadataText(metadata: Readonly<Record<string, string>>, path: string): string {
+export function metadataText(
+  metadata: Readonly<Record<string, string>>,
+  path: string,
+  { width }: Paint,
+): string {
   const entries = Object.entries(metadata)
   if (entries.length === 0) return `${basename(path)} has no metadata\n`
-  return `${entries.map(([key, value]) => `${printable(key, 200)}: ${printable(value, 2000)}`).join('\n')}\n`
+  const lines = entries.map(([key, value]) => `${printable(key, 200)}: ${printable(value, 2000)}`)
+  return `${lines.map((line) => linesOf(line, width - 2).join('\n  ')).join('\n')}\n`
 }

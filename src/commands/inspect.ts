@@ -57,9 +57,13 @@ export const inspectCommand: Command = {
       })
       .option('scan', {
         type: 'boolean',
-        describe: 'Look at all values for NaN, Inf and fp16 limits (reads the file)',
+        describe:
+          'Look at all values for NaN, Inf and fp16 limits (reads the file). What is found is a finding, not a failure: exit code 0',
       })
-      .option('brief', { type: 'boolean', describe: 'One line for each file (default for folders)' }),
+      .option('brief', { type: 'boolean', describe: 'One line for each file (default for folders)' })
+      .option('json', {
+        describe: 'Print JSON: an object for one file, a list of them for several files or a folder',
+      }),
   run: (args, io) => runInspect(inspectOptions(args), modelFolders(args, io), io),
 }
 
@@ -88,7 +92,10 @@ function optionalText(args: Arguments, name: string, files: string[]): string | 
 
 async function runInspect(options: InspectOptions, folders: ModelFolders, io: Io): Promise<ExitCode> {
   const { files, walked } = await listFiles(options.files, (name) => resolveModel(name, 'any', folders))
-  const printer = options.json ? jsonPrinter(options, io) : textPrinter(options, isBrief(options, walked), io)
+  const several = files.length > 1 || walked
+  const printer = options.json
+    ? jsonPrinter(options, several, io)
+    : textPrinter(options, { brief: isBrief(options, walked), several }, io)
   let exitCode: ExitCode = EXIT.ok
   for (const { path, problem } of files) {
     const result = problem
@@ -97,7 +104,7 @@ async function runInspect(options: InspectOptions, folders: ModelFolders, io: Io
     if ('error' in result && exitCode === EXIT.ok) exitCode = exitCodeOf(result.error)
     printer.print(result)
   }
-  printer.end(files.length > 1 || walked)
+  printer.end()
   return exitCode
 }
 
@@ -135,10 +142,10 @@ function textMetadata({ model }: Inspection): Readonly<Record<string, string>> {
 
 interface Printer {
   print(result: Inspection | Refusal): void
-  end(several: boolean): void
+  end(): void
 }
 
-function jsonPrinter(options: InspectOptions, io: Io): Printer {
+function jsonPrinter(options: InspectOptions, several: boolean, io: Io): Printer {
   const documents: object[] = []
   return {
     print(result) {
@@ -147,13 +154,19 @@ function jsonPrinter(options: InspectOptions, io: Io): Printer {
         io.stderr.write(errorText(result.error, options.verbose))
       } else documents.push(inspectionJson(result, keysOf(result, options)))
     },
-    end(several) {
+    end() {
       io.stdout.write(`${toJson(several ? documents : documents[0])}\n`)
     },
   }
 }
 
-function textPrinter(options: InspectOptions, brief: boolean, io: Io): Printer {
+interface Layout {
+  readonly brief: boolean
+  /** A list of keys or a value does not say by itself which file it is from. */
+  readonly several: boolean
+}
+
+function textPrinter(options: InspectOptions, { brief, several }: Layout, io: Io): Printer {
   const paint = painter(io.stdout, io.env)
   let first = true
   return {
@@ -161,7 +174,9 @@ function textPrinter(options: InspectOptions, brief: boolean, io: Io): Printer {
       if (!first && !brief) io.stdout.write('\n')
       first = false
       if (!('error' in result)) {
-        io.stdout.write(brief ? `${briefLine(result, paint)}\n` : pageOf(result, options, io))
+        const part = brief ? undefined : partOf(result, options, io)
+        if (part !== undefined && several) io.stdout.write(`${paint('bold', printable(result.path, 300))}\n`)
+        io.stdout.write(brief ? `${briefLine(result, paint)}\n` : (part ?? inspectionPage(result, paint)))
         return
       }
       // what was refused has a page or a line of its own among the others; what is no file has none
@@ -173,12 +188,13 @@ function textPrinter(options: InspectOptions, brief: boolean, io: Io): Printer {
   }
 }
 
-function pageOf(result: Inspection, options: InspectOptions, io: Io): string {
+/** What was asked for of a file instead of its page: keys, metadata. */
+function partOf(result: Inspection, options: InspectOptions, io: Io): string | undefined {
   const keys = keysOf(result, options)
   if (keys) return `${keyTable(keys)}\n`
-  if (options.metadata === undefined) return inspectionPage(result, painter(io.stdout, io.env))
+  if (options.metadata === undefined) return undefined
   const metadata = textMetadata(result)
-  if (options.metadata === '') return metadataText(metadata, result.path)
+  if (options.metadata === '') return metadataText(metadata, result.path, painter(io.stdout, io.env))
   // for a program the value as it is; on a terminal nothing in it may act
   const value = metadata[options.metadata]!
   return `${io.stdout.isTTY ? printable(value, Number.POSITIVE_INFINITY) : value}\n`

@@ -102,8 +102,13 @@ function bySidecar({ hints }: PredictionInput): Prediction | undefined {
 }
 
 function byMetadata({ table }: PredictionInput): Prediction | undefined {
+  return predictionByMetadata(table.metadata)
+}
+
+/** What the model specification says, in a file of any kind. */
+export function predictionByMetadata(metadata: Readonly<Record<string, string>>): Prediction | undefined {
   for (const key of ['modelspec.prediction_type', 'modelspec.predict_key']) {
-    const word = table.metadata[key]
+    const word = metadata[key]
     const type = WORDS.get(word ?? '')
     if (word !== undefined && type) return { type, evidence: `metadata ${key} = ${quoted(word)}` }
   }

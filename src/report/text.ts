@@ -1,5 +1,6 @@
 import { styleText } from 'node:util'
 import type { TextStream } from './io.ts'
+import { lineWidth } from './wrap.ts'
 
 const BYTE_UNITS = ['bytes', 'kB', 'MB', 'GB', 'TB'] as const
 
@@ -40,11 +41,16 @@ export function formatDuration(seconds: number): string {
 
 export type Style = Parameters<typeof styleText>[0]
 
+/** How text looks where it goes: colours it, and knows how long a line may be. */
+export interface Paint {
+  (style: Style, text: string): string
+  /** Columns of the terminal; infinite for a file or a program. */
+  readonly width: number
+}
+
 /** Colours text where a person looks at a terminal and has not asked for none (https://no-color.org). */
-export function painter(
-  stream: TextStream,
-  env: Readonly<Record<string, string | undefined>>,
-): (style: Style, text: string) => string {
+export function painter(stream: TextStream, env: Readonly<Record<string, string | undefined>>): Paint {
   const colour = stream.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb'
-  return (style, text) => (colour ? styleText(style, text) : text)
+  const paint = (style: Style, text: string) => (colour ? styleText(style, text) : text)
+  return Object.assign(paint, { width: lineWidth(stream) })
 }

@@ -12,10 +12,26 @@ export async function runCli(
   signal = new AbortController().signal,
   env: Readonly<Record<string, string>> = {},
 ): Promise<CliResult> {
+  return run(args, { signal, env })
+}
+
+/** The same for a person who looks at a terminal without colours. */
+export async function runOnTerminal(args: readonly string[], columns: number): Promise<CliResult> {
+  const signal = new AbortController().signal
+  return run(args, { signal, env: { NO_COLOR: '1' }, terminal: { isTTY: true, columns } })
+}
+
+interface World {
+  readonly signal: AbortSignal
+  readonly env: Readonly<Record<string, string>>
+  readonly terminal?: { readonly isTTY: true; readonly columns: number }
+}
+
+async function run(args: readonly string[], { signal, env, terminal }: World): Promise<CliResult> {
   let stdout = ''
   let stderr = ''
   const code = await main(args, {
-    stdout: { write: (text) => (stdout += text) },
+    stdout: { write: (text) => (stdout += text), ...terminal },
     stderr: { write: (text) => (stderr += text) },
     env,
     now: () => new Date('2026-01-02T03:04:05Z'),

@@ -1,0 +1,41 @@
+import type { TextStream } from './io.ts'
+
+/** Less room than this for text, and lines of a word or two would be harder to read than what the terminal breaks. */
+const MIN_ROOM = 16
+
+/** Columns of a terminal; no limit where the text goes to a file or a program, whose lines must stay whole. */
+export function lineWidth(stream: TextStream): number {
+  return stream.isTTY === true ? (stream.columns ?? 80) : Number.POSITIVE_INFINITY
+}
+
+/**
+ * Text that begins in column `indent` and goes on there in the next lines. A word that is longer than a line stays
+ * whole: a path or a key in pieces cannot be copied.
+ */
+export function hanging(text: string, width: number, indent: number): string {
+  return linesOf(text, width - indent).join(`\n${' '.repeat(indent)}`)
+}
+
+/** Text in lines of at most `room` columns. */
+export function linesOf(text: string, room: number): string[] {
+  if (room < MIN_ROOM || displayWidth(text) <= room) return [text]
+  const lines: string[] = []
+  let line = ''
+  for (const piece of text.split(/(?<= )/)) {
+    if (line !== '' && displayWidth((line + piece).trimEnd()) > room) {
+      lines.push(line.trimEnd())
+      line = ''
+    }
+    line += piece
+  }
+  return [...lines, line]
+}
+
+/** Chinese, Japanese and Korean characters and emoji take two columns (East Asian Width W and F, roughly). */
+const RE_WIDE =
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Extended_Pictographic}/gu
+
+/** Columns that a text without control characters and colours takes. */
+export function displayWidth(text: string): number {
+  return [...text].length + (text.match(RE_WIDE)?.length ?? 0)
+}

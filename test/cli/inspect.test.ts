@@ -1,0 +1,74 @@
+/** What people and programs get of files of every kind; the small trained models of fixtures/tiny-sd. */
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { runCli, runOnTerminal } from './run.ts'
+
+const folder = join(import.meta.dirname, '../../fixtures/tiny-sd')
+const file = (name: string) => join(folder, name)
+
+async function json(...args: string[]): Promise<unknown> {
+  return JSON.parse((await runCli(['inspect', '--json', ...args])).stdout)
+}
+
+describe('a page on a terminal', () => {
+  it.each(['tiny-sd.ckpt', 'tiny-outline.safetensors', 'sd-postcard.pt', 'vivid.vae.pt'])(
+    'of %s fits into 80 columns, apart from words that are longer',
+    async (name) => {
+      const { stdout } = await runOnTerminal(['inspect', file(name)], 80)
+      const long = stdout.split('\n').filter((line) => line.length > 80)
+      expect(long.filter((line) => line.trim().includes(' '))).toEqual([])
+    },
+  )
+
+  it('has no column of keys if there is no room for it', async () => {
+    const args = ['inspect', file('tiny-sd.ckpt')]
+    const lines = (await runOnTerminal(args, 80)).stdout.split('\n')
+    expect(lines).toContain('  component               tensors  parameters     size  dtype')
+    expect(lines).toContain('  EMA copy of the UNet        688       5.6 M  11.1 MB  F16 (686), F32 (1), I32')
+    expect((await runOnTerminal(args, 120)).stdout).toContain('first_stage_model.*')
+  })
+
+  it('has the same words as in a pipe, where each fact is one line', async () => {
+    const args = ['inspect', file('tiny-outline.safetensors')]
+    const [terminal, piped] = [await runOnTerminal(args, 60), await runCli(args)]
+    const words = (text: string) => text.split(/\s+/).join(' ')
+    expect(words(terminal.stdout)).toBe(words(piped.stdout))
+    expect(terminal.stdout.split('\n').length).toBeGreaterThan(piped.stdout.split('\n').length)
+  })
+})
+
+describe('JSON', () => {
+  it('is an object for one file, a list for several and for a folder', async () => {
+    const vae = file('vivid.vae.pt')
+    expect(await json(vae)).toMatchObject({ file: vae })
+    expect(await json(vae, file('sd-bad.pt'))).toMatchObject([{ file: vae }, { file: file('sd-bad.pt') }])
+    expect(Array.isArray(await json(folder))).toBe(true)
+    const { stdout } = await runCli(['inspect', '--help'])
+    expect(stdout.replace(/\s+/g, ' ')).toContain('an object for one file, a list of them for several files')
+  })
+
+  it.each([
+    ['tiny-stripes.safetensors', 'stable-diffusion-v1', /48 inputs|width|sd_v1/],
+    ['sd-postcard.pt', null, /^vectors of width 48$/],
+    ['vivid.vae.safetensors', null, /^VAE, 4 latent channels$/],
+  ])('names the architecture of %s with its evidence, or null', async (name, id, evidence) => {
+    const { architecture } = (await json(file(name))) as {
+      architecture: { id: unknown; prediction: unknown; evidence: string[] }
+    }
+    expect(architecture).toMatchObject({ id, prediction: null })
+    expect(architecture.evidence.some((text) => evidence.test(text))).toBe(true)
+  })
+})
+
+describe('keys and metadata of several files', () => {
+  it('stand under the name of their file', async () => {
+    const files = [file('sd-bad.safetensors'), file('sd-postcard.safetensors')]
+    const { stdout } = await runCli(['inspect', ...files, '--keys'])
+    const lines = stdout.split('\n')
+    expect(lines[0]).toBe(files[0])
+    expect(lines[1]).toMatch(/^ {2}name +dtype +shape$/)
+    expect(lines).toContain(files[1])
+    const one = await runCli(['inspect', files[0]!, '--keys'])
+    expect(one.stdout).not.toContain(files[0])
+  })
+})
