@@ -11,9 +11,7 @@ import {
 const port = parentPort
 if (port) {
   const executor = blockingExecutor(workerData as WorkerTask)
-  // its failure is reported with the first batch
-  executor.catch(() => {})
-  port.on('message', async (request: WorkerRequest) => {
+  const answer = async (request: WorkerRequest): Promise<void> => {
     if (request === 'close') {
       await (await executor).close()
       port.close()
@@ -25,5 +23,10 @@ if (port) {
     } catch (error) {
       port.postMessage({ id, error: plainError(error) } satisfies WorkerReply)
     }
+  }
+  // one after the other: two batches at a time would share the caches, and the memory of the kernels
+  let last = Promise.resolve()
+  port.on('message', (request: WorkerRequest) => {
+    last = last.then(() => answer(request))
   })
 }

@@ -1,7 +1,7 @@
 /** Evaluation of lazy tensors: any block of elements of any expression, with memory bounded by the block. */
 import { type Arithmetic, fillRows } from './algebra/evaluate.ts'
 import { type Floats, type MatMul, type Precision, plainMatMul } from './algebra/matmul.ts'
-import { countPatch, type PatchStats } from './algebra/patch-stats.ts'
+import { countPatch, countRoom, type PatchStats } from './algebra/patch-stats.ts'
 import { release, scratch } from './algebra/scratch.ts'
 import {
   blockBytes,
@@ -13,6 +13,7 @@ import {
   type OutputDType,
 } from './dtype.ts'
 import { type CastStats, castFloats, decodeNumbers, elementsOf, newCastStats } from './float.ts'
+import { enterPatchRoom, type HalfType, type PatchRoom } from './float-kernels.ts'
 import { borrow, giveBack } from './spare-buffers.ts'
 import { gatherStrided, type ReadInto } from './strided.ts'
 import type { PatchedSource, StoredSource, Tensor } from './table.ts'
@@ -142,11 +143,55 @@ function statsOf(name: string, evaluation: Evaluation): CastStats {
   return stats
 }
 
-/**
- * Computes the rows that hold elements [begin, end), and counts what the patch did to them. In binary64 if the result
- * is binary32: the error of the arithmetic must be small beside that of the one rounding at the end.
- */
+/** Computes elements [begin, end) and counts what the patch did to them. */
 async function evaluatePatched(
+  tensor: Tensor,
+  source: PatchedSource,
+  begin: number,
+  end: number,
+  out: Uint8Array,
+  evaluation: Evaluation,
+): Promise<void> {
+  const { columns } = source.value
+  const wholeRows = begin % columns === 0 && end % columns === 0
+  const { dtype } = tensor
+  const { dtype: from } = source.base
+  const room = isHalf(dtype) && isHalf(from) && wholeRows ? enterPatchRoom(end - begin) : undefined
+  if (!room) return patchAnyFloats(tensor, source, begin, end, out, evaluation)
+  try {
+    await patchHalves(tensor, source, { begin, end, out }, room, evaluation)
+  } finally {
+    room.leave()
+  }
+}
+
+function isHalf(dtype: DType): dtype is HalfType {
+  return dtype === 'F16' || dtype === 'BF16'
+}
+
+/** Where weights of 16 bits become weights of 16 bits, all steps share the memory of the kernels. */
+async function patchHalves(
+  { name, dtype }: Tensor,
+  source: PatchedSource,
+  { begin, end, out }: { begin: number; end: number; out: Uint8Array },
+  room: PatchRoom,
+  evaluation: Evaluation,
+): Promise<void> {
+  const { base, value } = source
+  await evaluateInto(base, begin, end, room.codes, evaluation)
+  room.widen(base.dtype as HalfType)
+  const by = arithmeticFor(source, 'F32', { begin, values: room.before }, evaluation)
+  await fillRows(value, begin / value.columns, end / value.columns, room.after, by)
+  room.narrow(dtype as HalfType, statsOf(name, evaluation))
+  out.set(room.result)
+  countRoom(evaluation.patches, name, dtype as HalfType, room)
+}
+
+/**
+ * Any other types, and rows too long for a block. In binary64 if the result is binary32: the error of the arithmetic
+ * must be small beside that of the one rounding at the end.
+ */
+async function patchAnyFloats(
   { name, dtype }: Tensor,
   source: PatchedSource,
   begin: number,
@@ -164,15 +209,9 @@ async function evaluatePatched(
   const by = arithmeticFor(source, precision, { begin: origin, values: before }, evaluation)
   await fillRows(value, first, last, after, by)
   const [from, to] = [begin - origin, end - origin]
-  roundInto(name, dtype, after.subarray(from, to) as Floats, out, evaluation)
-  countPatch(
-    evaluation.patches,
-    name,
-    dtype,
-    before.subarray(from, to) as Floats,
-    after.subarray(from, to) as Floats,
-    out,
-  )
+  const [old, made] = [before.subarray(from, to) as Floats, after.subarray(from, to) as Floats]
+  roundInto(name, dtype, made, out, evaluation)
+  countPatch(evaluation.patches, name, dtype, old, made, out)
   release(before, after)
 }
 

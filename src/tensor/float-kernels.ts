@@ -1,15 +1,28 @@
-/** Calls float.wat on arrays of any length, through the megabyte of memory it has. */
+/** Calls float.wat on arrays of any length, through the memory it has. */
 import type { CastStats } from './float.ts'
 import { FLOAT_WASM } from './float-wasm.ts'
 
 /** Values a kernel takes at once: 512 KiB of binary32, which with the output fits the second-level cache. */
 const MAX_VALUES = 131_072
-/** Byte of the output in the memory, as in float.wat. */
-const OUT = 0x80000
+/** Bytes in the memory. Callers with arrays of their own pass through the first two; `PatchRoom` has the others. */
+const PLACES = {
+  in: 0,
+  out: 0x80000, // 512 KiB behind, as much again
+  codes: 0x100000, // 16-bit codes of the base, 256 KiB
+  before: 0x140000, // their values, 512 KiB
+  after: 0x1c0000, // the new values
+  result: 0x240000, // and their codes, 256 KiB
+  written: 0x280000, // values of some of these, 64 KiB
+} as const
+
+/** Values a patch may have at once, and values of it that are counted at once. */
+export const PATCH_VALUES = 131_072
+const COUNTED_VALUES = 16_384
+
 /** Values a kernel takes in one step; the rest of a last step is filled with zeros, which count as nothing. */
 const STEP = 4
 
-type Kernel = (count: number) => void
+type Kernel = (input: number, output: number, count: number) => void
 
 interface Kernels {
   readonly memory: { readonly buffer: ArrayBuffer }
@@ -19,6 +32,11 @@ interface Kernels {
   readonly f32ToBF16: Kernel
   readonly f16ToF32: Kernel
   readonly bf16ToF32: Kernel
+  readonly base2: { readonly value: number }
+  readonly delta2: { readonly value: number }
+  readonly error2: { readonly value: number }
+  readonly changed: { readonly value: number }
+  countPatch(before: number, after: number, written: number, count: number): void
 }
 
 let instance: Kernels | undefined
@@ -38,10 +56,20 @@ function kernels(): Kernels {
   return instance
 }
 
+export type HalfType = 'F16' | 'BF16'
+
+function narrowing(to: HalfType): Kernel {
+  return to === 'F16' ? kernels().f32ToF16 : kernels().f32ToBF16
+}
+
+function widening(from: HalfType): Kernel {
+  return from === 'F16' ? kernels().f16ToF32 : kernels().bf16ToF32
+}
+
 /** Binary32 bytes to 16-bit codes, rounded to nearest, ties to even; adds to `stats`. */
-export function narrow(to: 'F16' | 'BF16', bytes: Uint8Array, out: Uint8Array, stats: CastStats): void {
-  const { overflow, underflow, ...all } = kernels()
-  const kernel = to === 'F16' ? all.f32ToF16 : all.f32ToBF16
+export function narrow(to: HalfType, bytes: Uint8Array, out: Uint8Array, stats: CastStats): void {
+  const { overflow, underflow } = kernels()
+  const kernel = narrowing(to)
   const count = bytes.byteLength / 4
   for (let at = 0; at < count; at += MAX_VALUES) {
     const values = Math.min(MAX_VALUES, count - at)
@@ -57,8 +85,8 @@ export function narrow(to: 'F16' | 'BF16', bytes: Uint8Array, out: Uint8Array, s
 }
 
 /** 16-bit codes to binary32 bytes, exact. A signalling NaN becomes quiet. */
-export function widen(from: 'F16' | 'BF16', bytes: Uint8Array, out: Uint8Array): void {
-  const kernel = from === 'F16' ? kernels().f16ToF32 : kernels().bf16ToF32
+export function widen(from: HalfType, bytes: Uint8Array, out: Uint8Array): void {
+  const kernel = widening(from)
   const count = bytes.byteLength / 2
   for (let at = 0; at < count; at += MAX_VALUES) {
     const values = Math.min(MAX_VALUES, count - at)
@@ -73,9 +101,83 @@ export function widen(from: 'F16' | 'BF16', bytes: Uint8Array, out: Uint8Array):
 
 function runKernel(kernel: Kernel, count: number, input: Uint8Array, output: Uint8Array): void {
   const memory = new Uint8Array(kernels().memory.buffer)
-  const steps = Math.ceil(count / STEP) * STEP
-  memory.set(input)
-  memory.fill(0, input.byteLength, (input.byteLength / count) * steps)
-  kernel(steps)
-  output.set(memory.subarray(OUT, OUT + output.byteLength))
+  const steps = wholeSteps(count)
+  memory.set(input, PLACES.in)
+  memory.fill(0, PLACES.in + input.byteLength, PLACES.in + (input.byteLength / count) * steps)
+  kernel(PLACES.in, PLACES.out, steps)
+  output.set(memory.subarray(PLACES.out, PLACES.out + output.byteLength))
+}
+
+function wholeSteps(count: number): number {
+  return Math.ceil(count / STEP) * STEP
+}
+
+/**
+ * A block of a 16-bit weight on its way through a patch, all inside of the kernels' memory: the codes of the base are
+ * read into `codes`, `widen` makes `before` of them, the caller puts the new values into `after`, and `narrow` rounds
+ * them to `result`.
+ */
+export interface PatchRoom {
+  readonly codes: Uint8Array<ArrayBuffer>
+  readonly before: Float32Array<ArrayBuffer>
+  readonly after: Float32Array<ArrayBuffer>
+  readonly result: Uint8Array<ArrayBuffer>
+  widen(from: HalfType): void
+  narrow(to: HalfType, stats: CastStats): void
+  count(to: HalfType): PatchSums
+  leave(): void
+}
+
+/** Sums of squares over a block, and values whose written value is not the one before. */
+export interface PatchSums {
+  readonly base2: number
+  readonly delta2: number
+  readonly error2: number
+  readonly changed: number
+}
+
+let roomTaken = false
+
+/** There is one room in a thread; undefined while it is taken. */
+export function enterPatchRoom(count: number): PatchRoom | undefined {
+  if (roomTaken || count > PATCH_VALUES) return undefined
+  roomTaken = true
+  const { memory, overflow, underflow } = kernels()
+  const steps = wholeSteps(count)
+  // what lies behind the last value counts as nothing
+  for (const place of [PLACES.codes, PLACES.result])
+    new Uint8Array(memory.buffer, place, 2 * steps).fill(0, 2 * count)
+  for (const place of [PLACES.before, PLACES.after])
+    new Float32Array(memory.buffer, place, steps).fill(0, count)
+  return {
+    codes: new Uint8Array(memory.buffer, PLACES.codes, 2 * count),
+    before: new Float32Array(memory.buffer, PLACES.before, count),
+    after: new Float32Array(memory.buffer, PLACES.after, count),
+    result: new Uint8Array(memory.buffer, PLACES.result, 2 * count),
+    widen: (from) => widening(from)(PLACES.codes, PLACES.before, steps),
+    narrow(to, stats) {
+      narrowing(to)(PLACES.after, PLACES.result, steps)
+      stats.overflow += overflow.value
+      stats.underflow += underflow.value
+    },
+    count: (to) => countRoom(to, steps),
+    leave() {
+      roomTaken = false
+    },
+  }
+}
+
+function countRoom(to: HalfType, steps: number): PatchSums {
+  const all = kernels()
+  const sums = { base2: 0, delta2: 0, error2: 0, changed: 0 }
+  for (let at = 0; at < steps; at += COUNTED_VALUES) {
+    const values = Math.min(COUNTED_VALUES, steps - at)
+    widening(to)(PLACES.result + 2 * at, PLACES.written, values)
+    all.countPatch(PLACES.before + 4 * at, PLACES.after + 4 * at, PLACES.written, values)
+    sums.base2 += all.base2.value
+    sums.delta2 += all.delta2.value
+    sums.error2 += all.error2.value
+    sums.changed += all.changed.value
+  }
+  return sums
 }

@@ -1,12 +1,16 @@
 ;; Float conversions, four values a step. Bit tricks after Fabian Giesen, "Float->half variants" (public domain):
 ;; integer arithmetic rounds normal numbers, and adding 0.5 lets the processor round those that become subnormal.
-;; The input lies at byte 0, the output from byte 0x80000 on, and counts are multiples of 4. Everything is in line:
+;; Inputs and outputs lie where the caller says, and counts are multiples of 4. Everything is in line:
 ;; V8 does not inline calls in WebAssembly, and a call a step made it three times slower than JavaScript.
 ;; node scripts/build-kernels.mjs writes float-wasm.ts from this file.
 (module
-  (memory (export "memory") 16)                     ;; 1 MiB: input 512 KiB, output 512 KiB
+  (memory (export "memory") 41)                     ;; 2.6 MiB, divided up in float-kernels.ts
   (global $overflow (export "overflow") (mut i32) (i32.const 0))
   (global $underflow (export "underflow") (mut i32) (i32.const 0))
+  (global $base2 (export "base2") (mut f64) (f64.const 0))
+  (global $delta2 (export "delta2") (mut f64) (f64.const 0))
+  (global $error2 (export "error2") (mut f64) (f64.const 0))
+  (global $changed (export "changed") (mut i32) (i32.const 0))
 
   ;; Counters go down by one in a lane for each hit, as comparisons give -1
   (func $count (param $over v128) (param $under v128)
@@ -21,12 +25,11 @@
           (i32.add (i32x4.extract_lane 0 (local.get $under)) (i32x4.extract_lane 1 (local.get $under)))
           (i32.add (i32x4.extract_lane 2 (local.get $under)) (i32x4.extract_lane 3 (local.get $under)))))))
 
-  (func (export "f32ToF16") (param $count i32)
-    (local $in i32) (local $end i32) (local $out i32)
+  (func (export "f32ToF16") (param $in i32) (param $out i32) (param $count i32)
+    (local $end i32)
     (local $x v128) (local $a v128) (local $r v128) (local $code v128) (local $small v128) (local $large v128)
     (local $over v128) (local $under v128)
-    (local.set $end (i32.shl (local.get $count) (i32.const 2)))
-    (local.set $out (i32.const 0x80000))
+    (local.set $end (i32.add (local.get $in) (i32.shl (local.get $count) (i32.const 2))))
     (block $done
       (loop $next
         (br_if $done (i32.ge_u (local.get $in) (local.get $end)))
@@ -80,11 +83,10 @@
         (br $next)))
     (call $count (local.get $over) (local.get $under)))
 
-  (func (export "f32ToBF16") (param $count i32)
-    (local $in i32) (local $end i32) (local $out i32)
+  (func (export "f32ToBF16") (param $in i32) (param $out i32) (param $count i32)
+    (local $end i32)
     (local $x v128) (local $a v128) (local $high v128) (local $code v128) (local $over v128) (local $under v128)
-    (local.set $end (i32.shl (local.get $count) (i32.const 2)))
-    (local.set $out (i32.const 0x80000))
+    (local.set $end (i32.add (local.get $in) (i32.shl (local.get $count) (i32.const 2))))
     (block $done
       (loop $next
         (br_if $done (i32.ge_u (local.get $in) (local.get $end)))
@@ -127,42 +129,98 @@
         (br $next)))
     (call $count (local.get $over) (local.get $under)))
 
-  (func (export "f16ToF32") (param $count i32)
-    (local $in i32) (local $end i32) (local $out i32) (local $h v128) (local $m v128) (local $shifted v128)
-    (local.set $end (i32.shl (local.get $count) (i32.const 1)))
-    (local.set $out (i32.const 0x80000))
+  (func (export "f16ToF32") (param $in i32) (param $out i32) (param $count i32)
+    (local $end i32) (local $h v128) (local $m v128) (local $shifted v128) (local $x v128) (local $small v128) (local $large v128)
+    (local.set $end (i32.add (local.get $in) (i32.shl (local.get $count) (i32.const 1))))
     (block $done
       (loop $next
         (br_if $done (i32.ge_u (local.get $in) (local.get $end)))
         (local.set $h (v128.load16x4_u (local.get $in)))
         (local.set $m (v128.and (local.get $h) (v128.const i32x4 0x7fff 0x7fff 0x7fff 0x7fff)))
         (local.set $shifted (i32x4.shl (local.get $m) (i32.const 13)))
+        (local.set $x (i32x4.add (local.get $shifted) (v128.const i32x4 0x38000000 0x38000000 0x38000000 0x38000000)))
+        (local.set $small (i32x4.lt_s (local.get $m) (v128.const i32x4 0x400 0x400 0x400 0x400)))
+        (local.set $large (i32x4.ge_s (local.get $m) (v128.const i32x4 0x7c00 0x7c00 0x7c00 0x7c00)))
+        (if (v128.any_true (v128.or (local.get $small) (local.get $large)))   ;; one step in a hundred, in weights
+          (then
+            (local.set $x
+              (v128.bitselect
+                ;; infinity, or NaN made quiet
+                (v128.or
+                  (v128.or (local.get $shifted) (v128.const i32x4 0x7f800000 0x7f800000 0x7f800000 0x7f800000))
+                  (v128.and (i32x4.gt_s (local.get $m) (v128.const i32x4 0x7c00 0x7c00 0x7c00 0x7c00)) (v128.const i32x4 0x400000 0x400000 0x400000 0x400000)))
+                (v128.bitselect
+                  ;; subnormal: the code counts steps of 2^-24
+                  (f32x4.mul (f32x4.convert_i32x4_u (local.get $m)) (v128.const f32x4 0x1p-24 0x1p-24 0x1p-24 0x1p-24))
+                  (local.get $x)
+                  (local.get $small))
+                (local.get $large)))))
         (v128.store (local.get $out)
           (v128.or
             (i32x4.shl (v128.and (local.get $h) (v128.const i32x4 0x8000 0x8000 0x8000 0x8000)) (i32.const 16))
-            (v128.bitselect
-              ;; infinity, or NaN made quiet
-              (v128.or
-                (v128.or (local.get $shifted) (v128.const i32x4 0x7f800000 0x7f800000 0x7f800000 0x7f800000))
-                (v128.and (i32x4.gt_s (local.get $m) (v128.const i32x4 0x7c00 0x7c00 0x7c00 0x7c00)) (v128.const i32x4 0x400000 0x400000 0x400000 0x400000)))
-              (v128.bitselect
-                ;; subnormal: the code counts steps of 2^-24
-                (f32x4.mul (f32x4.convert_i32x4_u (local.get $m)) (v128.const f32x4 0x1p-24 0x1p-24 0x1p-24 0x1p-24))
-                (i32x4.add (local.get $shifted) (v128.const i32x4 0x38000000 0x38000000 0x38000000 0x38000000))
-                (i32x4.lt_s (local.get $m) (v128.const i32x4 0x400 0x400 0x400 0x400)))
-              (i32x4.ge_s (local.get $m) (v128.const i32x4 0x7c00 0x7c00 0x7c00 0x7c00)))))
+            (local.get $x)))
         (local.set $in (i32.add (local.get $in) (i32.const 8)))
         (local.set $out (i32.add (local.get $out) (i32.const 16)))
         (br $next))))
 
-  (func (export "bf16ToF32") (param $count i32)
-    (local $in i32) (local $end i32) (local $out i32)
-    (local.set $end (i32.shl (local.get $count) (i32.const 1)))
-    (local.set $out (i32.const 0x80000))
+  (func (export "bf16ToF32") (param $in i32) (param $out i32) (param $count i32)
+    (local $end i32)
+    (local.set $end (i32.add (local.get $in) (i32.shl (local.get $count) (i32.const 1))))
     (block $done
       (loop $next
         (br_if $done (i32.ge_u (local.get $in) (local.get $end)))
         (v128.store (local.get $out) (i32x4.shl (v128.load16x4_u (local.get $in)) (i32.const 16)))
         (local.set $in (i32.add (local.get $in) (i32.const 8)))
         (local.set $out (i32.add (local.get $out) (i32.const 16)))
-        (br $next)))))
+        (br $next))))
+
+  ;; What a patch did: sums over values before, after and as written, all binary32. Sums grow in binary32 for 64 steps,
+  ;; then go on in binary64: every sum of 64 squares is still right to 4e-6.
+  (func (export "countPatch") (param $before i32) (param $after i32) (param $written i32) (param $count i32)
+    (local $end i32) (local $stop i32) (local $b v128) (local $a v128) (local $w v128) (local $d v128) (local $e v128)
+    (local $sb v128) (local $sd v128) (local $se v128) (local $same v128)
+    (global.set $base2 (f64.const 0))
+    (global.set $delta2 (f64.const 0))
+    (global.set $error2 (f64.const 0))
+    (local.set $end (i32.add (local.get $before) (i32.shl (local.get $count) (i32.const 2))))
+    (block $done
+      (loop $piece
+        (br_if $done (i32.ge_u (local.get $before) (local.get $end)))
+        (local.set $stop (i32.add (local.get $before) (i32.const 1024)))    ;; 64 steps of 16 bytes
+        (if (i32.gt_u (local.get $stop) (local.get $end)) (then (local.set $stop (local.get $end))))
+        (local.set $sb (v128.const f32x4 0 0 0 0))
+        (local.set $sd (v128.const f32x4 0 0 0 0))
+        (local.set $se (v128.const f32x4 0 0 0 0))
+        (loop $next
+          (local.set $b (v128.load (local.get $before)))
+          (local.set $a (v128.load (local.get $after)))
+          (local.set $w (v128.load (local.get $written)))
+          (local.set $d (f32x4.sub (local.get $a) (local.get $b)))
+          (local.set $e (f32x4.sub (local.get $w) (local.get $a)))
+          (local.set $sb (f32x4.add (local.get $sb) (f32x4.mul (local.get $b) (local.get $b))))
+          (local.set $sd (f32x4.add (local.get $sd) (f32x4.mul (local.get $d) (local.get $d))))
+          (local.set $se (f32x4.add (local.get $se) (f32x4.mul (local.get $e) (local.get $e))))
+          ;; goes down by one in a lane that is equal, as comparisons give -1
+          (local.set $same (i32x4.add (local.get $same) (f32x4.eq (local.get $w) (local.get $b))))
+          (local.set $before (i32.add (local.get $before) (i32.const 16)))
+          (local.set $after (i32.add (local.get $after) (i32.const 16)))
+          (local.set $written (i32.add (local.get $written) (i32.const 16)))
+          (br_if $next (i32.lt_u (local.get $before) (local.get $stop))))
+        (global.set $base2 (f64.add (global.get $base2) (call $total (local.get $sb))))
+        (global.set $delta2 (f64.add (global.get $delta2) (call $total (local.get $sd))))
+        (global.set $error2 (f64.add (global.get $error2) (call $total (local.get $se))))
+        (br $piece)))
+    (global.set $changed
+      (i32.add (local.get $count)
+        (i32.add
+          (i32.add (i32x4.extract_lane 0 (local.get $same)) (i32x4.extract_lane 1 (local.get $same)))
+          (i32.add (i32x4.extract_lane 2 (local.get $same)) (i32x4.extract_lane 3 (local.get $same)))))))
+
+  (func $total (param $x v128) (result f64)
+    (f64.add
+      (f64.add
+        (f64.promote_f32 (f32x4.extract_lane 0 (local.get $x)))
+        (f64.promote_f32 (f32x4.extract_lane 1 (local.get $x))))
+      (f64.add
+        (f64.promote_f32 (f32x4.extract_lane 2 (local.get $x)))
+        (f64.promote_f32 (f32x4.extract_lane 3 (local.get $x)))))))

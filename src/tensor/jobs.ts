@@ -4,6 +4,7 @@ import { readExactly, readExactlySync } from './bytes.ts'
 import type { Checksum } from './checksum.ts'
 import { blockBytes, DTYPES, type DType, elementCount } from './dtype.ts'
 import { type Evaluation, evaluateInto, type ReadInto } from './expr.ts'
+import { PATCH_VALUES } from './float-kernels.ts'
 import type { Layout } from './layout.ts'
 import type { Source, Tensor } from './table.ts'
 
@@ -20,8 +21,8 @@ export const BLOCK_BYTES = 128 * 1024
  */
 export const STRIDED_BLOCK_BYTES = 32 * 1024 * 1024
 
-/** The same for computed values: what products of matrices start with should be worth it. */
-export const COMPUTED_BLOCK_BYTES = 512 * 1024
+/** The same for computed values: products should be worth their start, and all that a block is made of near. */
+export const COMPUTED_BLOCK_BYTES = 2 * PATCH_VALUES
 
 /** Elements [begin, end) of a tensor. */
 export interface Part {

@@ -124,7 +124,7 @@ describe('the check of patched tensors', () => {
     )
     // large enough for the engine to be asked
     const wave = (n: number) => Array.from({ length: n }, (_, i) => Math.sin(i))
-    const base = floatTensor('w', [300, 300], wave(90_000))
+    const base = half('w', [300, 300], Array(90_000).fill(0x3c00))
     const patched = baked(base, 1, wave(300), wave(300))
     const path = join(tempFolder(), 'x.safetensors')
     const run = writeSafetensors(tableOf([patched]), path, { threads: 0, verify: 'patched', matmul: wrong })

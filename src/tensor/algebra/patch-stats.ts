@@ -1,6 +1,6 @@
-import { compareFloats, KERNEL_VALUES } from '../compare-kernels.ts'
-import { blockBytes, type DType } from '../dtype.ts'
+import type { DType } from '../dtype.ts'
 import { decodeNumbers } from '../float.ts'
+import type { HalfType, PatchRoom } from '../float-kernels.ts'
 import type { Floats } from './matmul.ts'
 
 /** What a patch did to a tensor. The names say sums of squares over its elements. */
@@ -38,35 +38,26 @@ export function countPatch(
   after: Floats,
   written: Uint8Array,
 ): void {
-  let total = into.get(name) ?? NO_PATCH
-  for (let begin = 0; begin < after.length; begin += KERNEL_VALUES) {
-    const end = Math.min(begin + KERNEL_VALUES, after.length)
-    const [b, a] = [before.subarray(begin, end) as Floats, after.subarray(begin, end) as Floats]
-    const w = written.subarray(blockBytes(dtype, 0, begin), blockBytes(dtype, 0, end))
-    total = addPatchStats(total, countFast(b, a, dtype, w) ?? countExactly(b, a, dtype, w))
-  }
-  into.set(name, total)
+  into.set(name, addPatchStats(into.get(name) ?? NO_PATCH, countExactly(before, after, dtype, written)))
 }
 
-/** By the kernels of `diff`; undefined for values they are not made for. */
-function countFast(before: Floats, after: Floats, dtype: DType, written: Uint8Array): PatchStats | undefined {
-  if (!(before instanceof Float32Array && after instanceof Float32Array)) return undefined
-  const [b, a, count] = [bytesOf(before), bytesOf(after), after.length]
-  const change = compareFloats('F32', b, 'F32', a, count)
-  const rounding = change && compareFloats('F32', a, dtype, written, count)
-  const outcome = rounding && compareFloats('F32', b, dtype, written, count)
-  if (!outcome) return undefined
-  return {
-    count,
-    base2: change.squares,
-    delta2: change.differences,
-    error2: rounding.differences,
-    changed: outcome.changed,
-  }
-}
+/**
+ * Sums of squares below this may have lost values whose squares are no binary32: 131,072 of them are 2^-109 together.
+ * Above it, that is nothing.
+ */
+const SMALLEST_SUM = 2 ** -80
 
-function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {
-  return new Uint8Array(buffer, byteOffset, byteLength)
+/** The same of a block in the kernels' memory. */
+export function countRoom(
+  into: Map<string, PatchStats>,
+  name: string,
+  dtype: HalfType,
+  room: PatchRoom,
+): void {
+  const sums = room.count(dtype)
+  if (sums.base2 < SMALLEST_SUM || sums.delta2 < SMALLEST_SUM)
+    countPatch(into, name, dtype, room.before, room.after, room.result)
+  else into.set(name, addPatchStats(into.get(name) ?? NO_PATCH, { count: room.after.length, ...sums }))
 }
 
 function countExactly(before: Floats, after: Floats, dtype: DType, written: Uint8Array): PatchStats {
