@@ -1,9 +1,11 @@
 /**
  * Measures sdtool on the full-size files of generate.ts against `cp` of as many bytes in the same run, and against
- * torch.load + safetensors.save_file where a Python with both is named. Medians of several rounds, peak memory of the
- * whole process. Ratios count; seconds differ from disk to disk.
+ * torch.load + safetensors.save_file where a Python with both is named, and against kohya's scripts where their folder
+ * is (with the Python that can run them). Medians of several rounds, peak memory of the whole process. Ratios count;
+ * seconds differ from disk to disk.
  *
- *   npx tsx bench/run.ts [--data DIR] [--rounds 3] [--python python3] [inspect convert fp16 prune]
+ *   npx tsx bench/run.ts [--data DIR] [--rounds 3] [--python python3] [--kohya sd-scripts --kohya-python python3]
+ *     [inspect convert fp16 prune merge-sd15 merge-sdxl]
  */
 import { spawnSync } from 'node:child_process'
 import {
@@ -28,6 +30,8 @@ const { values, positionals } = parseArgs({
     data: { type: 'string', default: join(import.meta.dirname, 'data') },
     rounds: { type: 'string', default: '3' },
     python: { type: 'string' },
+    kohya: { type: 'string' },
+    'kohya-python': { type: 'string', default: 'python3' },
   },
 })
 const rounds = Number(values.rounds)
@@ -69,6 +73,8 @@ interface Contest {
   /** Bytes `cp` has to write: as many as the output has, or the input. */
   readonly copies?: 'output' | 'input'
   readonly python?: string
+  /** kohya's script for the same, and its arguments. */
+  readonly kohya?: readonly string[]
 }
 
 const LOAD =
@@ -96,7 +102,22 @@ const CONTESTS: readonly Contest[] = [
     copies: 'output',
     python: `${LOAD}; ema = {k: "model_ema." + k[6:].replace(".", "") for k in sd if k.startswith("model.")}; save_file({k: sd[ema.get(k, k)].contiguous() for k in sd if not k.startswith("model_ema.")}, OUT)`,
   },
+  merge('merge-sd15', 'sd15-fp16.safetensors', 'sd15-lora64.safetensors', 'merge_lora.py'),
+  merge('merge-sdxl', 'sdxl.safetensors', 'sdxl-lora32.safetensors', 'sdxl_merge_lora.py'),
 ]
+
+/** As it is used: with the check afterwards. kohya's scripts merge in fp32, too, and check nothing. */
+function merge(name: string, file: string, lora: string, script: string): Contest {
+  const path = join(values.data, lora)
+  const kohya = ['--sd_model', 'IN', '--models', path, '--ratios', '0.7', '--save_to', 'OUT']
+  return {
+    name,
+    file,
+    sdtool: ['merge-lora', 'IN', path, '--ratio', '0.7', '-o', 'OUT', '--quiet'],
+    copies: 'input',
+    kohya: [script, ...kohya, '--precision', 'float', '--save_precision', 'fp16'],
+  }
+}
 
 function filled(words: readonly string[], input: string): string[] {
   return words.map((word) => (word === 'IN' ? input : word === 'OUT' ? join(out, 'out.safetensors') : word))
@@ -140,10 +161,18 @@ function contestants(contest: Contest, input: string): Map<string, readonly stri
       'import sys, types\nm = types.ModuleType("pytorch_lightning.callbacks.model_checkpoint"); m.ModelCheckpoint = type("ModelCheckpoint", (), {})\nfor n in ("pytorch_lightning", "pytorch_lightning.callbacks"): sys.modules[n] = types.ModuleType(n)\nsys.modules[m.__name__] = m'
     all.set('torch', [values.python, '-c', `${fakes}\n${prelude}\n${contest.python}`])
   }
+  if (values.kohya && contest.kohya) {
+    const words = filled(contest.kohya, input).map((word) => `'${word}'`)
+    const start = `cd '${values.kohya}/networks' && PYTHONPATH=..`
+    all.set('kohya', ['sh', '-c', `${start} exec '${values['kohya-python']}' ${words.join(' ')}`])
+  }
+  if (contest.sdtool.includes('merge-lora')) {
+    all.set('--no-verify', [...all.get('sdtool')!, '--no-verify'])
+  }
   return all
 }
 
-process.stdout.write('case      contestant   seconds   ratio to cp   peak MB\n')
+process.stdout.write('case        contestant   seconds   ratio to cp   peak MB\n')
 for (const contest of CONTESTS) {
   if (positionals.length > 0 && !positionals.includes(contest.name)) continue
   const input = join(values.data, contest.file)
@@ -158,7 +187,7 @@ for (const contest of CONTESTS) {
   const base = median(samples.get('cp') ?? samples.get('node -e 0')!).seconds
   for (const [name, list] of samples) {
     const { seconds, megabytes } = median(list)
-    const columns = [contest.name.padEnd(9), name.padEnd(12), seconds.toFixed(2).padStart(7)]
+    const columns = [contest.name.padEnd(11), name.padEnd(12), seconds.toFixed(2).padStart(7)]
     process.stdout.write(
       `${columns.join(' ')}  ${(seconds / base).toFixed(2).padStart(12)}  ${megabytes.toFixed(0).padStart(8)}\n`,
     )
