@@ -13,6 +13,7 @@ import type { LoraInput, MergeOptions } from './options.ts'
 import { applyModule, type Patches, type Twin } from './patches.ts'
 import { withPeftAlpha } from './peft-alpha.ts'
 import { isMeant, type PlacedModule, selectModules, type Unmatched, type UsedPatterns } from './select.ts'
+import { namedModules } from './strict.ts'
 
 /** What became of the modules of an adapter. */
 export interface LoraResult {
@@ -34,7 +35,7 @@ export interface PatchedBase {
 /**
  * Puts the modules of an adapter on top of `patches`, which it changes.
  * @param index which adapter it is, in the order they were named
- * @throws BAD_ADAPTER_NUMBER, PEFT_PATTERN, BLOCK_WITHOUT_RATIO
+ * @throws LORA_UNSUPPORTED, BAD_ADAPTER_NUMBER, PEFT_PATTERN, BLOCK_WITHOUT_RATIO
  */
 export async function applyLora(
   base: PatchedBase,
@@ -45,7 +46,8 @@ export async function applyLora(
   used: UsedPatterns,
 ): Promise<LoraResult> {
   const keys = adapterKeys(input.table)
-  const { placed, unmatched, leftOut } = selectModules(keys.modules, base, input.ratio, options, used)
+  const modules = namedModules(keys.modules, input.name)
+  const { placed, unmatched, leftOut } = selectModules(modules, base, input.ratio, options, used)
   const numbersOf = await numbersFor(placed, input)
   const matched: PlacedModule[] = []
   const failed: Unmatched[] = []

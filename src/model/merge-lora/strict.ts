@@ -3,27 +3,38 @@ import { EXIT, type ExitCode, refuse, SdtoolError } from '../../errors.ts'
 import type { Finding } from '../../tensor/table.ts'
 import { quoted } from '../../tensor/text.ts'
 import { BASES, type BaseId, baseById } from '../adapters/base.ts'
+import { cloneofsimoRefusal, namedByOrder } from '../adapters/cloneofsimo-order.ts'
 import type { DialectId } from '../adapters/dialects.ts'
+import type { AdapterModule } from '../adapters/modules.ts'
 import { TARGETS } from '../adapters/targets.ts'
-import { counted } from '../finding.ts'
+import { MAX_NAMES } from '../finding.ts'
 import { type Identity, KINDS, type Kind } from '../identity.ts'
 import type { LoraResult } from './apply.ts'
 import type { LoraInput } from './options.ts'
 import type { Unmatched, UnmatchedReason } from './select.ts'
 
-/** Adapters that are no change of the weights of a base, or whose modules cannot be told from their names. */
+/** Adapters that are no change of the weights of a base that sdtool knows. */
 const NOT_MERGEABLE: Readonly<Partial<Record<DialectId, string>>> = {
   lllite: 'a ControlNet-LLLite, which works beside a model and cannot be merged into one',
   'control-lora': 'a control-lora, which makes a ControlNet of a model and cannot be merged into one',
   cascade: 'for Stable Cascade, whose layers sdtool does not know',
-  cloneofsimo:
-    'a file of cloneofsimo/lora, whose modules have numbers instead of names: which layer each belongs to depends on the version of the program that made it',
 }
 
 /** @throws LORA_UNSUPPORTED */
 export function checkMergeable({ name, adapter }: LoraInput): void {
   const why = adapter.dialects.map(({ id }) => NOT_MERGEABLE[id]).find((reason) => reason !== undefined)
   if (why !== undefined) throw refuse('LORA_UNSUPPORTED', `${name} is ${why}`)
+}
+
+/**
+ * The modules with names: those of cloneofsimo/lora have numbers instead.
+ * @throws LORA_UNSUPPORTED
+ */
+export function namedModules(modules: readonly AdapterModule[], name: string): readonly AdapterModule[] {
+  if (!modules.some(({ dialect }) => dialect === 'cloneofsimo')) return modules
+  const named = namedByOrder(modules)
+  if (named === undefined) throw refuse('LORA_UNSUPPORTED', `${name}: ${cloneofsimoRefusal}`)
+  return named
 }
 
 const BASE_KINDS: ReadonlySet<Kind> = new Set<Kind>(['checkpoint', 'unet', 'dit', 'text-encoder'])
@@ -52,15 +63,18 @@ interface Wording {
 
 /** The gravest reason first: it is the one that is told first. */
 const REASONS: Readonly<Record<UnmatchedReason, Wording>> = {
-  'doubled-prefix': { code: 'LORA_DOUBLED_PREFIX', what: 'have their prefix twice and so name no layer' },
-  'no-part': { code: 'LORA_PART_MISSING', what: 'are for a part that the base does not have' },
-  'unknown-name': { code: 'LORA_UNMATCHED', what: 'name no layer of the base' },
-  misfit: { code: 'LORA_MISFIT', what: 'do not fit their layer' },
-  incomplete: { code: 'LORA_INCOMPLETE', what: 'lack a tensor', exit: EXIT.refused },
-  'no-bias': { code: 'LORA_BIAS_MISSING', what: 'change a bias that the layer does not have' },
-  'same-layer': { code: 'LORA_SAME_LAYER', what: 'change a layer that another module changes, too' },
-  'alpha-zero': { code: 'LORA_ALPHA_ZERO', what: 'have alpha 0 and so change nothing' },
-  stray: { code: 'LORA_STRAY_KEYS', what: 'are of no use to any module' },
+  'doubled-prefix': {
+    code: 'LORA_DOUBLED_PREFIX',
+    what: 'with their prefix twice, so that it names no layer',
+  },
+  'no-part': { code: 'LORA_PART_MISSING', what: 'for a part that the base does not have' },
+  'unknown-name': { code: 'LORA_UNMATCHED', what: 'without a layer in the base' },
+  misfit: { code: 'LORA_MISFIT', what: 'of a shape that does not fit the layer' },
+  incomplete: { code: 'LORA_INCOMPLETE', what: 'that lack a tensor', exit: EXIT.refused },
+  'no-bias': { code: 'LORA_BIAS_MISSING', what: 'for a bias that the layer does not have' },
+  'same-layer': { code: 'LORA_SAME_LAYER', what: 'for a layer that another module changes, too' },
+  'alpha-zero': { code: 'LORA_ALPHA_ZERO', what: 'with alpha 0, which would change nothing' },
+  stray: { code: 'LORA_STRAY_KEYS', what: 'of no use to any module' },
 }
 
 const ORDER = Object.keys(REASONS) as UnmatchedReason[]
@@ -104,32 +118,35 @@ function mainReason(unmatched: readonly Unmatched[]): UnmatchedReason {
   return ORDER.find((reason) => unmatched.some((one) => one.reason === reason))!
 }
 
-/** "12 of 264 modules name no layer of the base: UNet ("a", "b", ...)". */
+/** "12 of 264 modules without a layer in the base ("a", "b", ...)". */
 function reasonSentence({ matched, unmatched }: LoraResult): string {
   const reason = mainReason(unmatched)
   const mine = unmatched.filter((one) => one.reason === reason)
-  const all = matched.length + unmatched.filter(isModule).length
-  const total = reason === 'stray' ? `${mine.length} keys` : `${mine.length} of ${all} modules`
-  return `${total} ${REASONS[reason].what}: ${examples(reason, mine)}`
+  const all = matched.length + unmatched.filter((one) => one.reason !== 'stray').length
+  const count = reason === 'stray' ? plural(mine.length, 'key') : `${mine.length} of ${plural(all, 'module')}`
+  return `${count} ${REASONS[reason].what}${examples(reason, mine)}`
 }
 
-function isModule({ reason }: Unmatched): boolean {
-  return reason !== 'stray'
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
 
 function examples(reason: UnmatchedReason, unmatched: readonly Unmatched[]): string {
   const { name, detail } = unmatched[0]!
-  if (reason === 'no-part') return [...new Set(unmatched.map(({ target }) => TARGETS[target]))].join(', ')
-  if (detail !== undefined) return `${quoted(name)}, ${detail}`
-  return counted(
-    unmatched.map((one) => one.name),
-    reason === 'stray' ? 'key' : 'module',
-  )
+  if (reason === 'no-part') {
+    return ` (${[...new Set(unmatched.map(({ target }) => TARGETS[target]))].join(', ')})`
+  }
+  return detail === undefined ? ` (${shown(unmatched)})` : `: ${quoted(name)}, ${detail}`
+}
+
+function shown(unmatched: readonly Unmatched[]): string {
+  const names = unmatched.slice(0, MAX_NAMES).map(({ name }) => quoted(name))
+  return [...names, ...(unmatched.length > MAX_NAMES ? ['...'] : [])].join(', ')
 }
 
 function hintOf({ unmatched, matched }: LoraResult, none: boolean): { hint?: string } {
   if (none) return {}
-  const goOn = `--allow-unmatched goes on with the other ${matched.length} modules`
+  const goOn = `--allow-unmatched goes on with the other ${plural(matched.length, 'module')}`
   const sides = new Set(unmatched.map(({ target }) => target.startsWith('te')))
   const isMissingPart = unmatched.every(({ reason }) => reason === 'no-part') && sides.size === 1
   if (!isMissingPart) return { hint: `${goOn}.` }
@@ -151,14 +168,13 @@ export function unmatchedFindings(
     const targets = new Set(mine.map(({ target }) => target))
     return [...targets].map((target): Finding => {
       const own = mine.filter((one) => one.target === target)
-      const names = own.map(({ name }) => name)
       const where = reason === 'stray' || target === 'other' ? '' : `${TARGETS[target]}: `
       const detail = own[0]?.detail === undefined ? '' : `; of the first, ${own[0].detail}`
-      const what = counted(names, reason === 'stray' ? 'key' : 'module')
+      const what = plural(own.length, reason === 'stray' ? 'key' : 'module')
       return {
         code: codeOf(REASONS[reason]),
         severity,
-        message: `${input.name}: ${where}${what} ${REASONS[reason].what}${detail}`,
+        message: `${input.name}: ${where}${what} ${REASONS[reason].what} (${shown(own)})${detail}`,
       }
     })
   })
