@@ -8,9 +8,10 @@ import { errorText } from '../report/error.ts'
 import type { Io } from '../report/io.ts'
 import { nearestNames } from '../report/nearest.ts'
 import { formatTable } from '../report/table.ts'
-import { painter } from '../report/text.ts'
+import { formatBytes, painter, plural } from '../report/text.ts'
 import type { Finding } from '../tensor/table.ts'
 import { printable, quoted } from '../tensor/text.ts'
+import type { PatchCheck } from '../tensor/verify-patches.ts'
 import { findingLines } from './findings-text.ts'
 import { toJson } from './inspect-json.ts'
 import type { OutputOptions } from './options.ts'
@@ -22,6 +23,8 @@ export interface MergeOutcome extends Outcome {
   readonly loras: readonly LoraReport[]
   /** What was done, part by part; once something has been written. */
   readonly proof?: readonly PartProof[]
+  /** What the check of the written file found. */
+  readonly verified?: PatchCheck
 }
 
 /** The page, or the document; a problem first, and on stderr. */
@@ -33,13 +36,14 @@ export function printMerge(outcome: MergeOutcome, options: OutputOptions, io: Io
 
 function mergePage(outcome: MergeOutcome, io: Io): string {
   const paint = painter(io.stdout, io.env)
-  const { loras, steps = [], proof = [], findings } = outcome
+  const { loras, steps = [], proof = [], verified, findings } = outcome
   const lines = [
     headLine(outcome, paint),
     loraTable(loras),
     stepTable(steps),
     ...(proof.length > 0 ? [proofTable(proof)] : []),
     ...findingLines(findings, paint),
+    ...(verified ? [verifiedLine(verified)] : []),
     ...resultLine(outcome, paint),
   ]
   return `${lines.join('\n')}\n`
@@ -95,6 +99,15 @@ function proofTable(parts: readonly PartProof[]): string {
       { head: 'lost to rounding', align: 'right' },
     ],
     rows,
+  )
+}
+
+function verifiedLine({ tensors, bytes, rows, values, correct, worst }: PatchCheck): string {
+  const exact = Math.floor((1e4 * correct) / values) / 100
+  return (
+    `  verified: ${formatBytes(bytes)} of ${plural(tensors, 'changed tensor')} read back; ` +
+    `${plural(rows, 'row')} of them computed again in binary64: ${exact} % correctly rounded, ` +
+    `none off by more than ${worst.toFixed(2)} ulp`
   )
 }
 

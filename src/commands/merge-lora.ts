@@ -87,8 +87,8 @@ export const mergeLoraCommand: Command = {
       })
       .option('verify', {
         type: 'boolean',
-        default: true,
-        describe: 'Read back and compare every tensor; --no-verify saves the time',
+        describe: 'Read back and compare every tensor, the unchanged ones, too; --no-verify: none',
+        defaultDescription: 'what was changed',
       }),
   run: runMergeLora,
 }
@@ -102,7 +102,7 @@ async function runMergeLora(args: Arguments, io: Io): Promise<ExitCode> {
   if (base === '') throw usage('a file name is empty')
   const loras = loraArguments(others, list(args, 'ratio'), existsSync)
   const merge = mergeOptions(args)
-  const output = outputOptions(args)
+  const output: OutputOptions = { ...outputOptions(args), verify: verification(args) }
   const folders = modelFolders(args, io)
   const paths = [await resolveModel(base, 'checkpoint', folders)]
   for (const { name } of loras) paths.push(await resolveModel(name, 'lora', folders))
@@ -111,6 +111,10 @@ async function runMergeLora(args: Arguments, io: Io): Promise<ExitCode> {
   )
   printMerge(outcome, output, io)
   return outcome.error === undefined ? EXIT.ok : exitCodeOf(outcome.error)
+}
+
+function verification({ verify }: Arguments): OutputOptions['verify'] {
+  return typeof verify === 'boolean' ? verify : 'patched'
 }
 
 function mergeOptions(args: Arguments): MergeOptions {
@@ -232,8 +236,10 @@ async function writeMerged(
     checkProof(plan, patches)
   }
   try {
-    const { file } = await writePlannedFile({ ...job, check }, output, io)
-    return { ...file, findings: [...file.findings, ...proof!.findings], proof: proof!.parts }
+    const { file, written } = await writePlannedFile({ ...job, check }, output, io)
+    const { patchCheck: verified } = written
+    const findings = [...file.findings, ...proof!.findings]
+    return { ...file, findings, proof: proof!.parts, ...(verified && { verified }) }
   } catch (error) {
     if (proof === undefined || !(error instanceof SdtoolError)) throw error
     return { status: 'failed', findings: [...plan.findings, ...proof.findings], proof: proof.parts, error }

@@ -25,7 +25,8 @@ export interface OutputOptions extends CommonOptions {
   readonly output?: string
   readonly force: boolean
   readonly dryRun: boolean
-  readonly verify: boolean
+  /** Every tensor, or only those that were computed. */
+  readonly verify: boolean | 'patched'
   readonly hash: boolean
 }
 
