@@ -33,6 +33,7 @@ export function diffPage(report: DiffReport, { top, all }: PageOptions, paint: P
       ...(ema ? ['   EMA weights in place of the live ones'] : []),
     ],
     [`  ${paint('bold', summaryLine(report))}`],
+    findingLines(findings, paint),
     total.differing > 0 ? [componentTable(tensors)] : [],
     ...blockTables(tensors),
     topTable(tensors, all ? Number.POSITIVE_INFINITY : top),
@@ -53,7 +54,6 @@ export function diffPage(report: DiffReport, { top, all }: PageOptions, paint: P
       limit,
     ),
     metadataLines(metadata, limit),
-    findingLines(findings, paint),
     plot === undefined ? [] : [`  ${paint('green', 'wrote')} ${printable(plot, 300)}`],
   ]
   return `${sections

@@ -38,7 +38,7 @@ const RULES: readonly Rule[] = [
   [/^transformer\.resblocks\.(\d+)\./, 'TE'],
   [/^encoder\.block\.(\d+)\./, 'TE'], // T5
   [/^(?:text_model\.)?embeddings\.|^token_embedding\.|^positional_embedding$|^shared\./, 'EMB'],
-  [/^(?:text_model\.|encoder\.)?final_layer_norm\.|^ln_final\.|^text_projection\b/, 'FINAL'],
+  [/^(?:text_model\.|encoder\.)?final_layer_norm\.|^ln_final\.|^text_projection\b|^logit_scale$/, 'FINAL'],
   [/^(?:encoder|quant_conv)\./, 'ENC'],
   [/^(?:decoder|post_quant_conv)\./, 'DEC'],
 ]

@@ -78,20 +78,26 @@ interface Drawing {
   readonly shapes: readonly Shape[]
 }
 
-/** Puts panels side by side as far as they fit under the widest. Gives the line below them. */
+/** Puts panels side by side as far as they fit under the widest, each into the first row with room. Gives the line below. */
 function placePanels(shapes: Shape[], panels: readonly Drawing[], widest: number): number {
-  let [x, y, rowHeight] = [0, MARGIN + TITLE_HEIGHT, 0]
-  for (const { width, height, shapes: own } of panels) {
-    if (x > 0 && x + width > widest) {
-      y += rowHeight + PANEL_GAP.y
-      x = 0
-      rowHeight = 0
-    }
-    shapes.push(...own.map((shape) => ({ ...shape, x: shape.x + MARGIN + x, y: shape.y + y })))
-    x += width + PANEL_GAP.x
-    rowHeight = Math.max(rowHeight, height)
+  const rows: { panels: Drawing[]; width: number }[] = []
+  for (const panel of panels) {
+    const row = rows.find(({ width }) => width + panel.width <= widest)
+    if (row) {
+      row.panels.push(panel)
+      row.width += panel.width + PANEL_GAP.x
+    } else rows.push({ panels: [panel], width: panel.width + PANEL_GAP.x })
   }
-  return y + rowHeight + PANEL_GAP.y
+  let y = MARGIN + TITLE_HEIGHT
+  for (const row of rows) {
+    let x = MARGIN
+    for (const { shapes: own, width } of row.panels) {
+      shapes.push(...own.map((shape) => ({ ...shape, x: shape.x + x, y: shape.y + y })))
+      x += width + PANEL_GAP.x
+    }
+    y += Math.max(...row.panels.map(({ height }) => height)) + PANEL_GAP.y
+  }
+  return y
 }
 
 function drawPanel(panel: HeatPanel, scale: ColourScale | undefined): Drawing {

@@ -29,6 +29,7 @@ it.each([
   ['encoder.final_layer_norm.weight', 'FINAL'],
   ['text_projection', 'FINAL'],
   ['text_projection.weight', 'FINAL'],
+  ['logit_scale', 'FINAL'],
   ['encoder.down.0.block.0.conv1.weight', 'ENC'],
   ['quant_conv.weight', 'ENC'],
   ['decoder.up_blocks.0.resnets.0.conv1.weight', 'DEC'],

@@ -45,9 +45,12 @@ function brokenValues(side: 'a' | 'b', diffs: readonly TensorDiff[]): Finding[] 
   return [{ code: 'not-finite', severity: 'error', message }]
 }
 
+/** Not for a VAE that is held against the one in a checkpoint: it has no weights the copy is of. */
 function loneEma(a: Identity, b: Identity): Finding[] {
-  if ((a.ema === undefined) === (b.ema === undefined)) return []
-  const side = a.ema ? 'a' : 'b'
+  const [copied, other] = a.ema ? [a, b] : [b, a]
+  const { ema } = copied
+  if (!ema || other.ema || !other.components.some(({ role }) => role === ema.of)) return []
+  const side = copied === a ? 'a' : 'b'
   const message = `only ${side} has an EMA copy of its weights; --ema compares it in place of the live ones`
   return [{ code: 'ema-in-one', severity: 'info', message }]
 }

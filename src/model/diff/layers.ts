@@ -66,7 +66,7 @@ const RULES: readonly Rule[] = [
   [/quant_conv\./, 'quant conv'],
   [/token_embedding\.|^shared\.|embed_tokens\./, 'tokens'],
   [/position(?:al)?_(?:embedding|ids)\b|^pos_embed$|relative_attention_bias\./, 'positions'],
-  [/^text_projection\b/, 'projection'],
+  [/^text_projection\b|^logit_scale$/, 'projection'],
   [/norm|\.ln_\d\.|^ln_final\.|^out\.0\./, 'norms'],
 ]
 

@@ -1,18 +1,18 @@
-import { BASES } from '../adapters/base.ts'
+import { BASES, type BaseId } from '../adapters/base.ts'
 import { lookupName, modulesOf } from '../adapters/keymap.ts'
 import { splitKey } from '../adapters/modules.ts'
 import { placeOf as modulePlace, TARGETS, type TargetId } from '../adapters/targets.ts'
 import type { Architecture } from '../architectures/architecture.ts'
-import { architectureById } from '../architectures/registry.ts'
+import { ARCHITECTURES, architectureById } from '../architectures/registry.ts'
 import { type BlockLabel, blockOf } from '../blocks.ts'
 import type { Component, ComponentId } from '../components.ts'
 import type { Identity } from '../identity.ts'
-import { layerOf } from './layers.ts'
+import { layerOf, OTHER_LAYER } from './layers.ts'
 
 /** Where in a model a tensor belongs: a row of a table, a cell of the heat map. */
 export interface Place {
-  /** Id of a component; in an adapter, of the network it changes. */
-  readonly component: ComponentId | TargetId
+  /** Id of a component; in an adapter, of the network it changes, or `alphas`: factors are no weights. */
+  readonly component: ComponentId | TargetId | 'alphas'
   /** "CLIP-L text encoder". */
   readonly title: string
   /** Name inside the component, the same whatever prefix the file puts before it. */
@@ -57,16 +57,27 @@ function componentPlace(
 
 /** Factors of an adapter stand where the weight does that they change. */
 function adapterPlace(name: string, { adapter }: Identity): Place {
-  const module = splitKey(name)?.module ?? name
+  const { module, role } = splitKey(name) ?? { module: name, role: undefined }
   const { target, path } = modulePlace(module)
-  const base = adapter?.base.architecture
-  const architecture = architectureById((base && BASES[base].architectures[0]) ?? '')
-  const weight = architecture && modulesOf(architecture, target).get(lookupName(path))?.weight
-  return {
-    component: target,
-    title: TARGETS[target],
-    key: name,
-    block: weight === undefined ? 'BASE' : blockOf(weight, architecture),
-    layer: layerOf(weight ?? name),
+  if (role === 'alpha') {
+    return { component: 'alphas', title: 'alphas', key: name, block: 'BASE', layer: OTHER_LAYER }
   }
+  const { architecture, weight } = findWeight(target, lookupName(path), adapter?.base.architecture)
+  const block = weight === undefined ? 'BASE' : blockOf(weight, architecture)
+  return { component: target, title: TARGETS[target], key: name, block, layer: layerOf(weight ?? name) }
+}
+
+/** The weight of a module: in the architecture the adapter is for, or if that is unknown in the first that has it. */
+function findWeight(
+  target: TargetId,
+  module: string,
+  base: BaseId | undefined,
+): { architecture?: Architecture; weight?: string } {
+  const known: readonly string[] = base ? BASES[base].architectures : []
+  for (const architecture of ARCHITECTURES) {
+    if (base && !known.includes(architecture.id)) continue
+    const weight = modulesOf(architecture, target).get(module)?.weight
+    if (weight !== undefined) return { architecture, weight }
+  }
+  return {}
 }

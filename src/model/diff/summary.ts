@@ -1,4 +1,5 @@
 import { addComparisons, type Comparison, NO_COMPARISON } from '../../tensor/compare.ts'
+import { isFloat } from '../../tensor/dtype.ts'
 import { TARGETS } from '../adapters/targets.ts'
 import { type BlockLabel, compareBlocks } from '../blocks.ts'
 import { COMPONENTS } from '../components.ts'
@@ -13,12 +14,13 @@ export interface Tally {
   /** Those that are not the same in both, by what is different. A tensor may count in several. */
   readonly differing: number
   readonly changed: number
+  /** Of the same shape, but without numbers. */
   readonly incomparable: number
   readonly retyped: number
   readonly reshaped: number
   readonly added: number
   readonly removed: number
-  /** All numbers that could be compared, as if they were one tensor. */
+  /** All weights that could be compared, as if they were one tensor. Without integers and alphas, which outweigh them. */
   readonly comparison: Comparison
 }
 
@@ -28,16 +30,19 @@ export function tally(diffs: readonly TensorDiff[]): Tally {
     tensors: diffs.length,
     differing: count((diff) => !isSame(diff)),
     changed: count(({ change }) => change === 'changed'),
-    incomparable: count(({ change }) => change === 'incomparable'),
+    incomparable: count(({ change, reshaped }) => change === 'incomparable' && !reshaped),
     retyped: count(({ retyped }) => retyped),
     reshaped: count(({ reshaped }) => reshaped),
     added: count(({ change }) => change === 'added'),
     removed: count(({ change }) => change === 'removed'),
-    comparison: diffs.reduce(
-      (sum, { comparison }) => addComparisons(sum, comparison ?? NO_COMPARISON),
-      NO_COMPARISON,
-    ),
+    comparison: diffs
+      .filter(isWeight)
+      .reduce((sum, { comparison }) => addComparisons(sum, comparison ?? NO_COMPARISON), NO_COMPARISON),
   }
+}
+
+function isWeight({ a, b, place }: TensorDiff): boolean {
+  return place.component !== 'alphas' && [a, b].every((tensor) => tensor && isFloat(tensor.dtype))
 }
 
 /** The tensors of a component, a block or the same layers of a block. */
@@ -54,7 +59,7 @@ export interface LayerGroup extends BlockGroup {
   readonly layer: string
 }
 
-const COMPONENT_ORDER: readonly string[] = [...Object.keys(COMPONENTS), ...Object.keys(TARGETS)]
+const COMPONENT_ORDER: readonly string[] = [...Object.keys(COMPONENTS), ...Object.keys(TARGETS), 'alphas']
 
 /** One for each component, in the order of a model. */
 export function byComponent(diffs: readonly TensorDiff[]): Group[] {

@@ -32,8 +32,8 @@ describe.each(ARCHITECTURES.map((architecture) => [architecture.id, architecture
   (_, { components, network }) => {
     const keys = components.flatMap(({ id, topology }) => [...topology().keys()].map((key) => ({ id, key })))
 
-    it('has no layer without a name but the temperature of CLIP', () => {
-      const unnamed = keys.filter(({ key }) => layerOf(key) === 'other' && key !== 'logit_scale')
+    it('has no layer without a name', () => {
+      const unnamed = keys.filter(({ key }) => layerOf(key) === 'other')
       expect(unnamed).toEqual([])
     })
 
