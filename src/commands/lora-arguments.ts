@@ -66,7 +66,7 @@ function colonSpec(arg: string): Spec {
   const numbers: string[] = []
   while (parts.length > 1 && numbers.length < 2 && isRatio(parts.at(-1)!)) numbers.unshift(parts.pop()!)
   const last = parts.at(-1)!
-  if (parts.length > 1 && (last === '' || RE_NEARLY.test(last))) throw noRatio(last, arg)
+  if (parts.length > 1 && !isRatio(last) && (last === '' || RE_NEARLY.test(last))) throw noRatio(last, arg)
   const name = parts.join(':')
   return numbers.length === 0 ? { name } : { name, ratio: ratioOf(numbers, arg) }
 }
