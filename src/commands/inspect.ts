@@ -93,14 +93,17 @@ function optionalText(args: Arguments, name: string, files: string[]): string | 
 async function runInspect(options: InspectOptions, folders: ModelFolders, io: Io): Promise<ExitCode> {
   const { files, walked } = await listFiles(options.files, (name) => resolveModel(name, 'any', folders))
   const several = files.length > 1 || walked
+  const brief = isBrief(options, walked)
+  // a list of files is there to be fast
+  const compared = brief ? { ...folders, roots: [] } : folders
   const printer = options.json
     ? jsonPrinter(options, several, io)
-    : textPrinter(options, { brief: isBrief(options, walked), several }, io)
+    : textPrinter(options, { brief, several }, io)
   let exitCode: ExitCode = EXIT.ok
   for (const { path, problem } of files) {
     const result = problem
       ? { path, bytes: 0, error: problem }
-      : missingKey(await inspectFile(path, options, io), options)
+      : missingKey(await inspectFile(path, { ...options, folders: compared }, io), options)
     if ('error' in result && exitCode === EXIT.ok) exitCode = exitCodeOf(result.error)
     printer.print(result)
   }

@@ -3,27 +3,28 @@ import { basename } from 'node:path'
 import { readAlphas } from '../model/adapters/describe.ts'
 import type { Component } from '../model/components.ts'
 import { embeddingHash } from '../model/embedding-checksum.ts'
-import { knownBySha256 } from '../model/hashes-known.ts'
 import type { Identity, ValueReader } from '../model/identify.ts'
 import { type MetadataSummary, summariseMetadata } from '../model/metadata.ts'
-import { canonicalVae, identifyVae, vaeFingerprint } from '../model/vae.ts'
 import type { Io } from '../report/io.ts'
 import { startProgress } from '../report/progress.ts'
 import { plural } from '../report/text.ts'
-import { elementCount } from '../tensor/dtype.ts'
-import { evaluateInto, newEvaluation, type ReadInto, readValues, tensorBytes } from '../tensor/expr.ts'
+import { type ReadInto, readValues } from '../tensor/expr.ts'
 import { UnsafePickleError } from '../tensor/formats/security.ts'
 import type { Hashes } from '../tensor/hash.ts'
 import { addScans, EMPTY_SCAN, type ScanResult, scanTensor } from '../tensor/scan.ts'
-import type { Finding, ModelFile, SecurityReport, Tensor } from '../tensor/table.ts'
+import type { Finding, ModelFile, SecurityReport } from '../tensor/table.ts'
 import { quoted } from '../tensor/text.ts'
 import { identifyFile, withModel } from './files.ts'
 import { hashWithProgress } from './hashing.ts'
+import type { ModelFolders } from './model-folders.ts'
+import type { Recognised, recogniseKnown } from './recognise-known.ts'
 
 export interface InspectionOptions {
   readonly hashes: boolean
   readonly scan: boolean
   readonly quiet: boolean
+  /** Where files are that a VAE may be a copy of. */
+  readonly folders: ModelFolders
 }
 
 /** What the values of a component are, and the tensors with NaN or infinite values. */
@@ -40,8 +41,12 @@ export interface Inspection {
   readonly model: ModelFile
   readonly identity: Identity
   readonly summary: MetadataSummary
-  /** Of the file; of the VAE's values; A1111's four digits of an embedding. */
-  readonly hashes: Hashes & { readonly vae?: string; readonly embedding?: string }
+  /** Of the file; of the VAE's values, with the metric of model-toolkit; A1111's four digits of an embedding. */
+  readonly hashes: Hashes & {
+    readonly vae?: string
+    readonly vaeMetric?: string
+    readonly embedding?: string
+  }
   readonly scan?: readonly ComponentScan[]
   /** Of the container, of the model, and of the values if they were read. */
   readonly findings: readonly Finding[]
@@ -84,25 +89,37 @@ async function examine(
   const hashes = options.hashes
     ? {
         ...(await hashWithProgress(path, undefined, options.quiet, io)),
-        ...(await vaeHash(model, read)),
         ...(await embeddingHashOf(identity, valuesOf)),
       }
     : {}
+  const known = mayBeKnown(identity, options)
+    ? await recognise({ path, model, read }, identity, hashes, options, io)
+    : { hashes: {}, findings: [] }
   return {
     path,
     bytes: model.file.size,
     model,
     identity,
     summary: summariseMetadata(model.metadata),
-    hashes,
+    hashes: { ...hashes, ...known.hashes },
     ...(scan === undefined ? {} : { scan }),
     findings: [
       ...model.findings,
       ...identity.findings,
       ...(scan?.flatMap(scanFindings) ?? []),
-      ...knownFile(hashes),
+      ...known.findings,
     ],
   }
+}
+
+/** What most pages do without is not even loaded. */
+function mayBeKnown({ kind }: Identity, { hashes, folders }: InspectionOptions): boolean {
+  return hashes || kind === 'vae' || (kind === 'checkpoint' && folders.roots.length > 0)
+}
+
+async function recognise(...args: Parameters<typeof recogniseKnown>): Promise<Recognised> {
+  const { recogniseKnown } = await import('./recognise-known.ts')
+  return recogniseKnown(...args)
 }
 
 /** The values of alpha are worth reading only for a page about the file. */
@@ -112,35 +129,9 @@ async function withAlphas(model: ModelFile, identity: Identity, read: ValueReade
   return { ...identity, adapter, findings: adapter.findings }
 }
 
-/** The largest tensor of a VAE has 9 MB; what is named like one and larger is not read into memory. */
-const MAX_VAE_TENSOR_BYTES = 64 * 1024 * 1024
-
-/** Tells whether two files have the same VAE inside, whatever container, prefix or float type it is in. */
-async function vaeHash(model: ModelFile, read: ReadInto): Promise<{ vae?: string }> {
-  const info = identifyVae(model)
-  if (!info) return {}
-  const tensors = [...canonicalVae(model, info).values()]
-  if (tensors.some((tensor) => tensorBytes(tensor) > MAX_VAE_TENSOR_BYTES)) return {}
-  const vae = await vaeFingerprint(model, info, (tensor) => readBytes(tensor, read))
-  return vae === undefined ? {} : { vae }
-}
-
 async function embeddingHashOf({ embedding }: Identity, read: ValueReader): Promise<{ embedding?: string }> {
   const hash = embedding && (await embeddingHash(embedding, read))
   return hash === undefined ? {} : { embedding: hash }
-}
-
-async function readBytes(tensor: Tensor, read: ReadInto): Promise<Uint8Array> {
-  const bytes = new Uint8Array(tensorBytes(tensor))
-  await evaluateInto(tensor, 0, elementCount(tensor.shape), bytes, newEvaluation(read))
-  return bytes
-}
-
-function knownFile({ sha256 }: Hashes): Finding[] {
-  const known = sha256 === undefined ? undefined : knownBySha256(sha256)
-  return known
-    ? [{ code: 'known-file', severity: 'info', message: `this is ${known.name}, by its SHA-256` }]
-    : []
 }
 
 async function scanComponents(

@@ -82,7 +82,7 @@ function isBareName(name: string): boolean {
  * Folders for files of a kind below a folder, which may be that of a program, its `models`, or one of those in it.
  * Whether they exist is for the scan to see.
  */
-function placesOf(kind: ModelKind, root: string): string[] {
+export function placesOf(kind: ModelKind, root: string): string[] {
   const places = LAYOUTS.flatMap(({ folders }) => {
     const kinds = kind === 'any' ? (Object.keys(folders) as FolderKind[]) : SEARCHED_FIRST[kind]
     return kinds.flatMap((folderKind) => folders[folderKind])

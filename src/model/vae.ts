@@ -1,6 +1,3 @@
-import { createHash } from 'node:crypto'
-import { elementCount, isFloat } from '../tensor/dtype.ts'
-import { cast } from '../tensor/expr.ts'
 import type { Tensor, TensorTable } from '../tensor/table.ts'
 import { identifyTaesd } from './taesd.ts'
 import { vaeNames } from './vae-names.ts'
@@ -138,29 +135,4 @@ export function canonicalVae(table: TensorTable, info: VaeInfo): Map<string, Ten
     if (ldm !== undefined) found.push([ldm, tensor])
   }
   return new Map(found.sort(([a], [b]) => (a < b ? -1 : 1)))
-}
-
-/** Reads all bytes of a tensor, which may be an expression. */
-export type BytesReader = (tensor: Tensor) => Promise<Uint8Array>
-
-/**
- * Tells whether two VAEs hold the same values, whatever container, prefix, key layout or float type they are in:
- * sha256 over all tensors in the order of `canonicalVae`, each as a line `name elements` and its values rounded to
- * fp16. A copy in fp32 and one in fp16 agree; one that went through bf16 or fp8 has other values and does not.
- * Undefined for tiny autoencoders and quantised tensors.
- */
-export async function vaeFingerprint(
-  table: TensorTable,
-  info: VaeInfo,
-  read: BytesReader,
-): Promise<string | undefined> {
-  if (info.layout === 'taesd') return undefined
-  const tensors = canonicalVae(table, info)
-  const hash = createHash('sha256')
-  for (const [name, tensor] of tensors) {
-    if (!isFloat(tensor.dtype)) return undefined
-    hash.update(`${name} ${elementCount(tensor.shape)}\n`)
-    hash.update(await read(cast(tensor, 'F16')))
-  }
-  return hash.digest('hex')
 }

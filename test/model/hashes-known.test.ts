@@ -4,6 +4,7 @@ import {
   KNOWN_VAES,
   knownBySha256,
   knownByShortHash,
+  knownVaesByAutoV1,
 } from '../../src/model/hashes-known.ts'
 import { describeReal } from '../real-files.ts'
 import { realTable } from './shape-table.ts'
@@ -27,6 +28,14 @@ describe('known files', () => {
   it('are found by AutoV1 and by the first ten digits of the sha256', () => {
     expect(knownByShortHash('81761151').map(({ name }) => name)).toEqual(['v1-5-pruned-emaonly.ckpt'])
     expect(knownByShortHash('31e35c80fc').map(({ name }) => name)).toEqual(['sd_xl_base_1.0.safetensors'])
+  })
+
+  it('are VAEs by AutoV1 only if the size is theirs, where it is known', () => {
+    const names = (autoV1: string, bytes: number) => knownVaesByAutoV1(autoV1, bytes).map(({ name }) => name)
+    expect(names('9f45927e', 404_662_241)).toEqual(['kl-f8-anime2.ckpt'])
+    expect(names('9f45927e', 404_662_240)).toEqual([])
+    expect(names('223531c6', 1)).toEqual(['vae-ft-mse-840000-ema-pruned.ckpt'])
+    expect(names('81761151', 1)).toEqual([]) // a checkpoint
   })
 
   it.each(['', '3', '31e35c80f', 'not a hash', '../../etc'])('%j finds nothing', (hash) => {
