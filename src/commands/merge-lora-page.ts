@@ -40,7 +40,7 @@ function mergePage(outcome: MergeOutcome, io: Io): string {
   const lines = [
     headLine(outcome, paint),
     loraTable(loras),
-    stepTable(steps),
+    stepTable(steps, paint),
     ...(proof.length > 0 ? [proofTable(proof)] : []),
     ...findingLines(findings, paint),
     ...(verified ? [verifiedLine(verified)] : []),

@@ -45,7 +45,7 @@ function outcomePage(outcome: Outcome, verbose: boolean, paint: Paint): string {
   const { steps = [], findings } = outcome
   const lines = [
     headLine(outcome, paint),
-    ...(steps.length > 0 ? [stepTable(steps)] : []),
+    ...(steps.length > 0 ? [stepTable(steps, paint)] : []),
     ...(verbose ? steps.filter(({ action }) => action !== 'keep').flatMap(stepNames) : []),
     ...findingLines(findings, paint),
     ...resultLine(outcome, paint),
@@ -58,7 +58,7 @@ export function headLine({ input, title = '', bytesBefore = 0 }: Outcome, paint:
   return `${paint('bold', printable(input, 300))}: ${printable(title)}, ${formatBytes(bytesBefore)}`
 }
 
-export function stepTable(steps: readonly PlanStep[]): string {
+export function stepTable(steps: readonly PlanStep[], { width }: Paint): string {
   const rows = steps.map(({ action, what, tensors, bytesBefore, bytesAfter, why }) => [
     action,
     what,
@@ -77,6 +77,7 @@ export function stepTable(steps: readonly PlanStep[]): string {
       { head: 'why' },
     ],
     rows,
+    width,
   )
 }
 

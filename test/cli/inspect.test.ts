@@ -22,6 +22,17 @@ describe('a page on a terminal', () => {
     },
   )
 
+  it('of prune wraps its reasons', async () => {
+    const args = ['prune', file('tiny-sd.ckpt'), '--dry-run']
+    const lines = (await runOnTerminal(args, 80)).stdout.split('\n')
+    const table = lines.slice(
+      1,
+      lines.findIndex((line) => line.startsWith('  would write')),
+    )
+    expect(table.length).toBeGreaterThan(8)
+    expect(Math.max(...table.map((line) => line.length))).toBeLessThanOrEqual(80)
+  })
+
   it('has no column of keys if there is no room for it', async () => {
     const args = ['inspect', file('tiny-sd.ckpt')]
     const lines = (await runOnTerminal(args, 80)).stdout.split('\n')
