@@ -1,5 +1,5 @@
 /** What an adapter module makes of a weight and of its bias. */
-import { added, type Matrix, place } from '../../tensor/algebra/matrix.ts'
+import { added, type Matrix, matrixOf, place } from '../../tensor/algebra/matrix.ts'
 import { elementCount } from '../../tensor/dtype.ts'
 import type { Algorithm, Modifier, Numbers, PartRole, Parts, PatchInput } from './algorithm.ts'
 import { column, countOf, isLatentPart, sizeOf } from './factors.ts'
@@ -78,8 +78,22 @@ export function patchMisfit(
   return (
     targetMisfit({ algorithm, parts }, target) ??
     algorithm.clash?.(parts, target, numbers) ??
-    modifierOf({ algorithm, parts })?.clash(parts, target)
+    modifierOf({ algorithm, parts })?.clash(parts, target) ??
+    buildMisfit({ algorithm, parts }, shape, numbers)
   )
+}
+
+/** What is left: the constructors of expressions check every shape (a factor of one dimension, a kernel of three). */
+function buildMisfit(module: Patchable, shape: readonly number[], numbers: Numbers): string | undefined {
+  const source = { kind: 'bytes', data: new Uint8Array() } as const
+  const weight = matrixOf({ name: 'weight', dtype: 'F32', shape, source })
+  try {
+    patchWeight(module, { weight, shape, ratio: 1, numbers })
+    return undefined
+  } catch (error) {
+    if (error instanceof RangeError) return 'the shapes of its tensors do not fit together'
+    throw error
+  }
 }
 
 function targetMisfit({ algorithm, parts }: Patchable, shape: readonly number[]): string | undefined {
