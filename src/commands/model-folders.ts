@@ -56,13 +56,17 @@ export function modelFolders(args: Arguments, io: Io): ModelFolders {
 }
 
 /**
- * The path a person means by a name. What exists as a path is that path, and what looks like one is never looked up.
+ * The path a person means by a name. What exists as a path is that path, with or without its ending, and what looks
+ * like one is never looked up.
  * Otherwise `foo`, `foo.safetensors` or `styles/foo` is searched in the model folders: first in those of its kind,
  * then everywhere, with the case it was written in before any other.
  * @throws ENOENT, MODEL_NOT_FOUND (with the nearest names), NAME_AMBIGUOUS, MODEL_FOLDER_TOO_LARGE
  */
 export async function resolveModel(name: string, kind: ModelKind, folders: ModelFolders): Promise<string> {
-  if (existsSync(name) || !isBareName(name)) return name
+  if (existsSync(name)) return name
+  const here = MODEL_ENDINGS.map((ending) => name + ending).filter((path) => existsSync(path))
+  if (here.length > 0) return oneOf(name, here, folders)
+  if (!isBareName(name)) return name
   if (folders.roots.length === 0) throw noFolders(name)
   for (const places of [folders.roots.flatMap((root) => placesOf(kind, root)), folders.roots]) {
     const files = await filesIn(places, folders)

@@ -24,6 +24,18 @@ function comfyFolder(): string {
 
 const signal = new AbortController().signal
 
+describe('a name without its ending', () => {
+  it('is the model beside it, without any folders; the safetensors of two', async () => {
+    const stem = join(tempFolder(), 'one')
+    writeFileSync(`${stem}.pt`, weights)
+    const { code, stdout } = await runCli(['convert', stem])
+    expect([code, stdout]).toEqual([0, expect.stringContaining(`wrote ${stem}.safetensors`)])
+    const both = await runCli(['inspect', stem, '--brief'])
+    expect(both.stderr).toBe(`sdtool: ${stem}: taking ${stem}.safetensors, not one.pt beside it\n`)
+    expect(both.stdout).toContain(`${stem}.safetensors  `)
+  })
+})
+
 describe('bare names on the command line', () => {
   it('are looked up in --models, and what is made of a file stands beside it', async () => {
     const folder = comfyFolder()
