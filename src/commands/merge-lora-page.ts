@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import { lookupName } from '../model/adapters/keymap.ts'
 import { placeOf } from '../model/adapters/targets.ts'
 import { partFor } from '../model/merge-lora/base-parts.ts'
@@ -51,7 +52,7 @@ function mergePage(outcome: MergeOutcome, io: Io): string {
 
 function loraTable(loras: readonly LoraReport[]): string {
   const rows = loras.flatMap(({ name, parts }) => {
-    return parts.map((part, i) => [i === 0 ? printable(name, 80) : '', ...partCells(part)])
+    return parts.map((part, i) => [i === 0 ? printable(basename(name), 80) : '', ...partCells(part)])
   })
   return formatTable(
     [

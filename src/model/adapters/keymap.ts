@@ -15,6 +15,7 @@ export const ENCODERS: Readonly<Partial<Record<ComponentId, readonly TargetId[]>
   openclip_h: ['te1'],
   openclip_g: ['te2', 'te1'],
   t5xxl: ['te3'],
+  text: ['te1'], // of a width that no published encoder has
 }
 
 /** Built once for each architecture and part: SDXL has some 2,500 names. */
