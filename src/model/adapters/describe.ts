@@ -5,7 +5,6 @@ import { bundledNames, bundleName } from '../embeddings.ts'
 import { isPlain, type ValueReader } from '../evidence.ts'
 import { BASES, baseByMetadata, baseByShapes, type ShapeVerdict } from './base.ts'
 import { markedEmbeddings, numberedPairs } from './cloneofsimo.ts'
-import { namedByOrder } from './cloneofsimo-order.ts'
 import { DIALECTS } from './dialects.ts'
 import { adapterFindings, alphaFindings } from './findings.ts'
 import { basesThatFit, unknownModules } from './fit.ts'
@@ -41,15 +40,9 @@ export function describeAdapter(table: TensorTable): AdapterInfo | undefined {
   return isAdapter(own, split) ? summarise(own, split, embeddings) : undefined
 }
 
-/**
- * The modules of a table that `describeAdapter` knows as an adapter, without the embeddings it may carry. Numbered ones
- * have the paths of their layers if these can be told.
- */
+/** The modules of a table that `describeAdapter` knows as an adapter, without the embeddings it may carry. */
 export function adapterKeys(table: TensorTable): AdapterKeys {
-  const keys = splitFile(ownTensors(table).own)
-  const isNumbered = keys.modules.some(({ dialect }) => dialect === 'cloneofsimo')
-  const named = isNumbered ? namedByOrder(keys.modules) : undefined
-  return named === undefined ? keys : { ...keys, modules: named }
+  return splitFile(ownTensors(table).own)
 }
 
 function ownTensors(table: TensorTable): { own: TensorTable; embeddings: string[] } {

@@ -60,8 +60,10 @@ const LATENT_CHANNELS = 4
 const INPAINTING_CHANNELS = 9
 
 /** A delta of the 4 latent channels fits the 9 of an inpainting model: the first 4 of them are the latent. Source: A1111. */
-export function isLatentPart(columns: number, [, channels, ...kernel]: readonly number[]): boolean {
-  return channels === INPAINTING_CHANNELS && columns === LATENT_CHANNELS * elementCount(kernel)
+export function isLatentPart(columns: number, shape: readonly number[]): boolean {
+  const [, channels, ...kernel] = shape
+  const isInput = shape.length === 4 && channels === INPAINTING_CHANNELS
+  return isInput && columns === LATENT_CHANNELS * elementCount(kernel)
 }
 
 /** weight + ratio * scale * delta. */

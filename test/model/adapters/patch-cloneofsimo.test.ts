@@ -3,12 +3,11 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { numberedPairs } from '../../../src/model/adapters/cloneofsimo.ts'
 import { namedByOrder } from '../../../src/model/adapters/cloneofsimo-order.ts'
-import { adapterKeys } from '../../../src/model/adapters/describe.ts'
 import { lookupName, modulesOf } from '../../../src/model/adapters/keymap.ts'
 import { type AdapterModule, splitModules } from '../../../src/model/adapters/modules.ts'
 import { architectureById } from '../../../src/model/architectures/registry.ts'
 import { describeReal } from '../../real-files.ts'
-import { realTable, type Shapes, shapeTable } from '../shape-table.ts'
+import { realTable, shapeTable } from '../shape-table.ts'
 
 type Layers = readonly (readonly [path: string, rows: number, columns: number])[]
 
@@ -23,15 +22,11 @@ const WALKS = Object.entries(ORDERS).flatMap(([version, models]) =>
 
 /** The modules of a file with these layers, numbered. */
 function numbered(prefix: string, layers: Layers): readonly AdapterModule[] {
-  return splitModules(shapeTable(shapesOf(prefix, layers))).modules
-}
-
-function shapesOf(prefix: string, layers: Layers): Shapes {
   const shapes = layers.flatMap(([, rows, columns], i) => [
     [`${prefix}:${i}:up`, [rows, 4]] as const,
     [`${prefix}:${i}:down`, [4, columns]] as const,
   ])
-  return Object.fromEntries(shapes)
+  return splitModules(shapeTable(Object.fromEntries(shapes))).modules
 }
 
 function prefixOf(model: string): string {
@@ -53,14 +48,6 @@ describe('namedByOrder', () => {
     const byName = new Map(named.map(({ name, path }) => [name, path]))
     expect(byName.get('unet:143')).toBe('mid_block.attentions.0.transformer_blocks.0.attn2.to_out.0')
     expect(byName.get('text_encoder:1')).toBe('text_model.encoder.layers.0.self_attn.v_proj')
-  })
-
-  it('is what the planner reads, and leaves the numbers where the order is not known', () => {
-    const layers = ORDERS['diffusers 0.11.1']!['sd1 unet']!
-    const pathsOf = (some: Layers) =>
-      adapterKeys(shapeTable(shapesOf('unet', some))).modules.map(({ path }) => path)
-    expect(pathsOf(layers)).toEqual(layers.map(([path]) => path))
-    expect(pathsOf(layers.slice(1))[0]).toBe('unet:0')
   })
 
   it('does not guess where a module is missing, one is of another shape, or convolutions were trained, too', () => {

@@ -74,6 +74,7 @@ describe('patchMisfit', () => {
       [8, 4, 3, 3],
       'it is for 81 inputs, the weight has 36',
     ],
+    ['4 inputs for 9 without a kernel', { diff: [8, 4] }, [8, 9], 'it is for 4 inputs, the weight has 9'],
     [
       'a residual of another size',
       { ...LORA, bias: [16] },
