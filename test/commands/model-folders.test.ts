@@ -155,6 +155,12 @@ describe('a path', () => {
     expect(await world.find('package.json')).toBe('package.json')
   })
 
+  it('may be without its ending, as names are', async () => {
+    const world = worldOf('here/x.ckpt', 'here/y.pt', 'here/y.ckpt', 'x.safetensors')
+    expect(await world.find(join(world.root, 'here/x'))).toBe('DIR/here/x.ckpt')
+    expect(await world.find(join(world.root, 'here/y'))).toMatch(/^NAME_AMBIGUOUS/)
+  })
+
   it.each(['./x', '../x', '/x', '~/x', 'a//x', 'a/../x'])('like %s is not looked up', async (path) => {
     const world = worldOf('x.safetensors', 'a/x.safetensors')
     expect(await world.find(path)).toBe(path)
