@@ -89,7 +89,8 @@ function summaryLine({ total, metadata }: DiffReport): string {
   const counts = parts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`)
   const change =
     comparison.values > 0 ? `, relative change ${formatRelative(relativeChange(comparison))}` : ''
-  return `${differing} of ${plural(tensors, 'tensor')} differ (${counts.join(', ')})${change}`
+  const verb = differing === 1 ? 'differs' : 'differ'
+  return `${differing} of ${plural(tensors, 'tensor')} ${verb} (${counts.join(', ')})${change}`
 }
 
 const CHANGE_COLUMNS: readonly Column[] = [

@@ -145,7 +145,11 @@ async function compare(
   io: Io,
 ): Promise<DiffReport> {
   const [sideA, sideB] = [sideOf(a, options), sideOf(b, options)]
-  const progress = startProgress(`comparing ${basename(a.path)} and ${basename(b.path)}`, io, options.quiet)
+  const progress = startProgress(
+    `comparing ${basename(a.path)} and ${basename(b.path)}`,
+    io,
+    options.quiet || options.json,
+  )
   try {
     const input = { read, signal: io.signal, onProgress: progress.update }
     const tensors = await diffTensors(sideA, sideB, input)

@@ -1,9 +1,9 @@
 /** Relative changes in words: 0.0137 is 1.37 %. */
 
-/** Three digits of a percentage; `from 0` where there was nothing before. */
+/** Three digits of a percentage; `infinite` where there was nothing before. */
 export function formatRelative(change: number): string {
   if (change === 0) return '0'
-  return Number.isFinite(change) ? `${Number((100 * change).toPrecision(3))} %` : 'from 0'
+  return Number.isFinite(change) ? `${Number((100 * change).toPrecision(3))} %` : 'infinite'
 }
 
 /** Two digits of a percentage without its sign, in the room of five characters: `120`, `12`, `1.2`, `.12`, `<.01`. */

@@ -50,7 +50,7 @@ describe('relative changes in words', () => {
     [0.0994, '9.94 %', '9.9'],
     [0.0996, '9.96 %', '10'],
     [1.234, '123 %', '123'],
-    [Number.POSITIVE_INFINITY, 'from 0', '>9999'],
+    [Number.POSITIVE_INFINITY, 'infinite', '>9999'],
   ])('%d is %s, in little room %s', (change, text, short) => {
     expect(formatRelative(change)).toBe(text)
     expect(shortPercent(change)).toBe(short)
