@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { ComponentId } from '../../src/model/components.ts'
-import { convertedName, prunedName } from '../../src/model/output-name.ts'
+import { convertedName, mergedName, prunedName } from '../../src/model/output-name.ts'
 import type { Plan, PlanStep, StepAction } from '../../src/model/plan.ts'
 import type { OutputDType } from '../../src/tensor/dtype.ts'
 import { cast } from '../../src/tensor/expr.ts'
@@ -44,6 +44,23 @@ describe('names of pruned files', () => {
     ['model', junk, 'BF16', 'model-pruned-bf16.safetensors'],
   ] as const)('%s', (input, steps, dtype, output) => {
     expect(prunedName(input, plan([...steps], dtype))).toBe(output)
+  })
+})
+
+describe('names of merged files', () => {
+  it.each([
+    ['model.ckpt', ['style'], undefined, 'model-style.safetensors'],
+    ['v1-5-pruned-fp16.ckpt', ['a', 'b-0.7'], undefined, 'v1-5-pruned-a-b-0.7-fp16.safetensors'],
+    ['x_fp32.safetensors', ['style'], 'F16', 'x_style_fp16.safetensors'],
+  ] as const)('%s with %j', (input, additions, dtype, output) => {
+    expect(mergedName(input, additions, plan([step('patch', 'unet')], dtype))).toBe(output)
+  })
+
+  it('stay short enough for a file system', () => {
+    const additions = Array.from({ length: 20 }, (_, i) => `a-style-with-a-long-name-${i}`)
+    const name = mergedName('model.ckpt', additions, plan([step('patch', 'unet')]))
+    expect(name).toMatch(/^model-a-style-with-a-long-name-0-.*-and-15-more\.safetensors$/)
+    expect(mergedName('model.ckpt', ['x'.repeat(200)], plan([]))).toBe('model-merged.safetensors')
   })
 })
 

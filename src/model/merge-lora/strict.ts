@@ -10,7 +10,7 @@ import { TARGETS } from '../adapters/targets.ts'
 import { MAX_NAMES } from '../finding.ts'
 import { type Identity, KINDS, type Kind } from '../identity.ts'
 import type { LoraResult } from './apply.ts'
-import type { LoraInput } from './options.ts'
+import { type LoraInput, sideOf } from './options.ts'
 import type { Unmatched, UnmatchedReason } from './select.ts'
 
 /** Adapters that are no change of the weights of a base that sdtool knows. */
@@ -146,11 +146,12 @@ function shown(unmatched: readonly Unmatched[]): string {
 
 function hintOf({ unmatched, matched }: LoraResult, none: boolean): { hint?: string } {
   if (none) return {}
-  const goOn = `--allow-unmatched goes on with the other ${plural(matched.length, 'module')}`
-  const sides = new Set(unmatched.map(({ target }) => target.startsWith('te')))
+  const sides = new Set(unmatched.map(({ target }) => sideOf(target)))
+  const [side] = sides
   const isMissingPart = unmatched.every(({ reason }) => reason === 'no-part') && sides.size === 1
-  if (!isMissingPart) return { hint: `${goOn}.` }
-  return { hint: `--only ${sides.has(true) ? 'unet' : 'text'} leaves them out.` }
+  const isSide = matched.every(({ module }) => sideOf(module.target) !== side)
+  if (isMissingPart && isSide) return { hint: `--only ${side === 'text' ? 'unet' : 'text'} leaves them out.` }
+  return { hint: `--allow-unmatched goes on with the other ${plural(matched.length, 'module')}.` }
 }
 
 /** One finding for each part and reason, with the first names. */

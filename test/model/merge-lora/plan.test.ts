@@ -111,6 +111,17 @@ describe('planMergeLora', () => {
     expect(await valuesOf(plan.table, key)).toEqual(plus(await valuesOf(FLUX, key), delta))
   })
 
+  it('knows the names that XLabs gives the layers of Flux', async () => {
+    const name = 'double_blocks.0.processor.proj_lora2'
+    const tensors = [
+      floatTensor(`${name}.down.weight`, [1, 4], DOWN),
+      floatTensor(`${name}.up.weight`, [4, 1], UP),
+    ]
+    const plan = await planOf(FLUX, [adapter(tensors)])
+    const key = 'double_blocks.0.txt_attn.proj.weight'
+    expect(await valuesOf(plan.table, key)).toEqual(plus(await valuesOf(FLUX, key), outer(UP, DOWN)))
+  })
+
   it('makes a weight larger for a control LoRA, with zeros where it had nothing', async () => {
     const tensors = [
       floatTensor('img_in.lora_A.weight', [1, 6], [1, 1, 1, 2, 2, 2]),

@@ -38,6 +38,17 @@ const DOUBLE: readonly Alias[] = [
   { name: 'attn.norm_added_k', path: 'txt_attn.norm.key_norm' },
 ]
 
+/**
+ * Double blocks in XLabs' files, `double_blocks.0.processor.qkv_lora1`; 1 is the picture, 2 the text. Their `proj_lora` of
+ * single blocks changes the output of the layer, not its weight. Source: XLabs-AI/x-flux, `modules/layers.py`.
+ */
+const XLABS: readonly Alias[] = [
+  { name: 'qkv_lora1', path: 'img_attn.qkv' },
+  { name: 'proj_lora1', path: 'img_attn.proj' },
+  { name: 'qkv_lora2', path: 'txt_attn.qkv' },
+  { name: 'proj_lora2', path: 'txt_attn.proj' },
+]
+
 /** One single block: q, k, v and the first layer of the MLP are one weight. */
 const SINGLE: readonly Alias[] = [
   { name: 'attn.to_q', path: 'linear1', rows: [0, 1] },
@@ -50,13 +61,14 @@ const SINGLE: readonly Alias[] = [
   { name: 'attn.norm_k', path: 'norm.key_norm' },
 ]
 
-/** Names of every layer of a Flux transformer: Black Forest Labs' own, as kohya has them, and diffusers'. */
+/** Names of every layer of a Flux transformer: Black Forest Labs' own, as kohya has them, diffusers' and XLabs'. */
 export function fluxModules(config: FluxConfig): ModuleNames {
   const topology = fluxTopology(config)
   const names: ModuleNames = new Map()
   for (const path of layerPaths(topology)) names.set(flatten(path), targetAt(topology, path)!)
   const blocks = [
     ...inBlocks(DOUBLE, 'transformer_blocks', 'double_blocks', config.doubleBlocks),
+    ...inBlocks(XLABS, 'double_blocks', 'double_blocks', config.doubleBlocks),
     ...inBlocks(SINGLE, 'single_transformer_blocks', 'single_blocks', config.singleBlocks),
   ]
   addAliases(names, topology, [...OUTER, ...blocks], config.hidden)
