@@ -15,6 +15,7 @@ export async function checkAlive(
   loras: readonly LoraInput[],
   { blocks }: MergeOptions,
   read: ReadInto,
+  signal: AbortSignal,
 ): Promise<void> {
   if (loras.length < 2) return
   for (const lora of loras) {
@@ -24,6 +25,7 @@ export async function checkAlive(
     })
     let alive = false
     for (const name of patches.keys()) {
+      signal.throwIfAborted()
       alive = await changes(table.tensors.get(name)!, read)
       if (alive) break
     }

@@ -32,10 +32,10 @@ export interface MergeOutcome extends Outcome {
 export function printMerge(outcome: MergeOutcome, options: OutputOptions, io: Io): void {
   if (outcome.error !== undefined) io.stderr.write(errorText(outcome.error, options.verbose))
   const document = { command: 'merge-lora', dryRun: options.dryRun, results: [outcomeJson(outcome)] }
-  io.stdout.write(options.json ? `${toJson(document)}\n` : mergePage(outcome, io))
+  io.stdout.write(options.json ? `${toJson(document)}\n` : mergePage(outcome, options.verbose, io))
 }
 
-function mergePage(outcome: MergeOutcome, io: Io): string {
+function mergePage(outcome: MergeOutcome, verbose: boolean, io: Io): string {
   const paint = painter(io.stdout, io.env)
   const { loras, steps = [], proof = [], verified, findings } = outcome
   const lines = [
@@ -44,6 +44,7 @@ function mergePage(outcome: MergeOutcome, io: Io): string {
     stepTable(steps, paint),
     ...(proof.length > 0 ? [proofTable(proof)] : []),
     ...findingLines(findings, paint),
+    ...(verbose ? loras.flatMap(unmatchedLines) : []),
     ...(verified ? [verifiedLine(verified)] : []),
     ...resultLine(outcome, paint),
   ]
@@ -79,6 +80,11 @@ function partCells({ title, algorithms, ranks, ratio, matched, unmatched, leftOu
     String(ratio),
     ...[matched, unmatched, leftOut].map(String),
   ]
+}
+
+/** All of what findings name the first few of. */
+function unmatchedLines({ unmatched }: LoraReport): string[] {
+  return unmatched.map(({ name, reason }) => `    ${reason} ${printable(name, 300)}`)
 }
 
 function proofTable(parts: readonly PartProof[]): string {

@@ -171,7 +171,7 @@ async function mergeOpened(
   }
   const job = await plannedFile(plan, identity, opened, inputs, run)
   if (run.output.dryRun) return { ...common, ...(await rehearseFile(job, run.output)) }
-  await checkAlive(base, inputs, run.merge, read)
+  await checkAlive(base, inputs, run.merge, read, run.io.signal)
   return { ...common, ...(await writeMerged(job, plan, run)) }
 }
 

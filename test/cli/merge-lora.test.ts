@@ -444,6 +444,20 @@ describe('a merge that does not do what it was to do', () => {
     ])
   })
 
+  it('keeps a base in fp8 what it is, and says how much of the change that takes', async () => {
+    const folder = await folderWith({ 'a.safetensors': rankOne(Q) })
+    const coarse = [...ENCODER.tensors.values()].map((tensor) => cast(tensor, 'F8_E4M3'))
+    await writeModel(join(folder, 'fp8.safetensors'), tableOf(coarse))
+    const args = ['merge-lora', join(folder, 'fp8.safetensors'), join(folder, 'a.safetensors:0.3')]
+    const { code, stdout } = await runCli(args)
+    expect([code, stdout]).toEqual([
+      0,
+      expect.stringContaining('! text encoder: rounding to F8_E4M3 changes'),
+    ])
+    const { model } = await contentsOf(join(folder, 'fp8-a-0.3.safetensors'))
+    expect(new Set([...model.tensors.values()].map(({ dtype }) => dtype))).toEqual(new Set(['F8_E4M3']))
+  })
+
   it('fails for values that are no numbers', async () => {
     const broken = rankOne({ [`${MODULE}self_attn_q_proj`]: [[Number.NaN, ...UP.slice(1)], DOWN] })
     const folder = await folderWith({ 'a.safetensors': broken })

@@ -1,5 +1,8 @@
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { writeSafetensors } from '../../../src/tensor/write.ts'
 import { floatTensor, tableOf } from '../../tables.ts'
+import { tempFolder } from '../../temp-folder.ts'
 import {
   adapter,
   CLIP,
@@ -134,6 +137,11 @@ describe('planMergeLora', () => {
     const padded = [0, 1, 2, 3].flatMap((r) => [...before.slice(3 * r, 3 * r + 3), 0, 0, 0])
     expect(plan.table.tensors.get('img_in.weight')?.shape).toEqual([4, 6])
     expect(await valuesOf(plan.table, 'img_in.weight')).toEqual(plus(padded, outer(UP, [1, 1, 1, 2, 2, 2])))
+    const path = join(tempFolder(), 'out.safetensors')
+    const written = await writeSafetensors(plan.table, path, { threads: 0, verify: true })
+    // what was there before; (1 + 4 + 9 + 16) x (3 x 1 + 3 x 4)
+    const base2 = before.reduce((sum, value) => sum + value * value, 0)
+    expect(written.patches.get('img_in.weight')).toMatchObject({ count: 24, base2, delta2: 450, error2: 0 })
   })
 
   it('takes the alpha of PEFT from the metadata, for single modules by the end of their path', async () => {
