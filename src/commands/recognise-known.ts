@@ -19,6 +19,7 @@ import type { Hashes } from '../tensor/hash.ts'
 import type { Finding, ModelFile, Tensor } from '../tensor/table.ts'
 import { quoted } from '../tensor/text.ts'
 import { withModel } from './files.ts'
+import type { FoundFile } from './folder-scan.ts'
 import { hashWithProgress } from './hashing.ts'
 import type { InspectionOptions } from './inspection.ts'
 import { type ModelFolders, placesOf } from './model-folders.ts'
@@ -139,16 +140,17 @@ async function nameOf(path: string, { quiet }: InspectionOptions, io: Io): Promi
 
 /** In the folders for VAEs, and beside checkpoints the `name.vae.pt` of A1111. */
 async function vaeFiles(own: string, folders: ModelFolders): Promise<string[]> {
-  const found: string[] = []
+  // a folder that cannot be searched is no reason not to show the page
+  const filesIn = (place: string) => folders.scan(place).catch((): readonly FoundFile[] => [])
+  const found: FoundFile[] = []
   for (const root of folders.roots) {
-    for (const place of placesOf('vae', root))
-      found.push(...(await folders.scan(place)).map(({ path }) => path))
+    for (const place of placesOf('vae', root)) found.push(...(await filesIn(place)))
     for (const place of placesOf('checkpoint', root)) {
-      const beside = (await folders.scan(place)).filter(({ name }) => /\.vae\.\w+$/i.test(name))
-      found.push(...beside.map(({ path }) => path))
+      found.push(...(await filesIn(place)).filter(({ name }) => /\.vae\.\w+$/i.test(name)))
     }
   }
-  return [...new Set(found)].filter((path) => resolve(path) !== resolve(own)).slice(0, MAX_VAE_FILES)
+  const paths = new Set(found.map(({ path }) => path))
+  return [...paths].filter((path) => resolve(path) !== resolve(own)).slice(0, MAX_VAE_FILES)
 }
 
 /** Undefined for what differs, is too large, is no VAE or cannot be read: here that is no error. */
