@@ -44,21 +44,16 @@ export function plotEncoder(path: string): Encode {
 /** Blocks of a panel; models have up to 38, and a picture of a made-up one must not fill the memory. */
 const MAX_COLUMNS = 80
 
-/** Undefined if no values could be compared. */
+/** A panel for each component with weights that could be compared. Undefined if there are none. */
 export function heatMapOf(diffs: readonly TensorDiff[], title: string): HeatMap | undefined {
-  if (!diffs.some(({ comparison }) => comparison)) return undefined
   const [blocks, layers] = [byBlock(diffs), byLayer(diffs)]
   const panels = byComponent(diffs)
-    .filter((group) => isWorthAPanel(group, blocks))
+    .filter(({ comparison }) => comparison.values > 0)
     .map((group) => panelOf(group, blocks, layers, diffs))
+  if (panels.length === 0) return undefined
   const { differing, tensors, comparison } = tally(diffs)
   const subtitle = `relative change ||b - a|| / ||a|| in percent; all weights: ${formatRelative(relativeChange(comparison))}; ${differing} of ${tensors} tensors differ`
   return { title, subtitle, panels }
-}
-
-/** Schedules and other loose tensors have no blocks; they are shown if their values changed. */
-function isWorthAPanel({ component, changed }: Group, blocks: readonly BlockGroup[]): boolean {
-  return changed > 0 || blocks.some((group) => group.component === component && group.block !== 'BASE')
 }
 
 function panelOf(

@@ -94,7 +94,7 @@ function twoFiles(args: Arguments): [string, string] {
   const [a, b] = files
   if (a === undefined || b === undefined || files.length > 2) {
     throw usage(
-      `diff compares two files, ${files.length} named`,
+      `diff compares two files, but ${files.length} ${files.length === 1 ? 'was' : 'were'} named`,
       'For example: sdtool diff base.safetensors merged.safetensors',
     )
   }
@@ -175,7 +175,7 @@ function sideOf({ model, identity }: DiffFile, { ema }: DiffOptions): Side {
 const NOTHING_TO_PLOT: Finding = {
   code: 'nothing-to-plot',
   severity: 'warning',
-  message: 'no values could be compared, so no picture was drawn',
+  message: 'no weights could be compared, so no picture was drawn',
 }
 
 async function plot(

@@ -13,10 +13,8 @@ const STOPS: readonly (readonly [red: number, green: number, blue: number])[] = 
 /** Changes smaller than this part of the largest have the palest colour: more range would make all others look alike. */
 const RANGE = 100
 
-/** Colours for changes from `low` to `high`, by their logarithms. */
+/** Colours for changes up to the largest, by their logarithms. */
 export interface ColourScale {
-  readonly low: number
-  readonly high: number
   /** Round values along the scale, with their place on it between 0 and 1. */
   readonly ticks: readonly { readonly value: number; readonly at: number }[]
   colourOf(value: number): Colour
@@ -31,8 +29,6 @@ export function colourScale(values: readonly number[]): ColourScale | undefined 
   const low = high / RANGE
   const placeOf = (value: number) => Math.min(1, Math.max(0, Math.log(value / low) / Math.log(high / low)))
   return {
-    low,
-    high,
     ticks: ticksBetween(low, high).map((value) => ({ value, at: placeOf(value) })),
     colourOf: (value) => colourAt(placeOf(value)),
   }

@@ -48,12 +48,14 @@ const LABEL_GAP = 8
 const PANEL_GAP = { x: 40, y: 34 } as const
 const PANEL_TITLE_HEIGHT = 24
 const TITLE_HEIGHT = 58
-const LEGEND = { width: 240, bar: 10, height: 62 } as const
+const LEGEND = { width: 240, bar: 10, height: 62, gap: 32 } as const
+/** Bold letters are wider by this much in most fonts. */
+const BOLD_WIDTH = 1.1
 const MIN_WIDTH = 560
 
 /** The picture of a heat map, as large as its panels need. */
 export function heatMapPicture({ title, subtitle, panels }: HeatMap): Picture {
-  const scale = colourScale(panels.flatMap(allValues))
+  const scale = colourScale(panels.flatMap(allCells).filter((cell) => typeof cell === 'number'))
   const drawn = panels.map((panel) => drawPanel(panel, scale))
   const widest = Math.max(MIN_WIDTH, ...drawn.map(({ width }) => width))
   const shapes: Shape[] = [
@@ -61,14 +63,14 @@ export function heatMapPicture({ title, subtitle, panels }: HeatMap): Picture {
     text(subtitle, [MARGIN, MARGIN + 32], { fill: FAINT }),
   ]
   const bottom = placePanels(shapes, drawn, widest)
-  shapes.push(...legend(scale, MARGIN, bottom))
+  const someHollow = panels.some((panel) => allCells(panel).includes('incomparable'))
+  shapes.push(...legend(scale, someHollow, MARGIN, bottom))
   const width = Math.ceil(Math.max(widest, textWidth(title, TEXT.title), textWidth(subtitle, TEXT.label)))
   return { width: width + 2 * MARGIN, height: Math.ceil(bottom + LEGEND.height), background: PAPER, shapes }
 }
 
-function allValues({ cells, columnTotals, rowTotals, total }: HeatPanel): number[] {
-  const all = [...cells.flat(), ...columnTotals, ...rowTotals, total]
-  return all.filter((cell) => typeof cell === 'number')
+function allCells({ cells, columnTotals, rowTotals, total }: HeatPanel): (Cell | undefined)[] {
+  return [...cells.flat(), ...columnTotals, ...rowTotals, total]
 }
 
 /** Shapes from a corner at 0, 0. */
@@ -101,34 +103,48 @@ function placePanels(shapes: Shape[], panels: readonly Drawing[], widest: number
 }
 
 function drawPanel(panel: HeatPanel, scale: ColourScale | undefined): Drawing {
-  const rows = ['all', ...panel.rows]
-  const left = Math.max(...rows.map((row) => textWidth(row, TEXT.label))) + LABEL_GAP
+  const left = Math.max(...['all', ...panel.rows].map((row) => textWidth(row, TEXT.label))) + LABEL_GAP
   const xs = columnPlaces(panel.columns, left)
   const totalsX = xs.at(-1)! + CELL.width + SPLIT
   const top = PANEL_TITLE_HEIGHT + HEAD_HEIGHT
+  const first = top + CELL.height + SPLIT
+  const drawRow = (row: Row, y: number) => rowShapes(row, y, [...xs, totalsX], left - LABEL_GAP, scale)
+  const totals = { label: 'all', cells: panel.columnTotals, total: panel.total, isTotal: true }
+  const rows = panel.rows.map((label, i) => {
+    return { label, cells: panel.cells[i]!, total: panel.rowTotals[i]!, isTotal: false }
+  })
   const shapes: Shape[] = [
     text(panel.title, [0, 11], { bold: true }),
     ...columnHeads(panel.columns, xs, PANEL_TITLE_HEIGHT),
     text('all', [totalsX + CELL.width / 2, top - 6], { fill: FAINT, anchor: 'middle' }),
+    ...drawRow(totals, top),
+    ...rows.flatMap((row, i) => drawRow(row, first + i * (CELL.height + CELL.gap))),
   ]
-  const addRow = (
-    label: string,
-    y: number,
-    cells: readonly (Cell | undefined)[],
-    total: Cell,
-    named: boolean,
-  ) => {
-    shapes.push(text(label, [left - LABEL_GAP, y + 11], { fill: named ? INK : FAINT, anchor: 'end' }))
-    for (const [i, cell] of cells.entries()) shapes.push(...cellShapes(cell, xs[i]!, y, scale, named))
-    shapes.push(...cellShapes(total, totalsX, y, scale, true))
-  }
-  addRow('all', top, panel.columnTotals, panel.total, true)
-  const first = top + CELL.height + SPLIT
-  for (const [i, row] of panel.rows.entries()) {
-    addRow(row, first + i * (CELL.height + CELL.gap), panel.cells[i]!, panel.rowTotals[i]!, false)
-  }
-  const height = first + panel.rows.length * (CELL.height + CELL.gap)
-  return { width: Math.max(totalsX + CELL.width, textWidth(panel.title, TEXT.label) * 1.1), height, shapes }
+  const width = Math.max(totalsX + CELL.width, textWidth(panel.title, TEXT.label) * BOLD_WIDTH)
+  return { width, height: first + rows.length * (CELL.height + CELL.gap), shapes }
+}
+
+interface Row {
+  readonly label: string
+  readonly cells: readonly (Cell | undefined)[]
+  readonly total: Cell
+  /** Its cells have numbers in them, as the totals of all rows have. */
+  readonly isTotal: boolean
+}
+
+/** @param xs left edges of the cells, the last one of the total */
+function rowShapes(
+  { label, cells, total, isTotal }: Row,
+  y: number,
+  xs: readonly number[],
+  labelEnd: number,
+  scale: ColourScale | undefined,
+): Shape[] {
+  return [
+    text(label, [labelEnd, y + 11], { fill: isTotal ? INK : FAINT, anchor: 'end' }),
+    ...cells.flatMap((cell, i) => cellShapes(cell, [xs[i]!, y], scale, isTotal)),
+    ...cellShapes(total, [xs.at(-1)!, y], scale, true),
+  ]
 }
 
 /** Left edges of the columns, with more room where another kind begins. */
@@ -158,8 +174,7 @@ function columnHeads(columns: readonly HeatColumn[], xs: readonly number[], y: n
 
 function cellShapes(
   cell: Cell | undefined,
-  x: number,
-  y: number,
+  [x, y]: readonly [number, number],
   scale: ColourScale | undefined,
   numbered: boolean,
 ): Shape[] {
@@ -184,37 +199,41 @@ function isDark(colour: Colour): boolean {
   return 0.299 * red! + 0.587 * green! + 0.114 * blue! < 140
 }
 
-/** Steps the gradient of the legend is drawn in. */
-const GRADIENT_STEPS = 120
-
-/** The scale with its ticks, and what the other cells mean. */
-function legend(scale: ColourScale | undefined, x: number, y: number): Shape[] {
-  const shapes: Shape[] = []
-  let next = x
-  if (scale) {
-    const step = LEGEND.width / GRADIENT_STEPS
-    for (let i = 0; i < GRADIENT_STEPS; i++) {
-      shapes.push(rectangle([x + i * step, y], [step, LEGEND.bar], colourAt(i / (GRADIENT_STEPS - 1))))
-    }
-    for (const { value, at } of scale.ticks) {
-      shapes.push(rectangle([x + at * LEGEND.width - 0.5, y + LEGEND.bar], [1, 3], RULE))
-      const label = `${Number((100 * value).toPrecision(2))}%`
-      shapes.push(
-        text(label, [x + at * LEGEND.width, y + LEGEND.bar + 14], { fill: FAINT, anchor: 'middle' }),
-      )
-    }
-    next += LEGEND.width + 36
-  }
+/** The scale, and what cells without a colour of it mean. */
+function legend(scale: ColourScale | undefined, someHollow: boolean, x: number, y: number): Shape[] {
+  const shapes = scale ? scaleBar(scale, x, y) : []
+  let next = scale ? x + LEGEND.width + LEGEND.gap : x
   const swatch = (name: string, box: readonly Shape[]) => {
     shapes.push(...box, text(name, [next + CELL.width + LABEL_GAP, y + 11], { fill: FAINT }))
-    next += CELL.width + LABEL_GAP + textWidth(name, TEXT.label) + 24
+    next += CELL.width + LABEL_GAP + textWidth(name, TEXT.label) + LEGEND.gap
   }
-  swatch('no change', [rectangle([next, y], [CELL.width, CELL.height], UNCHANGED)])
-  swatch('not comparable', hollow([next, y], [CELL.width, CELL.height]))
+  const size = [CELL.width, CELL.height] as const
+  swatch('no change', [rectangle([next, y], size, UNCHANGED)])
+  if (someHollow) swatch('not comparable', hollow([next, y], size))
   return shapes
 }
 
-interface TextStyle extends Partial<Pick<Label, 'size' | 'fill' | 'anchor' | 'bold'>> {}
+/** Steps the gradient is drawn in. */
+const GRADIENT_STEPS = 120
+
+function scaleBar({ ticks }: ColourScale, x: number, y: number): Shape[] {
+  const step = LEGEND.width / GRADIENT_STEPS
+  const bottom = y + LEGEND.bar
+  const gradient = Array.from({ length: GRADIENT_STEPS }, (_, i) => {
+    return rectangle([x + i * step, y], [step, LEGEND.bar], colourAt(i / (GRADIENT_STEPS - 1)))
+  })
+  const labels = ticks.flatMap(({ value, at }) => {
+    const middle = x + at * LEGEND.width
+    const percent = `${Number((100 * value).toPrecision(2))}%`
+    return [
+      rectangle([middle - 0.5, bottom], [1, 3], RULE),
+      text(percent, [middle, bottom + 14], { fill: FAINT, anchor: 'middle' }),
+    ]
+  })
+  return [...gradient, ...labels]
+}
+
+type TextStyle = Partial<Pick<Label, 'size' | 'fill' | 'anchor' | 'bold'>>
 
 function text(content: string, [x, y]: readonly [number, number], style: TextStyle = {}): Label {
   return { kind: 'label', text: content, x, y, anchor: 'start', size: TEXT.label, fill: INK, ...style }

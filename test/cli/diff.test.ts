@@ -192,7 +192,7 @@ describe('exit codes', () => {
       code: 2,
       stdout: '',
       stderr:
-        'sdtool: diff compares two files, 1 named\n  For example: sdtool diff base.safetensors merged.safetensors\n',
+        'sdtool: diff compares two files, but 1 was named\n  For example: sdtool diff base.safetensors merged.safetensors\n',
     })
     expect((await run('--top', 'ten')).stderr).toBe('sdtool: --top ten: not a number of tensors\n')
     expect((await run('--plot', 'x.jpg')).stderr).toBe(
@@ -257,7 +257,7 @@ describe('--plot', () => {
     const { folder, run } = await two([F('a.weight', 1)], [F('b.weight', 1)])
     const { code, stdout } = await run('--plot', join(folder, 'x.png'))
     expect(code).toBe(4)
-    expect(stdout).toContain('! no values could be compared, so no picture was drawn')
+    expect(stdout).toContain('! no weights could be compared, so no picture was drawn')
     expect(existsSync(join(folder, 'x.png'))).toBe(false)
   })
 
