@@ -32,7 +32,7 @@ export function loraArguments(
 ): LoraArgument[] {
   const specs = args.flatMap((arg) => specsOf(arg, exists))
   if (specs.length === 0) throw usage('no LoRA was named', 'Name the base first, then one or more LoRAs.')
-  const given = ratios.map((text) => ratioOf(text.split(':'), '--ratio'))
+  const given = ratios.map((text) => ratioOf(text.trim().split(':'), '--ratio'))
   const loras = specs.map((spec, i) => ({
     name: spec.name,
     ratio: chosenRatio(spec, i, given, specs.length),

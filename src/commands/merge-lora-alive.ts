@@ -1,6 +1,6 @@
 import { EXIT, SdtoolError } from '../errors.ts'
 import type { LoraInput, MergeOptions } from '../model/merge-lora/options.ts'
-import { type MergeBase, planMergeLora } from '../model/merge-lora/plan.ts'
+import { type MergeBase, planAlone } from '../model/merge-lora/plan.ts'
 import { blockBytes, elementCount } from '../tensor/dtype.ts'
 import { evaluateInto, newEvaluation, type ReadInto } from '../tensor/expr.ts'
 import type { Tensor } from '../tensor/table.ts'
@@ -13,16 +13,13 @@ import type { Tensor } from '../tensor/table.ts'
 export async function checkAlive(
   base: MergeBase,
   loras: readonly LoraInput[],
-  { blocks }: MergeOptions,
+  options: MergeOptions,
   read: ReadInto,
   signal: AbortSignal,
 ): Promise<void> {
   if (loras.length < 2) return
   for (const lora of loras) {
-    const { table, patches } = await planMergeLora(base, [lora], {
-      allowUnmatched: true,
-      ...(blocks && { blocks }),
-    })
+    const { table, patches } = await planAlone(base, lora, options)
     let alive = false
     for (const name of patches.keys()) {
       signal.throwIfAborted()

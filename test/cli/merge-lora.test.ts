@@ -301,7 +301,7 @@ describe('merge-lora', () => {
 
   it('takes ratios that begin with a minus', async () => {
     const folder = await folderWith({ 'a.safetensors': rankOne(Q), 'b.safetensors': rankOne(Q) })
-    const { code, stdout } = await merge(folder, 'a.safetensors', 'b.safetensors', '--ratio', '-0.5,1.5')
+    const { code, stdout } = await merge(folder, 'a.safetensors', 'b.safetensors', '--ratio', '-0.5, 1.5')
     expect([code, stdout]).toEqual([0, expect.stringContaining('base-a--0.5-b-1.5.safetensors')])
   })
 
@@ -407,6 +407,13 @@ describe('a merge that does not do what it was to do', () => {
       4,
       'sdtool: DIR/b.safetensors: all that it adds to the weights is 0',
     ])
+  })
+
+  it('does not mind a pattern that is for one of several LoRAs only', async () => {
+    const K = { [`${MODULE}self_attn_k_proj`]: [UP, DOWN] as const }
+    const folder = await folderWith({ 'a.safetensors': rankOne({ ...Q, ...K }), 'b.safetensors': rankOne(Q) })
+    const { code, stderr } = await merge(folder, 'a.safetensors', 'b.safetensors', '--exclude', '*k_proj')
+    expect([code, stderr]).toEqual([0, ''])
   })
 
   it('mentions single modules of zeros', async () => {

@@ -46,36 +46,51 @@ export async function planMergeLora(
   loras: readonly LoraInput[],
   options: MergeOptions,
 ): Promise<MergePlan> {
-  const { file, identity, name } = base
-  checkBase(name, identity)
-  for (const lora of loras) checkMergeable(lora)
-  checkHasTensors(file)
-  checkWritable(file)
+  const used: UsedPatterns = new Set()
+  const plan = await planWith(base, loras, options, used)
+  checkPatterns(options, used)
+  return plan
+}
+
+/** What one of the adapters of a plan does by itself. Patterns may be for others of them. */
+export function planAlone(base: MergeBase, lora: LoraInput, options: MergeOptions): Promise<MergePlan> {
+  return planWith(base, [lora], options, new Set())
+}
+
+async function planWith(
+  base: MergeBase,
+  loras: readonly LoraInput[],
+  options: MergeOptions,
+  used: UsedPatterns,
+): Promise<MergePlan> {
+  const { identity, name } = base
+  checkInputs(base, loras)
   const patchedBase = baseOf(base, options)
   checkOptions(patchedBase, options)
   const patches: Patches = new Map()
-  const used: UsedPatterns = new Set()
   const results: LoraResult[] = []
   for (const [index, lora] of loras.entries()) {
     results.push(await applyLora(patchedBase, patches, lora, index, options, used))
   }
-  checkPatterns(options, used)
   const { plan, planned } = inBase(name, () => patchedTable(base, patches, options))
-  const problems = results.flatMap(
-    (result) => problemOf(result, identity, options.allowUnmatched === true) ?? [],
-  )
-  return {
-    ...plan,
-    findings: [
-      ...findingsOf(results, identity, problems.length > 0),
-      ...twinFindings(patches, base, options),
-      ...plan.findings,
-    ],
-    loras: results.map(reportOf),
-    patches: planned,
-    problems,
-    parts: patchedBase.parts,
-  }
+  const allowed = options.allowUnmatched === true
+  const problems = results.flatMap((result) => problemOf(result, identity, allowed) ?? [])
+  const findings = [
+    ...findingsOf(results, identity, problems.length > 0),
+    ...twinFindings(patches, base, options),
+    ...plan.findings,
+  ]
+  const reports = results.map(reportOf)
+  return { ...plan, findings, loras: reports, patches: planned, problems, parts: patchedBase.parts }
+}
+
+function checkInputs({ name, file, identity }: MergeBase, loras: readonly LoraInput[]): void {
+  checkBase(name, identity)
+  for (const lora of loras) checkMergeable(lora)
+  inBase(name, () => {
+    checkHasTensors(file)
+    checkWritable(file)
+  })
 }
 
 /** Errors of code that knows no file names. */
