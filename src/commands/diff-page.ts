@@ -27,11 +27,7 @@ export function diffPage(report: DiffReport, { top, all }: PageOptions, paint: P
   const { a, b, ema, tensors, total, metadata, findings, plot } = report
   const limit = all ? Number.POSITIVE_INFINITY : MAX_LISTED
   const sections = [
-    [
-      fileLine('a', a, paint),
-      fileLine('b', b, paint),
-      ...(ema ? ['   EMA weights in place of the live ones'] : []),
-    ],
+    [fileLine('a', a, paint), fileLine('b', b, paint), ...(ema ? [emaLine(a, b)] : [])],
     [`  ${paint('bold', summaryLine(report))}`],
     findingLines(findings, paint),
     total.differing > 0 ? [componentTable(tensors)] : [],
@@ -40,7 +36,12 @@ export function diffPage(report: DiffReport, { top, all }: PageOptions, paint: P
     typeLines(tensors),
     nameLines(
       'Other shapes',
-      tensors.filter(({ change, reshaped }) => reshaped || change === 'incomparable'),
+      tensors.filter(({ reshaped }) => reshaped),
+      limit,
+    ),
+    nameLines(
+      'Other values, of types that are no numbers',
+      tensors.filter(({ change, reshaped }) => change === 'incomparable' && !reshaped),
       limit,
     ),
     nameLines(
@@ -70,6 +71,11 @@ function fileLine(letter: string, { path, model, identity }: DiffFile, paint: Pa
     plural(model.tensors.size, 'tensor'),
   ]
   return `${paint('bold', letter)}  ${paint('bold', printable(path, 300))}: ${facts.join(', ')}`
+}
+
+function emaLine(a: DiffFile, b: DiffFile): string {
+  const sides = [...(a.identity.ema ? ['a'] : []), ...(b.identity.ema ? ['b'] : [])]
+  return `   EMA weights in place of the live ones in ${sides.join(' and ')}`
 }
 
 function summaryLine({ total, metadata }: DiffReport): string {

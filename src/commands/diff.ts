@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import { EXIT, type ExitCode, usage } from '../errors.ts'
+import { EXIT, type ExitCode, SdtoolError, usage } from '../errors.ts'
 import { diffTensors, isSame } from '../model/diff/diff.ts'
 import { withEmaWeights } from '../model/diff/ema.ts'
 import { diffFindings } from '../model/diff/findings.ts'
@@ -120,12 +120,20 @@ async function runDiff(options: DiffOptions, folders: ModelFolders, io: Io): Pro
       await checkPlot(options, inputs)
       const a = { path: pathA, model: openedA.model, identity: await identifyFile(pathA, openedA) }
       const b = { path: pathB, model: openedB.model, identity: await identifyFile(pathB, openedB) }
+      if (options.ema && !a.identity.ema && !b.identity.ema) throw noEma()
       const report = await compare(a, b, openedA.read, options, io)
       const plotted = await plot(report, options, inputs)
       print(plotted, options, io)
       return exitCodeFor(plotted, options)
     }),
   )
+}
+
+function noEma(): SdtoolError {
+  return new SdtoolError('EMA_MISSING', 'neither file has an EMA copy of its weights', {
+    exitCode: EXIT.unverified,
+    hint: 'Leave out --ema.',
+  })
 }
 
 /** Size of a picture, more than enough. */

@@ -301,5 +301,12 @@ describe('containers and types', () => {
     }
     expect(await unet('--ema')).toBe(0)
     expect(await unet()).toBeGreaterThan(600)
+    const page = await runCli(['diff', checkpoint, out, '--ema'])
+    expect(page.stdout).toContain('\n   EMA weights in place of the live ones in a\n')
+    expect(await runCli(['diff', out, out, '--ema'])).toEqual({
+      code: 4,
+      stdout: '',
+      stderr: 'sdtool: neither file has an EMA copy of its weights\n  Leave out --ema.\n',
+    })
   })
 })
