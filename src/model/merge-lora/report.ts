@@ -3,7 +3,7 @@ import { MODIFIERS } from '../adapters/registry.ts'
 import { TARGETS, type TargetId } from '../adapters/targets.ts'
 import type { LoraResult } from './apply.ts'
 import { type LoraRatio, sideOf } from './options.ts'
-import type { UnmatchedReason } from './select.ts'
+import type { Unmatched } from './select.ts'
 
 /** What an adapter does to one part of the base. */
 export interface LoraPart {
@@ -28,11 +28,7 @@ export interface LoraReport {
   readonly title: string
   readonly ratio: LoraRatio
   readonly parts: readonly LoraPart[]
-  readonly unmatched: readonly {
-    readonly name: string
-    readonly target: TargetId
-    readonly reason: UnmatchedReason
-  }[]
+  readonly unmatched: readonly Pick<Unmatched, 'name' | 'target' | 'reason' | 'detail'>[]
 }
 
 export function reportOf(result: LoraResult): LoraReport {
