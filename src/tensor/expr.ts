@@ -184,7 +184,7 @@ async function patchHalves(
   await fillRows(value, begin / value.columns, end / value.columns, room.after, by)
   room.narrow(dtype as HalfType, statsOf(name, evaluation))
   out.set(room.result)
-  countRoom(evaluation.patches, name, dtype as HalfType, room)
+  countRoom(evaluation.patches, name, [base.dtype as HalfType, dtype as HalfType], room)
 }
 
 /**

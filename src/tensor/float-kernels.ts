@@ -12,12 +12,10 @@ const PLACES = {
   before: 0x140000, // their values, 512 KiB
   after: 0x1c0000, // the new values
   result: 0x240000, // and their codes, 256 KiB
-  written: 0x280000, // values of some of these, 64 KiB
 } as const
 
-/** Values a patch may have at once, and values of it that are counted at once. */
+/** Values a patch may have at once. */
 export const PATCH_VALUES = 131_072
-const COUNTED_VALUES = 16_384
 
 /** Values a kernel takes in one step; the rest of a last step is filled with zeros, which count as nothing. */
 const STEP = 4
@@ -36,7 +34,15 @@ interface Kernels {
   readonly delta2: { readonly value: number }
   readonly error2: { readonly value: number }
   readonly changed: { readonly value: number }
-  countPatch(before: number, after: number, written: number, count: number): void
+  countPatch(
+    before: number,
+    after: number,
+    count: number,
+    splitter: number,
+    smallest: number,
+    magic: number,
+  ): void
+  readonly countCodes: Kernel
 }
 
 let instance: Kernels | undefined
@@ -124,7 +130,8 @@ export interface PatchRoom {
   readonly result: Uint8Array<ArrayBuffer>
   widen(from: HalfType): void
   narrow(to: HalfType, stats: CastStats): void
-  count(to: HalfType): PatchSums
+  /** @param from type of the codes that were read, @param to of those in `result` */
+  count(from: HalfType, to: HalfType): PatchSums
   leave(): void
 }
 
@@ -160,24 +167,33 @@ export function enterPatchRoom(count: number): PatchRoom | undefined {
       stats.overflow += overflow.value
       stats.underflow += underflow.value
     },
-    count: (to) => countRoom(to, steps),
+    count: (from, to) => countRoom(from, to, steps),
     leave() {
       roomTaken = false
     },
   }
 }
 
-function countRoom(to: HalfType, steps: number): PatchSums {
+/** How binary32 arithmetic rounds to a type: 2^(bits lost) + 1, its smallest normal number, 2^23 of its smallest steps. */
+const ROUNDING = {
+  F16: { splitter: 2 ** 13 + 1, smallest: 2 ** -14, magic: 1.5 * 2 ** -1 },
+  // steps below its smallest normal number are no binary32 any more, and nothing beside any weight
+  BF16: { splitter: 2 ** 16 + 1, smallest: 0, magic: 0 },
+} as const
+
+function countRoom(from: HalfType, to: HalfType, steps: number): PatchSums {
   const all = kernels()
-  const sums = { base2: 0, delta2: 0, error2: 0, changed: 0 }
-  for (let at = 0; at < steps; at += COUNTED_VALUES) {
-    const values = Math.min(COUNTED_VALUES, steps - at)
-    widening(to)(PLACES.result + 2 * at, PLACES.written, values)
-    all.countPatch(PLACES.before + 4 * at, PLACES.after + 4 * at, PLACES.written, values)
-    sums.base2 += all.base2.value
-    sums.delta2 += all.delta2.value
-    sums.error2 += all.error2.value
-    sums.changed += all.changed.value
+  const { splitter, smallest, magic } = ROUNDING[to]
+  all.countPatch(PLACES.before, PLACES.after, steps, splitter, smallest, magic)
+  if (from !== to) {
+    // what of the base the other type has: all that stays the same has this code
+    narrowing(to)(PLACES.before, PLACES.codes, steps)
   }
-  return sums
+  all.countCodes(PLACES.codes, PLACES.result, steps)
+  return {
+    base2: all.base2.value,
+    delta2: all.delta2.value,
+    error2: all.error2.value,
+    changed: all.changed.value,
+  }
 }

@@ -32,9 +32,11 @@ function shapeOf(dtype: DType): FloatShape {
   return SHAPES[dtype as OutputDType]
 }
 
-/** e with 2^e <= value < 2^(e + 1); for zero, less than any. */
+const number = new Float64Array(1)
+const halves = new Uint32Array(number.buffer)
+
+/** e with 2^e <= value < 2^(e + 1), read from the bits of a binary64; for zero and what is near it, less than any. */
 function exponentOf(value: number): number {
-  const guess = Math.floor(Math.log2(value))
-  if (2 ** guess > value) return guess - 1
-  return 2 ** (guess + 1) <= value ? guess + 1 : guess
+  number[0] = value
+  return ((halves[1]! >>> 20) & 0x7ff) - 1023
 }

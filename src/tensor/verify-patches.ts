@@ -3,10 +3,11 @@ import { crc32 } from 'node:zlib'
 import { EXIT, SdtoolError } from '../errors.ts'
 import { fillRows } from './algebra/evaluate.ts'
 import { newFloats, plainMatMul } from './algebra/matmul.ts'
-import type { ByteSource } from './bytes.ts'
 import type { Checksum } from './checksum.ts'
 import { decodeInto, newEvaluation, type ReadInto } from './expr.ts'
-import type { PatchedSource, Tensor, TensorTable } from './table.ts'
+import { inParallel } from './parallel.ts'
+import { borrow, giveBack } from './spare-buffers.ts'
+import type { FileRef, PatchedSource, Tensor, TensorTable } from './table.ts'
 import { quoted } from './text.ts'
 import { distanceInUlps } from './ulp.ts'
 
@@ -34,8 +35,9 @@ export interface PatchCheck {
 /** Rows of each tensor that are computed again: the first, the last, and others in between. */
 const SAMPLED_ROWS = 8
 
-/** Bytes read back at once. */
+/** Bytes read back at once, and in how many places: one is read while another is summed. */
 const READ_BYTES = 512 * 1024
+const READ_LANES = 2
 
 /**
  * Reads back every byte that was computed, and computes rows of every patched tensor again from the inputs: in binary64
@@ -44,16 +46,15 @@ const READ_BYTES = 512 * 1024
  */
 export async function verifyPatches(
   { plan, written, checksums }: WrittenPatches,
-  file: ByteSource,
+  file: FileRef,
   read: ReadInto,
   signal?: AbortSignal,
 ): Promise<PatchCheck> {
-  let bytes = 0
-  for (const checksum of checksums) {
+  await inParallel(checksums, READ_LANES, async (checksum) => {
     signal?.throwIfAborted()
-    await compareBytes(file, checksum)
-    bytes += checksum.bytes
-  }
+    await compareBytes(file, checksum, read)
+  })
+  const bytes = checksums.reduce((sum, checksum) => sum + checksum.bytes, 0)
   const total = { tensors: 0, bytes, rows: 0, values: 0, correct: 0, worst: 0 }
   for (const tensor of plan.tensors.values()) {
     if (tensor.source.kind !== 'patched') continue
@@ -69,10 +70,17 @@ export async function verifyPatches(
   return total
 }
 
-async function compareBytes(file: ByteSource, { offset, bytes, crc32: expected }: Checksum): Promise<void> {
+async function compareBytes(
+  file: FileRef,
+  { offset, bytes, crc32: expected }: Checksum,
+  read: ReadInto,
+): Promise<void> {
   let found = 0
   for (let at = 0; at < bytes; at += READ_BYTES) {
-    found = crc32(await file.read(offset + at, Math.min(READ_BYTES, bytes - at)), found)
+    const piece = borrow(Math.min(READ_BYTES, bytes - at))
+    await read(file, offset + at, piece)
+    found = crc32(piece, found)
+    giveBack(piece)
   }
   if (found !== expected)
     throw failed(`bytes ${offset} to ${offset + bytes} of the file are not those that were computed`)

@@ -45,7 +45,7 @@ export async function verifyFile(
       if (!(await holds(source, job.offset, expected.subarray(0, job.bytes)))) throw differs(job)
       onProgress?.(job.offset + job.bytes - dataStart, layout.dataBytes)
     }
-    return await verifyPatches({ plan, written, checksums }, source, inputs.read, signal)
+    return await verifyPatches({ plan, written, checksums }, source.file, inputs.read, signal)
   } finally {
     await inputs.close()
     await source.close()

@@ -81,6 +81,15 @@ describe('a patched tensor', () => {
     })
   })
 
+  it('counts as changed what the patch changed, not what another type does', async () => {
+    // 1 + 2^-9 is no bfloat16; the change of the second row is less than half a step of it
+    const base = half('w', [2, 1], [0x3c02, 0x3c02])
+    for (const tensor of [base, floatTensor('w', [2, 1], [1 + 2 ** -9, 1 + 2 ** -9])]) {
+      const { result } = await write([cast(baked(tensor, 1, [1, 2 ** -12], [1]), 'BF16')])
+      expect(result.patches.get('w')).toMatchObject({ count: 2, changed: 1 })
+    }
+  })
+
   it('may be refused before the file has its name', async () => {
     const check = () => {
       throw new Error('not like this')

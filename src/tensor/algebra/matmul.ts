@@ -19,14 +19,20 @@ export type MatMul = (a: Floats, b: Floats, out: Floats, size: ProductSize, add?
 /** In plain loops, every sum in binary64: for small matrices, and to check faster ones by. */
 export const plainMatMul: MatMul = async (a, b, out, [m, k, n], add = false) => {
   const row = new Float64Array(n)
+  // one type in each call of the inner loop: over either type it is several times slower
+  const addRow = b instanceof Float64Array ? addScaled64 : addScaled32
   for (let i = 0; i < m; i++) {
     if (add) row.set(out.subarray(i * n, (i + 1) * n))
     else row.fill(0)
-    for (let p = 0; p < k; p++) addScaledRow(row, a[i * k + p]!, b, p * n)
+    for (let p = 0; p < k; p++) addRow(row, a[i * k + p]!, b as never, p * n)
     out.set(row, i * n)
   }
 }
 
-function addScaledRow(row: Float64Array, factor: number, from: Floats, at: number): void {
+function addScaled64(row: Float64Array, factor: number, from: Float64Array, at: number): void {
+  for (let j = 0; j < row.length; j++) row[j] = row[j]! + factor * from[at + j]!
+}
+
+function addScaled32(row: Float64Array, factor: number, from: Float32Array, at: number): void {
   for (let j = 0; j < row.length; j++) row[j] = row[j]! + factor * from[at + j]!
 }

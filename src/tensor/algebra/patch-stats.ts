@@ -1,5 +1,5 @@
-import type { DType } from '../dtype.ts'
-import { decodeNumbers } from '../float.ts'
+import type { DType, OutputDType } from '../dtype.ts'
+import { castFloats, decodeNumbers, newCastStats } from '../float.ts'
 import type { HalfType, PatchRoom } from '../float-kernels.ts'
 import type { Floats } from './matmul.ts'
 
@@ -13,7 +13,7 @@ export interface PatchStats {
   readonly delta2: number
   /** Of what rounding did: written value - exact new value. */
   readonly error2: number
-  /** Elements whose written value is not the one before. */
+  /** Elements whose written value is not the one before, rounded to the same type. */
   readonly changed: number
 }
 
@@ -51,18 +51,19 @@ const SMALLEST_SUM = 2 ** -80
 export function countRoom(
   into: Map<string, PatchStats>,
   name: string,
-  dtype: HalfType,
+  [from, dtype]: readonly [HalfType, HalfType],
   room: PatchRoom,
 ): void {
-  const sums = room.count(dtype)
+  const sums = room.count(from, dtype)
   if (sums.base2 < SMALLEST_SUM || sums.delta2 < SMALLEST_SUM)
     countPatch(into, name, dtype, room.before, room.after, room.result)
   else into.set(name, addPatchStats(into.get(name) ?? NO_PATCH, { count: room.after.length, ...sums }))
 }
 
 function countExactly(before: Floats, after: Floats, dtype: DType, written: Uint8Array): PatchStats {
-  const values = new Float64Array(after.length)
+  const [values, kept] = [new Float64Array(after.length), new Float64Array(after.length)]
   decodeNumbers(dtype, written, values)
+  decodeNumbers(dtype, encoded(before, dtype, written.byteLength), kept)
   let base2 = 0
   let delta2 = 0
   let error2 = 0
@@ -74,7 +75,16 @@ function countExactly(before: Floats, after: Floats, dtype: DType, written: Uint
     base2 += old * old
     delta2 += delta * delta
     error2 += error * error
-    if (values[i] !== old) changed++
+    if (values[i] !== kept[i]) changed++
   }
   return { count: after.length, base2, delta2, error2, changed }
+}
+
+function encoded(values: Floats, dtype: DType, byteLength: number): Uint8Array {
+  const out = new Uint8Array(byteLength)
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
+  const from = values instanceof Float32Array ? 'F32' : 'F64'
+  const between = new Float32Array(from === 'F32' ? 0 : values.length)
+  castFloats(from, dtype as OutputDType, bytes, out, between, newCastStats())
+  return out
 }
