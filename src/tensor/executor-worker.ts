@@ -2,15 +2,15 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import {
   blockingExecutor,
+  type ExecutorTask,
   plainError,
   type WorkerReply,
   type WorkerRequest,
-  type WorkerTask,
 } from './executor.ts'
 
 const port = parentPort
 if (port) {
-  const executor = blockingExecutor(workerData as WorkerTask)
+  const executor = blockingExecutor(workerData as ExecutorTask)
   const answer = async (request: WorkerRequest): Promise<void> => {
     if (request === 'close') {
       await (await executor).close()

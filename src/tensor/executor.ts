@@ -9,6 +9,15 @@ import type { Checksum } from './checksum.ts'
 import { newEvaluation, type ReadInto } from './expr.ts'
 import { type Batch, evaluateJob, isPatched, type JobResult, openInputs, openInputsSync } from './jobs.ts'
 
+/** What an executor is for. Plain data: it crosses to a thread. */
+export interface ExecutorTask {
+  readonly outputPath: string
+  /** Address of a `MatMulModule`; plain loops without it. */
+  readonly matmul: string | undefined
+  /** Keep checksums of what is computed. */
+  readonly checksums: boolean
+}
+
 /** Runs jobs of one output file: evaluates their tensors and writes the bytes to their place. */
 export interface Executor {
   /** Batches it should have under way at the same time. */
@@ -24,16 +33,12 @@ const QUEUED = 2
 const INLINE_LANES = 3
 
 /** Runs jobs in the calling thread. Best for little data: a thread of its own takes 50 ms to start. */
-export async function inlineExecutor(
-  outputPath: string,
-  matmul?: URL,
-  lanes = INLINE_LANES,
-): Promise<Executor> {
+export async function inlineExecutor(task: ExecutorTask, lanes = INLINE_LANES): Promise<Executor> {
   const inputs = openInputs()
-  const output = await open(outputPath, 'r+')
+  const output = await open(task.outputPath, 'r+')
   return {
     lanes,
-    run: jobRunner(inputs.read, await matMulOf(matmul), (bytes, position) =>
+    run: jobRunner(task, inputs.read, await matMulOf(task.matmul), (bytes, position) =>
       writeFully(output, bytes, position),
     ),
     async close() {
@@ -47,12 +52,12 @@ export async function inlineExecutor(
  * Runs jobs in the calling thread, which waits for every read and write. For a thread that has nothing else to do:
  * a block is still in the processor's cache when it is written, and nothing is handed to the thread pool and back.
  */
-export async function blockingExecutor({ outputPath, matmul }: WorkerTask): Promise<Executor> {
+export async function blockingExecutor(task: ExecutorTask): Promise<Executor> {
   const inputs = openInputsSync()
-  const output = openSync(outputPath, 'r+')
+  const output = openSync(task.outputPath, 'r+')
   return {
     lanes: 1,
-    run: jobRunner(inputs.read, await matMulOf(matmul), async (bytes, position) =>
+    run: jobRunner(task, inputs.read, await matMulOf(task.matmul), async (bytes, position) =>
       writeFullySync(output, bytes, position),
     ),
     async close() {
@@ -64,12 +69,6 @@ export async function blockingExecutor({ outputPath, matmul }: WorkerTask): Prom
 
 type Write = (bytes: Uint8Array, position: number) => Promise<void>
 
-/** What a thread is started with. */
-export interface WorkerTask {
-  readonly outputPath: string
-  readonly matmul: string | undefined
-}
-
 /** A module that multiplies matrices in its own way. */
 export interface MatMulModule {
   readonly matmul: MatMul
@@ -79,12 +78,12 @@ export interface MatMulModule {
  * A thread cannot be handed a function, so an engine is named by its module and loaded where it is used. This also
  * keeps the engine out of what this folder knows.
  */
-async function matMulOf(module: URL | string | undefined): Promise<MatMul> {
+async function matMulOf(module: string | undefined): Promise<MatMul> {
   if (module === undefined) return plainMatMul
-  return ((await import(`${module}`)) as MatMulModule).matmul
+  return ((await import(module)) as MatMulModule).matmul
 }
 
-function jobRunner(read: ReadInto, matmul: MatMul, write: Write): Executor['run'] {
+function jobRunner(task: ExecutorTask, read: ReadInto, matmul: MatMul, write: Write): Executor['run'] {
   const buffers: Uint8Array[] = []
   return async (batch) => {
     const evaluation = newEvaluation(read, matmul)
@@ -94,7 +93,8 @@ function jobRunner(read: ReadInto, matmul: MatMul, write: Write): Executor['run'
       const buffer = kept && kept.byteLength >= job.bytes ? kept : new Uint8Array(job.bytes)
       const bytes = buffer.subarray(0, job.bytes)
       await evaluateJob(job, bytes, evaluation)
-      if (isPatched(job)) checksums.push({ offset: job.offset, bytes: job.bytes, crc32: crc32(bytes) })
+      if (task.checksums && isPatched(job))
+        checksums.push({ offset: job.offset, bytes: job.bytes, crc32: crc32(bytes) })
       await write(bytes, job.offset)
       buffers.push(buffer)
     }
@@ -139,8 +139,7 @@ interface Pending {
 const WORKER_SCRIPT = new URL('./executor-worker.js', import.meta.url)
 
 /** Runs jobs in a thread of its own. */
-export function workerExecutor(outputPath: string, matmul?: URL, script = WORKER_SCRIPT): Executor {
-  const task: WorkerTask = { outputPath, matmul: matmul?.href }
+export function workerExecutor(task: ExecutorTask, script = WORKER_SCRIPT): Executor {
   const worker = new Worker(script, { workerData: task })
   const pending = new Map<number, Pending>()
   let nextId = 0

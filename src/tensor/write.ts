@@ -5,7 +5,7 @@ import { addPatchStats, NO_PATCH, type PatchStats } from './algebra/patch-stats.
 import { type AtomicFile, cannotWrite, createAtomic } from './atomic.ts'
 import { writeFully } from './bytes.ts'
 import type { Checksum } from './checksum.ts'
-import { type Executor, inlineExecutor, workerExecutor } from './executor.ts'
+import { type Executor, type ExecutorTask, inlineExecutor, workerExecutor } from './executor.ts'
 import type { CastStats } from './float.ts'
 import { type Batch, batchesOf, isLocal, type Job, type JobResult, jobsOf } from './jobs.ts'
 import { encodeHeader, type Layout, layoutOf } from './layout.ts'
@@ -89,9 +89,12 @@ async function verified(
   { verify, ...options }: WriteOptions,
 ): Promise<PatchCheck | undefined> {
   if (!verify) return undefined
-  // what the disk refuses is known before the comparison, not after it
-  await handle.sync()
-  return verifyFile(table, tempPath, { ...options, checksums, patchedOnly: verify === 'patched' })
+  // the disk works while the processor compares; what it refuses counts first
+  const checking = verifyFile(table, tempPath, { ...options, checksums, patchedOnly: verify === 'patched' })
+  await Promise.allSettled([handle.sync(), checking]).then(([synced]) => {
+    if (synced.status === 'rejected') throw synced.reason
+  })
+  return checking
 }
 
 /**
@@ -105,9 +108,11 @@ async function runJobs(
   dataStart: number,
   tempPath: string,
   handle: FileHandle,
-  { threads, matmul, signal, onProgress }: WriteOptions,
+  { threads, matmul, verify, signal, onProgress }: WriteOptions,
 ): Promise<Counts> {
-  const teams = await teamsFor(layout, dataStart, { tempPath, threads, matmul })
+  const task = { outputPath: tempPath, matmul: matmul?.href, checksums: Boolean(verify) }
+  const teams = await teamsFor(layout, dataStart, task, threads)
+
   const counts: Counts = { casts: new Map(), patches: new Map(), checksums: [] }
   let done = 0
   let flushed = 0
@@ -148,13 +153,6 @@ interface Counts {
   readonly checksums: Checksum[]
 }
 
-/** Where and by whom the jobs of one file are done. */
-interface Workplace {
-  readonly tempPath: string
-  readonly threads: number
-  readonly matmul: URL | undefined
-}
-
 /** Executors that share the batches of one list. */
 interface Team {
   readonly batches: Generator<Batch>
@@ -162,14 +160,19 @@ interface Team {
 }
 
 /** Jobs that must stay in this thread go one at a time beside the others, whose memory they would multiply. */
-async function teamsFor(layout: Layout, dataStart: number, place: Workplace): Promise<Team[]> {
+async function teamsFor(
+  layout: Layout,
+  dataStart: number,
+  task: ExecutorTask,
+  threads: number,
+): Promise<Team[]> {
   const stays = ({ parts }: Job): boolean => parts.some(({ tensor }) => isLocal(tensor.source))
   const team = (executors: readonly Executor[], local: boolean): Team => {
     return { executors, batches: batchesOf(only(jobsOf(layout, dataStart), (job) => stays(job) === local)) }
   }
   const hasLocal = layout.entries.some(({ tensor }) => isLocal(tensor.source))
-  const teams = [team(await executorsFor(layout, place), false)]
-  if (hasLocal) teams.push(team([await inlineExecutor(place.tempPath, place.matmul, 1)], true))
+  const teams = [team(await executorsFor(layout, task, threads), false)]
+  if (hasLocal) teams.push(team([await inlineExecutor(task, 1)], true))
   return teams
 }
 
@@ -178,14 +181,14 @@ function* only(jobs: Generator<Job>, wanted: (job: Job) => boolean): Generator<J
 }
 
 /** Threads only where they save more than the time they take to start. */
-async function executorsFor(layout: Layout, { tempPath, threads, matmul }: Workplace): Promise<Executor[]> {
+async function executorsFor(layout: Layout, task: ExecutorTask, threads: number): Promise<Executor[]> {
   const bytes = layout.entries.reduce(
     (sum, { tensor, begin, end }) => sum + (isLocal(tensor.source) ? 0 : end - begin),
     0,
   )
   const count = bytes > MIN_THREADED_BYTES ? Math.min(threads, MAX_THREADS) : 0
-  if (count === 0) return [await inlineExecutor(tempPath, matmul)]
-  return Array.from({ length: count }, () => workerExecutor(tempPath, matmul))
+  if (count === 0) return [await inlineExecutor(task)]
+  return Array.from({ length: count }, () => workerExecutor(task))
 }
 
 /** Below this a thread takes longer to start than the work. */

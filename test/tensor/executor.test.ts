@@ -3,6 +3,7 @@ import { workerExecutor } from '../../src/tensor/executor.ts'
 import type { Batch } from '../../src/tensor/jobs.ts'
 
 const BATCH: Batch = []
+const TASK = { outputPath: 'out', matmul: undefined, checksums: false }
 
 function script(code: string): URL {
   return new URL(`data:text/javascript,${encodeURIComponent(code)}`)
@@ -10,14 +11,14 @@ function script(code: string): URL {
 
 describe('workerExecutor', () => {
   it('rejects what is under way, and every later job at once, with the reason the thread died of', async () => {
-    const executor = workerExecutor('out', undefined, script('throw new Error("no such luck")'))
+    const executor = workerExecutor(TASK, script('throw new Error("no such luck")'))
     await expect(executor.run(BATCH)).rejects.toThrow('no such luck')
     await executor.close()
     await expect(executor.run(BATCH)).rejects.toThrow('no such luck')
   })
 
   it('does so too when the thread just ends', async () => {
-    const executor = workerExecutor('out', undefined, script('process.exit(0)'))
+    const executor = workerExecutor(TASK, script('process.exit(0)'))
     await expect(executor.run(BATCH)).rejects.toThrow('ended early')
     await expect(executor.run(BATCH)).rejects.toThrow('ended early')
     await executor.close()
