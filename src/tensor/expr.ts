@@ -1,7 +1,7 @@
 /** Evaluation of lazy tensors: any block of elements of any expression, with memory bounded by the block. */
 import { type Arithmetic, fillRows } from './algebra/evaluate.ts'
 import { type Floats, type MatMul, type Precision, plainMatMul } from './algebra/matmul.ts'
-import { countPatch, countRoom, type PatchStats } from './algebra/patch-stats.ts'
+import { countPatch, countSums, type PatchStats } from './algebra/patch-stats.ts'
 import { release, scratch } from './algebra/scratch.ts'
 import {
   blockBytes,
@@ -182,9 +182,9 @@ async function patchHalves(
   room.widen(base.dtype as HalfType)
   const by = arithmeticFor(source, 'F32', { begin, values: room.before }, evaluation)
   await fillRows(value, begin / value.columns, end / value.columns, room.after, by)
-  room.narrow(dtype as HalfType, statsOf(name, evaluation))
+  const sums = room.narrow(base.dtype as HalfType, dtype as HalfType, statsOf(name, evaluation))
   out.set(room.result)
-  countRoom(evaluation.patches, name, [base.dtype as HalfType, dtype as HalfType], room)
+  countSums(evaluation.patches, name, dtype as HalfType, room, sums)
 }
 
 /**

@@ -121,7 +121,7 @@ function wholeSteps(count: number): number {
 /**
  * A block of a 16-bit weight on its way through a patch, all inside of the kernels' memory: the codes of the base are
  * read into `codes`, `widen` makes `before` of them, the caller puts the new values into `after`, and `narrow` rounds
- * them to `result`.
+ * them to `result` and counts what that did.
  */
 export interface PatchRoom {
   readonly codes: Uint8Array<ArrayBuffer>
@@ -129,9 +129,8 @@ export interface PatchRoom {
   readonly after: Float32Array<ArrayBuffer>
   readonly result: Uint8Array<ArrayBuffer>
   widen(from: HalfType): void
-  narrow(to: HalfType, stats: CastStats): void
   /** @param from type of the codes that were read, @param to of those in `result` */
-  count(from: HalfType, to: HalfType): PatchSums
+  narrow(from: HalfType, to: HalfType, stats: CastStats): PatchSums
   leave(): void
 }
 
@@ -149,7 +148,7 @@ let roomTaken = false
 export function enterPatchRoom(count: number): PatchRoom | undefined {
   if (roomTaken || count > PATCH_VALUES) return undefined
   roomTaken = true
-  const { memory, overflow, underflow } = kernels()
+  const { memory } = kernels()
   const steps = wholeSteps(count)
   // what lies behind the last value counts as nothing
   for (const place of [PLACES.codes, PLACES.result])
@@ -162,12 +161,7 @@ export function enterPatchRoom(count: number): PatchRoom | undefined {
     after: new Float32Array(memory.buffer, PLACES.after, count),
     result: new Uint8Array(memory.buffer, PLACES.result, 2 * count),
     widen: (from) => widening(from)(PLACES.codes, PLACES.before, steps),
-    narrow(to, stats) {
-      narrowing(to)(PLACES.after, PLACES.result, steps)
-      stats.overflow += overflow.value
-      stats.underflow += underflow.value
-    },
-    count: (from, to) => countRoom(from, to, steps),
+    narrow: (from, to, stats) => narrowRoom(from, to, steps, stats),
     leave() {
       roomTaken = false
     },
@@ -181,19 +175,32 @@ const ROUNDING = {
   BF16: { splitter: 2 ** 16 + 1, smallest: 0, magic: 0 },
 } as const
 
-function countRoom(from: HalfType, to: HalfType, steps: number): PatchSums {
+/** Values that go through all steps before the next ones: they stay in the nearest cache. */
+const PIECE_VALUES = 8192
+
+function narrowRoom(from: HalfType, to: HalfType, steps: number, stats: CastStats): PatchSums {
+  const sums = { base2: 0, delta2: 0, error2: 0, changed: 0 }
+  for (let at = 0; at < steps; at += PIECE_VALUES) {
+    narrowPiece(from, to, at, Math.min(PIECE_VALUES, steps - at))
+    const all = kernels()
+    stats.overflow += all.overflow.value
+    stats.underflow += all.underflow.value
+    sums.base2 += all.base2.value
+    sums.delta2 += all.delta2.value
+    sums.error2 += all.error2.value
+    sums.changed += all.changed.value
+  }
+  return sums
+}
+
+function narrowPiece(from: HalfType, to: HalfType, at: number, count: number): void {
   const all = kernels()
+  const [codes, result] = [PLACES.codes + 2 * at, PLACES.result + 2 * at]
+  const [before, after] = [PLACES.before + 4 * at, PLACES.after + 4 * at]
   const { splitter, smallest, magic } = ROUNDING[to]
-  all.countPatch(PLACES.before, PLACES.after, steps, splitter, smallest, magic)
-  if (from !== to) {
-    // what of the base the other type has: all that stays the same has this code
-    narrowing(to)(PLACES.before, PLACES.codes, steps)
-  }
-  all.countCodes(PLACES.codes, PLACES.result, steps)
-  return {
-    base2: all.base2.value,
-    delta2: all.delta2.value,
-    error2: all.error2.value,
-    changed: all.changed.value,
-  }
+  // what of the base another type has: all that stays the same has this code
+  if (from !== to) narrowing(to)(before, codes, count)
+  narrowing(to)(after, result, count)
+  all.countPatch(before, after, count, splitter, smallest, magic)
+  all.countCodes(codes, result, count)
 }

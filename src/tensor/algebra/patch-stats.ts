@@ -1,6 +1,6 @@
 import type { DType, OutputDType } from '../dtype.ts'
 import { castFloats, decodeNumbers, newCastStats } from '../float.ts'
-import type { HalfType, PatchRoom } from '../float-kernels.ts'
+import type { HalfType, PatchRoom, PatchSums } from '../float-kernels.ts'
 import type { Floats } from './matmul.ts'
 
 /** What a patch did to a tensor. The names say sums of squares over its elements. */
@@ -47,14 +47,14 @@ export function countPatch(
  */
 const SMALLEST_SUM = 2 ** -80
 
-/** The same of a block in the kernels' memory. */
-export function countRoom(
+/** The same of a block in the kernels' memory, rounded there. */
+export function countSums(
   into: Map<string, PatchStats>,
   name: string,
-  [from, dtype]: readonly [HalfType, HalfType],
+  dtype: HalfType,
   room: PatchRoom,
+  sums: PatchSums,
 ): void {
-  const sums = room.count(from, dtype)
   if (sums.base2 < SMALLEST_SUM || sums.delta2 < SMALLEST_SUM)
     countPatch(into, name, dtype, room.before, room.after, room.result)
   else into.set(name, addPatchStats(into.get(name) ?? NO_PATCH, { count: room.after.length, ...sums }))
