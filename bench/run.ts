@@ -51,8 +51,13 @@ function run(command: readonly string[]): Sample {
     maxBuffer: 1e8,
   })
   const seconds = Number(process.hrtime.bigint() - start) / 1e9
-  if (result.status !== 0) throw new Error(`${command.join(' ')}\n${result.stdout}\n${result.stderr}`)
-  return { seconds, megabytes: Number(/PEAK (\d+)/.exec(result.stderr)?.[1] ?? Number.NaN) / 1024 }
+  if (result.status !== 0 && command[0] === process.execPath)
+    throw new Error(`${command.join(' ')}\n${result.stdout}\n${result.stderr}`)
+  // a rival that fails, or is killed for its memory, is a result, too
+  return {
+    seconds: result.status === 0 ? seconds : Number.NaN,
+    megabytes: Number(/PEAK (\d+)/.exec(result.stderr)?.[1] ?? Number.NaN) / 1024,
+  }
 }
 
 /** Nothing half-flushed from the case before, and the input in the page cache for all contestants alike. */
@@ -187,7 +192,8 @@ for (const contest of CONTESTS) {
   const base = median(samples.get('cp') ?? samples.get('node -e 0')!).seconds
   for (const [name, list] of samples) {
     const { seconds, megabytes } = median(list)
-    const columns = [contest.name.padEnd(11), name.padEnd(12), seconds.toFixed(2).padStart(7)]
+    const time = Number.isNaN(seconds) ? 'failed' : seconds.toFixed(2)
+    const columns = [contest.name.padEnd(11), name.padEnd(12), time.padStart(7)]
     process.stdout.write(
       `${columns.join(' ')}  ${(seconds / base).toFixed(2).padStart(12)}  ${megabytes.toFixed(0).padStart(8)}\n`,
     )
