@@ -89,6 +89,11 @@ export const mergeLoraCommand: Command = {
         type: 'boolean',
         describe: 'Read back and compare every tensor, the unchanged ones, too; --no-verify: none',
         defaultDescription: 'what was changed',
+      })
+      .option('hash', {
+        type: 'boolean',
+        describe: 'SHA-256 and AutoV3 of all inputs for the recipe; --no-hash: only of those up to 512 MB',
+        defaultDescription: 'true',
       }),
   run: runMergeLora,
 }
@@ -102,7 +107,7 @@ async function runMergeLora(args: Arguments, io: Io): Promise<ExitCode> {
   if (base === '') throw usage('a file name is empty')
   const loras = loraArguments(others, list(args, 'ratio'), existsSync)
   const merge = mergeOptions(args)
-  const output: OutputOptions = { ...outputOptions(args), verify: verification(args) }
+  const output = { ...outputOptions(args), verify: verification(args), hash: args.hash !== false }
   const folders = modelFolders(args, io)
   const paths = [await resolveModel(base, 'checkpoint', folders)]
   for (const { name } of loras) paths.push(await resolveModel(name, 'lora', folders))

@@ -28,6 +28,11 @@ export interface WriteOptions {
   readonly verify?: boolean | 'patched'
   /** Module that multiplies matrices, a `MatMulModule`; plain loops without it. */
   readonly matmul?: URL
+  /**
+   * The metadata to be written in the end, where that of the table is only a draft of the same size: with zeros for
+   * hashes that are computed while the tensors are written.
+   */
+  readonly metadata?: Promise<TensorTable['metadata']>
   /** Called before the file gets its name; what it throws ends the run, and nothing stays. */
   check?(result: WriteResult): void
   onProgress?(doneBytes: number, totalBytes: number): void
@@ -55,6 +60,8 @@ export async function writeSafetensors(
   path: string,
   options: WriteOptions,
 ): Promise<WriteResult> {
+  // it may fail before it is waited for; where something else fails first, that is the reason to be told
+  options.metadata?.catch(() => {})
   const layout = layoutOf(table)
   const header = encodeHeader(layout, table.metadata)
   const bytes = header.byteLength + layout.dataBytes
@@ -72,7 +79,9 @@ export async function writeSafetensors(
     )
     const result = { path, bytes, headerBytes: header.byteLength, casts, patches }
     options.check?.(result)
-    const patchCheck = await verified(table, file, checksums, options)
+    const metadata = (await options.metadata) ?? table.metadata
+    if (options.metadata) await writeFully(file.handle, encodeHeader(layout, metadata, header.byteLength), 0)
+    const patchCheck = await verified({ ...table, metadata }, file, checksums, options)
     options.signal?.throwIfAborted()
     await file.commit()
     return patchCheck ? { ...result, patchCheck } : result
