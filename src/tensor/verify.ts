@@ -7,12 +7,20 @@ import { BLOCK_BYTES, evaluateJob, isPatched, type Job, jobsOf, openInputs } fro
 import { type Layout, layoutOf } from './layout.ts'
 import type { ModelFile, TensorTable } from './table.ts'
 import { quoted } from './text.ts'
-import { type PatchCheck, verifyPatches } from './verify-patches.ts'
+import {
+  type Checker,
+  type CheckPiece,
+  checkPieces,
+  type PatchCheck,
+  verifyPatches,
+} from './verify-patches.ts'
 
 export interface VerifyOptions {
   readonly signal?: AbortSignal
   /** Of everything that was computed while the file was written. */
   readonly checksums?: readonly Checksum[]
+  /** Who checks the patched tensors; this thread if nobody is named. */
+  readonly checkers?: readonly Checker[]
   /** Leave out what was only copied or cast. */
   readonly patchedOnly?: boolean
   onProgress?(doneBytes: number, totalBytes: number): void
@@ -27,7 +35,7 @@ export interface VerifyOptions {
 export async function verifyFile(
   plan: TensorTable,
   path: string,
-  { signal, checksums = [], patchedOnly = false, onProgress }: VerifyOptions = {},
+  { signal, checksums = [], checkers, patchedOnly = false, onProgress }: VerifyOptions = {},
 ): Promise<PatchCheck> {
   const source = await openFileSource(path)
   const inputs = openInputs()
@@ -45,7 +53,8 @@ export async function verifyFile(
       if (!(await holds(source, job.offset, expected.subarray(0, job.bytes)))) throw differs(job)
       onProgress?.(job.offset + job.bytes - dataStart, layout.dataBytes)
     }
-    return await verifyPatches({ plan, written, checksums }, source.file, inputs.read, signal)
+    const here = { check: (pieces: readonly CheckPiece[]) => checkPieces(pieces, source.file, inputs.read) }
+    return await verifyPatches({ plan, written, checksums }, checkers ?? [here], signal)
   } finally {
     await inputs.close()
     await source.close()

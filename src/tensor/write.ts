@@ -70,21 +70,19 @@ export async function writeSafetensors(
   try {
     await writeFully(file.handle, header, 0)
     await file.handle.truncate(bytes)
-    const { casts, patches, checksums } = await runJobs(
-      layout,
-      header.byteLength,
-      file.tempPath,
-      file.handle,
-      options,
-    )
-    const result = { path, bytes, headerBytes: header.byteLength, casts, patches }
-    options.check?.(result)
-    const metadata = (await options.metadata) ?? table.metadata
-    if (options.metadata) await writeFully(file.handle, encodeHeader(layout, metadata, header.byteLength), 0)
-    const patchCheck = await verified({ ...table, metadata }, file, checksums, options)
+    const result = await withTeams(layout, header.byteLength, file.tempPath, options, async (teams) => {
+      const { checksums, ...counts } = await runJobs(layout, teams, file.handle, options)
+      const made = { path, bytes, headerBytes: header.byteLength, ...counts }
+      options.check?.(made)
+      const metadata = (await options.metadata) ?? table.metadata
+      if (options.metadata)
+        await writeFully(file.handle, encodeHeader(layout, metadata, header.byteLength), 0)
+      const patchCheck = await verified({ ...table, metadata }, file, checksums, teams, options)
+      return patchCheck ? { ...made, patchCheck } : made
+    })
     options.signal?.throwIfAborted()
     await file.commit()
-    return patchCheck ? { ...result, patchCheck } : result
+    return result
   } catch (error) {
     await file.abort()
     throw cannotWrite(path, error as NodeJS.ErrnoException)
@@ -95,11 +93,18 @@ async function verified(
   table: TensorTable,
   { handle, tempPath }: AtomicFile,
   checksums: readonly Checksum[],
+  teams: readonly Team[],
   { verify, ...options }: WriteOptions,
 ): Promise<PatchCheck | undefined> {
   if (!verify) return undefined
+  const checkers = teams[0]!.executors
   // the disk works while the processor compares; what it refuses counts first
-  const checking = verifyFile(table, tempPath, { ...options, checksums, patchedOnly: verify === 'patched' })
+  const checking = verifyFile(table, tempPath, {
+    ...options,
+    checksums,
+    checkers,
+    patchedOnly: verify === 'patched',
+  })
   await Promise.allSettled([handle.sync(), checking]).then(([synced]) => {
     if (synced.status === 'rejected') throw synced.reason
   })
@@ -114,14 +119,10 @@ const FLUSH_BYTES = 32 * 1024 * 1024
 
 async function runJobs(
   layout: Layout,
-  dataStart: number,
-  tempPath: string,
+  teams: readonly Team[],
   handle: FileHandle,
-  { threads, matmul, verify, signal, onProgress }: WriteOptions,
+  { signal, onProgress }: WriteOptions,
 ): Promise<Counts> {
-  const task = { outputPath: tempPath, matmul: matmul?.href, checksums: Boolean(verify) }
-  const teams = await teamsFor(layout, dataStart, task, threads)
-
   const counts: Counts = { casts: new Map(), patches: new Map(), checksums: [] }
   let done = 0
   let flushed = 0
@@ -151,7 +152,6 @@ async function runJobs(
     // the other lanes stop at the end of their batches; their writes must be over before the file is closed
     for (const { batches } of teams) batches.return(undefined)
     await Promise.allSettled([...lanes, flush])
-    await Promise.all(teams.flatMap(({ executors }) => executors.map((executor) => executor.close())))
   }
   return counts
 }
@@ -168,13 +168,29 @@ interface Team {
   readonly executors: readonly Executor[]
 }
 
+async function withTeams<R>(
+  layout: Layout,
+  dataStart: number,
+  outputPath: string,
+  options: WriteOptions,
+  work: (teams: readonly Team[]) => Promise<R>,
+): Promise<R> {
+  const teams = await teamsFor(layout, dataStart, outputPath, options)
+  try {
+    return await work(teams)
+  } finally {
+    await Promise.all(teams.flatMap(({ executors }) => executors.map((executor) => executor.close())))
+  }
+}
+
 /** Jobs that must stay in this thread go one at a time beside the others, whose memory they would multiply. */
 async function teamsFor(
   layout: Layout,
   dataStart: number,
-  task: ExecutorTask,
-  threads: number,
+  outputPath: string,
+  { threads, matmul, verify }: WriteOptions,
 ): Promise<Team[]> {
+  const task = { outputPath, matmul: matmul?.href, checksums: Boolean(verify) }
   const stays = ({ parts }: Job): boolean => parts.some(({ tensor }) => isLocal(tensor.source))
   const team = (executors: readonly Executor[], local: boolean): Team => {
     return { executors, batches: batchesOf(only(jobsOf(layout, dataStart), (job) => stays(job) === local)) }
