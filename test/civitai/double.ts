@@ -52,6 +52,11 @@ export interface Double {
   publish(version: StoredVersion): void
 }
 
+const LOGIN_REQUIRED = {
+  error: 'Unauthorized',
+  message: 'The creator of this asset requires you to be logged in to download it',
+}
+
 export const TOKEN = 'tok-3141592653589793'
 
 /** Servers for one test, closed when it ends. */
@@ -79,24 +84,24 @@ export async function startDouble(): Promise<Double> {
     record('site', request)
     const url = new URL(request.url!, base)
     const download = /^\/api\/download\/models\/(\d+)$/.exec(url.pathname)
-    if (download) return linkAnswer(request, response, url, Number(download[1]))
-    const scripted = double.onApi.shift()
-    if (scripted) return scripted(request, response)
-    void apiAnswer(request, url).then(([status, body]) => json(response, status, body))
+    const scripted = download ? undefined : double.onApi.shift()
+    if (download) linkAnswer(request, response, url, Number(download[1]))
+    else if (scripted) scripted(request, response)
+    else void apiAnswer(request, url).then(([status, body]) => json(response, status, body))
   }
 
   function linkAnswer(request: IncomingMessage, response: ServerResponse, url: URL, id: number): void {
     const version = versions.get(id)
     const wanted = url.searchParams.get('fileId')
     const file = version?.files.find((file) => wanted === null || file.id === Number(wanted))
-    if (!file) return json(response, 404, { error: 'File not found' })
-    const scripted = double.onLink.shift()
-    if (scripted) return scripted(request, response, file)
-    if (double.loginRequired && !isKnown(request))
-      return json(response, 401, {
-        error: 'Unauthorized',
-        message: 'The creator of this asset requires you to be logged in to download it',
-      })
+    const scripted = file && double.onLink.shift()
+    if (!file) json(response, 404, { error: 'File not found' })
+    else if (scripted) scripted(request, response, file)
+    else if (double.loginRequired && !isKnown(request)) json(response, 401, LOGIN_REQUIRED)
+    else sendLink(response, file)
+  }
+
+  function sendLink(response: ServerResponse, file: StoredFile): void {
     const signature = `sig${links.size}`
     links.set(signature, file)
     const disposition = encodeURIComponent(`attachment; filename="${file.name.replaceAll(/[^ -~]/g, '_')}"`)
@@ -106,18 +111,14 @@ export async function startDouble(): Promise<Double> {
 
   function storageAnswer(request: IncomingMessage, response: ServerResponse): void {
     record('storage', request)
-    // as R2 does with a presigned address and a header it did not sign
-    if (request.headers.authorization !== undefined || request.headers.cookie !== undefined)
-      return void response
-        .writeHead(400, { 'content-type': 'application/xml' })
-        .end('<Error>InvalidRequest</Error>')
+    const { authorization, cookie } = request.headers
     const url = new URL(request.url!, storageUrl)
     const file = links.get(url.searchParams.get('X-Amz-Signature') ?? '')
-    if (!file)
-      return void response.writeHead(403, { 'content-type': 'application/xml' }).end('<Error>Expired</Error>')
-    const scripted = double.onStorage.shift()
-    if (scripted) return scripted(request, response, file)
-    serve(request, response, file)
+    // as R2 does with a presigned address and a header it did not sign
+    if (authorization !== undefined || cookie !== undefined)
+      answer(400, '<Error>InvalidRequest</Error>')(request, response, file!)
+    else if (!file) answer(403, '<Error>Expired</Error>')(request, response, file!)
+    else (double.onStorage.shift() ?? serve)(request, response, file)
   }
 
   async function apiAnswer(request: IncomingMessage, url: URL): Promise<[status: number, body: unknown]> {
@@ -276,12 +277,16 @@ export function serve(request: IncomingMessage, response: ServerResponse, { byte
   const range = RANGE.exec(request.headers.range ?? '')
   const condition = request.headers['if-range']
   const common = { etag, 'accept-ranges': 'bytes', 'content-type': 'application/octet-stream' }
-  if (!range || (condition !== undefined && condition !== etag))
-    return void response.writeHead(200, { ...common, 'content-length': bytes.byteLength }).end(bytes)
+  if (!range || (condition !== undefined && condition !== etag)) {
+    response.writeHead(200, { ...common, 'content-length': bytes.byteLength }).end(bytes)
+    return
+  }
   const start = Number(range[1])
   const end = Math.min(range[2] === '' ? Number.POSITIVE_INFINITY : Number(range[2]) + 1, bytes.byteLength)
-  if (start >= bytes.byteLength)
-    return void response.writeHead(416, { 'content-range': `bytes */${bytes.byteLength}` }).end()
+  if (start >= bytes.byteLength) {
+    response.writeHead(416, { 'content-range': `bytes */${bytes.byteLength}` }).end()
+    return
+  }
   response.writeHead(206, {
     ...common,
     'content-length': end - start,

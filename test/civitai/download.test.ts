@@ -274,7 +274,11 @@ describe('a download', () => {
     })
     // each look at the clock is 10 s later than the one before
     let time = 0
-    await download(job, testWorld({ now: () => new Date((time += 10_000)) }))
+    const now = () => {
+      time += 10_000
+      return new Date(time)
+    }
+    await download(job, testWorld({ now }))
     expect(ranges(double).length).toBe(2)
     expect(readFileSync(target).equals(BYTES)).toBe(true)
   })

@@ -36,6 +36,8 @@ async function run(args: readonly string[], { signal, env, terminal }: World): P
     env,
     now: () => new Date('2026-01-02T03:04:05Z'),
     threads: 0,
+    random: () => 1,
+    sleep: async () => {},
     signal,
     version: '9.9.9',
   })
