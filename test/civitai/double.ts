@@ -49,6 +49,8 @@ export interface Double {
   readonly onStorage: Behaviour[]
   /** Each answers one request to any other route of the site. */
   readonly onApi: ((request: IncomingMessage, response: ServerResponse) => void)[]
+  /** What every address below /img/ gives. */
+  onPicture: Buffer
   publish(version: StoredVersion): void
 }
 
@@ -77,6 +79,7 @@ export async function startDouble(): Promise<Double> {
     onLink: [],
     onStorage: [],
     onApi: [],
+    onPicture: Buffer.alloc(0),
     publish: (version) => void versions.set(version.id, version),
   }
 
@@ -87,6 +90,7 @@ export async function startDouble(): Promise<Double> {
     const scripted = download ? undefined : double.onApi.shift()
     if (download) linkAnswer(request, response, url, Number(download[1]))
     else if (scripted) scripted(request, response)
+    else if (url.pathname.startsWith('/img/')) response.end(double.onPicture)
     else void apiAnswer(request, url).then(([status, body]) => json(response, status, body))
   }
 
