@@ -62,8 +62,8 @@ async function runCommand(
   const failed = (said: string) => usageError(said, { program: `sdtool ${name}`, argv, options: known.names })
   const program = await baseProgram(argv, io, failed)
   program
-    .usage(`$0 ${name} ${command.positionals} [options]\n\n${describe}`)
-    .command(`$0 ${command.positionals}`, false, (sub) => {
+    .usage(`${['$0', name, command.positionals, '[options]'].filter(Boolean).join(' ')}\n\n${describe}`)
+    .command(`$0 ${command.positionals}`.trim(), false, (sub) => {
       const declared = commandOptions(sub, command)
       known = knownOptions(declared)
       return declared

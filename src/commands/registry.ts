@@ -27,4 +27,24 @@ export const COMMANDS: readonly CommandEntry[] = [
     describe: 'Merge LoRAs of any kind into a checkpoint, and prove that they are in it',
     load: async () => (await import('./merge-lora.ts')).mergeLoraCommand,
   },
+  {
+    name: 'download',
+    describe: 'Download models from Civitai, resumed and verified, to where your programs look',
+    load: async () => (await import('./download.ts')).downloadCommand,
+  },
+  {
+    name: 'search',
+    describe: 'Search models on Civitai',
+    load: async () => (await import('./search.ts')).searchCommand,
+  },
+  {
+    name: 'identify',
+    describe: 'Find out which models of Civitai your files are, and whether there are newer ones',
+    load: async () => (await import('./identify.ts')).identifyCommand,
+  },
+  {
+    name: 'login',
+    describe: 'Keep an API key of Civitai for downloads that need one',
+    load: async () => (await import('./login.ts')).loginCommand,
+  },
 ]
