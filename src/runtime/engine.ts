@@ -34,15 +34,19 @@ export interface LoadProgress {
 }
 
 export interface EngineOptions {
-  /** Chosen and probed by `chooseDevice` of devices.ts. */
+  /** `CPU` of devices.ts, or what `chooseDevice` found. */
   readonly device: Device
-  /** That of the device unless said otherwise. */
+  /** fp16 if the device can, unless said otherwise. */
   readonly precision?: Precision
   readonly signal?: AbortSignal
   /** Worker threads for weights that are computed; 0 computes in the calling thread. */
   readonly threads: number
   /** Module that multiplies matrices, a `MatMulModule`, as the writer takes it. */
   readonly matmul?: URL
+  /** Script of the processes that hold the networks (`session-process.ts`, built); the calling one without it. */
+  readonly process?: URL
+  /** Fails where a part of a network would run on the CPU instead of the device: for tests. */
+  readonly strict?: boolean
   /** Where weights that were computed lie while a session needs them; the system's folder for such files if absent. */
   readonly scratch?: string
   onProgress?(progress: LoadProgress): void
