@@ -47,4 +47,9 @@ export const COMMANDS: readonly CommandEntry[] = [
     describe: 'Keep an API key of Civitai for downloads that need one',
     load: async () => (await import('./login.ts')).loginCommand,
   },
+  {
+    name: 'doctor',
+    describe: 'Show which devices can render on this machine, and what the others lack',
+    load: async () => (await import('./doctor.ts')).doctorCommand,
+  },
 ]

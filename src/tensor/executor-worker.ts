@@ -4,12 +4,12 @@ import {
   blockingExecutor,
   type Executor,
   type ExecutorTask,
-  plainError,
   type WorkerReply,
   type WorkerRequest,
   type WorkerTask,
 } from './executor.ts'
 import type { JobResult } from './jobs.ts'
+import { plainError } from './plain-error.ts'
 import type { RowCheck } from './verify-patches.ts'
 
 function resultOf(task: WorkerTask, executor: Executor): Promise<JobResult | RowCheck> {
