@@ -27,4 +27,9 @@ export const COMMANDS: readonly CommandEntry[] = [
     describe: 'Merge LoRAs of any kind into a checkpoint, and prove that they are in it',
     load: async () => (await import('./merge-lora.ts')).mergeLoraCommand,
   },
+  {
+    name: 'bake-vae',
+    describe: 'Put a VAE into a checkpoint, all of its tensors or none',
+    load: async () => (await import('./bake-vae.ts')).bakeVaeCommand,
+  },
 ]
