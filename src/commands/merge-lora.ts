@@ -27,6 +27,7 @@ import {
   listOrNothing,
   type OutputOptions,
   outputOptions,
+  verification,
   withOutputOptions,
 } from './options.ts'
 import { type PlannedFile, rehearseFile, writePlannedFile } from './output-file.ts'
@@ -109,10 +110,6 @@ async function runMergeLora(args: Arguments, io: Io): Promise<ExitCode> {
   )
   printMerge(outcome, output, io)
   return outcome.error === undefined ? EXIT.ok : exitCodeOf(outcome.error)
-}
-
-function verification({ verify }: Arguments): OutputOptions['verify'] {
-  return typeof verify === 'boolean' ? verify : 'patched'
 }
 
 function mergeOptions(args: Arguments): MergeOptions {

@@ -28,6 +28,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./merge-lora.ts')).mergeLoraCommand,
   },
   {
+    name: 'merge',
+    describe: 'Merge checkpoints into one, by any of eleven methods, with weights for blocks and keys',
+    load: async () => (await import('./merge.ts')).mergeCommand,
+  },
+  {
     name: 'bake-vae',
     describe: 'Put a VAE into a checkpoint, all of its tensors or none',
     load: async () => (await import('./bake-vae.ts')).bakeVaeCommand,

@@ -49,14 +49,13 @@ export interface BakePlan extends Plan {
  */
 export function planBakeVae(base: NamedModel, vae: NamedModel, options: BakeOptions = {}): BakePlan {
   checkBase(base)
-  const source = sourceOf(vae)
-  checkFit(base, vae, source)
-  const baked = bakedTensors(base, vae, source, options)
+  const baked = bakedTensors(base, vae, options)
   const plan = newPlan()
   const byName = new Map(baked.flatMap((one) => (one.before ? [[one.before.name, one]] : [])))
   for (const component of base.identity.components) addComponent(plan, component, base, byName, vae.name)
   const added = baked.filter(({ before }) => before === undefined)
-  for (const { after } of added) plan.addNew(vaeComponent(added), after, `from ${vae.name}`)
+  const component = vaeComponent(added.map(({ after }) => after))
+  for (const { after } of added) plan.addNew(component, after, `from ${vae.name}`)
   for (const { path, bytes } of base.file.leftovers ?? []) {
     if (bytes > 0) plan.addLeftover(path, bytes, 'training state in the pickle, no weights')
   }
@@ -108,12 +107,13 @@ function sizeOf({ title, downscale }: VaeInfo): string {
   return `${title} with ${downscale ?? '?'} pixels to each of a latent`
 }
 
-function bakedTensors(
-  base: NamedModel,
-  vae: NamedModel,
-  source: VaeInfo,
-  { dtype }: BakeOptions,
-): BakedTensor[] {
+/**
+ * All tensors of a VAE, as a checkpoint has or would have them, in byte order of their ldm names.
+ * @throws VAE_NOT_FOUND (exit 3); VAE_INCOMPLETE, VAE_WRONG_ARCHITECTURE, VAE_MISFIT (exit 4)
+ */
+export function bakedTensors(base: NamedModel, vae: NamedModel, { dtype }: BakeOptions): BakedTensor[] {
+  const source = sourceOf(vae)
+  checkFit(base, vae, source)
   const place = placeFor(base)
   const own = base.identity.vae ? canonicalVae(base.file, base.identity.vae) : new Map<string, Tensor>()
   const given = canonicalVae(vae.file, source)
@@ -195,8 +195,9 @@ function isOfOldVae({ id, prefix }: Component): boolean {
   return id === 'vae_ema' || (id === 'training' && prefix.startsWith(VAE_PREFIX))
 }
 
-function vaeComponent(added: readonly BakedTensor[]): Component {
-  return { id: 'vae', ...COMPONENTS.vae, prefix: '', ...measure(added.map(({ after }) => after)) }
+/** The component that a VAE makes which the checkpoint did not have. */
+export function vaeComponent(tensors: readonly Tensor[]): Component {
+  return { id: 'vae', ...COMPONENTS.vae, prefix: '', ...measure(tensors) }
 }
 
 /** Architectures whose published VAE makes numbers too large for fp16 on the way to a picture. */

@@ -113,18 +113,25 @@ function neighbourTable({ sizes, strides }: Grid, columns: number): Int32Array {
   return Int32Array.from(Array.from({ length: columns }, (_, column) => offsets(column)).flat())
 }
 
-/** By insertion: windows have 3, 9, 27 or 81 values, and neighbours are nearly in order. */
-function median(window: Float64Array): number {
-  for (let i = 1; i < window.length; i++) {
-    const value = window[i]!
-    let at = i
-    while (at > 0 && window[at - 1]! > value) {
-      window[at] = window[at - 1]!
-      at--
+/** The middle one of an odd count of values, which are put into another order on the way. Hoare's selection. */
+export function median(window: Float64Array): number {
+  const middle = window.length >> 1
+  let [low, high] = [0, window.length - 1]
+  while (low < high) {
+    const pivot = window[middle]!
+    let [i, j] = [low, high]
+    while (i <= j) {
+      while (window[i]! < pivot) i++
+      while (window[j]! > pivot) j--
+      if (i > j) break
+      const value = window[i]!
+      window[i++] = window[j]!
+      window[j--] = value
     }
-    window[at] = value
+    if (j < middle) low = i
+    if (i > middle) high = j
   }
-  return window[window.length >> 1]!
+  return window[middle]!
 }
 
 /** The filter across rows. */

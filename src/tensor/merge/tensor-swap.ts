@@ -18,7 +18,8 @@ function swappedRows(
 export const tensorSwap: MergeMethod = {
   id: 'tensor-swap',
   formula: 'rows of B in place of those of A: a share alpha of them, from the share beta on, around the end',
-  definition: 'supermerger "tensor": along the first axis, row numbers cut off; sd-mecha "tensor_sum" rounds them',
+  definition:
+    'supermerger "tensor": along the first axis, row numbers cut off; sd-mecha "tensor_sum" rounds them',
   models: [2, 2],
   alpha: { takes: 'one', byDefault: () => 0.5, describe: 'share of rows that are taken from B' },
   beta: 0,
