@@ -10,7 +10,6 @@ import type { JsonValue } from '../model/recipe.ts'
 import { exitCodeOf } from '../report/error.ts'
 import type { Io } from '../report/io.ts'
 import { readValues } from '../tensor/expr.ts'
-import type { ModelFile } from '../tensor/table.ts'
 import { blockRatios } from './block-options.ts'
 import type { Arguments, Command } from './command.ts'
 import { identifyFile, type OpenedModel, withModels } from './files.ts'
@@ -20,6 +19,7 @@ import { checkAlive } from './merge-lora-alive.ts'
 import { type MergeOutcome, nearestFindings, printMerge } from './merge-lora-page.ts'
 import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
 import { DTYPE_LIST, dtypeChoice } from './model-options.ts'
+import { plannedOutput } from './one-output.ts'
 import {
   filledText,
   flag,
@@ -27,11 +27,10 @@ import {
   listOrNothing,
   type OutputOptions,
   outputOptions,
+  verification,
   withOutputOptions,
 } from './options.ts'
 import { type PlannedFile, rehearseFile, writePlannedFile } from './output-file.ts'
-import { outputPlaces } from './output-path.ts'
-import { outputMetadata } from './provenance.ts'
 
 const SIDES = ['unet', 'text'] as const
 const EMA_MODES = ['drop', 'patch'] as const
@@ -118,10 +117,6 @@ async function runMergeLora(args: Arguments, io: Io): Promise<ExitCode> {
   return outcome.error === undefined ? EXIT.ok : exitCodeOf(outcome.error)
 }
 
-function verification({ verify }: Arguments): OutputOptions['verify'] {
-  return typeof verify === 'boolean' ? verify : 'patched'
-}
-
 function mergeOptions(args: Arguments): MergeOptions {
   const only = filledText(args, 'only') as MergeOptions['only']
   const ema = filledText(args, 'ema') as MergeOptions['ema']
@@ -189,25 +184,16 @@ async function loraInput(name: string, opened: OpenedModel, ratio: LoraInput['ra
   return { name, table: opened.model, adapter, ratio, read }
 }
 
-async function plannedFile(
+function plannedFile(
   plan: MergePlan,
   identity: Identity,
   opened: readonly OpenedModel[],
   loras: readonly LoraInput[],
-  { args, output, io }: Run,
+  run: Run,
 ): Promise<PlannedFile> {
-  const [model, ...additions] = opened.map(({ model }) => model) as [ModelFile, ...ModelFile[]]
-  const fileName = basename(model.file.path)
-  const file = { path: model.file.path, relative: fileName }
-  const placeOf = await outputPlaces({ files: [file], walked: false }, output.output)
-  const target = placeOf(file, mergedName(fileName, loras.map(nameInOutput), plan))
-  const operation = { ...output, verb: 'merge-lora', options: recipeOptions(args, loras), additions }
-  return {
-    plan,
-    output: target,
-    inputs: [model, ...additions].map(({ file }) => file),
-    metadata: () => outputMetadata(model, identity, plan, target, operation, io),
-  }
+  const name = mergedName(basename(opened[0]!.model.file.path), loras.map(nameInOutput), plan)
+  const operation = { verb: 'merge-lora', options: recipeOptions(run.args, loras) }
+  return plannedOutput(plan, name, opened, identity, operation, run)
 }
 
 /** `style`, `style-0.7`, with a ratio of its own for the text encoders `style-0.7-te0.5`. */

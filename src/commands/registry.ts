@@ -52,4 +52,14 @@ export const COMMANDS: readonly CommandEntry[] = [
     describe: 'Show which devices can render on this machine, and what the others lack',
     load: async () => (await import('./doctor.ts')).doctorCommand,
   },
+  {
+    name: 'merge',
+    describe: 'Merge checkpoints into one, by any of eleven methods, with weights for blocks and keys',
+    load: async () => (await import('./merge.ts')).mergeCommand,
+  },
+  {
+    name: 'bake-vae',
+    describe: 'Put a VAE into a checkpoint, all of its tensors or none',
+    load: async () => (await import('./bake-vae.ts')).bakeVaeCommand,
+  },
 ]
