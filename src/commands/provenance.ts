@@ -4,7 +4,7 @@ import type { Identity, Prediction } from '../model/identify.ts'
 import { modelspecId, resolutionOf } from '../model/modelspec-facts.ts'
 import type { Plan } from '../model/plan.ts'
 import { changesNothing } from '../model/plan.ts'
-import { buildRecipe, type JsonValue, type RecipeInput, recipeInput } from '../model/recipe.ts'
+import { buildRecipe, type JsonValue, type Recipe, type RecipeInput, recipeInput } from '../model/recipe.ts'
 import type { Io } from '../report/io.ts'
 import type { DType } from '../tensor/dtype.ts'
 import type { HashName } from '../tensor/hash.ts'
@@ -39,20 +39,35 @@ export async function outputMetadata(
   io: Io,
 ): Promise<Record<string, string>> {
   const models = [model, ...(operation.additions ?? [])]
+  const recipe = await recipeFor(models, operation, io)
+  const token = identity.embedding?.token
+  const facts = sourceFacts(token === undefined ? model.extras : { token, ...model.extras })
+  const source = { ...facts, ...model.metadata }
+  const mergedFrom = models.length > 1 ? { mergedFrom: models.map(titleOf).join(', ') } : {}
+  return carryMetadata(source, recipe, { ...outputFacts(model, identity, plan, outputPath), ...mergedFrom })
+}
+
+/** Metadata of a file that is made from others and carries none of theirs on: what it says of itself, the recipe, modelspec. */
+export async function derivedMetadata(
+  inputs: readonly ModelFile[],
+  own: Readonly<Record<string, string>>,
+  facts: Omit<OutputFacts, 'sameData'>,
+  operation: Operation,
+  io: Io,
+): Promise<Record<string, string>> {
+  return carryMetadata(own, await recipeFor(inputs, operation, io), { ...facts, sameData: false })
+}
+
+async function recipeFor(models: readonly ModelFile[], operation: Operation, io: Io): Promise<Recipe> {
   const inputs: RecipeInput[] = []
   for (const input of models) inputs.push(await hashedInput(input, operation, io))
-  const recipe = buildRecipe({
+  return buildRecipe({
     sdtool: io.version,
     operation: operation.verb,
     produced: io.now(),
     inputs,
     options: operation.options,
   })
-  const token = identity.embedding?.token
-  const facts = sourceFacts(token === undefined ? model.extras : { token, ...model.extras })
-  const source = { ...facts, ...model.metadata }
-  const mergedFrom = models.length > 1 ? { mergedFrom: models.map(titleOf).join(', ') } : {}
-  return carryMetadata(source, recipe, { ...outputFacts(model, identity, plan, outputPath), ...mergedFrom })
 }
 
 async function hashedInput(model: ModelFile, { hash, quiet }: Operation, io: Io): Promise<RecipeInput> {

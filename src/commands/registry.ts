@@ -27,4 +27,9 @@ export const COMMANDS: readonly CommandEntry[] = [
     describe: 'Merge LoRAs of any kind into a checkpoint, and prove that they are in it',
     load: async () => (await import('./merge-lora.ts')).mergeLoraCommand,
   },
+  {
+    name: 'extract lora',
+    describe: 'Make a LoRA of the difference between a fine-tuned model and its base',
+    load: async () => (await import('./extract-lora.ts')).extractLoraCommand,
+  },
 ]

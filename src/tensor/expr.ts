@@ -1,6 +1,7 @@
 /** Evaluation of lazy tensors: any block of elements of any expression, with memory bounded by the block. */
 import { type Arithmetic, fillRows } from './algebra/evaluate.ts'
 import { type Floats, type MatMul, type Precision, plainMatMul } from './algebra/matmul.ts'
+import type { Matrix } from './algebra/matrix.ts'
 import { countPatch, countSums, type PatchStats } from './algebra/patch-stats.ts'
 import { release, scratch } from './algebra/scratch.ts'
 import {
@@ -239,6 +240,21 @@ function arithmeticFor(
       else await decodeInto(tensor, begin, end, out, evaluation)
     },
   }
+}
+
+/** All values of a matrix, row-major. */
+export async function matrixValues(
+  matrix: Matrix,
+  evaluation: Evaluation,
+): Promise<Float32Array<ArrayBuffer>> {
+  const out = new Float32Array(matrix.rows * matrix.columns)
+  await fillRows(matrix, 0, matrix.rows, out, {
+    precision: 'F32',
+    matmul: evaluation.matmul,
+    wholes: new Map(),
+    decode: (tensor, begin, end, values) => decodeInto(tensor, begin, end, values, evaluation),
+  })
+  return out
 }
 
 /** Elements [begin, end) of a float tensor as numbers. */
