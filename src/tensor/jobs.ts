@@ -44,16 +44,19 @@ export function* jobsOf(layout: Layout, dataStart: number): Generator<Job> {
   let parts: Part[] = []
   let offset = dataStart
   let bytes = 0
-  for (const { tensor } of layout.entries) {
+  for (const { tensor, begin } of layout.entries) {
+    let at = dataStart + begin
     for (const part of partsOf(tensor)) {
       const size = blockBytes(tensor.dtype, part.begin, part.end)
       const apart = parts.length > 0 && isComputed(parts[0]!.tensor) !== isComputed(tensor)
-      if (apart || (bytes + size > BLOCK_BYTES && parts.length > 0)) {
+      const gap = at !== offset + bytes
+      if (parts.length > 0 && (apart || gap || bytes + size > BLOCK_BYTES)) {
         yield { offset, bytes, parts }
-        offset += bytes
         bytes = 0
         parts = []
       }
+      if (parts.length === 0) offset = at
+      at += size
       parts.push(part)
       bytes += size
     }

@@ -1,14 +1,17 @@
-/** The one writer: streams any table of lazy tensors into a safetensors file, with bounded memory. */
+/** The one writer: streams any table of lazy tensors into a file, with bounded memory. */
 import type { FileHandle } from 'node:fs/promises'
 import { leavesOf } from './algebra/matrix.ts'
 import { addPatchStats, NO_PATCH, type PatchStats } from './algebra/patch-stats.ts'
 import { type AtomicFile, cannotWrite, createAtomic } from './atomic.ts'
 import { writeFully } from './bytes.ts'
 import type { Checksum } from './checksum.ts'
+import type { Container, Frame } from './container.ts'
+import { combineCrc32 } from './crc.ts'
 import { type Executor, type ExecutorTask, inlineExecutor, workerExecutor } from './executor.ts'
 import type { CastStats } from './float.ts'
+import { SAFETENSORS } from './formats/safetensors-write.ts'
 import { type Batch, batchesOf, isLocal, type Job, type JobResult, jobsOf } from './jobs.ts'
-import { encodeHeader, type Layout, layoutOf } from './layout.ts'
+import type { Layout } from './layout.ts'
 import type { FileRef, Source, TensorTable } from './table.ts'
 import { verifyFile } from './verify.ts'
 import type { PatchCheck } from './verify-patches.ts'
@@ -50,29 +53,25 @@ export interface WriteResult {
  * `signal` fires, nothing stays behind and an existing file is as it was.
  * @throws SdtoolError OUTPUT_EXISTS, OUTPUT_IS_INPUT, DISK_FULL, USAGE, DTYPE_NOT_WRITABLE ..., or the signal's reason
  */
-export async function writeSafetensors(
+export async function writeModelFile(
   table: TensorTable,
   path: string,
+  container: Container,
   options: WriteOptions,
 ): Promise<WriteResult> {
-  const layout = layoutOf(table)
-  const header = encodeHeader(layout, table.metadata)
-  const bytes = header.byteLength + layout.dataBytes
+  const frame = container.frame(table)
+  const { dataStart, bytes } = frame
   const inputs = [...inputsOf(table), ...(options.inputs ?? [])]
   const file = await createAtomic(path, { force: options.force ?? false, bytes, inputs })
   try {
-    await writeFully(file.handle, header, 0)
     await file.handle.truncate(bytes)
-    const { casts, patches, checksums } = await runJobs(
-      layout,
-      header.byteLength,
-      file.tempPath,
-      file.handle,
-      options,
-    )
-    const result = { path, bytes, headerBytes: header.byteLength, casts, patches }
+    const { casts, patches, checksums } = await runJobs(frame, file.tempPath, file.handle, options)
+    for (const piece of frame.pieces(frame.needsChecksums ? entryChecksums(frame, checksums) : [])) {
+      await writeFully(file.handle, piece.data, piece.offset)
+    }
+    const result = { path, bytes, headerBytes: dataStart, casts, patches }
     options.check?.(result)
-    const patchCheck = await verified(table, file, checksums, options)
+    const patchCheck = await verified(table, container, file, checksums, options)
     options.signal?.throwIfAborted()
     await file.commit()
     return patchCheck ? { ...result, patchCheck } : result
@@ -82,15 +81,43 @@ export async function writeSafetensors(
   }
 }
 
+/** The same as safetensors. */
+export function writeSafetensors(
+  table: TensorTable,
+  path: string,
+  options: WriteOptions,
+): Promise<WriteResult> {
+  return writeModelFile(table, path, SAFETENSORS, options)
+}
+
+/** CRC-32 of each entry, from those of its jobs, none of which has parts of two. */
+function entryChecksums({ layout, dataStart }: Frame, checksums: readonly Checksum[]): number[] {
+  const sorted = checksums.toSorted((a, b) => a.offset - b.offset)
+  let next = 0
+  return layout.entries.map(({ end }) => {
+    let sum = 0
+    for (; next < sorted.length && sorted[next]!.offset < dataStart + end; next++) {
+      sum = combineCrc32(sum, sorted[next]!.crc32, sorted[next]!.bytes)
+    }
+    return sum
+  })
+}
+
 async function verified(
   table: TensorTable,
+  container: Container,
   { handle, tempPath }: AtomicFile,
   checksums: readonly Checksum[],
   { verify, ...options }: WriteOptions,
 ): Promise<PatchCheck | undefined> {
   if (!verify) return undefined
   // the disk works while the processor compares; what it refuses counts first
-  const checking = verifyFile(table, tempPath, { ...options, checksums, patchedOnly: verify === 'patched' })
+  const checking = verifyFile(table, tempPath, {
+    ...options,
+    container,
+    checksums,
+    patchedOnly: verify === 'patched',
+  })
   await Promise.allSettled([handle.sync(), checking]).then(([synced]) => {
     if (synced.status === 'rejected') throw synced.reason
   })
@@ -104,13 +131,16 @@ async function verified(
 const FLUSH_BYTES = 32 * 1024 * 1024
 
 async function runJobs(
-  layout: Layout,
-  dataStart: number,
+  { layout, dataStart, needsChecksums }: Frame,
   tempPath: string,
   handle: FileHandle,
   { threads, matmul, verify, signal, onProgress }: WriteOptions,
 ): Promise<Counts> {
-  const task = { outputPath: tempPath, matmul: matmul?.href, checksums: Boolean(verify) }
+  const task = {
+    outputPath: tempPath,
+    matmul: matmul?.href,
+    checksums: needsChecksums ? 'all' : Boolean(verify),
+  } as const
   const teams = await teamsFor(layout, dataStart, task, threads)
 
   const counts: Counts = { casts: new Map(), patches: new Map(), checksums: [] }
