@@ -1,6 +1,6 @@
+import type { RgbImage } from '../image/image.ts'
 import { CAPITAL_HEIGHT, layOut } from './font.ts'
 import type { Colour, Label, Picture, Rectangle } from './picture.ts'
-import type { RgbImage } from './png.ts'
 
 /** Paints a picture with `scale` dots to a pixel of its own. Letters are whole dots, so they are never blurred. */
 export function paint(picture: Picture, scale: number): RgbImage {
