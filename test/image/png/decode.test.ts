@@ -19,9 +19,9 @@ interface Golden {
   readonly text: { readonly png: string; readonly texts: Readonly<Record<string, string>> }
 }
 
-/** Made by pypng and Pillow: `fixtures/goldens/png_files.py`. */
+/** Made by pypng and Pillow: `fixtures/goldens/pictures.py`. */
 const golden: Golden = JSON.parse(
-  readFileSync(join(import.meta.dirname, '../../../fixtures/goldens/png.json'), 'utf8'),
+  readFileSync(join(import.meta.dirname, '../../../fixtures/goldens/pictures.json'), 'utf8'),
 )
 const bytes = (base64: string): Uint8Array => new Uint8Array(Buffer.from(base64, 'base64'))
 
