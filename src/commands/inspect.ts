@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { EXIT, type ExitCode, SdtoolError, usage } from '../errors.ts'
+import { EXIT, type ExitCode, escaped, SdtoolError, usage } from '../errors.ts'
 import { errorText, exitCodeOf } from '../report/error.ts'
 import type { Io } from '../report/io.ts'
 import { type Paint, painter } from '../report/text.ts'
@@ -29,6 +29,7 @@ import {
 import { type Inspection, type InspectionOptions, inspectFile, type Refusal } from './inspection.ts'
 import { type ModelFolders, modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
 import { type CommonOptions, commonOptions, flag, namedFiles, text, withCommonOptions } from './options.ts'
+import { preview, withPreview } from './preview-option.ts'
 
 interface InspectOptions extends CommonOptions {
   readonly files: readonly string[]
@@ -39,6 +40,7 @@ interface InspectOptions extends CommonOptions {
   readonly hashes: boolean
   readonly scan: boolean
   readonly brief?: boolean
+  readonly preview: boolean
 }
 
 export const inspectCommand: Command = {
@@ -51,7 +53,7 @@ export const inspectCommand: Command = {
     ['$0 inspect picture.png', 'How a picture was made: A1111 parameters; --metadata=workflow for ComfyUI'],
   ],
   options: (yargs) =>
-    withModelFolders(withCommonOptions(yargs))
+    withPreview(withModelFolders(withCommonOptions(yargs)))
       .positional('files', {
         type: 'string',
         array: true,
@@ -93,6 +95,7 @@ function inspectOptions(args: Arguments): InspectOptions {
     ...(args.brief === undefined ? {} : { brief: args.brief === true }),
     hashes: flag(args, 'hashes'),
     scan: flag(args, 'scan'),
+    preview: flag(args, 'preview'),
   }
 }
 
@@ -120,9 +123,19 @@ async function runInspect(options: InspectOptions, folders: ModelFolders, io: Io
       : missingKey(await inspectAny(path, { ...options, folders: compared }, io), options)
     if ('error' in result && exitCode === EXIT.ok) exitCode = exitCodeOf(result.error)
     printer.print(result)
+    if (options.preview && 'picture' in result) await previewPicture(result, options, io)
   }
   printer.end()
   return exitCode
+}
+
+async function previewPicture(
+  { path, picture }: PictureInspection,
+  options: InspectOptions,
+  io: Io,
+): Promise<void> {
+  if (picture.pixels) await preview(picture.pixels(), options, io)
+  else io.stderr.write(`sdtool: ${escaped(path)}: only PNG pictures have a preview\n`)
 }
 
 type Result = Inspection | PictureInspection | Refusal

@@ -109,6 +109,17 @@ describe('inspect of a picture', () => {
     ])
   })
 
+  it('is shown in a terminal with colours, and nowhere else', async () => {
+    const path = picture()
+    const dull = await runCli(['inspect', path, '--preview'])
+    expect(dull.stdout).not.toContain('▀')
+    expect(dull.stderr).toBe('sdtool: no preview: the output is no terminal with colours\n')
+    const json = await runCli(['inspect', path, '--preview', '--json'])
+    expect([json.stderr, JSON.parse(json.stdout).kind]).toEqual(['', 'picture'])
+    const shown = await runCli(['inspect', path, '--preview'], undefined, {}, { isTTY: true, columns: 80 })
+    expect(shown.stdout).toContain('\u001b[38;5;16;48;5;16m▀▀▀\u001b[0m\n')
+  })
+
   it('has hashes', async () => {
     const { hashes } = JSON.parse((await runCli(['inspect', picture(), '--hashes', '--json'])).stdout)
     expect(Object.keys(hashes).sort()).toEqual(['blake3', 'crc32', 'sha256'])
