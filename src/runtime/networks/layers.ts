@@ -43,23 +43,24 @@ export function gelu({ graph }: Net, x: Operand): Operand {
   return graph.node('Gelu', [x], x.shape)
 }
 
-/** Repeats every pixel twice along both sides. [B, C, h, w] -> [B, C, 2h, 2w], or to `size` [height, width]. */
+/** Repeats pixels, each twice along both sides unless the size is another. [B, C, h, w] -> [B, C, height, width] */
 export function upsample(
   { graph }: Net,
   x: Operand,
-  size: readonly [number, number] = [2 * x.shape[2]!, 2 * x.shape[3]!],
+  size: readonly [height: number, width: number] = [2 * x.shape[2]!, 2 * x.shape[3]!],
 ): Operand {
   const shape = [x.shape[0]!, x.shape[1]!, ...size]
-  const scales = graph.constant(
-    Float32Array.from(shape, (n, axis) => n / x.shape[axis]!),
-    [4],
-  )
+  const doubles = size.every((n, i) => n === 2 * x.shape[2 + i]!)
+  // as scales 5/3 is a little less than that, and 3 pixels would become 4
+  const target = doubles
+    ? [graph.constant(Float32Array.of(1, 1, 2, 2), [4])]
+    : [undefined, graph.constant(BigInt64Array.from(shape, BigInt), [4])]
   const attributes = {
     mode: { text: 'nearest' },
     coordinate_transformation_mode: { text: 'asymmetric' },
     nearest_mode: { text: 'floor' },
   }
-  return graph.node('Resize', [x, undefined, scales], shape, { attributes })
+  return graph.node('Resize', [x, undefined, ...target], shape, { attributes })
 }
 
 export interface ConvOptions {
