@@ -19,6 +19,8 @@ import type { PatchCheck } from './verify-patches.ts'
 export interface WriteOptions {
   /** Replace an existing file. */
   readonly force?: boolean
+  /** For this run only: nobody waits until it is on the disk. */
+  readonly temporary?: boolean
   /** Files of the run that must not be overwritten, besides those the table reads from. */
   readonly inputs?: readonly FileRef[]
   /** Worker threads for computed tensors; 0 computes in the calling thread. */
@@ -62,7 +64,8 @@ export async function writeModelFile(
   const frame = container.frame(table)
   const { dataStart, bytes } = frame
   const inputs = [...inputsOf(table), ...(options.inputs ?? [])]
-  const file = await createAtomic(path, { force: options.force ?? false, bytes, inputs })
+  const { force = false, temporary = false } = options
+  const file = await createAtomic(path, { force, temporary, bytes, inputs })
   try {
     await file.handle.truncate(bytes)
     const { casts, patches, checksums } = await runJobs(frame, file.tempPath, file.handle, options)
@@ -134,7 +137,7 @@ async function runJobs(
   { layout, dataStart, needsChecksums }: Frame,
   tempPath: string,
   handle: FileHandle,
-  { threads, matmul, verify, signal, onProgress }: WriteOptions,
+  { threads, matmul, verify, temporary, signal, onProgress }: WriteOptions,
 ): Promise<Counts> {
   const task = {
     outputPath: tempPath,
@@ -151,7 +154,7 @@ async function runJobs(
     addCounts(counts, result)
     done += batch.reduce((sum, { bytes }) => sum + bytes, 0)
     onProgress?.(done, layout.dataBytes)
-    if (done - flushed >= FLUSH_BYTES) {
+    if (!temporary && done - flushed >= FLUSH_BYTES) {
       flushed = done
       // an error here comes again, and is reported, at the final sync
       flush = flush.then(() => handle.datasync()).catch(() => {})
