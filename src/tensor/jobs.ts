@@ -93,11 +93,13 @@ function stridedElements({ dtype, source }: Tensor): number {
 }
 
 function storedDType(source: Source, dtype: DType): DType {
+  if (source.kind === 'concat') return storedDType(source.of[0]!.source, source.of[0]!.dtype)
   return source.kind === 'cast' ? storedDType(source.of.source, source.of.dtype) : dtype
 }
 
 function isStrided(source: Source): boolean {
   if (source.kind === 'cast') return isStrided(source.of.source)
+  if (source.kind === 'concat') return source.of.some((part) => isStrided(part.source))
   if (source.kind === 'patched') return isStrided(source.base.source)
   return source.kind === 'stored' && source.strides !== undefined
 }
@@ -108,6 +110,7 @@ function isStrided(source: Source): boolean {
  */
 export function isLocal(source: Source): boolean {
   if (source.kind === 'cast') return isLocal(source.of.source)
+  if (source.kind === 'concat') return source.of.some((part) => isLocal(part.source))
   if (source.kind === 'patched') return isLocal(source.base.source)
   return source.kind === 'bytes' || isStrided(source)
 }

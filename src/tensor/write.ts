@@ -247,6 +247,7 @@ function inputsOf(table: TensorTable): FileRef[] {
   const visit = (source: Source): void => {
     if (source.kind === 'stored') files.set(source.file.path, source.file)
     if (source.kind === 'cast') visit(source.of.source)
+    if (source.kind === 'concat') for (const part of source.of) visit(part.source)
     if (source.kind === 'patched') for (const { source: leaf } of leavesOf(source)) visit(leaf)
   }
   for (const { source } of table.tensors.values()) visit(source)
