@@ -1,7 +1,7 @@
 import type { Choice } from '../civitai/choose.ts'
 import { REFERENCE_HELP } from '../civitai/reference.ts'
 import { SIDECARS, type Sidecar } from '../civitai/sidecars.ts'
-import { EXIT, type ExitCode, SdtoolError, usage } from '../errors.ts'
+import { EXIT, type ExitCode, usage } from '../errors.ts'
 import { errorText, exitCodeOf } from '../report/error.ts'
 import type { Io } from '../report/io.ts'
 import { progressLines } from '../report/progress-lines.ts'

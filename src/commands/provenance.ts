@@ -47,19 +47,38 @@ export function outputMetadata(
   io: Io,
 ): PendingMetadata {
   const models = [model, ...(operation.additions ?? [])]
-  const produced = io.now()
   const token = identity.embedding?.token
-  const facts = sourceFacts(token === undefined ? model.extras : { token, ...model.extras })
-  const source = { ...facts, ...model.metadata }
+  const source = sourceFacts(token === undefined ? model.extras : { token, ...model.extras })
   const mergedFrom = models.length > 1 ? { mergedFrom: models.map(titleOf).join(', ') } : {}
-  const output = { ...outputFacts(model, identity, plan, outputPath), ...mergedFrom }
+  const facts = { ...outputFacts(model, identity, plan, outputPath), ...mergedFrom }
+  return pendingMetadata(models, { ...source, ...model.metadata }, facts, operation, io)
+}
+
+/** Metadata of a file that is made from others and carries none of theirs on: what it says of itself, the recipe, modelspec. */
+export function derivedMetadata(
+  inputs: readonly ModelFile[],
+  own: Readonly<Record<string, string>>,
+  facts: Omit<OutputFacts, 'sameData'>,
+  operation: Operation,
+  io: Io,
+): PendingMetadata {
+  return pendingMetadata(inputs, own, { ...facts, sameData: false }, operation, io)
+}
+
+function pendingMetadata(
+  models: readonly ModelFile[],
+  source: Readonly<Record<string, string>>,
+  facts: OutputFacts,
+  { verb, options, hash: hashesLarge }: Operation,
+  io: Io,
+): PendingMetadata {
+  const produced = io.now()
   const metadataWith = (hashes: readonly Hashes[]): Record<string, string> => {
     const inputs = models.map((input, i) => describedInput(input, hashes[i]!))
-    const { verb, options } = operation
     const recipe = buildRecipe({ sdtool: io.version, operation: verb, produced, inputs, options })
-    return carryMetadata(source, recipe, output)
+    return carryMetadata(source, recipe, facts)
   }
-  const wanted = models.map((input) => wantedHashes(input, operation.hash))
+  const wanted = models.map((input) => wantedHashes(input, hashesLarge))
   return {
     draft: metadataWith(wanted.map(unknownHashes)),
     async finish(hash) {

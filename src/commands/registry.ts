@@ -62,4 +62,9 @@ export const COMMANDS: readonly CommandEntry[] = [
     describe: 'Put a VAE into a checkpoint, all of its tensors or none',
     load: async () => (await import('./bake-vae.ts')).bakeVaeCommand,
   },
+  {
+    name: 'extract lora',
+    describe: 'Make a LoRA of the difference between a fine-tuned model and its base',
+    load: async () => (await import('./extract-lora.ts')).extractLoraCommand,
+  },
 ]

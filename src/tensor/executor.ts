@@ -15,8 +15,8 @@ export interface ExecutorTask {
   readonly outputPath: string
   /** Address of a `MatMulModule`; plain loops without it. */
   readonly matmul: string | undefined
-  /** Keep checksums of what is computed. */
-  readonly checksums: boolean
+  /** Keep checksums of what is computed, or of everything. */
+  readonly checksums: boolean | 'all'
 }
 
 /** Runs jobs of one output file: evaluates their tensors and writes the bytes to their place. Checks it afterwards. */
@@ -106,7 +106,7 @@ function jobRunner(task: ExecutorTask, read: ReadInto, matmul: MatMul, write: Wr
       const buffer = kept && kept.byteLength >= job.bytes ? kept : new Uint8Array(job.bytes)
       const bytes = buffer.subarray(0, job.bytes)
       await evaluateJob(job, bytes, evaluation)
-      if (task.checksums && isPatched(job))
+      if (task.checksums === 'all' || (task.checksums && isPatched(job)))
         checksums.push({ offset: job.offset, bytes: job.bytes, crc32: crc32(bytes) })
       await write(bytes, job.offset)
       buffers.push(buffer)

@@ -56,15 +56,8 @@ function checkWritable({ name, dtype }: Tensor): void {
   }
 }
 
-/**
- * u64 LE length and JSON header, padded so that the data starts at a multiple of 8.
- * @param size bytes of the whole, where they are settled already
- */
-export function encodeHeader(
-  layout: Layout,
-  metadata: Readonly<Record<string, string>>,
-  size?: number,
-): Uint8Array {
+/** u64 LE length and JSON header, padded so that the data starts at a multiple of 8. */
+export function encodeHeader(layout: Layout, metadata: Readonly<Record<string, string>>): Uint8Array {
   const tensors = layout.entries.map(({ tensor, begin, end }) => {
     const entry = { dtype: tensor.dtype, shape: tensor.shape, data_offsets: [begin, end] }
     return `${JSON.stringify(tensor.name)}:${JSON.stringify(entry)}`
@@ -75,8 +68,6 @@ export function encodeHeader(
   if (length > MAX_HEADER_BYTES) {
     throw refuse('HEADER_TOO_LARGE', `the header takes ${length} bytes, the limit is ${MAX_HEADER_BYTES}`)
   }
-  if (size !== undefined && size !== LENGTH_BYTES + length)
-    throw new RangeError(`a header of ${LENGTH_BYTES + length} bytes for a place of ${size}`)
   const bytes = new Uint8Array(LENGTH_BYTES + length).fill(PADDING)
   new DataView(bytes.buffer).setBigUint64(0, BigInt(length), true)
   bytes.set(json, LENGTH_BYTES)

@@ -1,14 +1,17 @@
-/** The one writer: streams any table of lazy tensors into a safetensors file, with bounded memory. */
+/** The one writer: streams any table of lazy tensors into a file, with bounded memory. */
 import type { FileHandle } from 'node:fs/promises'
 import { leavesOf } from './algebra/matrix.ts'
 import { addPatchStats, NO_PATCH, type PatchStats } from './algebra/patch-stats.ts'
 import { type AtomicFile, cannotWrite, createAtomic } from './atomic.ts'
 import { writeFully } from './bytes.ts'
 import type { Checksum } from './checksum.ts'
+import type { Container, Frame } from './container.ts'
+import { combineCrc32 } from './crc.ts'
 import { type Executor, type ExecutorTask, inlineExecutor, workerExecutor } from './executor.ts'
 import type { CastStats } from './float.ts'
+import { SAFETENSORS } from './formats/safetensors-write.ts'
 import { type Batch, batchesOf, isLocal, type Job, type JobResult, jobsOf } from './jobs.ts'
-import { encodeHeader, type Layout, layoutOf } from './layout.ts'
+import type { Layout } from './layout.ts'
 import type { FileRef, Source, TensorTable } from './table.ts'
 import { verifyFile } from './verify.ts'
 import type { PatchCheck } from './verify-patches.ts'
@@ -57,30 +60,28 @@ export interface WriteResult {
  * `signal` fires, nothing stays behind and an existing file is as it was.
  * @throws SdtoolError OUTPUT_EXISTS, OUTPUT_IS_INPUT, DISK_FULL, USAGE, DTYPE_NOT_WRITABLE ..., or the signal's reason
  */
-export async function writeSafetensors(
+export async function writeModelFile(
   table: TensorTable,
   path: string,
+  container: Container,
   options: WriteOptions,
 ): Promise<WriteResult> {
   // it may fail before it is waited for; where something else fails first, that is the reason to be told
   options.metadata?.catch(() => {})
-  const layout = layoutOf(table)
-  const header = encodeHeader(layout, table.metadata)
-  const bytes = header.byteLength + layout.dataBytes
+  const frame = container.frame(table)
+  const { dataStart, bytes } = frame
   const inputs = [...inputsOf(table), ...(options.inputs ?? [])]
   const { force = false, temporary = false } = options
   const file = await createAtomic(path, { force, temporary, bytes, inputs })
   try {
-    await writeFully(file.handle, header, 0)
     await file.handle.truncate(bytes)
-    const result = await withTeams(layout, header.byteLength, file.tempPath, options, async (teams) => {
-      const { checksums, ...counts } = await runJobs(layout, teams, file.handle, options)
-      const made = { path, bytes, headerBytes: header.byteLength, ...counts }
+    const result = await withTeams(frame, file.tempPath, options, async (teams) => {
+      const { checksums, ...counts } = await runJobs(frame, teams, file.handle, options)
+      const made = { path, bytes, headerBytes: dataStart, ...counts }
       options.check?.(made)
-      const metadata = (await options.metadata) ?? table.metadata
-      if (options.metadata)
-        await writeFully(file.handle, encodeHeader(layout, metadata, header.byteLength), 0)
-      const patchCheck = await verified({ ...table, metadata }, file, checksums, teams, options)
+      const final = { ...table, metadata: (await options.metadata) ?? table.metadata }
+      await writeFrame(finalFrame(final, container, frame), checksums, file.handle)
+      const patchCheck = await verified(final, container, file, checksums, teams, options)
       return patchCheck ? { ...made, patchCheck } : made
     })
     options.signal?.throwIfAborted()
@@ -92,8 +93,44 @@ export async function writeSafetensors(
   }
 }
 
+/** The same as safetensors. */
+export function writeSafetensors(
+  table: TensorTable,
+  path: string,
+  options: WriteOptions,
+): Promise<WriteResult> {
+  return writeModelFile(table, path, SAFETENSORS, options)
+}
+
+/** The frame with the final metadata, which must not move the tensors that are written already. */
+function finalFrame(table: TensorTable, container: Container, draft: Frame): Frame {
+  const final = container.frame(table)
+  if (final.dataStart !== draft.dataStart)
+    throw new RangeError(`a header of ${final.dataStart} bytes for a place of ${draft.dataStart}`)
+  return final
+}
+
+async function writeFrame(frame: Frame, checksums: readonly Checksum[], handle: FileHandle): Promise<void> {
+  for (const piece of frame.pieces(frame.needsChecksums ? entryChecksums(frame, checksums) : []))
+    await writeFully(handle, piece.data, piece.offset)
+}
+
+/** CRC-32 of each entry, from those of its jobs, none of which has parts of two. */
+function entryChecksums({ layout, dataStart }: Frame, checksums: readonly Checksum[]): number[] {
+  const sorted = checksums.toSorted((a, b) => a.offset - b.offset)
+  let next = 0
+  return layout.entries.map(({ end }) => {
+    let sum = 0
+    for (; next < sorted.length && sorted[next]!.offset < dataStart + end; next++) {
+      sum = combineCrc32(sum, sorted[next]!.crc32, sorted[next]!.bytes)
+    }
+    return sum
+  })
+}
+
 async function verified(
   table: TensorTable,
+  container: Container,
   { handle, tempPath }: AtomicFile,
   checksums: readonly Checksum[],
   teams: readonly Team[],
@@ -104,6 +141,7 @@ async function verified(
   // the disk works while the processor compares; what it refuses counts first
   const checking = verifyFile(table, tempPath, {
     ...options,
+    container,
     checksums,
     checkers,
     patchedOnly: verify === 'patched',
@@ -121,7 +159,7 @@ async function verified(
 const FLUSH_BYTES = 32 * 1024 * 1024
 
 async function runJobs(
-  layout: Layout,
+  { layout }: Frame,
   teams: readonly Team[],
   handle: FileHandle,
   { temporary, signal, onProgress }: WriteOptions,
@@ -172,13 +210,12 @@ interface Team {
 }
 
 async function withTeams<R>(
-  layout: Layout,
-  dataStart: number,
+  frame: Frame,
   outputPath: string,
   options: WriteOptions,
   work: (teams: readonly Team[]) => Promise<R>,
 ): Promise<R> {
-  const teams = await teamsFor(layout, dataStart, outputPath, options)
+  const teams = await teamsFor(frame, outputPath, options)
   try {
     return await work(teams)
   } finally {
@@ -188,12 +225,12 @@ async function withTeams<R>(
 
 /** Jobs that must stay in this thread go one at a time beside the others, whose memory they would multiply. */
 async function teamsFor(
-  layout: Layout,
-  dataStart: number,
+  { layout, dataStart, needsChecksums }: Frame,
   outputPath: string,
   { threads, matmul, verify }: WriteOptions,
 ): Promise<Team[]> {
-  const task = { outputPath, matmul: matmul?.href, checksums: Boolean(verify) }
+  const checksums = needsChecksums ? 'all' : Boolean(verify)
+  const task = { outputPath, matmul: matmul?.href, checksums } as const
   const stays = ({ parts }: Job): boolean => parts.some(({ tensor }) => isLocal(tensor.source))
   const team = (executors: readonly Executor[], local: boolean): Team => {
     return { executors, batches: batchesOf(only(jobsOf(layout, dataStart), (job) => stays(job) === local)) }
@@ -242,6 +279,7 @@ function inputsOf(table: TensorTable): FileRef[] {
   const visit = (source: Source): void => {
     if (source.kind === 'stored') files.set(source.file.path, source.file)
     if (source.kind === 'cast') visit(source.of.source)
+    if (source.kind === 'concat') for (const part of source.of) visit(part.source)
     if (source.kind === 'patched') for (const { source: leaf } of leavesOf(source)) visit(leaf)
   }
   for (const { source } of table.tensors.values()) visit(source)
