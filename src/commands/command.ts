@@ -7,7 +7,7 @@ export type Arguments = Readonly<Record<string, unknown>>
 
 /** One verb. Its module is loaded only when it is called. */
 export interface Command {
-  /** yargs positionals behind the name: `<file..>`. */
+  /** yargs positionals behind the name: `<file..>`; '' for none. */
   readonly positionals: string
   /** Two or three command lines a person would type, with what they do. */
   readonly examples: readonly (readonly [command: string, description: string])[]

@@ -27,4 +27,9 @@ export const COMMANDS: readonly CommandEntry[] = [
     describe: 'Merge LoRAs of any kind into a checkpoint, and prove that they are in it',
     load: async () => (await import('./merge-lora.ts')).mergeLoraCommand,
   },
+  {
+    name: 'doctor',
+    describe: 'Show which devices can render on this machine, and what the others lack',
+    load: async () => (await import('./doctor.ts')).doctorCommand,
+  },
 ]
