@@ -1,12 +1,7 @@
 /** The thread behind `workerExecutor`. */
 import { parentPort, workerData } from 'node:worker_threads'
-import {
-  blockingExecutor,
-  type ExecutorTask,
-  plainError,
-  type WorkerReply,
-  type WorkerRequest,
-} from './executor.ts'
+import { blockingExecutor, type ExecutorTask, type WorkerReply, type WorkerRequest } from './executor.ts'
+import { plainError } from './plain-error.ts'
 
 const port = parentPort
 if (port) {

@@ -2,12 +2,12 @@ import { closeSync, openSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { Worker } from 'node:worker_threads'
 import { crc32 } from 'node:zlib'
-import { type ExitCode, SdtoolError } from '../errors.ts'
 import { type MatMul, plainMatMul } from './algebra/matmul.ts'
 import { writeFully, writeFullySync } from './bytes.ts'
 import type { Checksum } from './checksum.ts'
 import { newEvaluation, type ReadInto } from './expr.ts'
 import { type Batch, evaluateJob, isPatched, type JobResult, openInputs, openInputsSync } from './jobs.ts'
+import { type PlainError, revivedError } from './plain-error.ts'
 
 /** What an executor is for. Plain data: it crosses to a thread. */
 export interface ExecutorTask {
@@ -107,29 +107,6 @@ export type WorkerRequest = { readonly id: number; readonly batch: Batch } | 'cl
 export type WorkerReply =
   | { readonly id: number; readonly result: JobResult }
   | { readonly id: number; readonly error: PlainError }
-
-/** What of an error must survive the way between threads: a structured clone keeps only the message. */
-export interface PlainError {
-  readonly message: string
-  readonly code?: string
-  readonly hint?: string
-  readonly exitCode?: ExitCode
-}
-
-export function plainError(error: unknown): PlainError {
-  const { message = String(error), code, hint, exitCode } = error as Partial<SdtoolError>
-  return {
-    message,
-    ...(code === undefined ? {} : { code }),
-    ...(hint === undefined ? {} : { hint }),
-    ...(exitCode === undefined ? {} : { exitCode }),
-  }
-}
-
-function revivedError({ message, code, hint, exitCode }: PlainError): Error {
-  if (code === undefined || exitCode === undefined) return Object.assign(new Error(message), { code })
-  return new SdtoolError(code, message, { exitCode, ...(hint === undefined ? {} : { hint }) })
-}
 
 interface Pending {
   resolve(result: JobResult): void

@@ -16,6 +16,8 @@ import type { PatchCheck } from './verify-patches.ts'
 export interface WriteOptions {
   /** Replace an existing file. */
   readonly force?: boolean
+  /** For this run only: nobody waits until it is on the disk. */
+  readonly temporary?: boolean
   /** Files of the run that must not be overwritten, besides those the table reads from. */
   readonly inputs?: readonly FileRef[]
   /** Worker threads for computed tensors; 0 computes in the calling thread. */
@@ -59,7 +61,8 @@ export async function writeSafetensors(
   const header = encodeHeader(layout, table.metadata)
   const bytes = header.byteLength + layout.dataBytes
   const inputs = [...inputsOf(table), ...(options.inputs ?? [])]
-  const file = await createAtomic(path, { force: options.force ?? false, bytes, inputs })
+  const { force = false, temporary = false } = options
+  const file = await createAtomic(path, { force, temporary, bytes, inputs })
   try {
     await writeFully(file.handle, header, 0)
     await file.handle.truncate(bytes)
@@ -108,7 +111,7 @@ async function runJobs(
   dataStart: number,
   tempPath: string,
   handle: FileHandle,
-  { threads, matmul, verify, signal, onProgress }: WriteOptions,
+  { threads, matmul, verify, temporary, signal, onProgress }: WriteOptions,
 ): Promise<Counts> {
   const task = { outputPath: tempPath, matmul: matmul?.href, checksums: Boolean(verify) }
   const teams = await teamsFor(layout, dataStart, task, threads)
@@ -121,7 +124,7 @@ async function runJobs(
     addCounts(counts, result)
     done += batch.reduce((sum, { bytes }) => sum + bytes, 0)
     onProgress?.(done, layout.dataBytes)
-    if (done - flushed >= FLUSH_BYTES) {
+    if (!temporary && done - flushed >= FLUSH_BYTES) {
       flushed = done
       // an error here comes again, and is reported, at the final sync
       flush = flush.then(() => handle.datasync()).catch(() => {})
