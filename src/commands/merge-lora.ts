@@ -32,6 +32,7 @@ import {
 import { type PlannedFile, rehearseFile, writePlannedFile } from './output-file.ts'
 import { outputPlaces } from './output-path.ts'
 import { outputMetadata } from './provenance.ts'
+import type { Replay } from './replay.ts'
 
 const SIDES = ['unet', 'text'] as const
 const EMA_MODES = ['drop', 'patch'] as const
@@ -203,6 +204,35 @@ async function plannedFile(
     inputs: [model, ...additions].map(({ file }) => file),
     metadata: () => outputMetadata(model, identity, plan, target, operation, io),
   }
+}
+
+export const replayMergeLora: Replay = async ([base, ...loras], options) => {
+  const ratios = Array.isArray(options.ratios) ? options.ratios : []
+  const inputs: LoraInput[] = []
+  for (const [i, { path, opened }] of loras.entries()) {
+    inputs.push(await loraInput(path, opened, recordedRatio(ratios[i])))
+  }
+  const { path, opened, identity } = base!
+  const plan = await planMergeLora(
+    { name: path, file: opened.model, identity },
+    inputs,
+    mergeOptions(options),
+  )
+  const [problem] = plan.problems
+  if (problem !== undefined) throw problem
+  return plan
+}
+
+/** As `recipeOptions` writes it. @throws USAGE */
+function recordedRatio(value: unknown): LoraInput['ratio'] {
+  const { unet, text } = (
+    typeof value === 'object' && value !== null ? value : { unet: value, text: value }
+  ) as {
+    readonly unet?: unknown
+    readonly text?: unknown
+  }
+  if (typeof unet === 'number' && typeof text === 'number') return { unet, text }
+  throw usage('it has no ratio for each of its LoRAs')
 }
 
 /** `style`, `style-0.7`, with a ratio of its own for the text encoders `style-0.7-te0.5`. */
