@@ -6,6 +6,7 @@ import { listFiles } from './files.ts'
 import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
 import { DTYPE_LIST, dtypeChoice } from './model-options.ts'
 import { list, listOrNothing, namedFiles, outputOptions, withOutputOptions } from './options.ts'
+import type { Replay } from './replay.ts'
 import { runTransform } from './transform.ts'
 
 export const convertCommand: Command = {
@@ -40,3 +41,6 @@ export const convertCommand: Command = {
     return runTransform(files, transform, outputOptions(args), io)
   },
 }
+
+export const replayConvert: Replay = ([input], options) =>
+  planConvert(input!.opened.model, input!.identity, { dtype: dtypeChoice(options) })

@@ -31,6 +31,7 @@ import {
   withOutputOptions,
 } from './options.ts'
 import { type PlannedFile, rehearseFile, writePlannedFile } from './output-file.ts'
+import type { Replay } from './replay.ts'
 
 const SIDES = ['unet', 'text'] as const
 const EMA_MODES = ['drop', 'patch'] as const
@@ -171,11 +172,15 @@ async function mergeOpened(
   }
   const job = await plannedFile(plan, identity, opened, inputs, run)
   if (run.output.dryRun) return { ...common, ...(await rehearseFile(job, run.output)) }
-  await checkAlive(base, inputs, run.merge, read, run.io.signal)
+  if (inputs.length > 1) await checkAlive(base, inputs, run.merge, read, run.io.signal)
   return { ...common, ...(await writeMerged(job, plan, run)) }
 }
 
-async function loraInput(name: string, opened: OpenedModel, ratio: LoraInput['ratio']): Promise<LoraInput> {
+export async function loraInput(
+  name: string,
+  opened: OpenedModel,
+  ratio: LoraInput['ratio'],
+): Promise<LoraInput> {
   const { title, adapter } = await identifyFile(name, opened)
   if (adapter === undefined) {
     throw refuse('NOT_A_LORA', `${name} is no LoRA: ${title}`, 'The base comes first, then the LoRAs.')
@@ -194,6 +199,35 @@ function plannedFile(
   const name = mergedName(basename(opened[0]!.model.file.path), loras.map(nameInOutput), plan)
   const operation = { verb: 'merge-lora', options: recipeOptions(run.args, loras) }
   return plannedOutput(plan, name, opened, identity, operation, run)
+}
+
+export const replayMergeLora: Replay = async ([base, ...loras], options) => {
+  const ratios = Array.isArray(options.ratios) ? options.ratios : []
+  const inputs: LoraInput[] = []
+  for (const [i, { path, opened }] of loras.entries()) {
+    inputs.push(await loraInput(path, opened, recordedRatio(ratios[i])))
+  }
+  const { path, opened, identity } = base!
+  const plan = await planMergeLora(
+    { name: path, file: opened.model, identity },
+    inputs,
+    mergeOptions(options),
+  )
+  const [problem] = plan.problems
+  if (problem !== undefined) throw problem
+  return plan
+}
+
+/** As `recipeOptions` writes it. @throws USAGE */
+function recordedRatio(value: unknown): LoraInput['ratio'] {
+  const { unet, text } = (
+    typeof value === 'object' && value !== null ? value : { unet: value, text: value }
+  ) as {
+    readonly unet?: unknown
+    readonly text?: unknown
+  }
+  if (typeof unet === 'number' && typeof text === 'number') return { unet, text }
+  throw usage('it has no ratio for each of its LoRAs')
 }
 
 /** `style`, `style-0.7`, with a ratio of its own for the text encoders `style-0.7-te0.5`. */

@@ -17,6 +17,7 @@ import {
   outputOptions,
   withOutputOptions,
 } from './options.ts'
+import type { Replay } from './replay.ts'
 import { runTransform } from './transform.ts'
 
 const EMA_MODES = ['only', 'drop', 'keep'] as const satisfies readonly EmaMode[]
@@ -69,6 +70,11 @@ export const pruneCommand: Command = {
     } satisfies Parameters<typeof runTransform>[1]
     return runTransform(files, transform, outputOptions(args), io)
   },
+}
+
+export const replayPrune: Replay = ([input], options) => {
+  const { opened, identity } = input!
+  return planPrune(opened.model, identity, pruneOptions(options), (tensor) => readValues(tensor, opened.read))
 }
 
 function pruneOptions(args: Arguments): PruneOptions {
