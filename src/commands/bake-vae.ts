@@ -23,6 +23,7 @@ import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts
 import { plannedOutput } from './one-output.ts'
 import { filledText, type OutputOptions, outputOptions, withOutputOptions } from './options.ts'
 import { rehearseFile, writePlannedFile } from './output-file.ts'
+import { recipeArguments } from './recipe-options.ts'
 import { readableVae } from './recognise-known.ts'
 import type { Outcome } from './transform.ts'
 import { resultPrinter } from './transform-report.ts'
@@ -49,6 +50,7 @@ export const bakeVaeCommand: Command = {
         defaultDescription: 'true',
       }),
   run: runBakeVae,
+  replay: (options, [model, vae]) => ({ model, vae, ...recipeArguments(options, { dtype: 'text' }) }),
 }
 
 async function runBakeVae(args: Arguments, io: Io): Promise<ExitCode> {

@@ -1,5 +1,6 @@
 import type { Argv } from 'yargs'
 import type { ExitCode } from '../errors.ts'
+import type { Recipe } from '../model/recipe.ts'
 import type { Io } from '../report/io.ts'
 
 /** Parsed options of any command. */
@@ -13,6 +14,11 @@ export interface Command {
   readonly examples: readonly (readonly [command: string, description: string])[]
   options(yargs: Argv): Argv
   run(args: Arguments, io: Io): Promise<ExitCode>
+  /**
+   * Arguments that do again what a recipe of this verb says, from its options and the paths of its inputs in order.
+   * Every verb that writes a recipe has it. @throws RECIPE_UNREADABLE
+   */
+  readonly replay?: (options: Recipe['options'], paths: readonly string[]) => Arguments
 }
 
 /** What `--help` needs to know of a verb before its module is loaded. */

@@ -31,6 +31,7 @@ import {
   withOutputOptions,
 } from './options.ts'
 import { type PlannedFile, rehearseFile, writePlannedFile } from './output-file.ts'
+import { recipeArguments } from './recipe-options.ts'
 
 const SIDES = ['unet', 'text'] as const
 const EMA_MODES = ['drop', 'patch'] as const
@@ -90,6 +91,19 @@ export const mergeLoraCommand: Command = {
         defaultDescription: 'what was changed',
       }),
   run: runMergeLora,
+  replay(options, [base, ...loras]) {
+    const { ratios: ratio, ...rest } = recipeArguments(options, {
+      ratios: 'ratios',
+      dtype: 'texts',
+      blocks: 'texts',
+      only: 'text',
+      include: 'texts',
+      exclude: 'texts',
+      allowUnmatched: 'flag',
+      ema: 'text',
+    })
+    return { base, loras, ratio, ...rest }
+  },
 }
 
 /** One base, one or more adapters, one output. */

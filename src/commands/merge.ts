@@ -29,6 +29,7 @@ import {
   withOutputOptions,
 } from './options.ts'
 import { type PlannedFile, rehearseFile, writePlannedFile } from './output-file.ts'
+import { recipeArguments } from './recipe-options.ts'
 
 const SIDES = ['unet', 'text'] as const
 
@@ -113,7 +114,29 @@ export const mergeCommand: Command = {
       })
       .epilogue(methodLines().join('\n')),
   run: runMerge,
+  replay(options, paths) {
+    const again = recipeArguments(options, {
+      method: 'text',
+      alpha: 'numbers',
+      beta: 'number',
+      density: 'number',
+      seed: 'number',
+      blocks: 'texts',
+      'blocks-beta': 'texts',
+      keys: 'texts',
+      vae: 'text',
+      only: 'text',
+      dtype: 'texts',
+      allowMissing: 'flag',
+      allowMixed: 'flag',
+    })
+    const hasFile = again.vae === VAE_FILE
+    return { ...again, models: hasFile ? paths.slice(0, -1) : paths, ...(hasFile && { vae: paths.at(-1) }) }
+  },
 }
+
+/** In a recipe, the VAE is that of a file, which is the last of the inputs. */
+const VAE_FILE = 'file'
 
 /** Two or more models, one output. */
 async function runMerge(args: Arguments, io: Io): Promise<ExitCode> {
@@ -292,8 +315,7 @@ function recipeOptions(
     blocks: listOrNothing(list(args, 'blocks')),
     'blocks-beta': listOrNothing(list(args, 'blocks-beta')),
     keys: listOrNothing(list(args, 'keys')),
-    // a file is the last of the inputs
-    vae: typeof vae === 'object' ? 'file' : typeof vae === 'number' ? letterOf(vae).toLowerCase() : vae,
+    vae: typeof vae === 'object' ? VAE_FILE : typeof vae === 'number' ? letterOf(vae).toLowerCase() : vae,
     only: filledText(args, 'only'),
     dtype: listOrNothing(list(args, 'dtype')),
     allowMissing: flag(args, 'allowMissing') || undefined,

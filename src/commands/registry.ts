@@ -37,4 +37,9 @@ export const COMMANDS: readonly CommandEntry[] = [
     describe: 'Put a VAE into a checkpoint, all of its tensors or none',
     load: async () => (await import('./bake-vae.ts')).bakeVaeCommand,
   },
+  {
+    name: 'replay',
+    describe: 'Make a file again from the recipe in its metadata, and say whether it is the same',
+    load: async () => (await import('./replay.ts')).replayCommand,
+  },
 ]
