@@ -115,7 +115,16 @@ const CONTESTS: readonly Contest[] = [
   {
     name: 'merge-models',
     file: 'sdxl.safetensors',
-    sdtool: ['merge', 'IN', join(values.data, 'sdxl-b.safetensors'), '--alpha', '0.3', '-o', 'OUT', '--quiet'],
+    sdtool: [
+      'merge',
+      'IN',
+      join(values.data, 'sdxl-b.safetensors'),
+      '--alpha',
+      '0.3',
+      '-o',
+      'OUT',
+      '--quiet',
+    ],
     copies: 'input',
     mecha: `import torch as t, sd_mecha as m; m.merge(m.weighted_sum(m.model(IN), m.model(${JSON.stringify(join(values.data, 'sdxl-b.safetensors'))}), alpha=0.3), output=OUT, merge_dtype=t.float32, output_dtype=t.float16)`,
   },

@@ -31,7 +31,8 @@ import {
   withOutputOptions,
 } from './options.ts'
 import { type PlannedFile, rehearseFile, writePlannedFile } from './output-file.ts'
-import type { Replay } from './replay.ts'
+import { recipeArguments } from './recipe-options.ts'
+import type { RecipeModel } from './replan.ts'
 
 const SIDES = ['unet', 'text'] as const
 const EMA_MODES = ['drop', 'patch'] as const
@@ -96,6 +97,21 @@ export const mergeLoraCommand: Command = {
         defaultDescription: 'true',
       }),
   run: runMergeLora,
+  replay(options, [base, ...loras]) {
+    const { ratios: ratio, ...rest } = recipeArguments(options, {
+      ratios: 'ratios',
+      dtype: 'texts',
+      blocks: 'texts',
+      only: 'text',
+      include: 'texts',
+      exclude: 'texts',
+      allowUnmatched: 'flag',
+      ema: 'text',
+    })
+    if (ratio === undefined) throw refuse('RECIPE_INVALID', 'the recipe has no ratios')
+    return { base, loras, ratio, ...rest }
+  },
+  replan: replanMergeLora,
 }
 
 /** One base, one or more adapters, one output. */
@@ -176,6 +192,20 @@ async function mergeOpened(
   return { ...common, ...(await writeMerged(job, plan, run)) }
 }
 
+export async function replanMergeLora(inputs: readonly RecipeModel[], args: Arguments): Promise<MergePlan> {
+  const [base, ...others] = inputs as [RecipeModel, ...RecipeModel[]]
+  const paths = others.map(({ path }) => path)
+  const arguments_ = loraArguments(paths, list(args, 'ratio'), () => true)
+  const loras: LoraInput[] = []
+  for (const [i, { path, opened }] of others.entries())
+    loras.push(await loraInput(path, opened, arguments_[i]!.ratio))
+  const { path, opened, identity } = base
+  const plan = await planMergeLora({ name: path, file: opened.model, identity }, loras, mergeOptions(args))
+  const [problem] = plan.problems
+  if (problem !== undefined) throw problem
+  return plan
+}
+
 export async function loraInput(
   name: string,
   opened: OpenedModel,
@@ -199,35 +229,6 @@ function plannedFile(
   const name = mergedName(basename(opened[0]!.model.file.path), loras.map(nameInOutput), plan)
   const operation = { verb: 'merge-lora', options: recipeOptions(run.args, loras) }
   return plannedOutput(plan, name, opened, identity, operation, run)
-}
-
-export const replayMergeLora: Replay = async ([base, ...loras], options) => {
-  const ratios = Array.isArray(options.ratios) ? options.ratios : []
-  const inputs: LoraInput[] = []
-  for (const [i, { path, opened }] of loras.entries()) {
-    inputs.push(await loraInput(path, opened, recordedRatio(ratios[i])))
-  }
-  const { path, opened, identity } = base!
-  const plan = await planMergeLora(
-    { name: path, file: opened.model, identity },
-    inputs,
-    mergeOptions(options),
-  )
-  const [problem] = plan.problems
-  if (problem !== undefined) throw problem
-  return plan
-}
-
-/** As `recipeOptions` writes it. @throws USAGE */
-function recordedRatio(value: unknown): LoraInput['ratio'] {
-  const { unet, text } = (
-    typeof value === 'object' && value !== null ? value : { unet: value, text: value }
-  ) as {
-    readonly unet?: unknown
-    readonly text?: unknown
-  }
-  if (typeof unet === 'number' && typeof text === 'number') return { unet, text }
-  throw usage('it has no ratio for each of its LoRAs')
 }
 
 /** `style`, `style-0.7`, with a ratio of its own for the text encoders `style-0.7-te0.5`. */

@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import type { PartChange } from '../model/patch-proof.ts'
 import { errorText } from '../report/error.ts'
 import type { Io } from '../report/io.ts'
@@ -50,7 +51,7 @@ function page(outcome: CheckpointMergeOutcome, io: Io): string {
     headLine(outcome, paint),
     formatTable(
       [{ head: 'model' }, { head: 'file' }, { head: 'what' }],
-      models.map(({ letter, name, title }) => [letter, printable(name, 100), title]),
+      models.map(({ letter, name, title }) => [letter, printable(basename(name), 100), title]),
     ),
     stepTable(steps, paint),
     ...(proof.length > 0 ? [changeTable(proof)] : []),

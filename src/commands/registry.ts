@@ -72,4 +72,9 @@ export const COMMANDS: readonly CommandEntry[] = [
     describe: 'Make a LoRA of the difference between a fine-tuned model and its base',
     load: async () => (await import('./extract-lora.ts')).extractLoraCommand,
   },
+  {
+    name: 'replay',
+    describe: 'Make a file again from the recipe in its metadata, and say whether it is the same',
+    load: async () => (await import('./replay.ts')).replayCommand,
+  },
 ]
