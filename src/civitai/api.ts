@@ -168,7 +168,11 @@ async function attempt(
 
 async function readJson(followed: Followed, what: string, site: Site, world: World): Promise<Attempt<Json>> {
   const { answer, url } = followed
-  if (answer.status !== 200) return refusalOf(followed, what, site, world)
+  if (answer.status !== 200) {
+    const failure = await refusalOf(followed, what, site, world)
+    // what a list does not know it does not know; only a download may be missing for a moment
+    return failure.again === 'once' ? { ...failure, again: 'no' } : failure
+  }
   const json = parseJson(await bodyText(followed, MAX_JSON_BYTES, world))
   if (json !== undefined) return { value: json }
   const error = new SdtoolError(

@@ -111,10 +111,15 @@ function scoreOf(file: CivitaiFile, { modelType }: CivitaiVersion, choice: Choic
   return (
     (main ? 1000 : 0) +
     100_000 * asked.length +
-    (file.format === 'SafeTensor' || /\.safetensors$/i.test(file.name) ? 100 : 0) +
+    (isSafetensors(file) ? 100 : 0) +
     (file.size === 'pruned' ? 10 : 0) +
     (file.fp === 'fp16' ? 1 : 0)
   )
+}
+
+/** By its name only where the site says nothing. */
+function isSafetensors({ format, name }: CivitaiFile): boolean {
+  return format === undefined ? /\.safetensors$/i.test(name) : format === 'SafeTensor'
 }
 
 function noFiles(version: CivitaiVersion): SdtoolError {

@@ -34,7 +34,7 @@ export interface RemoteOptions {
 /** The head of a file: enough for the header of most LoRAs. */
 const FIRST_BYTES = 64 * 1024
 /** Small reads come in flocks; one this large answers several. */
-const LEAST_BYTES = 16 * 1024
+const LEAST_BYTES = 4 * 1024
 
 interface Piece {
   readonly start: number

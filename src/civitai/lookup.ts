@@ -1,4 +1,5 @@
 /** Which version a local file is, by what is known of its bytes and of those it was made from. */
+import { inParallel } from '../tensor/parallel.ts'
 import type { Api } from './api.ts'
 import { optionally } from './resolve.ts'
 import type { CivitaiFile, CivitaiVersion } from './shapes.ts'
@@ -34,6 +35,9 @@ export interface Match {
   readonly ancestor?: string
 }
 
+/** Enough to hide the latency of the site, few enough not to annoy it. */
+const PARALLEL_QUESTIONS = 4
+
 const AUTOV2_DIGITS = 10
 const AUTOV3_DIGITS = 12
 
@@ -53,13 +57,10 @@ export async function lookUp(files: readonly Evidence[], api: Api): Promise<Matc
     asked.set(hash, answer)
     return answer
   }
-  const found: Match[][] = []
-  for (const file of files) {
+  return inParallel(files, PARALLEL_QUESTIONS, async (file) => {
     const own = known.get(file.sha256) ?? (await byOtherHashes(file, ask))
-    if (own) found.push([own])
-    else found.push(await ofAncestors(file.ancestors, known, ask))
-  }
-  return found
+    return own ? [own] : ofAncestors(file.ancestors, known, ask)
+  })
 }
 
 type Ask = (hash: string) => Promise<CivitaiVersion | undefined>

@@ -75,7 +75,7 @@ export async function openPart(
   const handle = await guarded(target, async () => {
     await mkdir(dirname(target), { recursive: true })
     // the note first: a part without one is somebody else's
-    if (!found) await writeNote(note, identity, {})
+    await writeNote(note, identity, found?.remote ?? {}, process.pid)
     return open(part, found ? 'r+' : 'w+')
   })
   const hash = await startHash(only)
@@ -108,6 +108,7 @@ async function existing(part: string, note: string, identity: PartIdentity): Pro
   if (!info) return undefined
   const json = parseJson(await readFile(note, 'utf8').catch(() => ''))
   if (!info.isFile() || numberField(json, 'version') !== NOTE_VERSION) throw foreign(part)
+  checkNotBusy(part, idField(json, 'pid'))
   const sha256 = textField(json, 'sha256')
   const same =
     identity.sha256 !== undefined && sha256 !== undefined
@@ -123,6 +124,25 @@ async function existing(part: string, note: string, identity: PartIdentity): Pro
   }
 }
 
+/** Two writers of one part would spoil it for both. */
+function checkNotBusy(part: string, pid: number | undefined): void {
+  if (pid === undefined || pid === process.pid || !isAlive(pid)) return
+  throw new SdtoolError('PART_BUSY', `${part} is being downloaded by another sdtool (process ${pid})`, {
+    exitCode: EXIT.usage,
+    hint: `Wait for it, or end it. If there is none, remove ${part}.json.`,
+  })
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    // it is there, but somebody else's
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
 function foreign(part: string): SdtoolError {
   return new SdtoolError('PART_FOREIGN', `${part} is there already, and not from sdtool`, {
     exitCode: EXIT.usage,
@@ -130,8 +150,9 @@ function foreign(part: string): SdtoolError {
   })
 }
 
-async function writeNote(note: string, identity: PartIdentity, remote: Remote): Promise<void> {
-  const text = JSON.stringify({ version: NOTE_VERSION, ...identity, remote }, null, 2)
+/** While a process writes the part, its number stands there. */
+async function writeNote(note: string, identity: PartIdentity, remote: Remote, pid?: number): Promise<void> {
+  const text = JSON.stringify({ version: NOTE_VERSION, ...identity, remote, pid }, null, 2)
   await writeFile(`${note}.new`, `${text}\n`)
   await rename(`${note}.new`, note)
 }
@@ -194,6 +215,7 @@ function partFile({ target, handle, identity, only, blockBytes, found, hash: fir
     closed = true
     await drain().catch(() => {})
     await handle.close()
+    await writeNote(note, identity, remote).catch(() => {})
   }
   return {
     path: part,
@@ -209,7 +231,7 @@ function partFile({ target, handle, identity, only, blockBytes, found, hash: fir
     async describe(next) {
       if (next.total === remote.total && next.etag === remote.etag) return
       remote = next
-      await guarded(target, () => writeNote(note, identity, remote))
+      await guarded(target, () => writeNote(note, identity, remote, process.pid))
     },
     async write(chunk) {
       for (let at = 0; at < chunk.byteLength; ) {

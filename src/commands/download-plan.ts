@@ -40,6 +40,7 @@ export interface PlanOptions {
   readonly output?: string
   readonly place: Place
   readonly force: boolean
+  readonly quiet: boolean
 }
 
 export interface DownloadPlan {
@@ -153,7 +154,7 @@ async function planned(
 ): Promise<PlannedDownload> {
   const { text, ...facts } = item
   checkScans(item)
-  const isPresent = existsSync(target) && (await isSameFile(target, item.file, cache))
+  const isPresent = existsSync(target) && (await isSameFile(target, item.file, options.quiet, cache))
   if (existsSync(target) && !isPresent && !options.force) throw otherFile(target)
   const part = await stat(partPaths(target).part).catch(() => undefined)
   return {
@@ -170,13 +171,14 @@ async function planned(
 async function isSameFile(
   target: string,
   { bytes, hashes }: CivitaiFile,
+  quiet: boolean,
   cache: HashCache,
 ): Promise<boolean> {
   const info = await stat(target)
   if (!info.isFile()) return false
   if (hashes.sha256 === undefined) return bytes === info.size
   if (bytes !== undefined && Math.abs(bytes - info.size) > bytes / 100 + 1024) return false
-  return (await cache.hashes(target, true)).sha256 === hashes.sha256
+  return (await cache.sha256(target, quiet)) === hashes.sha256
 }
 
 function otherFile(target: string): SdtoolError {

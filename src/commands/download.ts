@@ -121,9 +121,14 @@ function sidecarsOf(args: Arguments, { layout }: Place): readonly Sidecar[] {
   return named as Sidecar[]
 }
 
+/** Other users see it in the list of processes, and shells keep it in their history. */
+const TOKEN_IN_ADDRESS =
+  'sdtool: the token in the address is not used; keep it with sdtool login, or in CIVITAI_TOKEN\n'
+
 async function runDownload(options: DownloadOptions, client: Client, io: Io): Promise<ExitCode> {
   const { json, quiet, verbose, dryRun } = options
   const cache = await openHashCache(io)
+  if (options.references.some((reference) => /[?&]token=/i.test(reference))) io.stderr.write(TOKEN_IN_ADDRESS)
   const plan = await planDownloads(options, client, cache)
   if (!json) io.stdout.write(planText(plan, io))
   for (const { error } of plan.failed) io.stderr.write(errorText(error, verbose))

@@ -18,11 +18,11 @@ interface Entry extends FileHashes {
 
 export interface HashCache {
   /** From memory if the file has not changed, otherwise by reading it. */
-  hashes(path: string, quiet: boolean): Promise<FileHashes>
+  hashes(path: string, quiet: boolean): Promise<Required<FileHashes>>
+  /** The same, where the SHA-256 is enough. */
+  sha256(path: string, quiet: boolean): Promise<string>
   /** What is known without reading the file. */
   remember(path: string, hashes: FileHashes): Promise<void>
-  /** Hashes that were computed, not remembered. */
-  readonly computed: number
   save(): Promise<void>
 }
 
@@ -34,28 +34,28 @@ export async function openHashCache(io: Io): Promise<HashCache> {
   const folder = cacheFolder(io.env)
   const path = folder === undefined ? undefined : join(folder, 'hashes.json')
   const entries = path === undefined ? new Map<string, Entry>() : await load(path)
-  let computed = 0
   let isChanged = false
   const keep = async (file: string, hashes: FileHashes): Promise<void> => {
     const { size, mtimeMs } = await stat(file)
     entries.set(resolve(file), { size, mtimeMs, ...hashes })
     isChanged = true
   }
+  const known = async (file: string): Promise<Entry | undefined> => {
+    const { size, mtimeMs } = await stat(file)
+    const entry = entries.get(resolve(file))
+    return entry && entry.size === size && entry.mtimeMs === mtimeMs ? entry : undefined
+  }
+  const hashes = async (file: string, quiet: boolean): Promise<Required<FileHashes>> => {
+    const { sha256, autoV3 } = (await known(file)) ?? {}
+    if (sha256 !== undefined && autoV3 !== undefined) return { sha256, autoV3 }
+    const computed = await hashWithProgress(file, ['sha256', 'autoV3'], quiet, io)
+    const all = { sha256: computed.sha256!, autoV3: computed.autoV3! }
+    await keep(file, all)
+    return all
+  }
   return {
-    get computed() {
-      return computed
-    },
-    async hashes(file, quiet) {
-      const { size, mtimeMs } = await stat(file)
-      const known = entries.get(resolve(file))
-      if (known && known.size === size && known.mtimeMs === mtimeMs && known.autoV3 !== undefined)
-        return known
-      computed++
-      const { sha256, autoV3 } = await hashWithProgress(file, ['sha256', 'autoV3'], quiet, io)
-      const hashes = { sha256: sha256!, autoV3: autoV3! }
-      await keep(file, hashes)
-      return hashes
-    },
+    hashes,
+    sha256: async (file, quiet) => (await known(file))?.sha256 ?? (await hashes(file, quiet)).sha256,
     remember: keep,
     async save() {
       if (path === undefined || !isChanged) return

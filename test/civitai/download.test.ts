@@ -168,6 +168,26 @@ describe('a download', () => {
     expect(readFileSync(`${target}.part`, 'utf8')).toBe('of a browser')
   })
 
+  it('does not touch a part that another process is writing', async () => {
+    const { target, job } = await setup()
+    writeFileSync(`${target}.part`, 'of another')
+    // the parent of this process is there as long as this one is
+    const note = {
+      version: 1,
+      versionId: 3,
+      fileId: 7,
+      sha256: sha256(BYTES).toLowerCase(),
+      remote: {},
+      pid: process.ppid,
+    }
+    writeFileSync(`${target}.part.json`, JSON.stringify(note))
+    expect(await failure(download(job, testWorld()))).toMatchObject({ code: 'PART_BUSY', exitCode: 2 })
+    expect(readFileSync(`${target}.part`, 'utf8')).toBe('of another')
+    writeFileSync(`${target}.part.json`, JSON.stringify({ ...note, pid: 2 ** 30 }))
+    await download(job, testWorld())
+    expect(readFileSync(target).equals(BYTES)).toBe(true)
+  })
+
   it('refuses wrong bytes with both digests, and keeps nothing', async () => {
     const { double, folder, job } = await setup()
     const wrong = Buffer.from(BYTES).fill(0, 500, 600)

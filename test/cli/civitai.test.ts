@@ -560,6 +560,26 @@ describe('sdtool inspect of what is not here', () => {
     expect(served.map(({ headers }) => headers.range)).toEqual(['bytes=0-65535'])
   })
 
+  it.each(['tiny-sd.ckpt', 'tiny-stripes.safetensors', 'vivid.vae.pt'])(
+    'tells of %s what it tells of the file here, by a small part of it',
+    async (name) => {
+      const { double, sdtool } = await setup()
+      const path = join(import.meta.dirname, '../../fixtures/tiny-sd', name)
+      const bytes = readFileSync(path)
+      double.publish({ id: 31, modelId: 11, files: [{ id: 8, name, bytes }] })
+      const here = JSON.parse((await sdtool('inspect', path, '--json')).stdout)
+      const { code, stdout } = await sdtool('inspect', 'version:31', '--json')
+      expect(code).toBe(0)
+      const { file, remote, ...found } = JSON.parse(stdout)
+      expect(file).toBe(`civitai:11@31/${name}`)
+      // alphas lie scattered over the file
+      const { alphas, ...adapter } = here.adapter ?? {}
+      expect(found).toEqual({ ...here, file: undefined, ...(here.adapter && { adapter }) })
+      expect(remote.bytes).toBeLessThan(600_000)
+      expect(remote.requests).toBeLessThan(25)
+    },
+  )
+
   it('takes any address that gives ranges, without a token', async () => {
     const { double, sdtool } = await setup({ CIVITAI_TOKEN: TOKEN })
     await sdtool('download', 'version:30', '--dry-run')
