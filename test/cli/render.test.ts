@@ -136,7 +136,7 @@ describe('sdtool render', () => {
       ])
       expect([code, stdout]).toEqual([
         0,
-        `tiny-sd.ckpt (EMA): Euler, 1 steps, CFG 7, 64x64, RNG CPU\n${out}  sheet of 4\n`,
+        `tiny-sd.ckpt (EMA): Euler, 1 step, CFG 7, 64x64, RNG CPU\n${out}  sheet of 4\n`,
       ])
       const { width, height } = openImage(readFileSync(out))
       expect(width).toBeGreaterThan(2 * 256)
