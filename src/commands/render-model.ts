@@ -1,8 +1,9 @@
 /** The model that is drawn: a file, its LoRAs and its VAE, as one table that is never written. */
 import { existsSync } from 'node:fs'
-import { EXIT, SdtoolError } from '../errors.ts'
+import { EXIT, refuse, SdtoolError } from '../errors.ts'
+import { architectureById } from '../model/architectures/registry.ts'
 import { withEmaWeights } from '../model/diff/ema.ts'
-import type { Identity } from '../model/identity.ts'
+import { type Identity, KINDS, type Kind } from '../model/identity.ts'
 import type { MergeOptions } from '../model/merge-lora/options.ts'
 import { planMergeLora } from '../model/merge-lora/plan.ts'
 import type { Io } from '../report/io.ts'
@@ -61,6 +62,7 @@ export async function withRenderSource<T>(
     })
     const model = await patchedModel(path, opened[0]!, { used, adapters, request, io })
     const vae = vaePath[0] === undefined ? undefined : await plainModel(vaePath[0], opened.at(-1)!)
+    if (vae) checkVae(vae)
     const files = opened.map((one) => one.model)
     return use({ model, path, loras: used, files, ...(vae && { vae }) })
   })
@@ -68,6 +70,35 @@ export async function withRenderSource<T>(
 
 async function plainModel(path: string, opened: OpenedModel): Promise<RenderModel> {
   return { name: path, table: opened.model, identity: await identifyFile(path, opened) }
+}
+
+/** @throws NOT_RENDERABLE before anything is loaded; what is special about a UNet, the pipeline finds */
+function checkDrawable({ name, identity: { kind, title, architecture } }: RenderModel): void {
+  const network = architecture && architectureById(architecture.id)?.network.kind
+  if (kind === 'checkpoint' && network === 'unet') return
+  const hint =
+    HINTS[kind] ?? 'Stable Diffusion 1.x, 2.x and XL can, from a checkpoint with UNet and text encoder.'
+  const what = kind === 'checkpoint' ? title : `${title} (${KINDS[kind]})`
+  throw refuse('NOT_RENDERABLE', `${name} is ${what}: it cannot be drawn`, hint)
+}
+
+/** Which option a file is for that is no model by itself. */
+const HINTS: Readonly<Partial<Record<Kind, string>>> = {
+  lora: 'Name the checkpoint it is for, and this file with --lora.',
+  vae: 'Name the checkpoint it is for, and this file with --vae.',
+  taesd: 'Name the checkpoint it is for, and this file with --vae.',
+  embedding:
+    'Name the checkpoint it is for, and its folder with --embeddings; its name belongs into the prompt.',
+}
+
+/** @throws NOT_A_VAE */
+function checkVae({ name, identity: { kind, title, components } }: RenderModel): void {
+  if (kind === 'taesd' || components.some(({ role }) => role === 'vae')) return
+  throw refuse(
+    'NOT_A_VAE',
+    `--vae ${name}: that is ${title} (${KINDS[kind]})`,
+    'Name a VAE, a TAESD, or a checkpoint that has one.',
+  )
 }
 
 interface Patching {
@@ -83,6 +114,7 @@ async function patchedModel(
   { used, adapters, request, io }: Patching,
 ): Promise<RenderModel> {
   const plain = await plainModel(path, opened)
+  checkDrawable(plain)
   const model = request.ema ? emaModel(plain) : plain
   if (used.length === 0) return model
   const inputs = await Promise.all(used.map((lora, i) => loraInput(lora.path, adapters[i]!, lora.ratio)))

@@ -1,15 +1,12 @@
 /** What `sdtool render` can be told. */
 import type { Argv } from 'yargs'
-import { usage } from '../errors.ts'
-import { nearestNames } from '../report/nearest.ts'
 import { DEVICE_IDS, type DeviceId } from '../runtime/devices.ts'
 import type { Precision } from '../runtime/engine.ts'
-import { type RenderSettings, SIZE_MULTIPLE } from '../runtime/pipeline.ts'
+import type { RenderSettings } from '../runtime/pipeline.ts'
 import type { Seed } from '../runtime/random/gaussian.ts'
 import { RNGS, type RngName } from '../runtime/random/registry.ts'
 import { findSampler, SAMPLERS } from '../runtime/sampling/samplers/registry.ts'
 import { findSchedule, SCHEDULES } from '../runtime/sampling/schedules/registry.ts'
-import { quoted } from '../tensor/text.ts'
 import type { Arguments } from './command.ts'
 import { withModelFolders } from './model-folders.ts'
 import {
@@ -22,14 +19,10 @@ import {
   withCommonOptions,
 } from './options.ts'
 import { withPreview } from './preview-option.ts'
+import { named, number, type Size, seedOf, sizeOf } from './render-values.ts'
 
 /** All but the size, which a model may say. */
 export type DrawSettings = Omit<RenderSettings, 'width' | 'height'>
-
-export interface Size {
-  readonly width: number
-  readonly height: number
-}
 
 export interface RenderOptions extends CommonOptions {
   /** Undefined: the verification prompts. */
@@ -175,11 +168,12 @@ export function withRenderOptions(yargs: Argv): Argv {
 /** @throws USAGE */
 export function renderOptions(args: Arguments): RenderOptions {
   const prompt = text(args, 'prompt')
-  const size = sizeOf(filledText(args, 'size'))
+  const size = filledText(args, 'size')
   const vae = filledText(args, 'vae')
   const output = filledText(args, 'output')
   const precision = filledText(args, 'precision') as Precision | undefined
-  const seed = seedOf(filledText(args, 'seed'))
+  const seedText = filledText(args, 'seed')
+  const seed = seedText === undefined ? DEFAULTS.seed : seedOf(seedText)
   return {
     ...commonOptions(args),
     ...(prompt === undefined ? {} : { prompt }),
@@ -187,7 +181,7 @@ export function renderOptions(args: Arguments): RenderOptions {
     ...(seed === undefined ? {} : { seed }),
     count: number(args, 'count', { fallback: DEFAULTS.count, least: 1, most: MAX_COUNT, whole: true }),
     settings: drawSettings(args),
-    ...(size === undefined ? {} : { size }),
+    ...(size === undefined ? {} : { size: sizeOf(size) }),
     ...(vae === undefined ? {} : { vae }),
     loras: values(args, 'lora'),
     allowUnmatched: flag(args, 'allowUnmatched'),
@@ -228,71 +222,4 @@ function drawSettings(args: Arguments): DrawSettings {
     ...(prediction === undefined ? {} : { prediction }),
     ...(args.ztsnr === undefined ? {} : { zeroTerminalSnr: flag(args, 'ztsnr') }),
   }
-}
-
-interface Named {
-  readonly name: string
-}
-
-function named<T extends Named>(
-  option: string,
-  name: string,
-  find: (name: string) => T | undefined,
-  all: readonly T[],
-): T {
-  const found = find(name)
-  if (found) return found
-  const names = all.map((one) => one.name)
-  const nearest = nearestNames(name, names, 1).map((near) => `Did you mean ${near}?`)
-  throw usage(
-    `--${option} ${quoted(name)}: no such ${option}`,
-    [...nearest, `There are ${names.join(', ')}.`].join(' '),
-  )
-}
-
-interface Range {
-  readonly fallback: number
-  readonly least: number
-  readonly most: number
-  readonly whole?: boolean
-}
-
-function number(args: Arguments, name: string, { fallback, least, most, whole }: Range): number {
-  const option = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-  const given = filledText(args, name)
-  if (given === undefined) return fallback
-  const value = Number(given)
-  const isRight =
-    Number.isFinite(value) && value >= least && value <= most && (!whole || Number.isInteger(value))
-  if (isRight) return value
-  throw usage(
-    `--${option} ${quoted(given)}: it takes a ${whole ? 'whole ' : ''}number from ${least} to ${most}`,
-  )
-}
-
-const MAX_SEED = 2n ** 64n - 1n
-
-function seedOf(given: string | undefined): Seed | undefined {
-  if (given === undefined) return DEFAULTS.seed
-  if (given === '-1') return undefined
-  if (/^\d+$/.test(given) && BigInt(given) <= MAX_SEED) return BigInt(given)
-  throw usage(
-    `--seed ${quoted(given)}: a seed is a whole number from 0 to ${MAX_SEED}, or -1 for a random one`,
-  )
-}
-
-const MIN_SIDE = 64
-const MAX_SIDE = 8192
-
-function sizeOf(given: string | undefined): Size | undefined {
-  if (given === undefined) return undefined
-  const [, width, height] = /^(\d+)(?:x(\d+))?$/i.exec(given) ?? []
-  if (width === undefined)
-    throw usage(`--size ${quoted(given)} is no size`, 'Write it as 512x768, width first.')
-  const size = { width: Number(width), height: Number(height ?? width) }
-  const isRight = (side: number) => side % SIZE_MULTIPLE === 0 && side >= MIN_SIDE && side <= MAX_SIDE
-  if (isRight(size.width) && isRight(size.height)) return size
-  throw usage(
-    `--size ${given}: both sides must be multiples of ${SIZE_MULTIPLE} from ${MIN_SIDE} to ${MAX_SIDE}`,
-  )
 }

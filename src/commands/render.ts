@@ -1,20 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { basename } from 'node:path'
 import { EXIT, type ExitCode, escaped, usage } from '../errors.ts'
-import { encodePng } from '../image/png/encode.ts'
 import type { Io } from '../report/io.ts'
-import { paint } from '../report/raster.ts'
-import { type Sheet, sheetPicture } from '../report/sheet.ts'
-import { startStepProgress } from '../report/step-progress.ts'
-import { chooseDevice, thisMachine } from '../runtime/choose-device.ts'
-import type { EngineOptions } from '../runtime/engine.ts'
 import { onnxEngine } from '../runtime/onnx-engine.ts'
-import {
-  type ImageRequest,
-  type RenderedImage,
-  type RenderSettings,
-  renderImages,
-} from '../runtime/pipeline.ts'
+import type { ImageRequest, RenderedImage, RenderSettings } from '../runtime/pipeline.ts'
 import { unsupportedSyntax } from '../runtime/text/attention.ts'
 import type { LoadedEmbedding } from '../runtime/text/embedding.ts'
 import { checkOutput } from '../tensor/atomic.ts'
@@ -23,11 +11,13 @@ import { splitLoraTags } from './lora-arguments.ts'
 import { type ModelFolders, modelFolders } from './model-folders.ts'
 import { namedFiles } from './options.ts'
 import { preview } from './preview-option.ts'
+import { drawPictures, engineFor } from './render-draw.ts'
 import { findEmbeddings } from './render-embeddings.ts'
 import { type RenderSource, withRenderSource } from './render-model.ts'
 import { type RenderOptions, renderOptions, withRenderOptions } from './render-options.ts'
 import { generationFacts, pictureBytes, pictureHashes, picturePlaces } from './render-pictures.ts'
 import { VERIFICATION_SHOTS } from './render-prompts.ts'
+import { pictureSheet, settingsText, sheetBytes, sourceTitle } from './render-sheet.ts'
 import { writeNewFile } from './write-file.ts'
 
 export const renderCommand: Command = {
@@ -161,8 +151,11 @@ async function draw(run: Run): Promise<Drawn> {
     named: options.embeddings,
     folders: run.folders,
   })
-  const images = await drawPictures(run, embeddings, paths)
-  if (sheetPath !== undefined) await writeSheet(sheetPath, images, run)
+  const images = await drawAndWrite(run, embeddings, paths)
+  if (sheetPath !== undefined) {
+    const sheet = pictureSheet(images, titleOf(run), run.settings)
+    await writeNewFile(sheetPath, sheetBytes(sheet), { force: options.force, inputs: inputsOf(run) })
+  }
   return {
     images: images.map((image, i) => ({ image, ...(paths[i] !== undefined && { path: paths[i] }) })),
     ...(sheetPath !== undefined && { sheet: sheetPath }),
@@ -180,86 +173,30 @@ function inputsOf({ source }: Run) {
   return source.files.map(({ file }) => file)
 }
 
-async function drawPictures(
+async function drawAndWrite(
   run: Run,
   embeddings: readonly LoadedEmbedding[],
   paths: readonly string[],
 ): Promise<RenderedImage[]> {
   const { source, options, io, requests, prompts, settings } = run
-  const progress = startStepProgress(io, options.quiet || options.json)
-  try {
-    const engine = await engineOptions(run, progress.stage)
-    // the networks run in processes of their own, so hashing takes no time of theirs
-    const hashes = pictureHashes(source, embeddings, io)
-    hashes.catch(() => {})
-    const job = {
-      model: source.model,
-      embeddings,
-      images: requests,
-      settings,
-      ...(source.vae && { vae: source.vae }),
-    }
-    return await renderImages(job, onnxEngine, engine, {
-      onStep: ({ image, done, total }) =>
-        progress.step(done, total, `picture ${image + 1} of ${requests.length}`),
-      async onImage(image, i) {
-        const path = paths[i]
-        if (path === undefined) return
-        const facts = generationFacts(
-          { ...image.request, prompt: prompts[i]! },
-          settings,
-          await hashes,
-          io.version,
-        )
-        await writeNewFile(path, pictureBytes(image, facts), { force: options.force, inputs: inputsOf(run) })
-      },
-    })
-  } finally {
-    progress.end()
+  const engine = await engineFor(options, io)
+  // the networks run in processes of their own, so hashing takes no time of theirs
+  const hashes = paths.length > 0 ? pictureHashes(source, embeddings, io) : undefined
+  hashes?.catch(() => {})
+  const { model, vae } = source
+  const job = { model, embeddings, images: requests, settings, ...(vae && { vae }) }
+  const onImage = async (image: RenderedImage, i: number): Promise<void> => {
+    const path = paths[i]
+    if (path === undefined || hashes === undefined) return
+    const request = { ...image.request, prompt: prompts[i]! }
+    const facts = generationFacts(request, settings, await hashes, io.version)
+    await writeNewFile(path, pictureBytes(image, facts), { force: options.force, inputs: inputsOf(run) })
   }
-}
-
-async function engineOptions({ options, io }: Run, stage: (text: string) => void): Promise<EngineOptions> {
-  const world = { ...(io.sessions && { sessions: io.sessions }), signal: io.signal }
-  const { device, why } = await chooseDevice(options.device, thisMachine(world))
-  if (!options.quiet && !options.json) io.stderr.write(`sdtool: ${escaped(why)}\n`)
-  return {
-    ...world,
-    device,
-    threads: io.threads,
-    ...(io.matmul && { matmul: io.matmul }),
-    ...(options.precision && { precision: options.precision }),
-    onProgress: ({ component, stage: what }) => {
-      stage(what === 'evaluate' ? `computing weights of the ${component}` : `loading the ${component}`)
-    },
-  }
-}
-
-/** Columns of the verification sheet. */
-const COLUMNS = 2
-
-async function writeSheet(path: string, images: readonly RenderedImage[], run: Run): Promise<void> {
-  const cells = images.map(({ image, request }) => {
-    return { image, caption: [`${request.prompt} (seed ${request.seed})`] }
-  })
-  const columns = Math.min(COLUMNS, cells.length)
-  const rows = Array.from({ length: Math.ceil(cells.length / columns) }, (_, i) => {
-    return { cells: cells.slice(i * columns, (i + 1) * columns) }
-  })
-  const sheet: Sheet = { title: titleOf(run), subtitle: settingsText(run.settings), rows }
-  const data = encodePng(paint(sheetPicture(sheet), 1))
-  await writeNewFile(path, data, { force: run.options.force, inputs: inputsOf(run) })
+  return drawPictures({ job, engine, onImage }, options, io)
 }
 
 function titleOf({ source, options }: Run): string {
-  const loras = source.loras.map(({ path, ratio }) => ` + ${basename(path)} at ${ratio.unet}`)
-  const vae = source.vae ? `, VAE ${basename(source.vae.name)}` : ''
-  return `${basename(source.path)}${options.ema ? ' (EMA)' : ''}${loras.join('')}${vae}`
-}
-
-function settingsText({ sampler, schedule, steps, cfg, width, height, rng }: RenderSettings): string {
-  const levels = schedule ? ` ${schedule.label}` : ''
-  return `${sampler.label}${levels}, ${steps} steps, CFG ${cfg}, ${width}x${height}, RNG ${rng.toUpperCase()}`
+  return sourceTitle(source, options.ema)
 }
 
 function printDrawn(drawn: Drawn, run: Run): void {
