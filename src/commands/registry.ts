@@ -73,6 +73,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./extract-lora.ts')).extractLoraCommand,
   },
   {
+    name: 'verify',
+    describe: 'Check that a file is whole: structure, values, published hashes, recipe',
+    load: async () => (await import('./verify.ts')).verifyCommand,
+  },
+  {
     name: 'replay',
     describe: 'Make a file again from the recipe in its metadata, and say whether it is the same',
     load: async () => (await import('./replay.ts')).replayCommand,
