@@ -4,9 +4,10 @@ import type { Plan } from '../model/plan.ts'
 import type { Io } from '../report/io.ts'
 import { startProgress } from '../report/progress.ts'
 import { checkOutput } from '../tensor/atomic.ts'
-import { encodeHeader, layoutOf } from '../tensor/layout.ts'
+import type { Container } from '../tensor/container.ts'
+import { SAFETENSORS } from '../tensor/formats/safetensors-write.ts'
 import type { FileRef, Finding } from '../tensor/table.ts'
-import { type WriteResult, writeSafetensors } from '../tensor/write.ts'
+import { type WriteResult, writeModelFile } from '../tensor/write.ts'
 import { castFindings } from './cast-findings.ts'
 import type { OutputOptions } from './options.ts'
 
@@ -18,6 +19,8 @@ export interface PlannedFile {
   readonly inputs: readonly FileRef[]
   /** Metadata of the output; it may take a while, as inputs are hashed for it. */
   readonly metadata: () => Promise<Record<string, string>>
+  /** What it is written as; safetensors without it. */
+  readonly container?: Container
   /** Looks at what was written before the file gets its name. */
   readonly check?: (result: WriteResult) => void
 }
@@ -40,18 +43,17 @@ export interface WrittenFile extends OutputFacts {
 
 /** What `writePlannedFile` would do, up to the point where it would touch the disk; the same refusals. */
 export async function rehearseFile(
-  { plan, output, inputs }: PlannedFile,
+  { plan, output, inputs, container = SAFETENSORS }: PlannedFile,
   { force }: OutputOptions,
 ): Promise<RehearsedFile> {
-  const layout = layoutOf(plan.table)
-  const bytes = encodeHeader(layout, plan.table.metadata).byteLength + layout.dataBytes
+  const { bytes } = container.frame(plan.table)
   await checkOutput(output, { force, bytes, inputs })
   const tensors = plan.table.tensors.size
   return { status: 'planned', output, tensors, bytesAfter: bytes, findings: plan.findings }
 }
 
 export async function writePlannedFile(
-  { plan, output, inputs, metadata, check }: PlannedFile,
+  { plan, output, inputs, metadata, check, container = SAFETENSORS }: PlannedFile,
   { force, verify, quiet, json }: OutputOptions,
   io: Io,
 ): Promise<{ readonly file: WrittenFile; readonly written: WriteResult }> {
@@ -59,7 +61,7 @@ export async function writePlannedFile(
   const table = { tensors: plan.table.tensors, metadata: await metadata() }
   const progress = startProgress(basename(output), io, quiet || json)
   try {
-    const written = await writeSafetensors(table, output, {
+    const written = await writeModelFile(table, output, container, {
       force,
       verify,
       inputs,
