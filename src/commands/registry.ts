@@ -68,6 +68,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./bake-vae.ts')).bakeVaeCommand,
   },
   {
+    name: 'extract',
+    describe:
+      'Write one component of a checkpoint as a file that UIs load: the VAE, the UNet, a text encoder',
+    load: async () => (await import('./extract.ts')).extractCommand,
+  },
+  {
     name: 'extract lora',
     describe: 'Make a LoRA of the difference between a fine-tuned model and its base',
     load: async () => (await import('./extract-lora.ts')).extractLoraCommand,
@@ -81,5 +87,10 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'replay',
     describe: 'Make a file again from the recipe in its metadata, and say whether it is the same',
     load: async () => (await import('./replay.ts')).replayCommand,
+  },
+  {
+    name: 'extract embeddings',
+    describe: 'Write embeddings: those in a model, LoRA or picture, or one of the words of a prompt',
+    load: async () => (await import('./extract-embeddings.ts')).extractEmbeddingsCommand,
   },
 ]
