@@ -196,7 +196,8 @@ async function otherWeights(
   const model = { ...base.opened.model, tensors: side.table.tensors }
   const other = wantsEma ? base : { ...base, opened: { ...base.opened, model }, identity: side.identity }
   const { table } = await replayRecipe({ ...recipe, options }, [other, ...rest])
-  const diffs = await diffTensors({ table, identity: baked.identity }, sideOf(baked), input)
+  const identity = await plannedIdentity(table, other.identity, input.read)
+  const diffs = await diffTensors({ table, identity }, sideOf(baked), input)
   const isThis = diffs.every(({ place, change }) => place.component !== 'unet' || change === 'same')
   const [used, meant] = wantsEma ? ['live weights', 'EMA copy'] : ['EMA copy', 'live weights']
   return isThis
