@@ -172,11 +172,15 @@ async function mergeOpened(
   }
   const job = await plannedFile(plan, identity, opened, inputs, run)
   if (run.output.dryRun) return { ...common, ...(await rehearseFile(job, run.output)) }
-  await checkAlive(base, inputs, run.merge, read, run.io.signal)
+  if (inputs.length > 1) await checkAlive(base, inputs, run.merge, read, run.io.signal)
   return { ...common, ...(await writeMerged(job, plan, run)) }
 }
 
-async function loraInput(name: string, opened: OpenedModel, ratio: LoraInput['ratio']): Promise<LoraInput> {
+export async function loraInput(
+  name: string,
+  opened: OpenedModel,
+  ratio: LoraInput['ratio'],
+): Promise<LoraInput> {
   const { title, adapter } = await identifyFile(name, opened)
   if (adapter === undefined) {
     throw refuse('NOT_A_LORA', `${name} is no LoRA: ${title}`, 'The base comes first, then the LoRAs.')

@@ -28,6 +28,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./merge-lora.ts')).mergeLoraCommand,
   },
   {
+    name: 'render',
+    describe: 'Draw with a checkpoint straight from its file, with LoRAs that are not merged yet',
+    load: async () => (await import('./render.ts')).renderCommand,
+  },
+  {
     name: 'doctor',
     describe: 'Show which devices can render on this machine, and what the others lack',
     load: async () => (await import('./doctor.ts')).doctorCommand,
