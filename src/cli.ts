@@ -28,6 +28,7 @@ const exitCode = await main(process.argv.slice(2), {
   now: () => new Date(),
   threads: availableParallelism(),
   matmul: new URL('./matmul.js', import.meta.url),
+  sessions: new URL('./session-process.js', import.meta.url),
   signal: abort.signal,
   version,
 })

@@ -54,12 +54,12 @@ function headline({ identity, bytes, model, remote }: Inspection, paint: Paint):
   return text.startsWith(title) ? paint('green', title) + text.slice(title.length) : text
 }
 
-type FactLine = readonly [label: string, value: string]
+export type FactLine = readonly [label: string, value: string]
 
 /** Labels line up within a block, but not for the sake of a very long one. */
 const MAX_LABEL_WIDTH = 26
 
-function factLines(facts: readonly FactLine[], width: number): string {
+export function factLines(facts: readonly FactLine[], width: number): string {
   const column = Math.min(MAX_LABEL_WIDTH, Math.max(0, ...facts.map(([label]) => label.length)))
   return facts
     .map(([label, value]) => {
@@ -79,9 +79,9 @@ function summaryLines(summary: Summary | undefined, width: number): string {
 }
 
 /** Columns that `indent` puts before the lines of a section. */
-const SECTION_INDENT = 2
+export const SECTION_INDENT = 2
 
-function section(title: string, body: string): string {
+export function section(title: string, body: string): string {
   return body ? `  ${title}\n${indent(body)}` : ''
 }
 

@@ -24,6 +24,8 @@ export interface Io {
   readonly threads: number
   /** Module that multiplies matrices faster than plain loops do (`MatMulModule`). */
   readonly matmul?: URL
+  /** Script of the processes that hold networks; the calling process holds them without it. */
+  readonly sessions?: URL
   readonly signal: AbortSignal
   /** Only for what must not be on the command line. */
   readonly stdin?: InputStream

@@ -32,6 +32,8 @@ export interface AtomicFile {
 export interface AtomicOptions {
   /** Replace an existing file; the old one stays whole until the rename. */
   readonly force?: boolean
+  /** For this run only: what a crash takes of it is no loss, so nobody waits for the disk. */
+  readonly temporary?: boolean
   readonly bytes: number
   /** Files that must not be overwritten, not even with `force`. */
   readonly inputs: readonly FileRef[]
@@ -64,10 +66,10 @@ export async function createAtomic(path: string, options: AtomicOptions): Promis
     tempPath,
     handle,
     async commit() {
-      await handle.sync()
+      if (!options.temporary) await handle.sync()
       await close()
       await publish(tempPath, path, options.force ?? false)
-      await syncFolder(dirname(path))
+      if (!options.temporary) await syncFolder(dirname(path))
     },
     async abort() {
       await close().catch(() => {})

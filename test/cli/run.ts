@@ -12,8 +12,9 @@ export async function runCli(
   args: readonly string[],
   signal = new AbortController().signal,
   env: Readonly<Record<string, string>> = {},
+  terminal?: World['terminal'],
 ): Promise<CliResult> {
-  return run(args, { signal, env })
+  return run(args, { signal, env, ...(terminal && { terminal }) })
 }
 
 /** The same for a person who looks at a terminal without colours. */
