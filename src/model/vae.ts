@@ -1,6 +1,6 @@
 import type { Tensor, TensorTable } from '../tensor/table.ts'
 import { identifyTaesd } from './taesd.ts'
-import { vaeNames } from './vae-names.ts'
+import { type VaeNames, vaeNames } from './vae-names.ts'
 
 export type VaeLayout = 'ldm' | 'diffusers' | 'taesd'
 
@@ -87,7 +87,7 @@ function latentOf(table: TensorTable, prefix: string): Pick<VaeInfo, 'latentChan
   const moments = shapeOf('encoder.conv_out.weight')?.[0] // mean and log variance of each channel
   const latentChannels =
     shapeOf('decoder.conv_in.weight')?.[1] ?? (moments === undefined ? undefined : moments / 2)
-  const levels = levelsOf(table, prefix)
+  const levels = vaeLevels(table, prefix)
   return {
     ...(latentChannels === undefined ? {} : { latentChannels }),
     ...(levels === 0 ? {} : { downscale: 2 ** (levels - 1) }),
@@ -97,7 +97,8 @@ function latentOf(table: TensorTable, prefix: string): Pick<VaeInfo, 'latentChan
 /** The deepest VAE known has 5 levels; more would only be a way to ask for a huge number. */
 const MAX_LEVELS = 8
 
-function levelsOf(table: TensorTable, prefix: string): number {
+/** Levels of a KL autoencoder in either layout; 0 if there are none. */
+export function vaeLevels(table: TensorTable, prefix: string): number {
   const paths = ['encoder.down.#.block', 'decoder.up.#.block', 'encoder.down_blocks.#.resnets', 'decoder.up_blocks.#.resnets'] // biome-ignore format: one line
   for (let levels = MAX_LEVELS; levels > 0; levels--) {
     const found = paths.some((path) => {
@@ -126,7 +127,7 @@ function usedBy({
  * unknown keys are left out.
  */
 export function canonicalVae(table: TensorTable, info: VaeInfo): Map<string, Tensor> {
-  const { toDiffusers, toLdm } = vaeNames(levelsOf(table, info.prefix))
+  const { toDiffusers, toLdm } = namesOf(table, info)
   const found: [string, Tensor][] = []
   for (const [key, tensor] of table.tensors) {
     if (!key.startsWith(info.prefix)) continue
@@ -135,4 +136,16 @@ export function canonicalVae(table: TensorTable, info: VaeInfo): Map<string, Ten
     if (ldm !== undefined) found.push([ldm, tensor])
   }
   return new Map(found.sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+/** Both names of each of its tensors, without prefix. */
+function namesOf(table: TensorTable, { prefix }: VaeInfo): VaeNames {
+  return vaeNames(vaeLevels(table, prefix))
+}
+
+/** The name, in the layout and with the prefix of this VAE, of a tensor it may not have yet. */
+export function vaeKey(table: TensorTable, info: VaeInfo, ldm: string): string {
+  return (
+    info.prefix + (info.layout === 'diffusers' ? (namesOf(table, info).toDiffusers.get(ldm) ?? ldm) : ldm)
+  )
 }
