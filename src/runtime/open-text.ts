@@ -24,7 +24,7 @@ import {
   TRANSFORMERS_NAMES,
   textGraph,
 } from './networks/text.ts'
-import { localTensors, type Weights, weightsOf } from './networks/weights.ts'
+import { checkComplete, localTensors, type Weights, weightsOf } from './networks/weights.ts'
 import { precisionFor } from './precision.ts'
 
 type TowerId = TextTower['id']
@@ -109,12 +109,14 @@ function headsOf(width: number): number {
   return width % HEAD_WIDTH === 0 ? width / HEAD_WIDTH : CLIP_L_HEADS
 }
 
+/** @throws COMPONENT_INCOMPLETE, NOT_RENDERABLE */
 export async function openTextEncoder(
   model: RenderModel,
   tower: TextTower,
   options: EngineOptions,
 ): Promise<TextEncoder> {
   const component = model.identity.components[tower.component]!
+  checkComplete(component)
   const weights = weightsOf(tower.title, towerTensors(model, component))
   const names = component.layout === 'transformers' ? TRANSFORMERS_NAMES : OPENCLIP_NAMES
   const { activation } = TOWERS[tower.id]

@@ -128,7 +128,10 @@ function lastWords({ stderr }: ChildProcess): () => string {
   stderr?.on('data', (chunk: Buffer) => {
     text = (text + chunk.toString()).slice(-MAX_WORDS)
   })
-  return () => text.trim().split('\n').at(-1) ?? ''
+  return () => {
+    const lines = text.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('Node.js v'))
+    return lines.findLast((line) => /error/i.test(line)) ?? lines.at(-1) ?? ''
+  }
 }
 
 function diedEarly(code: number | null, killedBy: string | null, said: string): SdtoolError {

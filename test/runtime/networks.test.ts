@@ -19,6 +19,7 @@ import {
   SDXL,
   SDXL_TEXT_G,
   SDXL_TEXT_L,
+  SLOW,
   SSD1B,
   seededModel,
   unetPart,
@@ -68,7 +69,7 @@ function vector(pooled: Float32Array): Float32Array {
   return Float32Array.from(rows.flat())
 }
 
-describe('the UNet', () => {
+describe('the UNet', SLOW, () => {
   const cases = [
     ['sd1', 'SD 1.x', SD1, { height: 16, width: 8 }],
     [
@@ -88,7 +89,7 @@ describe('the UNet', () => {
   })
 })
 
-describe('a text encoder', () => {
+describe('a text encoder', SLOW, () => {
   it('of SD 1.x gives the last layer, normed, as transformers does, and an earlier one with clip skip', async () => {
     const model = await seededModel(unetPart(SD1), SD1_TEXT)
     const [tower] = textTowers(model)
@@ -156,7 +157,7 @@ describe('a text encoder', () => {
   })
 })
 
-describe('the VAE', () => {
+describe('the VAE', SLOW, () => {
   it('decodes and encodes as diffusers does', async () => {
     const model = await seededModel(unetPart(SD1), SD1_TEXT, VAE_PART)
     const format = latentFormat(model.identity)!
