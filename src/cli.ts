@@ -23,6 +23,7 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 const exitCode = await main(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,
+  stdin: process.stdin,
   env: process.env,
   now: () => new Date(),
   threads: availableParallelism(),

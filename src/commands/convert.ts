@@ -6,7 +6,7 @@ import { listFiles } from './files.ts'
 import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
 import { DTYPE_LIST, dtypeChoice } from './model-options.ts'
 import { list, listOrNothing, namedFiles, outputOptions, withOutputOptions } from './options.ts'
-import type { Replay } from './replay.ts'
+import { recipeArguments } from './recipe-options.ts'
 import { runTransform } from './transform.ts'
 
 export const convertCommand: Command = {
@@ -26,6 +26,8 @@ export const convertCommand: Command = {
         type: 'string',
         describe: `Type of the weights: ${DTYPE_LIST.join(', ')}; for one component: vae=fp32. Repeatable`,
       }),
+  replay: (options, files) => ({ files, ...recipeArguments(options, { dtype: 'texts' }) }),
+  replan: ([input], args) => planConvert(input!.opened.model, input!.identity, { dtype: dtypeChoice(args) }),
   async run(args, io) {
     const dtype = dtypeChoice(args)
     const folders = modelFolders(args, io)
@@ -41,6 +43,3 @@ export const convertCommand: Command = {
     return runTransform(files, transform, outputOptions(args), io)
   },
 }
-
-export const replayConvert: Replay = ([input], options) =>
-  planConvert(input!.opened.model, input!.identity, { dtype: dtypeChoice(options) })

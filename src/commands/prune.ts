@@ -17,7 +17,7 @@ import {
   outputOptions,
   withOutputOptions,
 } from './options.ts'
-import type { Replay } from './replay.ts'
+import { recipeArguments } from './recipe-options.ts'
 import { runTransform } from './transform.ts'
 
 const EMA_MODES = ['only', 'drop', 'keep'] as const satisfies readonly EmaMode[]
@@ -48,6 +48,20 @@ export const pruneCommand: Command = {
       })
       .option('drop', { type: 'string', describe: 'Leave out these components. Repeatable' })
       .option('keep-schedule', { type: 'boolean', describe: 'Keep the usual noise schedule buffers, too' }),
+  replay: (options, files) => ({
+    files,
+    ...recipeArguments(options, {
+      ema: 'text',
+      dtype: 'texts',
+      keep: 'texts',
+      drop: 'texts',
+      keepSchedule: 'flag',
+    }),
+  }),
+  replan(inputs, args) {
+    const { opened, identity } = inputs[0]!
+    return planPrune(opened.model, identity, pruneOptions(args), (tensor) => readValues(tensor, opened.read))
+  },
   async run(args, io) {
     const options = pruneOptions(args)
     const folders = modelFolders(args, io)
@@ -70,11 +84,6 @@ export const pruneCommand: Command = {
     } satisfies Parameters<typeof runTransform>[1]
     return runTransform(files, transform, outputOptions(args), io)
   },
-}
-
-export const replayPrune: Replay = ([input], options) => {
-  const { opened, identity } = input!
-  return planPrune(opened.model, identity, pruneOptions(options), (tensor) => readValues(tensor, opened.read))
 }
 
 function pruneOptions(args: Arguments): PruneOptions {

@@ -28,6 +28,26 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./merge-lora.ts')).mergeLoraCommand,
   },
   {
+    name: 'download',
+    describe: 'Download models from Civitai, resumed and verified, to where your programs look',
+    load: async () => (await import('./download.ts')).downloadCommand,
+  },
+  {
+    name: 'search',
+    describe: 'Search models on Civitai',
+    load: async () => (await import('./search.ts')).searchCommand,
+  },
+  {
+    name: 'identify',
+    describe: 'Find out which models of Civitai your files are, and whether there are newer ones',
+    load: async () => (await import('./identify.ts')).identifyCommand,
+  },
+  {
+    name: 'login',
+    describe: 'Keep an API key of Civitai for downloads that need one',
+    load: async () => (await import('./login.ts')).loginCommand,
+  },
+  {
     name: 'render',
     describe: 'Draw with a checkpoint straight from its file, with LoRAs that are not merged yet',
     load: async () => (await import('./render.ts')).renderCommand,
@@ -36,5 +56,25 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'doctor',
     describe: 'Show which devices can render on this machine, and what the others lack',
     load: async () => (await import('./doctor.ts')).doctorCommand,
+  },
+  {
+    name: 'merge',
+    describe: 'Merge checkpoints into one, by any of eleven methods, with weights for blocks and keys',
+    load: async () => (await import('./merge.ts')).mergeCommand,
+  },
+  {
+    name: 'bake-vae',
+    describe: 'Put a VAE into a checkpoint, all of its tensors or none',
+    load: async () => (await import('./bake-vae.ts')).bakeVaeCommand,
+  },
+  {
+    name: 'extract lora',
+    describe: 'Make a LoRA of the difference between a fine-tuned model and its base',
+    load: async () => (await import('./extract-lora.ts')).extractLoraCommand,
+  },
+  {
+    name: 'replay',
+    describe: 'Make a file again from the recipe in its metadata, and say whether it is the same',
+    load: async () => (await import('./replay.ts')).replayCommand,
   },
 ]

@@ -1,54 +1,150 @@
-/** Plans a model again from the recipe in its metadata. A new operation is a line here. */
-import { refuse, SdtoolError } from '../errors.ts'
-import type { Identity } from '../model/identify.ts'
-import type { Plan } from '../model/plan.ts'
+/** Does again what made a file, from the recipe in its metadata. */
+import { basename, dirname, join } from 'node:path'
+import { EXIT, type ExitCode, refuse, SdtoolError, usage } from '../errors.ts'
+import { stemOf } from '../model/output-name.ts'
 import type { Recipe } from '../model/recipe.ts'
+import { errorText } from '../report/error.ts'
+import type { Io } from '../report/io.ts'
+import { formatTable } from '../report/table.ts'
+import { painter } from '../report/text.ts'
+import { hashFile } from '../tensor/hash.ts'
 import { printable, quoted } from '../tensor/text.ts'
-import type { Arguments } from './command.ts'
-import type { OpenedModel } from './files.ts'
+import type { Arguments, Command } from './command.ts'
+import { type FoundInput, findInput } from './find-inputs.ts'
+import { toJson } from './inspect-json.ts'
+import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
+import { namedFiles, type OutputOptions, outputOptions, withOutputOptions } from './options.ts'
+import { type RecipeSource, recipeOf } from './recipe-source.ts'
+import { COMMANDS } from './registry.ts'
 
-export interface ReplayInput {
+export const replayCommand: Command = {
+  positionals: '[file]',
+  examples: [
+    ['$0 replay mix.safetensors --models ~/models', 'Make it again, and say whether it is the same'],
+    ['$0 replay recipe.json -o mix.safetensors', 'From a recipe alone'],
+    ['$0 replay mix.safetensors --dry-run', 'Whether the inputs are there, and what would be done'],
+  ],
+  options: (yargs) =>
+    withModelFolders(withOutputOptions(yargs)).positional('file', {
+      type: 'string',
+      describe: 'File that sdtool has written, or a JSON file with its recipe',
+    }),
+  run: runReplay,
+}
+
+async function runReplay(args: Arguments, io: Io): Promise<ExitCode> {
+  const [name, ...rest] = [args.file, ...namedFiles(args)].filter((file) => file !== undefined).map(String)
+  if (name === undefined || rest.length > 0) throw usage('name one file', 'sdtool replay mix.safetensors')
+  const output = outputOptions(args)
+  const folders = modelFolders(args, io)
+  const path = await resolveModel(name, 'any', folders)
+  const source = await recipeOf(path, io.signal)
+  const { recipe } = source
+  const { again, command } = await repeatable(recipe)
+  const found: FoundInput[] = []
+  for (const input of recipe.inputs) {
+    found.push(await findInput(input, { near: path, folders, quiet: output.quiet || output.json, io }))
+  }
+  const target =
+    output.output ??
+    join(dirname(path), `${stemOf(basename(path).replace(/\.json$/i, ''))}-replayed.safetensors`)
+  const repeated = again(
+    recipe.options,
+    found.map((input) => input.path),
+  )
+  const replay = { path, source, found, target }
+  if (!output.json) io.stdout.write(headOf(replay, io))
+  const { exitCode, text } = await runAgain(
+    command,
+    { ...shared(args, recipe), ...repeated, output: target },
+    output,
+    io,
+  )
+  if (exitCode !== EXIT.ok || output.dryRun) return ended(replay, undefined, text, exitCode, output, io)
+  const { autoV3 } = await hashFile(target, { only: ['autoV3'], signal: io.signal })
+  return ended(replay, autoV3, text, exitCode, output, io)
+}
+
+interface Replay {
   readonly path: string
-  readonly opened: OpenedModel
-  readonly identity: Identity
+  readonly source: RecipeSource
+  readonly found: readonly FoundInput[]
+  readonly target: string
 }
 
-/**
- * What a command would plan for the inputs of a recipe.
- * @param options those of the recipe, which are called as those of the command line are
- */
-export type Replay = (inputs: readonly ReplayInput[], options: Arguments) => Promise<Plan> | Plan
-
-const REPLAYS: Readonly<Record<string, () => Promise<Replay>>> = {
-  convert: async () => (await import('./convert.ts')).replayConvert,
-  prune: async () => (await import('./prune.ts')).replayPrune,
-  'merge-lora': async () => (await import('./merge-lora.ts')).replayMergeLora,
+/** @throws RECIPE_UNKNOWN_OPERATION (exit 3) */
+async function repeatable({
+  operation,
+}: Recipe): Promise<{ command: Command; again: NonNullable<Command['replay']> }> {
+  const command = await COMMANDS.find(({ name }) => name === operation)?.load()
+  if (command?.replay !== undefined) return { command, again: command.replay }
+  throw refuse(
+    'RECIPE_UNKNOWN_OPERATION',
+    `the recipe is of the operation ${quoted(operation)}, which this version of sdtool cannot repeat`,
+  )
 }
 
-/** Inputs that a recipe must have. */
-const MIN_INPUTS = 1
+/** What a person may ask of any command, and what decides whether large inputs are hashed in full. */
+function shared(args: Arguments, { inputs }: Recipe): Arguments {
+  const { force, dryRun, quiet, json, verbose, verify } = args
+  const hash = args.hash === true || inputs.every(({ sha256 }) => sha256 !== undefined)
+  return { force, dryRun, quiet, json, verbose, verify, hash }
+}
 
-/**
- * @throws RECIPE_UNKNOWN for an operation of another version, RECIPE_INVALID for options that make no sense (exit 3),
- *   and what the planner of the operation throws
- */
-export async function replayRecipe(recipe: Recipe, inputs: readonly ReplayInput[]): Promise<Plan> {
-  const { operation, sdtool, options } = recipe
-  const load = Object.hasOwn(REPLAYS, operation) ? REPLAYS[operation] : undefined
-  if (load === undefined) {
-    throw refuse(
-      'RECIPE_UNKNOWN',
-      `the recipe is of ${quoted(operation)} of sdtool ${printable(sdtool, 20)}, which cannot be repeated`,
-      `It can be for ${Object.keys(REPLAYS).join(', ')}. For others, render with --compare.`,
-    )
-  }
-  if (inputs.length < MIN_INPUTS) throw refuse('RECIPE_INVALID', 'the recipe has no inputs')
-  const replay = await load()
-  try {
-    return await replay(inputs, options)
-  } catch (error) {
-    // the person at the command line has not written these options
-    if (!(error instanceof SdtoolError) || error.code !== 'USAGE') throw error
-    throw refuse('RECIPE_INVALID', `the recipe cannot be repeated: ${error.message}`)
-  }
+/** The command prints its page as always; its document becomes a part of this one. */
+async function runAgain(
+  command: Command,
+  args: Arguments,
+  { json }: OutputOptions,
+  io: Io,
+): Promise<{ exitCode: ExitCode; text: string }> {
+  if (!json) return { exitCode: await command.run(args, io), text: '' }
+  let text = ''
+  const stdout = { write: (part: string) => (text += part) }
+  return { exitCode: await command.run(args, { ...io, stdout }), text }
+}
+
+function headOf({ path, source: { recipe }, found }: Replay, io: Io): string {
+  const paint = painter(io.stdout, io.env)
+  const rows = recipe.inputs.map(({ name }, i) => [
+    printable(name, 80),
+    found[i]!.by,
+    printable(found[i]!.path, 200),
+  ])
+  const table = formatTable([{ head: 'input' }, { head: 'the same by' }, { head: 'found' }], rows)
+  const head = `${paint('bold', printable(path, 300))}: ${recipe.operation} of sdtool ${printable(recipe.sdtool, 40)}, ${recipe.produced}`
+  return `${head}\n${table}\n`
+}
+
+/** Says what came of it. */
+function ended(
+  { path, source, found, target }: Replay,
+  autoV3: string | undefined,
+  text: string,
+  exitCode: ExitCode,
+  { json, verbose }: OutputOptions,
+  io: Io,
+): ExitCode {
+  const identical = autoV3 === undefined || source.autoV3 === undefined ? null : autoV3 === source.autoV3
+  if (json) {
+    const result = text === '' ? undefined : (JSON.parse(text) as unknown)
+    const inputs = source.recipe.inputs.map(({ name }, i) => ({ name, ...found[i] }))
+    const document = { command: 'replay', file: path, operation: source.recipe.operation, inputs, result }
+    io.stdout.write(`${toJson({ ...document, autoV3: autoV3 ?? null, identical })}\n`)
+  } else if (autoV3 !== undefined) io.stdout.write(`  ${verdict(identical, autoV3)}\n`)
+  if (identical !== false) return exitCode
+  io.stderr.write(errorText(differs(path, target, source.recipe, io), verbose))
+  return EXIT.unverified
+}
+
+function differs(path: string, target: string, { sdtool }: Recipe, io: Io): Error {
+  return new SdtoolError('REPLAY_DIFFERS', `${target} is not the same as ${path}: its tensors differ`, {
+    hint: `sdtool diff shows where. The file was made by sdtool ${sdtool}, this is ${io.version}.`,
+  })
+}
+
+function verdict(identical: boolean | null, autoV3: string): string {
+  const hash = `AutoV3 ${autoV3.slice(0, 12)}`
+  if (identical === null) return `${hash}; there is no file to compare it with`
+  return identical ? `identical: every tensor is the same, ${hash}` : `not identical: ${hash}`
 }
