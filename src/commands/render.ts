@@ -180,8 +180,10 @@ async function drawAndWrite(
 ): Promise<RenderedImage[]> {
   const { source, options, io, requests, prompts, settings } = run
   const engine = await engineFor(options, io)
-  // the networks run in processes of their own, so hashing takes no time of theirs
-  const hashes = paths.length > 0 ? pictureHashes(source, embeddings, io) : undefined
+  // the networks run in processes of their own, so hashing takes no time of theirs; it ends when they fail
+  const hashing = new AbortController()
+  const signal = AbortSignal.any([io.signal, hashing.signal])
+  const hashes = paths.length > 0 ? pictureHashes(source, embeddings, { ...io, signal }) : undefined
   hashes?.catch(() => {})
   const { model, vae } = source
   const job = { model, embeddings, images: requests, settings, ...(vae && { vae }) }
@@ -192,7 +194,11 @@ async function drawAndWrite(
     const facts = generationFacts(request, settings, await hashes, io.version)
     await writeNewFile(path, pictureBytes(image, facts), { force: options.force, inputs: inputsOf(run) })
   }
-  return drawPictures({ job, engine, onImage }, options, io)
+  try {
+    return await drawPictures({ job, engine, onImage }, options, io)
+  } finally {
+    hashing.abort()
+  }
 }
 
 function titleOf({ source, options }: Run): string {
