@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { EXIT, type ExitCode, escaped, usage } from '../errors.ts'
 import type { Io } from '../report/io.ts'
+import { knowsClipSkip } from '../runtime/conditioning.ts'
 import { onnxEngine } from '../runtime/onnx-engine.ts'
 import type { ImageRequest, RenderedImage, RenderSettings } from '../runtime/pipeline.ts'
 import { unsupportedSyntax } from '../runtime/text/attention.ts'
@@ -145,9 +146,12 @@ async function draw(run: Run): Promise<Drawn> {
   const sheetPath = isSheet || options.grid ? places.pathOf('sheet') : undefined
   const paths = isSheet ? [] : requests.map(({ seed }) => places.pathOf(String(seed)))
   for (const path of [...paths, ...(sheetPath === undefined ? [] : [sheetPath])]) await checkPlace(path, run)
+  const towers = onnxEngine.textTowers(source.model)
+  if ((options.settings.clipSkip ?? 1) > 1 && !options.quiet && !knowsClipSkip(towers))
+    run.io.stderr.write('sdtool: clip skip changes nothing here: only SD 1.x knows it\n')
   const embeddings = await findEmbeddings({
     prompts: requests.flatMap(({ prompt, negative }) => [prompt, negative]),
-    towers: onnxEngine.textTowers(source.model),
+    towers,
     named: options.embeddings,
     folders: run.folders,
   })
