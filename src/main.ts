@@ -30,10 +30,21 @@ function printed(io: Io, text: string): ExitCode {
 }
 
 async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
-  const called = COMMANDS.find(({ name }) => name === argv[0])
-  if (called) return runCommand(await called.load(), called, argv.slice(1), io)
+  const called = calledCommand(argv)
+  if (called) return runCommand(await called.load(), called, argv.slice(wordsOf(called).length), io)
   checkIsCommand(argv[0])
   return overview(argv, io)
+}
+
+/** `extract lora` before `extract`: the longest name that the line begins with. */
+function calledCommand(argv: readonly string[]): CommandEntry | undefined {
+  return COMMANDS.filter((entry) => wordsOf(entry).every((word, i) => word === argv[i])).toSorted(
+    (a, b) => wordsOf(b).length - wordsOf(a).length,
+  )[0]
+}
+
+function wordsOf({ name }: CommandEntry): string[] {
+  return name.split(' ')
 }
 
 /** Words of the parser itself. */
@@ -42,6 +53,9 @@ const BUILT_IN: readonly string[] = ['completion', 'help']
 /** @throws USAGE for a word that is no command, with what it may have been meant to be */
 function checkIsCommand(word: string | undefined): void {
   if (word === undefined || word.startsWith('-') || BUILT_IN.includes(word)) return
+  const members = COMMANDS.map(({ name }) => name).filter((name) => name.startsWith(`${word} `))
+  if (members.length > 0)
+    throw usage(`${word} needs one more word: ${members.join(', ')}`, `See sdtool ${members[0]} --help.`)
   const names = [...COMMANDS.map(({ name }) => name), 'completion']
   const nearest = nearestNames(word, names, 1).map((name) => `Did you mean ${name}?`)
   const hint = [...nearest, 'See sdtool --help.'].join(' ')
@@ -61,9 +75,10 @@ async function runCommand(
   let known: KnownOptions = { names: [], switches: [] }
   const failed = (said: string) => usageError(said, { program: `sdtool ${name}`, argv, options: known.names })
   const program = await baseProgram(argv, io, failed)
+  const words = (...parts: string[]) => parts.filter((part) => part !== '').join(' ')
   program
-    .usage(`$0 ${name} ${command.positionals} [options]\n\n${describe}`)
-    .command(`$0 ${command.positionals}`, false, (sub) => {
+    .usage(`${words('$0', name, command.positionals, '[options]')}\n\n${describe}`)
+    .command(words('$0', command.positionals), false, (sub) => {
       const declared = commandOptions(sub, command)
       known = knownOptions(declared)
       return declared

@@ -51,6 +51,12 @@ export const bakeVaeCommand: Command = {
       }),
   run: runBakeVae,
   replay: (options, [model, vae]) => ({ model, vae, ...recipeArguments(options, { dtype: 'text' }) }),
+  replan(inputs, args) {
+    const [base, vae] = inputs.map(({ path, opened, identity }): NamedModel => {
+      return { name: basename(path), file: opened.model, identity }
+    })
+    return planBakeVae(base!, vae!, bakeOptions(args))
+  },
 }
 
 async function runBakeVae(args: Arguments, io: Io): Promise<ExitCode> {
@@ -60,7 +66,7 @@ async function runBakeVae(args: Arguments, io: Io): Promise<ExitCode> {
   if (model === undefined || vae === undefined || rest.length > 0)
     throw usage('a checkpoint and a VAE are needed', 'sdtool bake-vae model.safetensors vae.safetensors')
   if (model === '' || vae === '') throw usage('a file name is empty')
-  const dtype = vaeDtype(args)
+  const options = bakeOptions(args)
   const output: OutputOptions = { ...outputOptions(args), verify: args.verify !== false }
   const folders = modelFolders(args, io)
   const paths = [
@@ -68,9 +74,14 @@ async function runBakeVae(args: Arguments, io: Io): Promise<ExitCode> {
     await resolveModel(String(vae), 'vae', folders),
   ]
   const printer = resultPrinter('bake-vae', output, io)
-  printer.print(await withModels(paths, (opened) => bakeOpened(paths, opened, dtype, { output, io })))
+  printer.print(await withModels(paths, (opened) => bakeOpened(paths, opened, options, { output, io })))
   printer.end()
   return EXIT.ok
+}
+
+function bakeOptions(args: Arguments): { readonly dtype?: DTypeName } {
+  const dtype = vaeDtype(args)
+  return dtype === undefined ? {} : { dtype }
 }
 
 function vaeDtype(args: Arguments): DTypeName | undefined {
@@ -87,7 +98,7 @@ interface Run {
 async function bakeOpened(
   paths: readonly string[],
   opened: readonly OpenedModel[],
-  dtype: DTypeName | undefined,
+  options: { readonly dtype?: DTypeName },
   run: Run,
 ): Promise<Outcome> {
   const named: NamedModel[] = []
@@ -99,12 +110,12 @@ async function bakeOpened(
     })
   }
   const [base, vae] = named as [NamedModel, NamedModel]
-  const planned = planBakeVae(base, vae, dtype === undefined ? {} : { dtype })
+  const planned = planBakeVae(base, vae, options)
   await checkChanges(planned, opened[0]!, paths)
   const findings = [coverage(planned), ...(await fp16Findings(planned, base, paths[1]!, opened[1]!, run))]
   const plan = { ...planned, findings: [...planned.findings, ...findings] }
   const name = mergedName(basename(paths[0]!), [vaeInName(paths[1]!)], plan)
-  const operation = { verb: 'bake-vae', options: { dtype } }
+  const operation = { verb: 'bake-vae', options }
   const job = await plannedOutput(plan, name, opened, base.identity, operation, run)
   const made = run.output.dryRun
     ? await rehearseFile(job, run.output)

@@ -27,6 +27,7 @@ export const convertCommand: Command = {
         describe: `Type of the weights: ${DTYPE_LIST.join(', ')}; for one component: vae=fp32. Repeatable`,
       }),
   replay: (options, files) => ({ files, ...recipeArguments(options, { dtype: 'texts' }) }),
+  replan: ([input], args) => planConvert(input!.opened.model, input!.identity, { dtype: dtypeChoice(args) }),
   async run(args, io) {
     const dtype = dtypeChoice(args)
     const folders = modelFolders(args, io)

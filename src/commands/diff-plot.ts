@@ -1,5 +1,6 @@
 import { extname } from 'node:path'
 import { usage } from '../errors.ts'
+import { encodePng } from '../image/png/encode.ts'
 import type { TensorDiff } from '../model/diff/diff.ts'
 import {
   type BlockGroup,
@@ -18,7 +19,6 @@ import {
   type HeatPanel,
   heatMapPicture,
 } from '../report/heat-map.ts'
-import { encodePng } from '../report/png.ts'
 import { paint } from '../report/raster.ts'
 import { formatRelative } from '../report/relative.ts'
 import { svgText } from '../report/svg.ts'

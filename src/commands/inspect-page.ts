@@ -45,20 +45,21 @@ export function inspectionPage(inspection: Inspection, paint: Paint): string {
   return `${sections.filter(Boolean).join('\n\n')}\n`
 }
 
-function headline({ identity, bytes, model }: Inspection, paint: Paint): string {
+function headline({ identity, bytes, model, remote }: Inspection, paint: Paint): string {
   const title = printable(identity.title, 200)
   const count = plural(model.tensors.size, 'tensor')
-  const facts = [title, formatBytes(bytes), formatTitle(model.format), count]
+  const read = remote ? [`seen by ${formatBytes(remote.bytes)} of it`] : []
+  const facts = [title, formatBytes(bytes), formatTitle(model.format), count, ...read]
   const text = hanging(facts.join(', '), paint.width, 2)
   return text.startsWith(title) ? paint('green', title) + text.slice(title.length) : text
 }
 
-type FactLine = readonly [label: string, value: string]
+export type FactLine = readonly [label: string, value: string]
 
 /** Labels line up within a block, but not for the sake of a very long one. */
 const MAX_LABEL_WIDTH = 26
 
-function factLines(facts: readonly FactLine[], width: number): string {
+export function factLines(facts: readonly FactLine[], width: number): string {
   const column = Math.min(MAX_LABEL_WIDTH, Math.max(0, ...facts.map(([label]) => label.length)))
   return facts
     .map(([label, value]) => {
@@ -78,9 +79,9 @@ function summaryLines(summary: Summary | undefined, width: number): string {
 }
 
 /** Columns that `indent` puts before the lines of a section. */
-const SECTION_INDENT = 2
+export const SECTION_INDENT = 2
 
-function section(title: string, body: string): string {
+export function section(title: string, body: string): string {
   return body ? `  ${title}\n${indent(body)}` : ''
 }
 

@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs'
-import { EXIT, type ExitCode, SdtoolError, usage } from '../errors.ts'
+import { looksRemote } from '../civitai/reference.ts'
+import { EXIT, type ExitCode, escaped, SdtoolError, usage } from '../errors.ts'
 import { errorText, exitCodeOf } from '../report/error.ts'
 import type { Io } from '../report/io.ts'
-import { painter } from '../report/text.ts'
+import { type Paint, painter } from '../report/text.ts'
 import type { Tensor } from '../tensor/table.ts'
 import { printable } from '../tensor/text.ts'
+import { withCivitaiUrl } from './civitai-options.ts'
 import type { Arguments, Command } from './command.ts'
 import { listFiles } from './files.ts'
 import { globMatcher } from './glob.ts'
@@ -17,9 +19,19 @@ import {
   metadataText,
   refusalPage,
 } from './inspect-page.ts'
-import { type Inspection, inspectFile, type Refusal } from './inspection.ts'
+import {
+  inspectPicture,
+  isPicture,
+  type PictureInspection,
+  pictureJson,
+  pictureLine,
+  pictureMetadata,
+  picturePage,
+} from './inspect-picture.ts'
+import { type Inspection, type InspectionOptions, inspectFile, type Refusal } from './inspection.ts'
 import { type ModelFolders, modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
 import { type CommonOptions, commonOptions, flag, namedFiles, text, withCommonOptions } from './options.ts'
+import { preview, withPreview } from './preview-option.ts'
 
 interface InspectOptions extends CommonOptions {
   readonly files: readonly string[]
@@ -30,6 +42,7 @@ interface InspectOptions extends CommonOptions {
   readonly hashes: boolean
   readonly scan: boolean
   readonly brief?: boolean
+  readonly preview: boolean
 }
 
 export const inspectCommand: Command = {
@@ -39,10 +52,17 @@ export const inspectCommand: Command = {
     ['$0 inspect lora.safetensors --metadata', 'All metadata of a LoRA'],
     ['$0 inspect model.safetensors --keys "*attn2.to_k*" --json', 'Names, types and shapes for a program'],
     ['$0 inspect models/ --brief', 'One line for each model file in a folder'],
+    ['$0 inspect picture.png', 'How a picture was made: A1111 parameters; --metadata=workflow for ComfyUI'],
+    ['$0 inspect https://civitai.com/models/4384', 'A model on a server, by a few hundred kB of it'],
   ],
   options: (yargs) =>
-    withModelFolders(withCommonOptions(yargs))
-      .positional('files', { type: 'string', array: true, describe: 'Model files or folders' })
+    withPreview(withModelFolders(withCivitaiUrl(withCommonOptions(yargs))))
+      .positional('files', {
+        type: 'string',
+        array: true,
+        describe:
+          'Model files, folders, pictures (PNG, JPEG, WebP); addresses, AIRs, model:ID, version:ID, hash:HEX',
+      })
       .option('keys', {
         type: 'string',
         describe: 'List the tensors, all or those that match: --keys="*vae*"',
@@ -64,7 +84,7 @@ export const inspectCommand: Command = {
       .option('json', {
         describe: 'Print JSON: an object for one file, a list of them for several files or a folder',
       }),
-  run: (args, io) => runInspect(inspectOptions(args), modelFolders(args, io), io),
+  run: (args, io) => runInspect(args, modelFolders(args, io), io),
 }
 
 function inspectOptions(args: Arguments): InspectOptions {
@@ -79,6 +99,7 @@ function inspectOptions(args: Arguments): InspectOptions {
     ...(args.brief === undefined ? {} : { brief: args.brief === true }),
     hashes: flag(args, 'hashes'),
     scan: flag(args, 'scan'),
+    preview: flag(args, 'preview'),
   }
 }
 
@@ -90,9 +111,17 @@ function optionalText(args: Arguments, name: string, files: string[]): string | 
   return ''
 }
 
-async function runInspect(options: InspectOptions, folders: ModelFolders, io: Io): Promise<ExitCode> {
-  const { files, walked } = await listFiles(options.files, (name) => resolveModel(name, 'any', folders))
-  const several = files.length > 1 || walked
+async function runInspect(args: Arguments, folders: ModelFolders, io: Io): Promise<ExitCode> {
+  const options = inspectOptions(args)
+  const targets = options.files.map((name) => ({ name, isRemote: isRemote(name) }))
+  const local = targets.filter(({ isRemote }) => !isRemote).map(({ name }) => name)
+  const remote = targets.filter(({ isRemote }) => isRemote).map(({ name }) => name)
+  if (remote.length > 0) checkRemote(options)
+  const listed = remote.length > 0 && local.length === 0
+  const { files, walked } = listed
+    ? { files: [], walked: false }
+    : await listFiles(local, (name) => resolveModel(name, 'any', folders))
+  const several = files.length + remote.length > 1 || walked
   const brief = isBrief(options, walked)
   // a list of files is there to be fast
   const compared = brief ? { ...folders, roots: [] } : folders
@@ -100,15 +129,70 @@ async function runInspect(options: InspectOptions, folders: ModelFolders, io: Io
     ? jsonPrinter(options, several, io)
     : textPrinter(options, { brief, several }, io)
   let exitCode: ExitCode = EXIT.ok
-  for (const { path, problem } of files) {
-    const result = problem
-      ? { path, bytes: 0, error: problem }
-      : missingKey(await inspectFile(path, { ...options, folders: compared }, io), options)
+  const show = async (found: Result): Promise<void> => {
+    const result = missingKey(found, options)
     if ('error' in result && exitCode === EXIT.ok) exitCode = exitCodeOf(result.error)
     printer.print(result)
+    if (options.preview && 'picture' in result) await previewPicture(result, options, io)
   }
+  for (const { path, problem } of files) {
+    await show(
+      problem
+        ? { path, bytes: 0, error: problem }
+        : await inspectAny(path, { ...options, folders: compared }, io),
+    )
+  }
+  if (remote.length > 0) await inspectRemotes(remote, { ...options, folders: compared }, args, io, show)
   printer.end()
   return exitCode
+}
+
+/** A file of that name is what is meant by it. */
+function isRemote(name: string): boolean {
+  return looksRemote(name) && !existsSync(name)
+}
+
+/** @throws USAGE */
+function checkRemote({ hashes, scan }: InspectOptions): void {
+  if (!hashes && !scan) return
+  throw usage(
+    `--${hashes ? 'hashes' : 'scan'} reads all of a file, and this one is not here`,
+    'Download it first: sdtool download.',
+  )
+}
+
+/** What most calls do without is not even loaded. */
+async function inspectRemotes(
+  references: readonly string[],
+  options: InspectOptions & { readonly folders: ModelFolders },
+  args: Arguments,
+  io: Io,
+  show: (result: Result) => Promise<void>,
+): Promise<void> {
+  const { withCivitai } = await import('./civitai-client.ts')
+  const { inspectRemote } = await import('./remote-inspection.ts')
+  await withCivitai(args, io, async (client) => {
+    for (const reference of references) await show(await inspectRemote(reference, options, client, io))
+  })
+}
+
+async function previewPicture(
+  { path, picture }: PictureInspection,
+  options: InspectOptions,
+  io: Io,
+): Promise<void> {
+  if (picture.pixels) await preview(picture.pixels(), options, io)
+  else io.stderr.write(`sdtool: ${escaped(path)}: only PNG pictures have a preview\n`)
+}
+
+type Result = Inspection | PictureInspection | Refusal
+
+async function inspectAny(path: string, options: InspectionOptions, io: Io): Promise<Result> {
+  if (!(await isPicture(path))) return inspectFile(path, options, io)
+  return inspectPicture(path, options, io).catch((error: unknown) => {
+    io.signal.throwIfAborted()
+    return { path, bytes: 0, error }
+  })
 }
 
 /** A list of a folder, unless something was asked for that only a page can show. */
@@ -119,7 +203,7 @@ function isBrief({ brief, keys, metadata, hashes, scan }: InspectOptions, walked
 }
 
 /** A file without the key that was asked for fails by itself; the next ones are still shown. */
-function missingKey(result: Inspection | Refusal, options: InspectOptions): Inspection | Refusal {
+function missingKey(result: Result, options: InspectOptions): Result {
   if ('error' in result) return result
   const { path, bytes } = result
   const { keys, metadata } = options
@@ -127,7 +211,7 @@ function missingKey(result: Inspection | Refusal, options: InspectOptions): Insp
     const error = new SdtoolError('NOT_FOUND', `${path} has no ${what}`, { exitCode: EXIT.unverified, hint })
     return { path, bytes, error }
   }
-  if (keys && keysOf(result, options)?.length === 0)
+  if (keys && !keysOf(result, options)?.length)
     return missing(`tensor ${keys}`, 'See all of them with --keys.')
   if (metadata && !Object.hasOwn(textMetadata(result), metadata)) {
     return missing(`metadata key ${metadata}`, 'See all keys with --metadata.')
@@ -135,8 +219,10 @@ function missingKey(result: Inspection | Refusal, options: InspectOptions): Insp
   return result
 }
 
-/** Metadata of a safetensors file; of a pickle the plain values beside its weights. */
-function textMetadata({ model }: Inspection): Readonly<Record<string, string>> {
+/** Metadata of a safetensors file; of a pickle the plain values beside its weights; of a picture its texts. */
+function textMetadata(result: Inspection | PictureInspection): Readonly<Record<string, string>> {
+  if ('picture' in result) return pictureMetadata(result)
+  const { model } = result
   const scalars = Object.entries(model.extras).filter(
     ([, value]) => value === null || typeof value !== 'object',
   )
@@ -144,7 +230,7 @@ function textMetadata({ model }: Inspection): Readonly<Record<string, string>> {
 }
 
 interface Printer {
-  print(result: Inspection | Refusal): void
+  print(result: Result): void
   end(): void
 }
 
@@ -155,7 +241,8 @@ function jsonPrinter(options: InspectOptions, several: boolean, io: Io): Printer
       if ('error' in result) {
         documents.push(refusalJson(result))
         io.stderr.write(errorText(result.error, options.verbose))
-      } else documents.push(inspectionJson(result, keysOf(result, options)))
+      } else if ('picture' in result) documents.push(pictureJson(result))
+      else documents.push(inspectionJson(result, keysOf(result, options)))
     },
     end() {
       io.stdout.write(`${toJson(several ? documents : documents[0])}\n`)
@@ -179,7 +266,7 @@ function textPrinter(options: InspectOptions, { brief, several }: Layout, io: Io
       if (!('error' in result)) {
         const part = brief ? undefined : partOf(result, options, io)
         if (part !== undefined && several) io.stdout.write(`${paint('bold', printable(result.path, 300))}\n`)
-        io.stdout.write(brief ? `${briefLine(result, paint)}\n` : (part ?? inspectionPage(result, paint)))
+        io.stdout.write(brief ? `${lineOf(result, paint)}\n` : (part ?? pageOf(result, paint)))
         return
       }
       // what was refused has a page or a line of its own among the others; what is no file has none
@@ -191,8 +278,16 @@ function textPrinter(options: InspectOptions, { brief, several }: Layout, io: Io
   }
 }
 
+function lineOf(result: Inspection | PictureInspection, paint: Paint): string {
+  return 'picture' in result ? pictureLine(result) : briefLine(result, paint)
+}
+
+function pageOf(result: Inspection | PictureInspection, paint: Paint): string {
+  return 'picture' in result ? picturePage(result, paint) : inspectionPage(result, paint)
+}
+
 /** What was asked for of a file instead of its page: keys, metadata. */
-function partOf(result: Inspection, options: InspectOptions, io: Io): string | undefined {
+function partOf(result: Inspection | PictureInspection, options: InspectOptions, io: Io): string | undefined {
   const keys = keysOf(result, options)
   if (keys) return `${keyTable(keys)}\n`
   if (options.metadata === undefined) return undefined
@@ -203,8 +298,9 @@ function partOf(result: Inspection, options: InspectOptions, io: Io): string | u
   return `${io.stdout.isTTY ? printable(value, Number.POSITIVE_INFINITY) : value}\n`
 }
 
-function keysOf({ model }: Inspection, { keys }: InspectOptions): Tensor[] | undefined {
+/** Undefined if none were asked for. Pictures have none. */
+function keysOf(result: Inspection | PictureInspection, { keys }: InspectOptions): Tensor[] | undefined {
   if (keys === undefined) return undefined
   const matches = keys === '' ? () => true : globMatcher(keys)
-  return [...model.tensors.values()].filter(({ name }) => matches(name))
+  return 'picture' in result ? [] : [...result.model.tensors.values()].filter(({ name }) => matches(name))
 }

@@ -32,6 +32,7 @@ import {
 } from './options.ts'
 import { type PlannedFile, rehearseFile, writePlannedFile } from './output-file.ts'
 import { recipeArguments } from './recipe-options.ts'
+import type { RecipeModel } from './replan.ts'
 
 const SIDES = ['unet', 'text'] as const
 const EMA_MODES = ['drop', 'patch'] as const
@@ -89,6 +90,11 @@ export const mergeLoraCommand: Command = {
         type: 'boolean',
         describe: 'Read back and compare every tensor, the unchanged ones, too; --no-verify: none',
         defaultDescription: 'what was changed',
+      })
+      .option('hash', {
+        type: 'boolean',
+        describe: 'SHA-256 and AutoV3 of all inputs for the recipe; --no-hash: only of those up to 512 MB',
+        defaultDescription: 'true',
       }),
   run: runMergeLora,
   replay(options, [base, ...loras]) {
@@ -102,8 +108,10 @@ export const mergeLoraCommand: Command = {
       allowUnmatched: 'flag',
       ema: 'text',
     })
+    if (ratio === undefined) throw refuse('RECIPE_INVALID', 'the recipe has no ratios')
     return { base, loras, ratio, ...rest }
   },
+  replan: replanMergeLora,
 }
 
 /** One base, one or more adapters, one output. */
@@ -115,7 +123,7 @@ async function runMergeLora(args: Arguments, io: Io): Promise<ExitCode> {
   if (base === '') throw usage('a file name is empty')
   const loras = loraArguments(others, list(args, 'ratio'), existsSync)
   const merge = mergeOptions(args)
-  const output: OutputOptions = { ...outputOptions(args), verify: verification(args) }
+  const output = { ...outputOptions(args), verify: verification(args), hash: args.hash !== false }
   const folders = modelFolders(args, io)
   const paths = [await resolveModel(base, 'checkpoint', folders)]
   for (const { name } of loras) paths.push(await resolveModel(name, 'lora', folders))
@@ -180,11 +188,29 @@ async function mergeOpened(
   }
   const job = await plannedFile(plan, identity, opened, inputs, run)
   if (run.output.dryRun) return { ...common, ...(await rehearseFile(job, run.output)) }
-  await checkAlive(base, inputs, run.merge, read, run.io.signal)
+  if (inputs.length > 1) await checkAlive(base, inputs, run.merge, read, run.io.signal)
   return { ...common, ...(await writeMerged(job, plan, run)) }
 }
 
-async function loraInput(name: string, opened: OpenedModel, ratio: LoraInput['ratio']): Promise<LoraInput> {
+export async function replanMergeLora(inputs: readonly RecipeModel[], args: Arguments): Promise<MergePlan> {
+  const [base, ...others] = inputs as [RecipeModel, ...RecipeModel[]]
+  const paths = others.map(({ path }) => path)
+  const arguments_ = loraArguments(paths, list(args, 'ratio'), () => true)
+  const loras: LoraInput[] = []
+  for (const [i, { path, opened }] of others.entries())
+    loras.push(await loraInput(path, opened, arguments_[i]!.ratio))
+  const { path, opened, identity } = base
+  const plan = await planMergeLora({ name: path, file: opened.model, identity }, loras, mergeOptions(args))
+  const [problem] = plan.problems
+  if (problem !== undefined) throw problem
+  return plan
+}
+
+export async function loraInput(
+  name: string,
+  opened: OpenedModel,
+  ratio: LoraInput['ratio'],
+): Promise<LoraInput> {
   const { title, adapter } = await identifyFile(name, opened)
   if (adapter === undefined) {
     throw refuse('NOT_A_LORA', `${name} is no LoRA: ${title}`, 'The base comes first, then the LoRAs.')

@@ -30,6 +30,7 @@ import {
 } from './options.ts'
 import { type PlannedFile, rehearseFile, writePlannedFile } from './output-file.ts'
 import { recipeArguments } from './recipe-options.ts'
+import type { RecipeModel } from './replan.ts'
 
 const SIDES = ['unet', 'text'] as const
 
@@ -133,6 +134,7 @@ export const mergeCommand: Command = {
     const hasFile = again.vae === VAE_FILE
     return { ...again, models: hasFile ? paths.slice(0, -1) : paths, ...(hasFile && { vae: paths.at(-1) }) }
   },
+  replan: replanMerge,
 }
 
 /** In a recipe, the VAE is that of a file, which is the last of the inputs. */
@@ -263,7 +265,6 @@ async function mergeOpened(
   return { ...shown, ...(await writeMerge(job, plan, run)) }
 }
 
-/** Some methods look at all models before they merge any tensor. */
 async function planned(
   models: readonly MergeModel[],
   opened: readonly OpenedModel[],
@@ -271,19 +272,38 @@ async function planned(
   { output, io }: Run,
 ): Promise<CheckpointMergePlan> {
   const { read } = opened[0]!
-  const values = (tensor: Parameters<typeof readValues>[0]) => readValues(tensor, read)
-  const plan = await planMerge(models, options, values)
-  if (output.dryRun) return plan
+  if (output.dryRun) return planMerge(models, options, (tensor) => readValues(tensor, read))
   const progress = startProgress('comparing the models', io, output.quiet || output.json)
   try {
-    const range = await rangeOf(plan, options.method, read, (done, all) => {
+    return await wholePlan(models, options, read, (done, all) => {
       io.signal.throwIfAborted()
       progress.update(done, all)
     })
-    return range === undefined ? plan : await planMerge(models, { ...options, range }, values)
   } finally {
     progress.end()
   }
+}
+
+/** Some methods look at all models before they merge any tensor. */
+async function wholePlan(
+  models: readonly MergeModel[],
+  options: CheckpointMergeOptions,
+  read: OpenedModel['read'],
+  onProgress: (done: number, all: number) => void,
+): Promise<CheckpointMergePlan> {
+  const values = (tensor: Parameters<typeof readValues>[0]) => readValues(tensor, read)
+  const plan = await planMerge(models, options, values)
+  const range = await rangeOf(plan, options.method, read, onProgress)
+  return range === undefined ? plan : planMerge(models, { ...options, range }, values)
+}
+
+function replanMerge(inputs: readonly RecipeModel[], args: Arguments): Promise<CheckpointMergePlan> {
+  const all = inputs.map(({ path, opened, identity }) => ({ name: path, file: opened.model, identity }))
+  const models = all.slice(0, (args.models as unknown[]).length)
+  const vae = vaeChoice(args, models.length)
+  const chosen = typeof vae === 'object' ? all[models.length]! : vae
+  const options = { ...mergeOptions(args), ...(chosen === undefined ? {} : { vae: chosen }) }
+  return wholePlan(models, options, inputs[0]!.opened.read, () => {})
 }
 
 function plannedFile(

@@ -4,11 +4,14 @@ import type { Plan } from '../model/plan.ts'
 import type { Io } from '../report/io.ts'
 import { startProgress } from '../report/progress.ts'
 import { checkOutput } from '../tensor/atomic.ts'
-import { encodeHeader, layoutOf } from '../tensor/layout.ts'
+import type { Container } from '../tensor/container.ts'
+import { SAFETENSORS } from '../tensor/formats/safetensors-write.ts'
+import { hashFile } from '../tensor/hash.ts'
 import type { FileRef, Finding } from '../tensor/table.ts'
-import { type WriteResult, writeSafetensors } from '../tensor/write.ts'
+import { type WriteResult, writeModelFile } from '../tensor/write.ts'
 import { castFindings } from './cast-findings.ts'
 import type { OutputOptions } from './options.ts'
+import type { PendingMetadata } from './provenance.ts'
 
 /** A plan and the place it is for. */
 export interface PlannedFile {
@@ -16,8 +19,9 @@ export interface PlannedFile {
   readonly output: string
   /** Files of the run that must not be overwritten. */
   readonly inputs: readonly FileRef[]
-  /** Metadata of the output; it may take a while, as inputs are hashed for it. */
-  readonly metadata: () => Promise<Record<string, string>>
+  readonly metadata: () => PendingMetadata
+  /** What it is written as; safetensors without it. */
+  readonly container?: Container
   /** Looks at what was written before the file gets its name. */
   readonly check?: (result: WriteResult) => void
 }
@@ -40,34 +44,46 @@ export interface WrittenFile extends OutputFacts {
 
 /** What `writePlannedFile` would do, up to the point where it would touch the disk; the same refusals. */
 export async function rehearseFile(
-  { plan, output, inputs }: PlannedFile,
+  { plan, output, inputs, container = SAFETENSORS }: PlannedFile,
   { force }: OutputOptions,
 ): Promise<RehearsedFile> {
-  const layout = layoutOf(plan.table)
-  const bytes = encodeHeader(layout, plan.table.metadata).byteLength + layout.dataBytes
+  const { bytes } = container.frame(plan.table)
   await checkOutput(output, { force, bytes, inputs })
   const tensors = plan.table.tensors.size
   return { status: 'planned', output, tensors, bytesAfter: bytes, findings: plan.findings }
 }
 
 export async function writePlannedFile(
-  { plan, output, inputs, metadata, check }: PlannedFile,
+  { plan, output, inputs, metadata, check, container = SAFETENSORS }: PlannedFile,
   { force, verify, quiet, json }: OutputOptions,
   io: Io,
 ): Promise<{ readonly file: WrittenFile; readonly written: WriteResult }> {
   const start = io.now().getTime()
-  const table = { tensors: plan.table.tensors, metadata: await metadata() }
+  const pending = metadata()
   const progress = startProgress(basename(output), io, quiet || json)
+  const hashing = new AbortController()
+  const signal = AbortSignal.any([io.signal, hashing.signal])
+  let isWritten = false
+  const finished = pending.finish(({ file: { path } }, only) => {
+    const { update } = startProgress(`hashing ${basename(path)}`, io, quiet || json)
+    // there is one line for progress, and hashing is mostly done first
+    return hashFile(path, { only, signal, onProgress: (done, all) => isWritten && update(done, all) })
+  })
   try {
-    const written = await writeSafetensors(table, output, {
+    const table = { tensors: plan.table.tensors, metadata: pending.draft }
+    const written = await writeModelFile(table, output, container, {
       force,
       verify,
       inputs,
+      metadata: finished,
       threads: io.threads,
       ...(io.matmul && { matmul: io.matmul }),
       ...(check && { check }),
       signal: io.signal,
-      onProgress: progress.update,
+      onProgress(done, all) {
+        isWritten = done === all
+        progress.update(done, all)
+      },
     })
     const file: WrittenFile = {
       status: 'written',
@@ -79,6 +95,7 @@ export async function writePlannedFile(
     }
     return { file, written }
   } finally {
+    hashing.abort()
     progress.end()
   }
 }

@@ -58,6 +58,10 @@ export const pruneCommand: Command = {
       keepSchedule: 'flag',
     }),
   }),
+  replan(inputs, args) {
+    const { opened, identity } = inputs[0]!
+    return planPrune(opened.model, identity, pruneOptions(args), (tensor) => readValues(tensor, opened.read))
+  },
   async run(args, io) {
     const options = pruneOptions(args)
     const folders = modelFolders(args, io)

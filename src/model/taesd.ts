@@ -25,20 +25,28 @@ export interface TaesdFacts {
   readonly tensors: number
 }
 
-interface Half {
+/** One sequence of layers. */
+export interface TaesdHalf {
   readonly kind: 'encoder' | 'decoder'
   readonly prefix: string
+  /** What stands before the number of a layer: `taesd_decoder.`, `decoder.layers.`. */
+  readonly start: string
   readonly latentChannels: number
   readonly downscale: number
   readonly tensors: number
 }
 
-/** Describes a tiny autoencoder, or one half of it; undefined if the table is none. */
-export function identifyTaesd(table: TensorTable): TaesdFacts | undefined {
-  const halves = STEMS.flatMap(({ prefix, stem, half }) => {
+/** The halves of a tiny autoencoder that a table has. */
+export function taesdHalves(table: TensorTable): TaesdHalf[] {
+  return STEMS.flatMap(({ prefix, stem, half }) => {
     const found = describeHalf(table, prefix, stem)
     return found !== undefined && (half === 'either' || half === found.kind) ? [found] : []
   })
+}
+
+/** Describes a tiny autoencoder, or one half of it; undefined if the table is none. */
+export function identifyTaesd(table: TensorTable): TaesdFacts | undefined {
+  const halves = taesdHalves(table)
   const [first] = halves
   if (first === undefined) return undefined
   return {
@@ -55,7 +63,7 @@ const RGB = 3
 /** The encoder starts with its first convolution; the decoder clamps before, except in diffusers. */
 const FIRST_LAYERS = [0, 1] as const
 
-function describeHalf(table: TensorTable, prefix: string, stem: string): Half | undefined {
+function describeHalf(table: TensorTable, prefix: string, stem: string): TaesdHalf | undefined {
   const start = prefix + stem
   const first = FIRST_LAYERS.find((layer) => table.tensors.has(`${start}${layer}.weight`))
   if (first === undefined) return undefined
@@ -69,6 +77,7 @@ function describeHalf(table: TensorTable, prefix: string, stem: string): Half | 
   return {
     kind,
     prefix,
+    start,
     latentChannels: kind === 'encoder' ? outputs : inputs,
     downscale: 2 ** layers.filter(({ biased }) => !biased).length,
     tensors: [...table.tensors.keys()].filter((name) => name.startsWith(start)).length,

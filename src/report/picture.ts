@@ -1,4 +1,6 @@
-/** A drawing of rectangles and text: what `svg.ts` writes and `raster.ts` paints. Lengths are pixels of the SVG. */
+import type { RgbImage } from '../image/image.ts'
+
+/** A drawing of rectangles, text and images: what `svg.ts` writes and `raster.ts` paints. Lengths are pixels of the SVG. */
 export interface Picture {
   readonly width: number
   readonly height: number
@@ -9,7 +11,7 @@ export interface Picture {
 /** `#rrggbb`. */
 export type Colour = `#${string}`
 
-export type Shape = Rectangle | Label
+export type Shape = Rectangle | Label | Photo
 
 export interface Rectangle {
   readonly kind: 'rectangle'
@@ -32,6 +34,15 @@ export interface Label {
   readonly size: number
   readonly fill: Colour
   readonly bold?: true
+}
+
+/** An image with its top left corner at `x`, `y`, `zoom` pixels of the drawing to each of its own. */
+export interface Photo {
+  readonly kind: 'photo'
+  readonly x: number
+  readonly y: number
+  readonly image: RgbImage
+  readonly zoom: number
 }
 
 export function rectangle(

@@ -1,6 +1,6 @@
+import { BYTES_PER_PIXEL, type RgbImage } from '../image/image.ts'
 import { CAPITAL_HEIGHT, layOut } from './font.ts'
-import type { Colour, Label, Picture, Rectangle } from './picture.ts'
-import type { RgbImage } from './png.ts'
+import type { Colour, Label, Photo, Picture, Rectangle } from './picture.ts'
 
 /** Paints a picture with `scale` dots to a pixel of its own. Letters are whole dots, so they are never blurred. */
 export function paint(picture: Picture, scale: number): RgbImage {
@@ -9,7 +9,8 @@ export function paint(picture: Picture, scale: number): RgbImage {
   fill(image, 0, 0, width, height, picture.background)
   for (const shape of picture.shapes) {
     if (shape.kind === 'rectangle') paintRectangle(image, shape, scale)
-    else paintLabel(image, shape, scale)
+    else if (shape.kind === 'label') paintLabel(image, shape, scale)
+    else paintPhoto(image, shape, scale)
   }
   return image
 }
@@ -37,6 +38,22 @@ function paintLabel(image: RgbImage, label: Label, scale: number): void {
         if (!isSet) continue
         const [x0, y0] = [left + (x + column) * dot, top + row * dot]
         fill(image, x0, y0, x0 + dot + bold, y0 + dot, label.fill)
+      }
+    }
+  }
+}
+
+/** Its own pixels, each a square: enlarging must invent nothing. */
+function paintPhoto(image: RgbImage, { x, y, image: photo, zoom }: Photo, scale: number): void {
+  const [left, top, size] = [Math.round(x * scale), Math.round(y * scale), zoom * scale]
+  const [right, bottom] = [left + Math.round(photo.width * size), top + Math.round(photo.height * size)]
+  for (let row = Math.max(0, top); row < Math.min(bottom, image.height); row++) {
+    const from = Math.min(photo.height - 1, Math.floor((row - top) / size)) * photo.width
+    for (let column = Math.max(0, left); column < Math.min(right, image.width); column++) {
+      const source = (from + Math.min(photo.width - 1, Math.floor((column - left) / size))) * BYTES_PER_PIXEL
+      const target = (row * image.width + column) * BYTES_PER_PIXEL
+      for (let channel = 0; channel < BYTES_PER_PIXEL; channel++) {
+        image.data[target + channel] = photo.data[source + channel]!
       }
     }
   }

@@ -1,4 +1,5 @@
-import type { Label, Picture, Rectangle } from './picture.ts'
+import { encodePng } from '../image/png/encode.ts'
+import type { Label, Photo, Picture, Rectangle, Shape } from './picture.ts'
 
 const FONTS = "system-ui, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif"
 
@@ -7,13 +8,23 @@ const FONT_SIZE = 1.4
 
 /** The picture as a stand-alone SVG document. */
 export function svgText({ width, height, background, shapes }: Picture): string {
-  const body = shapes.map((shape) => (shape.kind === 'label' ? textElement(shape) : rectElement(shape)))
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="${FONTS}">`,
     `<rect width="${width}" height="${height}" fill="${background}"/>`,
-    ...body,
+    ...shapes.map(element),
     '</svg>\n',
   ].join('\n')
+}
+
+function element(shape: Shape): string {
+  if (shape.kind === 'label') return textElement(shape)
+  return shape.kind === 'photo' ? imageElement(shape) : rectElement(shape)
+}
+
+function imageElement({ x, y, image, zoom }: Photo): string {
+  const [width, height] = [image.width * zoom, image.height * zoom]
+  const data = Buffer.from(encodePng(image)).toString('base64')
+  return `<image x="${short(x)}" y="${short(y)}" width="${short(width)}" height="${short(height)}" style="image-rendering:pixelated" href="data:image/png;base64,${data}"/>`
 }
 
 function rectElement({ x, y, width, height, fill }: Rectangle): string {

@@ -1,6 +1,7 @@
 /** Evaluation of lazy tensors: any block of elements of any expression, with memory bounded by the block. */
 import { type Arithmetic, fillRows } from './algebra/evaluate.ts'
 import { type Floats, type MatMul, type Precision, plainMatMul } from './algebra/matmul.ts'
+import type { Matrix } from './algebra/matrix.ts'
 import { countPatch, countSums, type PatchStats } from './algebra/patch-stats.ts'
 import { release, scratch } from './algebra/scratch.ts'
 import {
@@ -17,7 +18,7 @@ import { enterPatchRoom, type HalfType, type PatchRoom } from './float-kernels.t
 import { blendOf } from './merge/combine.ts'
 import { borrow, giveBack } from './spare-buffers.ts'
 import { gatherStrided, type ReadInto } from './strided.ts'
-import type { PatchedSource, StoredSource, Tensor } from './table.ts'
+import type { ConcatSource, PatchedSource, StoredSource, Tensor } from './table.ts'
 
 export type { ReadInto }
 
@@ -92,7 +93,61 @@ export async function evaluateInto(
       return evaluateCast(renamed(source.of, tensor.name), dtype as OutputDType, begin, end, out, evaluation)
     case 'patched':
       return evaluatePatched(tensor, source, begin, end, out, evaluation)
+    case 'concat':
+      if (source.axis === 0) return evaluateRows(source, begin, end, out, evaluation)
+      return evaluateColumns(tensor, source, begin, end, out, evaluation)
   }
+}
+
+/** Elements [begin, end) of tensors one behind the other. */
+async function evaluateRows(
+  { of }: ConcatSource,
+  begin: number,
+  end: number,
+  out: Uint8Array,
+  evaluation: Evaluation,
+): Promise<void> {
+  let first = 0
+  for (const part of of) {
+    const count = elementCount(part.shape)
+    const [from, to] = [Math.max(begin - first, 0), Math.min(end - first, count)]
+    if (from < to) {
+      const at = blockBytes(part.dtype, 0, first + from - begin)
+      const bytes = blockBytes(part.dtype, from, to)
+      await evaluateInto(part, from, to, out.subarray(at, at + bytes), evaluation)
+    }
+    first += count
+  }
+}
+
+/** The same of tensors side by side: whole rows are put together, and what was not asked for is left out. */
+async function evaluateColumns(
+  { dtype, shape }: Tensor,
+  { of }: ConcatSource,
+  begin: number,
+  end: number,
+  out: Uint8Array,
+  evaluation: Evaluation,
+): Promise<void> {
+  const rows = shape[0] ?? 1
+  const width = blockBytes(dtype, 0, elementCount(shape) / rows)
+  const size = elementCount(shape) / rows
+  const [r0, r1] = [Math.floor(begin / size), Math.ceil(end / size)]
+  const whole = borrow((r1 - r0) * width)
+  let column = 0
+  for (const part of of) {
+    const own = elementCount(part.shape) / rows
+    const bytes = blockBytes(dtype, 0, own)
+    const values = borrow((r1 - r0) * bytes)
+    await evaluateInto(part, r0 * own, r1 * own, values, evaluation)
+    for (let r = 0; r < r1 - r0; r++)
+      whole.set(values.subarray(r * bytes, (r + 1) * bytes), r * width + column)
+    column += bytes
+    giveBack(values)
+  }
+  const at = blockBytes(dtype, 0, begin - r0 * size)
+  out.set(whole.subarray(at, at + blockBytes(dtype, begin, end)))
+  giveBack(whole)
 }
 
 async function readStored(
@@ -260,6 +315,21 @@ function arithmeticFor(
       else await decodeInto(tensor, begin, end, out, evaluation)
     },
   }
+}
+
+/** All values of a matrix, row-major. */
+export async function matrixValues(
+  matrix: Matrix,
+  evaluation: Evaluation,
+): Promise<Float32Array<ArrayBuffer>> {
+  const out = new Float32Array(matrix.rows * matrix.columns)
+  await fillRows(matrix, 0, matrix.rows, out, {
+    precision: 'F32',
+    matmul: evaluation.matmul,
+    wholes: new Map(),
+    decode: (tensor, begin, end, values) => decodeInto(tensor, begin, end, values, evaluation),
+  })
+  return out
 }
 
 /** Elements [begin, end) of a float tensor as numbers. */

@@ -44,16 +44,19 @@ export function* jobsOf(layout: Layout, dataStart: number): Generator<Job> {
   let parts: Part[] = []
   let offset = dataStart
   let bytes = 0
-  for (const { tensor } of layout.entries) {
+  for (const { tensor, begin } of layout.entries) {
+    let at = dataStart + begin
     for (const part of partsOf(tensor)) {
       const size = blockBytes(tensor.dtype, part.begin, part.end)
       const apart = parts.length > 0 && isComputed(parts[0]!.tensor) !== isComputed(tensor)
-      if (apart || (bytes + size > BLOCK_BYTES && parts.length > 0)) {
+      const gap = at !== offset + bytes
+      if (parts.length > 0 && (apart || gap || bytes + size > BLOCK_BYTES)) {
         yield { offset, bytes, parts }
-        offset += bytes
         bytes = 0
         parts = []
       }
+      if (parts.length === 0) offset = at
+      at += size
       parts.push(part)
       bytes += size
     }
@@ -90,11 +93,13 @@ function stridedElements({ dtype, source }: Tensor): number {
 }
 
 function storedDType(source: Source, dtype: DType): DType {
+  if (source.kind === 'concat') return storedDType(source.of[0]!.source, source.of[0]!.dtype)
   return source.kind === 'cast' ? storedDType(source.of.source, source.of.dtype) : dtype
 }
 
 function isStrided(source: Source): boolean {
   if (source.kind === 'cast') return isStrided(source.of.source)
+  if (source.kind === 'concat') return source.of.some((part) => isStrided(part.source))
   if (source.kind === 'patched') return isStrided(source.base.source)
   return source.kind === 'stored' && source.strides !== undefined
 }
@@ -105,6 +110,7 @@ function isStrided(source: Source): boolean {
  */
 export function isLocal(source: Source): boolean {
   if (source.kind === 'cast') return isLocal(source.of.source)
+  if (source.kind === 'concat') return source.of.some((part) => isLocal(part.source))
   if (source.kind === 'patched') return isLocal(source.base.source)
   return source.kind === 'bytes' || isStrided(source)
 }

@@ -18,6 +18,7 @@ export type Source =
   /** The same values in the tensor's own dtype, rounded once. */
   | { readonly kind: 'cast'; readonly of: Tensor }
   | PatchedSource
+  | ConcatSource
 
 /**
  * Computed values, rounded once to the tensor's dtype. `base` is the weight that was changed: what the change did to
@@ -28,6 +29,13 @@ export interface PatchedSource {
   readonly base: Tensor
   /** The new values, of the size of `matrixOf(base)`. */
   readonly value: Matrix
+}
+
+/** Tensors of one type one behind the other: rows below rows (axis 0), or columns beside columns (axis 1). */
+export interface ConcatSource {
+  readonly kind: 'concat'
+  readonly of: readonly Tensor[]
+  readonly axis: 0 | 1
 }
 
 export interface StoredSource {

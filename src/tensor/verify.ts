@@ -1,18 +1,28 @@
 import { EXIT, SdtoolError } from '../errors.ts'
 import { type ByteSource, openFileSource } from './bytes.ts'
 import type { Checksum } from './checksum.ts'
+import type { Container, Frame } from './container.ts'
 import { newEvaluation } from './expr.ts'
-import { safetensorsFormat } from './formats/safetensors.ts'
+import { SAFETENSORS } from './formats/safetensors-write.ts'
 import { BLOCK_BYTES, evaluateJob, isPatched, type Job, jobsOf, openInputs } from './jobs.ts'
-import { type Layout, layoutOf } from './layout.ts'
 import type { ModelFile, TensorTable } from './table.ts'
 import { quoted } from './text.ts'
-import { type PatchCheck, verifyPatches } from './verify-patches.ts'
+import {
+  type Checker,
+  type CheckPiece,
+  checkPieces,
+  type PatchCheck,
+  verifyPatches,
+} from './verify-patches.ts'
 
 export interface VerifyOptions {
   readonly signal?: AbortSignal
   /** Of everything that was computed while the file was written. */
   readonly checksums?: readonly Checksum[]
+  /** Who checks the patched tensors; this thread if nobody is named. */
+  readonly checkers?: readonly Checker[]
+  /** What the file was written as; safetensors without it. */
+  readonly container?: Container
   /** Leave out what was only copied or cast. */
   readonly patchedOnly?: boolean
   onProgress?(doneBytes: number, totalBytes: number): void
@@ -27,16 +37,24 @@ export interface VerifyOptions {
 export async function verifyFile(
   plan: TensorTable,
   path: string,
-  { signal, checksums = [], patchedOnly = false, onProgress }: VerifyOptions = {},
+  {
+    signal,
+    checksums = [],
+    checkers,
+    patchedOnly = false,
+    container = SAFETENSORS,
+    onProgress,
+  }: VerifyOptions = {},
 ): Promise<PatchCheck> {
   const source = await openFileSource(path)
   const inputs = openInputs()
   let expected = new Uint8Array(BLOCK_BYTES)
   try {
-    const written = await safetensorsFormat.open(source)
-    const layout = layoutOf(plan)
-    const dataStart = written.headerBytes!
-    compareHeaders(plan, layout, written)
+    const written = await container.open(source)
+    const frame = container.frame(plan)
+    const { layout, dataStart } = frame
+    compareHeaders(plan, frame, written)
+    if (container.keepsMetadata) compareMetadata(plan.metadata, written.metadata)
     for (const job of patchedOnly ? [] : jobsOf(layout, dataStart)) {
       signal?.throwIfAborted()
       if (isPatched(job)) continue
@@ -45,7 +63,8 @@ export async function verifyFile(
       if (!(await holds(source, job.offset, expected.subarray(0, job.bytes)))) throw differs(job)
       onProgress?.(job.offset + job.bytes - dataStart, layout.dataBytes)
     }
-    return await verifyPatches({ plan, written, checksums }, source.file, inputs.read, signal)
+    const here = { check: (pieces: readonly CheckPiece[]) => checkPieces(pieces, source.file, inputs.read) }
+    return await verifyPatches({ plan, written, checksums }, checkers ?? [here], signal)
   } finally {
     await inputs.close()
     await source.close()
@@ -61,8 +80,8 @@ async function holds(source: ByteSource, offset: number, expected: Uint8Array): 
   return true
 }
 
-/** Names, types, shapes, places and metadata, as the reader understood them. */
-function compareHeaders(plan: TensorTable, layout: Layout, written: ModelFile): void {
+/** Names, types, shapes and places, as the reader understood them. */
+function compareHeaders(plan: TensorTable, { layout, dataStart }: Frame, written: ModelFile): void {
   if (written.tensors.size !== plan.tensors.size) {
     throw failed(`${written.tensors.size} tensors were written, ${plan.tensors.size} were planned`)
   }
@@ -72,12 +91,11 @@ function compareHeaders(plan: TensorTable, layout: Layout, written: ModelFile): 
     if (found?.dtype !== dtype || found.shape.join() !== shape.join()) {
       throw failed(`tensor ${quoted(name)} was not written as ${dtype} [${shape.join(', ')}]`)
     }
-    const planned = written.headerBytes! + begin
+    const planned = dataStart + begin
     if (found.source.kind !== 'stored' || found.source.offset !== planned) {
       throw failed(`the header does not say that tensor ${quoted(name)} starts at byte ${planned}`)
     }
   }
-  compareMetadata(plan.metadata, written.metadata)
 }
 
 function compareMetadata(planned: TensorTable['metadata'], written: TensorTable['metadata']): void {

@@ -1,14 +1,17 @@
-/** The one writer: streams any table of lazy tensors into a safetensors file, with bounded memory. */
+/** The one writer: streams any table of lazy tensors into a file, with bounded memory. */
 import type { FileHandle } from 'node:fs/promises'
 import { leavesOf } from './algebra/matrix.ts'
 import { addPatchStats, NO_PATCH, type PatchStats } from './algebra/patch-stats.ts'
 import { type AtomicFile, cannotWrite, createAtomic } from './atomic.ts'
 import { writeFully } from './bytes.ts'
 import type { Checksum } from './checksum.ts'
+import type { Container, Frame } from './container.ts'
+import { combineCrc32 } from './crc.ts'
 import { type Executor, type ExecutorTask, inlineExecutor, workerExecutor } from './executor.ts'
 import type { CastStats } from './float.ts'
+import { SAFETENSORS } from './formats/safetensors-write.ts'
 import { type Batch, batchesOf, isLocal, type Job, type JobResult, jobsOf } from './jobs.ts'
-import { encodeHeader, type Layout, layoutOf } from './layout.ts'
+import type { Layout } from './layout.ts'
 import type { FileRef, Source, TensorTable } from './table.ts'
 import { verifyFile } from './verify.ts'
 import type { PatchCheck } from './verify-patches.ts'
@@ -16,6 +19,8 @@ import type { PatchCheck } from './verify-patches.ts'
 export interface WriteOptions {
   /** Replace an existing file. */
   readonly force?: boolean
+  /** For this run only: nobody waits until it is on the disk. */
+  readonly temporary?: boolean
   /** Files of the run that must not be overwritten, besides those the table reads from. */
   readonly inputs?: readonly FileRef[]
   /** Worker threads for computed tensors; 0 computes in the calling thread. */
@@ -28,6 +33,11 @@ export interface WriteOptions {
   readonly verify?: boolean | 'patched'
   /** Module that multiplies matrices, a `MatMulModule`; plain loops without it. */
   readonly matmul?: URL
+  /**
+   * The metadata to be written in the end, where that of the table is only a draft of the same size: with zeros for
+   * hashes that are computed while the tensors are written.
+   */
+  readonly metadata?: Promise<TensorTable['metadata']>
   /** Called before the file gets its name; what it throws ends the run, and nothing stays. */
   check?(result: WriteResult): void
   onProgress?(doneBytes: number, totalBytes: number): void
@@ -50,47 +60,92 @@ export interface WriteResult {
  * `signal` fires, nothing stays behind and an existing file is as it was.
  * @throws SdtoolError OUTPUT_EXISTS, OUTPUT_IS_INPUT, DISK_FULL, USAGE, DTYPE_NOT_WRITABLE ..., or the signal's reason
  */
-export async function writeSafetensors(
+export async function writeModelFile(
   table: TensorTable,
   path: string,
+  container: Container,
   options: WriteOptions,
 ): Promise<WriteResult> {
-  const layout = layoutOf(table)
-  const header = encodeHeader(layout, table.metadata)
-  const bytes = header.byteLength + layout.dataBytes
+  // it may fail before it is waited for; where something else fails first, that is the reason to be told
+  options.metadata?.catch(() => {})
+  const frame = container.frame(table)
+  const { dataStart, bytes } = frame
   const inputs = [...inputsOf(table), ...(options.inputs ?? [])]
-  const file = await createAtomic(path, { force: options.force ?? false, bytes, inputs })
+  const { force = false, temporary = false } = options
+  const file = await createAtomic(path, { force, temporary, bytes, inputs })
   try {
-    await writeFully(file.handle, header, 0)
     await file.handle.truncate(bytes)
-    const { casts, patches, checksums } = await runJobs(
-      layout,
-      header.byteLength,
-      file.tempPath,
-      file.handle,
-      options,
-    )
-    const result = { path, bytes, headerBytes: header.byteLength, casts, patches }
-    options.check?.(result)
-    const patchCheck = await verified(table, file, checksums, options)
+    const result = await withTeams(frame, file.tempPath, options, async (teams) => {
+      const { checksums, ...counts } = await runJobs(frame, teams, file.handle, options)
+      const made = { path, bytes, headerBytes: dataStart, ...counts }
+      options.check?.(made)
+      const final = { ...table, metadata: (await options.metadata) ?? table.metadata }
+      await writeFrame(finalFrame(final, container, frame), checksums, file.handle)
+      const patchCheck = await verified(final, container, file, checksums, teams, options)
+      return patchCheck ? { ...made, patchCheck } : made
+    })
     options.signal?.throwIfAborted()
     await file.commit()
-    return patchCheck ? { ...result, patchCheck } : result
+    return result
   } catch (error) {
     await file.abort()
     throw cannotWrite(path, error as NodeJS.ErrnoException)
   }
 }
 
+/** The same as safetensors. */
+export function writeSafetensors(
+  table: TensorTable,
+  path: string,
+  options: WriteOptions,
+): Promise<WriteResult> {
+  return writeModelFile(table, path, SAFETENSORS, options)
+}
+
+/** The frame with the final metadata, which must not move the tensors that are written already. */
+function finalFrame(table: TensorTable, container: Container, draft: Frame): Frame {
+  const final = container.frame(table)
+  if (final.dataStart !== draft.dataStart)
+    throw new RangeError(`a header of ${final.dataStart} bytes for a place of ${draft.dataStart}`)
+  return final
+}
+
+async function writeFrame(frame: Frame, checksums: readonly Checksum[], handle: FileHandle): Promise<void> {
+  for (const piece of frame.pieces(frame.needsChecksums ? entryChecksums(frame, checksums) : []))
+    await writeFully(handle, piece.data, piece.offset)
+}
+
+/** CRC-32 of each entry, from those of its jobs, none of which has parts of two. */
+function entryChecksums({ layout, dataStart }: Frame, checksums: readonly Checksum[]): number[] {
+  const sorted = checksums.toSorted((a, b) => a.offset - b.offset)
+  let next = 0
+  return layout.entries.map(({ end }) => {
+    let sum = 0
+    for (; next < sorted.length && sorted[next]!.offset < dataStart + end; next++) {
+      sum = combineCrc32(sum, sorted[next]!.crc32, sorted[next]!.bytes)
+    }
+    return sum
+  })
+}
+
 async function verified(
   table: TensorTable,
+  container: Container,
   { handle, tempPath }: AtomicFile,
   checksums: readonly Checksum[],
+  teams: readonly Team[],
   { verify, ...options }: WriteOptions,
 ): Promise<PatchCheck | undefined> {
   if (!verify) return undefined
+  const checkers = teams[0]!.executors
   // the disk works while the processor compares; what it refuses counts first
-  const checking = verifyFile(table, tempPath, { ...options, checksums, patchedOnly: verify === 'patched' })
+  const checking = verifyFile(table, tempPath, {
+    ...options,
+    container,
+    checksums,
+    checkers,
+    patchedOnly: verify === 'patched',
+  })
   await Promise.allSettled([handle.sync(), checking]).then(([synced]) => {
     if (synced.status === 'rejected') throw synced.reason
   })
@@ -104,15 +159,11 @@ async function verified(
 const FLUSH_BYTES = 32 * 1024 * 1024
 
 async function runJobs(
-  layout: Layout,
-  dataStart: number,
-  tempPath: string,
+  { layout }: Frame,
+  teams: readonly Team[],
   handle: FileHandle,
-  { threads, matmul, verify, signal, onProgress }: WriteOptions,
+  { temporary, signal, onProgress }: WriteOptions,
 ): Promise<Counts> {
-  const task = { outputPath: tempPath, matmul: matmul?.href, checksums: Boolean(verify) }
-  const teams = await teamsFor(layout, dataStart, task, threads)
-
   const counts: Counts = { casts: new Map(), patches: new Map(), checksums: [] }
   let done = 0
   let flushed = 0
@@ -121,7 +172,7 @@ async function runJobs(
     addCounts(counts, result)
     done += batch.reduce((sum, { bytes }) => sum + bytes, 0)
     onProgress?.(done, layout.dataBytes)
-    if (done - flushed >= FLUSH_BYTES) {
+    if (!temporary && done - flushed >= FLUSH_BYTES) {
       flushed = done
       // an error here comes again, and is reported, at the final sync
       flush = flush.then(() => handle.datasync()).catch(() => {})
@@ -142,7 +193,6 @@ async function runJobs(
     // the other lanes stop at the end of their batches; their writes must be over before the file is closed
     for (const { batches } of teams) batches.return(undefined)
     await Promise.allSettled([...lanes, flush])
-    await Promise.all(teams.flatMap(({ executors }) => executors.map((executor) => executor.close())))
   }
   return counts
 }
@@ -159,13 +209,28 @@ interface Team {
   readonly executors: readonly Executor[]
 }
 
+async function withTeams<R>(
+  frame: Frame,
+  outputPath: string,
+  options: WriteOptions,
+  work: (teams: readonly Team[]) => Promise<R>,
+): Promise<R> {
+  const teams = await teamsFor(frame, outputPath, options)
+  try {
+    return await work(teams)
+  } finally {
+    await Promise.all(teams.flatMap(({ executors }) => executors.map((executor) => executor.close())))
+  }
+}
+
 /** Jobs that must stay in this thread go one at a time beside the others, whose memory they would multiply. */
 async function teamsFor(
-  layout: Layout,
-  dataStart: number,
-  task: ExecutorTask,
-  threads: number,
+  { layout, dataStart, needsChecksums }: Frame,
+  outputPath: string,
+  { threads, matmul, verify }: WriteOptions,
 ): Promise<Team[]> {
+  const checksums = needsChecksums ? 'all' : Boolean(verify)
+  const task = { outputPath, matmul: matmul?.href, checksums } as const
   const stays = ({ parts }: Job): boolean => parts.some(({ tensor }) => isLocal(tensor.source))
   const team = (executors: readonly Executor[], local: boolean): Team => {
     return { executors, batches: batchesOf(only(jobsOf(layout, dataStart), (job) => stays(job) === local)) }
@@ -214,6 +279,7 @@ function inputsOf(table: TensorTable): FileRef[] {
   const visit = (source: Source): void => {
     if (source.kind === 'stored') files.set(source.file.path, source.file)
     if (source.kind === 'cast') visit(source.of.source)
+    if (source.kind === 'concat') for (const part of source.of) visit(part.source)
     if (source.kind === 'patched') for (const { source: leaf } of leavesOf(source)) visit(leaf)
   }
   for (const { source } of table.tensors.values()) visit(source)

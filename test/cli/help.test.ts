@@ -18,7 +18,7 @@ describe('sdtool', () => {
   it.each(COMMANDS.map(({ name }) => name))(
     '%s --help explains its options and gives examples',
     async (name) => {
-      const { code, stdout, stderr } = await runCli([name, '--help'])
+      const { code, stdout, stderr } = await runCli([...name.split(' '), '--help'])
       expect([code, stderr]).toEqual([0, ''])
       const examples = stdout.slice(stdout.indexOf('Examples:'))
       expect(examples.match(new RegExp(`sdtool ${name} `, 'g'))?.length).toBeGreaterThanOrEqual(2)

@@ -1,7 +1,8 @@
 import { inflateSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { encodePng, type RgbImage } from '../../src/report/png.ts'
+import type { RgbImage } from '../../../src/image/image.ts'
+import { encodePng } from '../../../src/image/png/encode.ts'
 
 /** Chunks of a PNG, by the specification. */
 function chunksOf(png: Uint8Array): { name: string; data: Buffer; crc: number }[] {

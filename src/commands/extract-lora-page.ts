@@ -1,0 +1,158 @@
+import { type BlockLabel, compareBlocks } from '../model/blocks.ts'
+import type { ExtractedLayer, Extraction } from '../model/lora/extract.ts'
+import type { Io } from '../report/io.ts'
+import { formatTable } from '../report/table.ts'
+import { painter, plural } from '../report/text.ts'
+import { printable } from '../tensor/text.ts'
+import { madeLine } from './extracted-files.ts'
+import { findingLines } from './findings-text.ts'
+import { toJson } from './inspect-json.ts'
+import type { OutputOptions } from './options.ts'
+import type { Outcome } from './transform.ts'
+import { outcomeJson } from './transform-report.ts'
+
+export interface ExtractOutcome extends Omit<Outcome, 'steps' | 'error'> {
+  readonly base: string
+  readonly extraction: Extraction
+}
+
+/** The page, or the document. */
+export function printExtraction(outcome: ExtractOutcome, options: OutputOptions, io: Io): void {
+  const { extraction, ...rest } = outcome
+  const { layers, unchanged, outside } = extraction
+  const document = {
+    command: 'extract lora',
+    dryRun: options.dryRun,
+    results: [
+      {
+        ...outcomeJson(rest),
+        blocks: groups(layers).map(({ block, component, layers }) => ({
+          component,
+          block,
+          ...figures(layers),
+        })),
+        total: figures(layers),
+        unchanged,
+        outside: { tensors: outside.tensors.length, share: shareOutside(extraction) },
+        layers: layers.map((layer) => ({ module: layer.module, ...figures([layer]) })),
+      },
+    ],
+  }
+  io.stdout.write(options.json ? `${toJson(document)}\n` : page(outcome, io))
+}
+
+function page(outcome: ExtractOutcome, io: Io): string {
+  const paint = painter(io.stdout, io.env)
+  const { input, base, title = '', extraction, findings } = outcome
+  const lines = [
+    `${paint('bold', printable(input, 300))} - ${printable(base, 300)}: ${printable(title)}`,
+    blockTable(extraction.layers),
+    ...restLines(extraction),
+    ...findingLines(findings, paint),
+    resultLine(outcome, paint),
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+function resultLine(
+  { status, output = '', tensors = 0, bytesAfter = 0, seconds = 0, extraction }: ExtractOutcome,
+  paint: ReturnType<typeof painter>,
+): string {
+  if (status === 'planned')
+    return `  would write ${printable(output, 300)}: ${plural(extraction.layers.length, 'module')}`
+  return madeLine({ output, bytesAfter, tensors, seconds }, paint)
+}
+
+interface BlockGroup {
+  readonly component: string
+  readonly block: BlockLabel
+  readonly layers: readonly ExtractedLayer[]
+}
+
+/** Blocks in the order of the model, component by component. */
+function groups(layers: readonly ExtractedLayer[]): BlockGroup[] {
+  const found = new Map<string, ExtractedLayer[]>()
+  for (const layer of layers) {
+    const key = `${layer.component} ${layer.block}`
+    found.set(key, [...(found.get(key) ?? []), layer])
+  }
+  const components = [...new Set(layers.map(({ component }) => component))]
+  return [...found.values()]
+    .map((own) => ({ component: own[0]!.component, block: own[0]!.block, layers: own }))
+    .sort(
+      (a, b) =>
+        components.indexOf(a.component) - components.indexOf(b.component) || compareBlocks(a.block, b.block),
+    )
+}
+
+/** What is known of some layers together. */
+export interface LayerFigures {
+  readonly modules: number
+  /** Lowest and highest. */
+  readonly ranks: readonly [number, number]
+  /** Norm of the change by that of the weights. */
+  readonly change: number | null
+  /** Share of the squared norm of the change that the LoRA gives back. */
+  readonly energy: number
+  /** Norm of what it does not give back, by that of the weights. */
+  readonly error: number | null
+}
+
+function figures(layers: readonly ExtractedLayer[]): LayerFigures {
+  const total = (key: 'base2' | 'delta2' | 'error2') => layers.reduce((sum, layer) => sum + layer[key], 0)
+  const [base2, delta2, error2] = [total('base2'), total('delta2'), total('error2')]
+  const ranks = layers.map(({ rank }) => rank)
+  return {
+    modules: layers.length,
+    ranks: [Math.min(...ranks), Math.max(...ranks)],
+    change: base2 > 0 ? Math.sqrt(delta2 / base2) : null,
+    energy: 1 - error2 / delta2,
+    error: base2 > 0 ? Math.sqrt(error2 / base2) : null,
+  }
+}
+
+function blockTable(layers: readonly ExtractedLayer[]): string {
+  const all = groups(layers)
+  const rows = all.map(({ component, block, layers: own }, i) => [
+    component === all[i - 1]?.component ? '' : component,
+    block,
+    ...cells(figures(own)),
+  ])
+  return formatTable(
+    [
+      { head: 'part' },
+      { head: 'block' },
+      { head: 'modules', align: 'right' },
+      { head: 'rank', align: 'right' },
+      { head: 'change / weights', align: 'right' },
+      { head: 'energy kept', align: 'right' },
+      { head: 'error / weights', align: 'right' },
+    ],
+    [...rows, ['all', '', ...cells(figures(layers))]],
+  )
+}
+
+function cells({ modules, ranks: [low, high], change, energy, error }: LayerFigures): string[] {
+  const rank = low === high ? String(low) : `${low}-${high}`
+  return [String(modules), rank, percent(change), percent(energy), percent(error)]
+}
+
+function percent(share: number | null): string {
+  return share === null ? '-' : `${(100 * share).toPrecision(3)} %`
+}
+
+/** What of the whole change, as a share of its norm, is in no layer of the LoRA. */
+function shareOutside({ layers, outside }: Extraction): number {
+  const inside = layers.reduce((sum, { delta2 }) => sum + delta2, 0)
+  return Math.sqrt(outside.delta2 / (inside + outside.delta2))
+}
+
+function restLines(extraction: Extraction): string[] {
+  const { unchanged, outside } = extraction
+  const same = unchanged > 0 ? [`  - ${plural(unchanged, 'layer')} the same in both models, left out`] : []
+  if (outside.tensors.length === 0) return same
+  return [
+    ...same,
+    `  ! ${plural(outside.tensors.length, 'tensor')} outside of these layers differ, too (norms, biases, other layers): ${percent(shareOutside(extraction))} of the norm of the change`,
+  ]
+}

@@ -1,0 +1,196 @@
+import { existsSync } from 'node:fs'
+import { basename, dirname, extname, resolve } from 'node:path'
+import { EXIT, type ExitCode, usage } from '../errors.ts'
+import { type Extraction, type ExtractOptions, extractLora } from '../model/lora/extract.ts'
+import { LORA_ALGOS, type LoraAlgo } from '../model/lora/layers.ts'
+import { loraArchitecture, loraMetadata } from '../model/lora/metadata.ts'
+import type { MergeBase } from '../model/merge-lora/plan.ts'
+import { resolutionOf } from '../model/modelspec-facts.ts'
+import { stemOf } from '../model/output-name.ts'
+import type { Plan } from '../model/plan.ts'
+import type { JsonValue } from '../model/recipe.ts'
+import type { Io } from '../report/io.ts'
+import { startProgress } from '../report/progress.ts'
+import { checkOutput } from '../tensor/atomic.ts'
+import { newEvaluation } from '../tensor/expr.ts'
+import { openSpool } from '../tensor/spool.ts'
+import type { ModelFile } from '../tensor/table.ts'
+import type { Arguments, Command } from './command.ts'
+import { type ExtractOutcome, printExtraction } from './extract-lora-page.ts'
+import { identifyFile, type OpenedModel, withModels } from './files.ts'
+import { FACTOR_DTYPES, rankChoice, rankText, withRankOptions } from './lora-options.ts'
+import { matmulOf } from './matmul.ts'
+import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
+import { filledText, namedFiles, type OutputOptions, outputOptions, withOutputOptions } from './options.ts'
+import { type PlannedFile, writePlannedFile } from './output-file.ts'
+import { outputPlaces } from './output-path.ts'
+import { derivedMetadata } from './provenance.ts'
+
+const DEFAULT_RANK = 32
+
+export const extractLoraCommand: Command = {
+  positionals: '[files..]',
+  examples: [
+    [
+      '$0 extract lora tuned.safetensors base.safetensors',
+      `Write tuned-lora.safetensors, rank ${DEFAULT_RANK}`,
+    ],
+    [
+      '$0 extract lora tuned base --algo locon --rank auto -o style.safetensors',
+      'The convolutions, too; as many singular values of each layer as it needs',
+    ],
+    ['$0 extract lora tuned base --rank 8 --dry-run', 'How much of each block such a LoRA would hold'],
+  ],
+  options: (yargs) =>
+    withRankOptions(withModelFolders(withOutputOptions(yargs)), String(DEFAULT_RANK))
+      .positional('files', { type: 'string', array: true, describe: 'The fine-tuned model, then its base' })
+      .option('algo', {
+        choices: Object.keys(LORA_ALGOS),
+        describe: 'Layers: lora, or locon (convolutions, too)',
+      })
+      .option('only', { choices: ['unet', 'text'], describe: 'The UNet, or the text encoders, alone' })
+      .option('seed', {
+        type: 'number',
+        nargs: 1,
+        describe: 'Of the random sketches',
+        defaultDescription: '0',
+      }),
+  run: runExtractLora,
+}
+
+async function runExtractLora(args: Arguments, io: Io): Promise<ExitCode> {
+  const named = namedFiles(args)
+  if (named.length !== 2 || named.includes(''))
+    throw usage(
+      `extract lora takes two models, ${named.length} were named`,
+      'First the fine-tuned one, then its base: sdtool extract lora tuned base.',
+    )
+  const options = extractOptions(args)
+  const output = outputOptions(args)
+  const folders = modelFolders(args, io)
+  const paths: string[] = []
+  for (const name of named) paths.push(await resolveModel(name, 'checkpoint', folders))
+  if (resolve(paths[0]!) === resolve(paths[1]!)) throw usage('both models are the same file')
+  const outcome = await withModels(paths, (opened) => extractOpened(paths, opened, { options, output, io }))
+  printExtraction(outcome, output, io)
+  return EXIT.ok
+}
+
+function extractOptions(args: Arguments): ExtractOptions {
+  const only = filledText(args, 'only') as ExtractOptions['only']
+  return {
+    ...rankChoice(args, DEFAULT_RANK),
+    algo: (filledText(args, 'algo') ?? 'lora') as LoraAlgo,
+    dtype: FACTOR_DTYPES[filledText(args, 'dtype') ?? 'fp16']!,
+    seed: seedOf(args),
+    ...(only === undefined ? {} : { only }),
+  }
+}
+
+function seedOf({ seed = 0 }: Arguments): number {
+  if (typeof seed === 'number' && Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32) return seed
+  throw usage('--seed is a whole number from 0 to 4294967295')
+}
+
+interface Run {
+  readonly options: ExtractOptions
+  readonly output: OutputOptions
+  readonly io: Io
+}
+
+async function extractOpened(
+  paths: readonly string[],
+  opened: readonly OpenedModel[],
+  run: Run,
+): Promise<ExtractOutcome> {
+  const { output, io } = run
+  const start = io.now().getTime()
+  const [tuned, base] = (await Promise.all(
+    opened.map(async (one, i): Promise<MergeBase> => {
+      return { name: paths[i]!, file: one.model, identity: await identifyFile(paths[i]!, one) }
+    }),
+  )) as [MergeBase, MergeBase]
+  const models = opened.map(({ model }) => model)
+  const target = await outputPath(paths[0]!, output)
+  // what speaks against the output is said before minutes of work, not after
+  await checkOutput(target, { force: output.force, bytes: 0, inputs: models.map(({ file }) => file) })
+  const spool = output.dryRun ? undefined : await openSpool(existingFolder(dirname(resolve(target))))
+  const progress = startProgress(basename(target), io, output.quiet || output.json)
+  try {
+    const extraction = await extractLora(tuned, base, run.options, {
+      evaluation: newEvaluation(opened[0]!.read, await matmulOf(io)),
+      ...(spool && { keep: spool.keep }),
+      signal: io.signal,
+      onProgress: progress.update,
+    })
+    progress.end()
+    const common = { input: paths[0]!, title: tuned.identity.title, base: paths[1]!, extraction }
+    if (output.dryRun) return { ...common, status: 'planned', output: target, findings: extraction.findings }
+    const job = plannedFile(extraction, tuned, models, target, run)
+    const { file } = await writePlannedFile(job, output, io)
+    return { ...common, ...file, seconds: (io.now().getTime() - start) / 1000 }
+  } finally {
+    progress.end()
+    await spool?.remove()
+  }
+}
+
+async function outputPath(tuned: string, { output }: OutputOptions): Promise<string> {
+  const file = { path: tuned, relative: basename(tuned) }
+  const placeOf = await outputPlaces({ files: [file], walked: false }, output)
+  return placeOf(file, `${stemOf(basename(tuned))}-lora.safetensors`)
+}
+
+function existingFolder(folder: string): string {
+  return existsSync(folder) ? folder : existingFolder(dirname(folder))
+}
+
+function plannedFile(
+  extraction: Extraction,
+  { identity }: MergeBase,
+  models: readonly ModelFile[],
+  target: string,
+  { options, output, io }: Run,
+): PlannedFile {
+  const { layers, tensors, findings } = extraction
+  const plan: Plan = {
+    table: { tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])), metadata: {} },
+    steps: [],
+    findings,
+  }
+  const isConv = options.algo === 'locon'
+  const own = loraMetadata(identity, {
+    ranks: layers.map(({ rank }) => rank),
+    ...(isConv ? { convRank: options.convLimit } : {}),
+  })
+  const operation = { ...output, verb: 'extract lora', options: recipeOptions(options) }
+  const facts = factsOf(identity, target)
+  return {
+    plan,
+    output: target,
+    inputs: models.map(({ file }) => file),
+    metadata: () => derivedMetadata(models, { ...own, ss_output_name: facts.title }, facts, operation, io),
+  }
+}
+
+function factsOf(identity: MergeBase['identity'], target: string) {
+  const architecture = loraArchitecture(identity)
+  const resolution = resolutionOf(identity)
+  return {
+    title: basename(target, extname(target)),
+    ...(architecture === undefined ? {} : { architecture }),
+    ...(resolution === undefined ? {} : { resolution }),
+  }
+}
+
+function recipeOptions(options: ExtractOptions): Record<string, JsonValue | undefined> {
+  const { algo, rule, convLimit, dtype, only, seed } = options
+  return {
+    algo,
+    rank: rankText(rule),
+    convRank: convLimit === rule.limit ? undefined : convLimit,
+    dtype,
+    only,
+    seed,
+  }
+}

@@ -1,0 +1,22 @@
+import type { Argv } from 'yargs'
+import type { RgbImage } from '../image/image.ts'
+import type { Io } from '../report/io.ts'
+
+export function withPreview(yargs: Argv): Argv {
+  return yargs.option('preview', {
+    type: 'boolean',
+    describe: 'Show the picture in the terminal (kitty, iTerm2, sixel, or half blocks)',
+  })
+}
+
+/** Shows an image under the result of a command, where somebody looks at a terminal; the reason on stderr where not. */
+export async function preview(
+  image: RgbImage,
+  { json, quiet }: { readonly json: boolean; readonly quiet: boolean },
+  io: Io,
+): Promise<void> {
+  if (json) return
+  const { showPreview } = await import('../report/preview/preview.ts')
+  if (showPreview(image, io) || quiet) return
+  io.stderr.write('sdtool: no preview: the output is no terminal with colours\n')
+}

@@ -1,0 +1,97 @@
+/** Text in EXIF: where A1111 and ComfyUI put theirs in pictures that are no PNG. */
+
+export interface ImageText {
+  readonly keyword: string
+  readonly text: string
+}
+
+/** Tags with text that tools of this field write: EXIF 2.32, tables 4 and 8. ComfyUI uses Make and Model for JSON. */
+const TAGS: Readonly<Record<number, string>> = {
+  270: 'ImageDescription',
+  271: 'Make',
+  272: 'Model',
+  305: 'Software',
+  37510: 'UserComment',
+}
+
+/** Points to a second directory. */
+const EXIF_DIRECTORY = 0x8769
+
+/** Bytes of a value, by its type. Others hold no text. */
+const SIZES: Readonly<Record<number, number>> = { 1: 1, 2: 1, 3: 2, 4: 4, 7: 1 }
+
+/** A value of up to four bytes stands in the entry itself. */
+const ENTRY = { bytes: 12, inline: 4 } as const
+
+/**
+ * Texts of an EXIF block (a TIFF file, with or without `Exif\0\0` before it). What makes no sense is left out: it is a
+ * note on a picture, not the picture.
+ */
+export function exifTexts(block: Uint8Array): ImageText[] {
+  const whole = Buffer.from(block)
+  const tiff = whole.toString('latin1', 0, 6) === 'Exif\0\0' ? whole.subarray(6) : whole
+  const order = tiff.toString('latin1', 0, 2)
+  if (!['II', 'MM'].includes(order) || tiff.length < 8) return []
+  const reader = readerOf(tiff, order === 'II')
+  const main = entriesAt(reader, reader.u32(4))
+  const pointer = main.find(({ tag }) => tag === EXIF_DIRECTORY)
+  const more = pointer ? entriesAt(reader, reader.u32(pointer.at + 8)) : []
+  return [...main, ...more].flatMap((entry) => textOf(reader, entry) ?? [])
+}
+
+interface Reader {
+  readonly data: Buffer
+  /** 0 beyond the end. */
+  u16(at: number): number
+  u32(at: number): number
+}
+
+function readerOf(data: Buffer, isLittle: boolean): Reader {
+  const inside = (at: number, bytes: number) => at >= 0 && at + bytes <= data.length
+  return {
+    data,
+    u16: (at) => (inside(at, 2) ? (isLittle ? data.readUInt16LE(at) : data.readUInt16BE(at)) : 0),
+    u32: (at) => (inside(at, 4) ? (isLittle ? data.readUInt32LE(at) : data.readUInt32BE(at)) : 0),
+  }
+}
+
+interface Entry {
+  readonly tag: number
+  readonly at: number
+}
+
+/** A directory: count, then entries of tag, type, count, value or offset. */
+function entriesAt({ data, u16 }: Reader, at: number): Entry[] {
+  const count = Math.min(u16(at), Math.floor(Math.max(0, data.length - at - 2) / ENTRY.bytes))
+  return Array.from({ length: count }, (_, i) => {
+    const entry = at + 2 + i * ENTRY.bytes
+    return { tag: u16(entry), at: entry }
+  })
+}
+
+function textOf({ data, u16, u32 }: Reader, { tag, at }: Entry): ImageText | undefined {
+  const keyword = Object.hasOwn(TAGS, tag) ? TAGS[tag]! : undefined
+  const size = SIZES[u16(at + 2)]
+  if (keyword === undefined || size === undefined) return undefined
+  const bytes = size * u32(at + 4)
+  const from = bytes <= ENTRY.inline ? at + 8 : u32(at + 8)
+  if (from + bytes > data.length) return undefined
+  const value = data.subarray(from, from + bytes)
+  const text = keyword === 'UserComment' ? commentText(value) : value.toString('utf8')
+  return { keyword, text: text.replace(/\0+$/, '') }
+}
+
+/** Eight bytes name the encoding. */
+function commentText(value: Buffer): string {
+  const [encoding, body] = [value.toString('latin1', 0, 8), value.subarray(8)]
+  if (!encoding.startsWith('UNICODE')) return body.toString('utf8')
+  const even = body.subarray(0, body.length - (body.length % 2))
+  return (isBigEndian(even) ? Buffer.from(even).swap16() : even).toString('utf16le').replace(/^\ufeff/, '')
+}
+
+/** A1111 writes big-endian whatever the order of the block is; others do not. Text has more zeros in its high bytes. */
+function isBigEndian(body: Buffer): boolean {
+  let high = 0
+  for (let i = 0; i + 1 < body.length; i += 2) high += Number(body[i] === 0) - Number(body[i + 1] === 0)
+  return high >= 0
+}

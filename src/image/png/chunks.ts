@@ -1,0 +1,62 @@
+import { crc32 } from 'node:zlib'
+import { refuse, type SdtoolError } from '../../errors.ts'
+
+export const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a)
+
+/** Length and name before the data, CRC behind it. */
+const FRAME = 12
+
+export interface Chunk {
+  /** Four letters; a small first one means that readers may pass over it. */
+  readonly name: string
+  readonly data: Uint8Array
+}
+
+/** u32 length, name, data, u32 CRC of name and data, all big-endian. */
+export function encodeChunk({ name, data }: Chunk): Uint8Array {
+  const out = Buffer.alloc(data.byteLength + FRAME)
+  out.writeUInt32BE(data.byteLength, 0)
+  out.write(name, 4, 'latin1')
+  out.set(data, 8)
+  out.writeUInt32BE(crc32(out.subarray(4, -4)), data.byteLength + 8)
+  return out
+}
+
+/** Pictures in tools of this field have a dozen; a file of empty ones (12 bytes each) would be all bookkeeping. */
+const MAX_CHUNKS = 100_000
+
+/**
+ * All chunks up to IEND, with their checksums checked. What stands behind IEND is no part of the picture.
+ * @throws PNG_DAMAGED (exit 3)
+ */
+export function readChunks(bytes: Uint8Array): Chunk[] {
+  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (!file.subarray(0, SIGNATURE.length).equals(SIGNATURE)) throw damaged('it has no PNG signature')
+  const chunks: Chunk[] = []
+  for (let at = SIGNATURE.length; chunks.at(-1)?.name !== 'IEND'; ) {
+    if (chunks.length === MAX_CHUNKS) throw damaged(`it has more than ${MAX_CHUNKS} chunks`)
+    const chunk = readChunk(file, at)
+    chunks.push(chunk)
+    at += chunk.data.byteLength + FRAME
+  }
+  return chunks
+}
+
+function readChunk(file: Buffer, at: number): Chunk {
+  if (at + FRAME > file.length) throw damaged(`it ends at byte ${file.length}, before its last chunk`)
+  const length = file.readUInt32BE(at)
+  const name = file.toString('latin1', at + 4, at + 8)
+  if (!/^[A-Za-z]{4}$/.test(name)) throw damaged(`the chunk at byte ${at} has no name of four letters`)
+  if (length > file.length - at - FRAME) {
+    throw damaged(`chunk ${name} at byte ${at} claims ${length} bytes, ${file.length - at - FRAME} are there`)
+  }
+  const end = at + 8 + length
+  if (file.readUInt32BE(end) !== crc32(file.subarray(at + 4, end))) {
+    throw damaged(`chunk ${name} at byte ${at} does not have its checksum`)
+  }
+  return { name, data: file.subarray(at + 8, end) }
+}
+
+export function damaged(what: string): SdtoolError {
+  return refuse('PNG_DAMAGED', `the PNG is damaged: ${what}`, 'Copy or download it again.')
+}

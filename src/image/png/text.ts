@@ -1,0 +1,92 @@
+/** Text in a PNG: tEXt, zTXt and iTXt, section 11.3.3 of the specification. */
+import { inflateSync } from 'node:zlib'
+import { refuse } from '../../errors.ts'
+import { type Chunk, damaged } from './chunks.ts'
+
+export interface PngText {
+  /** 1 to 79 characters of Latin-1. */
+  readonly keyword: string
+  readonly text: string
+}
+
+/**
+ * A text as Pillow writes it, so that everything that reads Pillow's files reads it: tEXt if Latin-1 has all its
+ * characters, or else iTXt, uncompressed, without a language. NUL, which neither allows, becomes U+FFFD.
+ */
+export function textChunk({ keyword, text }: PngText): Chunk {
+  const clean = text.replaceAll('\0', '\ufffd')
+  const key = Buffer.from(keyword, 'latin1')
+  const latin1 = Buffer.from(clean, 'latin1')
+  if (latin1.toString('latin1') === clean) {
+    return { name: 'tEXt', data: Buffer.concat([key, Buffer.alloc(1), latin1]) }
+  }
+  // end of the keyword, no compression, its method, no language, no translated keyword
+  return { name: 'iTXt', data: Buffer.concat([key, Buffer.alloc(5), Buffer.from(clean, 'utf8')]) }
+}
+
+/** A workflow of ComfyUI is some 100 KB; much more is a bomb or no text. */
+const MAX_TEXT_BYTES = 16 * 1024 * 1024
+
+/**
+ * The texts of all chunks, in order.
+ * @throws PNG_DAMAGED, PNG_TEXT_TOO_LARGE (exit 3)
+ */
+export function readTexts(chunks: readonly Chunk[]): PngText[] {
+  const texts: PngText[] = []
+  let room = MAX_TEXT_BYTES
+  for (const chunk of chunks) {
+    const text = READERS[chunk.name]?.(Buffer.from(chunk.data), room)
+    if (text === undefined) continue
+    room -= text.text.length
+    if (room < 0) throw tooLarge()
+    texts.push(text)
+  }
+  return texts
+}
+
+function tooLarge(): Error {
+  return refuse('PNG_TEXT_TOO_LARGE', `the PNG holds more than ${MAX_TEXT_BYTES} bytes of text`)
+}
+
+/** @param room bytes that a text may still have */
+const READERS: Readonly<Record<string, (data: Buffer, room: number) => PngText>> = {
+  tEXt(data) {
+    const { keyword, rest } = split(data, 'tEXt')
+    return { keyword, text: rest.toString('latin1') }
+  },
+  zTXt(data, room) {
+    const { keyword, rest } = split(data, 'zTXt')
+    if (rest[0] !== 0) throw damaged(`text ${keyword} has an unknown compression`)
+    return { keyword, text: inflated(rest.subarray(1), keyword, room).toString('latin1') }
+  },
+  iTXt(data, room) {
+    const { keyword, rest } = split(data, 'iTXt')
+    const [isCompressed, method] = [rest[0], rest[1]]
+    const languageEnd = rest.indexOf(0, 2)
+    const translatedEnd = languageEnd < 0 ? -1 : rest.indexOf(0, languageEnd + 1)
+    if (translatedEnd < 0) throw damaged(`text ${keyword} ends before it begins`)
+    const body = rest.subarray(translatedEnd + 1)
+    if (isCompressed === 0) return { keyword, text: body.toString('utf8') }
+    if (isCompressed !== 1 || method !== 0) throw damaged(`text ${keyword} has an unknown compression`)
+    return { keyword, text: inflated(body, keyword, room).toString('utf8') }
+  },
+}
+
+const MAX_KEYWORD = 79
+
+function split(data: Buffer, chunk: string): { keyword: string; rest: Buffer } {
+  const end = data.indexOf(0)
+  // a text without an end of its keyword is no text, whatever the specification would call it
+  if (end < 1 || end > MAX_KEYWORD)
+    throw damaged(`chunk ${chunk} has no keyword of 1 to ${MAX_KEYWORD} letters`)
+  return { keyword: data.toString('latin1', 0, end), rest: data.subarray(end + 1) }
+}
+
+function inflated(data: Buffer, keyword: string, room: number): Buffer {
+  try {
+    return inflateSync(data, { maxOutputLength: Math.max(1, room) })
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge()
+    throw damaged(`text ${keyword} cannot be decompressed`)
+  }
+}

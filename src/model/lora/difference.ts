@@ -1,0 +1,97 @@
+/** How two models differ, where a LoRA covers it and where it does not. */
+import { matrixOf, rowsOf, sum } from '../../tensor/algebra/matrix.ts'
+import { DTYPES, isFloat } from '../../tensor/dtype.ts'
+import { canCast, cast, type Evaluation, matrixValues } from '../../tensor/expr.ts'
+import type { Tensor, TensorTable } from '../../tensor/table.ts'
+import type { BasePart } from '../merge-lora/base-parts.ts'
+import { sameShape } from '../topology/match.ts'
+
+export interface Sides<T> {
+  readonly tuned: T
+  readonly base: T
+}
+
+/** Tensors that differ and are in no layer of the LoRA, and the sum of squares of their difference. */
+export interface Outside {
+  readonly tensors: readonly string[]
+  readonly delta2: number
+}
+
+/** A linear layer and a 1x1 convolution are the same. */
+export function sameSize(a: readonly number[], b: readonly number[]): boolean {
+  return sameShape(a, b) || sameShape(withoutOnes(a), withoutOnes(b))
+}
+
+function withoutOnes(shape: readonly number[]): readonly number[] {
+  return shape.length === 4 && shape[2] === 1 && shape[3] === 1 ? shape.slice(0, 2) : shape
+}
+
+export function sumOfSquares(values: Float32Array): number {
+  let sum = 0
+  for (let i = 0; i < values.length; i++) sum += values[i]! * values[i]!
+  return sum
+}
+
+export function squaredDistance(a: Float32Array, b: Float32Array): number {
+  let sum = 0
+  for (let i = 0; i < a.length; i++) sum += (a[i]! - b[i]!) ** 2
+  return sum
+}
+
+/** Rows looked at together hold at most so many values: tables of tokens are larger than any layer. */
+const WALK_VALUES = 4 * 1024 * 1024
+
+/** What of the components differs and is in no layer of the LoRA: norms, biases, embeddings, other layers. */
+export async function outsideOf(
+  files: Sides<TensorTable>,
+  parts: Sides<readonly BasePart[]>,
+  covered: ReadonlySet<string>,
+  evaluation: Evaluation,
+): Promise<Outside> {
+  const tensors: string[] = []
+  let delta2 = 0
+  for (const [key, baseKey] of sharedKeys(parts)) {
+    if (covered.has(key)) continue
+    const [a, b] = [files.tuned.tensors.get(key)!, files.base.tensors.get(baseKey)!]
+    if (!isFloat(a.dtype) || !isFloat(b.dtype) || !sameSize(a.shape, b.shape)) continue
+    const squares = await differenceSquares(a, b, evaluation)
+    if (squares > 0) tensors.push(key)
+    delta2 += squares
+  }
+  return { tensors, delta2 }
+}
+
+/** Weights and biases of all layers: key in the tuned model -> key in the base. */
+function sharedKeys(parts: Sides<readonly BasePart[]>): Map<string, string> {
+  const keys = new Map<string, string>()
+  for (const { targets, names } of parts.tuned) {
+    const other = parts.base.find((part) => part.targets[0] === targets[0])
+    for (const [path, { weight, bias }] of names) {
+      const place = other?.names.get(path)
+      if (place === undefined) continue
+      keys.set(weight, place.weight)
+      if (bias !== undefined && place.bias !== undefined) keys.set(bias, place.bias)
+    }
+  }
+  return keys
+}
+
+async function differenceSquares(tuned: Tensor, base: Tensor, evaluation: Evaluation): Promise<number> {
+  const [a, b] = inNarrowerType(tuned, base)
+  const difference = sum({ factor: 1, of: matrixOf(a) }, { factor: -1, of: matrixOf(b, tuned.shape[0] ?? 1) })
+  const step = Math.max(1, Math.floor(WALK_VALUES / Math.max(1, difference.columns)))
+  let squares = 0
+  for (let row = 0; row < difference.rows; row += step) {
+    const rows = rowsOf(difference, row, Math.min(step, difference.rows - row))
+    squares += sumOfSquares(await matrixValues(rows, evaluation))
+  }
+  return squares
+}
+
+/** Both in the narrower of their types. */
+export function inNarrowerType(a: Tensor, b: Tensor): readonly [Tensor, Tensor] {
+  if (a.dtype === b.dtype) return [a, b]
+  const isNarrow = DTYPES[a.dtype].bytes <= DTYPES[b.dtype].bytes
+  if (isNarrow && canCast(b.dtype, a.dtype)) return [a, cast(b, a.dtype)]
+  return !isNarrow && canCast(a.dtype, b.dtype) ? [cast(a, b.dtype), b] : [a, b]
+}

@@ -1,0 +1,112 @@
+import { refuse, type SdtoolError } from '../../errors.ts'
+import type { Component } from '../../model/components.ts'
+import { deriveUnet } from '../../model/topology/derive.ts'
+import { unetNaming } from '../../model/topology/diffusers.ts'
+import type { Shape, ShapeOf } from '../../model/topology/match.ts'
+import { type UnetConfig, unetTopology } from '../../model/topology/unet.ts'
+import type { DType } from '../../tensor/dtype.ts'
+import type { Tensor, TensorTable } from '../../tensor/table.ts'
+import { quoted } from '../../tensor/text.ts'
+import type { ElementType } from '../onnx/model.ts'
+
+/** The tensors of one network by the names its graph is built with, without prefix. */
+export interface Weights {
+  /** "UNet": for messages. */
+  readonly title: string
+  has(name: string): boolean
+  /** @throws COMPONENT_INCOMPLETE */
+  get(name: string): Tensor
+}
+
+export function weightsOf(title: string, tensors: ReadonlyMap<string, Tensor>): Weights {
+  return {
+    title,
+    has: (name) => tensors.has(name),
+    get(name) {
+      const tensor = tensors.get(name)
+      if (tensor) return tensor
+      throw incomplete(title, `lacks ${quoted(name)}`)
+    },
+  }
+}
+
+function incomplete(title: string, what: string): SdtoolError {
+  const hint = 'sdtool inspect shows all that is wrong with it.'
+  return refuse('COMPONENT_INCOMPLETE', `the ${title} ${what}, so it cannot be run`, hint)
+}
+
+/**
+ * A layer that lost its bias would run, and give something else.
+ * @throws COMPONENT_INCOMPLETE
+ */
+export function checkComplete({ title, match }: Component): void {
+  const [missing] = match?.missing ?? []
+  if (missing) throw incomplete(title, `lacks ${quoted(missing.name)}`)
+  const [misshapen] = match?.misshapen ?? []
+  if (misshapen) {
+    const { name, actual, expected } = misshapen
+    throw incomplete(title, `has ${quoted(name)} as [${actual}] instead of [${expected}]`)
+  }
+}
+
+/** The tensors of a component with its prefix taken off their names. */
+export function localTensors(table: TensorTable, { names, prefix }: Component): Map<string, Tensor> {
+  const local = names.filter((name) => name.startsWith(prefix))
+  return new Map(local.map((name) => [name.slice(prefix.length), table.tensors.get(name)!]))
+}
+
+export interface UnetWeights {
+  readonly weights: Weights
+  readonly config: UnetConfig
+}
+
+/**
+ * A UNet under its ldm names, whichever layout the file has.
+ * @param resBlocks of a level of this architecture, by which diffusers' names are numbered
+ * @throws NOT_RENDERABLE if its blocks make no UNet
+ */
+export function unetWeights(table: TensorTable, component: Component, resBlocks: number): UnetWeights {
+  const stored = localTensors(table, component)
+  const shapeOf: ShapeOf = (name) => stored.get(name)?.shape
+  const naming = component.layout === 'diffusers' ? unetNaming(resBlocks, shapeOf) : (name: string) => name
+  const config = deriveUnet((name) => shapeOf(naming(name)))
+  if (config === undefined) {
+    throw refuse('NOT_RENDERABLE', `the blocks of the ${component.title} form no network that can be run`)
+  }
+  const named = [...unetTopology(config).keys()].flatMap((name): [string, Tensor][] => {
+    const tensor = stored.get(naming(name))
+    return tensor ? [[name, tensor]] : []
+  })
+  return { weights: weightsOf(component.title, new Map(named)), config }
+}
+
+/**
+ * How a session sees weights of each type. Eight-bit floats are exact in float16; the rounding of binary64 is the one
+ * that every program does that runs such a file.
+ */
+const ELEMENTS: Readonly<Partial<Record<DType, ElementType>>> = {
+  F32: 'float32',
+  F16: 'float16',
+  BF16: 'bfloat16',
+  F64: 'float32',
+  F8_E4M3: 'float16',
+  F8_E5M2: 'float16',
+  F8_E4M3FNUZ: 'float16',
+  F8_E5M2FNUZ: 'float16',
+}
+
+/** @throws NOT_RENDERABLE for types that are not simply numbers */
+export function elementTypeOf({ name, dtype }: Tensor): ElementType {
+  const type = ELEMENTS[dtype]
+  if (type) return type
+  throw refuse(
+    'NOT_RENDERABLE',
+    `${quoted(name)} is ${dtype}: weights of this type cannot be drawn with`,
+    'Use the file that this one was quantised from.',
+  )
+}
+
+/** Elements of a shape from its second dimension on: a row. */
+export function rowSize(shape: Shape): number {
+  return shape.slice(1).reduce((product, n) => product * n, 1)
+}

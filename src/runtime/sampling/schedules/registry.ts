@@ -1,0 +1,37 @@
+import type { NoiseSchedule } from '../noise-schedule.ts'
+import type { Sampler } from '../sampler.ts'
+import { folded } from '../samplers/registry.ts'
+import { ddim } from './ddim.ts'
+import { exponential } from './exponential.ts'
+import { karras } from './karras.ts'
+import type { Schedule } from './schedule.ts'
+import { sgmUniform } from './sgm-uniform.ts'
+import { simple } from './simple.ts'
+import { normal, uniform } from './uniform.ts'
+
+/** Every schedule, in the order of `--help`. A new one is a file and a line here. */
+export const SCHEDULES: readonly Schedule[] = [karras, exponential, sgmUniform, simple, normal, ddim, uniform]
+
+/** By its name or that of other programs: case, spaces, `_` and `-` make no difference. */
+export function findSchedule(name: string): Schedule | undefined {
+  const wanted = folded(name)
+  return SCHEDULES.find(({ name, label, aliases }) =>
+    [name, label, ...aliases].some((own) => folded(own) === wanted),
+  )
+}
+
+/**
+ * Noise levels of a run.
+ * @param chosen what A1111 takes for the sampler by itself, if absent
+ */
+export function sigmasOf(
+  sampler: Sampler,
+  chosen: Schedule | undefined,
+  steps: number,
+  schedule: NoiseSchedule,
+): number[] {
+  if (chosen === undefined && sampler.sigmas) return sampler.sigmas(steps, schedule)
+  const { sigmas } = chosen ?? findSchedule(sampler.schedule)!
+  if (!sampler.skipsPenultimate) return sigmas(steps, schedule)
+  return sigmas(steps + 1, schedule).toSpliced(-2, 1)
+}

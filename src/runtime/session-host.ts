@@ -1,0 +1,48 @@
+import { InferenceSession, Tensor } from 'onnxruntime-node'
+import { SdtoolError } from '../errors.ts'
+import type { Feed, Results, Session, SessionModel } from './session.ts'
+
+/** A session in the calling thread, which stands still while it loads and runs. */
+export async function hostSession({ model, options }: SessionModel): Promise<Session> {
+  const session = await InferenceSession.create(model, options as InferenceSession.SessionOptions).catch(
+    (cause: unknown) => {
+      throw failed('load', cause)
+    },
+  )
+  let closed = false
+  return {
+    async run(feeds) {
+      const inputs = Object.entries(feeds).map(([name, feed]) => [name, tensorOf(feed)] as const)
+      const outputs = await session.run(Object.fromEntries(inputs)).catch((cause: unknown) => {
+        throw failed('run', cause)
+      })
+      const results: Results = Object.fromEntries(
+        Object.entries(outputs).map(([name, { data }]) => [name, data as Float32Array]),
+      )
+      return results
+    },
+    async close() {
+      if (closed) return
+      closed = true
+      await session.release().catch(() => {})
+    },
+  }
+}
+
+function tensorOf({ data, dims }: Feed): Tensor {
+  return new Tensor('float32', data, dims)
+}
+
+function failed(what: 'load' | 'run', cause: unknown): SdtoolError {
+  const said = cause instanceof Error ? cause.message : String(cause)
+  return new SdtoolError('SESSION_FAILED', `onnxruntime could not ${what} the network: ${plainWords(said)}`, {
+    cause,
+  })
+}
+
+/** The source file and condition that onnxruntime names first are of no use to anyone here. */
+const RE_SOURCE = /^.*\bwas false\. |^.*\.(?:cc|cpp|h):\d+ \S+ /s
+
+function plainWords(said: string): string {
+  return said.trim().replace(RE_SOURCE, '').split('\n')[0]!
+}

@@ -1,0 +1,80 @@
+/** The prompt language of A1111: `(a:1.2) ((b)) [c]`, escapes, BREAK. Source: modules/prompt_parser.py */
+
+/** Part of a prompt with the weight of its tokens. */
+export interface Segment {
+  readonly text: string
+  readonly weight: number
+}
+
+/** Ends a chunk. */
+export type Break = 'BREAK'
+
+const ROUND = 1.1
+const SQUARE = 1 / 1.1
+
+/** An escape; a bracket; `:1.2)`; text up to the next of these; a colon that belongs to none. */
+const RE_TOKEN = /\\[()[\]\\]|\\|[([]|:\s*([+-]?[.\d]+)\s*\)|[)\]]|[^\\()[\]:]+|:/g
+
+const RE_BREAK = /\s*\bBREAK\b\s*/
+
+/** What is being read: `weight` is undefined for a break, which brackets around it leave alone. */
+interface Piece {
+  readonly text: string
+  weight: number | undefined
+}
+
+/** Segments in order, neighbours of one weight joined. */
+export function parseAttention(prompt: string): (Segment | Break)[] {
+  const pieces: Piece[] = []
+  const open: Record<'(' | '[', number[]> = { '(': [], '[': [] }
+  for (const [token, number] of prompt.matchAll(RE_TOKEN)) {
+    if (token.startsWith('\\')) pieces.push({ text: token.slice(1), weight: 1 })
+    else if (token === '(' || token === '[') open[token].push(pieces.length)
+    else if (number !== undefined && Number.isFinite(Number(number)) && open['('].length > 0)
+      multiply(pieces, open['('].pop()!, Number(number))
+    else if (token === ')' && open['('].length > 0) multiply(pieces, open['('].pop()!, ROUND)
+    else if (token === ']' && open['['].length > 0) multiply(pieces, open['['].pop()!, SQUARE)
+    else pieces.push(...withBreaks(token))
+  }
+  for (const start of open['(']) multiply(pieces, start, ROUND)
+  for (const start of open['[']) multiply(pieces, start, SQUARE)
+  return joined(pieces)
+}
+
+/** A1111 multiplies the mark of a break, too, and then reads it as a word; that helps nobody. */
+function multiply(pieces: readonly Piece[], start: number, factor: number): void {
+  for (const piece of pieces.slice(start)) if (piece.weight !== undefined) piece.weight *= factor
+}
+
+function withBreaks(text: string): Piece[] {
+  return text
+    .split(RE_BREAK)
+    .flatMap((part, i): Piece[] => [
+      ...(i > 0 ? [{ text: 'BREAK', weight: undefined }] : []),
+      { text: part, weight: 1 },
+    ])
+}
+
+function joined(pieces: readonly Piece[]): (Segment | Break)[] {
+  const segments: (Segment | Break)[] = []
+  for (const { text, weight } of pieces) {
+    const last = segments.at(-1)
+    if (weight === undefined) segments.push('BREAK')
+    else if (last !== undefined && last !== 'BREAK' && last.weight === weight)
+      segments[segments.length - 1] = { text: last.text + text, weight }
+    else segments.push({ text, weight })
+  }
+  return segments.length > 0 ? segments : [{ text: '', weight: 1 }]
+}
+
+/** Parts of the language that change a prompt while it is drawn. They are read as plain text here. */
+const NOT_KNOWN: readonly (readonly [pattern: RegExp, what: string])[] = [
+  [/(?<!\\)\[[^[\]]*:[^[\]]*:?\s*[\d.]+\s*\]/, 'prompt editing, [from:to:when]'],
+  [/(?<!\\)\[[^[\]]*\|[^[\]]*\]/, 'alternating words, [one|two]'],
+  [/\bAND\b/, 'composition, AND'],
+]
+
+/** What a prompt asks for that is not done, in words. */
+export function unsupportedSyntax(prompt: string): string[] {
+  return NOT_KNOWN.filter(([pattern]) => pattern.test(prompt)).map(([, what]) => what)
+}

@@ -1,0 +1,122 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { parseInfotext } from '../../../src/image/infotext/parse.ts'
+import { type GenerationFacts, infotextOf, joinInfotext } from '../../../src/image/infotext/write.ts'
+
+interface Golden {
+  readonly text: string
+  readonly prompt: string
+  readonly negative: string
+  readonly settings: Readonly<Record<string, string>>
+}
+
+/** Made by Python's `re` and `json` with A1111's rules: `fixtures/goldens/infotext.py`. */
+const golden: readonly Golden[] = JSON.parse(
+  readFileSync(join(import.meta.dirname, '../../../fixtures/goldens/infotext.json'), 'utf8'),
+)
+
+const FACTS: GenerationFacts = {
+  prompt: 'a cat',
+  negative: 'blurry',
+  steps: 20,
+  sampler: 'DPM++ 2M',
+  scheduleType: 'Karras',
+  cfgScale: 7,
+  seed: 42,
+  width: 512,
+  height: 768,
+  rng: 'CPU',
+  version: 'sdtool 1.0',
+}
+
+describe('reading', () => {
+  it('gives what A1111 reads', () => {
+    expect(golden.length).toBeGreaterThan(400)
+    for (const { text, prompt, negative, settings } of golden) {
+      const read = parseInfotext(text)
+      expect({ ...read, settings: Object.fromEntries(read.settings) }, JSON.stringify(text)).toEqual({
+        prompt,
+        negative,
+        settings,
+      })
+    }
+  })
+
+  it('takes time that grows with the length, also of the worst texts', () => {
+    const worst = ['a', ' ', ':', 'ab:"', 'ab: "\\"', 'a b, ', '"'].map((part) => part.repeat(200_000))
+    const start = performance.now()
+    for (const text of worst) parseInfotext(`x\n${text}`)
+    // seconds where the square of the length would take hours
+    expect(performance.now() - start).toBeLessThan(60_000)
+  })
+})
+
+describe('writing', () => {
+  it('is the text of A1111', () => {
+    expect(
+      infotextOf({
+        ...FACTS,
+        model: { name: 'mymerge', hash: '0123456789' },
+        vae: { name: 'vivid.vae.pt', hash: 'abcdef0123' },
+        clipSkip: 2,
+        loras: [
+          { name: 'a:b', hash: '0123456789ab' },
+          { name: 'c', hash: 'ba9876543210' },
+        ],
+        embeddings: [{ name: 'sd-bad', hash: '00112233aabb' }],
+        extra: { 'Rescale CFG': 0.7 },
+      }),
+    ).toBe(
+      [
+        'a cat',
+        'Negative prompt: blurry',
+        'Steps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7, Seed: 42, Size: 512x768, Model hash: 0123456789, Model: mymerge, VAE hash: abcdef0123, VAE: vivid.vae.pt, Clip skip: 2, RNG: CPU, Lora hashes: "ab: 0123456789ab, c: ba9876543210", TI hashes: "sd-bad: 00112233aabb", Rescale CFG: 0.7, Version: sdtool 1.0',
+      ].join('\n'),
+    )
+  })
+
+  it('leaves out what is not known or usual', () => {
+    const { negative, scheduleType, ...facts } = FACTS
+    expect(infotextOf({ ...facts, clipSkip: 1 })).toBe(
+      'a cat\nSteps: 20, Sampler: DPM++ 2M, CFG scale: 7, Seed: 42, Size: 512x768, RNG: CPU, Version: sdtool 1.0',
+    )
+  })
+
+  it('keeps seeds of 64 bits', () => {
+    expect(infotextOf({ ...FACTS, seed: 2n ** 64n - 1n })).toContain('Seed: 18446744073709551615,')
+  })
+})
+
+describe('writing and reading', () => {
+  const line = fc.string({ unit: 'grapheme' })
+  /** The format trims lines, and has words of its own. */
+  const prompt = fc
+    .array(line, { maxLength: 3 })
+    .map((lines) => lines.map((text) => text.replaceAll(/\s+/g, ' ').trim()).filter(Boolean))
+    .filter((lines) => !lines.some((text) => text.startsWith('Negative prompt:')))
+    .map((lines) => lines.join('\n'))
+  const key = fc.stringMatching(/^[A-Za-z][\w \-/]{0,12}\w$/)
+
+  it('gives everything back', () => {
+    const settings = fc.dictionary(key, line, { minKeys: 3, maxKeys: 8 })
+    fc.assert(
+      fc.property(prompt, prompt, settings, (positive, negative, values) => {
+        const read = parseInfotext(joinInfotext(positive, negative, values))
+        expect([read.prompt, read.negative]).toEqual([positive, negative])
+        expect(new Map(read.settings)).toEqual(new Map(Object.entries(values)))
+      }),
+    )
+  })
+
+  it('gives hashes of any file name back', () => {
+    fc.assert(
+      fc.property(line, (name) => {
+        const { settings } = parseInfotext(infotextOf({ ...FACTS, loras: [{ name, hash: '0123456789ab' }] }))
+        expect(settings.get('Lora hashes')).toBe(`${name.replace(/[:,]/g, '')}: 0123456789ab`)
+        expect(settings.get('Version')).toBe('sdtool 1.0')
+      }),
+    )
+  })
+})
