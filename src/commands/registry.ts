@@ -8,6 +8,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./inspect.ts')).inspectCommand,
   },
   {
+    name: 'list',
+    describe: 'List the models of a folder: kinds, sizes, bases, trigger words, duplicates',
+    load: async () => (await import('./list.ts')).listCommand,
+  },
+  {
     name: 'diff',
     describe: 'Show what is different between two model files, tensor by tensor and block by block',
     load: async () => (await import('./diff.ts')).diffCommand,
