@@ -134,14 +134,10 @@ function clipConfig(encoder: Locals): Config {
   const projection = encoder.get('text_projection.weight')
   return {
     architectures: [projection ? 'CLIPTextModelWithProjection' : 'CLIPTextModel'],
-    attention_dropout: 0,
     bos_token_id: 0,
-    dropout: 0,
     eos_token_id: 2,
     hidden_act: isOpenClip(encoder) ? 'gelu' : 'quick_gelu',
     hidden_size: width,
-    initializer_factor: 1,
-    initializer_range: 0.02,
     intermediate_size: shapeOf(encoder, 'encoder.layers.0.mlp.fc1.weight')[0]!,
     layer_norm_eps: 1e-5,
     max_position_embeddings: shapeOf(encoder, 'embeddings.position_embedding.weight')[0]!,
