@@ -298,6 +298,18 @@ describe('sdtool download', () => {
     ).toEqual(['sd2.safetensors', 'sd2.yaml'])
   })
 
+  it('takes the name of -o for the file, and for its configuration', async () => {
+    const { double, folder, sdtool } = await setup()
+    const config = { id: 9, name: 'v2.yaml', bytes: Buffer.from('model: {}'), facts: { type: 'Config' } }
+    double.publish({ id: 31, modelId: 11, modelType: 'Checkpoint', files: [MIKU, config] })
+    const args = ['download', 'version:31', '--sidecars', 'none']
+    expect((await sdtool(...args, '-o', join(folder, 'a/mine.safetensors'))).code).toBe(0)
+    expect(readdirSync(join(folder, 'a')).sort()).toEqual(['mine.safetensors', 'mine.yaml'])
+    // what does not end like a file is a folder
+    expect((await sdtool(...args, '-o', join(folder, 'models.v1'))).code).toBe(0)
+    expect(readdirSync(join(folder, 'models.v1')).sort()).toEqual(['miku.safetensors', 'miku.yaml'])
+  })
+
   it('refuses what is only training data, and says what there is', async () => {
     const { double, sdtool } = await setup()
     const zip = { id: 9, name: 'data.zip', bytes: Buffer.from('PK'), facts: { type: 'Training Data' } }
