@@ -4,10 +4,11 @@
  *   sd15.ckpt               SD 1.5 without EMA, fp32, torch zip, 4.3 GB
  *   sd15-fp16.safetensors   the same in fp16, 2.1 GB
  *   sdxl.safetensors        SDXL base, fp16, 6.9 GB
+ *   sdxl-b.safetensors      the same with other weights, to be merged with it
  *   sd15-lora64.safetensors LoRA for SD 1.5, kohya's default targets, rank 64, fp16, 75 MB
  *   sdxl-lora32.safetensors LoRA for SDXL, the same of rank 32, 228 MB
  *
- *   npx tsx bench/generate.ts [--out DIR] [sd15-full sd15 sd15-fp16 sdxl sd15-lora64 sdxl-lora32]
+ *   npx tsx bench/generate.ts [--out DIR] [sd15-full sd15 sd15-fp16 sdxl sdxl-b sd15-lora64 sdxl-lora32]
  */
 import { mkdirSync, statSync } from 'node:fs'
 import { open } from 'node:fs/promises'
@@ -37,11 +38,11 @@ function sdxlKeys(): Keys {
   return parts.flatMap(([prefix, keys]) => [...keys].map(([name, shape]) => [prefix + name, shape] as const))
 }
 
-async function writeCheckpoint(path: string, keys: Keys): Promise<void> {
+async function writeCheckpoint(path: string, keys: Keys, weights = 0): Promise<void> {
   const source = { kind: 'bytes', data: new Uint8Array(0) } as const // only laid out here, filled below
   const tensors = [...keys].map(([name, shape]) => ({ name, dtype: 'F16' as const, shape, source }))
   const layout = layoutOf({ tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])), metadata: {} })
-  const fill = weightFiller('F16')(0)
+  const fill = weightFiller('F16')(weights)
   const chunk = new Uint8Array(CHUNK_BYTES)
   const handle = await open(path, 'w')
   try {
@@ -67,6 +68,7 @@ const FILES: Readonly<Record<string, { file: string; write(path: string): Promis
   },
   'sd15-fp16': { file: 'sd15-fp16.safetensors', write: (path) => writeCheckpoint(path, sd1Keys(FULL_SD1)) },
   sdxl: { file: 'sdxl.safetensors', write: (path) => writeCheckpoint(path, sdxlKeys()) },
+  'sdxl-b': { file: 'sdxl-b.safetensors', write: (path) => writeCheckpoint(path, sdxlKeys(), 1) },
   'sd15-lora64': { file: 'sd15-lora64.safetensors', write: (path) => writeLora(path, SD15_LORA) },
   'sdxl-lora32': { file: 'sdxl-lora32.safetensors', write: (path) => writeLora(path, SDXL_LORA) },
 }

@@ -1,11 +1,11 @@
 /**
  * Measures sdtool on the full-size files of generate.ts against `cp` of as many bytes in the same run, and against
  * torch.load + safetensors.save_file where a Python with both is named, and against kohya's scripts where their folder
- * is (with the Python that can run them). Medians of several rounds, peak memory of the whole process. Ratios count;
+ * is (with the Python that can run them), and against sd-mecha where a Python has it. Medians of several rounds, peak memory of the whole process. Ratios count;
  * seconds differ from disk to disk.
  *
  *   npx tsx bench/run.ts [--data DIR] [--rounds 3] [--python python3] [--kohya sd-scripts --kohya-python python3]
- *     [inspect convert fp16 prune merge-sd15 merge-sdxl]
+ *     [--mecha-python python3] [inspect convert fp16 prune merge-sd15 merge-sdxl merge-models]
  */
 import { spawnSync } from 'node:child_process'
 import {
@@ -32,6 +32,7 @@ const { values, positionals } = parseArgs({
     python: { type: 'string' },
     kohya: { type: 'string' },
     'kohya-python': { type: 'string', default: 'python3' },
+    'mecha-python': { type: 'string' },
   },
 })
 const rounds = Number(values.rounds)
@@ -80,6 +81,8 @@ interface Contest {
   readonly python?: string
   /** kohya's script for the same, and its arguments. */
   readonly kohya?: readonly string[]
+  /** The same with sd-mecha. */
+  readonly mecha?: string
 }
 
 const LOAD =
@@ -109,6 +112,22 @@ const CONTESTS: readonly Contest[] = [
   },
   merge('merge-sd15', 'sd15-fp16.safetensors', 'sd15-lora64.safetensors', 'merge_lora.py'),
   merge('merge-sdxl', 'sdxl.safetensors', 'sdxl-lora32.safetensors', 'sdxl_merge_lora.py'),
+  {
+    name: 'merge-models',
+    file: 'sdxl.safetensors',
+    sdtool: [
+      'merge',
+      'IN',
+      join(values.data, 'sdxl-b.safetensors'),
+      '--alpha',
+      '0.3',
+      '-o',
+      'OUT',
+      '--quiet',
+    ],
+    copies: 'input',
+    mecha: `import torch as t, sd_mecha as m; m.merge(m.weighted_sum(m.model(IN), m.model(${JSON.stringify(join(values.data, 'sdxl-b.safetensors'))}), alpha=0.3), output=OUT, merge_dtype=t.float32, output_dtype=t.float16)`,
+  },
 ]
 
 /** As it is used: with the check afterwards. kohya's scripts merge in fp32, too, and check nothing. */
@@ -171,7 +190,11 @@ function contestants(contest: Contest, input: string): Map<string, readonly stri
     const start = `cd '${values.kohya}/networks' && PYTHONPATH=..`
     all.set('kohya', ['sh', '-c', `${start} exec '${values['kohya-python']}' ${words.join(' ')}`])
   }
-  if (contest.sdtool.includes('merge-lora')) {
+  if (values['mecha-python'] && contest.mecha) {
+    const prelude = `from pathlib import Path; IN = ${JSON.stringify(input)}; OUT = Path(${JSON.stringify(join(out, 'out.safetensors'))})`
+    all.set('sd-mecha', [values['mecha-python'], '-c', `${prelude}; ${contest.mecha}`])
+  }
+  if (contest.sdtool[0]!.startsWith('merge')) {
     all.set('--no-verify', [...all.get('sdtool')!, '--no-verify'])
   }
   return all

@@ -1,5 +1,5 @@
 /**
- * Builds dist/: the command, its worker thread and its engines as a few bundled files.
+ * Builds dist/: the command, its worker thread, the process that holds a network, and its engines as a few bundled files.
  *
  * Bundled, because start-up is part of the product: a hundred small modules of our own and yargs' fifty took 0.3 s
  * of every call, most of it spent on finding and opening files. Commands stay separate files that are loaded only
@@ -20,7 +20,12 @@ const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 rmSync(dist, { recursive: true, force: true })
 const { metafile } = await build({
   absWorkingDir: root,
-  entryPoints: ['src/cli.ts', 'src/tensor/executor-worker.ts', 'src/runtime/matmul.ts'],
+  entryPoints: [
+    'src/cli.ts',
+    'src/tensor/executor-worker.ts',
+    'src/runtime/matmul.ts',
+    'src/runtime/session-process.ts',
+  ],
   outdir: dist,
   entryNames: '[name]',
   bundle: true,

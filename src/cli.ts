@@ -23,10 +23,12 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 const exitCode = await main(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,
+  stdin: process.stdin,
   env: process.env,
   now: () => new Date(),
   threads: availableParallelism(),
   matmul: new URL('./matmul.js', import.meta.url),
+  sessions: new URL('./session-process.js', import.meta.url),
   signal: abort.signal,
   version,
 })

@@ -75,9 +75,10 @@ async function runCommand(
   let known: KnownOptions = { names: [], switches: [] }
   const failed = (said: string) => usageError(said, { program: `sdtool ${name}`, argv, options: known.names })
   const program = await baseProgram(argv, io, failed)
+  const words = (...parts: string[]) => parts.filter((part) => part !== '').join(' ')
   program
-    .usage(`$0 ${name} ${command.positionals} [options]\n\n${describe}`)
-    .command(`$0 ${command.positionals}`, false, (sub) => {
+    .usage(`${words('$0', name, command.positionals, '[options]')}\n\n${describe}`)
+    .command(words('$0', command.positionals), false, (sub) => {
       const declared = commandOptions(sub, command)
       known = knownOptions(declared)
       return declared

@@ -1,4 +1,6 @@
 import { usage } from '../errors.ts'
+import { type BlockWeights, isListLength, type KeyWeight } from '../model/merge/block-weights.ts'
+import { BLOCK_PRESETS } from '../model/merge/presets.ts'
 import { BLOCK_LISTS, type BlockRatios, type BlockRule } from '../model/merge-lora/block-ratios.ts'
 import { quoted } from '../tensor/text.ts'
 import type { Arguments } from './command.ts'
@@ -13,6 +15,45 @@ export function blockRatios(args: Arguments): BlockRatios | undefined {
   const items = list(args, 'blocks').map((item) => item.trim())
   if (items.length === 0) return undefined
   return items.some((item) => item.includes('=')) ? { rules: items.map(namedRule) } : listed(items)
+}
+
+/**
+ * Block weights of a merge: `IN04=0.5,OUT*=0`, a list of numbers as merge-block-weighted tools take it, or the name of
+ * such a list. Undefined without the option.
+ * @throws USAGE
+ */
+export function blockWeights(args: Arguments, option: 'blocks' | 'blocks-beta'): BlockWeights | undefined {
+  const items = list(args, option).map((item) => item.trim())
+  if (items.length === 0) return undefined
+  if (items.some((item) => item.includes('='))) return { rules: items.map(namedRule) }
+  const name = items[0]!.toUpperCase()
+  if (items.length === 1 && Object.hasOwn(BLOCK_PRESETS, name)) return { name, numbers: BLOCK_PRESETS[name]! }
+  if (items.length === 1 && Number.isNaN(Number(name))) throw noPreset(option, items[0]!)
+  if (isListLength(items.length)) return { numbers: items.map((item) => factor(item, item)) }
+  throw usage(
+    `--${option} has ${items.length} numbers`,
+    'Lists have 25 or 26 numbers, for SDXL 19, 20 or 21; single blocks are named: --blocks IN04=0.5,OUT*=0.',
+  )
+}
+
+function noPreset(option: string, name: string): Error {
+  return usage(
+    `--${option} ${name}: there are no block weights of that name`,
+    `There are ${Object.keys(BLOCK_PRESETS).join(', ')}.`,
+  )
+}
+
+/** `--keys "*attn2.to_k*=0.2"`, with the number behind the last equals sign. @throws USAGE */
+export function keyWeights(args: Arguments): KeyWeight[] {
+  return list(args, 'keys').map((item) => {
+    const at = item.lastIndexOf('=')
+    const [pattern, value] = [item.slice(0, Math.max(0, at)), item.slice(at + 1).trim()]
+    const number = value === '' ? Number.NaN : Number(value)
+    if (pattern === '' || !Number.isFinite(number)) {
+      throw usage(`--keys: ${quoted(item)} is no weight of keys`, 'Write "*attn2.to_k*=0.2".')
+    }
+    return { text: `--keys ${item}`, matches: globMatcher(pattern), value: number }
+  })
 }
 
 function namedRule(item: string): BlockRule {

@@ -12,6 +12,7 @@ import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts
 import { DTYPE_LIST, dtypeChoice } from './model-options.ts'
 import { filledText, list, listOrNothing, namedFiles, outputOptions, withOutputOptions } from './options.ts'
 import { isPipelineFolder } from './pipeline-folder.ts'
+import { recipeArguments } from './recipe-options.ts'
 import { runTransform, type Transform } from './transform.ts'
 
 export const convertCommand: Command = {
@@ -41,6 +42,8 @@ export const convertCommand: Command = {
         type: 'string',
         describe: `Type of the weights: ${DTYPE_LIST.join(', ')}; for one component: vae=fp32. Repeatable`,
       }),
+  replay: (options, files) => ({ files, ...recipeArguments(options, { to: 'text', dtype: 'texts' }) }),
+  replan: ([input], args) => planConvert(input!.opened.model, input!.identity, { dtype: dtypeChoice(args) }),
   run: runConvert,
 }
 

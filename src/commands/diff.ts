@@ -9,8 +9,7 @@ import { tally } from '../model/diff/summary.ts'
 import type { Io } from '../report/io.ts'
 import { startProgress } from '../report/progress.ts'
 import { painter } from '../report/text.ts'
-import { checkOutput, createAtomic } from '../tensor/atomic.ts'
-import { writeFully } from '../tensor/bytes.ts'
+import { checkOutput } from '../tensor/atomic.ts'
 import type { ReadInto } from '../tensor/expr.ts'
 import type { FileRef, Finding } from '../tensor/table.ts'
 import { printable } from '../tensor/text.ts'
@@ -23,6 +22,7 @@ import { identifyFile, withModel } from './files.ts'
 import { toJson } from './inspect-json.ts'
 import { type ModelFolders, modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
 import { type CommonOptions, commonOptions, filledText, flag, text, withCommonOptions } from './options.ts'
+import { writeNewFile } from './write-file.ts'
 
 interface DiffOptions extends CommonOptions {
   readonly files: readonly [a: string, b: string]
@@ -195,14 +195,7 @@ async function plot(
   const map = heatMapOf(report.tensors, `${shortName(report.a)} -> ${shortName(report.b)}`)
   if (!map) return { ...report, findings: [...report.findings, NOTHING_TO_PLOT] }
   const data = plotEncoder(plot)(map)
-  const file = await createAtomic(plot, { force, bytes: data.byteLength, inputs })
-  try {
-    await writeFully(file.handle, data)
-    await file.commit()
-  } catch (error) {
-    await file.abort()
-    throw error
-  }
+  await writeNewFile(plot, data, { force, inputs })
   return { ...report, plot }
 }
 

@@ -10,11 +10,12 @@ import type { Inspection, Refusal } from './inspection.ts'
 
 /** The document of `inspect --json` for one file. Keys are a contract: add, never rename. */
 export function inspectionJson(inspection: Inspection, keys: readonly Tensor[] | undefined): object {
-  const { path, bytes, model, identity, hashes, findings, scan, summary } = inspection
+  const { path, bytes, model, identity, hashes, findings, scan, summary, remote } = inspection
   const { adapter, embedding, vae, ema } = identity
   return {
     file: path,
     bytes,
+    ...(remote && { remote }),
     format: model.format,
     kind: identity.kind,
     title: identity.title,

@@ -45,10 +45,11 @@ export function inspectionPage(inspection: Inspection, paint: Paint): string {
   return `${sections.filter(Boolean).join('\n\n')}\n`
 }
 
-function headline({ identity, bytes, model }: Inspection, paint: Paint): string {
+function headline({ identity, bytes, model, remote }: Inspection, paint: Paint): string {
   const title = printable(identity.title, 200)
   const count = plural(model.tensors.size, 'tensor')
-  const facts = [title, formatBytes(bytes), formatTitle(model.format), count]
+  const read = remote ? [`seen by ${formatBytes(remote.bytes)} of it`] : []
+  const facts = [title, formatBytes(bytes), formatTitle(model.format), count, ...read]
   const text = hanging(facts.join(', '), paint.width, 2)
   return text.startsWith(title) ? paint('green', title) + text.slice(title.length) : text
 }

@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs'
+import { looksRemote } from '../civitai/reference.ts'
 import { EXIT, type ExitCode, escaped, SdtoolError, usage } from '../errors.ts'
 import { errorText, exitCodeOf } from '../report/error.ts'
 import type { Io } from '../report/io.ts'
 import { type Paint, painter } from '../report/text.ts'
 import type { Tensor } from '../tensor/table.ts'
 import { printable } from '../tensor/text.ts'
+import { withCivitaiUrl } from './civitai-options.ts'
 import type { Arguments, Command } from './command.ts'
 import { listFiles } from './files.ts'
 import { globMatcher } from './glob.ts'
@@ -51,13 +53,15 @@ export const inspectCommand: Command = {
     ['$0 inspect model.safetensors --keys "*attn2.to_k*" --json', 'Names, types and shapes for a program'],
     ['$0 inspect models/ --brief', 'One line for each model file in a folder'],
     ['$0 inspect picture.png', 'How a picture was made: A1111 parameters; --metadata=workflow for ComfyUI'],
+    ['$0 inspect https://civitai.com/models/4384', 'A model on a server, by a few hundred kB of it'],
   ],
   options: (yargs) =>
-    withPreview(withModelFolders(withCommonOptions(yargs)))
+    withPreview(withModelFolders(withCivitaiUrl(withCommonOptions(yargs))))
       .positional('files', {
         type: 'string',
         array: true,
-        describe: 'Model files, folders, or pictures (PNG, JPEG, WebP)',
+        describe:
+          'Model files, folders, pictures (PNG, JPEG, WebP); addresses, AIRs, model:ID, version:ID, hash:HEX',
       })
       .option('keys', {
         type: 'string',
@@ -80,7 +84,7 @@ export const inspectCommand: Command = {
       .option('json', {
         describe: 'Print JSON: an object for one file, a list of them for several files or a folder',
       }),
-  run: (args, io) => runInspect(inspectOptions(args), modelFolders(args, io), io),
+  run: (args, io) => runInspect(args, modelFolders(args, io), io),
 }
 
 function inspectOptions(args: Arguments): InspectOptions {
@@ -107,9 +111,17 @@ function optionalText(args: Arguments, name: string, files: string[]): string | 
   return ''
 }
 
-async function runInspect(options: InspectOptions, folders: ModelFolders, io: Io): Promise<ExitCode> {
-  const { files, walked } = await listFiles(options.files, (name) => resolveModel(name, 'any', folders))
-  const several = files.length > 1 || walked
+async function runInspect(args: Arguments, folders: ModelFolders, io: Io): Promise<ExitCode> {
+  const options = inspectOptions(args)
+  const targets = options.files.map((name) => ({ name, isRemote: isRemote(name) }))
+  const local = targets.filter(({ isRemote }) => !isRemote).map(({ name }) => name)
+  const remote = targets.filter(({ isRemote }) => isRemote).map(({ name }) => name)
+  if (remote.length > 0) checkRemote(options)
+  const listed = remote.length > 0 && local.length === 0
+  const { files, walked } = listed
+    ? { files: [], walked: false }
+    : await listFiles(local, (name) => resolveModel(name, 'any', folders))
+  const several = files.length + remote.length > 1 || walked
   const brief = isBrief(options, walked)
   // a list of files is there to be fast
   const compared = brief ? { ...folders, roots: [] } : folders
@@ -117,16 +129,51 @@ async function runInspect(options: InspectOptions, folders: ModelFolders, io: Io
     ? jsonPrinter(options, several, io)
     : textPrinter(options, { brief, several }, io)
   let exitCode: ExitCode = EXIT.ok
-  for (const { path, problem } of files) {
-    const result = problem
-      ? { path, bytes: 0, error: problem }
-      : missingKey(await inspectAny(path, { ...options, folders: compared }, io), options)
+  const show = async (found: Result): Promise<void> => {
+    const result = missingKey(found, options)
     if ('error' in result && exitCode === EXIT.ok) exitCode = exitCodeOf(result.error)
     printer.print(result)
     if (options.preview && 'picture' in result) await previewPicture(result, options, io)
   }
+  for (const { path, problem } of files) {
+    await show(
+      problem
+        ? { path, bytes: 0, error: problem }
+        : await inspectAny(path, { ...options, folders: compared }, io),
+    )
+  }
+  if (remote.length > 0) await inspectRemotes(remote, { ...options, folders: compared }, args, io, show)
   printer.end()
   return exitCode
+}
+
+/** A file of that name is what is meant by it. */
+function isRemote(name: string): boolean {
+  return looksRemote(name) && !existsSync(name)
+}
+
+/** @throws USAGE */
+function checkRemote({ hashes, scan }: InspectOptions): void {
+  if (!hashes && !scan) return
+  throw usage(
+    `--${hashes ? 'hashes' : 'scan'} reads all of a file, and this one is not here`,
+    'Download it first: sdtool download.',
+  )
+}
+
+/** What most calls do without is not even loaded. */
+async function inspectRemotes(
+  references: readonly string[],
+  options: InspectOptions & { readonly folders: ModelFolders },
+  args: Arguments,
+  io: Io,
+  show: (result: Result) => Promise<void>,
+): Promise<void> {
+  const { withCivitai } = await import('./civitai-client.ts')
+  const { inspectRemote } = await import('./remote-inspection.ts')
+  await withCivitai(args, io, async (client) => {
+    for (const reference of references) await show(await inspectRemote(reference, options, client, io))
+  })
 }
 
 async function previewPicture(

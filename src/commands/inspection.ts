@@ -14,7 +14,7 @@ import type { Hashes } from '../tensor/hash.ts'
 import { addScans, EMPTY_SCAN, type ScanResult, scanTensor } from '../tensor/scan.ts'
 import type { Finding, ModelFile, SecurityReport } from '../tensor/table.ts'
 import { quoted } from '../tensor/text.ts'
-import { identifyFile, withModel } from './files.ts'
+import { identifyFile, type OpenedModel, withModel } from './files.ts'
 import { hashWithProgress } from './hashing.ts'
 import type { ModelFolders } from './model-folders.ts'
 import type { Recognised, recogniseKnown } from './recognise-known.ts'
@@ -23,6 +23,8 @@ export interface InspectionOptions {
   readonly hashes: boolean
   readonly scan: boolean
   readonly quiet: boolean
+  /** The file is on a server: its header is read, and a few small tensors, but not what lies scattered in it. */
+  readonly remote?: boolean
   /** Where files are that a VAE may be a copy of. */
   readonly folders: ModelFolders
 }
@@ -48,6 +50,8 @@ export interface Inspection {
     readonly embedding?: string
   }
   readonly scan?: readonly ComponentScan[]
+  /** What was transferred to look into a file on a server. */
+  readonly remote?: { readonly requests: number; readonly bytes: number }
   /** Of the container, of the model, and of the values if they were read. */
   readonly findings: readonly Finding[]
 }
@@ -67,24 +71,29 @@ export async function inspectFile(
   io: Io,
 ): Promise<Inspection | Refusal> {
   try {
-    return await withModel(path, ({ model, read }) => examine(path, model, read, options, io))
+    return await withModel(path, (opened) => inspectOpened(path, opened, options, io))
   } catch (error) {
     io.signal.throwIfAborted()
     const bytes = (await stat(path).catch(() => undefined))?.size ?? 0
-    const security = error instanceof UnsafePickleError ? { security: error.report } : {}
-    return { path, bytes, error, ...security }
+    return refusalOf(path, bytes, error)
   }
 }
 
-async function examine(
+export function refusalOf(path: string, bytes: number, error: unknown): Refusal {
+  const security = error instanceof UnsafePickleError ? { security: error.report } : {}
+  return { path, bytes, error, ...security }
+}
+
+/** Examines a file that is open. */
+export async function inspectOpened(
   path: string,
-  model: ModelFile,
-  read: ReadInto,
+  { model, read }: OpenedModel,
   options: InspectionOptions,
   io: Io,
 ): Promise<Inspection> {
   const valuesOf = (tensor: Parameters<typeof readValues>[0]) => readValues(tensor, read)
-  const identity = await withAlphas(model, await identifyFile(path, { model, read }), valuesOf)
+  const named = await identifyFile(path, { model, read })
+  const identity = options.remote ? named : await withAlphas(model, named, valuesOf)
   const scan = options.scan ? await scanComponents(path, model, identity, read, options, io) : undefined
   const hashes = options.hashes
     ? {
@@ -113,7 +122,8 @@ async function examine(
 }
 
 /** What most pages do without is not even loaded. */
-function mayBeKnown({ kind }: Identity, { hashes, folders }: InspectionOptions): boolean {
+function mayBeKnown({ kind }: Identity, { hashes, folders, remote }: InspectionOptions): boolean {
+  if (remote) return false
   return hashes || kind === 'vae' || (kind === 'checkpoint' && folders.roots.length > 0)
 }
 
@@ -134,12 +144,13 @@ async function embeddingHashOf({ embedding }: Identity, read: ValueReader): Prom
   return hash === undefined ? {} : { embedding: hash }
 }
 
-async function scanComponents(
+/** What the values of every component are; all of the file is read. */
+export async function scanComponents(
   path: string,
   model: ModelFile,
   { components }: Identity,
   read: ReadInto,
-  { quiet }: InspectionOptions,
+  { quiet }: Pick<InspectionOptions, 'quiet'>,
   io: Io,
 ): Promise<ComponentScan[]> {
   const progress = startProgress(`scanning ${basename(path)}`, io, quiet)
@@ -166,7 +177,7 @@ async function scanComponents(
   }
 }
 
-function scanFindings({ component, total, broken }: ComponentScan): Finding[] {
+export function scanFindings({ component, total, broken }: ComponentScan): Finding[] {
   const findings: Finding[] = []
   const { nan, inf, overflowF16, vanishF16, values } = total
   if (broken.length > 0) {

@@ -10,6 +10,7 @@ export type FolderKind =
   | 'controlnet'
   | 'hypernetwork'
   | 'upscaler'
+  | 'motion-module'
 
 /** Where a program keeps its models. */
 export interface Layout {
@@ -37,6 +38,7 @@ export const LAYOUTS: readonly Layout[] = [
       controlnet: ['models/ControlNet', 'extensions/sd-webui-controlnet/models'],
       hypernetwork: ['models/hypernetworks'],
       upscaler: ['models/ESRGAN', 'models/RealESRGAN', 'models/SwinIR', 'models/GFPGAN', 'models/BSRGAN'],
+      'motion-module': ['extensions/sd-webui-animatediff/model'],
     },
   },
   {
@@ -54,6 +56,7 @@ export const LAYOUTS: readonly Layout[] = [
       controlnet: ['models/controlnet', 'models/t2i_adapter'],
       hypernetwork: ['models/hypernetworks'],
       upscaler: ['models/upscale_models'],
+      'motion-module': ['models/animatediff_models'],
     },
   },
 ]

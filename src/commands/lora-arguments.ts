@@ -97,6 +97,13 @@ function noRatio(text: string, of: string): Error {
 
 const RE_TAG = /<[^<>]*>/g
 
+const RE_LORA_TAG = /<(?:lora|lyco):[^<>]*>/gi
+
+/** A prompt without its LoRA tags, and the tags; spaces and commas around them stay, as in A1111. */
+export function splitLoraTags(prompt: string): { readonly prompt: string; readonly tags: string[] } {
+  return { prompt: prompt.replace(RE_LORA_TAG, ''), tags: prompt.match(RE_LORA_TAG) ?? [] }
+}
+
 /** Tags copied from a prompt, one or several. */
 function tagsOf(arg: string): Spec[] {
   const tags = arg.match(RE_TAG) ?? []

@@ -6,8 +6,9 @@ import { evaluateInto, newEvaluation, type ReadInto } from '../tensor/expr.ts'
 import type { Tensor } from '../tensor/table.ts'
 
 /**
- * Refuses adapters that add nothing to any weight. Of a single one the figures of the whole merge say so; among several
- * it would hide behind the others. The first module of a sound adapter decides, so this takes no time.
+ * Refuses adapters that add nothing to any weight. The first module of a sound adapter decides, so this takes no time.
+ * Where a single one is written, the figures of the whole merge say so, too; among several it would hide behind the
+ * others.
  * @throws LORA_CHANGES_NOTHING
  */
 export async function checkAlive(
@@ -17,7 +18,6 @@ export async function checkAlive(
   read: ReadInto,
   signal: AbortSignal,
 ): Promise<void> {
-  if (loras.length < 2) return
   for (const lora of loras) {
     const { table, patches } = await planAlone(base, lora, options)
     let alive = false

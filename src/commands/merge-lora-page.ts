@@ -9,13 +9,14 @@ import { errorText } from '../report/error.ts'
 import type { Io } from '../report/io.ts'
 import { nearestNames } from '../report/nearest.ts'
 import { formatTable } from '../report/table.ts'
-import { formatBytes, painter, plural } from '../report/text.ts'
+import { painter } from '../report/text.ts'
 import type { Finding } from '../tensor/table.ts'
 import { printable, quoted } from '../tensor/text.ts'
 import type { PatchCheck } from '../tensor/verify-patches.ts'
 import { findingLines } from './findings-text.ts'
 import { toJson } from './inspect-json.ts'
 import type { OutputOptions } from './options.ts'
+import { changeTable, type PartColumn, verifiedLine } from './proof-text.ts'
 import type { Outcome } from './transform.ts'
 import { headLine, outcomeJson, resultLine, stepTable } from './transform-report.ts'
 
@@ -35,6 +36,12 @@ export function printMerge(outcome: MergeOutcome, options: OutputOptions, io: Io
   io.stdout.write(options.json ? `${toJson(document)}\n` : mergePage(outcome, options.verbose, io))
 }
 
+const MODULES: PartColumn<PartProof> = {
+  head: 'modules',
+  align: 'right',
+  cell: ({ modules }) => String(modules),
+}
+
 function mergePage(outcome: MergeOutcome, verbose: boolean, io: Io): string {
   const paint = painter(io.stdout, io.env)
   const { loras, steps = [], proof = [], verified, findings } = outcome
@@ -42,7 +49,7 @@ function mergePage(outcome: MergeOutcome, verbose: boolean, io: Io): string {
     headLine(outcome, paint),
     loraTable(loras),
     stepTable(steps, paint),
-    ...(proof.length > 0 ? [proofTable(proof)] : []),
+    ...(proof.length > 0 ? [changeTable(proof, [MODULES])] : []),
     ...findingLines(findings, paint),
     ...(verbose ? loras.flatMap(unmatchedLines) : []),
     ...(verified ? [verifiedLine(verified)] : []),
@@ -85,41 +92,6 @@ function partCells({ title, algorithms, ranks, ratio, matched, unmatched, leftOu
 /** All of what findings name the first few of. */
 function unmatchedLines({ unmatched }: LoraReport): string[] {
   return unmatched.map(({ name, reason }) => `    ${reason} ${printable(name, 300)}`)
-}
-
-function proofTable(parts: readonly PartProof[]): string {
-  const rows = parts.map(({ title, modules, tensors, relative, lost }) => {
-    return [
-      title,
-      String(modules),
-      String(tensors),
-      relative === null ? '-' : percent(relative),
-      percent(lost),
-    ]
-  })
-  return formatTable(
-    [
-      { head: 'changed' },
-      { head: 'modules', align: 'right' },
-      { head: 'tensors', align: 'right' },
-      { head: 'change / weights', align: 'right' },
-      { head: 'lost to rounding', align: 'right' },
-    ],
-    rows,
-  )
-}
-
-function verifiedLine({ tensors, bytes, rows, values, correct, worst }: PatchCheck): string {
-  const exact = Math.floor((1e4 * correct) / values) / 100
-  return (
-    `  verified: ${formatBytes(bytes)} of ${plural(tensors, 'changed tensor')} read back; ` +
-    `${plural(rows, 'row')} of them computed again in binary64: ${exact} % correctly rounded, ` +
-    `none off by more than ${worst.toFixed(2)} ulp`
-  )
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toPrecision(3)} %`
 }
 
 /** Names helped for each adapter; a list of all would bury the reason. */

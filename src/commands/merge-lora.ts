@@ -10,7 +10,6 @@ import type { JsonValue } from '../model/recipe.ts'
 import { exitCodeOf } from '../report/error.ts'
 import type { Io } from '../report/io.ts'
 import { readValues } from '../tensor/expr.ts'
-import type { ModelFile } from '../tensor/table.ts'
 import { blockRatios } from './block-options.ts'
 import type { Arguments, Command } from './command.ts'
 import { identifyFile, type OpenedModel, withModels } from './files.ts'
@@ -20,6 +19,7 @@ import { checkAlive } from './merge-lora-alive.ts'
 import { type MergeOutcome, nearestFindings, printMerge } from './merge-lora-page.ts'
 import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
 import { DTYPE_LIST, dtypeChoice } from './model-options.ts'
+import { plannedOutput } from './one-output.ts'
 import {
   filledText,
   flag,
@@ -27,11 +27,12 @@ import {
   listOrNothing,
   type OutputOptions,
   outputOptions,
+  verification,
   withOutputOptions,
 } from './options.ts'
 import { type PlannedFile, rehearseFile, writePlannedFile } from './output-file.ts'
-import { outputPlaces } from './output-path.ts'
-import { outputMetadata } from './provenance.ts'
+import { recipeArguments } from './recipe-options.ts'
+import type { RecipeModel } from './replan.ts'
 
 const SIDES = ['unet', 'text'] as const
 const EMA_MODES = ['drop', 'patch'] as const
@@ -89,8 +90,28 @@ export const mergeLoraCommand: Command = {
         type: 'boolean',
         describe: 'Read back and compare every tensor, the unchanged ones, too; --no-verify: none',
         defaultDescription: 'what was changed',
+      })
+      .option('hash', {
+        type: 'boolean',
+        describe: 'SHA-256 and AutoV3 of all inputs for the recipe; --no-hash: only of those up to 512 MB',
+        defaultDescription: 'true',
       }),
   run: runMergeLora,
+  replay(options, [base, ...loras]) {
+    const { ratios: ratio, ...rest } = recipeArguments(options, {
+      ratios: 'ratios',
+      dtype: 'texts',
+      blocks: 'texts',
+      only: 'text',
+      include: 'texts',
+      exclude: 'texts',
+      allowUnmatched: 'flag',
+      ema: 'text',
+    })
+    if (ratio === undefined) throw refuse('RECIPE_INVALID', 'the recipe has no ratios')
+    return { base, loras, ratio, ...rest }
+  },
+  replan: replanMergeLora,
 }
 
 /** One base, one or more adapters, one output. */
@@ -102,7 +123,7 @@ async function runMergeLora(args: Arguments, io: Io): Promise<ExitCode> {
   if (base === '') throw usage('a file name is empty')
   const loras = loraArguments(others, list(args, 'ratio'), existsSync)
   const merge = mergeOptions(args)
-  const output: OutputOptions = { ...outputOptions(args), verify: verification(args) }
+  const output = { ...outputOptions(args), verify: verification(args), hash: args.hash !== false }
   const folders = modelFolders(args, io)
   const paths = [await resolveModel(base, 'checkpoint', folders)]
   for (const { name } of loras) paths.push(await resolveModel(name, 'lora', folders))
@@ -111,10 +132,6 @@ async function runMergeLora(args: Arguments, io: Io): Promise<ExitCode> {
   )
   printMerge(outcome, output, io)
   return outcome.error === undefined ? EXIT.ok : exitCodeOf(outcome.error)
-}
-
-function verification({ verify }: Arguments): OutputOptions['verify'] {
-  return typeof verify === 'boolean' ? verify : 'patched'
 }
 
 function mergeOptions(args: Arguments): MergeOptions {
@@ -171,11 +188,29 @@ async function mergeOpened(
   }
   const job = await plannedFile(plan, identity, opened, inputs, run)
   if (run.output.dryRun) return { ...common, ...(await rehearseFile(job, run.output)) }
-  await checkAlive(base, inputs, run.merge, read, run.io.signal)
+  if (inputs.length > 1) await checkAlive(base, inputs, run.merge, read, run.io.signal)
   return { ...common, ...(await writeMerged(job, plan, run)) }
 }
 
-async function loraInput(name: string, opened: OpenedModel, ratio: LoraInput['ratio']): Promise<LoraInput> {
+export async function replanMergeLora(inputs: readonly RecipeModel[], args: Arguments): Promise<MergePlan> {
+  const [base, ...others] = inputs as [RecipeModel, ...RecipeModel[]]
+  const paths = others.map(({ path }) => path)
+  const arguments_ = loraArguments(paths, list(args, 'ratio'), () => true)
+  const loras: LoraInput[] = []
+  for (const [i, { path, opened }] of others.entries())
+    loras.push(await loraInput(path, opened, arguments_[i]!.ratio))
+  const { path, opened, identity } = base
+  const plan = await planMergeLora({ name: path, file: opened.model, identity }, loras, mergeOptions(args))
+  const [problem] = plan.problems
+  if (problem !== undefined) throw problem
+  return plan
+}
+
+export async function loraInput(
+  name: string,
+  opened: OpenedModel,
+  ratio: LoraInput['ratio'],
+): Promise<LoraInput> {
   const { title, adapter } = await identifyFile(name, opened)
   if (adapter === undefined) {
     throw refuse('NOT_A_LORA', `${name} is no LoRA: ${title}`, 'The base comes first, then the LoRAs.')
@@ -184,25 +219,16 @@ async function loraInput(name: string, opened: OpenedModel, ratio: LoraInput['ra
   return { name, table: opened.model, adapter, ratio, read }
 }
 
-async function plannedFile(
+function plannedFile(
   plan: MergePlan,
   identity: Identity,
   opened: readonly OpenedModel[],
   loras: readonly LoraInput[],
-  { args, output, io }: Run,
+  run: Run,
 ): Promise<PlannedFile> {
-  const [model, ...additions] = opened.map(({ model }) => model) as [ModelFile, ...ModelFile[]]
-  const fileName = basename(model.file.path)
-  const file = { path: model.file.path, relative: fileName }
-  const placeOf = await outputPlaces({ files: [file], walked: false }, output.output)
-  const target = placeOf(file, mergedName(fileName, loras.map(nameInOutput), plan))
-  const operation = { ...output, verb: 'merge-lora', options: recipeOptions(args, loras), additions }
-  return {
-    plan,
-    output: target,
-    inputs: [model, ...additions].map(({ file }) => file),
-    metadata: () => outputMetadata(model, identity, plan, target, operation, io),
-  }
+  const name = mergedName(basename(opened[0]!.model.file.path), loras.map(nameInOutput), plan)
+  const operation = { verb: 'merge-lora', options: recipeOptions(run.args, loras) }
+  return plannedOutput(plan, name, opened, identity, operation, run)
 }
 
 /** `style`, `style-0.7`, with a ratio of its own for the text encoders `style-0.7-te0.5`. */

@@ -51,6 +51,11 @@ export function outputOptions(args: Arguments): OutputOptions {
   }
 }
 
+/** Of commands that compute weights: those are checked unless the person says otherwise. */
+export function verification({ verify }: Arguments): OutputOptions['verify'] {
+  return typeof verify === 'boolean' ? verify : 'patched'
+}
+
 /** For recipes: an option that was not used is left out. */
 export function listOrNothing(items: readonly string[]): readonly string[] | undefined {
   return items.length > 0 ? items : undefined

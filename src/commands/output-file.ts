@@ -6,10 +6,12 @@ import { startProgress } from '../report/progress.ts'
 import { checkOutput } from '../tensor/atomic.ts'
 import type { Container } from '../tensor/container.ts'
 import { SAFETENSORS } from '../tensor/formats/safetensors-write.ts'
+import { hashFile } from '../tensor/hash.ts'
 import type { FileRef, Finding } from '../tensor/table.ts'
 import { type WriteResult, writeModelFile } from '../tensor/write.ts'
 import { castFindings } from './cast-findings.ts'
 import type { OutputOptions } from './options.ts'
+import type { PendingMetadata } from './provenance.ts'
 
 /** A plan and the place it is for. */
 export interface PlannedFile {
@@ -17,8 +19,7 @@ export interface PlannedFile {
   readonly output: string
   /** Files of the run that must not be overwritten. */
   readonly inputs: readonly FileRef[]
-  /** Metadata of the output; it may take a while, as inputs are hashed for it. */
-  readonly metadata: () => Promise<Record<string, string>>
+  readonly metadata: () => PendingMetadata
   /** What it is written as; safetensors without it. */
   readonly container?: Container
   /** Looks at what was written before the file gets its name. */
@@ -58,18 +59,31 @@ export async function writePlannedFile(
   io: Io,
 ): Promise<{ readonly file: WrittenFile; readonly written: WriteResult }> {
   const start = io.now().getTime()
-  const table = { tensors: plan.table.tensors, metadata: await metadata() }
+  const pending = metadata()
   const progress = startProgress(basename(output), io, quiet || json)
+  const hashing = new AbortController()
+  const signal = AbortSignal.any([io.signal, hashing.signal])
+  let isWritten = false
+  const finished = pending.finish(({ file: { path } }, only) => {
+    const { update } = startProgress(`hashing ${basename(path)}`, io, quiet || json)
+    // there is one line for progress, and hashing is mostly done first
+    return hashFile(path, { only, signal, onProgress: (done, all) => isWritten && update(done, all) })
+  })
   try {
+    const table = { tensors: plan.table.tensors, metadata: pending.draft }
     const written = await writeModelFile(table, output, container, {
       force,
       verify,
       inputs,
+      metadata: finished,
       threads: io.threads,
       ...(io.matmul && { matmul: io.matmul }),
       ...(check && { check }),
       signal: io.signal,
-      onProgress: progress.update,
+      onProgress(done, all) {
+        isWritten = done === all
+        progress.update(done, all)
+      },
     })
     const file: WrittenFile = {
       status: 'written',
@@ -81,6 +95,7 @@ export async function writePlannedFile(
     }
     return { file, written }
   } finally {
+    hashing.abort()
     progress.end()
   }
 }

@@ -4,13 +4,12 @@ import type { Identity, Prediction } from '../model/identify.ts'
 import { modelspecId, resolutionOf } from '../model/modelspec-facts.ts'
 import type { Plan } from '../model/plan.ts'
 import { changesNothing } from '../model/plan.ts'
-import { buildRecipe, type JsonValue, type Recipe, type RecipeInput, recipeInput } from '../model/recipe.ts'
+import { buildRecipe, type JsonValue, type RecipeInput, recipeInput } from '../model/recipe.ts'
 import type { Io } from '../report/io.ts'
 import type { DType } from '../tensor/dtype.ts'
-import type { HashName } from '../tensor/hash.ts'
+import type { Hashes, HashName } from '../tensor/hash.ts'
 import { layoutOf } from '../tensor/layout.ts'
 import type { ModelFile } from '../tensor/table.ts'
-import { hashWithProgress } from './hashing.ts'
 
 /**
  * Inputs up to this size are always hashed: LoRAs, VAEs, embeddings, where it takes a second at most. SHA-256 of a
@@ -24,56 +23,84 @@ export interface Operation {
   readonly options: Readonly<Record<string, JsonValue | undefined>>
   /** Hash large inputs, too. */
   readonly hash: boolean
-  readonly quiet: boolean
   /** What went into the model besides its source, in order. */
   readonly additions?: readonly ModelFile[]
 }
 
+/** Metadata of an output whose inputs are hashed while it is written. */
+export interface PendingMetadata {
+  /** All of it but the hashes: zeros stand for them, so that it has the size of the final metadata. */
+  readonly draft: Record<string, string>
+  /** Hashes the inputs. */
+  finish(
+    hash: (model: ModelFile, wanted: readonly HashName[]) => Promise<Hashes>,
+  ): Promise<Record<string, string>>
+}
+
 /** Metadata of an output: the source's own, the recipe with the inputs' hashes, the modelspec keys. */
-export async function outputMetadata(
+export function outputMetadata(
   model: ModelFile,
   identity: Identity,
   plan: Plan,
   outputPath: string,
   operation: Operation,
   io: Io,
-): Promise<Record<string, string>> {
+): PendingMetadata {
   const models = [model, ...(operation.additions ?? [])]
-  const recipe = await recipeFor(models, operation, io)
   const token = identity.embedding?.token
-  const facts = sourceFacts(token === undefined ? model.extras : { token, ...model.extras })
-  const source = { ...facts, ...model.metadata }
+  const source = sourceFacts(token === undefined ? model.extras : { token, ...model.extras })
   const mergedFrom = models.length > 1 ? { mergedFrom: models.map(titleOf).join(', ') } : {}
-  return carryMetadata(source, recipe, { ...outputFacts(model, identity, plan, outputPath), ...mergedFrom })
+  const facts = { ...outputFacts(model, identity, plan, outputPath), ...mergedFrom }
+  return pendingMetadata(models, { ...source, ...model.metadata }, facts, operation, io)
 }
 
 /** Metadata of a file that is made from others and carries none of theirs on: what it says of itself, the recipe, modelspec. */
-export async function derivedMetadata(
+export function derivedMetadata(
   inputs: readonly ModelFile[],
   own: Readonly<Record<string, string>>,
   facts: Omit<OutputFacts, 'sameData'>,
   operation: Operation,
   io: Io,
-): Promise<Record<string, string>> {
-  return carryMetadata(own, await recipeFor(inputs, operation, io), { ...facts, sameData: false })
+): PendingMetadata {
+  return pendingMetadata(inputs, own, { ...facts, sameData: false }, operation, io)
 }
 
-async function recipeFor(models: readonly ModelFile[], operation: Operation, io: Io): Promise<Recipe> {
-  const inputs: RecipeInput[] = []
-  for (const input of models) inputs.push(await hashedInput(input, operation, io))
-  return buildRecipe({
-    sdtool: io.version,
-    operation: operation.verb,
-    produced: io.now(),
-    inputs,
-    options: operation.options,
-  })
+function pendingMetadata(
+  models: readonly ModelFile[],
+  source: Readonly<Record<string, string>>,
+  facts: OutputFacts,
+  { verb, options, hash: hashesLarge }: Operation,
+  io: Io,
+): PendingMetadata {
+  const produced = io.now()
+  const metadataWith = (hashes: readonly Hashes[]): Record<string, string> => {
+    const inputs = models.map((input, i) => describedInput(input, hashes[i]!))
+    const recipe = buildRecipe({ sdtool: io.version, operation: verb, produced, inputs, options })
+    return carryMetadata(source, recipe, facts)
+  }
+  const wanted = models.map((input) => wantedHashes(input, hashesLarge))
+  return {
+    draft: metadataWith(wanted.map(unknownHashes)),
+    async finish(hash) {
+      const hashes: Hashes[] = []
+      // one after the other: the processors are for the tensors
+      for (const [i, input] of models.entries()) hashes.push(await hash(input, wanted[i]!))
+      return metadataWith(hashes)
+    },
+  }
 }
 
-async function hashedInput(model: ModelFile, { hash, quiet }: Operation, io: Io): Promise<RecipeInput> {
-  const { path, size } = model.file
-  const hashes = await hashWithProgress(path, wantedHashes(model, hash), quiet, io)
-  return recipeInput({ name: path, bytes: size, ...hashes }, model.metadata)
+function describedInput({ file, metadata }: ModelFile, hashes: Hashes): RecipeInput {
+  return recipeInput({ name: file.path, bytes: file.size, ...hashes }, metadata)
+}
+
+/** Digits of the hashes that recipes have. */
+const DIGITS = { sha256: 64, autoV1: 8, autoV3: 64 } as const
+
+type RecipeHash = keyof typeof DIGITS
+
+function unknownHashes(wanted: readonly RecipeHash[]): Hashes {
+  return Object.fromEntries(wanted.map((name) => [name, '0'.repeat(DIGITS[name])]))
 }
 
 /** As kohya's `sai_model_spec.py` names what a model is merged from: the title, or else the name of the file. */
@@ -82,7 +109,7 @@ function titleOf({ file, metadata }: ModelFile): string {
 }
 
 /** Small inputs are always hashed in full, large ones only if asked. */
-function wantedHashes({ file }: ModelFile, hash: boolean): HashName[] {
+function wantedHashes({ file }: ModelFile, hash: boolean): RecipeHash[] {
   return hash || file.size <= ALWAYS_HASHED_BYTES ? ['sha256', 'autoV1', 'autoV3'] : ['autoV1']
 }
 

@@ -17,6 +17,7 @@ import {
   outputOptions,
   withOutputOptions,
 } from './options.ts'
+import { recipeArguments } from './recipe-options.ts'
 import { runTransform } from './transform.ts'
 
 const EMA_MODES = ['only', 'drop', 'keep'] as const satisfies readonly EmaMode[]
@@ -47,6 +48,20 @@ export const pruneCommand: Command = {
       })
       .option('drop', { type: 'string', describe: 'Leave out these components. Repeatable' })
       .option('keep-schedule', { type: 'boolean', describe: 'Keep the usual noise schedule buffers, too' }),
+  replay: (options, files) => ({
+    files,
+    ...recipeArguments(options, {
+      ema: 'text',
+      dtype: 'texts',
+      keep: 'texts',
+      drop: 'texts',
+      keepSchedule: 'flag',
+    }),
+  }),
+  replan(inputs, args) {
+    const { opened, identity } = inputs[0]!
+    return planPrune(opened.model, identity, pruneOptions(args), (tensor) => readValues(tensor, opened.read))
+  },
   async run(args, io) {
     const options = pruneOptions(args)
     const folders = modelFolders(args, io)

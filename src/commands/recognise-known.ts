@@ -80,7 +80,8 @@ async function maybeKnownVae({ path, model }: ReadableFile, { kind }: Identity, 
 /** The largest tensor of a VAE has 9 MB; what is named like one and larger is not read into memory. */
 const MAX_VAE_TENSOR_BYTES = 64 * 1024 * 1024
 
-function readableVae({ model, read }: Pick<ReadableFile, 'model' | 'read'>): ReadableVae | undefined {
+/** The VAE of a file, if its tensors are of a size to be read. */
+export function readableVae({ model, read }: Pick<ReadableFile, 'model' | 'read'>): ReadableVae | undefined {
   const vae = identifyVae(model)
   if (!vae || vae.layout === 'taesd') return undefined
   const tensors = [...canonicalVae(model, vae).values()]

@@ -8,6 +8,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./inspect.ts')).inspectCommand,
   },
   {
+    name: 'list',
+    describe: 'List the models of a folder: kinds, sizes, bases, trigger words, duplicates',
+    load: async () => (await import('./list.ts')).listCommand,
+  },
+  {
     name: 'diff',
     describe: 'Show what is different between two model files, tensor by tensor and block by block',
     load: async () => (await import('./diff.ts')).diffCommand,
@@ -28,6 +33,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./merge-lora.ts')).mergeLoraCommand,
   },
   {
+    name: 'merge',
+    describe: 'Merge checkpoints into one, by any of eleven methods, with weights for blocks and keys',
+    load: async () => (await import('./merge.ts')).mergeCommand,
+  },
+  {
+    name: 'bake-vae',
+    describe: 'Put a VAE into a checkpoint, all of its tensors or none',
+    load: async () => (await import('./bake-vae.ts')).bakeVaeCommand,
+  },
+  {
     name: 'extract',
     describe:
       'Write one component of a checkpoint as a file that UIs load: the VAE, the UNet, a text encoder',
@@ -42,6 +57,46 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'extract embeddings',
     describe: 'Write embeddings: those in a model, LoRA or picture, or one of the words of a prompt',
     load: async () => (await import('./extract-embeddings.ts')).extractEmbeddingsCommand,
+  },
+  {
+    name: 'render',
+    describe: 'Draw with a checkpoint straight from its file, with LoRAs that are not merged yet',
+    load: async () => (await import('./render.ts')).renderCommand,
+  },
+  {
+    name: 'replay',
+    describe: 'Make a file again from the recipe in its metadata, and say whether it is the same',
+    load: async () => (await import('./replay.ts')).replayCommand,
+  },
+  {
+    name: 'verify',
+    describe: 'Check that a file is whole: structure, values, published hashes, recipe',
+    load: async () => (await import('./verify.ts')).verifyCommand,
+  },
+  {
+    name: 'download',
+    describe: 'Download models from Civitai, resumed and verified, to where your programs look',
+    load: async () => (await import('./download.ts')).downloadCommand,
+  },
+  {
+    name: 'search',
+    describe: 'Search models on Civitai',
+    load: async () => (await import('./search.ts')).searchCommand,
+  },
+  {
+    name: 'identify',
+    describe: 'Find out which models of Civitai your files are, and whether there are newer ones',
+    load: async () => (await import('./identify.ts')).identifyCommand,
+  },
+  {
+    name: 'login',
+    describe: 'Keep an API key of Civitai for downloads that need one',
+    load: async () => (await import('./login.ts')).loginCommand,
+  },
+  {
+    name: 'doctor',
+    describe: 'Show which devices can render on this machine, and what the others lack',
+    load: async () => (await import('./doctor.ts')).doctorCommand,
   },
   {
     name: 'lora merge',

@@ -6,7 +6,17 @@ import { quoted } from '../tensor/text.ts'
 import { COMPONENTS, type Component, type ComponentId } from './components.ts'
 import { MAX_NAMES } from './finding.ts'
 
-export type StepAction = 'keep' | 'drop' | 'promote' | 'cast' | 'rename' | 'rewrite' | 'patch'
+export type StepAction =
+  | 'keep'
+  | 'drop'
+  | 'promote'
+  | 'cast'
+  | 'rename'
+  | 'rewrite'
+  | 'patch'
+  | 'blend'
+  | 'replace'
+  | 'add'
 
 /** One explained thing that a plan does to a group of tensors. */
 export interface PlanStep {
@@ -39,6 +49,8 @@ export function changesNothing(plan: Plan): boolean {
 export interface PlanBuilder {
   /** `after` is undefined for a tensor that is left out. */
   add(component: Component, action: StepAction, before: Tensor, after: Tensor | undefined, why: string): void
+  /** A tensor the input does not have. */
+  addNew(component: Component, after: Tensor, why: string): void
   /** Training state of a pickle, which has no tensors of its own in the table. */
   addLeftover(path: string, bytes: number, why: string): void
   build(metadata: TensorTable['metadata'], findings: readonly Finding[]): Plan
@@ -71,16 +83,24 @@ export function newPlan(): PlanBuilder {
     steps.set(id, step)
     return step
   }
+  const put = (step: OpenStep, after: Tensor): void => {
+    if (tensors.has(after.name)) throw nameTaken(after.name)
+    tensors.set(after.name, after)
+    step.bytesAfter += tensorBytes(after)
+  }
   return {
     add(component, action, before, after, why) {
       const step = stepFor(component.id, action, why)
       step.names.push(before.name)
       step.tensors++
       step.bytesBefore += tensorBytes(before)
-      if (after === undefined) return
-      if (tensors.has(after.name)) throw nameTaken(after.name)
-      tensors.set(after.name, after)
-      step.bytesAfter += tensorBytes(after)
+      if (after !== undefined) put(step, after)
+    },
+    addNew(component, after, why) {
+      const step = stepFor(component.id, 'add', why)
+      step.names.push(after.name)
+      step.tensors++
+      put(step, after)
     },
     addLeftover(path, bytes, why) {
       const step = stepFor('training', 'drop', why)

@@ -65,7 +65,7 @@ function pythonJson(value: unknown): string {
 const RE_ATTENTION_WEIGHT = /\.attn_1\.(?:q|k|v|proj_out)\.weight$/
 
 /** Weights of the attention are 1x1 convolutions in ldm and linear layers in diffusers. */
-function ldmShape(name: string, shape: readonly number[]): readonly number[] {
+export function ldmShape(name: string, shape: readonly number[]): readonly number[] {
   return RE_ATTENTION_WEIGHT.test(name) && shape.length === 2 ? [...shape, 1, 1] : shape
 }
 

@@ -1,6 +1,6 @@
 import type { Tensor, TensorTable } from '../tensor/table.ts'
 import { identifyTaesd } from './taesd.ts'
-import { vaeNames } from './vae-names.ts'
+import { type VaeNames, vaeNames } from './vae-names.ts'
 
 export type VaeLayout = 'ldm' | 'diffusers' | 'taesd'
 
@@ -127,7 +127,7 @@ function usedBy({
  * unknown keys are left out.
  */
 export function canonicalVae(table: TensorTable, info: VaeInfo): Map<string, Tensor> {
-  const { toDiffusers, toLdm } = vaeNames(vaeLevels(table, info.prefix))
+  const { toDiffusers, toLdm } = namesOf(table, info)
   const found: [string, Tensor][] = []
   for (const [key, tensor] of table.tensors) {
     if (!key.startsWith(info.prefix)) continue
@@ -136,4 +136,16 @@ export function canonicalVae(table: TensorTable, info: VaeInfo): Map<string, Ten
     if (ldm !== undefined) found.push([ldm, tensor])
   }
   return new Map(found.sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+/** Both names of each of its tensors, without prefix. */
+function namesOf(table: TensorTable, { prefix }: VaeInfo): VaeNames {
+  return vaeNames(vaeLevels(table, prefix))
+}
+
+/** The name, in the layout and with the prefix of this VAE, of a tensor it may not have yet. */
+export function vaeKey(table: TensorTable, info: VaeInfo, ldm: string): string {
+  return (
+    info.prefix + (info.layout === 'diffusers' ? (namesOf(table, info).toDiffusers.get(ldm) ?? ldm) : ldm)
+  )
 }

@@ -5,6 +5,13 @@ export interface TextStream {
   readonly columns?: number
 }
 
+/** What a person types, or a program pipes in. */
+export interface InputStream extends AsyncIterable<string | Uint8Array> {
+  readonly isTTY?: boolean
+  /** Of a terminal: whether keys come as they are, without being shown. */
+  setRawMode?(on: boolean): unknown
+}
+
 /** The world as commands see it. */
 export interface Io {
   /** The result, nothing else. */
@@ -17,7 +24,15 @@ export interface Io {
   readonly threads: number
   /** Module that multiplies matrices faster than plain loops do (`MatMulModule`). */
   readonly matmul?: URL
+  /** Script of the processes that hold networks; the calling process holds them without it. */
+  readonly sessions?: URL
   readonly signal: AbortSignal
+  /** Only for what must not be on the command line. */
+  readonly stdin?: InputStream
+  /** Between 0 and 1, for waiting times; the usual source of chance if missing. */
+  random?(): number
+  /** Waits, until the signal ends it; a timer if missing. */
+  sleep?(milliseconds: number, signal: AbortSignal): Promise<void>
   /** Of sdtool, for `--version` and recipes. */
   readonly version: string
 }

@@ -11,8 +11,8 @@ export function checkFinite(
 ): void {
   const bad = values.reduce((count, value) => (Number.isFinite(value) ? count : count + 1), 0)
   if (bad === 0) return
-  const share = bad === values.length ? 'nothing but' : `${bad} of ${values.length} values are`
-  throw new SdtoolError('NOT_FINITE', `the ${title} gave ${share} NaN or infinity`, {
+  const message = `the ${title} gave NaN or infinity in ${bad} of ${values.length} values`
+  throw new SdtoolError('NOT_FINITE', message, {
     hint:
       precision === 'fp16'
         ? 'Its numbers leave the range of fp16: use --precision fp32.'

@@ -17,6 +17,10 @@ export interface DeviceKind {
   readonly batches: boolean
   /** Weights are held in memory of its own. */
   readonly ownMemory: boolean
+  /** It may compute in float16. */
+  readonly halves: boolean
+  /** It has every operator that our graphs use; otherwise some run on the CPU. */
+  readonly whole: boolean
   /** What it needs, for those who do not have it. */
   readonly needs: string
 }
@@ -31,6 +35,8 @@ export const DEVICES: readonly DeviceKind[] = [
     attention: 'fused',
     batches: true,
     ownMemory: true,
+    halves: true,
+    whole: true,
     needs:
       'an NVIDIA card, CUDA 12 and cuDNN 9, and the libraries that onnxruntime-node fetches when it is installed without ONNXRUNTIME_NODE_INSTALL=skip (Linux x64 only)',
   },
@@ -43,6 +49,8 @@ export const DEVICES: readonly DeviceKind[] = [
     attention: 'fused',
     batches: true,
     ownMemory: true,
+    halves: true,
+    whole: true,
     needs: 'Windows 10 or later and any card with a DirectX 12 driver',
   },
   {
@@ -55,6 +63,8 @@ export const DEVICES: readonly DeviceKind[] = [
     attention: 'explicit',
     batches: true,
     ownMemory: true,
+    halves: true,
+    whole: true,
     needs: 'a card with a Vulkan driver on Linux, DirectX 12 on Windows, or a Mac with an M chip',
   },
   {
@@ -65,6 +75,8 @@ export const DEVICES: readonly DeviceKind[] = [
     attention: 'explicit',
     batches: false,
     ownMemory: false,
+    halves: true,
+    whole: false,
     needs: 'a Mac with an M chip',
   },
   {
@@ -77,6 +89,8 @@ export const DEVICES: readonly DeviceKind[] = [
     attention: 'fused',
     batches: false,
     ownMemory: false,
+    halves: false, // done in float32 with casts between: that only costs time
+    whole: true,
     needs: 'nothing',
   },
 ]
@@ -88,7 +102,7 @@ export function deviceKind(id: DeviceId): DeviceKind {
 /** A device that was tried and works. */
 export interface Device {
   readonly kind: DeviceKind
-  /** It computes in float16. On a CPU that is done in float32 with casts between, and only costs time. */
+  /** It computes in float16. */
   readonly half: boolean
 }
 

@@ -44,7 +44,7 @@ export interface EngineOptions {
   /** Module that multiplies matrices, a `MatMulModule`, as the writer takes it. */
   readonly matmul?: URL
   /** Script of the processes that hold the networks (`session-process.ts`, built); the calling one without it. */
-  readonly process?: URL
+  readonly sessions?: URL
   /** Fails where a part of a network would run on the CPU instead of the device: for tests. */
   readonly strict?: boolean
   /** Where weights that were computed lie while a session needs them; the system's folder for such files if absent. */

@@ -8,7 +8,7 @@ import { checkFinite } from './check-values.ts'
 import type { Denoiser, DenoiserInput, EngineOptions, RenderModel } from './engine.ts'
 import { networkSession, type SizedGraph } from './network-session.ts'
 import { type Heads, type UnetPlan, type UnetSize, unetGraph } from './networks/unet.ts'
-import { unetWeights } from './networks/weights.ts'
+import { checkComplete, unetWeights } from './networks/weights.ts'
 import { precisionFor } from './precision.ts'
 import { timestepEmbedding } from './timestep.ts'
 
@@ -17,6 +17,7 @@ export async function openDenoiser(model: RenderModel, options: EngineOptions): 
   const architecture = drawable(model)
   const component = model.identity.components.find(({ id }) => id === 'unet')
   if (component === undefined) throw refuse('COMPONENT_MISSING', `${model.name} has no UNet`)
+  checkComplete(component)
   const { resBlocks } = architecture.network.config
   const { weights, config } = unetWeights(model.table, component, resBlocks)
   checkConfig(model, config)

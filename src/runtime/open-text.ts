@@ -1,4 +1,5 @@
 import { refuse, SdtoolError } from '../errors.ts'
+import { architectureById } from '../model/architectures/registry.ts'
 import type { Component, ComponentId } from '../model/components.ts'
 import { deriveClip, deriveOpenClip } from '../model/topology/derive.ts'
 import type { ShapeOf } from '../model/topology/match.ts'
@@ -24,7 +25,7 @@ import {
   TRANSFORMERS_NAMES,
   textGraph,
 } from './networks/text.ts'
-import { localTensors, type Weights, weightsOf } from './networks/weights.ts'
+import { checkComplete, localTensors, type Weights, weightsOf } from './networks/weights.ts'
 import { precisionFor } from './precision.ts'
 
 type TowerId = TextTower['id']
@@ -42,6 +43,12 @@ const TOWER_IDS: Readonly<Partial<Record<ComponentId, TowerId>>> = {
   clip_g: 'clip_g',
   openclip_h: 'clip_h',
   openclip_g: 'clip_g',
+}
+
+/** SDXL and its smaller relatives. */
+function hasTwoTowers(architecture: string | undefined): boolean {
+  const known = architecture === undefined ? undefined : architectureById(architecture)
+  return known?.components.some(({ id }) => id === 'openclip_g') ?? false
 }
 
 /** How a family uses its encoders. SDXL takes the penultimate layer as it is, of CLIP-L, too. */
@@ -67,7 +74,7 @@ export function textTowers(model: RenderModel): TextTower[] {
       'Use a checkpoint, not a UNet or VAE of its own.',
     )
   }
-  const isXl = architecture?.id !== undefined && !/-v[12]$/.test(architecture.id)
+  const isXl = hasTwoTowers(architecture?.id)
   return found
     .sort((a, b) => Object.keys(TOWERS).indexOf(a.id) - Object.keys(TOWERS).indexOf(b.id))
     .map(({ component, index, id }) => {
@@ -109,12 +116,14 @@ function headsOf(width: number): number {
   return width % HEAD_WIDTH === 0 ? width / HEAD_WIDTH : CLIP_L_HEADS
 }
 
+/** @throws COMPONENT_INCOMPLETE, NOT_RENDERABLE */
 export async function openTextEncoder(
   model: RenderModel,
   tower: TextTower,
   options: EngineOptions,
 ): Promise<TextEncoder> {
   const component = model.identity.components[tower.component]!
+  checkComplete(component)
   const weights = weightsOf(tower.title, towerTensors(model, component))
   const names = component.layout === 'transformers' ? TRANSFORMERS_NAMES : OPENCLIP_NAMES
   const { activation } = TOWERS[tower.id]

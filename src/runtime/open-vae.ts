@@ -1,42 +1,14 @@
 import { refuse, SdtoolError } from '../errors.ts'
 import type { LatentFormat } from '../model/architectures/architecture.ts'
-import { taesdHalves } from '../model/taesd.ts'
-import { deriveVae } from '../model/topology/derive.ts'
-import type { ShapeOf } from '../model/topology/match.ts'
-import { VAE_KL_F8, type VaeConfig } from '../model/topology/vae.ts'
-import { canonicalVae, identifyVae, type VaeInfo } from '../model/vae.ts'
-import type { Tensor, TensorTable } from '../tensor/table.ts'
+import { identifyVae } from '../model/vae.ts'
+import { type Autoencoder, type Half, klAutoencoder, tinyAutoencoder } from './autoencoders.ts'
 import { checkFinite } from './check-values.ts'
 import type { EngineOptions, RenderModel, Vae, VaeOptions } from './engine.ts'
 import { availableMemory } from './memory.ts'
-import { networkSession, type SizedGraph } from './network-session.ts'
-import { taesdDecoderGraph, taesdEncoderGraph } from './networks/taesd.ts'
-import { vaeDecoderGraph, vaeEncoderGraph } from './networks/vae.ts'
-import { type Weights, weightsOf } from './networks/weights.ts'
-import { cut, mosaic, type Planes, spans } from './tiles.ts'
+import { networkSession } from './network-session.ts'
+import { cut, mosaic, type Planes, type Span, spans } from './tiles.ts'
 
-/** One half of an autoencoder, latents and pictures in the ranges that its graph has. */
-interface Half {
-  readonly weights: Weights
-  /** Sides are those of its input. */
-  graph(height: number, width: number): SizedGraph
-}
-
-interface Autoencoder {
-  readonly kind: Vae['kind']
-  readonly latentChannels: number
-  readonly downscale: number
-  readonly decoder?: Half
-  readonly encoder?: Half
-  /** Latent of the denoiser -> input of the decoder, in place. */
-  toDecoder(latent: Float32Array): void
-  /** Output of the encoder -> latent of the denoiser. */
-  fromEncoder(values: Float32Array, pixels: number): Float32Array
-  /** Pictures in [-1, 1] instead of [0, 1]. */
-  readonly signed: boolean
-}
-
-/** @throws COMPONENT_MISSING */
+/** @throws COMPONENT_MISSING, COMPONENT_INCOMPLETE, NOT_RENDERABLE */
 export async function openVae(
   model: RenderModel,
   format: LatentFormat,
@@ -56,109 +28,16 @@ export async function openVae(
   }
   const sizes = { latentChannels, downscale }
   const autoencoder =
-    info.layout === 'taesd' ? tiny(model.table, sizes) : kl(model.table, info, sizes, format)
-  return vaeOf(autoencoder, info.layout === 'taesd' ? 'TAESD' : 'VAE', options)
+    info.layout === 'taesd'
+      ? tinyAutoencoder(model.table, sizes)
+      : klAutoencoder(model.table, info, sizes, format)
+  return vaeOf(autoencoder, options)
 }
 
 const DEFAULTS = { latentChannels: 4, downscale: 8 }
 
-type Sizes = Pick<Autoencoder, 'latentChannels' | 'downscale'>
-
-function kl(table: TensorTable, info: VaeInfo, sizes: Sizes, format: LatentFormat): Autoencoder {
-  const tensors = canonicalVae(table, info)
-  const config = klConfig(tensors)
-  const half = (title: string, build: typeof vaeDecoderGraph, upscale: number): Half => ({
-    weights: weightsOf(title, tensors),
-    graph: (height, width) => ({
-      key: `${title} ${height}x${width}`,
-      activationBytes: activationBytes(config, upscale * height * upscale * width),
-      build: (net) => build(net, config, height, width),
-    }),
-  })
-  return {
-    kind: 'kl',
-    ...sizes,
-    signed: true,
-    ...(info.decoder && { decoder: half('VAE decoder', vaeDecoderGraph, sizes.downscale) }),
-    ...(info.encoder && { encoder: half('VAE encoder', vaeEncoderGraph, 1) }),
-    toDecoder: (latent) => eachChannel(latent, format, ({ mean, std }, z) => (z * std) / format.scale + mean),
-    fromEncoder(moments, pixels) {
-      const means = moments.slice(0, sizes.latentChannels * pixels) // the rest are variances
-      eachChannel(means, format, ({ mean, std }, z) => ((z - mean) * format.scale) / std)
-      return means
-    },
-  }
-}
-
-function klConfig(tensors: ReadonlyMap<string, Tensor>): VaeConfig {
-  const shapeOf: ShapeOf = (name) => tensors.get(name)?.shape
-  return deriveVae(shapeOf) ?? encoderConfig(shapeOf) ?? VAE_KL_F8
-}
-
-/** Of a file with an encoder only, which has one res block less in each level. */
-function encoderConfig(shapeOf: ShapeOf): VaeConfig | undefined {
-  const moments = shapeOf('encoder.conv_out.weight')
-  const inDecoder = (name: string) => name.replace(/^decoder\.up/, 'encoder.down')
-  const config = deriveVae((name) =>
-    name === 'decoder.conv_in.weight' ? moments && [0, moments[0]! / 2] : shapeOf(inDecoder(name)),
-  )
-  return config && { ...config, resBlocks: config.resBlocks + 1 }
-}
-
-/** Measured at 512x512 and 1024x1024: four values of the second level's width for each pixel of the picture. */
-function activationBytes({ widths }: VaeConfig, pixels: number): number {
-  return 4 * 4 * (widths[1] ?? widths[0]!) * pixels
-}
-
-/** Calls `change` with the mean and deviation of each channel, in place. */
-function eachChannel(
-  values: Float32Array,
-  { channels, shift, mean, std }: LatentFormat,
-  change: (channel: { readonly mean: number; readonly std: number }, value: number) => number,
-): void {
-  const pixels = values.length / channels
-  for (let c = 0; c < channels; c++) {
-    const channel = { mean: mean?.[c] ?? shift, std: std?.[c] ?? 1 }
-    for (let i = c * pixels; i < (c + 1) * pixels; i++) values[i] = change(channel, values[i]!)
-  }
-}
-
-function tiny(table: TensorTable, sizes: Sizes): Autoencoder {
-  const halves = new Map(taesdHalves(table).map(({ kind, start }) => [kind, start]))
-  const half = (kind: 'encoder' | 'decoder', upscale: number): Half | undefined => {
-    const start = halves.get(kind)
-    if (start === undefined) return undefined
-    const title = `TAESD ${kind}`
-    const tensors = [...table.tensors].filter(([name]) => name.startsWith(start))
-    return {
-      weights: weightsOf(title, new Map(tensors.map(([name, tensor]) => [name.slice(start.length), tensor]))),
-      graph: (height, width) => ({
-        key: `${title} ${height}x${width}`,
-        activationBytes: TAESD_BYTES * (upscale * height * upscale * width),
-        build: (net) =>
-          kind === 'decoder'
-            ? taesdDecoderGraph(net, sizes.latentChannels, height, width)
-            : taesdEncoderGraph(net, height, width),
-      }),
-    }
-  }
-  const [decoder, encoder] = [half('decoder', sizes.downscale), half('encoder', 1)]
-  return {
-    kind: 'taesd',
-    ...sizes,
-    signed: false,
-    ...(decoder && { decoder }),
-    ...(encoder && { encoder }),
-    toDecoder: () => {},
-    fromEncoder: (values) => values,
-  }
-}
-
-/** 64 channels, four of them at a time. */
-const TAESD_BYTES = 4 * 64 * 4
-
-function vaeOf(autoencoder: Autoencoder, title: string, options: EngineOptions): Vae {
-  const { kind, latentChannels, downscale, decoder, encoder } = autoencoder
+function vaeOf(autoencoder: Autoencoder, options: EngineOptions): Vae {
+  const { kind, title, latentChannels, downscale, decoder, encoder } = autoencoder
   const precision = 'fp32' // the VAE of SDXL overflows fp16, and none is large
   const sessionFor = (half: Half | undefined) =>
     half && networkSession({ title: half.weights.title, weights: half.weights, precision }, options)
@@ -249,6 +128,6 @@ async function inTiles(
   return { data: picture.picture(), channels: RGB, height: h, width: w }
 }
 
-function scaled({ begin, end }: { begin: number; end: number }, by: number) {
+function scaled({ begin, end }: Span, by: number): Span {
   return { begin: begin * by, end: end * by }
 }

@@ -34,6 +34,15 @@ function tensorOf({ data, dims }: Feed): Tensor {
 }
 
 function failed(what: 'load' | 'run', cause: unknown): SdtoolError {
-  const said = (cause instanceof Error ? cause.message : String(cause)).trim().split('\n')[0]
-  return new SdtoolError('SESSION_FAILED', `onnxruntime could not ${what} the network: ${said}`, { cause })
+  const said = cause instanceof Error ? cause.message : String(cause)
+  return new SdtoolError('SESSION_FAILED', `onnxruntime could not ${what} the network: ${plainWords(said)}`, {
+    cause,
+  })
+}
+
+/** The source file and condition that onnxruntime names first are of no use to anyone here. */
+const RE_SOURCE = /^.*\bwas false\. |^.*\.(?:cc|cpp|h):\d+ \S+ /s
+
+function plainWords(said: string): string {
+  return said.trim().replace(RE_SOURCE, '').split('\n')[0]!
 }

@@ -33,7 +33,7 @@ export interface Session {
 
 export interface SessionWorld {
   /** Script of the process (`session-process.ts`, built); the calling process itself without it. */
-  readonly process?: URL
+  readonly sessions?: URL
   readonly signal?: AbortSignal
 }
 
@@ -41,13 +41,13 @@ export interface SessionWorld {
  * Loads a model.
  * @throws SESSION_FAILED with what onnxruntime said, or SESSION_ENDED when the process died (out of memory, a driver)
  */
-export async function openSession(model: SessionModel, { process, signal }: SessionWorld): Promise<Session> {
+export async function openSession(model: SessionModel, { sessions, signal }: SessionWorld): Promise<Session> {
   signal?.throwIfAborted()
-  if (process === undefined) {
+  if (sessions === undefined) {
     const { hostSession } = await import('./session-host.ts')
     return hostSession(model)
   }
-  const host = startHost(process, signal)
+  const host = startHost(sessions, signal)
   try {
     await host.ask({ create: model })
   } catch (error) {
@@ -128,7 +128,10 @@ function lastWords({ stderr }: ChildProcess): () => string {
   stderr?.on('data', (chunk: Buffer) => {
     text = (text + chunk.toString()).slice(-MAX_WORDS)
   })
-  return () => text.trim().split('\n').at(-1) ?? ''
+  return () => {
+    const lines = text.split('\n').filter((line) => line.trim() !== '' && !line.startsWith('Node.js v'))
+    return lines.findLast((line) => /error/i.test(line)) ?? lines.at(-1) ?? ''
+  }
 }
 
 function diedEarly(code: number | null, killedBy: string | null, said: string): SdtoolError {

@@ -161,7 +161,8 @@ async function nearestFolder(path: string): Promise<string> {
   }
 }
 
-async function checkSpace(path: string, bytes: number): Promise<void> {
+/** @throws DISK_FULL when the disk of `path` has no room for so many bytes */
+export async function checkSpace(path: string, bytes: number): Promise<void> {
   const folder = await nearestFolder(path)
   const { bavail, bsize } = await statfs(folder)
   const free = bavail * bsize
@@ -190,10 +191,12 @@ export function cannotWrite(path: string, cause: NodeJS.ErrnoException): Error {
 }
 
 /**
+ * Gives a finished file its name.
  * Without `force` a hard link gives the name, as it fails where a rename would replace a file that appeared in the
  * meantime. File systems without links (exFAT) get the rename.
+ * @throws OUTPUT_EXISTS
  */
-async function publish(tempPath: string, path: string, force: boolean): Promise<void> {
+export async function publish(tempPath: string, path: string, force: boolean): Promise<void> {
   if (!force) {
     try {
       await link(tempPath, path)
@@ -207,7 +210,7 @@ async function publish(tempPath: string, path: string, force: boolean): Promise<
 }
 
 /** Makes the new name durable too. Not possible everywhere (Windows), and nothing is lost where it is not. */
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r').catch(() => undefined)
   await handle?.sync().catch(() => {})
   await handle?.close()

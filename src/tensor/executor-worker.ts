@@ -1,7 +1,20 @@
 /** The thread behind `workerExecutor`. */
 import { parentPort, workerData } from 'node:worker_threads'
-import { blockingExecutor, type ExecutorTask, type WorkerReply, type WorkerRequest } from './executor.ts'
+import {
+  blockingExecutor,
+  type Executor,
+  type ExecutorTask,
+  type WorkerReply,
+  type WorkerRequest,
+  type WorkerTask,
+} from './executor.ts'
+import type { JobResult } from './jobs.ts'
 import { plainError } from './plain-error.ts'
+import type { RowCheck } from './verify-patches.ts'
+
+function resultOf(task: WorkerTask, executor: Executor): Promise<JobResult | RowCheck> {
+  return 'batch' in task ? executor.run(task.batch) : executor.check(task.pieces)
+}
 
 const port = parentPort
 if (port) {
@@ -12,9 +25,10 @@ if (port) {
       port.close()
       return
     }
-    const { id, batch } = request
+    const { id, task } = request
     try {
-      port.postMessage({ id, result: await (await executor).run(batch) } satisfies WorkerReply)
+      const result = await resultOf(task, await executor)
+      port.postMessage({ id, result } satisfies WorkerReply)
     } catch (error) {
       port.postMessage({ id, error: plainError(error) } satisfies WorkerReply)
     }

@@ -1,5 +1,5 @@
 import { closeSync, openSync } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { Worker } from 'node:worker_threads'
 import { crc32 } from 'node:zlib'
 import { type MatMul, plainMatMul } from './algebra/matmul.ts'
@@ -8,6 +8,7 @@ import type { Checksum } from './checksum.ts'
 import { newEvaluation, type ReadInto } from './expr.ts'
 import { type Batch, evaluateJob, isPatched, type JobResult, openInputs, openInputsSync } from './jobs.ts'
 import { type PlainError, revivedError } from './plain-error.ts'
+import { type Checker, type CheckPiece, checkPieces, type RowCheck } from './verify-patches.ts'
 
 /** What an executor is for. Plain data: it crosses to a thread. */
 export interface ExecutorTask {
@@ -18,8 +19,8 @@ export interface ExecutorTask {
   readonly checksums: boolean | 'all'
 }
 
-/** Runs jobs of one output file: evaluates their tensors and writes the bytes to their place. */
-export interface Executor {
+/** Runs jobs of one output file: evaluates their tensors and writes the bytes to their place. Checks it afterwards. */
+export interface Executor extends Checker {
   /** Batches it should have under way at the same time. */
   readonly lanes: number
   run(batch: Batch): Promise<JobResult>
@@ -41,6 +42,7 @@ export async function inlineExecutor(task: ExecutorTask, lanes = INLINE_LANES): 
     run: jobRunner(task, inputs.read, await matMulOf(task.matmul), (bytes, position) =>
       writeFully(output, bytes, position),
     ),
+    check: (pieces) => checkOutput(task, pieces, inputs.read),
     async close() {
       await inputs.close()
       await output.close()
@@ -60,11 +62,22 @@ export async function blockingExecutor(task: ExecutorTask): Promise<Executor> {
     run: jobRunner(task, inputs.read, await matMulOf(task.matmul), async (bytes, position) =>
       writeFullySync(output, bytes, position),
     ),
+    check: (pieces) => checkOutput(task, pieces, inputs.read),
     async close() {
       await inputs.close()
       closeSync(output)
     },
   }
+}
+
+/** Against its own reading of the file that was written. */
+async function checkOutput(
+  { outputPath }: ExecutorTask,
+  pieces: readonly CheckPiece[],
+  read: ReadInto,
+): Promise<RowCheck> {
+  const { size } = await stat(outputPath)
+  return checkPieces(pieces, { path: outputPath, size }, read)
 }
 
 type Write = (bytes: Uint8Array, position: number) => Promise<void>
@@ -102,14 +115,18 @@ function jobRunner(task: ExecutorTask, read: ReadInto, matmul: MatMul, write: Wr
   }
 }
 
-export type WorkerRequest = { readonly id: number; readonly batch: Batch } | 'close'
+/** What a thread is asked for. */
+export type WorkerTask = { readonly batch: Batch } | { readonly pieces: readonly CheckPiece[] }
+
+/** The last message to a thread is `close`. */
+export type WorkerRequest = { readonly id: number; readonly task: WorkerTask } | 'close'
 
 export type WorkerReply =
-  | { readonly id: number; readonly result: JobResult }
+  | { readonly id: number; readonly result: JobResult | RowCheck }
   | { readonly id: number; readonly error: PlainError }
 
 interface Pending {
-  resolve(result: JobResult): void
+  resolve(result: JobResult | RowCheck): void
   reject(error: unknown): void
 }
 
@@ -140,19 +157,21 @@ export function workerExecutor(task: ExecutorTask, script = WORKER_SCRIPT): Exec
       resolve()
     })
   })
+  const result = (task: WorkerTask): Promise<JobResult | RowCheck> => {
+    const id = nextId++
+    return new Promise((resolve, reject) => {
+      if (ended) {
+        reject(ended.error)
+        return
+      }
+      pending.set(id, { resolve, reject })
+      worker.postMessage({ id, task } satisfies WorkerRequest)
+    })
+  }
   return {
     lanes: QUEUED,
-    run(batch) {
-      const id = nextId++
-      return new Promise((resolve, reject) => {
-        if (ended) {
-          reject(ended.error)
-          return
-        }
-        pending.set(id, { resolve, reject })
-        worker.postMessage({ id, batch } satisfies WorkerRequest)
-      })
-    },
+    run: (batch) => result({ batch }) as Promise<JobResult>,
+    check: (pieces) => result({ pieces }) as Promise<RowCheck>,
     async close() {
       worker.postMessage('close' satisfies WorkerRequest)
       await exited

@@ -50,6 +50,25 @@ export async function hashFile(path: string, options: HashOptions = {}): Promise
   }
 }
 
+/** Hashes of bytes that come by in order. AutoV3 is not among them: it begins at a place that only the file's head tells. */
+export interface RunningHash {
+  update(chunk: Uint8Array): void
+  digest(): Hashes
+}
+
+/** Starts hashing what is not a file yet: a download, as it comes in. */
+export async function startHash(only: readonly Exclude<HashName, 'autoV3'>[]): Promise<RunningHash> {
+  const sinks = await sinksFor(new Set(only), LENGTH_BYTES)
+  let position = 0
+  return {
+    update(chunk) {
+      for (const sink of sinks) sink.update(chunk, position)
+      position += chunk.byteLength
+    },
+    digest: () => Object.assign({}, ...sinks.map((sink) => sink.digest())) as Hashes,
+  }
+}
+
 /** Where AutoV3 begins: after the header of a safetensors file; at byte 8 of anything else, as Civitai does. */
 function dataStart(head: Uint8Array): number {
   if (head.byteLength < LENGTH_BYTES) return LENGTH_BYTES

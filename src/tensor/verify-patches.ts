@@ -35,9 +35,22 @@ export interface PatchCheck {
 /** Rows of each tensor that are computed again: the first, the last, and two in between. */
 const SAMPLED_ROWS = 4
 
-/** Bytes read back at once, and in how many places: one is read while another is summed. */
+/** The exact result is itself rounded, to binary64: what is a tie of the exact numbers may seem to lie beside one. */
+const HALF = 0.5 + 2 ** -24
+
+/** Bytes read back at once. */
 const READ_BYTES = 512 * 1024
-const READ_LANES = 2
+
+/** A part of the check: a run of bytes, or rows of a tensor. Plain data: it crosses to a thread. */
+export type CheckPiece = Checksum | { readonly planned: Tensor; readonly written: Tensor }
+
+/** Runs pieces of the check, in a thread or here. */
+export interface Checker {
+  check(pieces: readonly CheckPiece[]): Promise<RowCheck>
+}
+
+/** Pieces handed over at once: a message to a thread has its price. */
+const PIECES = 16
 
 /**
  * Reads back every byte that was computed, and computes rows of every patched tensor again from the inputs: in binary64
@@ -46,26 +59,55 @@ const READ_LANES = 2
  */
 export async function verifyPatches(
   { plan, written, checksums }: WrittenPatches,
-  file: FileRef,
-  read: ReadInto,
+  checkers: readonly Checker[],
   signal?: AbortSignal,
 ): Promise<PatchCheck> {
-  await inParallel(checksums, READ_LANES, async (checksum) => {
+  const patched = [...plan.tensors.values()].filter(({ source }) => source.kind === 'patched')
+  const rows = patched.map((planned) => ({ planned, written: written.tensors.get(planned.name)! }))
+  const pieces: CheckPiece[] = [...checksums, ...rows]
+  const groups = Array.from({ length: Math.ceil(pieces.length / PIECES) }, (_, i) =>
+    pieces.slice(i * PIECES, (i + 1) * PIECES),
+  )
+  const free = [...checkers]
+  const found = await inParallel(groups, free.length, async (group) => {
     signal?.throwIfAborted()
-    await compareBytes(file, checksum, read)
+    const checker = free.pop()!
+    const result = await checker.check(group)
+    free.push(checker)
+    return result
   })
   const bytes = checksums.reduce((sum, checksum) => sum + checksum.bytes, 0)
-  const total = { tensors: 0, bytes, rows: 0, values: 0, correct: 0, worst: 0 }
-  for (const tensor of plan.tensors.values()) {
-    if (tensor.source.kind !== 'patched') continue
-    signal?.throwIfAborted()
-    const found = await checkRows(tensor, tensor.source, written.tensors.get(tensor.name)!, read)
-    if (found.worst > 1) throw offBy(tensor, found.worst)
-    total.tensors++
-    total.rows += found.rows
-    total.values += found.values
-    total.correct += found.correct
-    total.worst = Math.max(total.worst, found.worst)
+  return { tensors: patched.length, bytes, ...found.reduce(addRowChecks, NO_ROWS) }
+}
+
+/** What of a check can be added up. */
+export type RowCheck = Pick<PatchCheck, 'rows' | 'values' | 'correct' | 'worst'>
+
+const NO_ROWS: RowCheck = { rows: 0, values: 0, correct: 0, worst: 0 }
+
+function addRowChecks(a: RowCheck, b: RowCheck): RowCheck {
+  return {
+    rows: a.rows + b.rows,
+    values: a.values + b.values,
+    correct: a.correct + b.correct,
+    worst: Math.max(a.worst, b.worst),
+  }
+}
+
+/**
+ * Some pieces of the check, one after the other.
+ * @param file what was written
+ * @throws VERIFY_FAILED (exit 4)
+ */
+export async function checkPieces(
+  pieces: readonly CheckPiece[],
+  file: FileRef,
+  read: ReadInto,
+): Promise<RowCheck> {
+  let total = NO_ROWS
+  for (const piece of pieces) {
+    if ('crc32' in piece) await compareBytes(file, piece, read)
+    else total = addRowChecks(total, await checkRows(piece.planned, piece.written, read))
   }
   return total
 }
@@ -86,14 +128,9 @@ async function compareBytes(
     throw failed(`bytes ${offset} to ${offset + bytes} of the file are not those that were computed`)
 }
 
-type RowCheck = Pick<PatchCheck, 'rows' | 'values' | 'correct' | 'worst'>
-
-async function checkRows(
-  { dtype }: Tensor,
-  { value }: PatchedSource,
-  written: Tensor,
-  read: ReadInto,
-): Promise<RowCheck> {
+async function checkRows(planned: Tensor, written: Tensor, read: ReadInto): Promise<RowCheck> {
+  const { dtype } = planned
+  const { value } = planned.source as PatchedSource
   const evaluation = newEvaluation(read)
   const exact = newFloats('F64', value.columns)
   const found = newFloats('F64', value.columns)
@@ -111,10 +148,11 @@ async function checkRows(
     await decodeInto(written, row * value.columns, (row + 1) * value.columns, found, evaluation)
     for (let i = 0; i < exact.length; i++) {
       const distance = distanceInUlps(found[i]!, exact[i]!, dtype)
-      if (distance <= 0.5) correct++
+      if (distance <= HALF) correct++
       if (distance > worst) worst = distance
     }
   }
+  if (worst > 1) throw offBy(planned, worst)
   return { rows: rows.length, values: rows.length * value.columns, correct, worst }
 }
 

@@ -7,12 +7,20 @@ import { SAFETENSORS } from './formats/safetensors-write.ts'
 import { BLOCK_BYTES, evaluateJob, isPatched, type Job, jobsOf, openInputs } from './jobs.ts'
 import type { ModelFile, TensorTable } from './table.ts'
 import { quoted } from './text.ts'
-import { type PatchCheck, verifyPatches } from './verify-patches.ts'
+import {
+  type Checker,
+  type CheckPiece,
+  checkPieces,
+  type PatchCheck,
+  verifyPatches,
+} from './verify-patches.ts'
 
 export interface VerifyOptions {
   readonly signal?: AbortSignal
   /** Of everything that was computed while the file was written. */
   readonly checksums?: readonly Checksum[]
+  /** Who checks the patched tensors; this thread if nobody is named. */
+  readonly checkers?: readonly Checker[]
   /** What the file was written as; safetensors without it. */
   readonly container?: Container
   /** Leave out what was only copied or cast. */
@@ -29,7 +37,14 @@ export interface VerifyOptions {
 export async function verifyFile(
   plan: TensorTable,
   path: string,
-  { signal, checksums = [], patchedOnly = false, container = SAFETENSORS, onProgress }: VerifyOptions = {},
+  {
+    signal,
+    checksums = [],
+    checkers,
+    patchedOnly = false,
+    container = SAFETENSORS,
+    onProgress,
+  }: VerifyOptions = {},
 ): Promise<PatchCheck> {
   const source = await openFileSource(path)
   const inputs = openInputs()
@@ -48,7 +63,8 @@ export async function verifyFile(
       if (!(await holds(source, job.offset, expected.subarray(0, job.bytes)))) throw differs(job)
       onProgress?.(job.offset + job.bytes - dataStart, layout.dataBytes)
     }
-    return await verifyPatches({ plan, written, checksums }, source.file, inputs.read, signal)
+    const here = { check: (pieces: readonly CheckPiece[]) => checkPieces(pieces, source.file, inputs.read) }
+    return await verifyPatches({ plan, written, checksums }, checkers ?? [here], signal)
   } finally {
     await inputs.close()
     await source.close()

@@ -33,6 +33,11 @@ export interface WriteOptions {
   readonly verify?: boolean | 'patched'
   /** Module that multiplies matrices, a `MatMulModule`; plain loops without it. */
   readonly matmul?: URL
+  /**
+   * The metadata to be written in the end, where that of the table is only a draft of the same size: with zeros for
+   * hashes that are computed while the tensors are written.
+   */
+  readonly metadata?: Promise<TensorTable['metadata']>
   /** Called before the file gets its name; what it throws ends the run, and nothing stays. */
   check?(result: WriteResult): void
   onProgress?(doneBytes: number, totalBytes: number): void
@@ -61,6 +66,8 @@ export async function writeModelFile(
   container: Container,
   options: WriteOptions,
 ): Promise<WriteResult> {
+  // it may fail before it is waited for; where something else fails first, that is the reason to be told
+  options.metadata?.catch(() => {})
   const frame = container.frame(table)
   const { dataStart, bytes } = frame
   const inputs = [...inputsOf(table), ...(options.inputs ?? [])]
@@ -68,16 +75,18 @@ export async function writeModelFile(
   const file = await createAtomic(path, { force, temporary, bytes, inputs })
   try {
     await file.handle.truncate(bytes)
-    const { casts, patches, checksums } = await runJobs(frame, file.tempPath, file.handle, options)
-    for (const piece of frame.pieces(frame.needsChecksums ? entryChecksums(frame, checksums) : [])) {
-      await writeFully(file.handle, piece.data, piece.offset)
-    }
-    const result = { path, bytes, headerBytes: dataStart, casts, patches }
-    options.check?.(result)
-    const patchCheck = await verified(table, container, file, checksums, options)
+    const result = await withTeams(frame, file.tempPath, options, async (teams) => {
+      const { checksums, ...counts } = await runJobs(frame, teams, file.handle, options)
+      const made = { path, bytes, headerBytes: dataStart, ...counts }
+      options.check?.(made)
+      const final = { ...table, metadata: (await options.metadata) ?? table.metadata }
+      await writeFrame(finalFrame(final, container, frame), checksums, file.handle)
+      const patchCheck = await verified(final, container, file, checksums, teams, options)
+      return patchCheck ? { ...made, patchCheck } : made
+    })
     options.signal?.throwIfAborted()
     await file.commit()
-    return patchCheck ? { ...result, patchCheck } : result
+    return result
   } catch (error) {
     await file.abort()
     throw cannotWrite(path, error as NodeJS.ErrnoException)
@@ -91,6 +100,19 @@ export function writeSafetensors(
   options: WriteOptions,
 ): Promise<WriteResult> {
   return writeModelFile(table, path, SAFETENSORS, options)
+}
+
+/** The frame with the final metadata, which must not move the tensors that are written already. */
+function finalFrame(table: TensorTable, container: Container, draft: Frame): Frame {
+  const final = container.frame(table)
+  if (final.dataStart !== draft.dataStart)
+    throw new RangeError(`a header of ${final.dataStart} bytes for a place of ${draft.dataStart}`)
+  return final
+}
+
+async function writeFrame(frame: Frame, checksums: readonly Checksum[], handle: FileHandle): Promise<void> {
+  for (const piece of frame.pieces(frame.needsChecksums ? entryChecksums(frame, checksums) : []))
+    await writeFully(handle, piece.data, piece.offset)
 }
 
 /** CRC-32 of each entry, from those of its jobs, none of which has parts of two. */
@@ -111,14 +133,17 @@ async function verified(
   container: Container,
   { handle, tempPath }: AtomicFile,
   checksums: readonly Checksum[],
+  teams: readonly Team[],
   { verify, ...options }: WriteOptions,
 ): Promise<PatchCheck | undefined> {
   if (!verify) return undefined
+  const checkers = teams[0]!.executors
   // the disk works while the processor compares; what it refuses counts first
   const checking = verifyFile(table, tempPath, {
     ...options,
     container,
     checksums,
+    checkers,
     patchedOnly: verify === 'patched',
   })
   await Promise.allSettled([handle.sync(), checking]).then(([synced]) => {
@@ -134,18 +159,11 @@ async function verified(
 const FLUSH_BYTES = 32 * 1024 * 1024
 
 async function runJobs(
-  { layout, dataStart, needsChecksums }: Frame,
-  tempPath: string,
+  { layout }: Frame,
+  teams: readonly Team[],
   handle: FileHandle,
-  { threads, matmul, verify, temporary, signal, onProgress }: WriteOptions,
+  { temporary, signal, onProgress }: WriteOptions,
 ): Promise<Counts> {
-  const task = {
-    outputPath: tempPath,
-    matmul: matmul?.href,
-    checksums: needsChecksums ? 'all' : Boolean(verify),
-  } as const
-  const teams = await teamsFor(layout, dataStart, task, threads)
-
   const counts: Counts = { casts: new Map(), patches: new Map(), checksums: [] }
   let done = 0
   let flushed = 0
@@ -175,7 +193,6 @@ async function runJobs(
     // the other lanes stop at the end of their batches; their writes must be over before the file is closed
     for (const { batches } of teams) batches.return(undefined)
     await Promise.allSettled([...lanes, flush])
-    await Promise.all(teams.flatMap(({ executors }) => executors.map((executor) => executor.close())))
   }
   return counts
 }
@@ -192,13 +209,28 @@ interface Team {
   readonly executors: readonly Executor[]
 }
 
+async function withTeams<R>(
+  frame: Frame,
+  outputPath: string,
+  options: WriteOptions,
+  work: (teams: readonly Team[]) => Promise<R>,
+): Promise<R> {
+  const teams = await teamsFor(frame, outputPath, options)
+  try {
+    return await work(teams)
+  } finally {
+    await Promise.all(teams.flatMap(({ executors }) => executors.map((executor) => executor.close())))
+  }
+}
+
 /** Jobs that must stay in this thread go one at a time beside the others, whose memory they would multiply. */
 async function teamsFor(
-  layout: Layout,
-  dataStart: number,
-  task: ExecutorTask,
-  threads: number,
+  { layout, dataStart, needsChecksums }: Frame,
+  outputPath: string,
+  { threads, matmul, verify }: WriteOptions,
 ): Promise<Team[]> {
+  const checksums = needsChecksums ? 'all' : Boolean(verify)
+  const task = { outputPath, matmul: matmul?.href, checksums } as const
   const stays = ({ parts }: Job): boolean => parts.some(({ tensor }) => isLocal(tensor.source))
   const team = (executors: readonly Executor[], local: boolean): Team => {
     return { executors, batches: batchesOf(only(jobsOf(layout, dataStart), (job) => stays(job) === local)) }

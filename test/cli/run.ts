@@ -1,4 +1,5 @@
 import { main } from '../../src/main.ts'
+import type { InputStream } from '../../src/report/io.ts'
 
 export interface CliResult {
   readonly code: number
@@ -22,21 +23,39 @@ export async function runOnTerminal(args: readonly string[], columns: number): P
   return run(args, { signal, env: { NO_COLOR: '1' }, terminal: { isTTY: true, columns } })
 }
 
+/** The same with pieces of input that come one after the other, from a terminal or a pipe. */
+export async function runTyping(
+  args: readonly string[],
+  pieces: readonly string[],
+  env: Readonly<Record<string, string>>,
+  isTTY = false,
+): Promise<CliResult> {
+  async function* typed() {
+    yield* pieces
+  }
+  const stdin = { isTTY, [Symbol.asyncIterator]: typed }
+  return run(args, { signal: new AbortController().signal, env, stdin })
+}
+
 interface World {
   readonly signal: AbortSignal
+  readonly stdin?: InputStream
   readonly env: Readonly<Record<string, string>>
   readonly terminal?: { readonly isTTY: true; readonly columns: number }
 }
 
-async function run(args: readonly string[], { signal, env, terminal }: World): Promise<CliResult> {
+async function run(args: readonly string[], { signal, env, terminal, stdin }: World): Promise<CliResult> {
   let stdout = ''
   let stderr = ''
   const code = await main(args, {
     stdout: { write: (text) => (stdout += text), ...terminal },
     stderr: { write: (text) => (stderr += text) },
     env,
+    ...(stdin && { stdin }),
     now: () => new Date('2026-01-02T03:04:05Z'),
     threads: 0,
+    random: () => 1,
+    sleep: async () => {},
     signal,
     version: '9.9.9',
   })

@@ -1,9 +1,7 @@
 /** Goldens of fixtures/goldens/sampling.py. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { memorySource } from '../../src/tensor/bytes.ts'
-import { type ReadInto, readValues } from '../../src/tensor/expr.ts'
-import { openModel } from '../../src/tensor/formats/open.ts'
+import { contentsOf, floatsOf } from '../model-files.ts'
 
 const FOLDER = join(import.meta.dirname, '../../fixtures/goldens')
 
@@ -42,15 +40,10 @@ export interface SamplerGolden {
   readonly x: readonly number[]
 }
 
-/** Tensors of a safetensors file that is read whole. */
-export async function goldenTensors(name: string): Promise<(tensor: string) => Promise<Float64Array>> {
-  const path = join(FOLDER, name)
-  const bytes = readFileSync(path)
-  const file = await openModel(memorySource(path, bytes))
-  const read: ReadInto = async (_, offset, target) => {
-    target.set(bytes.subarray(offset, offset + target.byteLength))
-  }
-  return (tensor) => readValues(file.tensors.get(tensor)!, read)
+/** Float tensors of a safetensors file by their names. */
+export async function goldenTensors(name: string): Promise<(tensor: string) => Float32Array> {
+  const contents = await contentsOf(join(FOLDER, name))
+  return (tensor) => floatsOf(contents, tensor)
 }
 
 /** Largest absolute difference. */

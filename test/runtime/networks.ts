@@ -16,6 +16,9 @@ import { readValues } from '../../src/tensor/expr.ts'
 import type { Tensor, TensorTable } from '../../src/tensor/table.ts'
 import { type Contents, contentsOf, floatsOf } from '../model-files.ts'
 
+/** Sessions are loaded in these tests: seconds each, and more where several run at a time. */
+export const SLOW = { timeout: 240_000 }
+
 export const ON_CPU: EngineOptions = { device: CPU, threads: 0 }
 
 const ssd1bUnet = ssd1b.network.kind === 'unet' ? ssd1b.network.config : undefined

@@ -219,6 +219,27 @@ describe('writeSafetensors', () => {
     expect(readdirSync(folder)).toEqual([])
   })
 
+  it('writes the final metadata, which may come after the tensors, in place of the draft, and verifies it', async () => {
+    const path = join(tempFolder(), 'x.safetensors')
+    const draft = tableOf([floatTensor('w', [2], [1, 2])], { hash: '0000' })
+    const metadata = new Promise<Record<string, string>>((resolve) => {
+      setTimeout(() => resolve({ hash: 'beef' }), 50)
+    })
+    await writeSafetensors(draft, path, { threads: 0, verify: true, metadata })
+    expect({ ...(await openPath(path)).metadata }).toEqual({ hash: 'beef' })
+  })
+
+  it.each([
+    ['cannot be made', () => Promise.reject(new Error('the input is gone')), 'the input is gone'],
+    ['needs another size than its draft', () => Promise.resolve({ hash: 'x'.repeat(99) }), 'a header of'],
+  ])('keeps nothing when the final metadata %s', async (_, metadata, message) => {
+    const folder = tempFolder()
+    const draft = tableOf([floatTensor('w', [2], [1, 2])], { hash: '0000' })
+    const options = { threads: 0, metadata: metadata() }
+    await expect(writeSafetensors(draft, join(folder, 'x.safetensors'), options)).rejects.toThrow(message)
+    expect(readdirSync(folder)).toEqual([])
+  })
+
   it('refuses names and types that safetensors cannot hold', async () => {
     const path = join(tempFolder(), 'x.safetensors')
     const write = (tensor: Tensor) => writeSafetensors(tableOf([tensor]), path, { threads: 0 })

@@ -34,7 +34,7 @@ export const BLOCK_LISTS: Readonly<Record<number, readonly string[]>> = {
 }
 
 /** Names of a block in such ratios: its label, M00 for the middle, BASE for whatever is in no block of the UNet. */
-function namesOf(block: BlockLabel, side: Side): string[] {
+export function namesOf(block: BlockLabel, side: Side): string[] {
   if (block === 'MID') return ['MID', 'M00']
   return side === 'text' ? [block, 'BASE'] : [block]
 }

@@ -1,22 +1,15 @@
 /** What a merge did to the weights, from what was counted while they were written. */
 import { EXIT, SdtoolError, type SdtoolErrorOptions } from '../../errors.ts'
-import { addPatchStats, NO_PATCH, type PatchStats } from '../../tensor/algebra/patch-stats.ts'
+import { NO_PATCH, type PatchStats } from '../../tensor/algebra/patch-stats.ts'
 import type { Finding, TensorTable } from '../../tensor/table.ts'
 import { quoted } from '../../tensor/text.ts'
-import type { ComponentId } from '../components.ts'
-import { counted, info, warning } from '../finding.ts'
+import { counted, info } from '../finding.ts'
+import { isNothing, lossFinding, type PartChange, partCounts, sharesOf } from '../patch-proof.ts'
 import type { PlannedPatch } from './table.ts'
 
-/** The change of one part of the model. Norms are Frobenius norms over all its changed tensors. */
-export interface PartProof {
-  readonly component: ComponentId
-  readonly title: string
+/** The change of one part of the model. */
+export interface PartProof extends PartChange {
   readonly modules: number
-  readonly tensors: number
-  /** |change| / |weights before|; null if those were all 0. */
-  readonly relative: number | null
-  /** |what rounding took or added| / |change|; 0 if nothing changed. */
-  readonly lost: number
 }
 
 export interface Proof {
@@ -30,57 +23,22 @@ type Planned = {
 }
 type Counted = ReadonlyMap<string, PatchStats>
 
-/** More than this share of the change lost to rounding is worth a warning: the picture may show it. */
-const MUCH_LOST = 0.1
-
 /** @param counted what the writer counted of each tensor */
 export function proofOf({ table, patches }: Planned, counts: Counted): Proof {
-  const rows = new Map<PlannedPatch['component'], Row>()
-  for (const [name, { component, by }] of patches) {
-    const row = rows.get(component) ?? { stats: NO_PATCH, modules: new Set(), tensors: 0, dtypes: new Set() }
-    rows.set(component, row)
-    row.stats = addPatchStats(row.stats, counts.get(name) ?? NO_PATCH)
-    row.tensors++
-    row.dtypes.add(table.tensors.get(name)!.dtype)
-    for (const { lora, module } of by) row.modules.add(`${lora} ${module}`)
-  }
-  const parts = [...rows].map(([{ id, title }, { stats, modules, tensors }]): PartProof => {
-    return { component: id, title, modules: modules.size, tensors, ...shares(stats) }
+  const rows = partCounts(
+    new Map([...patches].map(([name, { component }]) => [name, component])),
+    table,
+    counts,
+  )
+  const parts = rows.map(({ component, stats, names }): PartProof => {
+    const modules = new Set(
+      names.flatMap((name) => patches.get(name)!.by.map(({ lora, module }) => `${lora} ${module}`)),
+    )
+    const { id, title } = component
+    return { component: id, title, modules: modules.size, tensors: names.length, ...sharesOf(stats) }
   })
-  const lossy = [...rows].flatMap(([{ title }, { stats, dtypes }]) => lossFinding(title, stats, dtypes) ?? [])
+  const lossy = rows.flatMap((row) => lossFinding(row, 'the LoRAs do') ?? [])
   return { parts, findings: [...lossy, ...deadFinding(patches, counts)] }
-}
-
-interface Row {
-  stats: PatchStats
-  readonly modules: Set<string>
-  tensors: number
-  readonly dtypes: Set<string>
-}
-
-function shares({ base2, delta2, error2 }: PatchStats): Pick<PartProof, 'relative' | 'lost'> {
-  return {
-    relative: base2 > 0 ? Math.sqrt(delta2 / base2) : null,
-    lost: delta2 > 0 ? Math.sqrt(error2 / delta2) : 0,
-  }
-}
-
-function lossFinding(title: string, stats: PatchStats, dtypes: ReadonlySet<string>): Finding | undefined {
-  const { lost } = shares(stats)
-  if (lost <= MUCH_LOST) return undefined
-  const message = `${title}: rounding to ${[...dtypes].join(', ')} changes the weights by ${(100 * lost).toPrecision(3)} % of what the LoRAs do; a wider type (--dtype) keeps more`
-  return warning('rounding-loss', message)
-}
-
-/** Half a step of binary32, as a share of the number. */
-const F32_EPSILON = 2 ** -24
-
-/**
- * No type would show this change. Layers that training has hardly touched have such: a self-attention that only ever
- * saw one token, a part whose learning rate was 0.
- */
-function isNothing({ base2, delta2 }: PatchStats): boolean {
-  return delta2 <= base2 * F32_EPSILON ** 2
 }
 
 function deadFinding(patches: Planned['patches'], counts: Counted): Finding[] {

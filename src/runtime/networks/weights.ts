@@ -1,4 +1,4 @@
-import { refuse } from '../../errors.ts'
+import { refuse, type SdtoolError } from '../../errors.ts'
 import type { Component } from '../../model/components.ts'
 import { deriveUnet } from '../../model/topology/derive.ts'
 import { unetNaming } from '../../model/topology/diffusers.ts'
@@ -25,12 +25,27 @@ export function weightsOf(title: string, tensors: ReadonlyMap<string, Tensor>): 
     get(name) {
       const tensor = tensors.get(name)
       if (tensor) return tensor
-      throw refuse(
-        'COMPONENT_INCOMPLETE',
-        `the ${title} lacks ${quoted(name)}, so it cannot be run`,
-        'sdtool inspect shows what is missing.',
-      )
+      throw incomplete(title, `lacks ${quoted(name)}`)
     },
+  }
+}
+
+function incomplete(title: string, what: string): SdtoolError {
+  const hint = 'sdtool inspect shows all that is wrong with it.'
+  return refuse('COMPONENT_INCOMPLETE', `the ${title} ${what}, so it cannot be run`, hint)
+}
+
+/**
+ * A layer that lost its bias would run, and give something else.
+ * @throws COMPONENT_INCOMPLETE
+ */
+export function checkComplete({ title, match }: Component): void {
+  const [missing] = match?.missing ?? []
+  if (missing) throw incomplete(title, `lacks ${quoted(missing.name)}`)
+  const [misshapen] = match?.misshapen ?? []
+  if (misshapen) {
+    const { name, actual, expected } = misshapen
+    throw incomplete(title, `has ${quoted(name)} as [${actual}] instead of [${expected}]`)
   }
 }
 

@@ -1,4 +1,5 @@
 /** Values of matrix expressions, a block of rows at a time. */
+import { fillCombined } from '../merge/combine.ts'
 import type { Tensor } from '../table.ts'
 import {
   type Floats,
@@ -82,6 +83,9 @@ const FILLERS: { readonly [K in Op]: Filler<K> } = {
   'column-norms': fillColumnNorms,
   orthogonal: fillOrthogonal,
   rotate: fillRotated,
+  combine: fillCombined,
+  'first-columns': fillFirstColumns,
+  'over-columns': fillOverColumns,
 }
 
 async function fillSum(
@@ -246,6 +250,37 @@ async function fillPlaced(
   release(values)
 }
 
+async function fillFirstColumns(
+  { of, columns }: Extract<Matrix, { op: 'first-columns' }>,
+  begin: number,
+  end: number,
+  out: Floats,
+  by: Arithmetic,
+): Promise<void> {
+  const values = scratch(by.precision, (end - begin) * of.columns)
+  await fillRows(of, begin, end, values, by)
+  for (let r = 0; r < end - begin; r++) {
+    out.set(values.subarray(r * of.columns, r * of.columns + columns), r * columns)
+  }
+  release(values)
+}
+
+async function fillOverColumns(
+  { of, under, columns }: Extract<Matrix, { op: 'over-columns' }>,
+  begin: number,
+  end: number,
+  out: Floats,
+  by: Arithmetic,
+): Promise<void> {
+  await fillRows(under, begin, end, out, by)
+  const values = scratch(by.precision, (end - begin) * of.columns)
+  await fillRows(of, begin, end, values, by)
+  for (let r = 0; r < end - begin; r++) {
+    out.set(values.subarray(r * of.columns, (r + 1) * of.columns), r * columns)
+  }
+  release(values)
+}
+
 async function fillScaledRows(
   { of, by: factors, columns }: { of: Matrix; by: Matrix; columns: number },
   begin: number,
@@ -292,7 +327,7 @@ async function fillRowNorms(
 }
 
 /** Values looked at in one piece where all of a matrix has to be walked. */
-const WALK_VALUES = 256 * 1024
+export const WALK_VALUES = 256 * 1024
 
 async function fillColumnNorms(
   m: Extract<Matrix, { op: 'column-norms' }>,

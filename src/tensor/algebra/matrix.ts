@@ -6,6 +6,7 @@
  * A tensor [O, I, kh, kw] is the matrix [O, I*kh*kw], one of a single dimension [n] the column [n, 1].
  */
 import { elementCount } from '../dtype.ts'
+import type { MergeParameters } from '../merge/method.ts'
 import type { PatchedSource, Tensor } from '../table.ts'
 
 interface Size {
@@ -68,6 +69,18 @@ export type Matrix =
       readonly stages: number
       readonly butterfly: boolean
     })
+  /** What a merge method makes of a tensor of this shape in several models. */
+  | (Size & {
+      readonly op: 'combine'
+      readonly method: string
+      readonly of: readonly Matrix[]
+      readonly shape: readonly number[]
+      readonly parameters: MergeParameters
+    })
+  /** The first columns of a matrix. */
+  | (Size & { readonly op: 'first-columns'; readonly of: Matrix })
+  /** A matrix in place of the first columns of a wider one. */
+  | (Size & { readonly op: 'over-columns'; readonly of: Matrix; readonly under: Matrix })
 
 export interface Term {
   readonly factor: number
@@ -218,6 +231,32 @@ export function rotate(of: Matrix, rotation: Rotation): Matrix {
   return { op: 'rotate', of, turns, size, stages, butterfly, rows: of.rows, columns: of.columns }
 }
 
+/** @param shape of the tensor in every model: a method may look at its axes */
+export function combined(
+  method: string,
+  of: readonly Matrix[],
+  shape: readonly number[],
+  parameters: MergeParameters,
+): Matrix {
+  const [first] = of as [Matrix, ...Matrix[]]
+  const { rows, columns } = first
+  const odd = of.find((other) => other.rows !== rows || other.columns !== columns)
+  if (odd !== undefined) throw misshapen('combine', first, odd)
+  if (elementCount(shape) !== rows * columns)
+    throw new RangeError(`combine: [${rows}, ${columns}] is not [${shape}]`)
+  return { op: 'combine', method, of, shape, parameters, rows, columns }
+}
+
+export function firstColumns(of: Matrix, columns: number): Matrix {
+  if (columns > of.columns) throw new RangeError(`the first ${columns} of ${of.columns} columns`)
+  return columns === of.columns ? of : { op: 'first-columns', of, rows: of.rows, columns }
+}
+
+export function overColumns(of: Matrix, under: Matrix): Matrix {
+  if (of.rows !== under.rows || of.columns > under.columns) throw misshapen('over columns', of, under)
+  return { op: 'over-columns', of, under, rows: under.rows, columns: under.columns }
+}
+
 /** weight + factor * delta, as one sum however many deltas follow each other. */
 export function added(weight: Matrix, factor: number, delta: Matrix): Matrix {
   const term = { factor, of: delta }
@@ -235,6 +274,9 @@ export function leavesOf({ base, value }: PatchedSource): Tensor[] {
       case 'sum':
         for (const { of } of m.terms) visit(of)
         return
+      case 'combine':
+        for (const of of m.of) visit(of)
+        return
       case 'orthogonal':
         visit(m.rotation.blocks)
         return
@@ -246,4 +288,4 @@ export function leavesOf({ base, value }: PatchedSource): Tensor[] {
   return leaves
 }
 
-const PARTS = ['a', 'b', 'of', 'by', 'turns', 'indices', 'values'] as const
+const PARTS = ['a', 'b', 'of', 'under', 'by', 'turns', 'indices', 'values'] as const

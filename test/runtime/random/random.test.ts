@@ -14,20 +14,20 @@ describe("torch's normal numbers", () => {
     const { pairs } = GOLDENS.random
     expect(pairs.length).toBe(100)
     const own = pairs.flatMap(([seed, count]) => [...torchCpuGaussian(BigInt(seed))(count)])
-    expect(worst(own, await tensors('numbers'))).toBeLessThan(2e-6)
+    expect(worst(own, tensors('numbers'))).toBeLessThan(2e-6)
   })
 
   it('are those of torch in a latent of 512 x 512 pixels', async () => {
     const { seed, count, stride } = GOLDENS.random.big
     const own = torchCpuGaussian(BigInt(seed))(count).filter((_, i) => i % stride === 0)
-    expect(worst(own, await tensors('big'))).toBeLessThan(2e-6)
+    expect(worst(own, tensors('big'))).toBeLessThan(2e-6)
   })
 
   it('go on where the tensor before ended, with the number that waits between small ones', async () => {
     const { seed, counts } = GOLDENS.random.following
     const next = torchCpuGaussian(BigInt(seed))
     const own = counts.flatMap((count) => [...next(count)])
-    expect(worst(own, await tensors('following'))).toBeLessThan(2e-6)
+    expect(worst(own, tensors('following'))).toBeLessThan(2e-6)
   })
 
   it('come from the first outputs of MT19937 that its authors publish for seed 5489', () => {
@@ -86,7 +86,7 @@ describe('the Brownian tree', () => {
       const noise = brownianNoise(BigInt(seed), [high, low, 0], count, torchCpuGaussian)
       return queries.flatMap(([sigma, next]) => [...noise(sigma, next)])
     })
-    expect(worst(own, await tensors('brownian'))).toBeLessThan(4e-6)
+    expect(worst(own, tensors('brownian'))).toBeLessThan(4e-6)
   })
 
   it('gives the same increments in any order, and parts that add up to the whole', () => {

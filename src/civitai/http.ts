@@ -1,0 +1,99 @@
+/** One HTTP exchange, without redirects, retries or tokens: what a test can replace, and what undici does otherwise. */
+import { EXIT, SdtoolError } from '../errors.ts'
+
+export interface HttpRequest {
+  readonly url: URL
+  readonly method?: 'GET' | 'POST'
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string
+  readonly signal: AbortSignal
+}
+
+export interface HttpAnswer {
+  readonly status: number
+  /** Lower-case names; of a header that came several times the first. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: AsyncIterable<Uint8Array>
+  /** Ends the exchange without reading the body. */
+  discard(): void
+}
+
+/** @throws whatever the network throws; `networkError` puts it into words */
+export type Send = (request: HttpRequest) => Promise<HttpAnswer>
+
+/** The world as this folder sees it. */
+export interface World {
+  readonly send: Send
+  now(): Date
+  /** Between 0 and 1, for the jitter of waiting times. */
+  random(): number
+  sleep(milliseconds: number, signal: AbortSignal): Promise<void>
+  readonly signal: AbortSignal
+  /**
+   * "sdtool/1.2.3". Never like a browser's: to those the site answers errors with a redirect to its login page. Never
+   * none: its firewall turns the defaults of libraries away.
+   */
+  readonly userAgent: string
+}
+
+/** What the codes of Node and undici mean to a person. */
+const CAUSES: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'no such host',
+  EAI_AGAIN: 'its name cannot be looked up; is there a network?',
+  ECONNREFUSED: 'it refuses the connection',
+  ECONNRESET: 'the connection was cut',
+  EPIPE: 'the connection was cut',
+  ENETUNREACH: 'there is no network',
+  EHOSTUNREACH: 'it cannot be reached',
+  ETIMEDOUT: 'it does not answer',
+  UND_ERR_CONNECT_TIMEOUT: 'it does not answer',
+  UND_ERR_HEADERS_TIMEOUT: 'it took the request, but does not answer',
+  UND_ERR_BODY_TIMEOUT: 'it stopped sending',
+  UND_ERR_SOCKET: 'the connection was cut',
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'it sent another number of bytes than it said',
+  CERT_HAS_EXPIRED: 'its certificate has expired',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is not to be trusted',
+  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is not to be trusted',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is not to be trusted',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is that of another host',
+}
+
+/** A failed exchange in words, exit 5. Only the host is named: addresses of storage carry signatures. */
+export function networkError(cause: unknown, url: URL): SdtoolError {
+  const { code = '', message } = innermost(cause)
+  const why = CAUSES[code] ?? (code.startsWith('HPE_') ? 'it does not speak HTTP' : message)
+  return new SdtoolError('NETWORK', `${url.host}: ${why}`, {
+    exitCode: EXIT.network,
+    hint: 'Check the connection and run the same command again; downloads go on where they stopped.',
+    cause,
+  })
+}
+
+/** Of several addresses that were tried, and of wrapped errors, the one that says something. */
+function innermost(error: unknown): { readonly code?: string; readonly message: string } {
+  const { code, message, errors, cause } = error as NodeJS.ErrnoException & { errors?: unknown[] }
+  if (code === undefined && errors?.[0] !== undefined) return innermost(errors[0])
+  if (code === undefined && cause instanceof Error) return innermost(cause)
+  return { ...(code === undefined ? {} : { code }), message: message || String(error) }
+}
+
+/** Reads a body into memory. @throws CIVITAI_ANSWER_TOO_LARGE */
+export async function readBody({ body }: HttpAnswer, maxBytes: number, url: URL): Promise<Buffer> {
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of body) {
+    bytes += chunk.byteLength
+    if (bytes > maxBytes) {
+      throw new SdtoolError(
+        'CIVITAI_ANSWER_TOO_LARGE',
+        `${url.host}: an answer of more than ${maxBytes} bytes`,
+        {
+          exitCode: EXIT.network,
+        },
+      )
+    }
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}

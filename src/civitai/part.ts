@@ -1,0 +1,281 @@
+/** A download under way: `name.part`, and beside it `name.part.json`, which says what it is a part of. */
+import { type FileHandle, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { EXIT, SdtoolError } from '../errors.ts'
+import { cannotWrite } from '../tensor/atomic.ts'
+import { readExactly, writeFully } from '../tensor/bytes.ts'
+import { type Hashes, type RunningHash, startHash } from '../tensor/hash.ts'
+import { field, idField, numberField, parseJson, textField } from './json.ts'
+
+/** Which file a part is of. */
+export interface PartIdentity {
+  readonly versionId?: number
+  readonly fileId?: number
+  readonly sha256?: string
+}
+
+/** What the storage said of it. */
+export interface Remote {
+  readonly total?: number
+  /** Strong ones only: they name exactly these bytes. */
+  readonly etag?: string
+}
+
+const NOTE_VERSION = 1
+
+export interface PartFile {
+  readonly path: string
+  /** Bytes received, on disk or on the way there. */
+  readonly size: number
+  /** Bytes that an earlier run left. */
+  readonly inherited: number
+  readonly remote: Remote
+  /** Remembers what the storage said, for this run and the next. */
+  describe(remote: Remote): Promise<void>
+  write(chunk: Uint8Array): Promise<void>
+  /** Throws away what is there. */
+  restart(): Promise<void>
+  /** All bytes are with the operating system. */
+  drain(): Promise<void>
+  /** They are on disk, and survive a loss of power. */
+  sync(): Promise<void>
+  /** Of all bytes received. */
+  hashes(): Hashes
+  /** Keeps what is there for the next run. */
+  close(): Promise<void>
+  /** Leaves nothing. */
+  remove(): Promise<void>
+}
+
+/** Large enough for the disk and the hash to run at full speed, small enough for dozens of downloads. */
+const BLOCK_BYTES = 4 * 1024 * 1024
+/** A piece as it comes from the network. */
+const MIN_BLOCK_BYTES = 64 * 1024
+
+export type PartHash = 'sha256' | 'blake3' | 'crc32'
+
+/** The names of a part of `target`. */
+export function partPaths(target: string): { readonly part: string; readonly note: string } {
+  return { part: `${target}.part`, note: `${target}.part.json` }
+}
+
+/**
+ * Opens the part of an earlier run, or starts one. What is there is hashed first: those bytes are in the result.
+ * @throws PART_FOREIGN for a `.part` of another program; DISK_FULL, OUTPUT_FOLDER
+ */
+export async function openPart(
+  target: string,
+  identity: PartIdentity,
+  only: readonly PartHash[],
+  expectedBytes: number | undefined,
+  signal: AbortSignal,
+): Promise<PartFile> {
+  const { part, note } = partPaths(target)
+  const found = await existing(part, note, identity)
+  const handle = await guarded(target, async () => {
+    await mkdir(dirname(target), { recursive: true })
+    // the note first: a part without one is somebody else's
+    await writeNote(note, identity, found?.remote ?? {}, process.pid)
+    return open(part, found ? 'r+' : 'w+')
+  })
+  const hash = await startHash(only)
+  try {
+    await hashStored(handle, part, found?.size ?? 0, hash, signal)
+  } catch (error) {
+    await handle.close()
+    throw error
+  }
+  const blockBytes = Math.min(BLOCK_BYTES, Math.max(MIN_BLOCK_BYTES, expectedBytes ?? BLOCK_BYTES))
+  return partFile({
+    target,
+    handle,
+    identity,
+    only,
+    blockBytes,
+    found: found ?? { size: 0, remote: {} },
+    hash,
+  })
+}
+
+interface Found {
+  readonly size: number
+  readonly remote: Remote
+}
+
+/** The part of the same file; undefined if there is none, or one of another file, which has no use any more. */
+async function existing(part: string, note: string, identity: PartIdentity): Promise<Found | undefined> {
+  const info = await stat(part).catch(() => undefined)
+  if (!info) return undefined
+  const json = parseJson(await readFile(note, 'utf8').catch(() => ''))
+  if (!info.isFile() || numberField(json, 'version') !== NOTE_VERSION) throw foreign(part)
+  checkNotBusy(part, idField(json, 'pid'))
+  const sha256 = textField(json, 'sha256')
+  const same =
+    identity.sha256 !== undefined && sha256 !== undefined
+      ? sha256 === identity.sha256
+      : idField(json, 'versionId') === identity.versionId && idField(json, 'fileId') === identity.fileId
+  if (!same) return undefined
+  const remote = field(json, 'remote')
+  const total = numberField(remote, 'total')
+  const etag = textField(remote, 'etag')
+  return {
+    size: info.size,
+    remote: { ...(total === undefined ? {} : { total }), ...(etag === undefined ? {} : { etag }) },
+  }
+}
+
+/** Two writers of one part would spoil it for both. */
+function checkNotBusy(part: string, pid: number | undefined): void {
+  if (pid === undefined || pid === process.pid || !isAlive(pid)) return
+  throw new SdtoolError('PART_BUSY', `${part} is being downloaded by another sdtool (process ${pid})`, {
+    exitCode: EXIT.usage,
+    hint: `Wait for it, or end it. If there is none, remove ${part}.json.`,
+  })
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    // it is there, but somebody else's
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+function foreign(part: string): SdtoolError {
+  return new SdtoolError('PART_FOREIGN', `${part} is there already, and not from sdtool`, {
+    exitCode: EXIT.usage,
+    hint: 'Another program may be downloading this file. Move it away, or download to another folder.',
+  })
+}
+
+/** While a process writes the part, its number stands there. */
+async function writeNote(note: string, identity: PartIdentity, remote: Remote, pid?: number): Promise<void> {
+  const text = JSON.stringify({ version: NOTE_VERSION, ...identity, remote, pid }, null, 2)
+  await writeFile(`${note}.new`, `${text}\n`)
+  await rename(`${note}.new`, note)
+}
+
+async function hashStored(
+  handle: FileHandle,
+  path: string,
+  size: number,
+  hash: RunningHash,
+  signal: AbortSignal,
+): Promise<void> {
+  const block = new Uint8Array(Math.min(BLOCK_BYTES, size))
+  for (let at = 0; at < size; at += block.byteLength) {
+    signal.throwIfAborted()
+    const piece = block.subarray(0, Math.min(block.byteLength, size - at))
+    await readExactly(handle, path, piece, at)
+    hash.update(piece)
+  }
+}
+
+interface Opened {
+  readonly target: string
+  readonly handle: FileHandle
+  readonly identity: PartIdentity
+  readonly only: readonly PartHash[]
+  readonly blockBytes: number
+  readonly found: Found
+  readonly hash: RunningHash
+}
+
+function partFile({ target, handle, identity, only, blockBytes, found, hash: first }: Opened): PartFile {
+  const { part, note } = partPaths(target)
+  let hash = first
+  let { remote } = found
+  let inherited = found.size
+  let stored = found.size
+  let [block, spare] = [new Uint8Array(blockBytes), new Uint8Array(blockBytes)]
+  let filled = 0
+  let pending: Promise<void> = Promise.resolve()
+  let closed = false
+
+  /** Starts writing the block, and hashes it meanwhile. */
+  const flush = async (): Promise<void> => {
+    await guarded(target, () => pending)
+    if (filled === 0) return
+    const bytes = block.subarray(0, filled)
+    pending = writeFully(handle, bytes, stored)
+    pending.catch(() => {}) // it is awaited later
+    hash.update(bytes)
+    stored += filled
+    filled = 0
+    ;[block, spare] = [spare, block]
+  }
+  const drain = async (): Promise<void> => {
+    await flush()
+    await guarded(target, () => pending)
+  }
+  const close = async (): Promise<void> => {
+    if (closed) return
+    closed = true
+    await drain().catch(() => {})
+    await handle.close()
+    await writeNote(note, identity, remote).catch(() => {})
+  }
+  return {
+    path: part,
+    get size() {
+      return stored + filled
+    },
+    get inherited() {
+      return inherited
+    },
+    get remote() {
+      return remote
+    },
+    async describe(next) {
+      if (next.total === remote.total && next.etag === remote.etag) return
+      remote = next
+      await guarded(target, () => writeNote(note, identity, remote, process.pid))
+    },
+    async write(chunk) {
+      for (let at = 0; at < chunk.byteLength; ) {
+        const piece = chunk.subarray(at, at + blockBytes - filled)
+        block.set(piece, filled)
+        filled += piece.byteLength
+        at += piece.byteLength
+        if (filled === blockBytes) await flush()
+      }
+    },
+    async restart() {
+      await pending.catch(() => {})
+      await guarded(target, () => handle.truncate(0))
+      hash = await startHash(only)
+      stored = 0
+      filled = 0
+      inherited = 0
+      remote = {}
+    },
+    drain,
+    async sync() {
+      await drain()
+      await guarded(target, () => handle.sync())
+    },
+    hashes: () => hash.digest(),
+    close,
+    async remove() {
+      await close()
+      await rm(part, { force: true })
+      await rm(note, { force: true })
+    },
+  }
+}
+
+/** Errors of the disk in words. What was received so far stays, other than for commands that write a file anew. */
+async function guarded<T>(target: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    if (code !== 'ENOSPC' && code !== 'EDQUOT') throw cannotWrite(target, cause as NodeJS.ErrnoException)
+    throw new SdtoolError('DISK_FULL', `${target}: the disk is full (${code})`, {
+      cause,
+      hint: 'Free some space and run the same command again: it goes on where it stopped.',
+    })
+  }
+}

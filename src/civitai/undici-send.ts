@@ -1,0 +1,99 @@
+import type { Dispatcher } from 'undici'
+import { bodyQueue } from './body-queue.ts'
+import type { HttpAnswer, HttpRequest, Send } from './http.ts'
+
+export interface Timeouts {
+  readonly connectMs: number
+  /** Until the headers of an answer. The site's lists are slow at times. */
+  readonly headersMs: number
+  /** Between two pieces of a body. */
+  readonly bodyMs: number
+}
+
+export const TIMEOUTS: Timeouts = { connectMs: 20_000, headersMs: 60_000, bodyMs: 45_000 }
+
+/** Proxies as other programs take them from the environment. */
+export interface Proxies {
+  readonly http?: string
+  readonly https?: string
+  /** Hosts that are reached without one. */
+  readonly none?: string
+}
+
+export interface Connection {
+  readonly send: Send
+  close(): Promise<void>
+}
+
+/** HTTP by undici, which is loaded with the first request (90 ms that most commands need not spend). */
+export function connection(timeouts: Timeouts = TIMEOUTS, proxies: Proxies = {}): Connection {
+  let dispatcher: Promise<Dispatcher> | undefined
+  return {
+    async send(request) {
+      dispatcher ??= open(timeouts, proxies)
+      return exchange(await dispatcher, request)
+    },
+    async close() {
+      await (await dispatcher)?.destroy()
+    },
+  }
+}
+
+async function open({ connectMs, headersMs, bodyMs }: Timeouts, proxies: Proxies): Promise<Dispatcher> {
+  const { Agent, EnvHttpProxyAgent } = await import('undici')
+  const options = { connect: { timeout: connectMs }, headersTimeout: headersMs, bodyTimeout: bodyMs }
+  if (proxies.http === undefined && proxies.https === undefined) return new Agent(options)
+  return new EnvHttpProxyAgent({
+    ...options,
+    httpProxy: proxies.http ?? '',
+    httpsProxy: proxies.https ?? '',
+    noProxy: proxies.none ?? '',
+  })
+}
+
+function exchange(dispatcher: Dispatcher, request: HttpRequest): Promise<HttpAnswer> {
+  const { url, method = 'GET', headers, body = null, signal } = request
+  return new Promise((resolve, reject) => {
+    let control: Dispatcher.DispatchController | undefined
+    const abandon = (): void => control?.abort(new Error('no longer wanted'))
+    const interrupt = (): void => control?.abort(abortError())
+    const queue = bodyQueue({ pause: () => control?.pause(), resume: () => control?.resume(), abandon })
+    const settle = (error?: Error): void => {
+      signal.removeEventListener('abort', interrupt)
+      queue.end(error)
+    }
+    signal.addEventListener('abort', interrupt)
+    const options = { origin: url.origin, path: url.pathname + url.search, method, headers, body }
+    dispatcher.dispatch(options, {
+      onRequestStart(controller) {
+        control = controller
+        if (signal.aborted) interrupt()
+      },
+      onResponseStart(_controller, status, received) {
+        if (status < 200) return // 103 and the like announce the answer, which comes later
+        resolve({ status, headers: firstValues(received), body: queue.body, discard: abandon })
+      },
+      onResponseData: (_controller, chunk) => queue.push(chunk),
+      onResponseEnd: () => settle(),
+      onResponseError(_controller, error) {
+        settle(error)
+        reject(error)
+      },
+    })
+  })
+}
+
+function abortError(): Error {
+  return new DOMException('This operation was aborted', 'AbortError')
+}
+
+function firstValues(
+  headers: Readonly<Record<string, string | string[] | undefined>>,
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headers).flatMap(([name, value]) => {
+      const first = Array.isArray(value) ? value[0] : value
+      return first === undefined ? [] : [[name.toLowerCase(), first]]
+    }),
+  )
+}

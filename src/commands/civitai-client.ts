@@ -1,0 +1,77 @@
+/** Civitai as commands use it: where it is, with which token, over real connections. */
+import { setTimeout as timer } from 'node:timers/promises'
+import { type Api, openApi } from '../civitai/api.ts'
+import { findToken } from '../civitai/config.ts'
+import { DEFAULT_URL, type Site } from '../civitai/hosts.ts'
+import type { World } from '../civitai/http.ts'
+import { connection, type Proxies } from '../civitai/undici-send.ts'
+import { escaped, usage } from '../errors.ts'
+import type { Io } from '../report/io.ts'
+import type { Arguments } from './command.ts'
+import { filledText } from './options.ts'
+
+export interface Client {
+  readonly site: Site
+  readonly world: World
+  /** The API of the site, or of the host that a pasted address names. */
+  apiOf(site: Site): Api
+}
+
+/** Opens connections for as long as `use` runs. @throws USAGE, CIVITAI_TOKEN_FORM */
+export async function withCivitai<T>(
+  args: Arguments,
+  io: Io,
+  use: (client: Client) => Promise<T>,
+): Promise<T> {
+  const site = await siteFrom(args, io)
+  const { send, close } = connection(undefined, proxiesOf(io.env))
+  const world: World = {
+    send,
+    now: () => io.now(),
+    random: io.random ?? Math.random,
+    sleep: io.sleep ?? sleep,
+    signal: io.signal,
+    userAgent: `sdtool/${io.version}`,
+  }
+  const apis = new Map<string, Api>()
+  const apiOf = (wanted: Site): Api => {
+    const api = apis.get(wanted.base.href) ?? openApi(wanted, world)
+    apis.set(wanted.base.href, api)
+    return api
+  }
+  try {
+    return await use({ site, world, apiOf })
+  } finally {
+    await close()
+  }
+}
+
+async function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
+  await timer(milliseconds, undefined, { signal })
+}
+
+async function siteFrom(args: Arguments, io: Io): Promise<Site> {
+  const named = filledText(args, 'civitaiUrl') ?? (io.env.SDTOOL_CIVITAI_URL || undefined)
+  const token = await findToken(io.env, (line) => io.stderr.write(`sdtool: ${escaped(line)}\n`))
+  return {
+    base: baseUrl(named ?? DEFAULT_URL),
+    configured: named !== undefined,
+    ...(token === undefined ? {} : { token }),
+  }
+}
+
+/** @throws USAGE */
+function baseUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.search !== '')
+    throw usage('--civitai-url is no web address', 'It looks like https://civitai.com.')
+  return url
+}
+
+/** In the spelling of curl, which reads HTTP_PROXY in lower case only: CGI scripts get the other one from strangers. */
+function proxiesOf(env: Io['env']): Proxies {
+  const http = env.http_proxy
+  const https = env.https_proxy || env.HTTPS_PROXY
+  const none = env.no_proxy || env.NO_PROXY
+  return { ...(http && { http }), ...(https && { https }), ...(none && { none }) }
+}

@@ -1,0 +1,142 @@
+import { cpus, totalmem } from 'node:os'
+import { EXIT, type ExitCode } from '../errors.ts'
+import type { Io } from '../report/io.ts'
+import { formatTable } from '../report/table.ts'
+import { formatBytes } from '../report/text.ts'
+import { type Machine, NOT_BUILT, slowness, thisMachine } from '../runtime/choose-device.ts'
+import { DEVICES, type DeviceKind } from '../runtime/devices.ts'
+import { availableMemory } from '../runtime/memory.ts'
+import type { Measured, Probe } from '../runtime/probe.ts'
+import type { Arguments, Command } from './command.ts'
+import { commonOptions, withCommonOptions } from './options.ts'
+
+/** What a check of one device found. */
+export interface DeviceReport {
+  readonly id: string
+  readonly title: string
+  readonly works: boolean
+  /** It computes in float16. */
+  readonly fp16: boolean
+  /** `--device auto` takes the first of these. */
+  readonly recommended: boolean
+  readonly seconds?: number
+  readonly problem?: string
+  readonly fp16Problem?: string
+  readonly needs?: string
+}
+
+export interface DoctorReport {
+  readonly sdtool: string
+  readonly node: string
+  readonly onnxruntime: string
+  readonly platform: string
+  readonly processor: string
+  readonly cores: number
+  readonly memoryBytes: number
+  readonly freeBytes: number
+  readonly devices: readonly DeviceReport[]
+  /** What `--device auto` takes. */
+  readonly auto: string
+}
+
+export const doctorCommand: Command = {
+  positionals: '',
+  examples: [
+    ['$0 doctor', 'Which devices can render here, what each can do, and what is missing for the others'],
+    ['$0 doctor --json', 'The same as one JSON document, for bug reports'],
+  ],
+  options: withCommonOptions,
+  async run(args: Arguments, io: Io): Promise<ExitCode> {
+    const { json, quiet } = commonOptions(args)
+    const world = { ...(io.sessions && { sessions: io.sessions }), signal: io.signal }
+    const say = (title: string) => {
+      if (!quiet && !json) io.stderr.write(`trying ${title} ...\n`)
+    }
+    const report = await examine(thisMachine(world), say, io)
+    io.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : doctorPage(report, io.stdout.columns))
+    return EXIT.ok
+  },
+}
+
+/** Tries every device of a machine. `say` is told before each. */
+export async function examine(
+  machine: Machine,
+  say: (title: string) => void,
+  io: Pick<Io, 'version'>,
+): Promise<DoctorReport> {
+  const supported = await machine.supported()
+  const cpu = await machine.cpu()
+  const devices: DeviceReport[] = []
+  for (const kind of DEVICES) {
+    if (!supported.includes(kind.id)) {
+      devices.push(reportOf(kind, { kind, problem: NOT_BUILT }, cpu))
+      continue
+    }
+    say(kind.title)
+    devices.push(reportOf(kind, await machine.probe(kind.id, cpu), cpu))
+  }
+  const [first] = cpus()
+  return {
+    sdtool: io.version,
+    node: process.version,
+    onnxruntime: (await import('onnxruntime-node')).env.versions.node ?? '?',
+    platform: `${process.platform} ${process.arch}`,
+    processor: first?.model.trim() ?? 'unknown processor',
+    cores: cpus().length,
+    memoryBytes: totalmem(),
+    freeBytes: availableMemory(),
+    devices,
+    auto: devices.find(({ recommended }) => recommended)!.id,
+  }
+}
+
+function reportOf({ id, title, needs }: DeviceKind, probe: Probe, cpu: Measured): DeviceReport {
+  const works = probe.device !== undefined
+  const slow = id === 'cpu' ? undefined : slowness(probe, cpu)
+  const problem = probe.problem ?? slow
+  return {
+    id,
+    title,
+    works,
+    fp16: probe.device?.half ?? false,
+    recommended: works && slow === undefined,
+    ...(probe.seconds !== undefined && { seconds: probe.seconds }),
+    ...(problem !== undefined && { problem }),
+    ...(probe.halfProblem !== undefined && { fp16Problem: probe.halfProblem }),
+    ...(!works && { needs }),
+  }
+}
+
+/** The report for people. */
+export function doctorPage(report: DoctorReport, columns?: number): string {
+  const { sdtool, node, onnxruntime, platform, processor, cores, memoryBytes, freeBytes } = report
+  const rows = report.devices.map((device) => [
+    device.title,
+    device.works ? 'works' : 'no',
+    device.works ? (device.fp16 ? 'yes' : 'no') : '',
+    device.seconds === undefined ? '' : `${(1000 * device.seconds).toFixed(1)} ms`,
+    noteOf(device),
+  ])
+  const table = [
+    { head: 'device' },
+    { head: 'state' },
+    { head: 'fp16' },
+    { head: 'probe', align: 'right' },
+    { head: 'note' },
+  ] as const
+  const { title } = report.devices.find(({ id }) => id === report.auto)!
+  return [
+    `sdtool ${sdtool}, Node ${node}, onnxruntime ${onnxruntime}, ${platform}`,
+    `${processor}, ${cores} cores, ${formatBytes(freeBytes)} of ${formatBytes(memoryBytes)} memory free`,
+    '',
+    formatTable(table, rows, columns),
+    '',
+    `--device auto takes ${title}.`,
+    '',
+  ].join('\n')
+}
+
+function noteOf({ problem, needs, fp16Problem }: DeviceReport): string {
+  const notes = [problem, fp16Problem && `no fp16: ${fp16Problem}`, needs && `needs ${needs}`]
+  return notes.filter(Boolean).join('. ')
+}

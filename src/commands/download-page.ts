@@ -1,0 +1,127 @@
+/** What a person, or a program, reads of a download. */
+import { dirname } from 'node:path'
+import { nameFor } from '../civitai/file-name.ts'
+import type { CivitaiFile } from '../civitai/shapes.ts'
+import { describe } from '../report/error.ts'
+import type { Io } from '../report/io.ts'
+import { formatTable } from '../report/table.ts'
+import { formatBytes, painter } from '../report/text.ts'
+import { lineWidth } from '../report/wrap.ts'
+import { printable } from '../tensor/text.ts'
+import type { DownloadPlan, PlannedDownload } from './download-plan.ts'
+import type { Outcome } from './download-run.ts'
+
+const COLUMNS = [
+  { head: 'action' },
+  { head: 'model' },
+  { head: 'version' },
+  { head: 'file' },
+  { head: 'size', align: 'right' },
+  { head: 'what' },
+  { head: 'to' },
+] as const
+
+/** What will be fetched, how much, where to. */
+export function planText({ downloads }: DownloadPlan, io: Io): string {
+  if (downloads.length === 0) return ''
+  const paint = painter(io.stdout, io.env)
+  const rows = downloads.map((download) => {
+    const { version, file, target } = download
+    return [
+      actionOf(download),
+      printable(version.modelName, 40),
+      printable(version.name, 24),
+      printable(nameFor(file, version), 60),
+      file.bytes === undefined ? '?' : formatBytes(file.bytes),
+      kindText(file),
+      printable(dirname(target), 200),
+    ]
+  })
+  const notes = downloads.flatMap(({ version, warnings }) =>
+    warnings.map(
+      (warning) =>
+        `  ${paint('yellow', 'warning')}  ${printable(version.modelName, 60)}: ${printable(warning)}\n`,
+    ),
+  )
+  return `${formatTable(COLUMNS, rows, lineWidth(io.stdout))}\n${notes.join('')}`
+}
+
+function actionOf({ isPresent, partBytes }: PlannedDownload): string {
+  return isPresent ? 'have' : partBytes > 0 ? 'resume' : 'fetch'
+}
+
+function kindText({ type, format, size, fp }: CivitaiFile): string {
+  return printable([type, format, size, fp].filter((word) => word !== undefined).join(', '), 60)
+}
+
+export function outcomeLines(outcome: Outcome, io: Io): string {
+  if (outcome.status === 'failed') return ''
+  const { planned, sidecars, status } = outcome
+  const paint = painter(io.stdout, io.env)
+  const path = printable(planned.target, 300)
+  const lines = [
+    status === 'present'
+      ? `${path} is there already`
+      : `wrote ${paint('green', path)}: ${formatBytes(outcome.result.bytes)}, ${verifiedText(outcome.result.verified)}`,
+    ...triggerWords(planned),
+    ...(sidecars.written.length > 0
+      ? [`beside it: ${sidecars.written.map((file) => printable(file, 300)).join(', ')}`]
+      : []),
+    ...sidecars.problems.map((problem) => `${paint('yellow', 'warning')}  ${printable(problem, 300)}`),
+  ]
+  return `${lines.map((line) => `  ${line}\n`).join('')}`
+}
+
+function verifiedText(verified: string): string {
+  return verified === 'nothing'
+    ? 'not verified, as the site gives no hash'
+    : `${verified.toUpperCase()} verified`
+}
+
+function triggerWords({ version }: PlannedDownload): string[] {
+  const words = version.trainedWords.join(', ')
+  return words === '' ? [] : [`trigger words: ${printable(words, 300)}`]
+}
+
+/** The document of `download --json`. Keys are a contract: add, never rename. */
+export function downloadJson({ downloads, failed }: DownloadPlan, outcomes: readonly Outcome[]): object {
+  const results = new Map(outcomes.map((outcome) => [outcome.planned, outcome]))
+  return {
+    downloads: downloads.map((download) => ({
+      ...plannedJson(download),
+      ...outcomeJson(download, results.get(download)),
+    })),
+    failed: failed.map(({ reference, error }) => ({ reference, error: describe(error) })),
+  }
+}
+
+function plannedJson({ reference, version, file, target, partBytes, warnings }: PlannedDownload): object {
+  const { id, modelId, modelName, modelType, name, baseModel, trainedWords } = version
+  return {
+    reference,
+    modelId: modelId ?? null,
+    modelName,
+    modelType,
+    versionId: id,
+    versionName: name,
+    baseModel: baseModel ?? null,
+    trainedWords,
+    fileId: file.id ?? null,
+    fileType: file.type,
+    bytes: file.bytes ?? null,
+    hashes: file.hashes,
+    path: target,
+    resumable: partBytes,
+    warnings,
+  }
+}
+
+function outcomeJson({ isPresent }: PlannedDownload, outcome: Outcome | undefined): object {
+  if (outcome === undefined) return { status: isPresent ? 'present' : 'planned' }
+  if (outcome.status === 'failed') return { status: 'failed', error: describe(outcome.error) }
+  const { written, problems } = outcome.sidecars
+  const common = { status: outcome.status, sidecars: written, problems }
+  if (outcome.status === 'present') return common
+  const { bytes, sha256, verified, resumedFrom } = outcome.result
+  return { ...common, bytes, sha256, verified, resumedFrom }
+}

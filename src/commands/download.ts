@@ -1,0 +1,161 @@
+import type { Choice } from '../civitai/choose.ts'
+import { REFERENCE_HELP } from '../civitai/reference.ts'
+import { SIDECARS, type Sidecar } from '../civitai/sidecars.ts'
+import { EXIT, type ExitCode, usage } from '../errors.ts'
+import { errorText, exitCodeOf } from '../report/error.ts'
+import type { Io } from '../report/io.ts'
+import { progressLines } from '../report/progress-lines.ts'
+import { type Client, withCivitai } from './civitai-client.ts'
+import { withCivitaiUrl } from './civitai-options.ts'
+import type { Arguments, Command } from './command.ts'
+import { downloadJson, outcomeLines, planText } from './download-page.ts'
+import { downloadPlace, LAYOUT_NAMES, type LayoutName, type Place } from './download-place.ts'
+import { type DownloadPlan, type PlanOptions, planDownloads } from './download-plan.ts'
+import { type Outcome, type RunOptions, runDownloads } from './download-run.ts'
+import { globMatcher } from './glob.ts'
+import { openHashCache } from './hash-cache.ts'
+import { modelFolders, withModelFolders } from './model-folders.ts'
+import {
+  type CommonOptions,
+  commonOptions,
+  filledText,
+  flag,
+  list,
+  values,
+  withCommonOptions,
+} from './options.ts'
+
+const MAX_JOBS = 16
+
+interface DownloadOptions extends CommonOptions, PlanOptions, RunOptions {
+  readonly dryRun: boolean
+}
+
+export const downloadCommand: Command = {
+  positionals: '<what..>',
+  examples: [
+    ['$0 download https://civitai.com/models/4384', 'The newest version, the file most people want'],
+    ['$0 download 128713 --fp fp16 --dry-run', 'What it would fetch, how much, where to'],
+    ['$0 download urn:air:sd1:lora:civitai:7984@9413 --models ~/ComfyUI', 'A LoRA into the folder for LoRAs'],
+    ['$0 download hash:6f6d687fe0 -o loras/', 'The file with this hash, as image metadata names it'],
+  ],
+  options: (yargs) =>
+    withModelFolders(withCivitaiUrl(withCommonOptions(yargs)))
+      .positional('what', {
+        type: 'string',
+        array: true,
+        describe: 'Page or API address, AIR, model:ID, version:ID, hash:HEX, or a number',
+      })
+      .option('output', { type: 'string', alias: 'o', describe: 'File to write, or folder' })
+      .option('layout', {
+        choices: LAYOUT_NAMES,
+        describe: 'Put files where this program looks for them (default: what is found in the model folder)',
+      })
+      .option('fp', { type: 'string', describe: 'Precision of the file: fp16, bf16, fp32, fp8' })
+      .option('size', { type: 'string', describe: 'full or pruned' })
+      .option('format', { type: 'string', describe: 'SafeTensor, PickleTensor, GGUF' })
+      .option('file', {
+        type: 'string',
+        describe: 'This file of the version: its id, a name ("*.yaml"), or all. Repeatable',
+      })
+      .option('sidecars', {
+        type: 'string',
+        describe: 'Files to write beside it: info, preview, a1111, or none',
+        defaultDescription: 'info,preview; a1111 in its layout',
+      })
+      .option('jobs', { type: 'number', alias: 'j', describe: 'Downloads at the same time', default: 2 })
+      .option('force', { type: 'boolean', describe: 'Replace existing files' })
+      .option('dry-run', { type: 'boolean', describe: 'Show what would be downloaded, write nothing' }),
+  run: (args, io) => withCivitai(args, io, (client) => runDownload(downloadOptions(args, io), client, io)),
+}
+
+function downloadOptions(args: Arguments, io: Io): DownloadOptions {
+  const output = filledText(args, 'output')
+  const layout = filledText(args, 'layout') as LayoutName | undefined
+  const place = downloadPlace(output, layout, modelFolders(args, io).roots)
+  return {
+    ...commonOptions(args),
+    references: references(args),
+    choice: choiceOf(args),
+    ...(output === undefined ? {} : { output }),
+    place,
+    force: flag(args, 'force'),
+    dryRun: flag(args, 'dryRun'),
+    jobs: jobsOf(args),
+    sidecars: sidecarsOf(args, place),
+  }
+}
+
+function references(args: Arguments): string[] {
+  const all = [...values(args, 'what'), ...values(args, '_')]
+  if (all.includes('')) throw usage('a name is empty', REFERENCE_HELP)
+  return all
+}
+
+function choiceOf(args: Arguments): Choice {
+  const words = (['fp', 'size', 'format'] as const).flatMap((name) => {
+    const value = filledText(args, name)
+    return value === undefined ? [] : [[name, value] as const]
+  })
+  const files = list(args, 'file')
+  const named = files.map((text) => {
+    const matches = globMatcher(text.toLowerCase())
+    return { text, matches: (name: string) => matches(name.toLowerCase()) }
+  })
+  return { ...Object.fromEntries(words), ...(files.includes('all') ? { all: true } : { named }) }
+}
+
+function jobsOf({ jobs }: Arguments): number {
+  if (typeof jobs === 'number' && Number.isInteger(jobs) && jobs >= 1 && jobs <= MAX_JOBS) return jobs
+  throw usage(`--jobs is a number from 1 to ${MAX_JOBS}`)
+}
+
+/** The notes of A1111 are for its own folders. @throws USAGE */
+function sidecarsOf(args: Arguments, { layout }: Place): readonly Sidecar[] {
+  const named = list(args, 'sidecars')
+  if (named.length === 0) return layout?.id === 'a1111' ? SIDECARS : ['info', 'preview']
+  if (named.includes('none')) return []
+  const unknown = named.find((name) => !(SIDECARS as readonly string[]).includes(name))
+  if (unknown !== undefined)
+    throw usage(`--sidecars ${unknown}: no such choice`, `Choices are ${SIDECARS.join(', ')}, none.`)
+  return named as Sidecar[]
+}
+
+/** Other users see it in the list of processes, and shells keep it in their history. */
+const TOKEN_IN_ADDRESS =
+  'sdtool: the token in the address is not used; keep it with sdtool login, or in CIVITAI_TOKEN\n'
+
+async function runDownload(options: DownloadOptions, client: Client, io: Io): Promise<ExitCode> {
+  const { json, quiet, verbose, dryRun } = options
+  const cache = await openHashCache(io)
+  if (options.references.some((reference) => /[?&]token=/i.test(reference))) io.stderr.write(TOKEN_IN_ADDRESS)
+  const plan = await planDownloads(options, client, cache)
+  if (!json) io.stdout.write(planText(plan, io))
+  for (const { error } of plan.failed) io.stderr.write(errorText(error, verbose))
+  const lines = progressLines(io, quiet || json)
+  try {
+    const outcomes = dryRun ? [] : await runDownloads(plan.downloads, options, { client, cache, lines })
+    for (const outcome of outcomes) {
+      if (outcome.status === 'failed') io.stderr.write(errorText(outcome.error, verbose))
+      else if (!json) io.stdout.write(outcomeLines(outcome, io))
+    }
+    if (json) io.stdout.write(`${JSON.stringify(downloadJson(plan, outcomes), null, 2)}\n`)
+    return worst(plan, outcomes)
+  } catch (error) {
+    if (io.signal.aborted) io.stderr.write(keptParts(plan))
+    throw error
+  } finally {
+    await cache.save()
+  }
+}
+
+/** Of the first failure. */
+function worst({ failed }: DownloadPlan, outcomes: readonly Outcome[]): ExitCode {
+  const errors = [...failed, ...outcomes].flatMap((item) => ('error' in item ? [item.error] : []))
+  return errors.length === 0 ? EXIT.ok : exitCodeOf(errors[0])
+}
+
+function keptParts({ downloads }: DownloadPlan): string {
+  const open = downloads.filter(({ isPresent }) => !isPresent).length
+  return open === 0 ? '' : 'sdtool: what was received is kept; the same command goes on from there\n'
+}

@@ -1,0 +1,118 @@
+/** What `identify` learns of each file: its hashes, what it was made from, what the site knows of those. */
+import type { Api } from '../civitai/api.ts'
+import {
+  type Ancestor,
+  type Evidence,
+  isNewer,
+  lookUp,
+  type Match,
+  newestVersions,
+} from '../civitai/lookup.ts'
+import type { CivitaiVersion } from '../civitai/shapes.ts'
+import { parseRecipe, RECIPE_KEY, type Recipe } from '../model/recipe.ts'
+import type { Io } from '../report/io.ts'
+import { withModel } from './files.ts'
+import type { HashCache } from './hash-cache.ts'
+
+export interface IdentifiedFile {
+  readonly path: string
+  readonly sha256: string
+  readonly matches: readonly Match[]
+  /** How sdtool made it, if it did. */
+  readonly operation?: string
+  /** A later version of the same model. */
+  readonly newer?: CivitaiVersion
+}
+
+export interface UnreadFile {
+  readonly path: string
+  readonly error: unknown
+}
+
+/** Files between two writings of the cache: so many are hashed again after a kill -9. */
+const SAVE_EVERY = 10
+
+/** Hashes files and asks the site for all of them at once. Files that cannot be read do not stop the others. */
+export async function identifyFiles(
+  paths: readonly string[],
+  {
+    api,
+    cache,
+    quiet,
+    io,
+  }: { readonly api: Api; readonly cache: HashCache; readonly quiet: boolean; readonly io: Io },
+): Promise<{ readonly files: readonly IdentifiedFile[]; readonly unread: readonly UnreadFile[] }> {
+  const known: { path: string; evidence: Evidence; operation?: string }[] = []
+  const unread: UnreadFile[] = []
+  for (const [i, path] of paths.entries()) {
+    io.signal.throwIfAborted()
+    try {
+      known.push({ path, ...(await evidenceOf(path, cache, quiet)) })
+    } catch (error) {
+      io.signal.throwIfAborted()
+      unread.push({ path, error })
+    }
+    if (i % SAVE_EVERY === SAVE_EVERY - 1) await cache.save()
+  }
+  const matches = await lookUp(
+    known.map(({ evidence }) => evidence),
+    api,
+  )
+  const newest = await newestVersions(
+    matches.flat().map(({ version }) => version),
+    api,
+  )
+  const files = known.map(({ path, evidence, operation }, i): IdentifiedFile => {
+    const own = matches[i]![0]
+    const latest = own?.version.modelId === undefined ? undefined : newest.get(own.version.modelId)
+    return {
+      path,
+      sha256: evidence.sha256,
+      matches: matches[i]!,
+      ...(operation === undefined ? {} : { operation }),
+      ...(own && latest && isNewer(latest, own.version) ? { newer: latest } : {}),
+    }
+  })
+  return { files, unread }
+}
+
+async function evidenceOf(
+  path: string,
+  cache: HashCache,
+  quiet: boolean,
+): Promise<{ evidence: Evidence; operation?: string }> {
+  const { sha256, autoV3 } = await cache.hashes(path, quiet)
+  const header = await headerOf(path)
+  if (!header) return { evidence: { sha256, ancestors: [] } }
+  const { recipe } = header
+  const ancestors = recipe === undefined ? [] : ancestorsOf(recipe)
+  return {
+    evidence: { sha256, ancestors, ...(autoV3 === undefined ? {} : { autoV3 }) },
+    ...(recipe === undefined ? {} : { operation: recipe.operation }),
+  }
+}
+
+/** Undefined for what is no safetensors file, or a damaged one: its hash may still be known. */
+async function headerOf(path: string): Promise<{ readonly recipe?: Recipe } | undefined> {
+  return withModel(path, async ({ model }) => {
+    if (model.format !== 'safetensors') return undefined
+    const recipe = parseRecipe(
+      Object.hasOwn(model.metadata, RECIPE_KEY) ? model.metadata[RECIPE_KEY] : undefined,
+    )
+    return recipe === undefined ? {} : { recipe }
+  }).catch(() => undefined)
+}
+
+/** The files a person had before sdtool changed them: where an input was made by sdtool, its own inputs come next. */
+function ancestorsOf({ inputs }: Recipe): Ancestor[] {
+  return inputs.flatMap((input): Ancestor[] => {
+    const { name, sha256, autoV1, autoV3, recipe } = input
+    const own = {
+      name,
+      ...(sha256 === undefined ? {} : { sha256 }),
+      ...(autoV1 === undefined ? {} : { autoV1 }),
+      ...(autoV3 === undefined ? {} : { autoV3 }),
+    }
+    return [own, ...(recipe === undefined ? [] : ancestorsOf(recipe))]
+  })
+}

@@ -1,0 +1,130 @@
+import { basename } from 'node:path'
+import type { Match } from '../civitai/lookup.ts'
+import { writeSidecars } from '../civitai/sidecars.ts'
+import { EXIT, type ExitCode, SdtoolError } from '../errors.ts'
+import { errorText, exitCodeOf } from '../report/error.ts'
+import type { Io } from '../report/io.ts'
+import { type Client, withCivitai } from './civitai-client.ts'
+import { withCivitaiUrl } from './civitai-options.ts'
+import type { Arguments, Command } from './command.ts'
+import { listFiles } from './files.ts'
+import { openHashCache } from './hash-cache.ts'
+import { type IdentifiedFile, identifyFiles, type UnreadFile } from './identify-files.ts'
+import { identifyJson, identifyTable, renamingLine } from './identify-page.ts'
+import { carryOut, planRenaming, type Renaming } from './identify-rename.ts'
+import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
+import { commonOptions, flag, namedFiles, withCommonOptions } from './options.ts'
+
+export const identifyCommand: Command = {
+  positionals: '<files..>',
+  examples: [
+    ['$0 identify models/Lora', 'Names, versions, trigger words, and which of them have a newer version'],
+    [
+      '$0 identify models/Lora --write',
+      'Also writes .civitai.info files and previews where they are missing',
+    ],
+    ['$0 identify "model (3).safetensors" --rename --dry-run', 'What the file would be called'],
+  ],
+  options: (yargs) =>
+    withModelFolders(withCivitaiUrl(withCommonOptions(yargs)))
+      .positional('files', { type: 'string', array: true, describe: 'Model files or folders' })
+      .option('write', {
+        type: 'boolean',
+        describe: 'Write .civitai.info and a preview where they are missing',
+      })
+      .option('rename', {
+        type: 'boolean',
+        describe:
+          'Rename files to model_version, with what lies beside them. Prompts that name a LoRA must follow',
+      })
+      .option('dry-run', { type: 'boolean', describe: 'Show new names, write nothing' }),
+  run: (args, io) => withCivitai(args, io, (client) => runIdentify(args, client, io)),
+}
+
+/** What was done beside a file. */
+export interface Deed {
+  readonly written: readonly string[]
+  readonly problems: readonly string[]
+  readonly renaming?: Renaming
+}
+
+async function runIdentify(args: Arguments, client: Client, io: Io): Promise<ExitCode> {
+  const { json, quiet, verbose } = commonOptions(args)
+  const folders = modelFolders(args, io)
+  const { files: listed } = await listFiles(namedFiles(args), (name) => resolveModel(name, 'any', folders))
+  const missing = listed.flatMap(({ path, problem }) => (problem ? [{ path, error: problem }] : []))
+  const paths = listed.filter(({ problem }) => !problem).map(({ path }) => path)
+  const cache = await openHashCache(io)
+  const api = client.apiOf(client.site)
+  try {
+    const { files, unread } = await identifyFiles(paths, { api, cache, quiet: quiet || json, io })
+    const deeds = new Map<IdentifiedFile, Deed>()
+    for (const file of files) deeds.set(file, await act(file, args, client))
+    const failed = [...missing, ...unread]
+    for (const { error } of failed) io.stderr.write(errorText(error, verbose))
+    if (json) io.stdout.write(`${JSON.stringify(identifyJson(files, deeds, failed), null, 2)}\n`)
+    else printText(files, deeds, flag(args, 'dryRun'), io)
+    return exitCode(files, failed)
+  } finally {
+    await cache.save()
+  }
+}
+
+function printText(
+  files: readonly IdentifiedFile[],
+  deeds: ReadonlyMap<IdentifiedFile, Deed>,
+  dryRun: boolean,
+  io: Io,
+): void {
+  if (files.length > 0) io.stdout.write(`${identifyTable(files, io)}\n`)
+  for (const { written, problems, renaming } of deeds.values()) {
+    if (renaming) io.stdout.write(renamingLine(renaming, dryRun))
+    for (const path of written) io.stdout.write(`  wrote ${path}\n`)
+    for (const problem of problems) io.stderr.write(`sdtool: ${problem}\n`)
+  }
+}
+
+/** Unknown files are nothing unusual in a collection; that none is known is worth a code. */
+function exitCode(files: readonly IdentifiedFile[], failed: readonly UnreadFile[]): ExitCode {
+  if (failed.length > 0) return exitCodeOf(failed[0]!.error)
+  return files.some(({ matches }) => matches.length > 0) ? EXIT.ok : EXIT.unverified
+}
+
+/** Sidecars and names, as asked. Problems with one file are told and do not stop the others. */
+async function act(file: IdentifiedFile, args: Arguments, client: Client): Promise<Deed> {
+  const [match] = file.matches
+  if (!match) return { written: [], problems: [] }
+  const dryRun = flag(args, 'dryRun')
+  try {
+    const deed = flag(args, 'write') && !dryRun && isOne(file) ? await write(file, match, client) : NOTHING
+    const renaming =
+      flag(args, 'rename') && isItself(match) ? await planRenaming(file.path, match.version) : undefined
+    if (renaming && !dryRun) await carryOut(renaming)
+    return renaming ? { ...deed, renaming } : deed
+  } catch (error) {
+    client.world.signal.throwIfAborted()
+    if (!(error instanceof SdtoolError)) throw error
+    return { written: [], problems: [`${basename(file.path)}: ${error.message}`] }
+  }
+}
+
+const NOTHING: Deed = { written: [], problems: [] }
+
+/** Not for merges: what they are made of is not what they are. */
+function isOne({ matches }: IdentifiedFile): boolean {
+  return matches.length === 1
+}
+
+function isItself({ relation }: Match): boolean {
+  return relation === 'same' || relation === 'same-weights'
+}
+
+/** The version by itself: in answers for many hashes the site's addresses are broken. */
+async function write(
+  { path, sha256 }: IdentifiedFile,
+  { version }: Match,
+  { site, world, apiOf }: Client,
+): Promise<Deed> {
+  const whole = await apiOf(site).version(version.id)
+  return writeSidecars({ path, sha256, version: whole, kinds: ['info', 'preview'] }, site, world)
+}

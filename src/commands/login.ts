@@ -1,0 +1,123 @@
+import { openApi } from '../civitai/api.ts'
+import { configPath, isToken, storeToken } from '../civitai/config.ts'
+import { secret } from '../civitai/secret.ts'
+import { EXIT, type ExitCode, SdtoolError, usage } from '../errors.ts'
+import type { InputStream, Io } from '../report/io.ts'
+import { printable } from '../tensor/text.ts'
+import { type Client, withCivitai } from './civitai-client.ts'
+import { withCivitaiUrl } from './civitai-options.ts'
+import type { Arguments, Command } from './command.ts'
+import { commonOptions, flag, withCommonOptions } from './options.ts'
+
+export const loginCommand: Command = {
+  positionals: '',
+  examples: [
+    ['$0 login', 'Asks for the key, checks it, and keeps it in a file only you can read'],
+    ['$0 login < key.txt', 'Takes it from a file or a password manager'],
+    ['$0 login --check', 'Whose key is in use, and where it is from'],
+    ['$0 login --remove', 'Forgets the key'],
+  ],
+  options: (yargs) =>
+    withCivitaiUrl(withCommonOptions(yargs))
+      .option('check', { type: 'boolean', describe: 'Say whose key is in use' })
+      .option('remove', { type: 'boolean', describe: 'Forget the key that was kept' })
+      .conflicts('check', 'remove'),
+  run: (args, io) => {
+    if (flag(args, 'remove')) return forget(args, io)
+    return withCivitai(args, io, (client) =>
+      flag(args, 'check') ? check(args, client, io) : login(args, client, io),
+    )
+  },
+}
+
+interface Account {
+  readonly username: string
+  readonly tier?: string
+}
+
+async function login(args: Arguments, client: Client, io: Io): Promise<ExitCode> {
+  const path = configFile(io)
+  const token = await readToken(io)
+  const account = await openApi({ ...client.site, token: secret(token, 'the input') }, client.world).me()
+  await storeToken(path, token)
+  return say(args, io, account, path, `the key of ${nameOf(account)} works; it is kept in ${path}`)
+}
+
+async function check(args: Arguments, { site, apiOf }: Client, io: Io): Promise<ExitCode> {
+  if (!site.token)
+    throw new SdtoolError('CIVITAI_LOGIN_REQUIRED', 'there is no key', {
+      hint: 'Run sdtool login, or set CIVITAI_TOKEN.',
+    })
+  const account = await apiOf(site).me()
+  const { origin } = site.token
+  return say(args, io, account, origin, `the key of ${origin} is that of ${nameOf(account)}`)
+}
+
+async function forget(args: Arguments, io: Io): Promise<ExitCode> {
+  const path = configFile(io)
+  await storeToken(path, undefined)
+  const text = `no key is kept in ${path} any more`
+  io.stdout.write(commonOptions(args).json ? `${JSON.stringify({ removed: path })}\n` : `${text}\n`)
+  return EXIT.ok
+}
+
+function say(args: Arguments, io: Io, account: Account, origin: string, text: string): ExitCode {
+  const { username, tier = null } = account
+  io.stdout.write(
+    commonOptions(args).json ? `${JSON.stringify({ username, tier, origin }, null, 2)}\n` : `${text}\n`,
+  )
+  return EXIT.ok
+}
+
+function nameOf({ username, tier }: Account): string {
+  return `${printable(username)}${tier === undefined ? '' : ` (${printable(tier)})`}`
+}
+
+/** @throws NO_HOME */
+function configFile({ env }: Io): string {
+  const path = configPath(env)
+  if (path !== undefined) return path
+  throw new SdtoolError('NO_HOME', 'there is no home folder to keep a key in', {
+    hint: 'Set HOME or XDG_CONFIG_HOME; or use CIVITAI_TOKEN instead.',
+  })
+}
+
+/** Longer than any key: what follows is not read. */
+const MAX_TYPED = 8192
+
+/** One line of the input, never shown. @throws USAGE */
+async function readToken({ stdin, stderr, signal }: Io): Promise<string> {
+  if (!stdin) throw usage('there is no input to read the key from')
+  const typed = stdin.isTTY === true
+  if (typed) stderr.write('API key (from the account page of the site; it is not shown): ')
+  if (typed) stdin.setRawMode?.(true)
+  try {
+    const token = (await firstLine(stdin, signal)).trim()
+    if (isToken(token)) return token
+    throw usage(
+      'that is no API key',
+      'Copy it from the account page of the site: https://civitai.com/user/account.',
+    )
+  } finally {
+    if (typed) stdin.setRawMode?.(false)
+    if (typed) stderr.write('\n')
+  }
+}
+
+const INTERRUPT = '\u0003'
+const ERASE = /[\b\u007f]/
+
+async function firstLine(stdin: InputStream, signal: AbortSignal): Promise<string> {
+  let line = ''
+  for await (const chunk of stdin) {
+    signal.throwIfAborted()
+    for (const key of typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString('utf8')) {
+      if (key === '\r' || key === '\n') return line
+      // in raw mode the terminal gives keys it would act on itself otherwise
+      if (key === INTERRUPT) throw new DOMException('interrupted', 'AbortError')
+      line = ERASE.test(key) ? line.slice(0, -1) : line + key
+    }
+    if (line.length > MAX_TYPED) return line
+  }
+  return line
+}

@@ -1,0 +1,366 @@
+import { basename } from 'node:path'
+import { EXIT, type ExitCode, SdtoolError, usage } from '../errors.ts'
+import { type CheckpointMergeOptions, letterOf, type MergeModel } from '../model/merge/options.ts'
+import { type CheckpointMergePlan, planMerge } from '../model/merge/plan.ts'
+import { checkMerge, type MergeProof, mergeProof } from '../model/merge/proof.ts'
+import { rangeOf } from '../model/merge/similarity.ts'
+import { mergedName, stemOf } from '../model/output-name.ts'
+import type { JsonValue } from '../model/recipe.ts'
+import { exitCodeOf } from '../report/error.ts'
+import type { Io } from '../report/io.ts'
+import { startProgress } from '../report/progress.ts'
+import { readValues } from '../tensor/expr.ts'
+import { MERGE_METHODS, mergeMethod } from '../tensor/merge/registry.ts'
+import { blockWeights, keyWeights } from './block-options.ts'
+import type { Arguments, Command } from './command.ts'
+import { identifyFile, type OpenedModel, withModels } from './files.ts'
+import { type CheckpointMergeOutcome, methodLines, printCheckpointMerge } from './merge-page.ts'
+import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
+import { DTYPE_LIST, dtypeChoice } from './model-options.ts'
+import { plannedOutput } from './one-output.ts'
+import {
+  filledText,
+  flag,
+  list,
+  listOrNothing,
+  type OutputOptions,
+  outputOptions,
+  verification,
+  withOutputOptions,
+} from './options.ts'
+import { type PlannedFile, rehearseFile, writePlannedFile } from './output-file.ts'
+import { recipeArguments } from './recipe-options.ts'
+import type { RecipeModel } from './replan.ts'
+
+const SIDES = ['unet', 'text'] as const
+
+export const mergeCommand: Command = {
+  positionals: '[models..]',
+  examples: [
+    ['$0 merge a.safetensors b.safetensors --alpha 0.3', 'A weighted sum: 0.7 a + 0.3 b'],
+    ['$0 merge mine tuned base --method add-difference', 'What tuning did to base, on top of mine'],
+    [
+      '$0 merge a b --blocks GRAD_V --keys "*attn2*=0.2"',
+      'Another alpha for each block, and for cross attention',
+    ],
+    [
+      '$0 merge a b c --method ties --density 0.3 --vae anime.vae.pt --dry-run',
+      'The plan; nothing is written',
+    ],
+  ],
+  options: (yargs) =>
+    withModelFolders(withOutputOptions(yargs))
+      .positional('models', {
+        type: 'string',
+        array: true,
+        describe: 'Checkpoints A, B, C ... A gives names, types, metadata, and whatever is not merged',
+      })
+      .option('method', {
+        choices: MERGE_METHODS.map(({ id }) => id),
+        describe: 'How; see below',
+        default: MERGE_METHODS[0]!.id,
+      })
+      .option('alpha', {
+        type: 'string',
+        nargs: 1,
+        describe: 'Share or strength, or one for each further model: 0.3,0.2',
+      })
+      .option('beta', { type: 'string', nargs: 1, describe: 'Second number of sum-twice and tensor-swap' })
+      .option('density', {
+        type: 'string',
+        nargs: 1,
+        describe: 'Share of the differences that ties and dare keep',
+      })
+      .option('seed', {
+        type: 'string',
+        nargs: 1,
+        describe: 'Of the random choices of dare',
+        defaultDescription: '0',
+      })
+      .option('blocks', {
+        type: 'string',
+        nargs: 1,
+        describe:
+          'Alpha of blocks: IN04=0.5,OUT*=0, a list of 25 or 26 (SDXL: 19, 20, 21), or a name: GRAD_V, WRAP12 ...',
+      })
+      .option('blocks-beta', { type: 'string', nargs: 1, describe: 'The same for beta' })
+      .option('keys', {
+        type: 'string',
+        nargs: 1,
+        describe: 'Alpha of keys that fit a pattern: "*attn2*=0.2". Repeatable',
+      })
+      .option('vae', {
+        type: 'string',
+        describe: 'Whose VAE: a, b ..., a file, or blend (which gives washed-out pictures)',
+        defaultDescription: 'a',
+      })
+      .option('only', { choices: SIDES, describe: 'Merge the UNet, or the text encoders, alone' })
+      .option('dtype', {
+        type: 'string',
+        describe: `Type of the weights: ${DTYPE_LIST.join(', ')}; for one component: vae=fp32. Repeatable`,
+        defaultDescription: 'that of each weight of A',
+      })
+      .option('allow-missing', {
+        type: 'boolean',
+        describe: 'Keep what A has where another model has nothing',
+      })
+      .option('allow-mixed', {
+        type: 'boolean',
+        describe: 'Merge models that predict noise with those that predict velocity',
+      })
+      .option('verify', {
+        type: 'boolean',
+        describe: 'Read back and compare every tensor, the unchanged ones, too; --no-verify: none',
+        defaultDescription: 'what was computed',
+      })
+      .epilogue(methodLines().join('\n')),
+  run: runMerge,
+  replay(options, paths) {
+    const again = recipeArguments(options, {
+      method: 'text',
+      alpha: 'numbers',
+      beta: 'number',
+      density: 'number',
+      seed: 'number',
+      blocks: 'texts',
+      'blocks-beta': 'texts',
+      keys: 'texts',
+      vae: 'text',
+      only: 'text',
+      dtype: 'texts',
+      allowMissing: 'flag',
+      allowMixed: 'flag',
+    })
+    const hasFile = again.vae === VAE_FILE
+    return { ...again, models: hasFile ? paths.slice(0, -1) : paths, ...(hasFile && { vae: paths.at(-1) }) }
+  },
+  replan: replanMerge,
+}
+
+/** In a recipe, the VAE is that of a file, which is the last of the inputs. */
+const VAE_FILE = 'file'
+
+/** Two or more models, one output. */
+async function runMerge(args: Arguments, io: Io): Promise<ExitCode> {
+  const names = [...((args.models as unknown[]) ?? []), ...((args._ as unknown[]) ?? [])].map(String)
+  if (names.includes('')) throw usage('a file name is empty')
+  if (names.length < 2)
+    throw usage('name two models or more', 'sdtool merge a.safetensors b.safetensors --alpha 0.3')
+  const output: OutputOptions = { ...outputOptions(args), verify: verification(args) }
+  const merge = mergeOptions(args)
+  const folders = modelFolders(args, io)
+  const paths: string[] = []
+  for (const name of names) paths.push(await resolveModel(name, 'checkpoint', folders))
+  const vae = vaeChoice(args, names.length)
+  const vaeFile = typeof vae === 'object' ? [await resolveModel(vae.file, 'vae', folders)] : []
+  const outcome = await withModels([...paths, ...vaeFile], async (opened) => {
+    const models = await mergeModels([...paths, ...vaeFile], opened)
+    const chosen = typeof vae === 'object' ? models[paths.length]! : vae
+    const options = chosen === undefined ? merge : { ...merge, vae: chosen }
+    return mergeOpened(models.slice(0, paths.length), opened, options, { args, output, io })
+  })
+  printCheckpointMerge(outcome, output, io)
+  return outcome.error === undefined ? EXIT.ok : exitCodeOf(outcome.error)
+}
+
+async function mergeModels(paths: readonly string[], opened: readonly OpenedModel[]): Promise<MergeModel[]> {
+  const models: MergeModel[] = []
+  for (const [i, path] of paths.entries()) {
+    models.push({ name: path, file: opened[i]!.model, identity: await identifyFile(path, opened[i]!) })
+  }
+  return models
+}
+
+function mergeOptions(args: Arguments): CheckpointMergeOptions {
+  const only = filledText(args, 'only') as CheckpointMergeOptions['only']
+  const [blocks, betaBlocks] = [blockWeights(args, 'blocks'), blockWeights(args, 'blocks-beta')]
+  const alpha = list(args, 'alpha').map((text) => number(text, 'alpha'))
+  const method = filledText(args, 'method')!
+  const single = numberOptions(args, method)
+  return {
+    method,
+    ...single,
+    ...(alpha.length === 0 ? {} : { alpha }),
+    keys: keyWeights(args),
+    dtype: dtypeChoice(args),
+    allowMissing: flag(args, 'allowMissing'),
+    allowMixed: flag(args, 'allowMixed'),
+    ...(only === undefined ? {} : { only }),
+    ...(blocks === undefined ? {} : { blocks }),
+    ...(betaBlocks === undefined ? {} : { betaBlocks }),
+  }
+}
+
+/** Numbers that the method does not take would be ignored silently. @throws USAGE */
+function numberOptions(
+  args: Arguments,
+  id: string,
+): Pick<CheckpointMergeOptions, 'beta' | 'density' | 'seed'> {
+  const method = mergeMethod(id)
+  const takes = {
+    beta: method.beta !== undefined,
+    density: method.density !== undefined,
+    seed: method.seeded === true,
+  }
+  const found: { beta?: number; density?: number; seed?: number } = {}
+  for (const name of ['beta', 'density', 'seed'] as const) {
+    const text = filledText(args, name)
+    if (text === undefined) continue
+    if (!takes[name]) throw usage(`${id} has no ${name}`)
+    found[name] = number(text, name)
+  }
+  if (args['blocks-beta'] !== undefined && !takes.beta) throw usage(`${id} has no beta`)
+  checkRanges(found)
+  return found
+}
+
+function checkRanges({ density, seed }: { density?: number; seed?: number }): void {
+  if (density !== undefined && !(density > 0 && density <= 1))
+    throw usage(`--density ${density}: a share lies between 0 and 1`)
+  if (seed !== undefined && !(Number.isSafeInteger(seed) && seed >= 0 && seed < 2 ** 32))
+    throw usage(`--seed ${seed}: a seed is a whole number from 0 to 4294967295`)
+}
+
+function number(text: string, option: string): number {
+  const value = text.trim() === '' ? Number.NaN : Number(text)
+  if (!Number.isFinite(value)) throw usage(`--${option} ${text}: this is no number`)
+  return value
+}
+
+type VaeChoice = number | 'blend' | { readonly file: string } | undefined
+
+/** `a`, `b` ..., `blend`, or a file. */
+function vaeChoice(args: Arguments, models: number): VaeChoice {
+  const text = filledText(args, 'vae')
+  if (text === undefined || text === 'blend') return text
+  const letter = Array.from({ length: models }, (_, i) => letterOf(i).toLowerCase()).indexOf(
+    text.toLowerCase(),
+  )
+  return letter >= 0 ? letter : { file: text }
+}
+
+interface Run {
+  readonly args: Arguments
+  readonly output: OutputOptions
+  readonly io: Io
+}
+
+async function mergeOpened(
+  models: readonly MergeModel[],
+  opened: readonly OpenedModel[],
+  options: CheckpointMergeOptions,
+  run: Run,
+): Promise<CheckpointMergeOutcome> {
+  const [first] = models as [MergeModel, ...MergeModel[]]
+  const common = {
+    input: first.name,
+    title: first.identity.title,
+    bytesBefore: opened[0]!.model.file.size,
+    models: models.map(({ name, identity }, i) => ({ letter: letterOf(i), name, title: identity.title })),
+  }
+  const plan = await planned(models, opened, options, run)
+  const job = await plannedFile(plan, models, opened, options, run)
+  const shown = { ...common, steps: plan.steps }
+  if (run.output.dryRun) return { ...shown, ...(await rehearseFile(job, run.output)) }
+  return { ...shown, ...(await writeMerge(job, plan, run)) }
+}
+
+async function planned(
+  models: readonly MergeModel[],
+  opened: readonly OpenedModel[],
+  options: CheckpointMergeOptions,
+  { output, io }: Run,
+): Promise<CheckpointMergePlan> {
+  const { read } = opened[0]!
+  if (output.dryRun) return planMerge(models, options, (tensor) => readValues(tensor, read))
+  const progress = startProgress('comparing the models', io, output.quiet || output.json)
+  try {
+    return await wholePlan(models, options, read, (done, all) => {
+      io.signal.throwIfAborted()
+      progress.update(done, all)
+    })
+  } finally {
+    progress.end()
+  }
+}
+
+/** Some methods look at all models before they merge any tensor. */
+async function wholePlan(
+  models: readonly MergeModel[],
+  options: CheckpointMergeOptions,
+  read: OpenedModel['read'],
+  onProgress: (done: number, all: number) => void,
+): Promise<CheckpointMergePlan> {
+  const values = (tensor: Parameters<typeof readValues>[0]) => readValues(tensor, read)
+  const plan = await planMerge(models, options, values)
+  const range = await rangeOf(plan, options.method, read, onProgress)
+  return range === undefined ? plan : planMerge(models, { ...options, range }, values)
+}
+
+function replanMerge(inputs: readonly RecipeModel[], args: Arguments): Promise<CheckpointMergePlan> {
+  const all = inputs.map(({ path, opened, identity }) => ({ name: path, file: opened.model, identity }))
+  const models = all.slice(0, (args.models as unknown[]).length)
+  const vae = vaeChoice(args, models.length)
+  const chosen = typeof vae === 'object' ? all[models.length]! : vae
+  const options = { ...mergeOptions(args), ...(chosen === undefined ? {} : { vae: chosen }) }
+  return wholePlan(models, options, inputs[0]!.opened.read, () => {})
+}
+
+function plannedFile(
+  plan: CheckpointMergePlan,
+  [first, ...others]: readonly MergeModel[],
+  opened: readonly OpenedModel[],
+  options: CheckpointMergeOptions,
+  run: Run,
+): Promise<PlannedFile> {
+  const stems = others.map(({ name }) => stemOf(basename(name)))
+  const numbers = options.blocks ? ['mbw'] : (options.alpha ?? []).map(String)
+  const method = options.method === MERGE_METHODS[0]!.id ? [] : [options.method]
+  const name = mergedName(basename(first!.name), [...stems, ...method, ...numbers], plan)
+  const operation = { verb: 'merge', options: recipeOptions(run.args, options) }
+  return plannedOutput(plan, name, opened, first!.identity, operation, run)
+}
+
+function recipeOptions(
+  args: Arguments,
+  options: CheckpointMergeOptions,
+): Record<string, JsonValue | undefined> {
+  const { method, alpha, beta, density, seed, vae } = options
+  return {
+    method,
+    alpha,
+    beta,
+    density,
+    seed,
+    blocks: listOrNothing(list(args, 'blocks')),
+    'blocks-beta': listOrNothing(list(args, 'blocks-beta')),
+    keys: listOrNothing(list(args, 'keys')),
+    vae: typeof vae === 'object' ? VAE_FILE : typeof vae === 'number' ? letterOf(vae).toLowerCase() : vae,
+    only: filledText(args, 'only'),
+    dtype: listOrNothing(list(args, 'dtype')),
+    allowMissing: flag(args, 'allowMissing') || undefined,
+    allowMixed: flag(args, 'allowMixed') || undefined,
+  }
+}
+
+/** What went wrong after writing is shown with the figures that say so. */
+async function writeMerge(
+  job: PlannedFile,
+  plan: CheckpointMergePlan,
+  { output, io }: Run,
+): Promise<Omit<CheckpointMergeOutcome, 'input' | 'models'>> {
+  let proof: MergeProof | undefined
+  const check: PlannedFile['check'] = ({ patches }) => {
+    proof = mergeProof(plan, patches)
+    checkMerge(plan, patches)
+  }
+  try {
+    const { file, written } = await writePlannedFile({ ...job, check }, output, io)
+    const { patchCheck: verified } = written
+    const findings = [...file.findings, ...proof!.findings]
+    return { ...file, findings, proof: proof!.parts, ...(verified && { verified }) }
+  } catch (error) {
+    if (proof === undefined || !(error instanceof SdtoolError)) throw error
+    return { status: 'failed', findings: [...plan.findings, ...proof.findings], proof: proof.parts, error }
+  }
+}

@@ -1,0 +1,42 @@
+/** What commands share that make one file of several: the first model is its source, the others went into it. */
+import { basename } from 'node:path'
+import type { Identity } from '../model/identity.ts'
+import type { Plan } from '../model/plan.ts'
+import type { JsonValue } from '../model/recipe.ts'
+import type { Io } from '../report/io.ts'
+import type { ModelFile } from '../tensor/table.ts'
+import type { OpenedModel } from './files.ts'
+import type { OutputOptions } from './options.ts'
+import type { PlannedFile } from './output-file.ts'
+import { outputPlaces } from './output-path.ts'
+import { outputMetadata } from './provenance.ts'
+
+/** What the operation is called and takes, for the recipe. */
+export interface NamedOperation {
+  readonly verb: string
+  readonly options: Readonly<Record<string, JsonValue | undefined>>
+}
+
+/**
+ * The place and the metadata of the output.
+ * @param name its file name, unless `-o` says another
+ */
+export async function plannedOutput(
+  plan: Plan,
+  name: string,
+  opened: readonly OpenedModel[],
+  identity: Identity,
+  operation: NamedOperation,
+  { output, io }: { readonly output: OutputOptions; readonly io: Io },
+): Promise<PlannedFile> {
+  const [model, ...additions] = opened.map(({ model }) => model) as [ModelFile, ...ModelFile[]]
+  const file = { path: model.file.path, relative: basename(model.file.path) }
+  const placeOf = await outputPlaces({ files: [file], walked: false }, output.output)
+  const target = placeOf(file, name)
+  return {
+    plan,
+    output: target,
+    inputs: [model, ...additions].map(({ file }) => file),
+    metadata: () => outputMetadata(model, identity, plan, target, { ...output, ...operation, additions }, io),
+  }
+}

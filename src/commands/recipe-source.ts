@@ -1,0 +1,51 @@
+/** The recipe of a model file, or of a JSON file that holds one. */
+import { readFile, stat } from 'node:fs/promises'
+import { refuse } from '../errors.ts'
+import { isJsonObject, parseJsonText } from '../model/metadata/json-text.ts'
+import { type JsonValue, parseRecipe, RECIPE_KEY, type Recipe } from '../model/recipe.ts'
+import { hashFile } from '../tensor/hash.ts'
+import { withModel } from './files.ts'
+
+export interface RecipeSource {
+  readonly recipe: Recipe
+  /** AutoV3 of the file that was made by it; undefined where there is only the recipe. */
+  readonly autoV3?: string
+}
+
+/** A recipe has at most 64 KiB; with what programs print around it, some more. */
+const MAX_JSON_BYTES = 1024 * 1024
+
+/** @throws RECIPE_NOT_FOUND (exit 3) */
+export async function recipeOf(path: string, signal: AbortSignal): Promise<RecipeSource> {
+  if (path.toLowerCase().endsWith('.json')) return { recipe: await recipeInJson(path) }
+  const metadata = await withModel(path, async ({ model }) => model.metadata)
+  const recipe = parseRecipe(Object.hasOwn(metadata, RECIPE_KEY) ? metadata[RECIPE_KEY] : undefined)
+  if (recipe === undefined) throw noRecipe(path)
+  const { autoV3 } = await hashFile(path, { only: ['autoV3'], signal })
+  return { recipe, ...(autoV3 === undefined ? {} : { autoV3 }) }
+}
+
+/** The recipe itself, or metadata that has it, as `sdtool inspect --metadata` or another program has printed it. */
+async function recipeInJson(path: string): Promise<Recipe> {
+  const { size } = await stat(path)
+  if (size > MAX_JSON_BYTES) throw noRecipe(path)
+  const text = await readFile(path, 'utf8')
+  const recipe = parseRecipe(text) ?? nested(parseJsonText(text))
+  if (recipe === undefined) throw noRecipe(path)
+  return recipe
+}
+
+function nested(value: JsonValue | undefined): Recipe | undefined {
+  if (!isJsonObject(value)) return undefined
+  const found = value[RECIPE_KEY]
+  if (found !== undefined) return parseRecipe(typeof found === 'string' ? found : JSON.stringify(found))
+  return nested(value.metadata) ?? nested(value.__metadata__)
+}
+
+function noRecipe(path: string): Error {
+  return refuse(
+    'RECIPE_NOT_FOUND',
+    `${path} holds no recipe of sdtool`,
+    'Files that sdtool has written have one in their metadata.',
+  )
+}

@@ -1,0 +1,65 @@
+/** Looks into a file that is not here, by its header alone. */
+import { chooseFiles } from '../civitai/choose.ts'
+import { nameFor } from '../civitai/file-name.ts'
+import { type Site, siteFor } from '../civitai/hosts.ts'
+import { openRemote, type RemoteFile } from '../civitai/http-source.ts'
+import { parseReference, urlOf } from '../civitai/reference.ts'
+import { resolveReference } from '../civitai/resolve.ts'
+import type { Io } from '../report/io.ts'
+import { openModel } from '../tensor/formats/open.ts'
+import type { Client } from './civitai-client.ts'
+import { downloadUrls } from './download-run.ts'
+import {
+  type Inspection,
+  type InspectionOptions,
+  inspectOpened,
+  type Refusal,
+  refusalOf,
+} from './inspection.ts'
+
+/** Reads headers only, by ranges. Errors become a `Refusal`, except an interruption. */
+export async function inspectRemote(
+  reference: string,
+  options: InspectionOptions,
+  client: Client,
+  io: Io,
+): Promise<Inspection | Refusal> {
+  const shown = reference.replace(/[?#].*$/s, '')
+  let remote: RemoteFile | undefined
+  try {
+    remote = await openReference(reference, client)
+    const { source, spent } = remote
+    const model = await openModel(source)
+    const opened = {
+      model,
+      read: async (_file: unknown, offset: number, target: Uint8Array) => {
+        target.set(await source.read(offset, target.byteLength))
+      },
+    }
+    const inspection = await inspectOpened(source.file.path, opened, { ...options, remote: true }, io)
+    return { ...inspection, remote: { ...spent } }
+  } catch (error) {
+    io.signal.throwIfAborted()
+    const file = remote?.source.file ?? { path: shown, size: 0 }
+    return refusalOf(file.path, file.size, error)
+  }
+}
+
+/** A file of Civitai, or whatever lies at an address. */
+async function openReference(reference: string, client: Client): Promise<RemoteFile> {
+  const { site, world, apiOf } = client
+  if (/^https?:/i.test(reference) && siteFor(urlOf(reference), site) === undefined) {
+    const url = urlOf(reference)
+    return openRemote({ name: `${url.origin}${url.pathname}`, url, site: stranger(url) }, world)
+  }
+  const parsed = parseReference(reference, site)
+  const { version, wish } = await resolveReference(parsed, apiOf(parsed.site))
+  const file = chooseFiles(version, wish)[0]!
+  const name = `civitai:${version.modelId ?? ''}@${version.id}/${nameFor(file, version)}`
+  return openRemote({ name, url: downloadUrls(parsed.site, version, file)[0]!, site: parsed.site }, world)
+}
+
+/** A host that gets no token. */
+function stranger({ origin }: URL): Site {
+  return { base: new URL(origin), configured: true }
+}

@@ -1,0 +1,67 @@
+/** Drawing with one model, seen from a terminal: the device that is taken, and progress. */
+import { escaped } from '../errors.ts'
+import type { Io } from '../report/io.ts'
+import { startStepProgress } from '../report/step-progress.ts'
+import { chooseDevice, thisMachine } from '../runtime/choose-device.ts'
+import type { EngineOptions } from '../runtime/engine.ts'
+import { onnxEngine } from '../runtime/onnx-engine.ts'
+import { type RenderedImage, type RenderHooks, type RenderJob, renderImages } from '../runtime/pipeline.ts'
+import type { CommonOptions } from './options.ts'
+import type { RenderOptions } from './render-options.ts'
+
+/**
+ * Where the networks of a run are computed; one line says what was taken, and why.
+ * @throws DEVICE_UNAVAILABLE
+ */
+export async function engineFor(
+  options: Pick<RenderOptions, 'device' | 'precision' | 'quiet' | 'json'>,
+  io: Io,
+): Promise<EngineOptions> {
+  const world = { ...(io.sessions && { sessions: io.sessions }), signal: io.signal }
+  const { device, why } = await chooseDevice(options.device, thisMachine(world))
+  if (!options.quiet && !options.json) io.stderr.write(`sdtool: ${escaped(why)}\n`)
+  return {
+    ...world,
+    device,
+    threads: io.threads,
+    ...(io.matmul && { matmul: io.matmul }),
+    ...(options.precision && { precision: options.precision }),
+  }
+}
+
+export interface Drawing {
+  readonly job: RenderJob
+  readonly engine: EngineOptions
+  /** In front of the progress, where several models draw one after the other. */
+  readonly label?: string
+  readonly onImage?: RenderHooks['onImage']
+}
+
+/** Draws the pictures of a job; a line on stderr shows how far it is. */
+export async function drawPictures(
+  { job, engine, label, onImage }: Drawing,
+  { quiet, json }: Pick<CommonOptions, 'quiet' | 'json'>,
+  io: Io,
+): Promise<RenderedImage[]> {
+  const progress = startStepProgress(io, quiet || json)
+  const before = label === undefined ? '' : `${label}  `
+  const count = job.images.length
+  const loading: EngineOptions['onProgress'] = ({ component, stage }) => {
+    const what = stage === 'evaluate' ? 'computing weights of' : 'loading'
+    progress.stage(`${before}${what} the ${component}`)
+  }
+  try {
+    return await renderImages(
+      job,
+      onnxEngine,
+      { ...engine, onProgress: loading },
+      {
+        onStep: ({ image, done, total }) =>
+          progress.step(done, total, `${before}picture ${image + 1} of ${count}`),
+        ...(onImage && { onImage }),
+      },
+    )
+  } finally {
+    progress.end()
+  }
+}

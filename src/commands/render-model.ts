@@ -1,0 +1,145 @@
+/** The model that is drawn: a file, its LoRAs and its VAE, as one table that is never written. */
+import { existsSync } from 'node:fs'
+import { EXIT, refuse, SdtoolError } from '../errors.ts'
+import { architectureById } from '../model/architectures/registry.ts'
+import { withEmaWeights } from '../model/diff/ema.ts'
+import { type Identity, KINDS, type Kind } from '../model/identity.ts'
+import type { MergeOptions } from '../model/merge-lora/options.ts'
+import { planMergeLora } from '../model/merge-lora/plan.ts'
+import type { Io } from '../report/io.ts'
+import type { RenderModel } from '../runtime/engine.ts'
+import type { ModelFile, TensorTable } from '../tensor/table.ts'
+import { identifyFile, type OpenedModel, withModels } from './files.ts'
+import { type LoraArgument, loraArguments } from './lora-arguments.ts'
+import { loraInput } from './merge-lora.ts'
+import { checkAlive } from './merge-lora-alive.ts'
+import { type ModelFolders, resolveModel } from './model-folders.ts'
+
+export interface ModelRequest {
+  readonly model: string
+  readonly vae?: string
+  /** As on a command line, tags among them. */
+  readonly loras: readonly string[]
+  readonly ema: boolean
+  readonly allowUnmatched: boolean
+}
+
+/** A LoRA with the place it was found at. */
+export interface UsedLora extends LoraArgument {
+  readonly path: string
+  readonly metadata: Readonly<Record<string, string>>
+}
+
+export interface RenderSource {
+  readonly model: RenderModel
+  readonly path: string
+  readonly vae?: RenderModel
+  readonly loras: readonly UsedLora[]
+  /** All files that are open. */
+  readonly files: readonly ModelFile[]
+}
+
+/**
+ * Opens a model with its LoRAs and its VAE for as long as `use` runs. LoRAs are planned by the planner of merge-lora,
+ * with its strictness.
+ * @throws MODEL_NOT_FOUND ..., EMA_MISSING, LORA_CHANGES_NOTHING, and what `planMergeLora` throws or finds
+ */
+export async function withRenderSource<T>(
+  request: ModelRequest,
+  folders: ModelFolders,
+  io: Io,
+  use: (source: RenderSource) => Promise<T>,
+): Promise<T> {
+  const loras = request.loras.length > 0 ? loraArguments(request.loras, [], existsSync) : []
+  const path = await resolveModel(request.model, 'checkpoint', folders)
+  const loraPaths: string[] = []
+  for (const { name } of loras) loraPaths.push(await resolveModel(name, 'lora', folders))
+  const vaePath = request.vae === undefined ? [] : [await resolveModel(request.vae, 'vae', folders)]
+  return withModels([path, ...loraPaths, ...vaePath], async (opened) => {
+    const adapters = opened.slice(1, 1 + loras.length)
+    const used = loras.map((lora, i) => {
+      return { ...lora, path: loraPaths[i]!, metadata: adapters[i]!.model.metadata }
+    })
+    const model = await patchedModel(path, opened[0]!, { used, adapters, request, io })
+    const vae = vaePath[0] === undefined ? undefined : await plainModel(vaePath[0], opened.at(-1)!)
+    if (vae) checkVae(vae)
+    const files = opened.map((one) => one.model)
+    return use({ model, path, loras: used, files, ...(vae && { vae }) })
+  })
+}
+
+async function plainModel(path: string, opened: OpenedModel): Promise<RenderModel> {
+  return { name: path, table: opened.model, identity: await identifyFile(path, opened) }
+}
+
+/** @throws NOT_RENDERABLE before anything is loaded; what is special about a UNet, the pipeline finds */
+function checkDrawable({ name, identity: { kind, title, architecture } }: RenderModel): void {
+  const network = architecture && architectureById(architecture.id)?.network.kind
+  if (kind === 'checkpoint' && network === 'unet') return
+  const hint =
+    HINTS[kind] ?? 'Stable Diffusion 1.x, 2.x and XL can, from a checkpoint with UNet and text encoder.'
+  const what = kind === 'checkpoint' ? title : `${title} (${KINDS[kind]})`
+  throw refuse('NOT_RENDERABLE', `${name} is ${what}: it cannot be drawn`, hint)
+}
+
+/** Which option a file is for that is no model by itself. */
+const HINTS: Readonly<Partial<Record<Kind, string>>> = {
+  lora: 'Name the checkpoint it is for, and this file with --lora.',
+  vae: 'Name the checkpoint it is for, and this file with --vae.',
+  taesd: 'Name the checkpoint it is for, and this file with --vae.',
+  embedding:
+    'Name the checkpoint it is for, and its folder with --embeddings; its name belongs into the prompt.',
+}
+
+/** @throws NOT_A_VAE */
+function checkVae({ name, identity: { kind, title, components } }: RenderModel): void {
+  if (kind === 'taesd' || components.some(({ role }) => role === 'vae')) return
+  throw refuse(
+    'NOT_A_VAE',
+    `--vae ${name}: that is ${title} (${KINDS[kind]})`,
+    'Name a VAE, a TAESD, or a checkpoint that has one.',
+  )
+}
+
+interface Patching {
+  readonly used: readonly UsedLora[]
+  readonly adapters: readonly OpenedModel[]
+  readonly request: ModelRequest
+  readonly io: Io
+}
+
+async function patchedModel(
+  path: string,
+  opened: OpenedModel,
+  { used, adapters, request, io }: Patching,
+): Promise<RenderModel> {
+  const plain = await plainModel(path, opened)
+  checkDrawable(plain)
+  const model = request.ema ? emaModel(plain) : plain
+  if (used.length === 0) return model
+  const inputs = await Promise.all(used.map((lora, i) => loraInput(lora.path, adapters[i]!, lora.ratio)))
+  const options: MergeOptions = { allowUnmatched: request.allowUnmatched }
+  const base = { name: path, file: { ...opened.model, ...model.table }, identity: model.identity }
+  const plan = await planMergeLora(base, inputs, options)
+  const [problem] = plan.problems
+  if (problem !== undefined) throw problem
+  await checkAlive(base, inputs, options, opened.read, io.signal)
+  return { name: path, table: plan.table, identity: onlyWhatIsIn(model.identity, plan.table) }
+}
+
+/** @throws EMA_MISSING */
+function emaModel({ name, table, identity }: RenderModel): RenderModel {
+  if (identity.ema === undefined) {
+    throw new SdtoolError('EMA_MISSING', `${name} has no EMA copy of its weights`, {
+      exitCode: EXIT.unverified,
+      hint: 'Leave out --ema.',
+    })
+  }
+  return { name, ...withEmaWeights({ table, identity }) }
+}
+
+/** A plan leaves out an EMA copy of weights that change. */
+function onlyWhatIsIn(identity: Identity, { tensors }: TensorTable): Identity {
+  const components = identity.components.filter(({ names }) => names.every((name) => tensors.has(name)))
+  return { ...identity, components }
+}

@@ -1,0 +1,19 @@
+import { createAtomic } from '../tensor/atomic.ts'
+import { writeFully } from '../tensor/bytes.ts'
+import type { FileRef } from '../tensor/table.ts'
+
+/** Writes a small file that appears under its name only when it is whole. @throws what `createAtomic` throws */
+export async function writeNewFile(
+  path: string,
+  data: Uint8Array,
+  { force, inputs }: { readonly force: boolean; readonly inputs: readonly FileRef[] },
+): Promise<void> {
+  const file = await createAtomic(path, { force, bytes: data.byteLength, inputs })
+  try {
+    await writeFully(file.handle, data)
+    await file.commit()
+  } catch (error) {
+    await file.abort()
+    throw error
+  }
+}

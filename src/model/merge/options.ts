@@ -1,0 +1,43 @@
+import type { DTypeChoice } from '../dtype-choice.ts'
+import type { Identifiable, Identity } from '../identity.ts'
+import type { Side } from '../merge-lora/options.ts'
+import type { BlockWeights, KeyWeight } from './block-weights.ts'
+
+/** A checkpoint of a merge. The first one is A. */
+export interface MergeModel {
+  /** As people know it. */
+  readonly name: string
+  readonly file: Identifiable
+  readonly identity: Identity
+}
+
+/** `A` for the first model of a merge, and so on. */
+export function letterOf(index: number): string {
+  return String.fromCharCode('A'.charCodeAt(0) + index)
+}
+
+export interface CheckpointMergeOptions {
+  /** Id of a method. */
+  readonly method: string
+  /** One number, or one for each further model; the method's own without it. */
+  readonly alpha?: readonly number[]
+  readonly beta?: number
+  readonly density?: number
+  readonly seed?: number
+  /** Alpha of single blocks and keys. */
+  readonly blocks?: BlockWeights
+  readonly keys?: readonly KeyWeight[]
+  /** The same for beta. */
+  readonly betaBlocks?: BlockWeights
+  readonly dtype?: DTypeChoice
+  /** Blend only this half; the other one is A's. */
+  readonly only?: Side
+  /** Whose VAE it gets, by the index of the model, or another file's; `blend`: one of all of them. That of A without it. */
+  readonly vae?: number | MergeModel | 'blend'
+  /** Keep A's tensor where another model has none, and leave out what A does not have. */
+  readonly allowMissing?: boolean
+  /** Merge models that predict different things. */
+  readonly allowMixed?: boolean
+  /** Range of similarities over the whole model, for methods that need it. */
+  readonly range?: readonly [low: number, high: number]
+}

@@ -1,0 +1,295 @@
+/** Checkpoints into one, by a method of the registry. */
+import { usage } from '../../errors.ts'
+import { canCast, renamed } from '../../tensor/expr.ts'
+import type { MergeMethod } from '../../tensor/merge/method.ts'
+import { mergeMethod } from '../../tensor/merge/registry.ts'
+import type { Tensor } from '../../tensor/table.ts'
+import { architectureById } from '../architectures/registry.ts'
+import { bakedTensors, vaeComponent } from '../bake-vae.ts'
+import { blockOf } from '../blocks.ts'
+import type { Component, Selector } from '../components.ts'
+import { castWeight, checkNoScaledFp8, checkSelected, chosenDType, isCastable } from '../dtype-choice.ts'
+import type { ValueReader } from '../evidence.ts'
+import { warning } from '../finding.ts'
+import { checkBlocks } from '../merge-lora/block-ratios.ts'
+import type { Side } from '../merge-lora/options.ts'
+import { newPlan, type Plan, type PlanBuilder } from '../plan.ts'
+import { needsRepair, readPositionIds, repairedPositionIds } from '../position-ids.ts'
+import { blockRules } from './block-weights.ts'
+import { checkCoverage } from './coverage.ts'
+import type { Blend, Job } from './job.ts'
+import { type CheckpointMergeOptions, letterOf, type MergeModel } from './options.ts'
+import { placedTensors, placesIn } from './pairs.ts'
+import { checkModels, unverified } from './strict.ts'
+import { copiedModel, mergedValue, parametersFor } from './value.ts'
+
+export interface CheckpointMergePlan extends Plan {
+  /** Component of each tensor that is computed, by its name. */
+  readonly blended: ReadonlyMap<string, Component>
+}
+
+/**
+ * Plans a merge: the first model is what stays where nothing is blended, in names, types, metadata and markers. UNet and
+ * text encoders are blended, the VAE is taken whole from one model unless a blend is asked for, everything else is A's.
+ * An EMA copy goes, as it copies weights that are no longer there.
+ * @param read reads the position ids of A
+ * @throws SdtoolError (exit 2) USAGE, BLOCK_UNKNOWN; (exit 3) MERGE_NOT_A_MODEL, SCALED_FP8; (exit 4)
+ *   MERGE_MIXED_ARCHITECTURES, MERGE_MIXED_PREDICTIONS, MERGE_KEYS_MISSING, MERGE_MISFIT, MERGE_NOTHING, COMPONENT_NOT_FOUND,
+ *   PATTERN_UNUSED
+ */
+export async function planMerge(
+  models: readonly MergeModel[],
+  options: CheckpointMergeOptions,
+  read: ValueReader,
+): Promise<CheckpointMergePlan> {
+  checkModels(models, options)
+  const [first] = models as [MergeModel, ...MergeModel[]]
+  checkSelected(first.identity.components, Object.keys(options.dtype?.by ?? {}) as Selector[])
+  const job = newJob(models, options)
+  const broken = (await readPositionIds(first.file, read)).filter(needsRepair)
+  const repaired = new Map(broken.map(({ tensor }) => [tensor.name, repairedPositionIds(tensor)]))
+  const vae = otherVae(models, options)
+  for (const component of first.identity.components) {
+    const blend = blendFor(component, job)
+    if (blend !== undefined) addBlend(blend, job, repaired)
+    else addAsItIs(component, job, vae, repaired)
+  }
+  addMissingVae(vae, job)
+  for (const { path, bytes } of first.file.leftovers ?? []) {
+    if (bytes > 0) job.plan.addLeftover(path, bytes, 'training state in the pickle, no weights')
+  }
+  checkUse(job)
+  return { ...job.plan.build(first.file.metadata, job.findings), blended: job.blended }
+}
+
+function newJob(models: readonly MergeModel[], options: CheckpointMergeOptions): Job {
+  const method = mergeMethod(options.method)
+  const [first] = models
+  const architecture = architectureById(first!.identity.architecture?.id ?? '')
+  const rules = options.blocks ? blockRules(options.blocks, architecture) : []
+  const betaRules = options.betaBlocks ? blockRules(options.betaBlocks, architecture) : []
+  checkNamedBlocks(first!, options)
+  const keys = options.keys ?? []
+  const numbers = alphaNumbers(method, models.length, options)
+  if (numbers.length > 1 && (rules.length > 0 || keys.length > 0)) {
+    throw usage('weights of blocks and keys are for methods with one alpha', 'Merge two models at a time.')
+  }
+  return {
+    models,
+    options,
+    method,
+    alphas: numbers.map((otherwise) => ({ keys, rules, otherwise })),
+    beta: { keys: [], rules: betaRules, otherwise: options.beta ?? method.beta ?? 0 },
+    plan: newPlan(),
+    findings: [],
+    blended: new Map(),
+    used: new Set(),
+  }
+}
+
+/** @throws USAGE for a wrong count */
+function alphaNumbers(
+  { id, alpha }: MergeMethod,
+  models: number,
+  options: CheckpointMergeOptions,
+): readonly number[] {
+  const count = alpha.takes === 'one' ? 1 : models - 1
+  const given = options.alpha ?? Array.from({ length: count }, () => alpha.byDefault(models))
+  if (given.length === count) return given
+  throw usage(
+    `${id} of ${models} models takes ${count} alpha${count === 1 ? '' : 's'}; ${given.length} were given`,
+    count === 1 ? undefined : 'One for each model after the first: --alpha 0.3,0.2.',
+  )
+}
+
+/** Only rules by name can mean a block that is not there. */
+function checkNamedBlocks({ identity }: MergeModel, { blocks, betaBlocks }: CheckpointMergeOptions): void {
+  const architecture = architectureById(identity.architecture?.id ?? '')
+  const known = identity.components.flatMap((component) => {
+    const side = sideOf(component)
+    if (side === undefined) return []
+    return component.names.map((name) => ({
+      block: blockOf(name.slice(component.prefix.length), architecture),
+      side,
+    }))
+  })
+  for (const weights of [blocks, betaBlocks]) {
+    if (weights !== undefined && 'rules' in weights) checkBlocks(weights, known)
+  }
+}
+
+function sideOf({ role }: Component): Side | undefined {
+  return role === 'unet' ? 'unet' : role === 'text' || role === 'vae' ? 'text' : undefined
+}
+
+/** Undefined for what is not blended. */
+function blendFor(component: Component, { models, options }: Job): Blend | undefined {
+  const side = sideOf(component)
+  if (side === undefined) return undefined
+  if (component.role === 'vae') {
+    if (options.vae !== 'blend') return undefined
+  } else if (options.only !== undefined && options.only !== side) return undefined
+  const others = models.slice(1).map((model) => placedTensors(model, component))
+  return { component, side, others }
+}
+
+/** Blends a component, tensor by tensor. */
+function addBlend(blend: Blend, job: Job, repaired: ReadonlyMap<string, Tensor>): void {
+  const { component, others } = blend
+  const { models, options, plan } = job
+  const [first] = models
+  const dtype = chosenDType(component, options.dtype ?? {})
+  for (const other of models) checkScales(other, component, dtype)
+  const places = placesIn(first!, component)
+  checkCoverage(blend, places, job)
+  for (const name of component.names) {
+    const tensor = first!.file.tensors.get(name)!
+    const place = places.get(name)
+    const found = others.map((placed) => (place === undefined ? undefined : placed?.get(place)))
+    if (
+      !isCastable(tensor) ||
+      place === undefined ||
+      found.some((other) => other === undefined || !isCastable(other))
+    ) {
+      addTensor(plan, component, tensor, repaired.get(name) ?? castWeight(tensor, dtype), 'taken from A')
+      continue
+    }
+    addBlended(blend, job, tensor, found as Tensor[], place, dtype)
+  }
+}
+
+/** @throws SCALED_FP8 */
+function checkScales(
+  model: MergeModel,
+  { id, role }: Component,
+  dtype: ReturnType<typeof chosenDType>,
+): void {
+  const own = model.identity.components.find((component) => component.id === id && component.role === role)
+  // weights with scales are no numbers to calculate with, whatever type is asked for
+  if (own !== undefined) checkNoScaledFp8(own, dtype ?? 'F16')
+}
+
+function addTensor(
+  plan: PlanBuilder,
+  component: Component,
+  before: Tensor,
+  after: Tensor,
+  why: string,
+): void {
+  const action =
+    after.source.kind === 'bytes' && after !== before
+      ? 'rewrite'
+      : after.dtype === before.dtype
+        ? 'keep'
+        : 'cast'
+  plan.add(component, action, before, after, why)
+}
+
+function addBlended(
+  blend: Blend,
+  job: Job,
+  tensor: Tensor,
+  others: readonly Tensor[],
+  place: string,
+  dtype: ReturnType<typeof chosenDType>,
+): void {
+  const { component } = blend
+  const all = [tensor, ...others]
+  const parameters = parametersFor(blend, tensor, place, job)
+  const wanted = dtype ?? tensor.dtype
+  if (!canCast(tensor.dtype, wanted))
+    throw unverified('MERGE_DTYPE', `${tensor.name} is ${tensor.dtype}; name a type: --dtype fp16`)
+  const value = mergedValue(all, job, parameters)
+  const copied = copiedModel(value, job, parameters)
+  if (copied !== undefined) {
+    const source = { ...renamed(castWeight(all[copied]!, wanted), tensor.name), shape: tensor.shape }
+    const why = copied === 0 ? 'alpha leaves it as it is in A' : `alpha takes all of ${letterOf(copied)}`
+    job.plan.add(
+      component,
+      copied === 0 ? (source.dtype === tensor.dtype ? 'keep' : 'cast') : 'replace',
+      tensor,
+      source,
+      why,
+    )
+    return
+  }
+  const { name, shape } = tensor
+  const after: Tensor = {
+    name,
+    dtype: wanted,
+    shape,
+    source: { kind: 'patched', base: tensor, value },
+  }
+  job.plan.add(component, 'blend', tensor, after, `${job.method.id} of ${job.models.length} models`)
+  job.blended.set(name, component)
+}
+
+/** The VAE that takes the place of A's. */
+interface OtherVae {
+  readonly from: string
+  /** By the names they have, or get, in A. */
+  readonly tensors: ReadonlyMap<string, Tensor>
+}
+
+function otherVae(
+  models: readonly MergeModel[],
+  { vae, dtype = {} }: CheckpointMergeOptions,
+): OtherVae | undefined {
+  if (vae === undefined || vae === 'blend' || vae === 0) return undefined
+  const source = typeof vae === 'number' ? models[vae] : vae
+  if (source === undefined) throw usage('--vae names a model that is not there')
+  const type = dtype.by?.vae ?? dtype.all
+  const baked = bakedTensors(models[0]!, source, type === undefined ? {} : { dtype: type })
+  const from = typeof vae === 'number' ? `the VAE of ${letterOf(vae)}` : `from ${source.name}`
+  return { from, tensors: new Map(baked.map(({ after }) => [after.name, after])) }
+}
+
+/** A VAE where A has none. */
+function addMissingVae(vae: OtherVae | undefined, { models, plan }: Job): void {
+  const added = [...(vae?.tensors.values() ?? [])].filter(({ name }) => !models[0]!.file.tensors.has(name))
+  for (const tensor of added) plan.addNew(vaeComponent(added), tensor, vae!.from)
+}
+
+/** What is not blended: A's, or the VAE of another model. */
+function addAsItIs(
+  component: Component,
+  job: Job,
+  vae: OtherVae | undefined,
+  repaired: ReadonlyMap<string, Tensor>,
+): void {
+  const { plan, options, models, findings } = job
+  const dtype = chosenDType(component, options.dtype ?? {})
+  const isStale =
+    component.role === 'ema' && models[0]!.identity.ema?.of === 'unet' && options.only !== 'text'
+  if (isStale) {
+    findings.push(
+      warning(
+        'ema-dropped',
+        `the ${component.title} is ${STALE} and is left out; sdtool prune takes its values first`,
+        component.bytes,
+      ),
+    )
+  } else checkNoScaledFp8(component, dtype)
+  for (const name of component.names) {
+    const tensor = models[0]!.file.tensors.get(name)!
+    const other = vae?.tensors.get(name)
+    if (isStale) plan.add(component, 'drop', tensor, undefined, STALE)
+    else if (other !== undefined) plan.add(component, 'replace', tensor, other, vae!.from)
+    else addTensor(plan, component, tensor, repaired.get(name) ?? castWeight(tensor, dtype), 'taken from A')
+  }
+}
+
+const STALE = 'no longer a copy of the merged weights'
+
+/** @throws MERGE_NOTHING, PATTERN_UNUSED */
+function checkUse({ options, used, blended, method, models }: Job): void {
+  const unused = (options.keys ?? []).find((pattern) => !used.has(pattern))
+  if (unused !== undefined)
+    throw unverified('PATTERN_UNUSED', `no key that is merged fits ${unused.text}`, '* stands for any text.')
+  if (blended.size > 0) return
+  throw unverified(
+    'MERGE_NOTHING',
+    `${method.id} with these numbers makes a copy of ${models[0]!.name}, or of parts of the others`,
+    'Give an alpha other than 0 and 1.',
+  )
+}

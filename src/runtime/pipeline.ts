@@ -1,0 +1,311 @@
+/** Text to pictures with the networks of a model, one component in memory at a time. */
+import { refuse } from '../errors.ts'
+import type { RgbImage } from '../image/image.ts'
+import type { LatentFormat } from '../model/architectures/architecture.ts'
+import { PREDICTIONS } from '../model/prediction.ts'
+import {
+  type Conditioning,
+  encodePrompts,
+  knowsClipSkip,
+  sameLength,
+  sizeVector,
+  zeroed,
+} from './conditioning.ts'
+import type { Denoiser, Engine, EngineOptions, RenderModel, Vae, VaeOptions } from './engine.ts'
+import { latentFormat } from './latent-format.ts'
+import { rgbImage } from './pixels.ts'
+import type { Seed } from './random/gaussian.ts'
+import { type SamplingSettings, sampleImage, stepsOf } from './sample-image.ts'
+import { denoiserOf, PARAMETERIZATIONS, type Parameterization, type Predict } from './sampling/denoiser.ts'
+import { type NoiseSchedule, noiseSchedule } from './sampling/noise-schedule.ts'
+import type { LoadedEmbedding } from './text/embedding.ts'
+
+/** One picture. LoRA tags are no part of a prompt here. */
+export interface ImageRequest {
+  readonly prompt: string
+  readonly negative: string
+  readonly seed: Seed
+}
+
+export interface RenderSettings extends SamplingSettings {
+  /** Scale of the guidance; at 1 the negative prompt does not count. */
+  readonly cfg: number
+  /** 0 to 1; see `rescaled`. */
+  readonly cfgRescale?: number
+  /** In pixels, multiples of `SIZE_MULTIPLE`. */
+  readonly width: number
+  readonly height: number
+  /** As A1111 counts (1 skips nothing); only SD 1.x knows it, as there. */
+  readonly clipSkip?: number
+  /** What the network predicts, if not what is known of the file. */
+  readonly prediction?: Parameterization
+  /** The schedule ends in pure noise, if not as the file says. */
+  readonly zeroTerminalSnr?: boolean
+}
+
+export interface RenderJob {
+  readonly model: RenderModel
+  /** In place of that of the model. */
+  readonly vae?: RenderModel
+  readonly embeddings: readonly LoadedEmbedding[]
+  readonly images: readonly ImageRequest[]
+  readonly settings: RenderSettings
+}
+
+export interface RenderedImage {
+  readonly request: ImageRequest
+  readonly image: RgbImage
+  /** [channels, height / 8, width / 8], in the space of the denoiser. */
+  readonly latents: Float32Array
+}
+
+export interface StepProgress {
+  /** From 0, of all pictures. */
+  readonly image: number
+  /** Steps that are done, of all pictures. */
+  readonly done: number
+  readonly total: number
+}
+
+export interface RenderHooks {
+  /** Before the first step, and after each. */
+  onStep?(progress: StepProgress): void
+  /** As soon as a picture is decoded. */
+  onImage?(image: RenderedImage, index: number): void | Promise<void>
+  readonly vae?: VaeOptions
+}
+
+/** A latent pixel is 8 x 8 pixels. */
+export const SIZE_MULTIPLE = 8
+const CHANNELS = 4
+
+/**
+ * Draws pictures: all prompts are encoded, then all latents sampled, then all decoded. What cannot be drawn is refused
+ * before anything is loaded.
+ * @throws COMPONENT_MISSING, NOT_RENDERABLE, MEMORY, NOT_FINITE, BLACK_IMAGE, CLIP_SKIP, or the signal's reason
+ */
+export async function renderImages(
+  job: RenderJob,
+  engine: Engine,
+  options: EngineOptions,
+  hooks: RenderHooks = {},
+): Promise<RenderedImage[]> {
+  const plan = planRender(job)
+  const towers = engine.textTowers(job.model)
+  const networks = await openNetworks(job, plan.format, engine, options)
+  try {
+    checkVector(
+      job.model,
+      networks.denoiser,
+      towers.some(({ pools }) => pools),
+    )
+    const conditionings = await encode(job, towers, engine, options)
+    const mask = await inpaintingInput(networks, job.settings)
+    const latents = await sampleAll(job, plan, networks.denoiser, conditionings, mask, hooks)
+    await networks.denoiser.close()
+    return await decodeAll(job, networks.vae, latents, hooks)
+  } finally {
+    await networks.denoiser.close()
+    await networks.vae.close()
+  }
+}
+
+interface RenderPlan {
+  readonly format: LatentFormat
+  readonly prediction: Parameterization
+  readonly noiseLevels: NoiseSchedule
+}
+
+/** @throws NOT_RENDERABLE */
+function planRender({ model, settings }: RenderJob): RenderPlan {
+  const { architecture, title } = model.identity
+  const format = latentFormat(model.identity)
+  if (architecture === undefined || format === undefined) throw notRenderable(model.name, `is ${title}`)
+  const { prediction: found } = architecture
+  const prediction = settings.prediction ?? found.type
+  if (!isParameterization(prediction)) {
+    throw notRenderable(model.name, `predicts the ${PREDICTIONS[found.type]}, which sdtool cannot sample`)
+  }
+  const zeroSnr = settings.zeroTerminalSnr ?? found.zeroTerminalSnr ?? false
+  return { format, prediction, noiseLevels: noiseSchedule(zeroSnr) }
+}
+
+function isParameterization(type: string): type is Parameterization {
+  return PARAMETERIZATIONS.includes(type)
+}
+
+function notRenderable(name: string, why: string): Error {
+  return refuse(
+    'NOT_RENDERABLE',
+    `${name} ${why}: it cannot be drawn`,
+    'Stable Diffusion 1.x, 2.x and XL can.',
+  )
+}
+
+interface Networks {
+  readonly denoiser: Denoiser
+  readonly vae: Vae
+}
+
+async function openNetworks(
+  { model, vae }: RenderJob,
+  format: LatentFormat,
+  engine: Engine,
+  options: EngineOptions,
+): Promise<Networks> {
+  const denoiser = await engine.openDenoiser(model, options)
+  try {
+    return { denoiser, vae: await engine.openVae(vae ?? model, format, options) }
+  } catch (error) {
+    await denoiser.close()
+    throw error
+  }
+}
+
+/** @throws NOT_RENDERABLE for a network whose vector is made of something else (refiner, unCLIP) */
+function checkVector({ name, identity }: RenderModel, { vectorWidth }: Denoiser, pools: boolean): void {
+  const isXl = identity.architecture?.id === 'stable-diffusion-xl-v1-base'
+  if (vectorWidth === undefined || (isXl && pools)) return
+  throw notRenderable(name, `is ${identity.title}, which needs more than a text`)
+}
+
+/** What the denoiser is steered by for one picture. */
+interface ImageConditioning {
+  readonly text: Conditioning
+  /** Undefined without guidance. */
+  readonly empty?: Conditioning
+}
+
+async function encode(
+  { model, images, settings, embeddings }: RenderJob,
+  towers: ReturnType<Engine['textTowers']>,
+  engine: Engine,
+  options: EngineOptions,
+): Promise<ImageConditioning[]> {
+  const isGuided = settings.cfg !== 1
+  const texts = [
+    ...new Set(images.flatMap(({ prompt, negative }) => (isGuided ? [prompt, negative] : [prompt]))),
+  ]
+  const encoded = await encodePrompts(
+    texts,
+    towers,
+    (tower) => engine.openTextEncoder(model, tower, options),
+    {
+      embeddings,
+      ...(knowsClipSkip(towers) && settings.clipSkip !== undefined && { clipSkip: settings.clipSkip }),
+    },
+  )
+  const all = sameLength(encoded)
+  const of = (text: string): Conditioning => all[texts.indexOf(text)]!
+  return images.map(({ prompt, negative }) => {
+    const text = of(prompt)
+    if (!isGuided) return { text }
+    const isZero = negative === '' && text.pooled !== undefined
+    return { text, empty: isZero ? zeroed(of(negative)) : of(negative) }
+  })
+}
+
+/**
+ * What an inpainting model sees beside the latents when nothing is to be kept: a mask of ones, and a grey picture.
+ * Source: A1111, modules/processing.py, `txt2img_image_conditioning`
+ */
+async function inpaintingInput(
+  { denoiser, vae }: Networks,
+  { height, width }: RenderSettings,
+): Promise<Float32Array | undefined> {
+  if (denoiser.channels === CHANNELS) return undefined
+  const grey = new Float32Array(3 * height * width).fill(0.5)
+  const { data } = await vae.encode({ data: grey, height, width })
+  const mask = new Float32Array(data.length / CHANNELS).fill(1)
+  return joined([mask, data])
+}
+
+async function sampleAll(
+  { images, settings }: RenderJob,
+  { prediction, noiseLevels }: RenderPlan,
+  network: Denoiser,
+  conditionings: readonly ImageConditioning[],
+  mask: Float32Array | undefined,
+  { onStep }: RenderHooks,
+): Promise<Float32Array[]> {
+  const { cfg, cfgRescale, sampler, height, width } = settings
+  const count = (CHANNELS * height * width) / SIZE_MULTIPLE ** 2
+  const steps = stepsOf(settings, noiseLevels)
+  const latents: Float32Array[] = []
+  for (const [image, { seed }] of images.entries()) {
+    const report = (done: number) => {
+      onStep?.({ image, done: image * steps + done, total: images.length * steps })
+    }
+    report(0)
+    const denoise = denoiserOf(predictor(network, conditionings[image]!, settings, mask), {
+      schedule: noiseLevels,
+      prediction,
+      cfg,
+      ...(cfgRescale !== undefined && { rescale: cfgRescale }),
+      ...(sampler.timestep && { timestep: sampler.timestep }),
+    })
+    const sampled = sampleImage(denoise, seed, count, settings, noiseLevels, ({ step }) => report(step + 1))
+    latents.push(await sampled)
+  }
+  return latents
+}
+
+/** The network on the latents of one picture, with and without its prompt in one call. */
+function predictor(
+  network: Denoiser,
+  { text, empty }: ImageConditioning,
+  { height, width }: RenderSettings,
+  mask: Float32Array | undefined,
+): Predict {
+  const both = empty ? [text, empty] : [text]
+  const context = joined(both.map((own) => own.context))
+  const y =
+    network.vectorWidth === undefined
+      ? undefined
+      : joined(both.map(({ pooled }) => sizeVector(pooled!, height, width)))
+  const common = {
+    n: both.length,
+    height: height / SIZE_MULTIPLE,
+    width: width / SIZE_MULTIPLE,
+    context,
+    tokens: text.context.length / network.contextWidth,
+    ...(y && { y }),
+  }
+  return async (x, timestep) => {
+    const input = mask ? joined([x, mask]) : x
+    const out = await network.predict({
+      ...common,
+      x: joined(both.map(() => input)),
+      timesteps: both.map(() => timestep),
+    })
+    return empty ? { text: out.subarray(0, x.length), empty: out.subarray(x.length) } : { text: out }
+  }
+}
+
+async function decodeAll(
+  { images, settings }: RenderJob,
+  vae: Vae,
+  latents: readonly Float32Array[],
+  { onImage, vae: vaeOptions }: RenderHooks,
+): Promise<RenderedImage[]> {
+  const size = { height: settings.height / SIZE_MULTIPLE, width: settings.width / SIZE_MULTIPLE }
+  const rendered: RenderedImage[] = []
+  for (const [index, request] of images.entries()) {
+    const own = latents[index]!
+    const image = rgbImage(await vae.decode({ data: own, ...size }, vaeOptions))
+    const done = { request, image, latents: own }
+    rendered.push(done)
+    await onImage?.(done, index)
+  }
+  return rendered
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const part of parts) {
+    all.set(part, at)
+    at += part.length
+  }
+  return all
+}

@@ -1,0 +1,15 @@
+import { type MergeMethod, nothingAdded } from './method.ts'
+
+export const addDifference: MergeMethod = {
+  id: 'add-difference',
+  formula: 'A + alpha (B - C)',
+  definition: 'A1111 "Add difference"',
+  models: [3, 3],
+  alpha: { takes: 'one', byDefault: () => 1, describe: 'how much of the difference is added' },
+  combine({ models, out, parameters }) {
+    const [a, b, c] = models
+    const alpha = parameters.alpha[0]!
+    for (let i = 0; i < out.length; i++) out[i] = a![i]! + alpha * (b![i]! - c![i]!)
+  },
+  copyOf: nothingAdded,
+}

@@ -1,0 +1,23 @@
+import { type MergeMethod, type MergeParameters, weighted } from './method.ts'
+
+function shares({ alpha, beta }: MergeParameters): number[] {
+  return [(1 - beta) * (1 - alpha[0]!), (1 - beta) * alpha[0]!, beta]
+}
+
+export const sumTwice: MergeMethod = {
+  id: 'sum-twice',
+  formula: '(1 - beta) ((1 - alpha) A + alpha B) + beta C',
+  definition: 'supermerger "sum Twice"',
+  models: [3, 3],
+  alpha: { takes: 'one', byDefault: () => 0.5, describe: 'share of B in the first sum' },
+  beta: 0.5,
+  shares,
+  combine(block) {
+    weighted(block, shares(block.parameters))
+  },
+  copyOf({ alpha, beta }) {
+    if (beta === 1) return 2
+    if (beta !== 0) return undefined
+    return alpha[0] === 0 ? 0 : alpha[0] === 1 ? 1 : undefined
+  },
+}

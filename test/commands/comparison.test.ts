@@ -1,0 +1,90 @@
+import { describe, expect, it } from 'vitest'
+import {
+  compareDrawn,
+  comparisonJson,
+  comparisonSheet,
+  comparisonTable,
+  gainFor,
+} from '../../src/commands/comparison.ts'
+import type { RgbImage } from '../../src/image/image.ts'
+
+const SIZE = 16
+
+function grey(value: number): RgbImage {
+  return { width: SIZE, height: SIZE, data: new Uint8Array(SIZE * SIZE * 3).fill(value) }
+}
+
+const SHOTS = [
+  { prompt: 'a cat', seed: 1 },
+  { prompt: 'a dog', seed: 2n ** 40n },
+]
+const comparison = compareDrawn(SHOTS, { label: 'A', images: [grey(100), grey(50)] }, [
+  { label: 'B', images: [grey(100), grey(60)] },
+  { label: 'C', images: [grey(103), grey(50)] },
+])
+
+describe('a comparison', () => {
+  it('holds each picture against that of the first model', () => {
+    expect(comparison.others.map(({ similarities }) => similarities.map((s) => s.meanDifference))).toEqual([
+      [0, 10],
+      [3, 0],
+    ])
+    // 10 log10(255^2 / 100)
+    expect(comparison.others[0]!.similarities[1]!.psnr).toBeCloseTo(28.1308, 4)
+  })
+
+  it('amplifies differences as far as none is cut off', () => {
+    // 10 x 16 = 160, 10 x 32 = 320
+    expect(gainFor(comparison)).toBe(16)
+    const tiny = compareDrawn([SHOTS[0]!], { label: 'A', images: [grey(1)] }, [
+      { label: 'B', images: [grey(2)] },
+    ])
+    expect(gainFor(tiny)).toBe(32)
+    const huge = compareDrawn([SHOTS[0]!], { label: 'A', images: [grey(0)] }, [
+      { label: 'B', images: [grey(255)] },
+    ])
+    expect(gainFor(huge)).toBe(1)
+  })
+
+  it('is a sheet: the first model, then each with its differences, which are stated', () => {
+    const sheet = comparisonSheet(comparison, { title: 't' })
+    expect(sheet.heads).toEqual(['A', 'B', 'difference x 16', 'C', 'difference x 16'])
+    expect(sheet.rows.map(({ label }) => label)).toEqual(['a cat (seed 1)', 'a dog (seed 1099511627776)'])
+    const dog = sheet.rows[1]!.cells
+    expect(dog.map((cell) => cell!.image.data[0])).toEqual([50, 60, 160, 50, 0])
+    expect(dog.map((cell) => cell!.caption)).toEqual([
+      undefined,
+      ['28.1 dB  SSIM 0.984', 'mean |diff| 10.00  changed 100%'],
+      undefined,
+      ['identical'],
+      undefined,
+    ])
+    expect(sheet.notes![0]).toContain('times 16')
+  })
+
+  it('is a table', () => {
+    expect(comparisonTable(comparison, 200).split('\n')).toEqual([
+      '  model       PSNR    SSIM  mean |diff|  max  changed           seed  prompt',
+      '  B      identical  1.0000         0.00    0     0.0%              1  a cat',
+      '  B        28.1 dB  0.9836        10.00   10   100.0%  1099511627776  a dog',
+      expect.stringMatching(/^ {2}C {8}38\.6 dB/),
+      expect.stringMatching(/^ {2}C {6}identical/),
+    ])
+  })
+
+  it('is JSON without infinities', () => {
+    expect(JSON.parse(JSON.stringify(comparisonJson(comparison)))).toMatchObject({
+      reference: 'A',
+      models: [
+        {
+          name: 'B',
+          images: [
+            { prompt: 'a cat', seed: 1, identical: true, psnr: null, ssim: 1, maxDifference: 0 },
+            { prompt: 'a dog', seed: 2 ** 40, identical: false, meanDifference: 10, changed: 1 },
+          ],
+        },
+        { name: 'C' },
+      ],
+    })
+  })
+})
