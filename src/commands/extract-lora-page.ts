@@ -2,8 +2,9 @@ import { type BlockLabel, compareBlocks } from '../model/blocks.ts'
 import type { ExtractedLayer, Extraction } from '../model/lora/extract.ts'
 import type { Io } from '../report/io.ts'
 import { formatTable } from '../report/table.ts'
-import { formatBytes, painter, plural } from '../report/text.ts'
+import { painter, plural } from '../report/text.ts'
 import { printable } from '../tensor/text.ts'
+import { madeLine } from './extracted-files.ts'
 import { findingLines } from './findings-text.ts'
 import { toJson } from './inspect-json.ts'
 import type { OutputOptions } from './options.ts'
@@ -59,7 +60,7 @@ function resultLine(
 ): string {
   if (status === 'planned')
     return `  would write ${printable(output, 300)}: ${plural(extraction.layers.length, 'module')}`
-  return `  ${paint('green', 'wrote')} ${printable(output, 300)}: ${formatBytes(bytesAfter)}, ${plural(tensors, 'tensor')}, ${seconds.toFixed(1)} s`
+  return madeLine({ output, bytesAfter, tensors, seconds }, paint)
 }
 
 interface BlockGroup {

@@ -1,7 +1,7 @@
 /** Finds the files a model was made from, by the hashes in its recipe. */
 import { readdir, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { SdtoolError } from '../errors.ts'
+import { EXIT, SdtoolError } from '../errors.ts'
 import { MODEL_ENDINGS } from '../model/output-name.ts'
 import type { Recipe, RecipeInput } from '../model/recipe.ts'
 import type { Io } from '../report/io.ts'
@@ -11,7 +11,9 @@ import { hashWithProgress } from './hashing.ts'
 import type { ModelFolders } from './model-folders.ts'
 
 /** What shows that a file is the one of a recipe: all of it, all but its metadata, or 64 KiB and the length. */
-export type InputProof = 'sha256' | 'autoV3' | 'autoV1'
+const PROOFS = ['sha256', 'autoV3', 'autoV1'] as const
+
+export type InputProof = (typeof PROOFS)[number]
 
 export interface FoundInput {
   readonly input: RecipeInput
@@ -27,9 +29,9 @@ export interface SearchPlaces {
 }
 
 /**
- * The inputs of a recipe, in its order: beside the model first, then in the model folders. Files of the same name
- * come before others of the same length, which may have been renamed.
- * @throws INPUT_NOT_FOUND, INPUT_CHANGED (exit 1), MODEL_FOLDER_TOO_LARGE
+ * The inputs of a recipe, in its order: beside the model first, then in the folder of the shell and in the model
+ * folders. Files of the same name come before others of the same length, which may have been renamed.
+ * @throws INPUT_NOT_FOUND, INPUT_CHANGED, INPUT_WITHOUT_HASH (exit 4), MODEL_FOLDER_TOO_LARGE
  */
 export async function findInputs({ inputs }: Recipe, places: SearchPlaces, io: Io): Promise<FoundInput[]> {
   const files = await candidates(places)
@@ -45,9 +47,7 @@ interface Candidate {
 }
 
 async function candidates({ path, folders }: SearchPlaces): Promise<Candidate[]> {
-  const beside = (await readdir(dirname(path)).catch(() => []))
-    .filter((name) => MODEL_ENDINGS.some((ending) => name.toLowerCase().endsWith(ending)))
-    .map((name) => join(dirname(path), name))
+  const beside = [...(await modelsIn(dirname(path))), ...(await modelsIn('.'))]
   const scanned: string[] = []
   for (const root of folders.roots) scanned.push(...(await folders.scan(root)).map((file) => file.path))
   const files: Candidate[] = []
@@ -58,12 +58,19 @@ async function candidates({ path, folders }: SearchPlaces): Promise<Candidate[]>
   return files
 }
 
+async function modelsIn(folder: string): Promise<string[]> {
+  return (await readdir(folder).catch(() => []))
+    .filter((name) => MODEL_ENDINGS.some((ending) => name.toLowerCase().endsWith(ending)))
+    .map((name) => join(folder, name))
+}
+
 async function findInput(
   input: RecipeInput,
   files: readonly Candidate[],
   places: SearchPlaces,
   io: Io,
 ): Promise<FoundInput> {
+  if (PROOFS.every((name) => input[name] === undefined)) throw withoutHash(input)
   const named = files.filter(({ name }) => name === input.name)
   const sameLength = files.filter(({ name, bytes }) => bytes === input.bytes && name !== input.name)
   for (const { path, bytes } of [...named, ...sameLength]) {
@@ -97,21 +104,35 @@ function hashText({ sha256, autoV1 }: RecipeInput): string {
   return autoV1 === undefined ? 'no hash' : `AutoV1 ${autoV1}`
 }
 
+function withoutHash({ name }: RecipeInput): SdtoolError {
+  return unproven(
+    'INPUT_WITHOUT_HASH',
+    `the recipe has no hash of ${quoted(name)}, so nothing says which file it was`,
+  )
+}
+
 function changed(input: RecipeInput, path: string): SdtoolError {
-  return new SdtoolError(
+  return unproven(
     'INPUT_CHANGED',
     `${path} is not the ${quoted(input.name)} of the recipe (${input.bytes} bytes, ${hashText(input)})`,
-    {
-      hint: 'It was changed, or is another file of that name. Name the folder of the original with --models.',
-    },
+    'It was changed, or is another file of that name. Name the folder of the original with --models.',
   )
 }
 
 function notFound(input: RecipeInput, { path, folders }: SearchPlaces): SdtoolError {
   const searched = [dirname(path), ...folders.roots].join(', ')
-  return new SdtoolError(
+  return unproven(
     'INPUT_NOT_FOUND',
     `${path} was made from ${quoted(input.name)} (${input.bytes} bytes, ${hashText(input)}), which is not in ${searched}`,
-    { hint: 'Name the folder it is in with --models.' },
+    input.recipe === undefined
+      ? 'Name the folder it is in with --models.'
+      : 'Name the folder it is in with --models, or make it again: its own recipe is inside of this one.',
   )
+}
+
+function unproven(code: string, message: string, hint?: string): SdtoolError {
+  return new SdtoolError(code, message, {
+    exitCode: EXIT.unverified,
+    ...(hint === undefined ? {} : { hint }),
+  })
 }

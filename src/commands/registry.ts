@@ -28,6 +28,47 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./merge-lora.ts')).mergeLoraCommand,
   },
   {
+    name: 'merge',
+    describe: 'Merge checkpoints into one, by any of eleven methods, with weights for blocks and keys',
+    load: async () => (await import('./merge.ts')).mergeCommand,
+  },
+  {
+    name: 'bake-vae',
+    describe: 'Put a VAE into a checkpoint, all of its tensors or none',
+    load: async () => (await import('./bake-vae.ts')).bakeVaeCommand,
+  },
+  {
+    name: 'extract',
+    describe:
+      'Write one component of a checkpoint as a file that UIs load: the VAE, the UNet, a text encoder',
+    load: async () => (await import('./extract.ts')).extractCommand,
+  },
+  {
+    name: 'extract lora',
+    describe: 'Make a LoRA of the difference between a fine-tuned model and its base',
+    load: async () => (await import('./extract-lora.ts')).extractLoraCommand,
+  },
+  {
+    name: 'extract embeddings',
+    describe: 'Write embeddings: those in a model, LoRA or picture, or one of the words of a prompt',
+    load: async () => (await import('./extract-embeddings.ts')).extractEmbeddingsCommand,
+  },
+  {
+    name: 'render',
+    describe: 'Draw with a checkpoint straight from its file, with LoRAs that are not merged yet',
+    load: async () => (await import('./render.ts')).renderCommand,
+  },
+  {
+    name: 'replay',
+    describe: 'Make a file again from the recipe in its metadata, and say whether it is the same',
+    load: async () => (await import('./replay.ts')).replayCommand,
+  },
+  {
+    name: 'verify',
+    describe: 'Check that a file is whole: structure, values, published hashes, recipe',
+    load: async () => (await import('./verify.ts')).verifyCommand,
+  },
+  {
     name: 'download',
     describe: 'Download models from Civitai, resumed and verified, to where your programs look',
     load: async () => (await import('./download.ts')).downloadCommand,
@@ -48,33 +89,8 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./login.ts')).loginCommand,
   },
   {
-    name: 'render',
-    describe: 'Draw with a checkpoint straight from its file, with LoRAs that are not merged yet',
-    load: async () => (await import('./render.ts')).renderCommand,
-  },
-  {
     name: 'doctor',
     describe: 'Show which devices can render on this machine, and what the others lack',
     load: async () => (await import('./doctor.ts')).doctorCommand,
-  },
-  {
-    name: 'merge',
-    describe: 'Merge checkpoints into one, by any of eleven methods, with weights for blocks and keys',
-    load: async () => (await import('./merge.ts')).mergeCommand,
-  },
-  {
-    name: 'bake-vae',
-    describe: 'Put a VAE into a checkpoint, all of its tensors or none',
-    load: async () => (await import('./bake-vae.ts')).bakeVaeCommand,
-  },
-  {
-    name: 'extract lora',
-    describe: 'Make a LoRA of the difference between a fine-tuned model and its base',
-    load: async () => (await import('./extract-lora.ts')).extractLoraCommand,
-  },
-  {
-    name: 'replay',
-    describe: 'Make a file again from the recipe in its metadata, and say whether it is the same',
-    load: async () => (await import('./replay.ts')).replayCommand,
   },
 ]

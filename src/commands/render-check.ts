@@ -24,7 +24,7 @@ import {
 import { identifyFile, type OpenedModel, withModels } from './files.ts'
 import type { ModelFolders } from './model-folders.ts'
 import { type FoundInput, findInputs } from './recipe-inputs.ts'
-import { type ReplayInput, replayRecipe } from './replay.ts'
+import { type RecipeModel, replanRecipe } from './replan.ts'
 
 /** Draws the pictures of a check with one model. */
 export type DrawPictures = (model: RenderModel) => Promise<readonly RgbImage[]>
@@ -52,7 +52,7 @@ export interface CheckOutcome {
 
 /**
  * Draws the inputs of a recipe with it applied, and the file it is in, and holds the pictures against each other.
- * @throws RECIPE_MISSING, what `findInputs`, `replayRecipe` and the drawing throw
+ * @throws RECIPE_MISSING, what `findInputs`, `replanRecipe` and the drawing throw
  */
 export async function checkBaked(job: CheckJob, io: Io): Promise<CheckOutcome> {
   const recipe = await withModels([job.path], async ([baked]) => recipeOf(job.path, baked!))
@@ -88,7 +88,7 @@ interface CheckModels {
   readonly base: RenderModel
   /** The recipe is there to change pictures; `prune` and `convert` are not. */
   readonly changes: boolean
-  readonly inputs: readonly ReplayInput[]
+  readonly inputs: readonly RecipeModel[]
   readonly read: ReadInto
 }
 
@@ -102,7 +102,7 @@ async function openedModels(
   baked: OpenedModel,
   opened: readonly OpenedModel[],
 ): Promise<CheckModels> {
-  const inputs: ReplayInput[] = []
+  const inputs: RecipeModel[] = []
   for (const [i, input] of found.entries()) {
     inputs.push({
       path: input.path,
@@ -110,7 +110,7 @@ async function openedModels(
       identity: await identifyFile(input.path, opened[i]!),
     })
   }
-  const { table } = await replayRecipe(recipe, inputs)
+  const { table } = await replanRecipe(recipe, inputs)
   const base = inputs[0]!
   return {
     live: { name: 'its recipe', table, identity: await plannedIdentity(table, base.identity, baked.read) },
@@ -195,7 +195,7 @@ async function otherWeights(
   const side = withEmaWeights({ table: base.opened.model, identity: base.identity })
   const model = { ...base.opened.model, tensors: side.table.tensors }
   const other = wantsEma ? base : { ...base, opened: { ...base.opened, model }, identity: side.identity }
-  const { table } = await replayRecipe({ ...recipe, options }, [other, ...rest])
+  const { table } = await replanRecipe({ ...recipe, options }, [other, ...rest])
   const identity = await plannedIdentity(table, other.identity, input.read)
   const diffs = await diffTensors({ table, identity }, sideOf(baked), input)
   const isThis = diffs.every(({ place, change }) => place.component !== 'unet' || change === 'same')

@@ -90,7 +90,7 @@ it('another file of that name is not it, unless the right one lies elsewhere', a
   const input = await inputOf(path)
   copyFileSync(path, join(models, 'base.safetensors'))
   safetensors(path, 'WEIGHTS')
-  await expect(find(input, folder)).rejects.toMatchObject({ code: 'INPUT_CHANGED', exitCode: 1 })
+  await expect(find(input, folder)).rejects.toMatchObject({ code: 'INPUT_CHANGED', exitCode: 4 })
   expect(await find(input, folder, models)).toEqual([join(models, 'base.safetensors'), 'sha256'])
 })
 
@@ -100,7 +100,7 @@ it('a missing file is named, with its hash and where it was looked for', async (
   const input = await inputOf(path)
   await expect(find(input, tempFolder(), tempFolder())).rejects.toMatchObject({
     code: 'INPUT_NOT_FOUND',
-    exitCode: 1,
+    exitCode: 4,
     message: expect.stringMatching(
       /made from "base\.safetensors" \(\d+ bytes, SHA-256 [0-9a-f]{10}\.\.\.\), which is not in/,
     ),
@@ -111,5 +111,5 @@ it('without any hash nothing is believed', async () => {
   const folder = tempFolder()
   const path = safetensors(join(folder, 'base.safetensors'), 'weights')
   const { name, bytes } = await inputOf(path)
-  await expect(find({ name, bytes }, folder)).rejects.toMatchObject({ code: 'INPUT_CHANGED' })
+  await expect(find({ name, bytes }, folder)).rejects.toMatchObject({ code: 'INPUT_WITHOUT_HASH' })
 })
