@@ -114,7 +114,9 @@ describe('tiny-sd', async () => {
         settings('euler', 'uniform', about.steps, about.cfg),
       )
       const expected = floatsOf(tensors, `${name}.latents`)
-      expect(relativeError(drawn.latents, expected)).toBeLessThan(name.includes('-heart') ? 2e-3 : 1e-4)
+      // a LoRA is drawn as it would be written, rounded to fp16; the reference adds it in float32
+      const isPatched = /^(?:stripes|outline)/.test(name)
+      expect(relativeError(drawn.latents, expected)).toBeLessThan(isPatched ? 2e-3 : 1e-4)
       const image = tensors.bytes.get(`${name}.image`)!
       expect(similarity(drawn.image, { width: SIZE, height: SIZE, data: image }).psnr).toBeGreaterThan(60)
     },
