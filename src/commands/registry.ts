@@ -8,6 +8,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./inspect.ts')).inspectCommand,
   },
   {
+    name: 'list',
+    describe: 'List the models of a folder: kinds, sizes, bases, trigger words, duplicates',
+    load: async () => (await import('./list.ts')).listCommand,
+  },
+  {
     name: 'diff',
     describe: 'Show what is different between two model files, tensor by tensor and block by block',
     load: async () => (await import('./diff.ts')).diffCommand,
@@ -92,5 +97,20 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'doctor',
     describe: 'Show which devices can render on this machine, and what the others lack',
     load: async () => (await import('./doctor.ts')).doctorCommand,
+  },
+  {
+    name: 'lora merge',
+    describe: 'Put LoRAs together into one whose effect is exactly the sum of theirs',
+    load: async () => (await import('./lora-merge.ts')).loraMergeCommand,
+  },
+  {
+    name: 'lora resize',
+    describe: 'Give a LoRA another rank, or one for each layer, and say what that keeps',
+    load: async () => (await import('./lora-resize.ts')).loraResizeCommand,
+  },
+  {
+    name: 'lora check',
+    describe: 'Show what a LoRA changes where, which of its modules are dead or damaged, which base it fits',
+    load: async () => (await import('./lora-check.ts')).loraCheckCommand,
   },
 ]
