@@ -3,7 +3,9 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { withModels } from '../../src/commands/files.ts'
+import type { RgbImage } from '../../src/image/image.ts'
 import { openImage } from '../../src/image/open.ts'
+import { decodePixels, openPng } from '../../src/image/png/decode.ts'
 import { writeSafetensors } from '../../src/tensor/write.ts'
 import { tempFolder } from '../temp-folder.ts'
 import { runCli } from './run.ts'
@@ -21,6 +23,24 @@ function sizeOf(path: string): number[] {
   const { format, width, height } = openImage(readFileSync(path))
   expect(format).toBe('png')
   return [width, height]
+}
+
+/** An image of the first row of a sheet with labels, by where sheet.ts puts it. */
+function imageAt(sheet: RgbImage, column: number): Buffer {
+  const [left, top, zoom, gap] = [252 + column * (256 + 20), rowTop(sheet), 4, 3]
+  const rows = Array.from({ length: 64 }, (_, y) => {
+    const at = ((top + y * zoom + 1) * sheet.width + left) * gap
+    return Buffer.from(
+      Array.from({ length: 64 * 3 }, (_, i) => sheet.data[at + Math.floor(i / 3) * zoom * 3 + (i % 3)]!),
+    )
+  })
+  return Buffer.concat(rows)
+}
+
+/** Below the hairline around the first image. */
+function rowTop({ width, height, data }: RgbImage): number {
+  const isLine = (y: number) => [251, 300, 400].every((x) => data[(y * width + x) * 3] === 0xd3)
+  return 1 + Array.from({ length: height }, (_, y) => y).findIndex(isLine)
 }
 
 describe('render --compare', () => {
@@ -123,7 +143,33 @@ describe('render --sweep', () => {
     TIMEOUT,
   )
 
+  it(
+    'draws merges of two checkpoints: at 0 the first, at 1 the UNet and texts of the second with the VAE of the first',
+    async () => {
+      const folder = `${tempFolder()}/`
+      const ckpt = file('tiny-sd.ckpt')
+      const args = ['--merge', ckpt, '--sweep', 'alpha=0,0.5,1', ...QUICK, '-o', folder]
+      const { code, stderr } = await runCli(['render', BASE, ...args])
+      expect([code, stderr]).toEqual([0, ''])
+      const sheet = decodePixels(openPng(readFileSync(`${folder}tiny-sd-b-sweep.png`)))
+      const compare = ['render', BASE, '--compare', ckpt, ...QUICK, '-o', folder]
+      expect((await runCli(compare)).code).toBe(0)
+      const ends = decodePixels(openPng(readFileSync(`${folder}tiny-sd-b-compare.png`)))
+      // both fixtures have the same VAE; images stand in the same row of both sheets
+      const [first, half, second] = [0, 1, 2].map((column) => imageAt(sheet, column))
+      expect(first).toEqual(imageAt(ends, 0))
+      expect(second).toEqual(imageAt(ends, 1))
+      expect(half).not.toEqual(first)
+      expect(half).not.toEqual(second)
+    },
+    TIMEOUT,
+  )
+
   it.each([
+    [['--sweep', 'alpha=0,1'], 'go together'],
+    [['--merge', BASE, '--sweep', 'cfg=1'], 'go together'],
+    [['--merge', BASE, '--sweep', 'alpha=0,1', '--lora', STRIPES], 'goes without LoRAs'],
+    [['--merge', BASE, '--sweep', 'alpha=0,1', '--sweep', 'style=0,1'], 'goes without LoRAs'],
     [['--sweep', 'lora=0..1'], 'there are none'],
     [['--sweep', 'steps=0.5'], 'no number of steps'],
     [['--sweep', 'style'], 'name what to change'],
