@@ -32,7 +32,12 @@ export function withStudyOptions(yargs: Argv): Argv {
       type: 'string',
       nargs: 1,
       describe:
-        'Values side by side: style=0..1:0.25 for a LoRA, lora=... for all of --lora, cfg=3,5,7, steps=10,20. Twice: columns and rows',
+        'Values side by side: style=0..1:0.25 for a LoRA, lora=... for all of --lora, cfg=3,5,7, steps=10,20, alpha=... for --merge. Twice: columns and rows',
+    })
+    .option('merge', {
+      type: 'string',
+      nargs: 1,
+      describe: 'Checkpoint that --sweep alpha=0..1:0.25 blends in, as sdtool merge would',
     })
     .option('check', {
       type: 'string',

@@ -3,24 +3,32 @@ import { basename } from 'node:path'
 import { EXIT, type ExitCode, escaped, usage } from '../errors.ts'
 import type { RgbImage } from '../image/image.ts'
 import { stemOf } from '../model/output-name.ts'
+import { buildRecipe } from '../model/recipe.ts'
 import type { Io } from '../report/io.ts'
 import type { Sheet, SheetRow } from '../report/sheet.ts'
 import { plural } from '../report/text.ts'
+import type { RenderModel } from '../runtime/engine.ts'
+import { MERGE_METHODS } from '../tensor/merge/registry.ts'
 import type { Arguments } from './command.ts'
-import type { ModelFolders } from './model-folders.ts'
-import { values } from './options.ts'
+import { identifyFile, withModels } from './files.ts'
+import { type ModelFolders, resolveModel } from './model-folders.ts'
+import { filledText, values } from './options.ts'
+import { plannedModel } from './planned-model.ts'
 import { engineFor } from './render-draw.ts'
-import { type ModelRequest, withRenderSource } from './render-model.ts'
+import { type ModelRequest, type RenderSource, withRenderSource } from './render-model.ts'
 import type { DrawSettings, RenderOptions } from './render-options.ts'
 import { settingsText } from './render-sheet.ts'
 import { modelName, type Shots, settingsFor, shots, warnOfSyntax } from './render-shots.ts'
 import { drawSubject, finishSheet, type StudyRun, sheetPlace } from './render-study.ts'
+import { type RecipeModel, replanRecipe } from './replan.ts'
 import { type SweepAxis, sweepAxes } from './sweep-arguments.ts'
 
 /** What a place on a sheet is drawn with. */
 interface Variant {
   readonly loras: readonly string[]
   readonly settings: DrawSettings
+  /** A checkpoint that is blended in, and its share. */
+  readonly merge?: { readonly model: string; readonly alpha: number }
 }
 
 export async function runSweep(
@@ -34,7 +42,13 @@ export async function runSweep(
   const chosen = shots(options)
   // of the verification prompts, as many as a sheet has room for
   const drawn = options.prompt === undefined ? firstShots(chosen, rows ? 1 : 2) : chosen
-  const plain: Variant = { loras: [...options.loras, ...chosen.tags], settings: options.settings }
+  const merged = filledText(args, 'merge')
+  const plain: Variant = {
+    loras: [...options.loras, ...chosen.tags],
+    settings: options.settings,
+    ...(merged !== undefined && { merge: { model: merged, alpha: 0 } }),
+  }
+  checkMerge(plain, [columns!, ...(rows ? [rows] : [])])
   const variants = variantsOf(plain, columns!, rows)
   warnOfSyntax(drawn.requests, options, io)
   const place = await sheetPlace(model, 'sweep', options)
@@ -55,6 +69,18 @@ function variantsOf(plain: Variant, columns: SweepAxis, rows: SweepAxis | undefi
   return rows ? rows.values.flatMap((value) => across(changed(plain, rows, value))) : across(plain)
 }
 
+/** @throws USAGE */
+function checkMerge({ merge, loras }: Variant, axes: readonly SweepAxis[]): void {
+  const isSwept = axes.some(({ name }) => name === 'alpha')
+  if (isSwept !== (merge !== undefined))
+    throw usage(
+      '--merge and --sweep alpha=... go together',
+      'For example --merge b.safetensors --sweep alpha=0..1:0.25',
+    )
+  if (isSwept && (loras.length > 0 || axes.some(({ name }) => !Object.hasOwn(CHANGES, name))))
+    throw usage('--merge goes without LoRAs', 'Write the merge, and draw that with them.')
+}
+
 /** Words for settings and for all LoRAs; every other name is that of a LoRA. */
 const CHANGES: Readonly<Record<string, (variant: Variant, value: number) => Variant>> = {
   cfg: (variant, cfg) => {
@@ -65,6 +91,7 @@ const CHANGES: Readonly<Record<string, (variant: Variant, value: number) => Vari
     if (!Number.isInteger(steps) || steps < 1) throw usage(`--sweep steps: ${steps} is no number of steps`)
     return { ...variant, settings: { ...variant.settings, steps } }
   },
+  alpha: (variant, alpha) => (variant.merge ? { ...variant, merge: { ...variant.merge, alpha } } : variant),
   lora: (variant, value) => {
     if (variant.loras.length === 0)
       throw usage(
@@ -103,18 +130,40 @@ function isUsed(lora: string): boolean {
   return !/:[+-]?0*\.?0*$/.test(lora)
 }
 
-async function drawVariant(model: string, { loras, settings }: Variant, run: StudyRun): Promise<RgbImage[]> {
+async function drawVariant(model: string, variant: Variant, run: StudyRun): Promise<RgbImage[]> {
+  const { loras, settings, merge } = variant
   const { options, folders, io } = run
   const request: ModelRequest = { ...options, model, loras: loras.filter(isUsed) }
-  return withRenderSource(request, folders, io, (source) => {
-    const label = [basename(source.path), ...loras.map((lora) => basename(lora))].join(' + ')
+  return withRenderSource(request, folders, io, async (source) => {
     const subject = {
-      label,
+      label: [basename(source.path), ...loras.map((lora) => basename(lora))].join(' + '),
       model: source.model,
       settings: settingsFor(source.model, { ...options, settings }),
       ...(source.vae && { vae: source.vae }),
     }
-    return drawSubject(subject, run)
+    // nothing of the other checkpoint is in it
+    if (merge === undefined || merge.alpha === 0) return drawSubject(subject, run)
+    return withMerged(source, merge, run, (model) => drawSubject({ ...subject, model }, run))
+  })
+}
+
+/** The weighted sum of two checkpoints, as `sdtool merge` plans it. */
+async function withMerged<T>(
+  { path }: RenderSource,
+  { model, alpha }: NonNullable<Variant['merge']>,
+  { folders, io }: StudyRun,
+  use: (merged: RenderModel) => Promise<T>,
+): Promise<T> {
+  const paths = [path, await resolveModel(model, 'checkpoint', folders)]
+  return withModels(paths, async (opened) => {
+    const inputs: RecipeModel[] = []
+    for (const [i, path] of paths.entries()) {
+      inputs.push({ path, opened: opened[i]!, identity: await identifyFile(path, opened[i]!) })
+    }
+    const options = { method: MERGE_METHODS[0]!.id, alpha: [alpha] }
+    const facts = { sdtool: io.version, operation: 'merge', produced: io.now(), inputs: [], options }
+    const { table } = await replanRecipe(buildRecipe(facts), inputs)
+    return use(await plannedModel(path, table, inputs[0]!.identity, opened[0]!.read))
   })
 }
 
