@@ -2,14 +2,13 @@
 import { usage } from '../../errors.ts'
 import { canCast, renamed } from '../../tensor/expr.ts'
 import { mergeMethod } from '../../tensor/merge/registry.ts'
-import type { Finding, Tensor } from '../../tensor/table.ts'
+import type { Tensor } from '../../tensor/table.ts'
 import { architectureById } from '../architectures/registry.ts'
-import { bakedTensors, vaeComponent } from '../bake-vae.ts'
 import { blockOf } from '../blocks.ts'
 import type { Component, Selector } from '../components.ts'
 import { castWeight, checkNoScaledFp8, checkSelected, chosenDType, isCastable } from '../dtype-choice.ts'
 import type { ValueReader } from '../evidence.ts'
-import { info, warning } from '../finding.ts'
+import { warning } from '../finding.ts'
 import { checkBlocks } from '../merge-lora/block-ratios.ts'
 import type { Side } from '../merge-lora/options.ts'
 import { newPlan, type Plan, type PlanBuilder } from '../plan.ts'
@@ -18,6 +17,7 @@ import { blockRules } from './block-weights.ts'
 import { checkCoverage } from './coverage.ts'
 import type { Blend, Job } from './job.ts'
 import { alphasOf, type CheckpointMergeOptions, letterOf, type MergeModel } from './options.ts'
+import { addMissingVae, type OtherVae, otherVae, vaeFindings } from './other-vae.ts'
 import { placedTensors, placesIn } from './pairs.ts'
 import { checkModels, mixedPredictions, unverified } from './strict.ts'
 import { copiedModel, mergedValue, parametersFor } from './value.ts'
@@ -57,7 +57,9 @@ export async function planMerge(
   for (const { path, bytes } of first.file.leftovers ?? []) {
     if (bytes > 0) job.plan.addLeftover(path, bytes, 'training state in the pickle, no weights')
   }
-  job.findings.push(...modelFindings(models, options))
+  const mixed = mixedPredictions(models)
+  if (mixed !== undefined) job.findings.push(warning('merge-mixed-predictions', mixed.message))
+  job.findings.push(...vaeFindings(models, options))
   checkUse(job)
   return { ...job.plan.build(first.file.metadata, job.findings), blended: job.blended }
 }
@@ -207,46 +209,6 @@ function addBlended(
   }
   job.plan.add(component, 'blend', tensor, after, `${job.method.id} of ${job.models.length} models`)
   job.blended.set(name, component)
-}
-
-/** What a person who allowed it should still know, and what A does without. */
-function modelFindings(models: readonly MergeModel[], { vae }: CheckpointMergeOptions): Finding[] {
-  const mixed = mixedPredictions(models)
-  const [first, ...others] = models.map(({ identity }) => identity)
-  const has = ({ components }: MergeModel['identity']) => components.some(({ role }) => role === 'vae')
-  const donor = others.findIndex(has) + 1
-  const lacksVae = vae === undefined && first!.kind === 'checkpoint' && !has(first!) && donor > 0
-  const hint = `A has no VAE, and so the merge has none; --vae ${letterOf(donor).toLowerCase()} takes that of ${letterOf(donor)}`
-  return [
-    ...(mixed === undefined ? [] : [warning('merge-mixed-predictions', mixed.message)]),
-    ...(lacksVae ? [info('merge-no-vae', hint)] : []),
-  ]
-}
-
-/** The VAE that takes the place of A's. */
-interface OtherVae {
-  readonly from: string
-  /** By the names they have, or get, in A. */
-  readonly tensors: ReadonlyMap<string, Tensor>
-}
-
-function otherVae(
-  models: readonly MergeModel[],
-  { vae, dtype = {} }: CheckpointMergeOptions,
-): OtherVae | undefined {
-  if (vae === undefined || vae === 'blend' || vae === 0) return undefined
-  const source = typeof vae === 'number' ? models[vae] : vae
-  if (source === undefined) throw usage('--vae names a model that is not there')
-  const type = dtype.by?.vae ?? dtype.all
-  const baked = bakedTensors(models[0]!, source, type === undefined ? {} : { dtype: type })
-  const from = typeof vae === 'number' ? `the VAE of ${letterOf(vae)}` : `from ${source.name}`
-  return { from, tensors: new Map(baked.map(({ after }) => [after.name, after])) }
-}
-
-/** A VAE where A has none. */
-function addMissingVae(vae: OtherVae | undefined, { models, plan }: Job): void {
-  const added = [...(vae?.tensors.values() ?? [])].filter(({ name }) => !models[0]!.file.tensors.has(name))
-  for (const tensor of added) plan.addNew(vaeComponent(added), tensor, vae!.from)
 }
 
 /** What is not blended: A's, or the VAE of another model. */
