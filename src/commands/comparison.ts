@@ -69,7 +69,7 @@ export interface SheetTexts {
   readonly title: string
   readonly subtitle?: string
   /** How a picture of another model is judged; nothing is said where this is left out. */
-  readonly verdictOf?: (similarity: Similarity) => SheetCell['verdict']
+  readonly verdictOf?: (similarity: Similarity, model: string) => SheetCell['verdict']
 }
 
 /** A row for each shot: the reference, then each model with its difference. */
@@ -78,9 +78,9 @@ export function comparisonSheet(comparison: Comparison, { title, subtitle, verdi
   const gain = gainFor(comparison)
   const rows = shots.map(({ prompt, seed }, i): SheetRow => {
     const first = reference.images[i]!
-    const cells = others.flatMap(({ images, similarities }): SheetCell[] => {
+    const cells = others.flatMap(({ label, images, similarities }): SheetCell[] => {
       const [image, found] = [images[i]!, similarities[i]!]
-      const verdict = verdictOf?.(found)
+      const verdict = verdictOf?.(found, label)
       return [
         { image, caption: figuresCaption(found), ...(verdict && { verdict }) },
         { image: differenceMap(first, image, gain) },

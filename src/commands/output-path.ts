@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { dirname, extname, join, resolve } from 'node:path'
 import { EXIT, SdtoolError, usage } from '../errors.ts'
@@ -67,4 +68,9 @@ function outputTwice(path: string, first: string, second: string): SdtoolError {
     exitCode: EXIT.usage,
     hint: 'Convert it by itself, with a name of its own (-o).',
   })
+}
+
+/** The nearest folder above that is there: an output's own may still have to be made. */
+export function existingFolder(folder: string): string {
+  return existsSync(folder) ? folder : existingFolder(dirname(folder))
 }

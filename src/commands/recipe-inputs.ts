@@ -18,7 +18,7 @@ export type InputProof = (typeof PROOFS)[number]
 export interface FoundInput {
   readonly input: RecipeInput
   readonly path: string
-  readonly proof: InputProof
+  readonly by: InputProof
 }
 
 export interface SearchPlaces {
@@ -75,7 +75,7 @@ async function findInput(
   const sameLength = files.filter(({ name, bytes }) => bytes === input.bytes && name !== input.name)
   for (const { path, bytes } of [...named, ...sameLength]) {
     const proof = await proofFor(input, path, bytes, places, io)
-    if (proof !== undefined) return { input, path, proof }
+    if (proof !== undefined) return { input, path, by: proof }
   }
   throw named.length > 0 ? changed(input, named[0]!.path) : notFound(input, places)
 }

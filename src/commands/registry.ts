@@ -33,36 +33,6 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./merge-lora.ts')).mergeLoraCommand,
   },
   {
-    name: 'download',
-    describe: 'Download models from Civitai, resumed and verified, to where your programs look',
-    load: async () => (await import('./download.ts')).downloadCommand,
-  },
-  {
-    name: 'search',
-    describe: 'Search models on Civitai',
-    load: async () => (await import('./search.ts')).searchCommand,
-  },
-  {
-    name: 'identify',
-    describe: 'Find out which models of Civitai your files are, and whether there are newer ones',
-    load: async () => (await import('./identify.ts')).identifyCommand,
-  },
-  {
-    name: 'login',
-    describe: 'Keep an API key of Civitai for downloads that need one',
-    load: async () => (await import('./login.ts')).loginCommand,
-  },
-  {
-    name: 'render',
-    describe: 'Draw with a checkpoint straight from its file, with LoRAs that are not merged yet',
-    load: async () => (await import('./render.ts')).renderCommand,
-  },
-  {
-    name: 'doctor',
-    describe: 'Show which devices can render on this machine, and what the others lack',
-    load: async () => (await import('./doctor.ts')).doctorCommand,
-  },
-  {
     name: 'merge',
     describe: 'Merge checkpoints into one, by any of eleven methods, with weights for blocks and keys',
     load: async () => (await import('./merge.ts')).mergeCommand,
@@ -84,9 +54,14 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./extract-lora.ts')).extractLoraCommand,
   },
   {
-    name: 'verify',
-    describe: 'Check that a file is whole: structure, values, published hashes, recipe',
-    load: async () => (await import('./verify.ts')).verifyCommand,
+    name: 'extract embeddings',
+    describe: 'Write embeddings: those in a model, LoRA or picture, or one of the words of a prompt',
+    load: async () => (await import('./extract-embeddings.ts')).extractEmbeddingsCommand,
+  },
+  {
+    name: 'render',
+    describe: 'Draw with a checkpoint straight from its file, with LoRAs that are not merged yet',
+    load: async () => (await import('./render.ts')).renderCommand,
   },
   {
     name: 'replay',
@@ -94,8 +69,48 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./replay.ts')).replayCommand,
   },
   {
-    name: 'extract embeddings',
-    describe: 'Write embeddings: those in a model, LoRA or picture, or one of the words of a prompt',
-    load: async () => (await import('./extract-embeddings.ts')).extractEmbeddingsCommand,
+    name: 'verify',
+    describe: 'Check that a file is whole: structure, values, published hashes, recipe',
+    load: async () => (await import('./verify.ts')).verifyCommand,
+  },
+  {
+    name: 'download',
+    describe: 'Download models from Civitai, resumed and verified, to where your programs look',
+    load: async () => (await import('./download.ts')).downloadCommand,
+  },
+  {
+    name: 'search',
+    describe: 'Search models on Civitai',
+    load: async () => (await import('./search.ts')).searchCommand,
+  },
+  {
+    name: 'identify',
+    describe: 'Find out which models of Civitai your files are, and whether there are newer ones',
+    load: async () => (await import('./identify.ts')).identifyCommand,
+  },
+  {
+    name: 'login',
+    describe: 'Keep an API key of Civitai for downloads that need one',
+    load: async () => (await import('./login.ts')).loginCommand,
+  },
+  {
+    name: 'doctor',
+    describe: 'Show which devices can render on this machine, and what the others lack',
+    load: async () => (await import('./doctor.ts')).doctorCommand,
+  },
+  {
+    name: 'lora merge',
+    describe: 'Put LoRAs together into one whose effect is exactly the sum of theirs',
+    load: async () => (await import('./lora-merge.ts')).loraMergeCommand,
+  },
+  {
+    name: 'lora resize',
+    describe: 'Give a LoRA another rank, or one for each layer, and say what that keeps',
+    load: async () => (await import('./lora-resize.ts')).loraResizeCommand,
+  },
+  {
+    name: 'lora check',
+    describe: 'Show what a LoRA changes where, which of its modules are dead or damaged, which base it fits',
+    load: async () => (await import('./lora-check.ts')).loraCheckCommand,
   },
 ]

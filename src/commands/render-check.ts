@@ -7,12 +7,11 @@ import { diffTensors } from '../model/diff/diff.ts'
 import { withEmaWeights } from '../model/diff/ema.ts'
 import type { Side } from '../model/diff/pairs.ts'
 import { warning } from '../model/finding.ts'
-import { type Identity, identify } from '../model/identify.ts'
 import { parseRecipe, RECIPE_KEY, type Recipe } from '../model/recipe.ts'
 import type { Io } from '../report/io.ts'
 import type { RenderModel } from '../runtime/engine.ts'
-import { type ReadInto, readValues } from '../tensor/expr.ts'
-import type { Finding, TensorTable } from '../tensor/table.ts'
+import type { ReadInto } from '../tensor/expr.ts'
+import type { Finding } from '../tensor/table.ts'
 import { MAX_PSNR_OF_EFFECT, MIN_PSNR, type Verdict, verdictOf } from './check-verdict.ts'
 import {
   type ComparedModel,
@@ -23,6 +22,7 @@ import {
 } from './comparison.ts'
 import { identifyFile, type OpenedModel, withModels } from './files.ts'
 import type { ModelFolders } from './model-folders.ts'
+import { plannedModel } from './planned-model.ts'
 import { type FoundInput, findInputs } from './recipe-inputs.ts'
 import { type RecipeModel, replanRecipe } from './replan.ts'
 
@@ -113,19 +113,13 @@ async function openedModels(
   const { table } = await replanRecipe(recipe, inputs)
   const base = inputs[0]!
   return {
-    live: { name: 'its recipe', table, identity: await plannedIdentity(table, base.identity, baked.read) },
+    live: await plannedModel('its recipe', table, base.identity, baked.read),
     baked: { name: path, table: baked.model, identity: await identifyFile(path, baked) },
     base: { name: base.path, table: base.opened.model, identity: base.identity },
     changes: !HARMLESS.includes(recipe.operation),
     inputs,
     read: baked.read,
   }
-}
-
-/** The architecture of the base: a `.yaml` beside it, or its name, may say what a plan cannot know. */
-async function plannedIdentity(table: TensorTable, base: Identity, read: ReadInto): Promise<Identity> {
-  const identity = await identify(table, (tensor) => readValues(tensor, read))
-  return base.architecture ? { ...identity, architecture: base.architecture } : identity
 }
 
 interface DrawnCheck {
@@ -196,8 +190,8 @@ async function otherWeights(
   const model = { ...base.opened.model, tensors: side.table.tensors }
   const other = wantsEma ? base : { ...base, opened: { ...base.opened, model }, identity: side.identity }
   const { table } = await replanRecipe({ ...recipe, options }, [other, ...rest])
-  const identity = await plannedIdentity(table, other.identity, input.read)
-  const diffs = await diffTensors({ table, identity }, sideOf(baked), input)
+  const planned = await plannedModel('the other weights', table, other.identity, input.read)
+  const diffs = await diffTensors(sideOf(planned), sideOf(baked), input)
   const isThis = diffs.every(({ place, change }) => place.component !== 'unet' || change === 'same')
   const [used, meant] = wantsEma ? ['live weights', 'EMA copy'] : ['EMA copy', 'live weights']
   return isThis

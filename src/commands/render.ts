@@ -1,23 +1,21 @@
-import { randomBytes } from 'node:crypto'
-import { EXIT, type ExitCode, escaped, usage } from '../errors.ts'
+import { EXIT, type ExitCode, escaped } from '../errors.ts'
 import type { Io } from '../report/io.ts'
+import { knowsClipSkip } from '../runtime/conditioning.ts'
 import { onnxEngine } from '../runtime/onnx-engine.ts'
 import type { ImageRequest, RenderedImage, RenderSettings } from '../runtime/pipeline.ts'
-import { unsupportedSyntax } from '../runtime/text/attention.ts'
 import type { LoadedEmbedding } from '../runtime/text/embedding.ts'
 import { checkOutput } from '../tensor/atomic.ts'
 import type { Arguments, Command } from './command.ts'
-import { splitLoraTags } from './lora-arguments.ts'
 import { type ModelFolders, modelFolders } from './model-folders.ts'
-import { namedFiles } from './options.ts'
 import { preview } from './preview-option.ts'
 import { drawPictures, engineFor } from './render-draw.ts'
 import { findEmbeddings } from './render-embeddings.ts'
 import { type RenderSource, withRenderSource } from './render-model.ts'
+import { studyOf, withStudyOptions } from './render-modes.ts'
 import { type RenderOptions, renderOptions, withRenderOptions } from './render-options.ts'
 import { generationFacts, pictureBytes, pictureHashes, picturePlaces } from './render-pictures.ts'
-import { VERIFICATION_SHOTS } from './render-prompts.ts'
 import { pictureSheet, settingsText, sheetBytes, sourceTitle } from './render-sheet.ts'
+import { modelName, settingsFor, shots, warnOfSyntax } from './render-shots.ts'
 import { writeNewFile } from './write-file.ts'
 
 export const renderCommand: Command = {
@@ -32,9 +30,18 @@ export const renderCommand: Command = {
       '$0 render model.ckpt --lora style:0.7 --vae vivid.vae.pt -p "a cat"',
       'What a merge would draw, with nothing written',
     ],
+    [
+      '$0 render a.safetensors --compare b.safetensors c.safetensors',
+      'The same pictures by each, and their differences',
+    ],
+    [
+      '$0 render base --sweep style=0..1:0.25 --sweep cfg=4,7',
+      'Ratios of a LoRA side by side, nothing written',
+    ],
+    ['$0 render --check merged.safetensors', 'Whether a file draws what its recipe says'],
   ],
   options: (yargs) =>
-    withRenderOptions(yargs).positional('model', {
+    withStudyOptions(withRenderOptions(yargs)).positional('model', {
       type: 'string',
       describe: 'Checkpoint of Stable Diffusion 1.x, 2.x or XL: safetensors or ckpt, any precision',
     }),
@@ -42,9 +49,11 @@ export const renderCommand: Command = {
 }
 
 async function runRender(args: Arguments, io: Io): Promise<ExitCode> {
-  const model = modelName(args)
   const options = renderOptions(args)
   const folders = modelFolders(args, io)
+  const study = await studyOf(args)
+  if (study) return study(args, options, folders, io)
+  const model = modelName(args)
   const { requests, prompts, tags } = shots(options)
   const request = { ...options, model, loras: [...options.loras, ...tags] }
   warnOfSyntax(requests, options, io)
@@ -56,59 +65,13 @@ async function runRender(args: Arguments, io: Io): Promise<ExitCode> {
       folders,
       requests,
       prompts,
-      settings: settingsFor(source, options),
+      settings: settingsFor(source.model, options),
     }
     const drawn = await draw(run)
     printDrawn(drawn, run)
     for (const { image } of options.preview ? drawn.images : []) await preview(image.image, options, io)
   })
   return EXIT.ok
-}
-
-/** @throws USAGE */
-function modelName(args: Arguments): string {
-  const [model, ...others] = [args.model, ...namedFiles(args)]
-    .filter((name) => name !== undefined)
-    .map(String)
-  if (model === undefined || model === '')
-    throw usage('no model was named', 'Name a checkpoint: sdtool render model.safetensors')
-  if (others.length > 0)
-    throw usage(`several models were named: ${model}, ${others.join(', ')}`, 'Draw one after the other.')
-  return model
-}
-
-interface Shots {
-  /** Prompts without tags. */
-  readonly requests: readonly ImageRequest[]
-  /** As they were given, for the text in the pictures. */
-  readonly prompts: readonly string[]
-  readonly tags: readonly string[]
-}
-
-/** @throws USAGE for a LoRA in a negative prompt, where it would do nothing */
-function shots({ prompt, negative, seed, count }: RenderOptions): Shots {
-  if (prompt === undefined) {
-    if (negative !== '')
-      throw usage('--negative needs a --prompt', 'The verification prompts have their own.')
-    return { requests: VERIFICATION_SHOTS, prompts: VERIFICATION_SHOTS.map((shot) => shot.prompt), tags: [] }
-  }
-  if (splitLoraTags(negative).tags.length > 0)
-    throw usage('a LoRA in the negative prompt does nothing', 'Name it in the prompt, or with --lora.')
-  const { prompt: text, tags } = splitLoraTags(prompt)
-  const first = seed ?? BigInt(randomBytes(4).readUInt32LE())
-  const requests = Array.from({ length: count }, (_, i) => ({
-    prompt: text,
-    negative,
-    seed: first + BigInt(i),
-  }))
-  return { requests, prompts: requests.map(() => prompt), tags }
-}
-
-function warnOfSyntax(requests: readonly ImageRequest[], { quiet }: RenderOptions, io: Io): void {
-  const found = new Set(
-    requests.flatMap(({ prompt, negative }) => [prompt, negative].flatMap(unsupportedSyntax)),
-  )
-  for (const what of quiet ? [] : found) io.stderr.write(`sdtool: ${what}, is read as plain text\n`)
 }
 
 interface Run {
@@ -119,13 +82,6 @@ interface Run {
   readonly requests: readonly ImageRequest[]
   readonly prompts: readonly string[]
   readonly settings: RenderSettings
-}
-
-const USUAL_SIDE = 512
-
-function settingsFor({ model }: RenderSource, { settings, size }: RenderOptions): RenderSettings {
-  const side = model.identity.architecture?.resolution ?? USUAL_SIDE
-  return { ...settings, ...(size ?? { width: side, height: side }) }
 }
 
 interface Drawn {
@@ -145,9 +101,12 @@ async function draw(run: Run): Promise<Drawn> {
   const sheetPath = isSheet || options.grid ? places.pathOf('sheet') : undefined
   const paths = isSheet ? [] : requests.map(({ seed }) => places.pathOf(String(seed)))
   for (const path of [...paths, ...(sheetPath === undefined ? [] : [sheetPath])]) await checkPlace(path, run)
+  const towers = onnxEngine.textTowers(source.model)
+  if ((options.settings.clipSkip ?? 1) > 1 && !options.quiet && !knowsClipSkip(towers))
+    run.io.stderr.write('sdtool: clip skip changes nothing here: only SD 1.x knows it\n')
   const embeddings = await findEmbeddings({
     prompts: requests.flatMap(({ prompt, negative }) => [prompt, negative]),
-    towers: onnxEngine.textTowers(source.model),
+    towers,
     named: options.embeddings,
     folders: run.folders,
   })
@@ -180,8 +139,10 @@ async function drawAndWrite(
 ): Promise<RenderedImage[]> {
   const { source, options, io, requests, prompts, settings } = run
   const engine = await engineFor(options, io)
-  // the networks run in processes of their own, so hashing takes no time of theirs
-  const hashes = paths.length > 0 ? pictureHashes(source, embeddings, io) : undefined
+  // the networks run in processes of their own, so hashing takes no time of theirs; it ends when they fail
+  const hashing = new AbortController()
+  const signal = AbortSignal.any([io.signal, hashing.signal])
+  const hashes = paths.length > 0 ? pictureHashes(source, embeddings, { ...io, signal }) : undefined
   hashes?.catch(() => {})
   const { model, vae } = source
   const job = { model, embeddings, images: requests, settings, ...(vae && { vae }) }
@@ -192,7 +153,11 @@ async function drawAndWrite(
     const facts = generationFacts(request, settings, await hashes, io.version)
     await writeNewFile(path, pictureBytes(image, facts), { force: options.force, inputs: inputsOf(run) })
   }
-  return drawPictures({ job, engine, onImage }, options, io)
+  try {
+    return await drawPictures({ job, engine, onImage }, options, io)
+  } finally {
+    hashing.abort()
+  }
 }
 
 function titleOf({ source, options }: Run): string {

@@ -103,7 +103,7 @@ async function runAgain(
 
 function headOf({ path, source: { recipe }, found }: Replay, io: Io): string {
   const paint = painter(io.stdout, io.env)
-  const rows = found.map(({ input, proof, path }) => [printable(input.name, 80), proof, printable(path, 200)])
+  const rows = found.map(({ input, by, path }) => [printable(input.name, 80), by, printable(path, 200)])
   const table = formatTable([{ head: 'input' }, { head: 'the same by' }, { head: 'found' }], rows)
   const head = `${paint('bold', printable(path, 300))}: ${recipe.operation} of sdtool ${printable(recipe.sdtool, 40)}, ${recipe.produced}`
   return `${head}\n${table}\n`
@@ -121,7 +121,7 @@ function ended(
   const identical = autoV3 === undefined || source.autoV3 === undefined ? null : autoV3 === source.autoV3
   if (json) {
     const result = text === '' ? undefined : (JSON.parse(text) as unknown)
-    const inputs = found.map(({ input, path, proof }) => ({ name: input.name, path, by: proof }))
+    const inputs = found.map(({ input, path, by }) => ({ name: input.name, path, by }))
     const document = { command: 'replay', file: path, operation: source.recipe.operation, inputs, result }
     io.stdout.write(`${toJson({ ...document, autoV3: autoV3 ?? null, identical })}\n`)
   } else if (autoV3 !== undefined) io.stdout.write(`  ${verdict(identical, autoV3)}\n`)

@@ -1,5 +1,6 @@
 /** Lays out sheets of images: rows and columns with labels, captions below each image. */
 import type { RgbImage } from '../image/image.ts'
+import { resized } from '../image/resize.ts'
 import { textWidth } from './font.ts'
 import { type Colour, type Label, type Picture, rectangle, type Shape } from './picture.ts'
 
@@ -45,8 +46,12 @@ const MIN_CELL = 256
 /** Longer labels end in dots. */
 const MAX_LINES = 8
 
-/** The picture of a sheet, as large as its images need. */
-export function sheetPicture(sheet: Sheet): Picture {
+/** Pixels of all images: with more, a sheet would be too large to look at, and take minutes to encode. */
+const MAX_PIXELS = 40_000_000
+
+/** The picture of a sheet, as large as its images need. Very many or large ones are shown smaller, and a note says so. */
+export function sheetPicture(whole: Sheet): Picture {
+  const sheet = limited(whole)
   const { title, subtitle, rows, notes = [] } = sheet
   const grid = gridOf(sheet)
   const right = Math.max(grid.right, MARGIN + textWidth(title, TEXT.title))
@@ -63,6 +68,26 @@ export function sheetPicture(sheet: Sheet): Picture {
   shapes.push(...lines.map((line, i) => text(line, [MARGIN, y + 12 + i * LINE], { fill: FAINT })))
   const height = y + lines.length * LINE + MARGIN
   return { width: Math.ceil(right + MARGIN), height: Math.ceil(height), background: PAPER, shapes }
+}
+
+function limited(sheet: Sheet): Sheet {
+  const images = sheet.rows.flatMap(({ cells }) => cells.flatMap((cell) => (cell ? [cell.image] : [])))
+  const pixels = images.reduce((sum, { width, height }) => sum + width * height, 0)
+  const divisor = Math.ceil(Math.sqrt(pixels / MAX_PIXELS))
+  if (divisor <= 1) return sheet
+  const smaller = ({ width, height }: RgbImage) => [width, height].map((side) => Math.ceil(side / divisor))
+  const rows = sheet.rows.map((row) => ({
+    ...row,
+    cells: row.cells.map((cell) => {
+      const [width, height] = cell ? smaller(cell.image) : []
+      return cell && { ...cell, image: resized(cell.image, width!, height!) }
+    }),
+  }))
+  return {
+    ...sheet,
+    rows,
+    notes: [...(sheet.notes ?? []), `Images are shown at 1/${divisor} of their size.`],
+  }
 }
 
 /** Columns of a sheet. */

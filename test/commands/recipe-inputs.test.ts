@@ -48,7 +48,7 @@ async function find(input: RecipeInput, beside: string, ...roots: string[]) {
     { path: join(beside, 'baked.safetensors'), folders, quiet: true },
     io,
   )
-  return [found!.path, found!.proof]
+  return [found!.path, found!.by]
 }
 
 it('a file of the name beside the model, or in a model folder', async () => {

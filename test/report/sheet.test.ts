@@ -77,6 +77,21 @@ describe('a sheet', () => {
     }
   })
 
+  it('shows very large images smaller, and says so', () => {
+    const image = { ...plain(1, 1, 7), width: 4000, height: 4000, data: new Uint8Array(48_000_000).fill(7) }
+    const sheet = { title: 't', rows: [{ cells: [{ image }, { image }, { image }] }] }
+    const { shapes, width } = sheetPicture(sheet)
+    const all = shapes.filter((shape) => shape.kind === 'photo')
+    expect(all.map((photo) => [photo.image.width, photo.image.height, photo.zoom])).toEqual([
+      [2000, 2000, 1],
+      [2000, 2000, 1],
+      [2000, 2000, 1],
+    ])
+    expect(all[0]!.image.data[0]).toBe(7)
+    expect(width).toBeLessThan(6200)
+    expect(shapes.at(-1)).toMatchObject({ text: 'Images are shown at 1/2 of their size.' })
+  })
+
   it('enlarges small images by whole pixels', () => {
     const [photo] = photos({ title: 't', rows: [{ cells: [{ image: plain(64, 64, 1) }] }] })
     expect(photo!.zoom).toBe(4)

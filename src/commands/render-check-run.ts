@@ -1,0 +1,138 @@
+/** The command line, the page and the sheet of `sdtool render --check`. */
+import { basename } from 'node:path'
+import { type ExitCode, escaped, usage } from '../errors.ts'
+import type { Io } from '../report/io.ts'
+import { painter } from '../report/text.ts'
+import type { RenderModel } from '../runtime/engine.ts'
+import type { RenderSettings } from '../runtime/pipeline.ts'
+import { printable } from '../tensor/text.ts'
+import { agrees, MIN_PSNR } from './check-verdict.ts'
+import type { Arguments } from './command.ts'
+import { comparisonJson, comparisonSheet, comparisonTable } from './comparison.ts'
+import { findingLines } from './findings-text.ts'
+import { type ModelFolders, resolveModel } from './model-folders.ts'
+import { filledText, namedFiles } from './options.ts'
+import { type CheckOutcome, checkBaked, exitCodeOfCheck, verdictLine } from './render-check.ts'
+import { engineFor } from './render-draw.ts'
+import type { RenderOptions } from './render-options.ts'
+import { settingsText } from './render-sheet.ts'
+import { type Shots, settingsFor, shots } from './render-shots.ts'
+import { drawSubject, finishSheet, type StudyRun, sheetPlace } from './render-study.ts'
+
+/** A check is about agreement, not beauty: eight steps at half the size show a wrong weight as well, in a tenth of the time. */
+const QUICK = { steps: 8, prompts: 2, sizeDivisor: 2, sizeStep: 64 } as const
+
+export async function runCheck(
+  args: Arguments,
+  given: RenderOptions,
+  folders: ModelFolders,
+  io: Io,
+): Promise<ExitCode> {
+  checkOptions(args, given)
+  const options =
+    args.steps === undefined ? { ...given, settings: { ...given.settings, steps: QUICK.steps } } : given
+  const path = await resolveModel(filledText(args, 'check')!, 'checkpoint', folders)
+  const { requests, prompts } = checkedShots(options)
+  const place = await sheetPlace(path, 'check', options)
+  const run = { options, folders, io, engine: await engineFor(options, io), requests }
+  let settings: RenderSettings | undefined
+  const draw = (model: RenderModel) => {
+    settings ??= checkSettings(model, options)
+    return drawSubject({ label: basename(model.name), model, settings }, run)
+  }
+  const compared = requests.map(({ seed }, i) => ({ prompt: prompts[i]!, seed }))
+  const outcome = await checkBaked(
+    { path, folders, quiet: options.quiet || options.json, shots: compared, draw },
+    io,
+  )
+  await print(outcome, settings!, place, run)
+  return exitCodeOfCheck(outcome)
+}
+
+/** @throws USAGE for what would hide the faults that are looked for */
+function checkOptions(args: Arguments, { loras, vae, ema }: RenderOptions): void {
+  if (args.model !== undefined || namedFiles(args).length > 0)
+    throw usage(
+      '--check takes one file',
+      'Its inputs are found by the recipe in it: sdtool render --check merged.safetensors',
+    )
+  const other = [
+    ...(loras.length > 0 ? ['--lora'] : []),
+    ...(vae === undefined ? [] : ['--vae']),
+    ...(ema ? ['--ema'] : []),
+  ]
+  if (other.length > 0)
+    throw usage(`--check goes without ${other.join(', ')}: the recipe says what is in the file`)
+}
+
+function checkedShots(options: RenderOptions): Shots {
+  const all = shots(options)
+  if (all.tags.length > 0)
+    throw usage('--check goes without LoRAs in the prompt: the recipe says what is in the file')
+  const count = options.prompt === undefined ? QUICK.prompts : all.requests.length
+  return { ...all, requests: all.requests.slice(0, count), prompts: all.prompts.slice(0, count) }
+}
+
+function checkSettings(model: RenderModel, options: RenderOptions): RenderSettings {
+  const settings = settingsFor(model, options)
+  if (options.size) return settings
+  const half = (side: number) => Math.ceil(side / QUICK.sizeDivisor / QUICK.sizeStep) * QUICK.sizeStep
+  return { ...settings, width: half(settings.width), height: half(settings.height) }
+}
+
+async function print(
+  outcome: CheckOutcome,
+  settings: RenderSettings,
+  place: string,
+  { options, io }: StudyRun,
+): Promise<void> {
+  const subtitle = settingsText(settings)
+  io.stdout.write(
+    options.json
+      ? `${JSON.stringify(checkJson(outcome, subtitle, place), null, 2)}\n`
+      : checkPage(outcome, subtitle, place, io),
+  )
+  const sheet = comparisonSheet(outcome.comparison, {
+    title: verdictLine(outcome),
+    subtitle,
+    // the base is there to be different
+    verdictOf: (similarity, model) =>
+      model !== outcome.baked?.label ? undefined : agrees(similarity) ? 'good' : 'bad',
+  })
+  await finishSheet(place, sheet, options, io)
+}
+
+function checkPage(outcome: CheckOutcome, settings: string, place: string, io: Io): string {
+  const { recipe, inputs, comparison, findings, verdict } = outcome
+  const paint = painter(io.stdout, io.env)
+  const from = inputs.map(({ path, by }) => `  ${printable(path, 300)} (${by})`)
+  const line = paint(verdict === 'passed' ? 'green' : 'red', escaped(verdictLine(outcome)))
+  const parts = [
+    `${escaped(basename(outcome.path))}: ${escaped(recipe.operation)} of`,
+    ...from,
+    settings,
+    comparisonTable(comparison, paint.width),
+    ...findingLines(findings, paint),
+    line,
+    escaped(place),
+  ]
+  return `${parts.join('\n')}\n`
+}
+
+/** Keys are a contract: add, never rename. */
+function checkJson(outcome: CheckOutcome, settings: string, place: string): object {
+  const { path, recipe, inputs, verdict, comparison, findings } = outcome
+  return {
+    command: 'render',
+    mode: 'check',
+    file: path,
+    operation: recipe.operation,
+    inputs: inputs.map(({ path, by }) => ({ path, by })),
+    verdict,
+    passes: { psnr: MIN_PSNR },
+    settings,
+    sheet: place,
+    ...comparisonJson(comparison),
+    findings,
+  }
+}

@@ -1,0 +1,54 @@
+/** Runs of `sdtool render` that hold pictures of several models against each other. A new one is a file and a line here. */
+import type { Argv } from 'yargs'
+import { type ExitCode, usage } from '../errors.ts'
+import type { Io } from '../report/io.ts'
+import type { Arguments } from './command.ts'
+import type { ModelFolders } from './model-folders.ts'
+import type { RenderOptions } from './render-options.ts'
+
+export type Study = (
+  args: Arguments,
+  options: RenderOptions,
+  folders: ModelFolders,
+  io: Io,
+) => Promise<ExitCode>
+
+/** By the option that asks for them. */
+const STUDIES: Readonly<Record<string, () => Promise<Study>>> = {
+  compare: async () => (await import('./render-compare.ts')).runCompare,
+  sweep: async () => (await import('./render-sweep.ts')).runSweep,
+  check: async () => (await import('./render-check-run.ts')).runCheck,
+}
+
+export function withStudyOptions(yargs: Argv): Argv {
+  return yargs
+    .option('compare', {
+      type: 'string',
+      array: true,
+      describe:
+        'Draw the same with these models, and show the differences. --lora, --vae and --ema are for the first model only, tags in the prompt for all',
+    })
+    .option('sweep', {
+      type: 'string',
+      nargs: 1,
+      describe:
+        'Values side by side: style=0..1:0.25 for a LoRA, lora=... for all of --lora, cfg=3,5,7, steps=10,20, alpha=... for --merge. Twice: columns and rows',
+    })
+    .option('merge', {
+      type: 'string',
+      nargs: 1,
+      describe: 'Checkpoint that --sweep alpha=0..1:0.25 blends in, as sdtool merge would',
+    })
+    .option('check', {
+      type: 'string',
+      nargs: 1,
+      describe: 'File that sdtool made: does it draw what its recipe says? Exit code 4 if not',
+    })
+}
+
+/** @throws USAGE for several at once */
+export async function studyOf(args: Arguments): Promise<Study | undefined> {
+  const asked = Object.keys(STUDIES).filter((name) => args[name] !== undefined)
+  if (asked.length > 1) throw usage(`${asked.map((name) => `--${name}`).join(' and ')} do not go together`)
+  return asked[0] === undefined ? undefined : STUDIES[asked[0]]!()
+}

@@ -1,0 +1,77 @@
+/** What the runs have in common that draw the same pictures several times: how they draw, and their sheet. */
+import type { RgbImage } from '../image/image.ts'
+import { encodePng } from '../image/png/encode.ts'
+import type { Io } from '../report/io.ts'
+import { paint } from '../report/raster.ts'
+import { type Sheet, sheetPicture } from '../report/sheet.ts'
+import type { EngineOptions, RenderModel } from '../runtime/engine.ts'
+import { onnxEngine } from '../runtime/onnx-engine.ts'
+import type { ImageRequest, RenderSettings } from '../runtime/pipeline.ts'
+import { checkOutput } from '../tensor/atomic.ts'
+import type { FileRef } from '../tensor/table.ts'
+import type { ModelFolders } from './model-folders.ts'
+import { preview } from './preview-option.ts'
+import { drawPictures } from './render-draw.ts'
+import { findEmbeddings } from './render-embeddings.ts'
+import type { RenderOptions } from './render-options.ts'
+import { picturePlaces } from './render-pictures.ts'
+import { writeNewFile } from './write-file.ts'
+
+export interface StudyRun {
+  readonly options: RenderOptions
+  readonly folders: ModelFolders
+  readonly io: Io
+  readonly engine: EngineOptions
+  readonly requests: readonly ImageRequest[]
+}
+
+/** A model to draw with, and the settings it is drawn with. */
+export interface Subject {
+  readonly label: string
+  readonly model: RenderModel
+  readonly vae?: RenderModel
+  readonly settings: RenderSettings
+}
+
+/** The pictures of all requests by one model. Nothing of it stays in memory. */
+export async function drawSubject(
+  { label, model, vae, settings }: Subject,
+  run: StudyRun,
+): Promise<RgbImage[]> {
+  const { options, folders, io, engine, requests } = run
+  const embeddings = await findEmbeddings({
+    prompts: requests.flatMap(({ prompt, negative }) => [prompt, negative]),
+    towers: onnxEngine.textTowers(model),
+    named: options.embeddings,
+    folders,
+  })
+  const job = { model, embeddings, images: requests, settings, ...(vae && { vae }) }
+  const drawn = await drawPictures({ job, engine, label }, options, io)
+  return drawn.map(({ image }) => image)
+}
+
+/** Enough for any sheet. */
+const SHEET_BYTES = 100_000_000
+
+/**
+ * Where the sheet of a run goes: `-o`, or a free name after that of the model.
+ * @throws USAGE, OUTPUT_EXISTS, DISK_FULL before anything is drawn
+ */
+export async function sheetPlace(
+  modelPath: string,
+  word: string,
+  { output, force }: RenderOptions,
+  inputs: readonly FileRef[] = [],
+): Promise<string> {
+  const places = await picturePlaces(modelPath, false, output, force)
+  const path = places.pathOf(word)
+  await checkOutput(path, { force, bytes: SHEET_BYTES, inputs })
+  return path
+}
+
+/** Writes a sheet, and shows it where that was asked for. */
+export async function finishSheet(path: string, sheet: Sheet, options: RenderOptions, io: Io): Promise<void> {
+  const image = paint(sheetPicture(sheet), 1)
+  await writeNewFile(path, encodePng(image), { force: options.force, inputs: [] })
+  if (options.preview) await preview(image, options, io)
+}

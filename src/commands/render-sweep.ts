@@ -1,0 +1,228 @@
+/** `sdtool render base --sweep style=0..1:0.25`: values of a LoRA or a setting side by side; nothing is written. */
+import { basename } from 'node:path'
+import { EXIT, type ExitCode, escaped, usage } from '../errors.ts'
+import type { RgbImage } from '../image/image.ts'
+import { stemOf } from '../model/output-name.ts'
+import { buildRecipe } from '../model/recipe.ts'
+import type { Io } from '../report/io.ts'
+import type { Sheet, SheetRow } from '../report/sheet.ts'
+import { plural } from '../report/text.ts'
+import type { RenderModel } from '../runtime/engine.ts'
+import { MERGE_METHODS } from '../tensor/merge/registry.ts'
+import type { Arguments } from './command.ts'
+import { identifyFile, withModels } from './files.ts'
+import { type ModelFolders, resolveModel } from './model-folders.ts'
+import { filledText, values } from './options.ts'
+import { plannedModel } from './planned-model.ts'
+import { engineFor } from './render-draw.ts'
+import { type ModelRequest, type RenderSource, withRenderSource } from './render-model.ts'
+import type { DrawSettings, RenderOptions } from './render-options.ts'
+import { settingsText } from './render-sheet.ts'
+import { modelName, type Shots, settingsFor, shots, warnOfSyntax } from './render-shots.ts'
+import { drawSubject, finishSheet, type StudyRun, sheetPlace } from './render-study.ts'
+import { type RecipeModel, replanRecipe } from './replan.ts'
+import { type SweepAxis, sweepAxes } from './sweep-arguments.ts'
+
+/** What a place on a sheet is drawn with. */
+interface Variant {
+  readonly loras: readonly string[]
+  readonly settings: DrawSettings
+  /** A checkpoint that is blended in, and its share. */
+  readonly merge?: { readonly model: string; readonly alpha: number }
+}
+
+export async function runSweep(
+  args: Arguments,
+  options: RenderOptions,
+  folders: ModelFolders,
+  io: Io,
+): Promise<ExitCode> {
+  const model = modelName(args)
+  const [columns, rows] = sweepAxes(values(args, 'sweep'))
+  const chosen = shots(options)
+  // of the verification prompts, as many as a sheet has room for
+  const drawn = options.prompt === undefined ? firstShots(chosen, rows ? 1 : 2) : chosen
+  const merged = filledText(args, 'merge')
+  const plain: Variant = {
+    loras: [...options.loras, ...chosen.tags],
+    settings: options.settings,
+    ...(merged !== undefined && { merge: { model: merged, alpha: 0 } }),
+  }
+  checkMerge(plain, [columns!, ...(rows ? [rows] : [])])
+  const variants = variantsOf(plain, columns!, rows)
+  warnOfSyntax(drawn.requests, options, io)
+  const place = await sheetPlace(model, 'sweep', options)
+  const run = { options, folders, io, engine: await engineFor(options, io), requests: drawn.requests }
+  const sweep: Sweep = { model, columns: columns!, ...(rows && { rows }), shots: drawn, plain, cells: [] }
+  for (const variant of variants) sweep.cells.push(await drawVariant(model, variant, run))
+  await print(sweep, place, run)
+  return EXIT.ok
+}
+
+function firstShots({ requests, prompts, tags }: Shots, count: number): Shots {
+  return { requests: requests.slice(0, count), prompts: prompts.slice(0, count), tags }
+}
+
+/** Row by row, each from left to right. */
+function variantsOf(plain: Variant, columns: SweepAxis, rows: SweepAxis | undefined): Variant[] {
+  const across = (variant: Variant) => columns.values.map((value) => changed(variant, columns, value))
+  return rows ? rows.values.flatMap((value) => across(changed(plain, rows, value))) : across(plain)
+}
+
+/** @throws USAGE */
+function checkMerge({ merge, loras }: Variant, axes: readonly SweepAxis[]): void {
+  const isSwept = axes.some(({ name }) => name === 'alpha')
+  if (isSwept !== (merge !== undefined))
+    throw usage(
+      '--merge and --sweep alpha=... go together',
+      'For example --merge b.safetensors --sweep alpha=0..1:0.25',
+    )
+  if (isSwept && (loras.length > 0 || axes.some(({ name }) => !Object.hasOwn(CHANGES, name))))
+    throw usage('--merge goes without LoRAs', 'Write the merge, and draw that with them.')
+}
+
+/** Words for settings and for all LoRAs; every other name is that of a LoRA. */
+const CHANGES: Readonly<Record<string, (variant: Variant, value: number) => Variant>> = {
+  cfg: (variant, cfg) => {
+    if (cfg < 0) throw usage(`--sweep cfg: ${cfg} is less than 0`)
+    return { ...variant, settings: { ...variant.settings, cfg } }
+  },
+  steps: (variant, steps) => {
+    if (!Number.isInteger(steps) || steps < 1) throw usage(`--sweep steps: ${steps} is no number of steps`)
+    return { ...variant, settings: { ...variant.settings, steps } }
+  },
+  alpha: (variant, alpha) => (variant.merge ? { ...variant, merge: { ...variant.merge, alpha } } : variant),
+  lora: (variant, value) => {
+    if (variant.loras.length === 0)
+      throw usage(
+        '--sweep lora=... changes the LoRAs of --lora, and there are none',
+        'Name one: --sweep style=0..1:0.25',
+      )
+    return { ...variant, loras: variant.loras.map((lora) => withRatio(nameOf(lora), value)) }
+  },
+}
+
+function changed(variant: Variant, { name }: SweepAxis, value: number): Variant {
+  const change = Object.hasOwn(CHANGES, name) ? CHANGES[name] : undefined
+  if (change) return change(variant, value)
+  const isNew = !variant.loras.some((lora) => isCalled(lora, name))
+  const kept = variant.loras.map((lora) => (isCalled(lora, name) ? withRatio(nameOf(lora), value) : lora))
+  return { ...variant, loras: isNew ? [...kept, withRatio(name, value)] : kept }
+}
+
+/** `style:0.7` and `<lora:style:0.7>` are `style`. */
+function nameOf(lora: string): string {
+  const tag = /^<\w+:([^:>]+)/.exec(lora)
+  return tag ? tag[1]! : lora.replace(/(?::[+-]?[\d.]+){1,2}$/, '')
+}
+
+function isCalled(lora: string, name: string): boolean {
+  const own = nameOf(lora)
+  return own === name || stemOf(basename(own)) === stemOf(basename(name))
+}
+
+function withRatio(name: string, ratio: number): string {
+  return `${name}:${ratio}`
+}
+
+/** At 0 a LoRA does nothing, and merge-lora would say so. */
+function isUsed(lora: string): boolean {
+  return !/:[+-]?0*\.?0*$/.test(lora)
+}
+
+async function drawVariant(model: string, variant: Variant, run: StudyRun): Promise<RgbImage[]> {
+  const { loras, settings, merge } = variant
+  const { options, folders, io } = run
+  const request: ModelRequest = { ...options, model, loras: loras.filter(isUsed) }
+  return withRenderSource(request, folders, io, async (source) => {
+    const subject = {
+      label: [basename(source.path), ...loras.map((lora) => basename(lora))].join(' + '),
+      model: source.model,
+      settings: settingsFor(source.model, { ...options, settings }),
+      ...(source.vae && { vae: source.vae }),
+    }
+    // nothing of the other checkpoint is in it
+    if (merge === undefined || merge.alpha === 0) return drawSubject(subject, run)
+    return withMerged(source, merge, run, (model) => drawSubject({ ...subject, model }, run))
+  })
+}
+
+/** The weighted sum of two checkpoints, as `sdtool merge` plans it. */
+async function withMerged<T>(
+  { path }: RenderSource,
+  { model, alpha }: NonNullable<Variant['merge']>,
+  { folders, io }: StudyRun,
+  use: (merged: RenderModel) => Promise<T>,
+): Promise<T> {
+  const paths = [path, await resolveModel(model, 'checkpoint', folders)]
+  return withModels(paths, async (opened) => {
+    const inputs: RecipeModel[] = []
+    for (const [i, path] of paths.entries()) {
+      inputs.push({ path, opened: opened[i]!, identity: await identifyFile(path, opened[i]!) })
+    }
+    const options = { method: MERGE_METHODS[0]!.id, alpha: [alpha] }
+    const facts = { sdtool: io.version, operation: 'merge', produced: io.now(), inputs: [], options }
+    const { table } = await replanRecipe(buildRecipe(facts), inputs)
+    return use(await plannedModel(path, table, inputs[0]!.identity, opened[0]!.read))
+  })
+}
+
+interface Sweep {
+  readonly model: string
+  readonly columns: SweepAxis
+  readonly rows?: SweepAxis
+  readonly shots: Shots
+  readonly plain: Variant
+  /** Row by row; of each place a picture for each shot. */
+  readonly cells: RgbImage[][]
+}
+
+async function print(sweep: Sweep, place: string, { options, io }: StudyRun): Promise<void> {
+  const { columns, rows, shots: drawn, cells } = sweep
+  if (options.json) {
+    const document = {
+      command: 'render',
+      mode: 'sweep',
+      model: sweep.model,
+      sheet: place,
+      columns,
+      rows: rows ?? null,
+      images: drawn.requests.map(({ seed }, i) => ({ prompt: drawn.prompts[i], seed: String(seed) })),
+    }
+    io.stdout.write(`${JSON.stringify(document, null, 2)}\n`)
+  } else {
+    const values = [columns, ...(rows ? [rows] : [])].map(
+      ({ name, values }) => `${name} ${values.join(', ')}`,
+    )
+    const pictures = plural(cells.length * drawn.requests.length, 'picture')
+    io.stdout.write(
+      `${escaped(`${basename(sweep.model)}: ${values.join('; ')}: ${pictures}`)}\n${escaped(place)}\n`,
+    )
+  }
+  await finishSheet(place, sweepSheet(sweep, cells[0]![0]!, options), options, io)
+}
+
+function sweepSheet(sweep: Sweep, { width, height }: RgbImage, { settings }: RenderOptions): Sheet {
+  const { columns, rows, shots: drawn } = sweep
+  const title = [columns, ...(rows ? [rows] : [])].map(axisTitle).join(' and ')
+  return {
+    title: `${basename(sweep.model)}: ${title}`,
+    subtitle: settingsText({ ...settings, width, height }),
+    heads: columns.values.map((value) => `${axisTitle(columns)} ${value}`),
+    rows: drawn.requests.flatMap((_, shot) => rowsOf(sweep, shot)),
+  }
+}
+
+function axisTitle({ name }: SweepAxis): string {
+  return stemOf(basename(name))
+}
+
+/** The rows of one prompt. */
+function rowsOf({ columns, rows, shots: drawn, cells }: Sweep, shot: number): SheetRow[] {
+  const width = columns.values.length
+  const prompt = `${drawn.prompts[shot]} (seed ${drawn.requests[shot]!.seed})`
+  return (rows?.values ?? [undefined]).map((value, row) => ({
+    label: value === undefined ? prompt : `${axisTitle(rows!)} ${value}: ${prompt}`,
+    cells: cells.slice(row * width, (row + 1) * width).map((images) => ({ image: images[shot]! })),
+  }))
+}
