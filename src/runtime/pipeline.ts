@@ -12,6 +12,7 @@ import {
   zeroed,
 } from './conditioning.ts'
 import type { Denoiser, Engine, EngineOptions, RenderModel, Vae, VaeOptions } from './engine.ts'
+import { joinFloats } from './floats.ts'
 import { latentFormat } from './latent-format.ts'
 import { rgbImage } from './pixels.ts'
 import type { Seed } from './random/gaussian.ts'
@@ -217,7 +218,7 @@ async function inpaintingInput(
   const grey = new Float32Array(3 * height * width).fill(0.5)
   const { data } = await vae.encode({ data: grey, height, width })
   const mask = new Float32Array(data.length / CHANNELS).fill(1)
-  return joined([mask, data])
+  return joinFloats([mask, data])
 }
 
 async function sampleAll(
@@ -258,11 +259,11 @@ function predictor(
   mask: Float32Array | undefined,
 ): Predict {
   const both = empty ? [text, empty] : [text]
-  const context = joined(both.map((own) => own.context))
+  const context = joinFloats(both.map((own) => own.context))
   const y =
     network.vectorWidth === undefined
       ? undefined
-      : joined(both.map(({ pooled }) => sizeVector(pooled!, height, width)))
+      : joinFloats(both.map(({ pooled }) => sizeVector(pooled!, height, width)))
   const common = {
     n: both.length,
     height: height / SIZE_MULTIPLE,
@@ -272,10 +273,10 @@ function predictor(
     ...(y && { y }),
   }
   return async (x, timestep) => {
-    const input = mask ? joined([x, mask]) : x
+    const input = mask ? joinFloats([x, mask]) : x
     const out = await network.predict({
       ...common,
-      x: joined(both.map(() => input)),
+      x: joinFloats(both.map(() => input)),
       timesteps: both.map(() => timestep),
     })
     return empty ? { text: out.subarray(0, x.length), empty: out.subarray(x.length) } : { text: out }
@@ -298,14 +299,4 @@ async function decodeAll(
     await onImage?.(done, index)
   }
   return rendered
-}
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const part of parts) {
-    all.set(part, at)
-    at += part.length
-  }
-  return all
 }
