@@ -130,7 +130,6 @@ function contest(port: number, _server: ChildProcess): void {
     for (const [name, command] of Object.entries(contestants)) {
       rmSync(values.folder, { recursive: true, force: true })
       mkdirSync(values.folder, { recursive: true })
-      spawnSync('sync')
       samples.get(name)!.push(run(command, env))
     }
   }

@@ -1,19 +1,29 @@
+import { EXIT, type ExitCode, refuse, usage } from '../errors.ts'
 import { planConvert } from '../model/convert.ts'
+import type { DTypeChoice } from '../model/dtype-choice.ts'
 import { convertedName } from '../model/output-name.ts'
 import { changesNothing } from '../model/plan.ts'
-import type { Command } from './command.ts'
+import type { Io } from '../report/io.ts'
+import { torchZip } from '../tensor/formats/torch-zip-write.ts'
+import type { Arguments, Command } from './command.ts'
+import { convertFromPipeline, convertToPipeline } from './convert-pipeline.ts'
 import { listFiles } from './files.ts'
 import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
 import { DTYPE_LIST, dtypeChoice } from './model-options.ts'
-import { list, listOrNothing, namedFiles, outputOptions, withOutputOptions } from './options.ts'
+import { filledText, list, listOrNothing, namedFiles, outputOptions, withOutputOptions } from './options.ts'
+import { isPipelineFolder } from './pipeline-folder.ts'
 import { recipeArguments } from './recipe-options.ts'
-import { runTransform } from './transform.ts'
+import { runTransform, type Transform } from './transform.ts'
 
 export const convertCommand: Command = {
   positionals: '[files..]',
   examples: [
     ['$0 convert model.ckpt', 'Write model.safetensors beside it; the pickle is read, never run'],
     ['$0 convert model.safetensors --dtype fp16 --dtype vae=fp32', 'Half precision, but the VAE in full'],
+    [
+      '$0 convert model.safetensors --to diffusers',
+      'A folder model-diffusers/; named without --to, such a folder becomes one file',
+    ],
     [
       '$0 convert downloads/ -o models/ --verify',
       'Every model file of a folder, each compared after writing',
@@ -22,24 +32,80 @@ export const convertCommand: Command = {
   options: (yargs) =>
     withModelFolders(withOutputOptions(yargs))
       .positional('files', { type: 'string', array: true, describe: 'Model files or folders' })
+      .option('to', {
+        choices: ['safetensors', 'ckpt', 'diffusers', 'single'],
+        describe:
+          'ckpt: a torch zip; diffusers: a folder with a file for each network; single: one file of such a folder',
+        defaultDescription: 'safetensors',
+      })
       .option('dtype', {
         type: 'string',
         describe: `Type of the weights: ${DTYPE_LIST.join(', ')}; for one component: vae=fp32. Repeatable`,
       }),
-  replay: (options, files) => ({ files, ...recipeArguments(options, { dtype: 'texts' }) }),
+  replay: (options, files) => ({ files, ...recipeArguments(options, { to: 'text', dtype: 'texts' }) }),
   replan: ([input], args) => planConvert(input!.opened.model, input!.identity, { dtype: dtypeChoice(args) }),
-  async run(args, io) {
-    const dtype = dtypeChoice(args)
-    const folders = modelFolders(args, io)
-    const files = await listFiles(namedFiles(args), (name) => resolveModel(name, 'any', folders))
-    const transform = {
-      verb: 'convert',
-      plan: ({ model }, identity) => planConvert(model, identity, { dtype }),
-      outputName: convertedName,
-      recipeOptions: () => ({ dtype: listOrNothing(list(args, 'dtype')) }),
-      isNothing: (plan, model) => model.format === 'safetensors' && changesNothing(plan),
-      nothingToDo: 'it is safetensors already, and its weights have the types asked for',
-    } satisfies Parameters<typeof runTransform>[1]
-    return runTransform(files, transform, outputOptions(args), io)
-  },
+  run: runConvert,
+}
+
+async function runConvert(args: Arguments, io: Io): Promise<ExitCode> {
+  const [dtype, output, named] = [dtypeChoice(args), outputOptions(args), namedFiles(args)]
+  const folders = modelFolders(args, io)
+  const to = filledText(args, 'to')
+  const pipelines = named.filter(isPipelineFolder)
+  if (pipelines.length > 0 || to === 'diffusers') {
+    const [name, ...more] = named
+    if (more.length > 0) throw usage('a folder of diffusers is converted by itself', 'Name one model.')
+    if (name === undefined) throw usage('no file was named', 'Name a model file, or a folder of diffusers.')
+    checkPipelineOptions(pipelines.length > 0, to, dtype)
+    if (pipelines.length > 0) await convertFromPipeline(name, dtype, output, io)
+    else await convertToPipeline(await resolveModel(name, 'checkpoint', folders), dtype, output, io)
+    return EXIT.ok
+  }
+  const files = await listFiles(named, (name) => resolveModel(name, 'any', folders))
+  const transform: Transform = {
+    verb: 'convert',
+    plan: ({ model }, identity) => planConvert(model, identity, { dtype }),
+    outputName: convertedName,
+    recipeOptions: () => ({ to: to === 'ckpt' ? to : undefined, dtype: listOrNothing(list(args, 'dtype')) }),
+    isNothing: (plan, model) => model.format === 'safetensors' && changesNothing(plan),
+    nothingToDo: 'it is safetensors already, and its weights have the types asked for',
+  }
+  return runTransform(files, to === 'ckpt' ? asCkpt(transform) : transform, output, io)
+}
+
+/** @throws USAGE */
+function checkPipelineOptions(isFolder: boolean, to: string | undefined, { by = {} }: DTypeChoice): void {
+  if (isFolder && to !== undefined && to !== 'single') {
+    throw usage(
+      `--to ${to}: a folder of diffusers becomes a single file first`,
+      'Run convert on that file again.',
+    )
+  }
+  if (Object.keys(by).length > 0)
+    throw usage(
+      '--dtype of single components does not go with folders of diffusers',
+      'Convert the precision of the single file.',
+    )
+}
+
+/** The same as a torch zip, for programs that still want one. */
+function asCkpt(transform: Transform): Transform {
+  return {
+    ...transform,
+    container: torchZip(),
+    endings: ['.ckpt', '.pt', '.pth', '.bin'],
+    plan(opened, identity) {
+      if (identity.kind === 'embedding') {
+        throw refuse(
+          'EMBEDDING_LAYOUT',
+          'an embedding has a layout of its own as .pt',
+          'Use sdtool extract embeddings --format pt.',
+        )
+      }
+      return transform.plan(opened, identity)
+    },
+    outputName: (input, plan) => convertedName(input, plan).replace(/\.safetensors$/, '.ckpt'),
+    isNothing: (plan, model) => model.format === 'torch-zip' && changesNothing(plan),
+    nothingToDo: 'it is a torch zip already, and its weights have the types asked for',
+  }
 }

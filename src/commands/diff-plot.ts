@@ -80,7 +80,8 @@ function panelOf(
   }
 }
 
-function columnOf(block: string): HeatColumn {
+/** `IN04` as the kind `IN` and the number `04`. */
+export function columnOf(block: string): HeatColumn {
   const [, kind, number] = /^(\D+)(\d*)$/.exec(block)!
   return { kind: kind!, number: number! }
 }

@@ -11,7 +11,7 @@ import type { Arguments, Command } from './command.ts'
 import { commonOptions, withCommonOptions } from './options.ts'
 
 /** What a check of one device found. */
-interface DeviceReport {
+export interface DeviceReport {
   readonly id: string
   readonly title: string
   readonly works: boolean
@@ -25,7 +25,7 @@ interface DeviceReport {
   readonly needs?: string
 }
 
-interface DoctorReport {
+export interface DoctorReport {
   readonly sdtool: string
   readonly node: string
   readonly onnxruntime: string
@@ -53,12 +53,17 @@ export const doctorCommand: Command = {
       if (!quiet && !json) io.stderr.write(`trying ${title} ...\n`)
     }
     const report = await examine(thisMachine(world), say, io)
-    io.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : page(report, io))
+    io.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : doctorPage(report, io.stdout.columns))
     return EXIT.ok
   },
 }
 
-async function examine(machine: Machine, say: (title: string) => void, io: Io): Promise<DoctorReport> {
+/** Tries every device of a machine. `say` is told before each. */
+export async function examine(
+  machine: Machine,
+  say: (title: string) => void,
+  io: Pick<Io, 'version'>,
+): Promise<DoctorReport> {
   const supported = await machine.supported()
   const cpu = await machine.cpu()
   const devices: DeviceReport[] = []
@@ -102,7 +107,8 @@ function reportOf({ id, title, needs }: DeviceKind, probe: Probe, cpu: Measured)
   }
 }
 
-function page(report: DoctorReport, { stdout }: Io): string {
+/** The report for people. */
+export function doctorPage(report: DoctorReport, columns?: number): string {
   const { sdtool, node, onnxruntime, platform, processor, cores, memoryBytes, freeBytes } = report
   const rows = report.devices.map((device) => [
     device.title,
@@ -111,7 +117,7 @@ function page(report: DoctorReport, { stdout }: Io): string {
     device.seconds === undefined ? '' : `${(1000 * device.seconds).toFixed(1)} ms`,
     noteOf(device),
   ])
-  const columns = [
+  const table = [
     { head: 'device' },
     { head: 'state' },
     { head: 'fp16' },
@@ -123,7 +129,7 @@ function page(report: DoctorReport, { stdout }: Io): string {
     `sdtool ${sdtool}, Node ${node}, onnxruntime ${onnxruntime}, ${platform}`,
     `${processor}, ${cores} cores, ${formatBytes(freeBytes)} of ${formatBytes(memoryBytes)} memory free`,
     '',
-    formatTable(columns, rows, stdout.columns),
+    formatTable(table, rows, columns),
     '',
     `--device auto takes ${title}.`,
     '',

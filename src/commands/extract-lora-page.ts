@@ -1,9 +1,11 @@
 import { type BlockLabel, compareBlocks } from '../model/blocks.ts'
 import type { ExtractedLayer, Extraction } from '../model/lora/extract.ts'
+import type { Resized } from '../model/lora/resize.ts'
 import type { Io } from '../report/io.ts'
 import { formatTable } from '../report/table.ts'
-import { formatBytes, painter, plural } from '../report/text.ts'
+import { painter, plural } from '../report/text.ts'
 import { printable } from '../tensor/text.ts'
+import { madeLine } from './extracted-files.ts'
 import { findingLines } from './findings-text.ts'
 import { toJson } from './inspect-json.ts'
 import type { OutputOptions } from './options.ts'
@@ -59,13 +61,61 @@ function resultLine(
 ): string {
   if (status === 'planned')
     return `  would write ${printable(output, 300)}: ${plural(extraction.layers.length, 'module')}`
-  return `  ${paint('green', 'wrote')} ${printable(output, 300)}: ${formatBytes(bytesAfter)}, ${plural(tensors, 'tensor')}, ${seconds.toFixed(1)} s`
+  return madeLine({ output, bytesAfter, tensors, seconds }, paint)
 }
 
 interface BlockGroup {
   readonly component: string
   readonly block: BlockLabel
   readonly layers: readonly ExtractedLayer[]
+}
+
+/** What became of a LoRA that was resized. */
+export interface ResizeOutcome extends Omit<Outcome, 'steps' | 'error'> {
+  readonly resized: Resized
+}
+
+/** The same page, of what is known without a model. */
+export function printResize(outcome: ResizeOutcome, options: OutputOptions, io: Io): void {
+  const { resized, ...rest } = outcome
+  const { layers, kept } = resized
+  const document = {
+    command: 'lora resize',
+    dryRun: options.dryRun,
+    results: [
+      {
+        ...outcomeJson(rest),
+        blocks: groups(layers).map(({ block, component, layers: own }) => ({
+          component,
+          block,
+          ...figures(own),
+        })),
+        total: figures(layers),
+        kept: kept.length,
+        layers: layers.map((layer) => ({ module: layer.module, ...figures([layer]) })),
+      },
+    ],
+  }
+  io.stdout.write(options.json ? `${toJson(document)}\n` : resizePage(outcome, io))
+}
+
+function resizePage(
+  { input, title = '', resized, findings, status, output = '', ...file }: ResizeOutcome,
+  io: Io,
+): string {
+  const paint = painter(io.stdout, io.env)
+  const { tensors = 0, bytesAfter = 0, seconds = 0 } = file
+  const { layers, kept } = resized
+  const lines = [
+    `${paint('bold', printable(input, 300))}: ${printable(title)}`,
+    blockTable(layers),
+    ...(kept.length > 0 ? [`  - ${plural(kept.length, 'module')} without a rank kept as they are`] : []),
+    ...findingLines(findings, paint),
+    status === 'planned'
+      ? `  would write ${printable(output, 300)}: ${plural(layers.length, 'module')}`
+      : madeLine({ output, bytesAfter, tensors, seconds }, paint),
+  ]
+  return `${lines.join('\n')}\n`
 }
 
 /** Blocks in the order of the model, component by component. */
@@ -105,7 +155,8 @@ function figures(layers: readonly ExtractedLayer[]): LayerFigures {
     modules: layers.length,
     ranks: [Math.min(...ranks), Math.max(...ranks)],
     change: base2 > 0 ? Math.sqrt(delta2 / base2) : null,
-    energy: 1 - error2 / delta2,
+    // of nothing, everything is kept
+    energy: delta2 > 0 ? 1 - error2 / delta2 : 1,
     error: base2 > 0 ? Math.sqrt(error2 / base2) : null,
   }
 }

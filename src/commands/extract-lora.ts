@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { basename, dirname, extname, resolve } from 'node:path'
 import { EXIT, type ExitCode, usage } from '../errors.ts'
 import { type Extraction, type ExtractOptions, extractLora } from '../model/lora/extract.ts'
@@ -23,7 +22,7 @@ import { matmulOf } from './matmul.ts'
 import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
 import { filledText, namedFiles, type OutputOptions, outputOptions, withOutputOptions } from './options.ts'
 import { type PlannedFile, writePlannedFile } from './output-file.ts'
-import { outputPlaces } from './output-path.ts'
+import { existingFolder, outputPlaces } from './output-path.ts'
 import { derivedMetadata } from './provenance.ts'
 
 const DEFAULT_RANK = 32
@@ -139,10 +138,6 @@ async function outputPath(tuned: string, { output }: OutputOptions): Promise<str
   const file = { path: tuned, relative: basename(tuned) }
   const placeOf = await outputPlaces({ files: [file], walked: false }, output)
   return placeOf(file, `${stemOf(basename(tuned))}-lora.safetensors`)
-}
-
-function existingFolder(folder: string): string {
-  return existsSync(folder) ? folder : existingFolder(dirname(folder))
 }
 
 function plannedFile(

@@ -144,12 +144,13 @@ async function embeddingHashOf({ embedding }: Identity, read: ValueReader): Prom
   return hash === undefined ? {} : { embedding: hash }
 }
 
-async function scanComponents(
+/** What the values of every component are; all of the file is read. */
+export async function scanComponents(
   path: string,
   model: ModelFile,
   { components }: Identity,
   read: ReadInto,
-  { quiet }: InspectionOptions,
+  { quiet }: Pick<InspectionOptions, 'quiet'>,
   io: Io,
 ): Promise<ComponentScan[]> {
   const progress = startProgress(`scanning ${basename(path)}`, io, quiet)
@@ -176,7 +177,7 @@ async function scanComponents(
   }
 }
 
-function scanFindings({ component, total, broken }: ComponentScan): Finding[] {
+export function scanFindings({ component, total, broken }: ComponentScan): Finding[] {
   const findings: Finding[] = []
   const { nan, inf, overflowF16, vanishF16, values } = total
   if (broken.length > 0) {

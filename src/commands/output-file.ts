@@ -4,10 +4,11 @@ import type { Plan } from '../model/plan.ts'
 import type { Io } from '../report/io.ts'
 import { startProgress } from '../report/progress.ts'
 import { checkOutput } from '../tensor/atomic.ts'
+import type { Container } from '../tensor/container.ts'
+import { SAFETENSORS } from '../tensor/formats/safetensors-write.ts'
 import { hashFile } from '../tensor/hash.ts'
-import { encodeHeader, layoutOf } from '../tensor/layout.ts'
 import type { FileRef, Finding } from '../tensor/table.ts'
-import { type WriteResult, writeSafetensors } from '../tensor/write.ts'
+import { type WriteResult, writeModelFile } from '../tensor/write.ts'
 import { castFindings } from './cast-findings.ts'
 import type { OutputOptions } from './options.ts'
 import type { PendingMetadata } from './provenance.ts'
@@ -19,6 +20,8 @@ export interface PlannedFile {
   /** Files of the run that must not be overwritten. */
   readonly inputs: readonly FileRef[]
   readonly metadata: () => PendingMetadata
+  /** What it is written as; safetensors without it. */
+  readonly container?: Container
   /** Looks at what was written before the file gets its name. */
   readonly check?: (result: WriteResult) => void
 }
@@ -41,18 +44,17 @@ export interface WrittenFile extends OutputFacts {
 
 /** What `writePlannedFile` would do, up to the point where it would touch the disk; the same refusals. */
 export async function rehearseFile(
-  { plan, output, inputs }: PlannedFile,
+  { plan, output, inputs, container = SAFETENSORS }: PlannedFile,
   { force }: OutputOptions,
 ): Promise<RehearsedFile> {
-  const layout = layoutOf(plan.table)
-  const bytes = encodeHeader(layout, plan.table.metadata).byteLength + layout.dataBytes
+  const { bytes } = container.frame(plan.table)
   await checkOutput(output, { force, bytes, inputs })
   const tensors = plan.table.tensors.size
   return { status: 'planned', output, tensors, bytesAfter: bytes, findings: plan.findings }
 }
 
 export async function writePlannedFile(
-  { plan, output, inputs, metadata, check }: PlannedFile,
+  { plan, output, inputs, metadata, check, container = SAFETENSORS }: PlannedFile,
   { force, verify, quiet, json }: OutputOptions,
   io: Io,
 ): Promise<{ readonly file: WrittenFile; readonly written: WriteResult }> {
@@ -68,7 +70,8 @@ export async function writePlannedFile(
     return hashFile(path, { only, signal, onProgress: (done, all) => isWritten && update(done, all) })
   })
   try {
-    const written = await writeSafetensors({ tensors: plan.table.tensors, metadata: pending.draft }, output, {
+    const table = { tensors: plan.table.tensors, metadata: pending.draft }
+    const written = await writeModelFile(table, output, container, {
       force,
       verify,
       inputs,

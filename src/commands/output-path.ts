@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { dirname, extname, join, resolve } from 'node:path'
 import { EXIT, SdtoolError, usage } from '../errors.ts'
@@ -7,15 +8,16 @@ const WRITTEN_ENDINGS: readonly string[] = ['.safetensors', '.sft']
 
 /**
  * Where outputs go: `-o` names the file of a single input, or a folder for any number; without it outputs stand
- * beside their inputs. Folders that were walked are rebuilt below the output folder.
+ * beside their inputs. A name must have one of `endings`. Folders that were walked are rebuilt below the output folder.
  * @throws USAGE; OUTPUT_TWICE when two inputs of one run would become the same file, OUTPUT_IS_INPUT when one would
  *   become another
  */
 export async function outputPlaces(
   { files, walked }: FileList,
   output: string | undefined,
+  endings = WRITTEN_ENDINGS,
 ): Promise<(file: ListedFile, name: string) => string> {
-  const place = await placeRule(files.length > 1 || walked, output)
+  const place = await placeRule(files.length > 1 || walked, output, endings)
   const inputs = new Set(files.map(({ path }) => resolve(path)))
   const taken = new Map<string, string>()
   return (file, name) => {
@@ -31,18 +33,19 @@ export async function outputPlaces(
 async function placeRule(
   several: boolean,
   output: string | undefined,
+  endings: readonly string[],
 ): Promise<(file: ListedFile, name: string) => string> {
   if (output === undefined) return ({ path }, name) => join(dirname(path), name)
   const isFolder = (await stat(output).catch(() => undefined))?.isDirectory() ?? false
   if (several || isFolder || output.endsWith('/')) {
-    if (WRITTEN_ENDINGS.includes(extname(output).toLowerCase()) && !isFolder) {
+    if (endings.includes(extname(output).toLowerCase()) && !isFolder) {
       throw usage(`-o ${output} names one file for several inputs`, 'Name a folder: -o converted/')
     }
     return ({ relative }, name) => join(output, dirname(relative), name)
   }
-  if (!WRITTEN_ENDINGS.includes(extname(output).toLowerCase())) {
+  if (!endings.includes(extname(output).toLowerCase())) {
     throw usage(
-      `-o ${output}: sdtool writes safetensors, so the name must end in .safetensors`,
+      `-o ${output}: sdtool writes ${endings === WRITTEN_ENDINGS ? 'safetensors' : 'a torch file'}, so the name must end in ${endings[0]}`,
       'For a folder, end the name with a slash.',
     )
   }
@@ -65,4 +68,9 @@ function outputTwice(path: string, first: string, second: string): SdtoolError {
     exitCode: EXIT.usage,
     hint: 'Convert it by itself, with a name of its own (-o).',
   })
+}
+
+/** The nearest folder above that is there: an output's own may still have to be made. */
+export function existingFolder(folder: string): string {
+  return existsSync(folder) ? folder : existingFolder(dirname(folder))
 }

@@ -8,6 +8,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./inspect.ts')).inspectCommand,
   },
   {
+    name: 'list',
+    describe: 'List the models of a folder: kinds, sizes, bases, trigger words, duplicates',
+    load: async () => (await import('./list.ts')).listCommand,
+  },
+  {
     name: 'diff',
     describe: 'Show what is different between two model files, tensor by tensor and block by block',
     load: async () => (await import('./diff.ts')).diffCommand,
@@ -26,6 +31,47 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'merge-lora',
     describe: 'Merge LoRAs of any kind into a checkpoint, and prove that they are in it',
     load: async () => (await import('./merge-lora.ts')).mergeLoraCommand,
+  },
+  {
+    name: 'merge',
+    describe: 'Merge checkpoints into one, by any of eleven methods, with weights for blocks and keys',
+    load: async () => (await import('./merge.ts')).mergeCommand,
+  },
+  {
+    name: 'bake-vae',
+    describe: 'Put a VAE into a checkpoint, all of its tensors or none',
+    load: async () => (await import('./bake-vae.ts')).bakeVaeCommand,
+  },
+  {
+    name: 'extract',
+    describe:
+      'Write one component of a checkpoint as a file that UIs load: the VAE, the UNet, a text encoder',
+    load: async () => (await import('./extract.ts')).extractCommand,
+  },
+  {
+    name: 'extract lora',
+    describe: 'Make a LoRA of the difference between a fine-tuned model and its base',
+    load: async () => (await import('./extract-lora.ts')).extractLoraCommand,
+  },
+  {
+    name: 'extract embeddings',
+    describe: 'Write embeddings: those in a model, LoRA or picture, or one of the words of a prompt',
+    load: async () => (await import('./extract-embeddings.ts')).extractEmbeddingsCommand,
+  },
+  {
+    name: 'render',
+    describe: 'Draw with a checkpoint straight from its file, with LoRAs that are not merged yet',
+    load: async () => (await import('./render.ts')).renderCommand,
+  },
+  {
+    name: 'replay',
+    describe: 'Make a file again from the recipe in its metadata, and say whether it is the same',
+    load: async () => (await import('./replay.ts')).replayCommand,
+  },
+  {
+    name: 'verify',
+    describe: 'Check that a file is whole: structure, values, published hashes, recipe',
+    load: async () => (await import('./verify.ts')).verifyCommand,
   },
   {
     name: 'download',
@@ -48,33 +94,23 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./login.ts')).loginCommand,
   },
   {
-    name: 'render',
-    describe: 'Draw with a checkpoint straight from its file, with LoRAs that are not merged yet',
-    load: async () => (await import('./render.ts')).renderCommand,
-  },
-  {
     name: 'doctor',
     describe: 'Show which devices can render on this machine, and what the others lack',
     load: async () => (await import('./doctor.ts')).doctorCommand,
   },
   {
-    name: 'merge',
-    describe: 'Merge checkpoints into one, by any of eleven methods, with weights for blocks and keys',
-    load: async () => (await import('./merge.ts')).mergeCommand,
+    name: 'lora merge',
+    describe: 'Put LoRAs together into one whose effect is exactly the sum of theirs',
+    load: async () => (await import('./lora-merge.ts')).loraMergeCommand,
   },
   {
-    name: 'bake-vae',
-    describe: 'Put a VAE into a checkpoint, all of its tensors or none',
-    load: async () => (await import('./bake-vae.ts')).bakeVaeCommand,
+    name: 'lora resize',
+    describe: 'Give a LoRA another rank, or one for each layer, and say what that keeps',
+    load: async () => (await import('./lora-resize.ts')).loraResizeCommand,
   },
   {
-    name: 'extract lora',
-    describe: 'Make a LoRA of the difference between a fine-tuned model and its base',
-    load: async () => (await import('./extract-lora.ts')).extractLoraCommand,
-  },
-  {
-    name: 'replay',
-    describe: 'Make a file again from the recipe in its metadata, and say whether it is the same',
-    load: async () => (await import('./replay.ts')).replayCommand,
+    name: 'lora check',
+    describe: 'Show what a LoRA changes where, which of its modules are dead or damaged, which base it fits',
+    load: async () => (await import('./lora-check.ts')).loraCheckCommand,
   },
 ]

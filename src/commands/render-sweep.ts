@@ -19,7 +19,7 @@ import { type ModelRequest, type RenderSource, withRenderSource } from './render
 import type { DrawSettings, RenderOptions } from './render-options.ts'
 import { settingsText } from './render-sheet.ts'
 import { modelName, type Shots, settingsFor, shots, warnOfSyntax } from './render-shots.ts'
-import { drawSubject, finishSheet, type StudyRun, sheetPlace } from './render-study.ts'
+import { drawSubject, finishSheet, type StudyRun, type Subject, sheetPlace } from './render-study.ts'
 import { type RecipeModel, replanRecipe } from './replan.ts'
 import { type SweepAxis, sweepAxes } from './sweep-arguments.ts'
 
@@ -141,10 +141,19 @@ async function drawVariant(model: string, variant: Variant, run: StudyRun): Prom
       settings: settingsFor(source.model, { ...options, settings }),
       ...(source.vae && { vae: source.vae }),
     }
-    // nothing of the other checkpoint is in it
     if (merge === undefined || merge.alpha === 0) return drawSubject(subject, run)
+    if (merge.alpha === 1)
+      return drawOther(merge.model, { ...subject, vae: subject.vae ?? source.model }, run)
     return withMerged(source, merge, run, (model) => drawSubject({ ...subject, model }, run))
   })
+}
+
+/** The end of a merge: UNet and texts are those of the other checkpoint. */
+async function drawOther(model: string, subject: Subject, run: StudyRun): Promise<RgbImage[]> {
+  const request: ModelRequest = { model, loras: [], ema: false, allowUnmatched: false }
+  return withRenderSource(request, run.folders, run.io, (source) =>
+    drawSubject({ ...subject, model: source.model }, run),
+  )
 }
 
 /** The weighted sum of two checkpoints, as `sdtool merge` plans it. */

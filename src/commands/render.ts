@@ -1,5 +1,6 @@
 import { EXIT, type ExitCode, escaped } from '../errors.ts'
 import type { Io } from '../report/io.ts'
+import { knowsClipSkip } from '../runtime/conditioning.ts'
 import { onnxEngine } from '../runtime/onnx-engine.ts'
 import type { ImageRequest, RenderedImage, RenderSettings } from '../runtime/pipeline.ts'
 import type { LoadedEmbedding } from '../runtime/text/embedding.ts'
@@ -100,9 +101,12 @@ async function draw(run: Run): Promise<Drawn> {
   const sheetPath = isSheet || options.grid ? places.pathOf('sheet') : undefined
   const paths = isSheet ? [] : requests.map(({ seed }) => places.pathOf(String(seed)))
   for (const path of [...paths, ...(sheetPath === undefined ? [] : [sheetPath])]) await checkPlace(path, run)
+  const towers = onnxEngine.textTowers(source.model)
+  if ((options.settings.clipSkip ?? 1) > 1 && !options.quiet && !knowsClipSkip(towers))
+    run.io.stderr.write('sdtool: clip skip changes nothing here: only SD 1.x knows it\n')
   const embeddings = await findEmbeddings({
     prompts: requests.flatMap(({ prompt, negative }) => [prompt, negative]),
-    towers: onnxEngine.textTowers(source.model),
+    towers,
     named: options.embeddings,
     folders: run.folders,
   })
@@ -135,8 +139,10 @@ async function drawAndWrite(
 ): Promise<RenderedImage[]> {
   const { source, options, io, requests, prompts, settings } = run
   const engine = await engineFor(options, io)
-  // the networks run in processes of their own, so hashing takes no time of theirs
-  const hashes = paths.length > 0 ? pictureHashes(source, embeddings, io) : undefined
+  // the networks run in processes of their own, so hashing takes no time of theirs; it ends when they fail
+  const hashing = new AbortController()
+  const signal = AbortSignal.any([io.signal, hashing.signal])
+  const hashes = paths.length > 0 ? pictureHashes(source, embeddings, { ...io, signal }) : undefined
   hashes?.catch(() => {})
   const { model, vae } = source
   const job = { model, embeddings, images: requests, settings, ...(vae && { vae }) }
@@ -147,7 +153,11 @@ async function drawAndWrite(
     const facts = generationFacts(request, settings, await hashes, io.version)
     await writeNewFile(path, pictureBytes(image, facts), { force: options.force, inputs: inputsOf(run) })
   }
-  return drawPictures({ job, engine, onImage }, options, io)
+  try {
+    return await drawPictures({ job, engine, onImage }, options, io)
+  } finally {
+    hashing.abort()
+  }
 }
 
 function titleOf({ source, options }: Run): string {

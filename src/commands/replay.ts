@@ -10,10 +10,10 @@ import { painter } from '../report/text.ts'
 import { hashFile } from '../tensor/hash.ts'
 import { printable, quoted } from '../tensor/text.ts'
 import type { Arguments, Command } from './command.ts'
-import { type FoundInput, findInput } from './find-inputs.ts'
 import { toJson } from './inspect-json.ts'
 import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
 import { namedFiles, type OutputOptions, outputOptions, withOutputOptions } from './options.ts'
+import { type FoundInput, findInputs } from './recipe-inputs.ts'
 import { type RecipeSource, recipeOf } from './recipe-source.ts'
 import { COMMANDS } from './registry.ts'
 
@@ -41,10 +41,7 @@ async function runReplay(args: Arguments, io: Io): Promise<ExitCode> {
   const source = await recipeOf(path, io.signal)
   const { recipe } = source
   const { again, command } = await repeatable(recipe)
-  const found: FoundInput[] = []
-  for (const input of recipe.inputs) {
-    found.push(await findInput(input, { near: path, folders, quiet: output.quiet || output.json, io }))
-  }
+  const found = await findInputs(recipe, { path, folders, quiet: output.quiet || output.json }, io)
   const target =
     output.output ??
     join(dirname(path), `${stemOf(basename(path).replace(/\.json$/i, ''))}-replayed.safetensors`)
@@ -106,11 +103,7 @@ async function runAgain(
 
 function headOf({ path, source: { recipe }, found }: Replay, io: Io): string {
   const paint = painter(io.stdout, io.env)
-  const rows = recipe.inputs.map(({ name }, i) => [
-    printable(name, 80),
-    found[i]!.by,
-    printable(found[i]!.path, 200),
-  ])
+  const rows = found.map(({ input, by, path }) => [printable(input.name, 80), by, printable(path, 200)])
   const table = formatTable([{ head: 'input' }, { head: 'the same by' }, { head: 'found' }], rows)
   const head = `${paint('bold', printable(path, 300))}: ${recipe.operation} of sdtool ${printable(recipe.sdtool, 40)}, ${recipe.produced}`
   return `${head}\n${table}\n`
@@ -128,7 +121,7 @@ function ended(
   const identical = autoV3 === undefined || source.autoV3 === undefined ? null : autoV3 === source.autoV3
   if (json) {
     const result = text === '' ? undefined : (JSON.parse(text) as unknown)
-    const inputs = source.recipe.inputs.map(({ name }, i) => ({ name, ...found[i] }))
+    const inputs = found.map(({ input, path, by }) => ({ name: input.name, path, by }))
     const document = { command: 'replay', file: path, operation: source.recipe.operation, inputs, result }
     io.stdout.write(`${toJson({ ...document, autoV3: autoV3 ?? null, identical })}\n`)
   } else if (autoV3 !== undefined) io.stdout.write(`  ${verdict(identical, autoV3)}\n`)

@@ -6,6 +6,7 @@ import type { Plan, PlanStep } from '../model/plan.ts'
 import type { JsonValue } from '../model/recipe.ts'
 import { exitCodeOf } from '../report/error.ts'
 import type { Io } from '../report/io.ts'
+import type { Container } from '../tensor/container.ts'
 import type { Finding, ModelFile } from '../tensor/table.ts'
 import { type FileList, identifyFile, type ListedFile, type OpenedModel, withModel } from './files.ts'
 import type { OutputOptions } from './options.ts'
@@ -18,6 +19,10 @@ import { resultPrinter } from './transform-report.ts'
 export interface Transform {
   readonly verb: string
   plan(opened: OpenedModel, identity: Identity): Promise<Plan> | Plan
+  /** What outputs are written as; safetensors without it. */
+  readonly container?: Container
+  /** Endings their names may have. */
+  readonly endings?: readonly string[]
   /** File name of the output, from that of the input. */
   outputName(input: string, plan: Plan): string
   /** Options that decide the result, for the recipe. */
@@ -50,7 +55,7 @@ export async function runTransform(
   options: OutputOptions,
   io: Io,
 ): Promise<ExitCode> {
-  const placeOf = await outputPlaces(list, options.output)
+  const placeOf = await outputPlaces(list, options.output, transform.endings)
   const printer = resultPrinter(transform.verb, options, io)
   const outcomes: Outcome[] = []
   for (const file of list.files) {
@@ -119,6 +124,7 @@ async function transformFile(
       plan,
       output,
       inputs: [model.file],
+      ...(transform.container && { container: transform.container }),
       metadata: () => outputMetadata(model, identity, plan, output, operation, io),
     }
     const made = options.dryRun

@@ -87,7 +87,7 @@ function latentOf(table: TensorTable, prefix: string): Pick<VaeInfo, 'latentChan
   const moments = shapeOf('encoder.conv_out.weight')?.[0] // mean and log variance of each channel
   const latentChannels =
     shapeOf('decoder.conv_in.weight')?.[1] ?? (moments === undefined ? undefined : moments / 2)
-  const levels = levelsOf(table, prefix)
+  const levels = vaeLevels(table, prefix)
   return {
     ...(latentChannels === undefined ? {} : { latentChannels }),
     ...(levels === 0 ? {} : { downscale: 2 ** (levels - 1) }),
@@ -97,7 +97,8 @@ function latentOf(table: TensorTable, prefix: string): Pick<VaeInfo, 'latentChan
 /** The deepest VAE known has 5 levels; more would only be a way to ask for a huge number. */
 const MAX_LEVELS = 8
 
-function levelsOf(table: TensorTable, prefix: string): number {
+/** Levels of a KL autoencoder in either layout; 0 if there are none. */
+export function vaeLevels(table: TensorTable, prefix: string): number {
   const paths = ['encoder.down.#.block', 'decoder.up.#.block', 'encoder.down_blocks.#.resnets', 'decoder.up_blocks.#.resnets'] // biome-ignore format: one line
   for (let levels = MAX_LEVELS; levels > 0; levels--) {
     const found = paths.some((path) => {
@@ -139,7 +140,7 @@ export function canonicalVae(table: TensorTable, info: VaeInfo): Map<string, Ten
 
 /** Both names of each of its tensors, without prefix. */
 function namesOf(table: TensorTable, { prefix }: VaeInfo): VaeNames {
-  return vaeNames(levelsOf(table, prefix))
+  return vaeNames(vaeLevels(table, prefix))
 }
 
 /** The name, in the layout and with the prefix of this VAE, of a tensor it may not have yet. */

@@ -50,6 +50,11 @@ export async function encodePrompts(
   )
 }
 
+/** SD 2.x and XL always leave out a layer; as in A1111, nothing else can be asked of them. */
+export function knowsClipSkip(towers: readonly TextTower[]): boolean {
+  return towers.every(({ id, finalNorm }) => id === 'clip_l' && finalNorm)
+}
+
 interface TowerOutput {
   /** [77 * chunks, width]. */
   readonly hidden: Float32Array

@@ -1,4 +1,5 @@
 import { refuse, SdtoolError } from '../errors.ts'
+import { architectureById } from '../model/architectures/registry.ts'
 import type { Component, ComponentId } from '../model/components.ts'
 import { deriveClip, deriveOpenClip } from '../model/topology/derive.ts'
 import type { ShapeOf } from '../model/topology/match.ts'
@@ -44,6 +45,12 @@ const TOWER_IDS: Readonly<Partial<Record<ComponentId, TowerId>>> = {
   openclip_g: 'clip_g',
 }
 
+/** SDXL and its smaller relatives. */
+function hasTwoTowers(architecture: string | undefined): boolean {
+  const known = architecture === undefined ? undefined : architectureById(architecture)
+  return known?.components.some(({ id }) => id === 'openclip_g') ?? false
+}
+
 /** How a family uses its encoders. SDXL takes the penultimate layer as it is, of CLIP-L, too. */
 function usage(id: TowerId, isXl: boolean): Pick<TextTower, 'skip' | 'finalNorm' | 'pools'> {
   if (isXl) return { skip: 2, finalNorm: false, pools: id === 'clip_g' }
@@ -67,7 +74,7 @@ export function textTowers(model: RenderModel): TextTower[] {
       'Use a checkpoint, not a UNet or VAE of its own.',
     )
   }
-  const isXl = architecture?.id !== undefined && !/-v[12]$/.test(architecture.id)
+  const isXl = hasTwoTowers(architecture?.id)
   return found
     .sort((a, b) => Object.keys(TOWERS).indexOf(a.id) - Object.keys(TOWERS).indexOf(b.id))
     .map(({ component, index, id }) => {

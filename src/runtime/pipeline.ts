@@ -3,7 +3,14 @@ import { refuse } from '../errors.ts'
 import type { RgbImage } from '../image/image.ts'
 import type { LatentFormat } from '../model/architectures/architecture.ts'
 import { PREDICTIONS } from '../model/prediction.ts'
-import { type Conditioning, encodePrompts, sameLength, sizeVector, zeroed } from './conditioning.ts'
+import {
+  type Conditioning,
+  encodePrompts,
+  knowsClipSkip,
+  sameLength,
+  sizeVector,
+  zeroed,
+} from './conditioning.ts'
 import type { Denoiser, Engine, EngineOptions, RenderModel, Vae, VaeOptions } from './engine.ts'
 import { latentFormat } from './latent-format.ts'
 import { rgbImage } from './pixels.ts'
@@ -179,14 +186,13 @@ async function encode(
   const texts = [
     ...new Set(images.flatMap(({ prompt, negative }) => (isGuided ? [prompt, negative] : [prompt]))),
   ]
-  const knowsSkip = towers.every(({ id, finalNorm }) => id === 'clip_l' && finalNorm)
   const encoded = await encodePrompts(
     texts,
     towers,
     (tower) => engine.openTextEncoder(model, tower, options),
     {
       embeddings,
-      ...(knowsSkip && settings.clipSkip !== undefined && { clipSkip: settings.clipSkip }),
+      ...(knowsClipSkip(towers) && settings.clipSkip !== undefined && { clipSkip: settings.clipSkip }),
     },
   )
   const all = sameLength(encoded)

@@ -15,6 +15,7 @@ import {
 } from './dtype.ts'
 import { type CastStats, castFloats, decodeNumbers, elementsOf, newCastStats } from './float.ts'
 import { enterPatchRoom, type HalfType, type PatchRoom } from './float-kernels.ts'
+import { blendOf } from './merge/combine.ts'
 import { borrow, giveBack } from './spare-buffers.ts'
 import { gatherStrided, type ReadInto } from './strided.ts'
 import type { ConcatSource, PatchedSource, StoredSource, Tensor } from './table.ts'
@@ -236,10 +237,30 @@ async function patchHalves(
   await evaluateInto(base, begin, end, room.codes, evaluation)
   room.widen(base.dtype as HalfType)
   const by = arithmeticFor(source, 'F32', { begin, values: room.before }, evaluation)
-  await fillRows(value, begin / value.columns, end / value.columns, room.after, by)
+  const blended = await blendHalves(source, begin, end, room, by, evaluation)
+  if (!blended) await fillRows(value, begin / value.columns, end / value.columns, room.after, by)
   const sums = room.narrow(base.dtype as HalfType, dtype as HalfType, statsOf(name, evaluation))
   out.set(room.result)
   countSums(evaluation.patches, name, dtype as HalfType, room, sums)
+}
+
+/** A weighted sum of the base and another weight of 16 bits, whole rows of both, without leaving the kernels. */
+async function blendHalves(
+  { base, value }: PatchedSource,
+  begin: number,
+  end: number,
+  room: PatchRoom,
+  by: Arithmetic,
+  evaluation: Evaluation,
+): Promise<boolean> {
+  const blend = await blendOf(value, by)
+  if (blend?.first.op !== 'tensor' || blend.first.of !== base || blend.second.op !== 'tensor') return false
+  const { of: other } = blend.second
+  // what is cast would pass through the kernels' memory on its way
+  if (!isHalf(other.dtype) || other.source.kind !== 'stored') return false
+  await evaluateInto(other, begin, end, room.otherCodes, evaluation)
+  room.blend(other.dtype, ...blend.shares)
+  return true
 }
 
 /**

@@ -43,6 +43,7 @@ interface Kernels {
     magic: number,
   ): void
   readonly countCodes: Kernel
+  blend(a: number, b: number, out: number, count: number, share: number, other: number): void
 }
 
 let instance: Kernels | undefined
@@ -128,7 +129,11 @@ export interface PatchRoom {
   readonly before: Float32Array<ArrayBuffer>
   readonly after: Float32Array<ArrayBuffer>
   readonly result: Uint8Array<ArrayBuffer>
+  /** Codes of a second weight of 16 bits, for `blend`. */
+  readonly otherCodes: Uint8Array<ArrayBuffer>
   widen(from: HalfType): void
+  /** Puts share * `before` + other * the values of `otherCodes`, whose type is `from`, into `after`. */
+  blend(from: HalfType, share: number, other: number): void
   /** @param from type of the codes that were read, @param to of those in `result` */
   narrow(from: HalfType, to: HalfType, stats: CastStats): PatchSums
   leave(): void
@@ -160,7 +165,13 @@ export function enterPatchRoom(count: number): PatchRoom | undefined {
     before: new Float32Array(memory.buffer, PLACES.before, count),
     after: new Float32Array(memory.buffer, PLACES.after, count),
     result: new Uint8Array(memory.buffer, PLACES.result, 2 * count),
+    otherCodes: new Uint8Array(memory.buffer, PLACES.in, 2 * count),
     widen: (from) => widening(from)(PLACES.codes, PLACES.before, steps),
+    blend(from, share, other) {
+      new Uint8Array(memory.buffer, PLACES.in, 2 * steps).fill(0, 2 * count)
+      widening(from)(PLACES.in, PLACES.out, steps)
+      kernels().blend(PLACES.before, PLACES.out, PLACES.after, steps, share, other)
+    },
     narrow: (from, to, stats) => narrowRoom(from, to, steps, stats),
     leave() {
       roomTaken = false

@@ -248,6 +248,34 @@
           (i32.add (i32x4.extract_lane 0 (local.get $same)) (i32x4.extract_lane 1 (local.get $same)))
           (i32.add (i32x4.extract_lane 2 (local.get $same)) (i32x4.extract_lane 3 (local.get $same)))))))
 
+  ;; out = share * a + other * b, in binary64, each rounded once to binary32
+  (func (export "blend") (param $a i32) (param $b i32) (param $out i32) (param $count i32) (param $share f64) (param $other f64)
+    (local $end i32) (local $x v128) (local $y v128)
+    (local.set $end (i32.add (local.get $a) (i32.shl (local.get $count) (i32.const 2))))
+    (block $done
+      (loop $next
+        (br_if $done (i32.ge_u (local.get $a) (local.get $end)))
+        (local.set $x (v128.load (local.get $a)))
+        (local.set $y (v128.load (local.get $b)))
+        (v128.store (local.get $out)
+          (i8x16.shuffle 0 1 2 3 4 5 6 7 16 17 18 19 20 21 22 23
+            (f32x4.demote_f64x2_zero
+              (f64x2.add
+                (f64x2.mul (f64x2.promote_low_f32x4 (local.get $x)) (f64x2.splat (local.get $share)))
+                (f64x2.mul (f64x2.promote_low_f32x4 (local.get $y)) (f64x2.splat (local.get $other)))))
+            (f32x4.demote_f64x2_zero
+              (f64x2.add
+                (f64x2.mul
+                  (f64x2.promote_low_f32x4 (i8x16.shuffle 8 9 10 11 12 13 14 15 8 9 10 11 12 13 14 15 (local.get $x) (local.get $x)))
+                  (f64x2.splat (local.get $share)))
+                (f64x2.mul
+                  (f64x2.promote_low_f32x4 (i8x16.shuffle 8 9 10 11 12 13 14 15 8 9 10 11 12 13 14 15 (local.get $y) (local.get $y)))
+                  (f64x2.splat (local.get $other)))))))
+        (local.set $a (i32.add (local.get $a) (i32.const 16)))
+        (local.set $b (i32.add (local.get $b) (i32.const 16)))
+        (local.set $out (i32.add (local.get $out) (i32.const 16)))
+        (br $next))))
+
   (func $total (param $x v128) (result f64)
     (f64.add
       (f64.add

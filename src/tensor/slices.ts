@@ -24,9 +24,29 @@ function rowSource({ name, dtype, shape, source }: Tensor, start: number, count:
       return { kind: 'bytes', data: source.data.subarray(offset, offset + nbytes) }
     case 'cast':
       return { kind: 'cast', of: tensorRows(source.of, start, count) }
+    case 'concat': {
+      const of =
+        source.axis === 0 ? partsBetween(source.of, start, start + count) : sliced(source.of, start, count)
+      return of.length === 1 ? of[0]!.source : { kind: 'concat', of, axis: source.axis }
+    }
     default:
       throw new TypeError(`${name} is computed: its rows are no stored bytes`)
   }
+}
+
+function sliced(of: readonly Tensor[], start: number, count: number): Tensor[] {
+  return of.map((part) => tensorRows(part, start, count))
+}
+
+/** What of tensors below each other lies in rows [start, end). */
+function partsBetween(of: readonly Tensor[], start: number, end: number): Tensor[] {
+  let first = 0
+  return of.flatMap((part) => {
+    const rows = part.shape[0]!
+    const [from, to] = [Math.max(start - first, 0), Math.min(end - first, rows)]
+    first += rows
+    return from < to ? [tensorRows(part, from, to - from)] : []
+  })
 }
 
 /** Tensors of one type below each other (axis 0) or beside each other (axis 1). */

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { seededTensors } from '../../fixtures/seeded-weights.ts'
+import { unetNameInDiffusers } from '../../src/model/topology/diffusers.ts'
 import type { UnetConfig } from '../../src/model/topology/unet.ts'
+import { CPU } from '../../src/runtime/devices.ts'
+import type { EngineOptions, RenderModel } from '../../src/runtime/engine.ts'
 import { latentFormat } from '../../src/runtime/latent-format.ts'
 import { openDenoiser } from '../../src/runtime/open-denoiser.ts'
 import { openTextEncoder, textTowers } from '../../src/runtime/open-text.ts'
@@ -43,12 +46,18 @@ interface Run {
   readonly tokens?: number
 }
 
-async function predict(
+async function predict(name: string, config: UnetConfig, run: Run): Promise<Float32Array> {
+  return predictWith(await seededModel(unetPart(config)), name, config, run, ON_CPU)
+}
+
+async function predictWith(
+  model: RenderModel,
   name: string,
   config: UnetConfig,
   { height, width, tokens = 77 }: Run,
+  options: EngineOptions,
 ): Promise<Float32Array> {
-  const denoiser = await openDenoiser(await seededModel(unetPart(config)), ON_CPU)
+  const denoiser = await openDenoiser(model, options)
   const x = values(`${name}.x`, 2, config.inChannels, height, width)
   const context = values(`${name}.context`, 2, tokens, config.context)
   const y = config.adm === undefined ? {} : { y: vector(values(`${name}.pooled`, 2, config.adm - 6 * 256)) }
@@ -87,6 +96,38 @@ describe('the UNet', SLOW, () => {
     const error = relativeError(await predict(name, config, run), await golden(`${name}.out`))
     expect(error).toBeLessThan(TOLERANCE)
   })
+})
+
+describe('the UNet of SD 1.x', SLOW, () => {
+  const run = (model: RenderModel, options: EngineOptions) => predictWith(model, 'sd1', SD1, SIZE, options)
+  const SIZE = { height: 16, width: 8 }
+
+  it('may be stored under the names of diffusers', async () => {
+    const tensors = seededTensors(...unetPart(SD1)).map((tensor) => {
+      const name = tensor.name.replace('model.diffusion_model.', '')
+      return { ...tensor, name: unetNameInDiffusers(name, SD1.resBlocks) }
+    })
+    const made = await run(await modelOf(tensors), ON_CPU)
+    expect(relativeError(made, await golden('sd1.out'))).toBeLessThan(TOLERANCE)
+  })
+
+  it('gives the same with attention by products, as WebGPU has it, and in batches', async () => {
+    const kind = { ...CPU.kind, attention: 'explicit', batches: true } as const
+    const made = await run(await seededModel(unetPart(SD1)), { ...ON_CPU, device: { kind, half: false } })
+    expect(relativeError(made, await golden('sd1.out'))).toBeLessThan(TOLERANCE)
+  })
+
+  it.each(['fused', 'explicit'] as const)(
+    'computes in float16 where asked to, with %s attention',
+    async (attention) => {
+      const kind = { ...CPU.kind, attention }
+      const options = { ...ON_CPU, device: { kind, half: false }, precision: 'fp16' } as const
+      const made = await run(await seededModel(unetPart(SD1)), options)
+      const error = relativeError(made, await golden('sd1.out'))
+      expect(error).toBeLessThan(1e-2)
+      expect(error).toBeGreaterThan(1e-5) // it was float16 indeed
+    },
+  )
 })
 
 describe('a text encoder', SLOW, () => {

@@ -82,6 +82,16 @@ function vocabularyOf(merges: readonly string[]): Vocabulary {
   return pairs
 }
 
+/** What each id stands for, in the order of the ids, without the two special ones. */
+export function vocabularySymbols(merges: readonly string[]): string[] {
+  const bytes = byteSymbols()
+  return [
+    ...bytes,
+    ...bytes.map((symbol) => `${symbol}</w>`),
+    ...merges.map((merge) => merge.replace(' ', '')),
+  ]
+}
+
 /** Bytes in the order of their ids: printable Latin-1 characters first, then the others. */
 function bytesInOrder(): number[] {
   const isPrintable = (byte: number): boolean => (byte >= 33 && byte <= 126) || (byte >= 161 && byte !== 173)

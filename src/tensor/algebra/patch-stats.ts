@@ -55,9 +55,17 @@ export function countSums(
   room: PatchRoom,
   sums: PatchSums,
 ): void {
-  if (sums.base2 < SMALLEST_SUM || sums.delta2 < SMALLEST_SUM)
+  if (!isUnchanged(room) && (sums.base2 < SMALLEST_SUM || sums.delta2 < SMALLEST_SUM))
     countPatch(into, name, dtype, room.before, room.after, room.result)
   else into.set(name, addPatchStats(into.get(name) ?? NO_PATCH, { count: room.after.length, ...sums }))
+}
+
+/** Models that are merged often have whole tensors in common. */
+function isUnchanged({ before, after }: PatchRoom): boolean {
+  const [old, made] = [before, after].map(({ buffer, byteOffset, byteLength }) => {
+    return Buffer.from(buffer, byteOffset, byteLength)
+  })
+  return Buffer.compare(old!, made!) === 0
 }
 
 function countExactly(before: Floats, after: Floats, dtype: DType, written: Uint8Array): PatchStats {

@@ -26,6 +26,22 @@ export async function fillCombined(
   release(...models)
 }
 
+/** Two models as a weighted sum, where it is one. */
+export interface Blend {
+  readonly first: Matrix
+  readonly second: Matrix
+  readonly shares: readonly [first: number, second: number]
+}
+
+/** Undefined for other methods, and for more models. */
+export async function blendOf(m: Matrix, by: Arithmetic): Promise<Blend | undefined> {
+  if (m.op !== 'combine' || m.of.length !== 2) return undefined
+  const method = mergeMethod(m.method)
+  if (method.shares === undefined) return undefined
+  const shares = method.shares(m.parameters, await factsOf(m, method, by))
+  return { first: m.of[0]!, second: m.of[1]!, shares: [shares[0]!, shares[1]!] }
+}
+
 async function rowsOf(of: readonly Matrix[], begin: number, end: number, by: Arithmetic): Promise<Floats[]> {
   const models: Floats[] = []
   for (const matrix of of) {

@@ -69,6 +69,8 @@ export interface MergeMethod {
   survey?(walk: Walk, size: TensorSize, parameters: MergeParameters): Promise<Float64Array>
   /** Similarities of a tensor whose range over the whole model has to be known before anything is merged. */
   similarities?(walk: Walk, size: TensorSize): Promise<Float64Array>
+  /** Of methods that are a weighted sum of their models: one number for each of them. */
+  shares?(parameters: MergeParameters, facts: Float64Array): ArrayLike<number>
   /** Fills `out`. Pure: the same rows give the same result in any division into blocks. */
   combine(block: MergeBlock): void
   /** The model that the result is, value for value, whatever the others are. */
@@ -80,4 +82,13 @@ export const NO_FACTS = new Float64Array(0)
 /** For methods that add something to the first model: with alpha 0 it stays what it is. */
 export function nothingAdded({ alpha }: MergeParameters): number | undefined {
   return alpha.every((value) => value === 0) ? 0 : undefined
+}
+
+/** A weighted sum: all products of an element before the next element, so that every sum stays in binary64. */
+export function weighted({ models, out }: MergeBlock, shares: ArrayLike<number>): void {
+  for (let i = 0; i < out.length; i++) {
+    let sum = 0
+    for (let m = 0; m < models.length; m++) sum += shares[m]! * models[m]![i]!
+    out[i] = sum
+  }
 }

@@ -1,4 +1,4 @@
-import type { MergeMethod } from './method.ts'
+import { type MergeMethod, weighted } from './method.ts'
 
 /** Beyond this cosine the arc is a line, and the sine of its angle too small to divide by. As mergekit has it. */
 const NEARLY_PARALLEL = 0.9995
@@ -19,19 +19,18 @@ export const slerp: MergeMethod = {
         ab += a![i]! * b![i]!
       }
     })
-    return Float64Array.from(shares(ab / Math.sqrt(aa * bb), alpha[0]!))
+    return Float64Array.from(arc(ab / Math.sqrt(aa * bb), alpha[0]!))
   },
-  combine({ models, out, facts }) {
-    const [a, b] = models
-    const [first, second] = [facts[0]!, facts[1]!]
-    for (let i = 0; i < out.length; i++) out[i] = first * a![i]! + second * b![i]!
+  shares: (_, facts) => facts,
+  combine(block) {
+    weighted(block, block.facts)
   },
   copyOf({ alpha }) {
     return alpha[0] === 0 ? 0 : alpha[0] === 1 ? 1 : undefined
   },
 }
 
-function shares(cosine: number, t: number): [number, number] {
+function arc(cosine: number, t: number): [number, number] {
   // a tensor of zeros has no angle
   if (!(Math.abs(cosine) <= NEARLY_PARALLEL)) return [1 - t, t]
   const angle = Math.acos(cosine)

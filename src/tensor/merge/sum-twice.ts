@@ -1,4 +1,8 @@
-import type { MergeMethod } from './method.ts'
+import { type MergeMethod, type MergeParameters, weighted } from './method.ts'
+
+function shares({ alpha, beta }: MergeParameters): number[] {
+  return [(1 - beta) * (1 - alpha[0]!), (1 - beta) * alpha[0]!, beta]
+}
 
 export const sumTwice: MergeMethod = {
   id: 'sum-twice',
@@ -7,10 +11,9 @@ export const sumTwice: MergeMethod = {
   models: [3, 3],
   alpha: { takes: 'one', byDefault: () => 0.5, describe: 'share of B in the first sum' },
   beta: 0.5,
-  combine({ models, out, parameters: { alpha, beta } }) {
-    const [a, b, c] = models
-    const [first, second] = [(1 - beta) * (1 - alpha[0]!), (1 - beta) * alpha[0]!]
-    for (let i = 0; i < out.length; i++) out[i] = first * a![i]! + second * b![i]! + beta * c![i]!
+  shares,
+  combine(block) {
+    weighted(block, shares(block.parameters))
   },
   copyOf({ alpha, beta }) {
     if (beta === 1) return 2

@@ -1,7 +1,7 @@
-import type { MergeMethod, MergeParameters } from './method.ts'
+import { type MergeMethod, type MergeParameters, weighted } from './method.ts'
 
 /** Of the first model, then of the others. */
-function weights({ alpha }: MergeParameters): number[] {
+function shares({ alpha }: MergeParameters): number[] {
   return [1 - alpha.reduce((sum, share) => sum + share, 0), ...alpha]
 }
 
@@ -11,28 +11,13 @@ export const weightedSum: MergeMethod = {
   definition: 'A1111 "Weighted sum"; with three models "triple sum" of supermerger',
   models: [2, Number.POSITIVE_INFINITY],
   alpha: { takes: 'each', byDefault: (models) => 1 / models, describe: 'share of each further model' },
-  combine({ models, out, parameters }) {
-    const [a, b] = models
-    const [share, other] = weights(parameters)
-    if (models.length > 2) sumAll(models, weights(parameters), out)
-    else for (let i = 0; i < out.length; i++) out[i] = share! * a![i]! + other! * b![i]!
+  shares,
+  combine(block) {
+    weighted(block, shares(block.parameters))
   },
   copyOf(parameters) {
-    const shares = weights(parameters)
-    const only = shares.indexOf(1)
-    return shares.every((share, i) => share === 0 || i === only) && only >= 0 ? only : undefined
+    const all = shares(parameters)
+    const only = all.indexOf(1)
+    return all.every((share, i) => share === 0 || i === only) && only >= 0 ? only : undefined
   },
-}
-
-/** All products of an element before the next element: every sum stays in binary64. */
-function sumAll(
-  models: readonly ArrayLike<number>[],
-  shares: readonly number[],
-  out: Float32Array | Float64Array,
-): void {
-  for (let i = 0; i < out.length; i++) {
-    let sum = 0
-    for (let m = 0; m < models.length; m++) sum += shares[m]! * models[m]![i]!
-    out[i] = sum
-  }
 }

@@ -164,11 +164,24 @@ describe('schedules', () => {
     expect(own).toEqual([...all.slice(0, 4), 0])
   })
 
+  it('fall from step to step, for every sampler and any number of steps', () => {
+    for (const sampler of SAMPLERS) {
+      for (const chosen of [undefined, ...SCHEDULES]) {
+        for (const steps of [1, 2, 3, 7, 30, 50, 333, 1000]) {
+          const own = sigmasOf(sampler, chosen, steps, schedule)
+          expect(own.length, `${sampler.name} ${chosen?.name} ${steps}`).toBeGreaterThan(1)
+          expect(own.every((sigma, i) => i === 0 || sigma < own[i - 1]!)).toBe(true)
+        }
+      }
+    }
+  })
+
   it("are A1111's choice unless one is asked for: DDIM ends above 0, as does UniPC", () => {
     const own = sigmasOf(findSampler('ddim')!, undefined, 20, schedule)
     expect(own).toHaveLength(20) // 19 steps: from 951 to 1
     expect(own[0]).toBe(schedule.sigmas[951])
     expect(own.at(-1)).toBe(schedule.sigmas[1])
+    expect(sigmasOf(findSampler('ddim')!, undefined, 1, schedule)).toEqual([schedule.sigmaMax, 0])
     const unipc = sigmasOf(findSampler('unipc')!, undefined, 20, schedule)
     expect(unipc).toHaveLength(21)
     expect(unipc[0]).toBeCloseTo(schedule.sigmaMax, 6)

@@ -9,8 +9,10 @@ export const ddim: Sampler = {
   schedule: 'ddim',
   calls: 1,
   variancePreserving: true,
-  // A1111 steps from each of its timesteps 1, 1 + s .. to the one below, and leaves the noise of timestep 1
-  sigmas: (steps, { sigmas }) => {
+  // A1111 steps from each of its timesteps 1, 1 + s .. to the one below, and leaves the noise of timestep 1; asked for
+  // one step, it takes none
+  sigmas: (steps, { sigmas, sigmaMax }) => {
+    if (steps === 1) return [sigmaMax, 0]
     const stride = Math.floor(sigmas.length / steps)
     const count = Math.ceil(sigmas.length / stride)
     return Array.from({ length: count }, (_, i) => {

@@ -21,10 +21,20 @@ export function findSchedule(name: string): Schedule | undefined {
 }
 
 /**
- * Noise levels of a run.
+ * Noise levels of a run, each lower than the one before: with nearly as many steps as a model has, some schedules name
+ * one twice, and a step of length 0 is a division by 0 in others.
  * @param chosen what A1111 takes for the sampler by itself, if absent
  */
 export function sigmasOf(
+  sampler: Sampler,
+  chosen: Schedule | undefined,
+  steps: number,
+  schedule: NoiseSchedule,
+): number[] {
+  return levelsOf(sampler, chosen, steps, schedule).filter((sigma, i, all) => i === 0 || sigma < all[i - 1]!)
+}
+
+function levelsOf(
   sampler: Sampler,
   chosen: Schedule | undefined,
   steps: number,

@@ -1,0 +1,279 @@
+import { basename } from 'node:path'
+import { aboutFile, EXIT, type ExitCode, refuse, SdtoolError, usage } from '../errors.ts'
+import { imageFormat, openImage } from '../image/open.ts'
+import { baseById } from '../model/adapters/base.ts'
+import { describeEmbedding, type EmbeddingFile } from '../model/embeddings.ts'
+import { CARD_KEYWORD, embeddingFromPixels, embeddingFromText } from '../model/extract/embedding-card.ts'
+import { safetensorsEmbedding, torchEmbedding, torchRoot } from '../model/extract/embedding-layout.ts'
+import {
+  addedTokens,
+  bundledEmbeddings,
+  changedTokens,
+  type FoundEmbedding,
+  ownEmbeddings,
+  promptEmbedding,
+  tokenTables,
+  vectorsOf,
+} from '../model/extract/embeddings.ts'
+import type { Identity } from '../model/identity.ts'
+import { stemOf } from '../model/output-name.ts'
+import type { Io } from '../report/io.ts'
+import { plural } from '../report/text.ts'
+import { parseAttention } from '../runtime/text/attention.ts'
+import { clipTokenizer } from '../runtime/text/tokenizer.ts'
+import { openFileSource } from '../tensor/bytes.ts'
+import { newEvaluation } from '../tensor/expr.ts'
+import { torchZip } from '../tensor/formats/torch-zip-write.ts'
+import type { ModelFile } from '../tensor/table.ts'
+import type { Arguments, Command } from './command.ts'
+import { type ExtractedFile, writeExtracted } from './extracted-files.ts'
+import { identifyFile, type OpenedModel, withModels } from './files.ts'
+import { type ModelFolders, modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
+import { filledText, flag, namedFiles, outputOptions, withOutputOptions } from './options.ts'
+
+const FORMATS = ['safetensors', 'pt'] as const
+type EmbeddingFormat = (typeof FORMATS)[number]
+
+export const extractEmbeddingsCommand: Command = {
+  positionals: '[files..]',
+  examples: [
+    [
+      '$0 extract embeddings lora.safetensors',
+      'Those bundled in a LoRA or checkpoint, and tokens trained into it',
+    ],
+    [
+      '$0 extract embeddings tuned.safetensors --base model.safetensors',
+      'Words whose vectors are not those of the base',
+    ],
+    ['$0 extract embeddings card.png --format pt', 'What A1111 hides in a picture'],
+    [
+      '$0 extract embeddings model --prompt "bad hands, extra fingers" --name neg',
+      'Write neg.safetensors: one word that stands for a whole prompt',
+    ],
+  ],
+  options: (yargs) =>
+    withModelFolders(withOutputOptions(yargs))
+      .positional('files', {
+        type: 'string',
+        array: true,
+        describe: 'Checkpoint, LoRA, embedding or picture',
+      })
+      .option('base', { type: 'string', nargs: 1, describe: 'Model whose words have their first vectors' })
+      .option('prompt', {
+        type: 'string',
+        nargs: 1,
+        describe: 'Make an embedding of these words, with the vectors of the model',
+      })
+      .option('name', { type: 'string', nargs: 1, describe: 'Name of the embedding, and of its file' })
+      .option('each', {
+        type: 'boolean',
+        describe: 'A file for each token of the table, not for each run of them',
+      })
+      .option('format', { choices: FORMATS, describe: 'safetensors, or the .pt of A1111' }),
+  run: runExtractEmbeddings,
+}
+
+interface Found {
+  readonly embeddings: readonly FoundEmbedding[]
+  readonly models: readonly ModelFile[]
+  readonly title: string
+}
+
+async function runExtractEmbeddings(args: Arguments, io: Io): Promise<ExitCode> {
+  const [name, ...more] = namedFiles(args)
+  if (name === undefined || name === '' || more.length > 0) {
+    throw usage('name one file', 'For example: sdtool extract embeddings lora.safetensors.')
+  }
+  checkOptions(args)
+  const output = outputOptions(args)
+  const format = (filledText(args, 'format') ?? formatByName(output.output)) as EmbeddingFormat
+  const folders = modelFolders(args, io)
+  const path = await resolveModel(name, 'any', folders)
+  const use = async ({ embeddings, models, title }: Found): Promise<void> => {
+    if (embeddings.length === 0) throw aboutFile(path, noEmbeddings(args))
+    const files = namedOnce(embeddings, filledText(args, 'name')).map((one) => fileOf(one, format))
+    const recipeOptions = { prompt: filledText(args, 'prompt'), name: filledText(args, 'name'), format }
+    const endings = format === 'pt' ? ['.pt'] : undefined
+    const extracting = {
+      verb: 'extract embeddings',
+      models,
+      title,
+      recipeOptions,
+      ...(endings && { endings }),
+    }
+    await writeExtracted(path, files, extracting, output, io)
+  }
+  const picture = await pictureAt(path)
+  if (picture !== undefined) await use(picture)
+  else await withFound(path, args, folders, use)
+  return EXIT.ok
+}
+
+function formatByName(output: string | undefined): EmbeddingFormat {
+  return output?.toLowerCase().endsWith('.pt') ? 'pt' : 'safetensors'
+}
+
+/** @throws USAGE */
+function checkOptions(args: Arguments): void {
+  const [prompt, base] = [filledText(args, 'prompt'), filledText(args, 'base')]
+  if (prompt !== undefined && filledText(args, 'name') === undefined) {
+    throw usage('--prompt needs a --name', 'The name is the word that will stand for the prompt: --name neg.')
+  }
+  if (prompt !== undefined && base !== undefined) throw usage('--prompt and --base do not go together')
+}
+
+async function withFound(
+  path: string,
+  args: Arguments,
+  folders: ModelFolders,
+  use: (found: Found) => Promise<void>,
+): Promise<void> {
+  const base = filledText(args, 'base')
+  const paths = base === undefined ? [path] : [path, await resolveModel(base, 'checkpoint', folders)]
+  await withModels(paths, async (opened) => {
+    const identities = await Promise.all(opened.map((one, i) => identifyFile(paths[i]!, one)))
+    const embeddings = await embeddingsIn(path, opened, identities, args).catch((error: unknown) => {
+      throw aboutFile(path, error)
+    })
+    await use({ embeddings, models: opened.map(({ model }) => model), title: identities[0]!.title })
+  })
+}
+
+async function embeddingsIn(
+  path: string,
+  [opened, base]: readonly OpenedModel[],
+  [identity, baseIdentity]: readonly Identity[],
+  args: Arguments,
+): Promise<FoundEmbedding[]> {
+  const { model, read } = opened!
+  const stem = stemOf(basename(path))
+  const tables = tokenTables(model, identity!)
+  const prompt = filledText(args, 'prompt')
+  if (prompt !== undefined) return [promptEmbedding(tables, tokensOf(prompt), filledText(args, 'name')!)]
+  const { embedding } = identity!
+  if (embedding !== undefined && embedding.layout !== 'bundle')
+    return ownEmbeddings(model, embedding, embedding.name ?? stem)
+  const each = flag(args, 'each')
+  const changed =
+    base === undefined
+      ? []
+      : await changedTokens(tables, tokenTables(base.model, baseIdentity!), stem, each, newEvaluation(read))
+  return [...bundledEmbeddings(model), ...addedTokens(tables, stem, each), ...changed]
+}
+
+/** @throws PROMPT_WEIGHTS: what weights do is done behind the text encoder, and no vector says it */
+function tokensOf(prompt: string): number[] {
+  const weighted = parseAttention(prompt).some((part) => part === 'BREAK' || part.weight !== 1)
+  if (weighted) {
+    throw refuse(
+      'PROMPT_WEIGHTS',
+      'weights and BREAK cannot be part of an embedding',
+      'Leave them out, and weight the word where it is used: (neg:1.2).',
+    )
+  }
+  return clipTokenizer().encode(prompt)
+}
+
+/** Pictures with an embedding are small. */
+const MAX_PICTURE_BYTES = 64 * 1024 * 1024
+
+/** What is in a picture; undefined if the file is none. @throws NO_EMBEDDINGS, PICTURE_TOO_LARGE, CARD_DAMAGED */
+async function pictureAt(path: string): Promise<Found | undefined> {
+  const source = await openFileSource(path)
+  try {
+    const { size } = source.file
+    if (imageFormat(await source.read(0, Math.min(size, 12))) === undefined) return undefined
+    if (size > MAX_PICTURE_BYTES)
+      throw refuse(
+        'PICTURE_TOO_LARGE',
+        `${path}: a picture of ${size} bytes, the limit is ${MAX_PICTURE_BYTES}`,
+      )
+    return foundIn(path, await source.read(0, size), size)
+  } finally {
+    await source.close()
+  }
+}
+
+function foundIn(path: string, bytes: Uint8Array, size: number): Found {
+  try {
+    const image = openImage(bytes)
+    const text = image.texts.find(({ keyword }) => keyword === CARD_KEYWORD)?.text
+    const card = text === undefined ? fromPixels(image) : embeddingFromText(text)
+    const info = card && describeEmbedding(card)
+    if (card === undefined || info === undefined) return { embeddings: [], models: [], title: image.title }
+    const name = info.name ?? stemOf(basename(path))
+    const file = { path, size }
+    const model: ModelFile = {
+      ...card,
+      file,
+      format: 'pickle',
+      extras: card.extras ?? {},
+      leftovers: [],
+      findings: [],
+    }
+    return {
+      embeddings: ownEmbeddings(card, info, name),
+      models: [model],
+      title: `embedding in a picture (${image.title})`,
+    }
+  } catch (error) {
+    throw aboutFile(path, error)
+  }
+}
+
+/** @throws PICTURE_FORMAT: of some formats only the text is read */
+function fromPixels({ pixels, title }: ReturnType<typeof openImage>): EmbeddingFile | undefined {
+  if (pixels === undefined) {
+    throw refuse(
+      'PICTURE_FORMAT',
+      `no embedding in the text of the picture (${title}), and its pixels cannot be read`,
+      'Get the PNG it was made from.',
+    )
+  }
+  return embeddingFromPixels(pixels())
+}
+
+function noEmbeddings(args: Arguments): SdtoolError {
+  const base =
+    filledText(args, 'base') === undefined
+      ? ' With --base, words whose vectors were changed are found, too.'
+      : ''
+  return new SdtoolError('NO_EMBEDDINGS', 'there is no embedding in it', {
+    exitCode: EXIT.unverified,
+    hint: `Looked for bundled embeddings and for tokens behind CLIP's own.${base}`,
+  })
+}
+
+/** Characters that file systems, or the prompt, would not take. */
+const UNFIT = /[\\/:*?"<>|\p{Cc}\p{Cf}]|^\.+/gu
+
+/** Every embedding under a name that can be a file's, no two under the same. */
+function namedOnce(embeddings: readonly FoundEmbedding[], wanted: string | undefined): FoundEmbedding[] {
+  const taken = new Map<string, number>()
+  return embeddings.map((embedding) => {
+    const plain = (wanted ?? embedding.name).replace(UNFIT, '_').trim() || 'embedding'
+    const count = (taken.get(plain) ?? 0) + 1
+    taken.set(plain, count)
+    return { ...embedding, name: count === 1 ? plain : `${plain}-${count}` }
+  })
+}
+
+function fileOf(embedding: FoundEmbedding, format: EmbeddingFormat): ExtractedFile {
+  const { name, parts, from } = embedding
+  const isTorch = format === 'pt'
+  const widths = [...parts].map(([role, { shape }]) =>
+    role === 'single' ? `${shape[1]}` : `${role} ${shape[1]}`,
+  )
+  const table = isTorch ? torchEmbedding(embedding) : safetensorsEmbedding(embedding)
+  const info = describeEmbedding(table)
+  const family = info?.architecture && baseById(info.architecture).modelspec
+  return {
+    fileName: `${name}.${isTorch ? 'pt' : 'safetensors'}`,
+    table,
+    ...(isTorch && { container: torchZip(torchRoot(embedding)) }),
+    what: `${name}: ${plural(vectorsOf(embedding), 'vector')} of ${widths.join(', ')}, from ${from}`,
+    facts: { name, vectors: vectorsOf(embedding), from },
+    findings: info?.findings ?? [],
+    ...(family === undefined ? {} : { architecture: `${family}/textual-inversion` }),
+  }
+}

@@ -1,0 +1,85 @@
+import { basename } from 'node:path'
+import { EXIT, type ExitCode, usage } from '../errors.ts'
+import { isSelector } from '../model/components.ts'
+import { castWeight } from '../model/dtype-choice.ts'
+import { type ExtractedComponent, extractComponents } from '../model/extract/component.ts'
+import { counted, info } from '../model/finding.ts'
+import { stemOf } from '../model/output-name.ts'
+import type { Io } from '../report/io.ts'
+import { formatCount } from '../report/text.ts'
+import { elementCount } from '../tensor/dtype.ts'
+import type { Tensor } from '../tensor/table.ts'
+import type { Arguments, Command } from './command.ts'
+import { type ExtractedFile, writeExtracted } from './extracted-files.ts'
+import { identifyFile, withModel } from './files.ts'
+import { FACTOR_DTYPES } from './lora-options.ts'
+import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
+import { filledText, namedFiles, outputOptions, withOutputOptions } from './options.ts'
+
+/** What can be a file of its own. */
+const COMPONENT_LIST = 'vae, unet, dit, text, clip_l, clip_g, clip_h, t5xxl, vision, controlnet'
+
+export const extractCommand: Command = {
+  positionals: '[component] [files..]',
+  examples: [
+    ['$0 extract vae model.safetensors', 'Write model-vae.safetensors, as A1111 and ComfyUI load it'],
+    ['$0 extract text sdxl.safetensors -o clip/', 'Each text encoder as a file of its own: clip_l, clip_g'],
+    ['$0 extract lora tuned base', 'See sdtool extract lora --help; there is extract embeddings, too'],
+  ],
+  options: (yargs) =>
+    withModelFolders(withOutputOptions(yargs))
+      .positional('component', {
+        type: 'string',
+        describe: 'vae, unet, text, or one encoder: clip_l, clip_g, t5xxl',
+      })
+      .positional('files', { type: 'string', array: true, describe: 'The checkpoint' })
+      .option('dtype', {
+        choices: Object.keys(FACTOR_DTYPES),
+        describe: 'Type of the weights',
+        defaultDescription: 'as they are',
+      }),
+  run: runExtract,
+}
+
+async function runExtract(args: Arguments, io: Io): Promise<ExitCode> {
+  const { component } = args
+  const hint = 'For example: sdtool extract vae model.safetensors; also extract lora, extract embeddings.'
+  if (typeof component !== 'string' || component === '') throw usage('extract what?', hint)
+  if (!isSelector(component)) {
+    throw usage(`${component} is no component`, `Components are ${COMPONENT_LIST}. ${hint}`)
+  }
+  const [name, ...more] = namedFiles(args)
+  if (name === undefined || name === '' || more.length > 0) throw usage('name one model file', hint)
+  const output = outputOptions(args)
+  const dtype = FACTOR_DTYPES[filledText(args, 'dtype') ?? '']
+  const path = await resolveModel(name, 'checkpoint', modelFolders(args, io))
+  await withModel(path, async (opened) => {
+    const identity = await identifyFile(path, opened)
+    const components = extractComponents(opened.model, identity, component)
+    const files = components.map((one) => fileOf(one, path, (tensor) => castWeight(tensor, dtype)))
+    const recipeOptions = { component, dtype: filledText(args, 'dtype') }
+    const extracting = { verb: 'extract', models: [opened.model], title: identity.title, recipeOptions }
+    await writeExtracted(path, files, extracting, output, io)
+  })
+  return EXIT.ok
+}
+
+function fileOf(
+  { component, table, suffix, left }: ExtractedComponent,
+  path: string,
+  typed: (tensor: Tensor) => Tensor,
+): ExtractedFile {
+  const tensors = new Map([...table.tensors].map(([name, tensor]) => [name, typed({ ...tensor, name })]))
+  const parameters = [...tensors.values()].reduce((sum, { shape }) => sum + elementCount(shape), 0)
+  return {
+    fileName: `${stemOf(basename(path))}-${suffix}.safetensors`,
+    // what the metadata says is true of the whole model: the recipe tells where the part comes from
+    table: { tensors, metadata: {} },
+    what: `${component.title}: ${tensors.size} tensors, ${formatCount(parameters)} parameters`,
+    facts: { component: component.id },
+    findings:
+      left.length > 0
+        ? [info('no-place', `${counted(left, 'tensor')} left out: such files have no place for them`)]
+        : [],
+  }
+}

@@ -1,0 +1,165 @@
+/** The model files of a folder with what is known of each, opened only where that is not in the cache. */
+import { stat } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { type LibraryFacts, libraryFacts, partContent } from '../model/library.ts'
+import { describe } from '../report/error.ts'
+import type { Io } from '../report/io.ts'
+import type { Progress } from '../report/progress.ts'
+import { readValues } from '../tensor/expr.ts'
+import { hashFile } from '../tensor/hash.ts'
+import { inParallel } from '../tensor/parallel.ts'
+import { identifyFile, withModel } from './files.ts'
+import type { FoundFile } from './folder-scan.ts'
+import type { CachedFile, LibraryCache } from './library-cache.ts'
+
+/** A file of the library. */
+export interface LibraryFile extends CachedFile {
+  readonly path: string
+  /** Below the folder that is listed. */
+  readonly name: string
+}
+
+/** Files open at the same time: enough to hide the latency of a disk. */
+const LANES = 8
+
+export function libraryOf(
+  files: readonly FoundFile[],
+  cache: LibraryCache,
+  progress: Progress,
+  io: Io,
+): Promise<LibraryFile[]> {
+  let done = 0
+  return inParallel(files, LANES, async ({ path, name }) => {
+    io.signal.throwIfAborted()
+    const known = await knownFile(path, cache)
+    progress.update(++done, files.length)
+    return { ...known, path, name }
+  })
+}
+
+async function knownFile(path: string, cache: LibraryCache): Promise<CachedFile> {
+  const info = await stat(path)
+  const { size: bytes, mtimeMs } = info
+  const known = cache.get(resolve(path), bytes, mtimeMs)
+  if (known !== undefined) return known
+  const found = { bytes, mtimeMs, ...(await factsOf(path)) }
+  cache.set(resolve(path), found)
+  return found
+}
+
+async function factsOf(path: string): Promise<Pick<CachedFile, 'facts' | 'error'>> {
+  try {
+    const facts: LibraryFacts = await withModel(path, async (opened) => {
+      const { model, read } = opened
+      return libraryFacts(model, await identifyFile(path, opened), read, (tensor) => readValues(tensor, read))
+    })
+    return { facts }
+  } catch (error) {
+    const { code, message } = describe(error)
+    return { error: { code, message } }
+  }
+}
+
+/** Files, or components of files, that are the same. */
+export interface Duplicates {
+  /** Title of a component; undefined for whole files. */
+  readonly component?: string
+  readonly files: readonly string[]
+  /** What one of them takes. */
+  readonly bytes: number
+  /** All values were compared, not only a sample of them. */
+  readonly proven: boolean
+}
+
+/** What looks the same by a sample of its values. Components of files that are the same as a whole are not told again. */
+export function likelyDuplicates(files: readonly LibraryFile[]): Duplicates[] {
+  const whole = groups(files, ({ facts }) =>
+    facts?.digest === undefined ? [] : [[facts.digest, undefined, 0]],
+  )
+  const twins = new Set(whole.flatMap(({ files: [, ...others] }) => others))
+  const first = files.filter(({ name }) => !twins.has(name))
+  const parts = groups(first, ({ facts }) => {
+    return (facts?.parts ?? []).map(
+      ({ id, title, sample, bytes }) => [`${id} ${sample}`, title, bytes] as const,
+    )
+  })
+  return [...whole, ...parts]
+}
+
+type Keyed = readonly [key: string, component: string | undefined, bytes: number]
+
+function groups(
+  files: readonly LibraryFile[],
+  keysOf: (file: LibraryFile) => readonly Keyed[],
+): Duplicates[] {
+  const found = new Map<string, { component: string | undefined; bytes: number; files: string[] }>()
+  for (const file of files) {
+    for (const [key, component, bytes] of keysOf(file)) {
+      const group = found.get(key) ?? { component, bytes: bytes || file.bytes, files: [] }
+      found.set(key, group)
+      group.files.push(file.name)
+    }
+  }
+  return [...found.values()]
+    .filter((group) => group.files.length > 1)
+    .map(({ component, ...group }) => ({
+      ...(component === undefined ? {} : { component }),
+      ...group,
+      proven: false,
+    }))
+}
+
+/** The same after all values of what looks alike were read: AutoV3 of files, content of components. */
+export async function provenDuplicates(
+  files: readonly LibraryFile[],
+  cache: LibraryCache,
+  progress: Progress,
+  io: Io,
+): Promise<Duplicates[]> {
+  const likely = likelyDuplicates(files)
+  const byName = new Map(files.map((file) => [file.name, file]))
+  const all = likely.reduce((sum, group) => sum + group.files.length, 0)
+  let done = 0
+  const proven: Duplicates[] = []
+  for (const group of likely) {
+    const keys = new Map<string, string[]>()
+    for (const name of group.files) {
+      io.signal.throwIfAborted()
+      const file = byName.get(name)!
+      const key =
+        group.component === undefined
+          ? await autoV3Of(file, cache, io)
+          : await contentOf(file, group.component, cache)
+      keys.set(key, [...(keys.get(key) ?? []), name])
+      progress.update(++done, all)
+    }
+    for (const same of keys.values())
+      if (same.length > 1) proven.push({ ...group, files: same, proven: true })
+  }
+  return proven
+}
+
+async function autoV3Of(file: LibraryFile, cache: LibraryCache, io: Io): Promise<string> {
+  const known = cache.get(resolve(file.path), file.bytes, file.mtimeMs) ?? file
+  if (known.autoV3 !== undefined) return known.autoV3
+  const { autoV3 = '' } = await hashFile(file.path, { only: ['autoV3'], signal: io.signal })
+  cache.set(resolve(file.path), { ...withoutPlace(known), autoV3 })
+  return autoV3
+}
+
+async function contentOf(file: LibraryFile, title: string, cache: LibraryCache): Promise<string> {
+  const known = cache.get(resolve(file.path), file.bytes, file.mtimeMs) ?? file
+  const content = known.contents?.[title]
+  if (content !== undefined) return content
+  const made = await withModel(file.path, async (opened) => {
+    const identity = await identifyFile(file.path, opened)
+    const component = identity.components.find((one) => one.title === title)!
+    return partContent(opened.model, identity, component, opened.read)
+  })
+  cache.set(resolve(file.path), { ...withoutPlace(known), contents: { ...known.contents, [title]: made } })
+  return made
+}
+
+function withoutPlace({ path, name, ...file }: CachedFile & Partial<LibraryFile>): CachedFile {
+  return file
+}

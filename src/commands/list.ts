@@ -1,0 +1,142 @@
+import { stat } from 'node:fs/promises'
+import { EXIT, refuse, usage } from '../errors.ts'
+import type { Io } from '../report/io.ts'
+import { startProgress } from '../report/progress.ts'
+import { formatTable } from '../report/table.ts'
+import { formatBytes, painter, plural } from '../report/text.ts'
+import { printable } from '../tensor/text.ts'
+import type { Command } from './command.ts'
+import { scanFolder } from './folder-scan.ts'
+import { toJson } from './inspect-json.ts'
+import {
+  type Duplicates,
+  type LibraryFile,
+  libraryOf,
+  likelyDuplicates,
+  provenDuplicates,
+} from './library.ts'
+import { openCache } from './library-cache.ts'
+import { modelFolders, withModelFolders } from './model-folders.ts'
+import { commonOptions, flag, withCommonOptions } from './options.ts'
+
+export const listCommand: Command = {
+  positionals: '[folders..]',
+  examples: [
+    [
+      '$0 list ~/stable-diffusion-webui/models',
+      'Every model: what it is, its size, type, base and trigger words',
+    ],
+    [
+      '$0 list --duplicates',
+      'The folders of SDTOOL_MODELS, with what is there twice, read in full to be sure',
+    ],
+    ['$0 list models/ --json', 'The same for a program'],
+  ],
+  options: (yargs) =>
+    withModelFolders(withCommonOptions(yargs))
+      .positional('folders', {
+        type: 'string',
+        array: true,
+        describe: 'Folders of models; without one those of --models or SDTOOL_MODELS',
+      })
+      .option('duplicates', {
+        type: 'boolean',
+        describe: 'Read in full what looks the same by a sample of its values. What was read is remembered',
+      }),
+  async run(args, io) {
+    const options = commonOptions(args)
+    const named = [...((args.folders as unknown[]) ?? []), ...((args._ as unknown[]) ?? [])].map(String)
+    const folders = named.length > 0 ? named : modelFolders(args, io).roots
+    if (folders.length === 0) throw usage('no folder was named', 'sdtool list models/, or set SDTOOL_MODELS.')
+    for (const folder of folders) await checkFolder(folder)
+    const scans = await Promise.all(folders.map((folder) => scanFolder(folder, io.signal)))
+    const cache = await openCache(io)
+    const quiet = options.quiet || options.json
+    const opening = startProgress('opening models', io, quiet)
+    try {
+      const files = await libraryOf(scans.flat(), cache, opening, io)
+      const duplicates = flag(args, 'duplicates')
+        ? await provenDuplicates(files, cache, startProgress('comparing models', io, quiet), io)
+        : likelyDuplicates(files)
+      io.stdout.write(
+        options.json
+          ? `${toJson(document(files, duplicates))}\n`
+          : page(files, duplicates, options.verbose, io),
+      )
+    } finally {
+      opening.end()
+      await cache.save()
+    }
+    return EXIT.ok
+  },
+}
+
+async function checkFolder(folder: string): Promise<void> {
+  const info = await stat(folder)
+  if (!info.isDirectory())
+    throw refuse('NOT_A_FOLDER', `${folder} is no folder`, 'sdtool inspect looks at a file.')
+}
+
+function document(files: readonly LibraryFile[], duplicates: readonly Duplicates[]): object {
+  const results = files.map(({ path, bytes, facts, error, autoV3 }) => {
+    const { digest, parts, ...shown } = facts ?? { digest: undefined, parts: undefined }
+    return { path, bytes, ...shown, ...(autoV3 && { autoV3 }), ...(error && { error }) }
+  })
+  return { command: 'list', results, duplicates }
+}
+
+/** More files of one group than this are counted. */
+const MAX_FILES = 6
+
+function page(
+  files: readonly LibraryFile[],
+  duplicates: readonly Duplicates[],
+  verbose: boolean,
+  io: Io,
+): string {
+  const paint = painter(io.stdout, io.env)
+  const rows = files.map(({ name, bytes, facts, error }) => {
+    const { title = '', precision = '', base, trainedOn, triggers = [], prunable = 0 } = facts ?? {}
+    const notes = [
+      ...(error === undefined ? [] : [`refused: ${error.message}`]),
+      ...(facts?.kind === 'lora' || base === undefined ? [] : [`for ${base}`]),
+      ...(trainedOn === undefined ? [] : [`trained on ${trainedOn}`]),
+      ...(triggers.length === 0 ? [] : [`trigger: ${triggers.join(', ')}`]),
+      ...(prunable > 0 ? [`prune saves ${formatBytes(prunable)}`] : []),
+    ]
+    return [name, title, formatBytes(bytes), precision, notes.join('; ')].map((cell) => printable(cell, 160))
+  })
+  const columns = [
+    { head: 'file' },
+    { head: 'what' },
+    { head: 'size', align: 'right' },
+    { head: 'type' },
+    { head: 'notes' },
+  ] as const
+  const lines = [
+    ...(rows.length > 0 ? [formatTable(columns, rows, paint.width)] : []),
+    ...duplicates.map((group) => duplicateLine(group, verbose)),
+    summary(files),
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+function duplicateLine({ component, files, bytes, proven }: Duplicates, verbose: boolean): string {
+  const shown = verbose ? files : files.slice(0, MAX_FILES)
+  const names = shown.map((name) => printable(name, 120)).join(', ')
+  const more = files.length > shown.length ? ` and ${files.length - shown.length} more` : ''
+  const what = component === undefined ? 'the same tensors' : `the same ${component}`
+  return `  ${proven ? '=' : '~'} ${what}${proven ? '' : ', by a sample'} (${formatBytes(bytes)}): ${names}${more}`
+}
+
+function summary(files: readonly LibraryFile[]): string {
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
+  const saved = files.reduce((sum, { facts }) => sum + (facts?.prunable ?? 0), 0)
+  const refused = files.filter(({ error }) => error !== undefined).length
+  const parts = [
+    `${plural(files.length, 'model file')}, ${formatBytes(bytes)}`,
+    ...(refused > 0 ? [`${refused} refused`] : []),
+    ...(saved > 0 ? [`pruning saves ${formatBytes(saved)}`] : []),
+  ]
+  return parts.join('; ')
+}

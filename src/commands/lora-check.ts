@@ -1,0 +1,243 @@
+import { writeFile } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { EXIT, type ExitCode, usage } from '../errors.ts'
+import { type BlockLabel, compareBlocks } from '../model/blocks.ts'
+import { counted, error, warning } from '../model/finding.ts'
+import { type CheckedModule, checkLora, type LoraCheck } from '../model/lora/check.ts'
+import type { LoraFile } from '../model/lora/modules.ts'
+import { planMergeLora } from '../model/merge-lora/plan.ts'
+import type { HeatMap, HeatPanel } from '../report/heat-map.ts'
+import type { Io } from '../report/io.ts'
+import { startProgress } from '../report/progress.ts'
+import { formatTable } from '../report/table.ts'
+import { painter, plural } from '../report/text.ts'
+import { newEvaluation } from '../tensor/expr.ts'
+import type { Finding } from '../tensor/table.ts'
+import { printable } from '../tensor/text.ts'
+import type { Arguments, Command } from './command.ts'
+import { columnOf, plotEncoder } from './diff-plot.ts'
+import { identifyFile, type OpenedModel, withModels } from './files.ts'
+import { findingLines } from './findings-text.ts'
+import { toJson } from './inspect-json.ts'
+import { loraFile } from './lora-files.ts'
+import { matmulOf } from './matmul.ts'
+import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
+import { type CommonOptions, commonOptions, filledText, namedFiles, withCommonOptions } from './options.ts'
+
+export const loraCheckCommand: Command = {
+  positionals: '[files..]',
+  examples: [
+    ['$0 lora check style.safetensors', 'Dead or damaged modules, norms of the blocks, the base it fits'],
+    [
+      '$0 lora check style --base model --plot style.png',
+      'Whether every module has its layer in a model, and a picture',
+    ],
+  ],
+  options: (yargs) =>
+    withModelFolders(withCommonOptions(yargs))
+      .positional('files', { type: 'string', array: true, describe: 'The LoRA' })
+      .option('base', { type: 'string', nargs: 1, describe: 'Model that the modules are held against' })
+      .option('plot', {
+        type: 'string',
+        nargs: 1,
+        describe: 'Draw the norms of layers and blocks: a .png or .svg',
+      }),
+  run: runLoraCheck,
+}
+
+interface Checked extends LoraCheck {
+  readonly file: LoraFile
+  /** Modules that the base has, and has not. */
+  readonly base?: { readonly name: string; readonly matched: number; readonly unmatched: number }
+  readonly findings: readonly Finding[]
+}
+
+async function runLoraCheck(args: Arguments, io: Io): Promise<ExitCode> {
+  const [name, ...more] = namedFiles(args)
+  if (name === undefined || name === '' || more.length > 0)
+    throw usage('name one LoRA', 'For example: sdtool lora check style.safetensors.')
+  const options = commonOptions(args)
+  const [base, plot] = [filledText(args, 'base'), filledText(args, 'plot')]
+  const encode = plot === undefined ? undefined : plotEncoder(plot)
+  const folders = modelFolders(args, io)
+  const paths = [await resolveModel(name, 'lora', folders)]
+  if (base !== undefined) paths.push(await resolveModel(base, 'checkpoint', folders))
+  const checked = await withModels(paths, (opened) => checkOpened(paths, opened, options, io))
+  if (plot !== undefined && encode !== undefined) await writeFile(plot, encode(heatMapOf(checked)))
+  print(checked, options, io)
+  return checked.findings.some(({ severity }) => severity === 'error') ? EXIT.unverified : EXIT.ok
+}
+
+async function checkOpened(
+  paths: readonly string[],
+  [opened, base]: readonly OpenedModel[],
+  { quiet, json }: CommonOptions,
+  io: Io,
+): Promise<Checked> {
+  const file = await loraFile(paths[0]!, opened!)
+  const progress = startProgress(basename(paths[0]!), io, quiet || json)
+  const { size } = opened!.model.file
+  try {
+    const evaluation = newEvaluation(opened!.read, await matmulOf(io))
+    const check = await checkLora(file, evaluation, io.signal, (done, all) =>
+      progress.update((size * done) / all, size),
+    )
+    const fit = base === undefined ? undefined : await fitOf(file, paths[1]!, base)
+    return {
+      ...check,
+      file,
+      ...(fit && { base: fit.base }),
+      findings: [...findingsOf(check), ...(fit?.findings ?? []), ...file.adapter.findings],
+    }
+  } finally {
+    progress.end()
+  }
+}
+
+async function fitOf(
+  file: LoraFile,
+  name: string,
+  opened: OpenedModel,
+): Promise<Required<Pick<Checked, 'base' | 'findings'>>> {
+  const identity = await identifyFile(name, opened)
+  const plan = await planMergeLora(
+    { name, file: opened.model, identity },
+    [{ ...file, ratio: { unet: 1, text: 1 } }],
+    { allowUnmatched: true },
+  )
+  const [report] = plan.loras
+  const matched = report!.parts.reduce((sum, part) => sum + part.matched, 0)
+  const missing = report!.unmatched.map(({ name }) => name)
+  const findings =
+    missing.length > 0
+      ? [error('lora-unmatched', `${counted(missing, 'module')} have no place in ${name}`)]
+      : []
+  return { base: { name, matched, unmatched: missing.length }, findings }
+}
+
+function findingsOf({ modules }: LoraCheck): Finding[] {
+  const names = (state: CheckedModule['state']) =>
+    modules.filter((module) => module.state === state).map(({ name }) => name)
+  const [broken, dead] = [names('not-finite'), names('dead')]
+  return [
+    ...(broken.length > 0
+      ? [error('lora-not-finite', `${counted(broken, 'module')} would make the weights NaN or infinite`)]
+      : []),
+    ...(dead.length > 0
+      ? [warning('lora-dead-modules', `${counted(dead, 'module')} add nothing: one of the factors is 0`)]
+      : []),
+  ]
+}
+
+interface BlockRow {
+  readonly component: string
+  readonly block: BlockLabel
+  readonly modules: readonly CheckedModule[]
+}
+
+function blocksOf(modules: readonly CheckedModule[]): BlockRow[] {
+  const groups = new Map<string, CheckedModule[]>()
+  for (const module of modules) {
+    const key = `${module.component} ${module.block}`
+    groups.set(key, [...(groups.get(key) ?? []), module])
+  }
+  const components = [...new Set(modules.map(({ component }) => component))]
+  return [...groups.values()]
+    .map((own) => ({ component: own[0]!.component, block: own[0]!.block, modules: own }))
+    .sort(
+      (a, b) =>
+        components.indexOf(a.component) - components.indexOf(b.component) || compareBlocks(a.block, b.block),
+    )
+}
+
+/** Norm of several modules together. */
+function normOf(modules: readonly CheckedModule[]): number {
+  return Math.sqrt(modules.reduce((sum, { norm }) => sum + norm * norm, 0))
+}
+
+function print(checked: Checked, { json }: CommonOptions, io: Io): void {
+  const { file, modules, fits, base, findings } = checked
+  const all = normOf(modules)
+  if (json) {
+    const blocks = blocksOf(modules).map(({ component, block, modules: own }) => ({
+      component,
+      block,
+      modules: own.length,
+      norm: normOf(own),
+    }))
+    io.stdout.write(
+      `${toJson({ command: 'lora check', results: [{ input: file.name, title: file.adapter.title, fits, base, norm: all, blocks, findings, modules }] })}\n`,
+    )
+    return
+  }
+  const paint = painter(io.stdout, io.env)
+  const groups = blocksOf(modules)
+  const rows = groups.map(({ component, block, modules: own }, i) => {
+    const count = (state: CheckedModule['state']) =>
+      own.filter((module) => module.state === state).length || ''
+    const share = all > 0 ? `${((100 * normOf(own)) / all).toPrecision(3)} %` : '-'
+    return [
+      component === groups[i - 1]?.component ? '' : component,
+      block,
+      String(own.length),
+      String(count('dead')),
+      String(count('not-finite')),
+      normOf(own).toPrecision(3),
+      share,
+    ]
+  })
+  const table = formatTable(
+    [
+      { head: 'part' },
+      { head: 'block' },
+      { head: 'modules', align: 'right' },
+      { head: 'dead', align: 'right' },
+      { head: 'NaN', align: 'right' },
+      { head: 'norm', align: 'right' },
+      { head: 'of all', align: 'right' },
+    ],
+    [...rows, ['all', '', String(modules.length), '', '', all.toPrecision(3), '']],
+  )
+  const lines = [
+    `${paint('bold', printable(file.name, 300))}: ${file.adapter.title}`,
+    table,
+    `  fits: ${fits.length > 0 ? fits.join(', ') : 'no published architecture by the shapes of all modules'}`,
+    ...(base === undefined
+      ? []
+      : [`  ${printable(base.name, 300)}: ${plural(base.matched, 'module')} matched, ${base.unmatched} not`]),
+    ...findingLines(findings, paint),
+  ]
+  io.stdout.write(`${lines.join('\n')}\n`)
+}
+
+/** Norms as shares of that of the whole LoRA: kinds of layers in rows, blocks in columns. */
+function heatMapOf({ file, modules }: Checked): HeatMap {
+  const all = normOf(modules) || 1
+  const components = [...new Set(modules.map(({ component }) => component))]
+  const share = (own: readonly CheckedModule[]): number => normOf(own) / all
+  const panels = components.map((component): HeatPanel => {
+    const mine = modules.filter((module) => module.component === component)
+    const blocks = [...new Set(mine.map(({ block }) => block))].sort(compareBlocks)
+    const kinds = [...new Set(mine.map(({ kind }) => kind))]
+    const of = (wanted: (module: CheckedModule) => boolean) => mine.filter(wanted)
+    return {
+      title: component,
+      columns: blocks.map(columnOf),
+      rows: kinds,
+      cells: kinds.map((kind) =>
+        blocks.map((block) => {
+          const own = of((module) => module.kind === kind && module.block === block)
+          return own.length === 0 ? undefined : share(own)
+        }),
+      ),
+      columnTotals: blocks.map((block) => share(of((module) => module.block === block))),
+      rowTotals: kinds.map((kind) => share(of((module) => module.kind === kind))),
+      total: share(mine),
+    }
+  })
+  return {
+    title: `Norms of ${basename(file.name)}`,
+    subtitle: 'norm of what the modules add, in percent of the norm of the whole LoRA',
+    panels,
+  }
+}

@@ -1,0 +1,210 @@
+import { readFile, stat } from 'node:fs/promises'
+import { basename, extname } from 'node:path'
+import { EXIT, type ExitCode } from '../errors.ts'
+import type { Identity } from '../model/identity.ts'
+import { parseRecipe, RECIPE_KEY } from '../model/recipe.ts'
+import { hashesInMetadata, SIDECAR_ENDINGS, type StatedHash, statedHashes } from '../model/sidecar-hashes.ts'
+import { describe, errorText, exitCodeOf } from '../report/error.ts'
+import type { Io } from '../report/io.ts'
+import { formatTable } from '../report/table.ts'
+import { formatBytes, painter, plural } from '../report/text.ts'
+import type { Hashes, HashName } from '../tensor/hash.ts'
+import type { ModelFile } from '../tensor/table.ts'
+import { printable } from '../tensor/text.ts'
+import type { Command } from './command.ts'
+import { identifyFile, type ListedFile, listFiles, type OpenedModel, withModel } from './files.ts'
+import { hashWithProgress } from './hashing.ts'
+import { toJson } from './inspect-json.ts'
+import { scanComponents, scanFindings } from './inspection.ts'
+import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
+import { type CommonOptions, commonOptions, namedFiles, withCommonOptions } from './options.ts'
+
+export const verifyCommand: Command = {
+  positionals: '[files..]',
+  examples: [
+    ['$0 verify model.safetensors', 'Whole, without NaN, and with the hashes that files beside it state'],
+    ['$0 verify models/ --json', 'Every model file of a folder, for a program'],
+  ],
+  options: (yargs) =>
+    withModelFolders(withCommonOptions(yargs)).positional('files', {
+      type: 'string',
+      array: true,
+      describe: 'Model files or folders. All of each file is read',
+    }),
+  async run(args, io) {
+    const options = commonOptions(args)
+    const folders = modelFolders(args, io)
+    const { files } = await listFiles(namedFiles(args), (name) => resolveModel(name, 'any', folders))
+    const results: Verified[] = []
+    for (const file of files) {
+      const result = await verified(file, options, io)
+      results.push(result)
+      if (result.error !== undefined) io.stderr.write(errorText(result.error, options.verbose))
+      if (!options.json) io.stdout.write(page(result, io))
+    }
+    if (options.json) io.stdout.write(`${toJson({ command: 'verify', results: results.map(document) })}\n`)
+    return worst(results)
+  },
+}
+
+/** One thing that was looked at. */
+interface Check {
+  readonly check: 'structure' | 'values' | 'hash' | 'recipe'
+  /** `unknown`: there was nothing to hold it against. */
+  readonly result: 'ok' | 'failed' | 'warning' | 'unknown'
+  readonly detail: string
+}
+
+interface Verified {
+  readonly path: string
+  readonly bytes?: number
+  readonly title?: string
+  readonly checks: readonly Check[]
+  /** Why the file could not be read at all. */
+  readonly error?: unknown
+}
+
+async function verified({ path, problem }: ListedFile, options: CommonOptions, io: Io): Promise<Verified> {
+  try {
+    if (problem !== undefined) throw problem
+    return await withModel(path, (opened) => checked(path, opened, options, io))
+  } catch (error) {
+    io.signal.throwIfAborted()
+    return { path, checks: [], error }
+  }
+}
+
+async function checked(path: string, opened: OpenedModel, options: CommonOptions, io: Io): Promise<Verified> {
+  const { model, read } = opened
+  const identity = await identifyFile(path, opened)
+  const scans = await scanComponents(
+    path,
+    model,
+    identity,
+    read,
+    { quiet: options.quiet || options.json },
+    io,
+  )
+  const values: Check[] = scans.flatMap(scanFindings).flatMap(({ code, message }) => {
+    return code === 'not-finite' ? [{ check: 'values', result: 'failed', detail: message }] : []
+  })
+  const count = scans.reduce((sum, { total }) => sum + total.values, 0)
+  const sound: Check = { check: 'values', result: 'ok', detail: `${count} values, all of them finite` }
+  return {
+    path,
+    bytes: model.file.size,
+    title: identity.title,
+    checks: [
+      ...structure(model, identity),
+      ...(values.length > 0 ? values : [sound]),
+      ...(await hashes(path, model, options, io)),
+      recipe(model),
+    ],
+  }
+}
+
+/** The reader has looked at every range and size; what it found odd, and what the model lacks. */
+function structure(model: ModelFile, { components, findings }: Identity): Check[] {
+  const lacking = components.flatMap(({ title, match }): Check[] => {
+    const wrong = match === undefined ? 0 : match.missing.length + match.misshapen.length
+    const detail = `${title}: ${wrong} of ${match?.expected} tensors are missing or of another shape`
+    return wrong === 0 ? [] : [{ check: 'structure', result: 'failed', detail }]
+  })
+  const odd = [...model.findings, ...findings].filter(({ severity }) => severity === 'error')
+  const failed = odd.map(({ message }): Check => ({ check: 'structure', result: 'failed', detail: message }))
+  const sound = `${model.format}, ${plural(model.tensors.size, 'tensor')}, ${formatBytes(model.file.size)}`
+  return lacking.length + failed.length > 0
+    ? [...lacking, ...failed]
+    : [{ check: 'structure', result: 'ok', detail: sound }]
+}
+
+interface Claim extends StatedHash {
+  readonly by: string
+}
+
+async function hashes(path: string, model: ModelFile, options: CommonOptions, io: Io): Promise<Check[]> {
+  const claims = await sidecarClaims(path)
+  const own = hashesInMetadata(model.metadata)
+  if (claims.length + own.length === 0) {
+    return [{ check: 'hash', result: 'unknown', detail: 'no file beside it states one' }]
+  }
+  const wanted = new Set<HashName>([
+    ...claims.map(({ name }) => name),
+    ...(own.length > 0 ? (['autoV3'] as const) : []),
+  ])
+  const found = await hashWithProgress(path, [...wanted], options.quiet || options.json, io)
+  return [
+    ...claims.map((claim) => compared(claim, found)),
+    ...own.map(({ key, value }): Check => {
+      // programs hash tensors in an order of their own, and tools that edit a file often leave the key as it was
+      const same = found.autoV3 === value
+      const detail = same
+        ? `the tensors are those ${key} was made for`
+        : `${key} is of other tensors, or of another order`
+      return { check: 'hash', result: same ? 'ok' : 'warning', detail }
+    }),
+  ]
+}
+
+function compared({ name, value, by }: Claim, found: Hashes): Check {
+  const own = found[name] ?? ''
+  const same = own.startsWith(value)
+  const detail = same
+    ? `${name} is that of ${by}`
+    : `${name} is ${own.slice(0, value.length)}, ${by} says ${value}`
+  return { check: 'hash', result: same ? 'ok' : 'failed', detail }
+}
+
+/** Sidecars are small; a larger file of such a name is something else. */
+const MAX_SIDECAR_BYTES = 4 * 1024 * 1024
+
+async function sidecarClaims(path: string): Promise<Claim[]> {
+  const stem = path.slice(0, path.length - extname(path).length)
+  const sidecars = new Set([
+    ...SIDECAR_ENDINGS.whole.map((ending) => path + ending),
+    ...SIDECAR_ENDINGS.stem.map((ending) => stem + ending),
+  ])
+  const claims: Claim[] = []
+  for (const sidecar of sidecars) {
+    const info = await stat(sidecar).catch(() => undefined)
+    if (!info?.isFile() || info.size > MAX_SIDECAR_BYTES) continue
+    const text = await readFile(sidecar, 'utf8')
+    claims.push(...statedHashes(text, basename(path)).map((hash) => ({ ...hash, by: basename(sidecar) })))
+  }
+  return claims
+}
+
+function recipe({ metadata }: ModelFile): Check {
+  if (!Object.hasOwn(metadata, RECIPE_KEY)) {
+    return { check: 'recipe', result: 'unknown', detail: 'it has none' }
+  }
+  const found = parseRecipe(metadata[RECIPE_KEY])
+  if (found === undefined) return { check: 'recipe', result: 'failed', detail: 'it cannot be read' }
+  const { operation, inputs, sdtool } = found
+  const names = inputs.map(({ name }) => printable(name, 80)).join(', ')
+  const detail = `${operation} of ${names} by sdtool ${printable(sdtool, 40)}; sdtool replay makes it again`
+  return { check: 'recipe', result: 'ok', detail }
+}
+
+function page({ path, bytes = 0, title = '', checks }: Verified, io: Io): string {
+  const paint = painter(io.stdout, io.env)
+  if (checks.length === 0) return ''
+  const rows = checks.map(({ check, result, detail }) => [check, result, printable(detail, 400)])
+  const table = formatTable([{ head: 'check' }, { head: 'result' }, { head: 'what' }], rows, paint.width)
+  return `${paint('bold', printable(path, 300))}: ${printable(title)}, ${formatBytes(bytes)}\n${table}\n`
+}
+
+function document({ error, ...result }: Verified): object {
+  return { ...result, ok: isSound(result), ...(error === undefined ? {} : { error: describe(error) }) }
+}
+
+function isSound({ checks }: Pick<Verified, 'checks'>): boolean {
+  return checks.length > 0 && checks.every(({ result }) => result !== 'failed')
+}
+
+/** The gravest: a file that was refused before one that failed a check. */
+function worst(results: readonly Verified[]): ExitCode {
+  const refused = results.find(({ error }) => error !== undefined)
+  if (refused !== undefined) return exitCodeOf(refused.error)
+  return results.every(isSound) ? EXIT.ok : EXIT.unverified
+}

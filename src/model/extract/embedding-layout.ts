@@ -1,0 +1,54 @@
+/** How programs want an embedding stored. */
+import { canCast, cast, renamed } from '../../tensor/expr.ts'
+import type { TorchObject } from '../../tensor/formats/pickle-write.ts'
+import type { PlainValue, Tensor, TensorTable } from '../../tensor/table.ts'
+import type { FoundEmbedding } from './embeddings.ts'
+
+/** The token A1111 stores, and its id: of no importance, but its loader wants them. */
+const PLACEHOLDER = { token: '*', id: 265 } as const
+
+const PT_PARAM = `string_to_param/${PLACEHOLDER.token}`
+
+/** safetensors: `emb_params` for one text encoder, `clip_l` and `clip_g` for two. Read by A1111, Forge, ComfyUI, diffusers. */
+export function safetensorsEmbedding({ parts }: FoundEmbedding): TensorTable {
+  return tableOf([...parts].map(([role, tensor]) => renamed(tensor, role === 'single' ? 'emb_params' : role)))
+}
+
+/**
+ * `.pt`: what A1111's trainer saves, in binary32 as it does; for several encoders a plain dict of their tensors.
+ * Names are those the reader gives.
+ */
+export function torchEmbedding({ parts }: FoundEmbedding): TensorTable {
+  const single = parts.get('single')
+  const tensors =
+    single === undefined
+      ? [...parts].map(([role, tensor]) => renamed(tensor, role))
+      : [renamed(single, PT_PARAM)]
+  return tableOf(tensors.map((tensor) => (canCast(tensor.dtype, 'F32') ? cast(tensor, 'F32') : tensor)))
+}
+
+/** The object in the pickle of `torchEmbedding`. */
+export function torchRoot({ name, extras }: FoundEmbedding): (table: TensorTable) => TorchObject {
+  return ({ tensors }) => {
+    if (!tensors.has(PT_PARAM))
+      return { dict: [...tensors.keys()].map((tensor) => [tensor, { tensor }] as const) }
+    return {
+      dict: [
+        ['string_to_token', { dict: [[PLACEHOLDER.token, PLACEHOLDER.id]] }],
+        ['string_to_param', { dict: [[PLACEHOLDER.token, { tensor: PT_PARAM }]] }],
+        ['name', name],
+        ['step', plain(extras.step)],
+        ['sd_checkpoint', plain(extras.sd_checkpoint)],
+        ['sd_checkpoint_name', plain(extras.sd_checkpoint_name)],
+      ],
+    }
+  }
+}
+
+function plain(value: PlainValue | undefined): string | number | null {
+  return typeof value === 'string' || typeof value === 'number' ? value : null
+}
+
+function tableOf(tensors: readonly Tensor[]): TensorTable {
+  return { tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])), metadata: {} }
+}

@@ -1,0 +1,186 @@
+/** What a list of a person's models says of each of them, and what makes two of them the same. */
+import { createHash } from 'node:crypto'
+import { type DType, elementCount, isFloat } from '../tensor/dtype.ts'
+import { cast, evaluateInto, newEvaluation, type ReadInto } from '../tensor/expr.ts'
+import { layoutOf } from '../tensor/layout.ts'
+import type { ModelFile, Tensor } from '../tensor/table.ts'
+import { BASES } from './adapters/base.ts'
+import type { Component, ComponentId } from './components.ts'
+import { DTYPE_NAMES, dtypeName } from './dtype-choice.ts'
+import type { ValueReader } from './evidence.ts'
+import type { Identity, Kind } from './identity.ts'
+import { placesIn } from './merge/pairs.ts'
+import { textOf } from './metadata/facts.ts'
+import { trainingData } from './metadata/training-data.ts'
+import { planPrune } from './prune.ts'
+
+/** A component of a checkpoint that other files may have, too. */
+export interface LibraryPart {
+  readonly id: ComponentId
+  readonly title: string
+  readonly bytes: number
+  /** Of a few values of some of its tensors, as fp16: equal for equal components, whatever file and type they are in. */
+  readonly sample: string
+}
+
+/** Plain data, as it is kept between two runs. */
+export interface LibraryFacts {
+  readonly kind: Kind
+  readonly title: string
+  readonly architecture?: string
+  /** Types of the weights, the most common first: `fp16`, `fp16, fp32`. */
+  readonly precision: string
+  /** What an adapter or embedding is for, and the checkpoint it was trained on. */
+  readonly base?: string
+  readonly trainedOn?: string
+  readonly triggers: readonly string[]
+  /** Bytes that `sdtool prune` would save; 0 where there is nothing to prune. */
+  readonly prunable: number
+  /** Of names, types, shapes and a sample of values: equal for files with the same tensors. None without tensors. */
+  readonly digest?: string
+  readonly parts: readonly LibraryPart[]
+}
+
+export async function libraryFacts(
+  model: ModelFile,
+  identity: Identity,
+  read: ReadInto,
+  values: ValueReader,
+): Promise<LibraryFacts> {
+  const parts = await partsOf(model, identity, read)
+  const { kind, title, architecture, adapter, embedding } = identity
+  const base = adapter?.base.architecture ?? embedding?.architecture
+  const trainedOn = textOf(model.metadata, 'ss_sd_model_name') ?? embedding?.trainedOn?.name
+  return {
+    kind,
+    title,
+    ...(architecture === undefined ? {} : { architecture: architecture.id }),
+    precision: precisionOf(identity.components),
+    ...(base === undefined ? {} : { base: BASES[base].title }),
+    ...(trainedOn === undefined ? {} : { trainedOn }),
+    triggers: triggersOf(model, identity),
+    prunable: await prunable(model, identity, values),
+    ...(model.tensors.size === 0 ? {} : { digest: await digestOf(model, read) }),
+    parts,
+  }
+}
+
+function precisionOf(components: readonly Component[]): string {
+  const counts = new Map<DType, number>()
+  for (const { dtypes, parameters, tensors } of components) {
+    for (const [dtype, count] of Object.entries(dtypes) as [DType, number][]) {
+      if (isFloat(dtype) || dtype.startsWith('Q'))
+        counts.set(dtype, (counts.get(dtype) ?? 0) + (count / tensors) * parameters)
+    }
+  }
+  const known = new Set<string | undefined>(Object.values(DTYPE_NAMES))
+  const name = (dtype: DType) =>
+    known.has(dtype) ? dtypeName(dtype as Parameters<typeof dtypeName>[0]) : dtype
+  return [...counts]
+    .sort(([, a], [, b]) => b - a)
+    .map(([dtype]) => name(dtype))
+    .join(', ')
+}
+
+/** Words that have to stand in a prompt: as the file says, or the tags that every training image has. */
+function triggersOf({ metadata }: ModelFile, { adapter, embedding }: Identity): string[] {
+  const phrase = textOf(metadata, 'modelspec.trigger_phrase')
+  if (phrase !== undefined) return [phrase]
+  if (embedding?.token !== undefined && embedding.token !== '*') return [embedding.token]
+  if (adapter === undefined) return []
+  const { tags, datasets } = trainingData(metadata)
+  const images = datasets.reduce((sum, dataset) => sum + (dataset.images ?? Number.NaN), 0)
+  return tags
+    .filter(({ count }) => count === images)
+    .slice(0, MAX_TRIGGERS)
+    .map(({ tag }) => tag)
+}
+
+/** More tags that all images have say nothing: they are what the data set is, not its trigger. */
+const MAX_TRIGGERS = 3
+
+async function prunable(model: ModelFile, identity: Identity, values: ValueReader): Promise<number> {
+  if (identity.kind !== 'checkpoint') return 0
+  // a model that cannot be pruned as it is, saves nothing; sdtool prune says why
+  const plan = await planPrune(model, identity, {}, values).catch(() => undefined)
+  return plan === undefined
+    ? 0
+    : Math.max(0, model.file.size - layoutOf(plan.table).dataBytes - (model.headerBytes ?? 0))
+}
+
+const SHARED: ReadonlySet<Component['role']> = new Set<Component['role']>(['unet', 'text', 'vae'])
+
+async function partsOf(model: ModelFile, identity: Identity, read: ReadInto): Promise<LibraryPart[]> {
+  const parts: LibraryPart[] = []
+  for (const component of identity.components) {
+    if (!SHARED.has(component.role)) continue
+    const { id, title, bytes } = component
+    parts.push({
+      id,
+      title,
+      bytes,
+      sample: await sampleOf(canonicalTensors(model, identity, component), read),
+    })
+  }
+  return parts
+}
+
+/** Tensors of a component in the order of their places, which is the same in every file. */
+function canonicalTensors(model: ModelFile, identity: Identity, component: Component): Tensor[] {
+  const places = placesIn({ name: '', file: model, identity }, component)
+  return [...places]
+    .sort(([, a], [, b]) => (a < b ? -1 : 1))
+    .map(([name]) => model.tensors.get(name)!)
+    .filter(({ name }) => !name.endsWith('position_ids'))
+}
+
+/** Tensors that are looked at, evenly spread, and values of each, from its middle. */
+const [SAMPLED_TENSORS, SAMPLED_VALUES] = [12, 64]
+
+async function sampleOf(tensors: readonly Tensor[], read: ReadInto): Promise<string> {
+  const hash = createHash('sha256').update(String(tensors.length))
+  const floats = tensors.filter(({ dtype, shape }) => isFloat(dtype) && elementCount(shape) > 1)
+  const step = Math.max(1, floats.length / SAMPLED_TENSORS)
+  for (let i = 0; i < floats.length; i += step) hash.update(await middleOf(floats[Math.floor(i)]!, read))
+  return hash.digest('hex').slice(0, 32)
+}
+
+async function middleOf(tensor: Tensor, read: ReadInto): Promise<Uint8Array> {
+  const count = elementCount(tensor.shape)
+  const length = Math.min(count, SAMPLED_VALUES)
+  const begin = Math.floor((count - length) / 2)
+  const out = new Uint8Array(2 * length)
+  await evaluateInto(cast(tensor, 'F16'), begin, begin + length, out, newEvaluation(read))
+  return out
+}
+
+async function digestOf(model: ModelFile, read: ReadInto): Promise<string> {
+  const hash = createHash('sha256').update(await sampleOf([...model.tensors.values()], read))
+  for (const { name, dtype, shape } of model.tensors.values()) {
+    hash.update(`${name} ${dtype} ${shape.join('x')}\n`)
+  }
+  return hash.digest('hex').slice(0, 32)
+}
+
+/** SHA-256 over all values of a component as fp16. Reads all of it. */
+export async function partContent(
+  model: ModelFile,
+  identity: Identity,
+  component: Component,
+  read: ReadInto,
+): Promise<string> {
+  const hash = createHash('sha256')
+  for (const tensor of canonicalTensors(model, identity, component)) {
+    if (!isFloat(tensor.dtype)) continue
+    const count = elementCount(tensor.shape)
+    for (let begin = 0; begin < count; begin += CONTENT_VALUES) {
+      const end = Math.min(begin + CONTENT_VALUES, count)
+      const out = new Uint8Array(2 * (end - begin))
+      await evaluateInto(cast(tensor, 'F16'), begin, end, out, newEvaluation(read))
+      hash.update(out)
+    }
+  }
+  return hash.digest('hex')
+}
+
+const CONTENT_VALUES = 1024 * 1024

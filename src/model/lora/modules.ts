@@ -1,0 +1,143 @@
+/** The modules of a LoRA file, each with its place in the model it is for. */
+import { type Matrix, matrixOf } from '../../tensor/algebra/matrix.ts'
+import { elementCount } from '../../tensor/dtype.ts'
+import type { TensorTable } from '../../tensor/table.ts'
+import type { Numbers } from '../adapters/algorithm.ts'
+import { BASES } from '../adapters/base.ts'
+import { adapterKeys } from '../adapters/describe.ts'
+import type { AdapterInfo } from '../adapters/info.ts'
+import type { ModuleTarget } from '../adapters/keymap/target.ts'
+import { lookupName, modulesOf } from '../adapters/keymap.ts'
+import { loraScale } from '../adapters/lora.ts'
+import type { AdapterModule } from '../adapters/modules.ts'
+import { readNumbers } from '../adapters/numbers.ts'
+import { patchWeight } from '../adapters/patch.ts'
+import { TARGETS } from '../adapters/targets.ts'
+import type { Architecture } from '../architectures/architecture.ts'
+import { architectureById } from '../architectures/registry.ts'
+import { sd1 } from '../architectures/sd1.ts'
+import { sdxl } from '../architectures/sdxl.ts'
+import { type BlockLabel, blockOf } from '../blocks.ts'
+import type { ValueReader } from '../evidence.ts'
+import { withPeftAlpha } from '../merge-lora/peft-alpha.ts'
+
+/** A LoRA that was opened. */
+export interface LoraFile {
+  readonly name: string
+  readonly table: TensorTable
+  readonly adapter: AdapterInfo
+  readonly read: ValueReader
+}
+
+export interface PlacedLora {
+  readonly module: AdapterModule
+  readonly numbers: Numbers
+  /** Undefined if the model is not known, or has no such layer. */
+  readonly place?: ModuleTarget
+  /** The same for modules of other files that change the same layer, whatever they call it. */
+  readonly layer: string
+  readonly block: BlockLabel
+  /** "UNet", "text encoder 1". */
+  readonly component: string
+}
+
+/** @throws BAD_ADAPTER_NUMBER, PEFT_PATTERN */
+export async function placedModules({ table, adapter, read }: LoraFile): Promise<PlacedLora[]> {
+  const { modules } = adapterKeys(table)
+  const numbers = await readNumbers(modules, read)
+  const architectures = architecturesOf(adapter)
+  return modules.map((module) => {
+    const found = placeIn(module, architectures)
+    const named = found ?? placeIn(module, NAMESAKES)
+    const path = lookupName(module.path)
+    return {
+      module,
+      numbers: withPeftAlpha(module, numbers.get(module.name)!, adapter.peft),
+      ...(found && { place: found.place }),
+      layer: `${module.target} ${found ? `${found.place.weight} ${found.place.rows?.start ?? ''}` : path}`,
+      block: named ? blockOf(named.place.weight, named.architecture) : 'BASE',
+      component: TARGETS[module.target],
+    }
+  })
+}
+
+/** Where widths are those of no published model, names still tell the block. */
+const NAMESAKES: readonly Architecture[] = [sd1, sdxl]
+
+function architecturesOf({ base }: AdapterInfo): Architecture[] {
+  const ids = base.architecture === undefined ? [] : BASES[base.architecture].architectures
+  return ids.flatMap((id) => architectureById(id) ?? [])
+}
+
+function placeIn(
+  { target, path }: AdapterModule,
+  architectures: readonly Architecture[],
+): { place: ModuleTarget; architecture: Architecture } | undefined {
+  for (const architecture of architectures) {
+    const place = modulesOf(architecture, target).get(lookupName(path))
+    if (place !== undefined) return { place, architecture }
+  }
+  return undefined
+}
+
+const PLAIN_ROLES: ReadonlySet<string> = new Set(['lora_up', 'lora_down', 'alpha', 'scale'])
+
+/** up @ down and nothing else: what can be put together and cut to another rank exactly. */
+export function isPlainLora({ module: { algorithm, parts } }: PlacedLora): boolean {
+  return (
+    algorithm.id === 'lora' &&
+    parts.has('lora_up') &&
+    [...parts.keys()].every((role) => PLAIN_ROLES.has(role))
+  )
+}
+
+/** The factor of up @ down. */
+export function scaleOf({ module, numbers }: PlacedLora): number {
+  return loraScale(module.parts, numbers)
+}
+
+/** Algorithms whose change is the same whatever the weight is. */
+const ADDITIVE: ReadonlySet<string> = new Set(['lora', 'loha', 'lokr', 'full'])
+
+/** Whether the change can be written down without the model. */
+export function isAdditive({ module: { algorithm, parts } }: PlacedLora): boolean {
+  const isDora = parts.has('dora_scale') || parts.has('magnitude')
+  return ADDITIVE.has(algorithm.id) && !isDora && !parts.has('reshape_weight') && !parts.has('embedding_down')
+}
+
+/** (O, I) or (O, I, kh, kw) of the layer; undefined if neither the file nor the model tells. */
+export function layerShape({
+  module: { shape, algorithm, parts },
+  place,
+}: PlacedLora): readonly number[] | undefined {
+  if (algorithm.id === 'full') return parts.get('diff')?.shape
+  const { rows, columns, kernel } = shape
+  if (rows === undefined || columns === undefined) return place?.shape
+  if (kernel === undefined) return flatShape(rows, columns, place)
+  const [kh, kw] = kernel
+  return kh * kw === 1 ? flatShape(rows, columns, place) : [rows, columns / (kh * kw), kh, kw]
+}
+
+/** Factors without a kernel may be for a convolution: the model knows, unless its widths are others. */
+function flatShape(rows: number, columns: number, place: ModuleTarget | undefined): readonly number[] {
+  const kernel = place?.shape.slice(2) ?? []
+  const size = elementCount(kernel)
+  return kernel.length === 2 && columns % size === 0 ? [rows, columns / size, ...kernel] : [rows, columns]
+}
+
+/** What the module adds to the weight at full strength, [O, I*kh*kw]. */
+export function changeOf({ module, numbers }: PlacedLora, shape: readonly number[]): Matrix {
+  const zeros = {
+    name: module.name,
+    dtype: 'F8_E4M3',
+    shape,
+    source: { kind: 'bytes', data: new Uint8Array(elementCount(shape)) },
+  } as const
+  return patchWeight(module, { weight: matrixOf(zeros), shape, ratio: 1, numbers })
+}
+
+/** The name kohya's tools give a module: its own if it has one, flattened otherwise. */
+export function kohyaName({ module: { name, dialect, target, path } }: PlacedLora): string {
+  if (dialect.startsWith('kohya') && name.startsWith('lora_')) return name
+  return `lora_${target === 'te1' ? 'te' : target}_${lookupName(path)}`
+}

@@ -1,0 +1,169 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { SD2_UNET } from '../../../src/model/architectures/sd2.ts'
+import { SDXL_UNET } from '../../../src/model/architectures/sdxl.ts'
+import { identify } from '../../../src/model/identify.ts'
+import { unetToDiffusers } from '../../../src/model/layout/networks.ts'
+import { fromPipeline, toPipeline } from '../../../src/model/layout/pipeline.ts'
+import { pipelineConfigs } from '../../../src/model/layout/pipeline-config.ts'
+import { clip, clipTopology, openClipTopology } from '../../../src/model/topology/text.ts'
+import { type UnetConfig, unetTopology } from '../../../src/model/topology/unet.ts'
+import { VAE_KL_F8, vaeTopology } from '../../../src/model/topology/vae.ts'
+import { blockBytes, elementCount } from '../../../src/tensor/dtype.ts'
+import { evaluateInto, newEvaluation } from '../../../src/tensor/expr.ts'
+import type { Tensor, TensorTable } from '../../../src/tensor/table.ts'
+import { describeReal, realFile } from '../../real-files.ts'
+import { bytesTensor, tableOf } from '../../tables.ts'
+
+const read = async (): Promise<void> => {
+  throw new Error('there is no file')
+}
+
+/** Half-precision tensors of a topology, every one with other bytes. */
+function filled(topology: ReadonlyMap<string, readonly number[]>, prefix: string): Tensor[] {
+  return [...topology].map(([name, shape], at) => {
+    const data = new Uint8Array(2 * elementCount(shape)).map((_, i) => (i * 31 + at * 7) & 0x3f)
+    return bytesTensor(prefix + name, 'F16', [...shape], data)
+  })
+}
+
+async function bytesOf(tensor: Tensor): Promise<Buffer> {
+  const count = elementCount(tensor.shape)
+  const out = Buffer.alloc(blockBytes(tensor.dtype, 0, count))
+  await evaluateInto(tensor, 0, count, out, newEvaluation(read))
+  return out
+}
+
+async function expectSame(a: ReadonlyMap<string, Tensor>, b: ReadonlyMap<string, Tensor>): Promise<void> {
+  expect([...a.keys()].toSorted()).toEqual([...b.keys()].toSorted())
+  for (const [name, tensor] of a) {
+    const other = b.get(name)!
+    expect([other.dtype, other.shape], name).toEqual([tensor.dtype, tensor.shape])
+    expect((await bytesOf(other)).equals(await bytesOf(tensor)), name).toBe(true)
+  }
+}
+
+const NARROW = { channels: 32, widths: [32, 32, 64] }
+const VAE = vaeTopology({ ...VAE_KL_F8, widths: [32, 32, 32, 32] })
+
+/** SDXL, only narrow; its encoders have two layers. */
+function narrowXl(): TensorTable {
+  const unet: UnetConfig = {
+    ...SDXL_UNET,
+    ...NARROW,
+    context: 40,
+    adm: 96,
+    depthMid: 2,
+    depthIn: [0, 0, 1, 1, 2, 2],
+    depthOut: [2, 2, 2, 1, 1, 1, 0, 0, 0],
+  }
+  return tableOf([
+    ...filled(unetTopology(unet), 'model.diffusion_model.'),
+    ...filled(VAE, 'first_stage_model.'),
+    ...filled(clipTopology({ ...clip(16, 2), vocabulary: 50 }), 'conditioner.embedders.0.transformer.'),
+    ...filled(openClipTopology({ ...clip(24, 2, true), vocabulary: 50 }), 'conditioner.embedders.1.model.'),
+  ])
+}
+
+/** SD 2.x, only narrow but for the width of its encoder, which gives it away. */
+function narrowSd2(): TensorTable {
+  const unet: UnetConfig = { ...SD2_UNET, channels: 32, widths: [32, 32, 32, 32] }
+  return tableOf([
+    ...filled(unetTopology(unet), 'model.diffusion_model.'),
+    ...filled(VAE, 'first_stage_model.'),
+    ...filled(
+      openClipTopology({ ...clip(1024, 3, true), hidden: 32, vocabulary: 8, positions: 4 }),
+      'cond_stage_model.model.',
+    ),
+  ])
+}
+
+async function identityOf(table: TensorTable) {
+  return identify(table, async (tensor) => new Float64Array(elementCount(tensor.shape)))
+}
+
+describe('a folder of diffusers', () => {
+  it('and one file of SDXL become each other, bit for bit', async () => {
+    const table = narrowXl()
+    const pipeline = toPipeline(table, await identityOf(table))
+    expect(pipeline.left).toEqual(['conditioner.embedders.1.model.logit_scale'])
+    const { table: back, left } = fromPipeline(pipeline.tensors)
+    expect(left).toEqual([])
+    const kept = new Map(table.tensors)
+    kept.delete('conditioner.embedders.1.model.logit_scale')
+    await expectSame(kept, back.tensors)
+    const again = toPipeline(back, await identityOf(back))
+    for (const [folder, tensors] of Object.entries(pipeline.tensors)) {
+      await expectSame(tensors, again.tensors[folder as keyof typeof again.tensors]!)
+    }
+  })
+
+  it('has q, k and v of OpenCLIP as rows, and its projection turned', async () => {
+    const table = narrowXl()
+    const { tensors } = toPipeline(table, await identityOf(table))
+    const fused = await bytesOf(
+      table.tensors.get('conditioner.embedders.1.model.transformer.resblocks.1.attn.in_proj_weight')!,
+    )
+    const key = tensors.text_encoder_2!.get('text_model.encoder.layers.1.self_attn.k_proj.weight')!
+    expect(key.shape).toEqual([24, 24])
+    expect((await bytesOf(key)).equals(fused.subarray(2 * 24 * 24, 4 * 24 * 24))).toBe(true)
+    const own = await bytesOf(table.tensors.get('conditioner.embedders.1.model.text_projection')!)
+    const turned = await bytesOf(tensors.text_encoder_2!.get('text_projection.weight')!)
+    for (const [i, j] of [
+      [0, 1],
+      [5, 17],
+      [23, 2],
+    ] as const)
+      expect(turned.readUInt16LE(2 * (24 * i + j))).toBe(own.readUInt16LE(2 * (24 * j + i)))
+  })
+
+  it('leaves out the last layer of SD 2.x, as diffusers does, and says so', async () => {
+    const table = narrowSd2()
+    const { tensors, left } = toPipeline(table, await identityOf(table))
+    expect(
+      [...tensors.text_encoder!.keys()].filter((name) => name.endsWith('layer_norm1.weight')),
+    ).toHaveLength(2)
+    expect(tensors.text_encoder!.has('text_projection.weight')).toBe(false)
+    expect(left.every((name) => /resblocks\.2\.|logit_scale|text_projection/.test(name))).toBe(true)
+    const { table: back } = fromPipeline(tensors)
+    await expectSame(back.tensors, new Map([...table.tensors].filter(([name]) => !left.includes(name))))
+  })
+
+  it('says what it is in its configuration', async () => {
+    const table = narrowXl()
+    const identity = await identityOf(table)
+    const configs = pipelineConfigs(toPipeline(table, identity), identity)
+    expect(configs.get('unet/config.json')).toMatchObject({
+      block_out_channels: [32, 32, 64],
+      cross_attention_dim: 40,
+      down_block_types: ['DownBlock2D', 'CrossAttnDownBlock2D', 'CrossAttnDownBlock2D'],
+      up_block_types: ['CrossAttnUpBlock2D', 'CrossAttnUpBlock2D', 'UpBlock2D'],
+      transformer_layers_per_block: [1, 1, 2],
+      projection_class_embeddings_input_dim: 96,
+      use_linear_projection: true,
+    })
+    expect(configs.get('text_encoder_2/config.json')).toMatchObject({
+      architectures: ['CLIPTextModelWithProjection'],
+      hidden_size: 24,
+      num_hidden_layers: 2,
+      projection_dim: 24,
+    })
+    expect(configs.get('vae/config.json')).toMatchObject({ scaling_factor: 0.13025, force_upcast: true })
+  })
+})
+
+describeReal('names of diffusers in the wild', () => {
+  it('are those of the UNet of Juggernaut XL', () => {
+    const path = realFile(
+      'keys/invoke-ai__InvokeAI__tests__test_model_probe__Juggernaut XL v9__unet__diffusion_pytorch_model.fp16.safetensors.json',
+    )!
+    const keys = JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>
+    const names = Object.keys(keys).filter((name) => name !== '__metadata__')
+    const empty = new Map(
+      [...unetTopology(SDXL_UNET)].map(([name]) => [name, bytesTensor(name, 'F16', [0], new Uint8Array())]),
+    )
+    const { tensors, left } = unetToDiffusers(empty, SDXL_UNET)
+    expect(left).toEqual([])
+    expect([...tensors.keys()].toSorted()).toEqual(names.toSorted())
+  })
+})

@@ -1,0 +1,54 @@
+/** The kernel for two weights of 16 bits, held against the plain loops for any others. */
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { combined, matrixOf } from '../../../src/tensor/algebra/matrix.ts'
+import { evaluateInto, newEvaluation } from '../../../src/tensor/expr.ts'
+import { openInputs } from '../../../src/tensor/jobs.ts'
+import type { Tensor } from '../../../src/tensor/table.ts'
+import { bytesTensor } from '../../tables.ts'
+import { tempFolder } from '../../temp-folder.ts'
+
+/** Finite in both types: NaN has many codes, and no use. */
+const code = fc.integer({ min: 0, max: 0xffff }).filter((n) => (n & 0x7c00) !== 0x7c00)
+const codes = fc.array(code, { minLength: 6, maxLength: 60 })
+const types = fc.constantFrom('F16' as const, 'BF16' as const)
+
+it('gives the same bytes, whatever the numbers are, and counts the same', async () => {
+  const path = join(tempFolder(), 'b.bin')
+  const inputs = openInputs()
+  const alpha = fc.double({ min: -2, max: 2, noNaN: true })
+  await fc.assert(
+    fc.asyncProperty(codes, codes, types, types, alpha, async (a, b, type, otherType, share) => {
+      const length = 3 * Math.floor(Math.min(a.length, b.length) / 3)
+      const [left, right] = [a, b].map(
+        (list) => new Uint8Array(Uint16Array.from(list.slice(0, length)).buffer),
+      )
+      writeFileSync(path, right!)
+      const base = bytesTensor('w', type, [3, length / 3], left!)
+      const plain = bytesTensor('w', otherType, [3, length / 3], right!)
+      const file = { path, size: right!.byteLength }
+      const stored: Tensor = {
+        ...plain,
+        source: { kind: 'stored', file, offset: 0, nbytes: right!.byteLength },
+      }
+      const results = []
+      for (const other of [plain, stored]) {
+        const value = combined('weighted-sum', [matrixOf(base), matrixOf(other)], base.shape, {
+          alpha: [share],
+          beta: 0,
+          density: 1,
+          seed: 0,
+          range: [0, 1],
+        })
+        const out = new Uint8Array(left!.byteLength)
+        const evaluation = newEvaluation(inputs.read)
+        await evaluateInto({ ...base, source: { kind: 'patched', base, value } }, 0, length, out, evaluation)
+        results.push({ out, casts: evaluation.stats.get('w'), changed: evaluation.patches.get('w')!.changed })
+      }
+      expect(results[1]).toEqual(results[0])
+    }),
+  )
+  await inputs.close()
+})
