@@ -21,9 +21,9 @@ import {
   psnrText,
 } from './comparison.ts'
 import { identifyFile, type OpenedModel, withModels } from './files.ts'
-import { type FoundInput, findInput } from './find-inputs.ts'
 import type { ModelFolders } from './model-folders.ts'
 import { plannedModel } from './planned-model.ts'
+import { type FoundInput, findInputs } from './recipe-inputs.ts'
 import { type RecipeModel, replanRecipe } from './replan.ts'
 
 /** Draws the pictures of a check with one model. */
@@ -52,13 +52,11 @@ export interface CheckOutcome {
 
 /**
  * Draws the inputs of a recipe with it applied, and the file it is in, and holds the pictures against each other.
- * @throws RECIPE_MISSING, what `findInput`, `replanRecipe` and the drawing throw
+ * @throws RECIPE_MISSING, what `findInputs`, `replanRecipe` and the drawing throw
  */
 export async function checkBaked(job: CheckJob, io: Io): Promise<CheckOutcome> {
   const recipe = await withModels([job.path], async ([baked]) => recipeOf(job.path, baked!))
-  const search = { near: job.path, folders: job.folders, quiet: job.quiet, io }
-  const inputs: FoundInput[] = []
-  for (const input of recipe.inputs) inputs.push(await findInput(input, search))
+  const inputs = await findInputs(recipe, job, io)
   const paths = [job.path, ...inputs.map(({ path }) => path)]
   return withModels(paths, async ([baked, ...opened]) => {
     const models = await openedModels(job, recipe, inputs, baked!, opened)
