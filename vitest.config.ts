@@ -4,6 +4,6 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     // test/cli/process.test.ts runs dist/: `npm test` builds it first, a bare `vitest` does not
-    testTimeout: 30_000,
+    testTimeout: 120_000,
   },
 })

@@ -44,13 +44,16 @@ interface Sample {
   readonly load: number
   /** Of one CFG step, or of one picture: the median. */
   readonly step: number
+  /** Processor seconds of a later step, on average: what a machine that others use, too, changes less. */
+  readonly busy: number
   readonly peakGigabytes: number
 }
 
-function report(name: string, { load, step, peakGigabytes }: Sample): void {
+function report(name: string, { load, step, busy, peakGigabytes }: Sample): void {
   const figures = [
     `load ${load.toFixed(1)} s`,
     `step ${step.toFixed(2)} s`,
+    `processor ${busy.toFixed(2)} s`,
     `peak ${peakGigabytes.toFixed(2)} GB`,
   ]
   process.stdout.write(`${name.padEnd(28)} ${figures.join('   ')}\n`)
@@ -74,14 +77,34 @@ async function peakOf<T>(work: () => Promise<T>): Promise<{ result: T; peakGigab
  * while they are in use: the system takes them back when it needs memory.
  */
 function residentBytes(pid: number): number {
+  return sumOf(pid, (id) => {
+    const status = readFileSync(`/proc/${id}/status`, 'utf8')
+    return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024
+  })
+}
+
+/** Clock ticks of Linux. */
+const TICKS = 100
+
+/** Of a process and its children, in the kernel and outside. */
+function processorSeconds(pid: number): number {
+  return sumOf(pid, (id) => {
+    // behind the name of the program, which may have spaces
+    const fields = readFileSync(`/proc/${id}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ')
+    return (Number(fields[11]) + Number(fields[12])) / TICKS
+  })
+}
+
+/** Over a process and those it started. */
+function sumOf(pid: number, value: (pid: number) => number): number {
   try {
-    const status = readFileSync(`/proc/${pid}/status`, 'utf8')
-    const own = Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024
     const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
       .trim()
       .split(' ')
       .filter(Boolean)
-    return children.reduce((sum, child) => sum + residentBytes(Number(child)), own)
+    return children.reduce((sum, child) => sum + sumOf(Number(child), value), value(pid))
   } catch {
     return 0 // it ended meanwhile
   }
@@ -98,9 +121,11 @@ async function sample(step: () => Promise<unknown>, count: number): Promise<Samp
   const { result, peakGigabytes } = await peakOf(async () => {
     const first = await timed(step)
     const later: number[] = []
+    const before = processorSeconds(process.pid)
     for (let i = 0; i < count; i++) later.push((await timed(step)).seconds)
+    const busy = (processorSeconds(process.pid) - before) / count
     const middle = later.sort((a, b) => a - b)[Math.floor(later.length / 2)]!
-    return { load: first.seconds - middle, step: middle }
+    return { load: first.seconds - middle, step: middle, busy }
   })
   return { ...result, peakGigabytes }
 }
@@ -144,12 +169,13 @@ torch.set_grad_enabled(False)
 config = 'stable-diffusion-v1-5/stable-diffusion-v1-5'
 def run(name, load, step, count):
     start = time.time(); model = load().eval(); step(model); first = time.time() - start
-    times = []
+    times, before = [], time.process_time()
     for _ in range(count):
         start = time.time(); step(model); times.append(time.time() - start)
+    busy = (time.process_time() - before) / count
     middle = sorted(times)[len(times) // 2]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
-    print(f'{name} {first - middle:.2f} {middle:.3f} {peak:.3f}', flush=True)
+    print(f'{name} {first - middle:.2f} {middle:.3f} {busy:.3f} {peak:.3f}', flush=True)
 from safetensors.torch import load_file
 from diffusers.loaders.single_file_utils import convert_ldm_unet_checkpoint, convert_ldm_vae_checkpoint
 def unet():
@@ -168,10 +194,11 @@ else: run('UNet', unet, lambda m: m(x, 500, text).sample, steps)
 function measureRival(python: string, dtype: string, vae: boolean): void {
   const args = ['-c', RIVAL, path, `${side}`, `${steps}`, dtype, vae ? '1' : '0']
   const { stdout, stderr, status } = spawnSync(python, args, { encoding: 'utf8', maxBuffer: 1e8 })
-  const [, load, step, peakGigabytes] = /^(?:UNet|VAE) (\S+) (\S+) (\S+)$/m.exec(stdout) ?? []
+  const [, ...figures] = /^(?:UNet|VAE) (\S+) (\S+) (\S+) (\S+)$/m.exec(stdout) ?? []
+  const [load, step, busy, peakGigabytes] = figures.map(Number) as [number, number, number, number]
   const name = `diffusers ${dtype} ${vae ? 'VAE decoder' : 'UNet, CFG'}`
-  if (status !== 0 || load === undefined) process.stdout.write(`${name}: failed\n${stderr.slice(-500)}\n`)
-  else report(name, { load: Number(load), step: Number(step), peakGigabytes: Number(peakGigabytes) })
+  if (status !== 0 || figures.length === 0) process.stdout.write(`${name}: failed\n${stderr.slice(-500)}\n`)
+  else report(name, { load, step, busy, peakGigabytes })
 }
 
 const sessions = pathToFileURL(join(import.meta.dirname, '../dist/session-process.js'))

@@ -21,13 +21,6 @@ export function configPath(env: Env): string | undefined {
   return folder ? join(folder, 'sdtool', 'config.json') : undefined
 }
 
-/** `~/.cache/sdtool`, or where XDG_CACHE_HOME or LOCALAPPDATA say. */
-export function cacheFolder(env: Env): string | undefined {
-  const home = env.HOME || env.USERPROFILE
-  const folder = env.XDG_CACHE_HOME || env.LOCALAPPDATA || (home ? join(home, '.cache') : undefined)
-  return folder ? join(folder, 'sdtool') : undefined
-}
-
 /** Bearer tokens (RFC 6750): anything else cannot stand in a header, and is a mistake of copying. */
 export function isToken(text: string): boolean {
   return /^[\w.~+/-]{8,4096}=*$/.test(text)

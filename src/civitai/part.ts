@@ -3,8 +3,9 @@ import { type FileHandle, mkdir, open, readFile, rename, rm, stat, writeFile } f
 import { dirname } from 'node:path'
 import { EXIT, SdtoolError } from '../errors.ts'
 import { cannotWrite } from '../tensor/atomic.ts'
-import { readExactly, writeFully } from '../tensor/bytes.ts'
+import { readExactly } from '../tensor/bytes.ts'
 import { type Hashes, type RunningHash, startHash } from '../tensor/hash.ts'
+import { blockWriter } from './block-writer.ts'
 import { field, idField, numberField, parseJson, textField } from './json.ts'
 
 /** Which file a part is of. */
@@ -188,28 +189,9 @@ function partFile({ target, handle, identity, only, blockBytes, found, hash: fir
   let hash = first
   let { remote } = found
   let inherited = found.size
-  let stored = found.size
-  let [block, spare] = [new Uint8Array(blockBytes), new Uint8Array(blockBytes)]
-  let filled = 0
-  let pending: Promise<void> = Promise.resolve()
   let closed = false
-
-  /** Starts writing the block, and hashes it meanwhile. */
-  const flush = async (): Promise<void> => {
-    await guarded(target, () => pending)
-    if (filled === 0) return
-    const bytes = block.subarray(0, filled)
-    pending = writeFully(handle, bytes, stored)
-    pending.catch(() => {}) // it is awaited later
-    hash.update(bytes)
-    stored += filled
-    filled = 0
-    ;[block, spare] = [spare, block]
-  }
-  const drain = async (): Promise<void> => {
-    await flush()
-    await guarded(target, () => pending)
-  }
+  const writer = blockWriter(handle, found.size, blockBytes, (bytes) => hash.update(bytes))
+  const drain = () => guarded(target, writer.drain)
   const close = async (): Promise<void> => {
     if (closed) return
     closed = true
@@ -220,7 +202,7 @@ function partFile({ target, handle, identity, only, blockBytes, found, hash: fir
   return {
     path: part,
     get size() {
-      return stored + filled
+      return writer.size
     },
     get inherited() {
       return inherited
@@ -233,21 +215,11 @@ function partFile({ target, handle, identity, only, blockBytes, found, hash: fir
       remote = next
       await guarded(target, () => writeNote(note, identity, remote, process.pid))
     },
-    async write(chunk) {
-      for (let at = 0; at < chunk.byteLength; ) {
-        const piece = chunk.subarray(at, at + blockBytes - filled)
-        block.set(piece, filled)
-        filled += piece.byteLength
-        at += piece.byteLength
-        if (filled === blockBytes) await flush()
-      }
-    },
+    write: (chunk) => guarded(target, () => writer.write(chunk)),
     async restart() {
-      await pending.catch(() => {})
+      await writer.rewind()
       await guarded(target, () => handle.truncate(0))
       hash = await startHash(only)
-      stored = 0
-      filled = 0
       inherited = 0
       remote = {}
     },

@@ -56,7 +56,11 @@ function exchange(dispatcher: Dispatcher, request: HttpRequest): Promise<HttpAns
   return new Promise((resolve, reject) => {
     let control: Dispatcher.DispatchController | undefined
     const abandon = (): void => control?.abort(new Error('no longer wanted'))
-    const interrupt = (): void => control?.abort(abortError())
+    const interrupt = (): void => {
+      // still waiting for a connection, which may take its time
+      if (control) control.abort(abortError())
+      else reject(abortError())
+    }
     const queue = bodyQueue({ pause: () => control?.pause(), resume: () => control?.resume(), abandon })
     const settle = (error?: Error): void => {
       signal.removeEventListener('abort', interrupt)

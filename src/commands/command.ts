@@ -18,7 +18,7 @@ export interface Command {
   run(args: Arguments, io: Io): Promise<ExitCode>
   /**
    * Arguments that do again what a recipe of this verb says, from its options and the paths of its inputs in order.
-   * Every verb that writes a recipe has it. @throws RECIPE_UNREADABLE
+   * A verb without it cannot be replayed. @throws RECIPE_UNREADABLE
    */
   readonly replay?: (options: Recipe['options'], paths: readonly string[]) => Arguments
   /** What such arguments, those of `replay`, would write; the inputs are open, in the order of the recipe. */

@@ -1,17 +1,17 @@
 /** What to download, and where to, before a byte of it is. */
 import { existsSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { basename, dirname, extname, join, resolve } from 'node:path'
 import { type Choice, chooseFiles, title } from '../civitai/choose.ts'
-import { nameFor, safeName, splitName } from '../civitai/file-name.ts'
+import { nameFor } from '../civitai/file-name.ts'
 import type { Site } from '../civitai/hosts.ts'
 import { partPaths } from '../civitai/part.ts'
 import { parseReference } from '../civitai/reference.ts'
 import { resolveReference } from '../civitai/resolve.ts'
 import type { CivitaiFile, CivitaiVersion } from '../civitai/shapes.ts'
-import { EXIT, refuse, SdtoolError, usage } from '../errors.ts'
+import { EXIT, refuse, SdtoolError } from '../errors.ts'
 import type { Client } from './civitai-client.ts'
-import { folderFor, folderKind, type Place } from './download-place.ts'
+import type { Place } from './download-place.ts'
+import { targetsOf, type Wanted } from './download-target.ts'
 import type { HashCache } from './hash-cache.ts'
 
 export interface PlannedDownload {
@@ -75,7 +75,7 @@ export async function planDownloads(
       failed.push({ reference: shown(text), error })
     }
   }
-  const targets = await targetsOf(wanted, options)
+  const targets = await targetsOf(wanted, options.output, options.place)
   const downloads: PlannedDownload[] = []
   for (const [i, item] of wanted.entries()) {
     try {
@@ -88,13 +88,6 @@ export async function planDownloads(
   return { downloads, failed }
 }
 
-interface Wanted {
-  readonly text: string
-  readonly site: Site
-  readonly version: CivitaiVersion
-  readonly file: CivitaiFile
-}
-
 /** The same file of the site under two references is fetched once. */
 function same(file: CivitaiFile): (other: Wanted) => boolean {
   return (other) => file.id !== undefined && other.file.id === file.id
@@ -103,47 +96,6 @@ function same(file: CivitaiFile): (other: Wanted) => boolean {
 /** Addresses without their query: people paste tokens in it. */
 function shown(reference: string): string {
   return /^https?:/i.test(reference) ? reference.replace(/[?#].*$/s, '') : reference
-}
-
-/** A path for each file, no two the same. */
-async function targetsOf(wanted: readonly Wanted[], { output, place }: PlanOptions): Promise<string[]> {
-  const single = output === undefined ? undefined : await singleTarget(output, wanted.length)
-  const taken = new Set<string>()
-  return wanted.map((item) => {
-    const target = single ?? namedTarget(item, wanted, place)
-    const free = taken.has(key(target)) ? withId(target, item) : target
-    taken.add(key(free))
-    return free
-  })
-}
-
-/** File systems of Windows and macOS take names that differ in case for the same. */
-function key(path: string): string {
-  return resolve(path).toLowerCase()
-}
-
-/** Two files of a version often have the same name. */
-function withId(target: string, { file, version }: Wanted): string {
-  const { stem, ending } = splitName(target)
-  return `${stem}_${file.id ?? version.id}${ending}`
-}
-
-function namedTarget({ file, version }: Wanted, all: readonly Wanted[], place: Place): string {
-  const folder = folderFor(place, folderKind(file, version.modelType))
-  if (file.type !== 'Config') return join(folder, nameFor(file, version))
-  // programs look for it under the name of its checkpoint
-  const model = all.find((other) => other.version.id === version.id && other.file.type !== 'Config')
-  const stem = splitName(nameFor(model?.file ?? file, version)).stem
-  return join(folder, stem + (splitName(nameFor(file, version)).ending || '.yaml'))
-}
-
-/** `-o` is a file if it has the ending of one and is no folder. @throws USAGE */
-async function singleTarget(output: string, count: number): Promise<string | undefined> {
-  const isFolder = (await stat(output).catch(() => undefined))?.isDirectory() ?? false
-  if (isFolder || output.endsWith('/') || extname(output) === '') return undefined
-  if (count > 1)
-    throw usage(`-o ${output} names one file for ${count} downloads`, 'Name a folder: -o downloads/')
-  return join(dirname(output), safeName(basename(output)) ?? basename(output))
 }
 
 async function planned(

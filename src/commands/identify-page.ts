@@ -5,9 +5,8 @@ import type { Io } from '../report/io.ts'
 import { formatTable } from '../report/table.ts'
 import { lineWidth } from '../report/wrap.ts'
 import { printable } from '../tensor/text.ts'
-import type { Deed } from './identify.ts'
 import type { IdentifiedFile, UnreadFile } from './identify-files.ts'
-import type { Renaming } from './identify-rename.ts'
+import type { Deed, Renaming } from './identify-rename.ts'
 
 const COLUMNS = [
   { head: 'file' },

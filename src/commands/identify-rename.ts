@@ -27,6 +27,13 @@ export interface Renaming {
   readonly companions: readonly { readonly from: string; readonly to: string }[]
 }
 
+/** What was done beside a file. */
+export interface Deed {
+  readonly written: readonly string[]
+  readonly problems: readonly string[]
+  readonly renaming?: Renaming
+}
+
 /** Undefined if the file has that name already. */
 export async function planRenaming(path: string, version: CivitaiVersion): Promise<Renaming | undefined> {
   const words = [version.modelName, version.name].map((text) => text.trim().replaceAll(/\s+/g, '_'))

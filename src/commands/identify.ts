@@ -11,7 +11,7 @@ import { listFiles } from './files.ts'
 import { openHashCache } from './hash-cache.ts'
 import { type IdentifiedFile, identifyFiles, type UnreadFile } from './identify-files.ts'
 import { identifyJson, identifyTable, renamingLine } from './identify-page.ts'
-import { carryOut, planRenaming, type Renaming } from './identify-rename.ts'
+import { carryOut, type Deed, planRenaming } from './identify-rename.ts'
 import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
 import { commonOptions, flag, namedFiles, withCommonOptions } from './options.ts'
 
@@ -39,13 +39,6 @@ export const identifyCommand: Command = {
       })
       .option('dry-run', { type: 'boolean', describe: 'Show new names, write nothing' }),
   run: (args, io) => withCivitai(args, io, (client) => runIdentify(args, client, io)),
-}
-
-/** What was done beside a file. */
-export interface Deed {
-  readonly written: readonly string[]
-  readonly problems: readonly string[]
-  readonly renaming?: Renaming
 }
 
 async function runIdentify(args: Arguments, client: Client, io: Io): Promise<ExitCode> {

@@ -1,9 +1,7 @@
 /** What was found out about model files, kept between runs: a file whose size and time are the same is not opened again. */
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
 import type { LibraryFacts } from '../model/library.ts'
-import { isJsonObject, parseJsonText } from '../model/metadata/json-text.ts'
 import type { Io } from '../report/io.ts'
+import { openCacheFile } from './cache-file.ts'
 
 /** What is known of a file: facts, or why it was refused; hashes once somebody has asked for them. */
 export interface CachedFile {
@@ -23,20 +21,15 @@ export interface LibraryCache {
   save(): Promise<void>
 }
 
-/** Of the format; the version of sdtool is checked, too, as another one may see more in a file. */
+/** Of the format. */
 const FORMAT = 1
 
-/** `SDTOOL_CACHE`, or where the system wants such things. */
-export function cacheFolder(env: Io['env']): string | undefined {
-  if (env.SDTOOL_CACHE) return env.SDTOOL_CACHE
-  const home = env.LOCALAPPDATA ?? env.XDG_CACHE_HOME ?? (env.HOME && join(env.HOME, '.cache'))
-  return home ? join(home, 'sdtool') : undefined
-}
-
+/** Another version of sdtool may see more in a file. */
 export async function openCache({ env, version }: Pick<Io, 'env' | 'version'>): Promise<LibraryCache> {
-  const folder = cacheFolder(env)
-  const path = folder === undefined ? undefined : join(folder, 'library.json')
-  const files = path === undefined ? new Map<string, CachedFile>() : await loaded(path, version)
+  const { entries, save } = await openCacheFile('library.json', `library ${FORMAT}, sdtool ${version}`, {
+    env,
+  })
+  const files = entries as Map<string, unknown> as Map<string, CachedFile>
   let changed = false
   return {
     get(name, bytes, mtimeMs) {
@@ -48,24 +41,7 @@ export async function openCache({ env, version }: Pick<Io, 'env' | 'version'>): 
       changed = true
     },
     async save() {
-      if (!changed || path === undefined) return
-      const text = JSON.stringify({ format: FORMAT, version, files: Object.fromEntries(files) })
-      await written(path, text).catch(() => undefined)
+      if (changed) await save()
     },
   }
-}
-
-async function loaded(path: string, version: string): Promise<Map<string, CachedFile>> {
-  const json = parseJsonText(await readFile(path, 'utf8').catch(() => undefined))
-  if (!isJsonObject(json) || json.format !== FORMAT || json.version !== version || !isJsonObject(json.files))
-    return new Map()
-  return new Map(Object.entries(json.files)) as unknown as Map<string, CachedFile>
-}
-
-/** Never half a file: two runs may end at the same time. */
-async function written(path: string, text: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true })
-  const temporary = `${path}.${process.pid}`
-  await writeFile(temporary, text)
-  await rename(temporary, path)
 }

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { EXIT, refuse, usage } from '../errors.ts'
 import type { Io } from '../report/io.ts'
-import { startProgress } from '../report/progress.ts'
+import { COUNT, startProgress } from '../report/progress.ts'
 import { formatTable } from '../report/table.ts'
 import { formatBytes, painter, plural } from '../report/text.ts'
 import { printable } from '../tensor/text.ts'
@@ -52,11 +52,11 @@ export const listCommand: Command = {
     const scans = await Promise.all(folders.map((folder) => scanFolder(folder, io.signal)))
     const cache = await openCache(io)
     const quiet = options.quiet || options.json
-    const opening = startProgress('opening models', io, quiet)
+    const opening = startProgress('opening models', io, quiet, COUNT)
     try {
       const files = await libraryOf(scans.flat(), cache, opening, io)
       const duplicates = flag(args, 'duplicates')
-        ? await provenDuplicates(files, cache, startProgress('comparing models', io, quiet), io)
+        ? await provenDuplicates(files, cache, startProgress('comparing models', io, quiet, COUNT), io)
         : likelyDuplicates(files)
       io.stdout.write(
         options.json

@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import { EXIT, type ExitCode, SdtoolError, usage } from '../errors.ts'
-import { type CheckpointMergeOptions, letterOf, type MergeModel } from '../model/merge/options.ts'
+import { alphasOf, type CheckpointMergeOptions, letterOf, type MergeModel } from '../model/merge/options.ts'
 import { type CheckpointMergePlan, planMerge } from '../model/merge/plan.ts'
 import { checkMerge, type MergeProof, mergeProof } from '../model/merge/proof.ts'
 import { rangeOf } from '../model/merge/similarity.ts'
@@ -8,7 +8,7 @@ import { mergedName, stemOf } from '../model/output-name.ts'
 import type { JsonValue } from '../model/recipe.ts'
 import { exitCodeOf } from '../report/error.ts'
 import type { Io } from '../report/io.ts'
-import { startProgress } from '../report/progress.ts'
+import { COUNT, startProgress } from '../report/progress.ts'
 import { readValues } from '../tensor/expr.ts'
 import { MERGE_METHODS, mergeMethod } from '../tensor/merge/registry.ts'
 import { blockWeights, keyWeights } from './block-options.ts'
@@ -273,7 +273,7 @@ async function planned(
 ): Promise<CheckpointMergePlan> {
   const { read } = opened[0]!
   if (output.dryRun) return planMerge(models, options, (tensor) => readValues(tensor, read))
-  const progress = startProgress('comparing the models', io, output.quiet || output.json)
+  const progress = startProgress('comparing the models, tensors', io, output.quiet || output.json, COUNT)
   try {
     return await wholePlan(models, options, read, (done, all) => {
       io.signal.throwIfAborted()
@@ -317,21 +317,24 @@ function plannedFile(
   const numbers = options.blocks ? ['mbw'] : (options.alpha ?? []).map(String)
   const method = options.method === MERGE_METHODS[0]!.id ? [] : [options.method]
   const name = mergedName(basename(first!.name), [...stems, ...method, ...numbers], plan)
-  const operation = { verb: 'merge', options: recipeOptions(run.args, options) }
+  const operation = { verb: 'merge', options: recipeOptions(run.args, others.length + 1, options) }
   return plannedOutput(plan, name, opened, first!.identity, operation, run)
 }
 
+/** With the numbers that were used where none were given: another version may have others. */
 function recipeOptions(
   args: Arguments,
+  models: number,
   options: CheckpointMergeOptions,
 ): Record<string, JsonValue | undefined> {
-  const { method, alpha, beta, density, seed, vae } = options
+  const { alpha, vae } = options
+  const method = mergeMethod(options.method)
   return {
-    method,
-    alpha,
-    beta,
-    density,
-    seed,
+    method: method.id,
+    alpha: alphasOf(method, models, alpha),
+    beta: options.beta ?? method.beta,
+    density: options.density ?? method.density,
+    seed: method.seeded ? (options.seed ?? 0) : undefined,
     blocks: listOrNothing(list(args, 'blocks')),
     'blocks-beta': listOrNothing(list(args, 'blocks-beta')),
     keys: listOrNothing(list(args, 'keys')),

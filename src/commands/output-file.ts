@@ -6,10 +6,11 @@ import { startProgress } from '../report/progress.ts'
 import { checkOutput } from '../tensor/atomic.ts'
 import type { Container } from '../tensor/container.ts'
 import { SAFETENSORS } from '../tensor/formats/safetensors-write.ts'
-import { hashFile } from '../tensor/hash.ts'
+import { type Hashes, type HashName, hashFile } from '../tensor/hash.ts'
 import type { FileRef, Finding } from '../tensor/table.ts'
 import { type WriteResult, writeModelFile } from '../tensor/write.ts'
 import { castFindings } from './cast-findings.ts'
+import { openHashCache } from './hash-cache.ts'
 import type { OutputOptions } from './options.ts'
 import type { PendingMetadata } from './provenance.ts'
 
@@ -64,11 +65,12 @@ export async function writePlannedFile(
   const hashing = new AbortController()
   const signal = AbortSignal.any([io.signal, hashing.signal])
   let isWritten = false
-  const finished = pending.finish(({ file: { path } }, only) => {
+  const hash = (path: string, only: readonly HashName[]): Promise<Hashes> => {
     const { update } = startProgress(`hashing ${basename(path)}`, io, quiet || json)
     // there is one line for progress, and hashing is mostly done first
     return hashFile(path, { only, signal, onProgress: (done, all) => isWritten && update(done, all) })
-  })
+  }
+  const finished = pending.finish(({ file }, wanted) => inputHashes(file, wanted, hash, io))
   try {
     const table = { tensors: plan.table.tensors, metadata: pending.draft }
     const written = await writeModelFile(table, output, container, {
@@ -98,4 +100,21 @@ export async function writePlannedFile(
     hashing.abort()
     progress.end()
   }
+}
+
+/** Smaller files are hashed faster than a list of them is read. */
+const REMEMBERED_BYTES = 64 * 1024 * 1024
+
+async function inputHashes(
+  { path, size }: FileRef,
+  wanted: readonly HashName[],
+  hash: (path: string, only: readonly HashName[]) => Promise<Hashes>,
+  io: Io,
+): Promise<Hashes> {
+  if (size < REMEMBERED_BYTES || !wanted.includes('sha256')) return hash(path, wanted)
+  const cache = await openHashCache(io)
+  const { autoV1 } = await hash(path, ['autoV1'])
+  const hashes = await cache.hashes(path, true, hash)
+  await cache.save()
+  return { ...hashes, ...(autoV1 === undefined ? {} : { autoV1 }) }
 }

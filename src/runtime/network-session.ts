@@ -51,8 +51,7 @@ export function networkSession(spec: NetworkSpec, options: EngineOptions): Netwo
     await unload()
     const planned = plan(spec, graph, options)
     checkFits(spec, planned, graph, options)
-    // all sizes of a network use the same weights
-    placement ??= await place(spec, planned, options)
+    placement = await placed(spec, planned, placement, options)
     const model = encodePlaced(planned, placement)
     report(spec, options, 'load', 0, 0)
     const { device, strict } = options
@@ -90,11 +89,15 @@ function plan(
   return graph.build()
 }
 
-async function place(
+/** Sizes of a network use the same weights, so they are placed once; fewer layers skipped need more of them. */
+async function placed(
   spec: NetworkSpec,
   { weights }: PlannedGraph,
+  known: Placement | undefined,
   options: EngineOptions,
 ): Promise<Placement> {
+  if (known && weights.every(({ tensor }) => known.has(tensor))) return known
+  await known?.close()
   const { threads, matmul, scratch, signal } = options
   return placeWeights(
     weights.map(({ tensor }) => tensor),

@@ -76,7 +76,11 @@ interface Waiting {
 }
 
 function startHost(script: URL, signal: AbortSignal | undefined): Host {
-  const child = fork(script, [], { serialization: 'advanced', stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
+  const child = fork(script, [], {
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    execArgv: [], // a debugger of this process would wait for that one, too
+  })
   const said = lastWords(child)
   let waiting: Waiting | undefined
   let ended: { readonly error: unknown } | undefined

@@ -192,6 +192,32 @@ describe('sdtool download', () => {
     expect(existsSync(join(folder, 'o/miku.safetensors'))).toBe(true)
   })
 
+  it('keeps what it has after Ctrl-C, and goes on from there', async () => {
+    const { double, folder, sdtool } = await setup()
+    const abort = new AbortController()
+    double.onStorage.push((_request, response, { bytes }) => {
+      response.writeHead(200, { 'content-length': bytes.byteLength })
+      response.write(bytes.subarray(0, 1000))
+      setTimeout(() => abort.abort(), 300)
+    })
+    const env = { SDTOOL_CIVITAI_URL: double.base.href }
+    const stopped = await runCli(['download', 'version:30', '-o', folder, '--json'], abort.signal, env)
+    expect(stopped.code).toBe(130)
+    expect(stopped.stderr).toContain('what was received is kept; the same command goes on from there')
+    expect(readdirSync(folder)).toEqual(['miku.safetensors.part', 'miku.safetensors.part.json'])
+    expect((await sdtool('download', 'version:30', '-o', folder)).code).toBe(0)
+    expect(readFileSync(join(folder, 'miku.safetensors')).equals(LORA)).toBe(true)
+  })
+
+  it('says that a token in an address is not used, without repeating it', async () => {
+    const { double, folder, sdtool } = await setup()
+    const address = `${double.base.origin}/api/download/models/30?token=sesame-sesame`
+    const { code, stdout, stderr } = await sdtool('download', address, '-o', folder, '--json')
+    expect([code, stderr.includes('the token in the address is not used')]).toEqual([0, true])
+    expect(stdout + stderr).not.toContain('sesame')
+    expect(JSON.stringify(double.requests)).not.toContain('sesame')
+  })
+
   it('does not guess what a number means that is a model and a version', async () => {
     const { double, sdtool } = await setup()
     double.publish({ id: 10, modelId: 5, modelName: 'Other', files: [MIKU] })
@@ -270,6 +296,18 @@ describe('sdtool download', () => {
         .filter((name) => name !== 'home')
         .sort(),
     ).toEqual(['sd2.safetensors', 'sd2.yaml'])
+  })
+
+  it('takes the name of -o for the file, and for its configuration', async () => {
+    const { double, folder, sdtool } = await setup()
+    const config = { id: 9, name: 'v2.yaml', bytes: Buffer.from('model: {}'), facts: { type: 'Config' } }
+    double.publish({ id: 31, modelId: 11, modelType: 'Checkpoint', files: [MIKU, config] })
+    const args = ['download', 'version:31', '--sidecars', 'none']
+    expect((await sdtool(...args, '-o', join(folder, 'a/mine.safetensors'))).code).toBe(0)
+    expect(readdirSync(join(folder, 'a')).sort()).toEqual(['mine.safetensors', 'mine.yaml'])
+    // what does not end like a file is a folder
+    expect((await sdtool(...args, '-o', join(folder, 'models.v1'))).code).toBe(0)
+    expect(readdirSync(join(folder, 'models.v1')).sort()).toEqual(['miku.safetensors', 'miku.yaml'])
   })
 
   it('refuses what is only training data, and says what there is', async () => {

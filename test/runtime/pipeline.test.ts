@@ -114,7 +114,9 @@ describe('tiny-sd', async () => {
         settings('euler', 'uniform', about.steps, about.cfg),
       )
       const expected = floatsOf(tensors, `${name}.latents`)
-      expect(relativeError(drawn.latents, expected)).toBeLessThan(name.includes('-heart') ? 2e-3 : 1e-4)
+      // a LoRA is drawn as it would be written, rounded to fp16; the reference adds it in float32
+      const isPatched = /^(?:stripes|outline)/.test(name)
+      expect(relativeError(drawn.latents, expected)).toBeLessThan(isPatched ? 2e-3 : 1e-4)
       const image = tensors.bytes.get(`${name}.image`)!
       expect(similarity(drawn.image, { width: SIZE, height: SIZE, data: image }).psnr).toBeGreaterThan(60)
     },
@@ -122,7 +124,7 @@ describe('tiny-sd', async () => {
   )
 })
 
-describe.skipIf(!process.env.X)('pipelines of diffusers', async () => {
+describe('pipelines of diffusers', async () => {
   const about = JSON.parse(readFileSync(join(GOLDENS, 'pipeline.json'), 'utf8')) as {
     readonly prompt: string
     readonly negative: string
@@ -147,7 +149,7 @@ describe.skipIf(!process.env.X)('pipelines of diffusers', async () => {
       if (process.env.SDTOOL_FIGURES)
         process.stderr.write(`${name} | ${psnr.toFixed(1)} dB | ${error.toExponential(1)}\n`)
       expect(psnr).toBeGreaterThan(45)
-      expect(error).toBeLessThan(5e-3)
+      expect(error).toBeLessThan(toleranceOf(sampler))
     },
     TIMEOUT,
   )
@@ -166,7 +168,7 @@ describe.skipIf(!process.env.X)('pipelines of diffusers', async () => {
       const [drawn] = await renderImages({ model, embeddings: [], images, settings: how }, onnxEngine, ON_CPU)
       const error = relativeError(drawn!.latents, floatsOf(tensors, name))
       if (process.env.SDTOOL_FIGURES) process.stderr.write(`${name} | ${error.toExponential(1)}\n`)
-      expect(error).toBeLessThan(1e-3)
+      expect(error).toBeLessThan(toleranceOf(sampler))
     },
     TIMEOUT,
   )
@@ -188,6 +190,14 @@ describe.skipIf(!process.env.X)('pipelines of diffusers', async () => {
     TIMEOUT,
   )
 })
+
+/**
+ * diffusers begins DPM++ 2M and LCM with noise of variance 1, A1111 and k-diffusion with what a picture has at the first
+ * noise level, 0.23 % less in amplitude.
+ */
+function toleranceOf(sampler: string): number {
+  return ['dpmpp_2m', 'lcm'].includes(sampler) ? 3e-3 : 3e-4
+}
 
 /** Picture number `index` of a strip. */
 function pictureAt({ width, data }: RgbImage, index: number): RgbImage {

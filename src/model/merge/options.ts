@@ -1,3 +1,5 @@
+import { usage } from '../../errors.ts'
+import type { MergeMethod } from '../../tensor/merge/method.ts'
 import type { DTypeChoice } from '../dtype-choice.ts'
 import type { Identifiable, Identity } from '../identity.ts'
 import type { Side } from '../merge-lora/options.ts'
@@ -40,4 +42,22 @@ export interface CheckpointMergeOptions {
   readonly allowMixed?: boolean
   /** Range of similarities over the whole model, for methods that need it. */
   readonly range?: readonly [low: number, high: number]
+}
+
+/**
+ * The alphas of a merge of so many models: those that are given, or the method's own.
+ * @throws USAGE for a wrong count
+ */
+export function alphasOf(
+  { id, alpha }: MergeMethod,
+  models: number,
+  given: readonly number[] | undefined,
+): readonly number[] {
+  const count = alpha.takes === 'one' ? 1 : models - 1
+  const numbers = given ?? Array.from({ length: count }, () => alpha.byDefault(models))
+  if (numbers.length === count) return numbers
+  throw usage(
+    `${id} of ${models} models takes ${count} alpha${count === 1 ? '' : 's'}; ${numbers.length} were given`,
+    count === 1 ? undefined : 'One for each model after the first: --alpha 0.3,0.2.',
+  )
 }

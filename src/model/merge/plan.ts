@@ -1,7 +1,6 @@
 /** Checkpoints into one, by a method of the registry. */
 import { usage } from '../../errors.ts'
 import { canCast, renamed } from '../../tensor/expr.ts'
-import type { MergeMethod } from '../../tensor/merge/method.ts'
 import { mergeMethod } from '../../tensor/merge/registry.ts'
 import type { Tensor } from '../../tensor/table.ts'
 import { architectureById } from '../architectures/registry.ts'
@@ -18,7 +17,7 @@ import { needsRepair, readPositionIds, repairedPositionIds } from '../position-i
 import { blockRules } from './block-weights.ts'
 import { checkCoverage } from './coverage.ts'
 import type { Blend, Job } from './job.ts'
-import { type CheckpointMergeOptions, letterOf, type MergeModel } from './options.ts'
+import { alphasOf, type CheckpointMergeOptions, letterOf, type MergeModel } from './options.ts'
 import { placedTensors, placesIn } from './pairs.ts'
 import { checkModels, unverified } from './strict.ts'
 import { copiedModel, mergedValue, parametersFor } from './value.ts'
@@ -70,7 +69,7 @@ function newJob(models: readonly MergeModel[], options: CheckpointMergeOptions):
   const betaRules = options.betaBlocks ? blockRules(options.betaBlocks, architecture) : []
   checkNamedBlocks(first!, options)
   const keys = options.keys ?? []
-  const numbers = alphaNumbers(method, models.length, options)
+  const numbers = alphasOf(method, models.length, options.alpha)
   if (numbers.length > 1 && (rules.length > 0 || keys.length > 0)) {
     throw usage('weights of blocks and keys are for methods with one alpha', 'Merge two models at a time.')
   }
@@ -85,21 +84,6 @@ function newJob(models: readonly MergeModel[], options: CheckpointMergeOptions):
     blended: new Map(),
     used: new Set(),
   }
-}
-
-/** @throws USAGE for a wrong count */
-function alphaNumbers(
-  { id, alpha }: MergeMethod,
-  models: number,
-  options: CheckpointMergeOptions,
-): readonly number[] {
-  const count = alpha.takes === 'one' ? 1 : models - 1
-  const given = options.alpha ?? Array.from({ length: count }, () => alpha.byDefault(models))
-  if (given.length === count) return given
-  throw usage(
-    `${id} of ${models} models takes ${count} alpha${count === 1 ? '' : 's'}; ${given.length} were given`,
-    count === 1 ? undefined : 'One for each model after the first: --alpha 0.3,0.2.',
-  )
 }
 
 /** Only rules by name can mean a block that is not there. */

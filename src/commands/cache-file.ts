@@ -1,0 +1,60 @@
+/** What was found out about files, kept between runs as JSON. A cache that cannot be kept is no reason to fail. */
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { isJsonObject } from '../model/metadata/json-text.ts'
+import type { JsonValue } from '../model/recipe.ts'
+import type { Io } from '../report/io.ts'
+
+export interface CacheFile {
+  readonly entries: Map<string, JsonValue>
+  save(): Promise<void>
+}
+
+/** `SDTOOL_CACHE`, or where the system wants such things: `~/.cache/sdtool`. Undefined without a home folder. */
+function cacheFolder({ SDTOOL_CACHE, ...env }: Io['env']): string | undefined {
+  if (SDTOOL_CACHE) return SDTOOL_CACHE
+  const home = env.HOME || env.USERPROFILE
+  const folder = env.XDG_CACHE_HOME || env.LOCALAPPDATA || (home ? join(home, '.cache') : undefined)
+  return folder ? join(folder, 'sdtool') : undefined
+}
+
+/**
+ * @param name of the file
+ * @param stamp what its entries depend on beside the files they are about; with another one nothing is known
+ */
+export async function openCacheFile(
+  name: string,
+  stamp: string,
+  { env }: Pick<Io, 'env'>,
+): Promise<CacheFile> {
+  const folder = cacheFolder(env)
+  const path = folder === undefined ? undefined : join(folder, name)
+  const entries = path === undefined ? new Map<string, JsonValue>() : await load(path, stamp)
+  return {
+    entries,
+    async save() {
+      if (path === undefined) return
+      await store(path, JSON.stringify({ stamp, files: Object.fromEntries(entries) })).catch(() => {})
+    },
+  }
+}
+
+async function load(path: string, stamp: string): Promise<Map<string, JsonValue>> {
+  const json = await readFile(path, 'utf8')
+    .then((text) => JSON.parse(text) as JsonValue)
+    .catch(() => undefined)
+  if (!isJsonObject(json) || json.stamp !== stamp || !isJsonObject(json.files)) return new Map()
+  return new Map(Object.entries(json.files))
+}
+
+/** Never half a file: two runs may end at the same time. */
+async function store(path: string, text: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true })
+  const temporary = `${path}.${process.pid}.new`
+  try {
+    await writeFile(temporary, text)
+    await rename(temporary, path)
+  } finally {
+    await rm(temporary, { force: true })
+  }
+}
