@@ -212,11 +212,11 @@ async function print(sweep: Sweep, place: string, { options, io }: StudyRun): Pr
 }
 
 function sweepSheet(sweep: Sweep, { width, height }: RgbImage, { settings }: RenderOptions): Sheet {
-  const { columns, rows, shots: drawn } = sweep
-  const title = [columns, ...(rows ? [rows] : [])].map(axisTitle).join(' and ')
+  const { columns, shots: drawn } = sweep
+  const prompt = isOfOnePrompt(sweep) ? `${promptText(drawn, 0)}; ` : ''
   return {
-    title: `${basename(sweep.model)}: ${title}`,
-    subtitle: settingsText({ ...settings, width, height }),
+    title: `${basename(sweep.model)}: ${axesOf(sweep).map(axisTitle).join(' and ')}`,
+    subtitle: `${prompt}${settingsText({ ...settings, width, height })}`,
     heads: columns.values.map((value) => `${axisTitle(columns)} ${value}`),
     rows: drawn.requests.flatMap((_, shot) => rowsOf(sweep, shot)),
   }
@@ -226,12 +226,26 @@ function axisTitle({ name }: SweepAxis): string {
   return stemOf(basename(name))
 }
 
+function axesOf({ columns, rows }: Sweep): SweepAxis[] {
+  return rows ? [columns, rows] : [columns]
+}
+
+/** Its rows are told apart by their values; the prompt stands above them. */
+function isOfOnePrompt({ rows, shots: drawn }: Sweep): boolean {
+  return rows !== undefined && drawn.requests.length === 1
+}
+
+function promptText({ prompts, requests }: Shots, shot: number): string {
+  return `${prompts[shot]} (seed ${requests[shot]!.seed})`
+}
+
 /** The rows of one prompt. */
-function rowsOf({ columns, rows, shots: drawn, cells }: Sweep, shot: number): SheetRow[] {
+function rowsOf(sweep: Sweep, shot: number): SheetRow[] {
+  const { columns, rows, shots: drawn, cells } = sweep
   const width = columns.values.length
-  const prompt = `${drawn.prompts[shot]} (seed ${drawn.requests[shot]!.seed})`
+  const prompt = isOfOnePrompt(sweep) ? [] : [promptText(drawn, shot)]
   return (rows?.values ?? [undefined]).map((value, row) => ({
-    label: value === undefined ? prompt : `${axisTitle(rows!)} ${value}: ${prompt}`,
+    label: [...(value === undefined ? [] : [`${axisTitle(rows!)} ${value}`]), ...prompt].join(': '),
     cells: cells.slice(row * width, (row + 1) * width).map((images) => ({ image: images[shot]! })),
   }))
 }
