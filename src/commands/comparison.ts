@@ -39,16 +39,13 @@ export function compareDrawn(
   return { shots, reference, others: compared }
 }
 
-/** Brightest difference that a map shows; what is larger is white anyhow. */
+/** More would show nothing but rounding. */
 const MAX_GAIN = 32
 
-/** The largest power of two that keeps all differences of a comparison within white, or within what eyes can follow. */
-export function gainFor({ others }: Comparison): number {
-  const largest = Math.max(
-    1,
-    ...others.flatMap(({ similarities }) => similarities.map((s) => s.maxDifference)),
-  )
-  return Math.min(MAX_GAIN, 2 ** Math.floor(Math.log2(255 / largest)))
+/** The largest power of two at which the largest difference of a model is at most twice as bright as white. */
+export function gainFor({ similarities }: ComparedModel): number {
+  const largest = Math.max(1, ...similarities.map(({ maxDifference }) => maxDifference))
+  return Math.min(MAX_GAIN, 2 ** Math.floor(Math.log2((2 * 255) / largest)))
 }
 
 /** "31.2 dB", "identical". */
@@ -61,7 +58,7 @@ export function figuresCaption({ psnr, ssim, meanDifference, changed }: Similari
   if (!Number.isFinite(psnr)) return ['identical']
   return [
     `${psnrText(psnr)}  SSIM ${ssim.toFixed(3)}`,
-    `mean |diff| ${meanDifference.toFixed(2)}  changed ${(100 * changed).toFixed(0)}%`,
+    `mean ${meanDifference.toFixed(2)}  changed ${(100 * changed).toFixed(0)}%`,
   ]
 }
 
@@ -75,27 +72,26 @@ export interface SheetTexts {
 /** A row for each shot: the reference, then each model with its difference. */
 export function comparisonSheet(comparison: Comparison, { title, subtitle, verdictOf }: SheetTexts): Sheet {
   const { shots, reference, others } = comparison
-  const gain = gainFor(comparison)
   const rows = shots.map(({ prompt, seed }, i): SheetRow => {
     const first = reference.images[i]!
-    const cells = others.flatMap(({ label, images, similarities }): SheetCell[] => {
-      const [image, found] = [images[i]!, similarities[i]!]
-      const verdict = verdictOf?.(found, label)
+    const cells = others.flatMap((other): SheetCell[] => {
+      const [image, found] = [other.images[i]!, other.similarities[i]!]
+      const verdict = verdictOf?.(found, other.label)
       return [
         { image, caption: figuresCaption(found), ...(verdict && { verdict }) },
-        { image: differenceMap(first, image, gain) },
+        { image: differenceMap(first, image, gainFor(other)) },
       ]
     })
     return { label: `${prompt} (seed ${seed})`, cells: [{ image: first }, ...cells] }
   })
-  const heads = others.flatMap(({ label }) => [label, `difference x ${gain}`])
+  const heads = others.flatMap((other) => [other.label, `difference x ${gainFor(other)}`])
   return {
     title,
     ...(subtitle === undefined ? {} : { subtitle }),
     heads: [reference.label, ...heads],
     rows,
     notes: [
-      `Differences are |image - ${reference.label}| of each channel, times ${gain}. PSNR over all channels, SSIM after Wang et al. 2004; changed: pixels with a channel off by more than 1 of 255.`,
+      'Differences are those from the first column, of each channel, times the number above them; mean: of |difference|, of 255; changed: pixels with a channel off by more than 1. PSNR over all channels, SSIM after Wang et al. 2004.',
     ],
   }
 }

@@ -17,7 +17,14 @@ import { type CheckpointMergeOutcome, methodLines, printCheckpointMerge } from '
 import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
 import { DTYPE_LIST } from './model-options.ts'
 import { plannedOutput } from './one-output.ts'
-import { type OutputOptions, outputOptions, verification, withOutputOptions } from './options.ts'
+import {
+  hashesInputs,
+  type OutputOptions,
+  outputOptions,
+  verification,
+  withInputHashes,
+  withOutputOptions,
+} from './options.ts'
 import { type PlannedFile, rehearseFile, writePlannedFile } from './output-file.ts'
 import type { RecipeModel } from './replan.ts'
 
@@ -38,7 +45,7 @@ export const mergeCommand: Command = {
     ],
   ],
   options: (yargs) =>
-    withModelFolders(withOutputOptions(yargs))
+    withModelFolders(withInputHashes(withOutputOptions(yargs)))
       .positional('models', {
         type: 'string',
         array: true,
@@ -114,7 +121,11 @@ async function runMerge(args: Arguments, io: Io): Promise<ExitCode> {
   if (names.includes('')) throw usage('a file name is empty')
   if (names.length < 2)
     throw usage('name two models or more', 'sdtool merge a.safetensors b.safetensors --alpha 0.3')
-  const output: OutputOptions = { ...outputOptions(args), verify: verification(args) }
+  const output: OutputOptions = {
+    ...outputOptions(args),
+    verify: verification(args),
+    hash: hashesInputs(args),
+  }
   const merge = mergeOptions(args)
   const folders = modelFolders(args, io)
   const paths: string[] = []

@@ -19,7 +19,7 @@ import { type ModelRequest, type RenderSource, withRenderSource } from './render
 import type { DrawSettings, RenderOptions } from './render-options.ts'
 import { settingsText } from './render-sheet.ts'
 import { modelName, type Shots, settingsFor, shots, warnOfSyntax } from './render-shots.ts'
-import { drawSubject, finishSheet, type StudyRun, sheetPlace } from './render-study.ts'
+import { drawSubject, finishSheet, type StudyRun, type Subject, sheetPlace } from './render-study.ts'
 import { type RecipeModel, replanRecipe } from './replan.ts'
 import { type SweepAxis, sweepAxes } from './sweep-arguments.ts'
 
@@ -141,10 +141,19 @@ async function drawVariant(model: string, variant: Variant, run: StudyRun): Prom
       settings: settingsFor(source.model, { ...options, settings }),
       ...(source.vae && { vae: source.vae }),
     }
-    // nothing of the other checkpoint is in it
     if (merge === undefined || merge.alpha === 0) return drawSubject(subject, run)
+    if (merge.alpha === 1)
+      return drawOther(merge.model, { ...subject, vae: subject.vae ?? source.model }, run)
     return withMerged(source, merge, run, (model) => drawSubject({ ...subject, model }, run))
   })
+}
+
+/** The end of a merge: UNet and texts are those of the other checkpoint. */
+async function drawOther(model: string, subject: Subject, run: StudyRun): Promise<RgbImage[]> {
+  const request: ModelRequest = { model, loras: [], ema: false, allowUnmatched: false }
+  return withRenderSource(request, run.folders, run.io, (source) =>
+    drawSubject({ ...subject, model: source.model }, run),
+  )
 }
 
 /** The weighted sum of two checkpoints, as `sdtool merge` plans it. */
@@ -203,11 +212,11 @@ async function print(sweep: Sweep, place: string, { options, io }: StudyRun): Pr
 }
 
 function sweepSheet(sweep: Sweep, { width, height }: RgbImage, { settings }: RenderOptions): Sheet {
-  const { columns, rows, shots: drawn } = sweep
-  const title = [columns, ...(rows ? [rows] : [])].map(axisTitle).join(' and ')
+  const { columns, shots: drawn } = sweep
+  const prompt = isOfOnePrompt(sweep) ? `${promptText(drawn, 0)}; ` : ''
   return {
-    title: `${basename(sweep.model)}: ${title}`,
-    subtitle: settingsText({ ...settings, width, height }),
+    title: `${basename(sweep.model)}: ${axesOf(sweep).map(axisTitle).join(' and ')}`,
+    subtitle: `${prompt}${settingsText({ ...settings, width, height })}`,
     heads: columns.values.map((value) => `${axisTitle(columns)} ${value}`),
     rows: drawn.requests.flatMap((_, shot) => rowsOf(sweep, shot)),
   }
@@ -217,12 +226,26 @@ function axisTitle({ name }: SweepAxis): string {
   return stemOf(basename(name))
 }
 
+function axesOf({ columns, rows }: Sweep): SweepAxis[] {
+  return rows ? [columns, rows] : [columns]
+}
+
+/** Its rows are told apart by their values; the prompt stands above them. */
+function isOfOnePrompt({ rows, shots: drawn }: Sweep): boolean {
+  return rows !== undefined && drawn.requests.length === 1
+}
+
+function promptText({ prompts, requests }: Shots, shot: number): string {
+  return `${prompts[shot]} (seed ${requests[shot]!.seed})`
+}
+
 /** The rows of one prompt. */
-function rowsOf({ columns, rows, shots: drawn, cells }: Sweep, shot: number): SheetRow[] {
+function rowsOf(sweep: Sweep, shot: number): SheetRow[] {
+  const { columns, rows, shots: drawn, cells } = sweep
   const width = columns.values.length
-  const prompt = `${drawn.prompts[shot]} (seed ${drawn.requests[shot]!.seed})`
+  const prompt = isOfOnePrompt(sweep) ? [] : [promptText(drawn, shot)]
   return (rows?.values ?? [undefined]).map((value, row) => ({
-    label: value === undefined ? prompt : `${axisTitle(rows!)} ${value}: ${prompt}`,
+    label: [...(value === undefined ? [] : [`${axisTitle(rows!)} ${value}`]), ...prompt].join(': '),
     cells: cells.slice(row * width, (row + 1) * width).map((images) => ({ image: images[shot]! })),
   }))
 }

@@ -3,11 +3,15 @@ import { BYTES_PER_PIXEL, type RgbImage } from './image.ts'
 /** An image made smaller (or larger): each pixel the mean of those it covers, at least of one. */
 export function resized(image: RgbImage, width: number, height: number): RgbImage {
   const data = new Uint8Array(width * height * BYTES_PER_PIXEL)
-  for (let y = 0; y < height; y++) {
-    const rows = covered(y, height, image.height)
+  const columns = ranges(width, image.width)
+  for (const [y, [top, bottom]] of ranges(height, image.height).entries()) {
     for (let x = 0; x < width; x++) {
-      const mean = meanOf(image, covered(x, width, image.width), rows)
-      data.set(mean, (y * width + x) * BYTES_PER_PIXEL)
+      const [left, right] = columns[x]!
+      const pixels = (right - left) * (bottom - top)
+      for (let channel = 0; channel < BYTES_PER_PIXEL; channel++) {
+        const sum = sumOf(image, left, right, top, bottom, channel)
+        data[(y * width + x) * BYTES_PER_PIXEL + channel] = Math.round(sum / pixels)
+      }
     }
   }
   return { width, height, data }
@@ -23,18 +27,27 @@ export function fitted(image: RgbImage, maxWidth: number, maxHeight: number): Rg
 
 type Range = readonly [begin: number, end: number]
 
-function covered(at: number, count: number, of: number): Range {
-  const begin = Math.floor((at * of) / count)
-  return [begin, Math.max(begin + 1, Math.floor(((at + 1) * of) / count))]
+/** What each of `count` pixels covers of `of`. */
+function ranges(count: number, of: number): Range[] {
+  return Array.from({ length: count }, (_, at) => {
+    const begin = Math.floor((at * of) / count)
+    return [begin, Math.max(begin + 1, Math.floor(((at + 1) * of) / count))]
+  })
 }
 
-function meanOf({ width, data }: RgbImage, [left, right]: Range, [top, bottom]: Range): number[] {
-  const sums = [0, 0, 0]
+function sumOf(
+  { width, data }: RgbImage,
+  left: number,
+  right: number,
+  top: number,
+  bottom: number,
+  channel: number,
+): number {
+  let sum = 0
   for (let y = top; y < bottom; y++) {
-    for (let at = (y * width + left) * BYTES_PER_PIXEL; at < (y * width + right) * BYTES_PER_PIXEL; ) {
-      for (let channel = 0; channel < BYTES_PER_PIXEL; channel++) sums[channel]! += data[at++]!
-    }
+    const end = (y * width + right) * BYTES_PER_PIXEL
+    for (let at = (y * width + left) * BYTES_PER_PIXEL + channel; at < end; at += BYTES_PER_PIXEL)
+      sum += data[at]!
   }
-  const pixels = (right - left) * (bottom - top)
-  return sums.map((sum) => Math.round(sum / pixels))
+  return sum
 }

@@ -50,8 +50,8 @@ const MAX_LINES = 8
 const MAX_PIXELS = 40_000_000
 
 /** The picture of a sheet, as large as its images need. Very many or large ones are shown smaller, and a note says so. */
-export function sheetPicture(whole: Sheet): Picture {
-  const sheet = limited(whole)
+export function sheetPicture(whole: Sheet, maxPixels = MAX_PIXELS): Picture {
+  const sheet = limited(whole, maxPixels)
   const { title, subtitle, rows, notes = [] } = sheet
   const grid = gridOf(sheet)
   const right = Math.max(grid.right, MARGIN + textWidth(title, TEXT.title))
@@ -70,10 +70,10 @@ export function sheetPicture(whole: Sheet): Picture {
   return { width: Math.ceil(right + MARGIN), height: Math.ceil(height), background: PAPER, shapes }
 }
 
-function limited(sheet: Sheet): Sheet {
+function limited(sheet: Sheet, maxPixels: number): Sheet {
   const images = sheet.rows.flatMap(({ cells }) => cells.flatMap((cell) => (cell ? [cell.image] : [])))
   const pixels = images.reduce((sum, { width, height }) => sum + width * height, 0)
-  const divisor = Math.ceil(Math.sqrt(pixels / MAX_PIXELS))
+  const divisor = Math.ceil(Math.sqrt(pixels / maxPixels))
   if (divisor <= 1) return sheet
   const smaller = ({ width, height }: RgbImage) => [width, height].map((side) => Math.ceil(side / divisor))
   const rows = sheet.rows.map((row) => ({

@@ -136,7 +136,7 @@ describe('render --sweep', () => {
       const { code, stdout } = await runCli(['render', BASE, ...two, ...QUICK, '-o', folder])
       expect([code, stdout]).toEqual([
         0,
-        `tiny-sd-b.safetensors: tiny-stripes 0.5, 1; ${OUTLINE} 0, 1: 4 pictures\n${folder}tiny-sd-b-sweep-2.png\n`,
+        `tiny-sd-b.safetensors: tiny-stripes 0.5, 1; tiny-outline 0, 1: 4 pictures\n${folder}tiny-sd-b-sweep-2.png\n`,
       ])
       expect(sizeOf(`${folder}tiny-sd-b-sweep-2.png`)[1]).toBeGreaterThan(2 * 256)
     },

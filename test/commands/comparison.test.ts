@@ -33,33 +33,31 @@ describe('a comparison', () => {
     expect(comparison.others[0]!.similarities[1]!.psnr).toBeCloseTo(28.1308, 4)
   })
 
-  it('amplifies differences as far as none is cut off', () => {
-    // 10 x 16 = 160, 10 x 32 = 320
-    expect(gainFor(comparison)).toBe(16)
-    const tiny = compareDrawn([SHOTS[0]!], { label: 'A', images: [grey(1)] }, [
-      { label: 'B', images: [grey(2)] },
-    ])
-    expect(gainFor(tiny)).toBe(32)
-    const huge = compareDrawn([SHOTS[0]!], { label: 'A', images: [grey(0)] }, [
-      { label: 'B', images: [grey(255)] },
-    ])
-    expect(gainFor(huge)).toBe(1)
+  it('amplifies the differences of each model as far as eyes need', () => {
+    // 10 x 32 = 320 and 3 x 32, below 510; 64 would be too much of either
+    expect(comparison.others.map(gainFor)).toEqual([32, 32])
+    const of = (value: number) =>
+      compareDrawn([SHOTS[0]!], { label: 'A', images: [grey(0)] }, [
+        { label: 'B', images: [grey(value)] },
+      ]).others.map(gainFor)
+    // 2 x 255 / 30 = 17, 2 x 255 / 165 = 3.1
+    expect([of(1), of(30), of(165), of(255)]).toEqual([[32], [16], [2], [2]])
   })
 
   it('is a sheet: the first model, then each with its differences, which are stated', () => {
     const sheet = comparisonSheet(comparison, { title: 't' })
-    expect(sheet.heads).toEqual(['A', 'B', 'difference x 16', 'C', 'difference x 16'])
+    expect(sheet.heads).toEqual(['A', 'B', 'difference x 32', 'C', 'difference x 32'])
     expect(sheet.rows.map(({ label }) => label)).toEqual(['a cat (seed 1)', 'a dog (seed 1099511627776)'])
     const dog = sheet.rows[1]!.cells
-    expect(dog.map((cell) => cell!.image.data[0])).toEqual([50, 60, 160, 50, 0])
+    expect(dog.map((cell) => cell!.image.data[0])).toEqual([50, 60, 255, 50, 0])
     expect(dog.map((cell) => cell!.caption)).toEqual([
       undefined,
-      ['28.1 dB  SSIM 0.984', 'mean |diff| 10.00  changed 100%'],
+      ['28.1 dB  SSIM 0.984', 'mean 10.00  changed 100%'],
       undefined,
       ['identical'],
       undefined,
     ])
-    expect(sheet.notes![0]).toContain('times 16')
+    expect(sheet.notes![0]).toContain('times the number above them')
   })
 
   it('is a table', () => {
