@@ -76,6 +76,21 @@ export async function resolveModel(name: string, kind: ModelKind, folders: Model
   throw await notFound(name, folders)
 }
 
+/** The paths of several names, before work begins that takes minutes. @throws ENOENT, and what `resolveModel` throws */
+export async function existing(
+  names: readonly string[],
+  kind: ModelKind,
+  folders: ModelFolders,
+): Promise<string[]> {
+  const paths: string[] = []
+  for (const name of names) {
+    const path = await resolveModel(name, kind, folders)
+    if (!existsSync(path)) throw new SdtoolError('ENOENT', `${path} does not exist`)
+    paths.push(path)
+  }
+  return paths
+}
+
 /** `styles/foo` may be looked up; `./foo`, `/foo`, `../foo`, `~/foo`, `C:\foo` say where the file is. */
 function isBareName(name: string): boolean {
   const parts = name.split('/')

@@ -203,7 +203,8 @@ async function otherWeights(
 export function verdictLine({ path, verdict, baked }: CheckOutcome): string {
   const name = basename(path)
   if (!baked) return `FAILED: ${name} cannot be drawn, what its recipe says can`
-  const figure = `lowest PSNR ${psnrText(Math.min(...baked.similarities.map(({ psnr }) => psnr)))}; ${MIN_PSNR} dB pass`
+  const worst = Math.min(...baked.similarities.map(({ psnr }) => psnr))
+  const figure = `${Number.isFinite(worst) ? `lowest PSNR ${psnrText(worst)}` : 'identical pictures'}; ${MIN_PSNR} dB pass`
   if (verdict === 'passed') return `passed: ${name} draws what its recipe says (${figure})`
   if (verdict === 'failed') return `FAILED: ${name} does not draw what its recipe says (${figure})`
   return `undecided: ${name} draws what its recipe says, but so does its base, above ${MAX_PSNR_OF_EFFECT} dB (${figure}). Name a --prompt that shows what was merged`

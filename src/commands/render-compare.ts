@@ -13,7 +13,7 @@ import {
   comparisonTable,
   type DrawnModel,
 } from './comparison.ts'
-import type { ModelFolders } from './model-folders.ts'
+import { existing, type ModelFolders } from './model-folders.ts'
 import { values } from './options.ts'
 import { engineFor } from './render-draw.ts'
 import { type ModelRequest, withRenderSource } from './render-model.ts'
@@ -28,8 +28,9 @@ export async function runCompare(
   folders: ModelFolders,
   io: Io,
 ): Promise<ExitCode> {
-  const [first, ...others] = [modelName(args), ...values(args, 'compare')]
-  if (others.length === 0 || others.includes('')) throw usage('--compare needs the name of a model')
+  const named = [modelName(args), ...values(args, 'compare')]
+  if (named.length < 2 || named.includes('')) throw usage('--compare needs the name of a model')
+  const [first, ...others] = await existing(named, 'checkpoint', folders)
   const { requests, prompts, tags } = shots(options)
   warnOfSyntax(requests, options, io)
   const run = { options, folders, io, engine: await engineFor(options, io), requests }

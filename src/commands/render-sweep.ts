@@ -11,7 +11,7 @@ import type { RenderModel } from '../runtime/engine.ts'
 import { MERGE_METHODS } from '../tensor/merge/registry.ts'
 import type { Arguments } from './command.ts'
 import { identifyFile, withModels } from './files.ts'
-import { type ModelFolders, resolveModel } from './model-folders.ts'
+import { existing, type ModelFolders, resolveModel } from './model-folders.ts'
 import { filledText, values } from './options.ts'
 import { plannedModel } from './planned-model.ts'
 import { engineFor } from './render-draw.ts'
@@ -50,6 +50,9 @@ export async function runSweep(
   }
   checkMerge(plain, [columns!, ...(rows ? [rows] : [])])
   const variants = variantsOf(plain, columns!, rows)
+  const loras = new Set(variants.flatMap((variant) => variant.loras.map(nameOf)))
+  await existing([...loras], 'lora', folders)
+  await existing([model, ...(merged === undefined ? [] : [merged])], 'checkpoint', folders)
   warnOfSyntax(drawn.requests, options, io)
   const place = await sheetPlace(model, 'sweep', options)
   const run = { options, folders, io, engine: await engineFor(options, io), requests: drawn.requests }
@@ -127,7 +130,8 @@ function withRatio(name: string, ratio: number): string {
 
 /** At 0 a LoRA does nothing, and merge-lora would say so. */
 function isUsed(lora: string): boolean {
-  return !/:[+-]?0*\.?0*$/.test(lora)
+  const ratios = lora.slice(nameOf(lora).length).split(':').slice(1)
+  return lora.startsWith('<') || ratios.length === 0 || ratios.some((ratio) => Number(ratio) !== 0)
 }
 
 async function drawVariant(model: string, variant: Variant, run: StudyRun): Promise<RgbImage[]> {

@@ -175,9 +175,13 @@ describe('render --sweep', () => {
     [['--sweep', 'style'], 'name what to change'],
     [['--sweep', 'cfg=1', '--compare', 'x'], '--compare and --sweep do not go together'],
     [['--compare', ''], '--compare needs the name of a model'],
+    // before anything is drawn, which may take minutes
+    [['--compare', BASE, './missing.safetensors'], './missing.safetensors does not exist'],
+    [['--sweep', './missing.safetensors=0,1'], './missing.safetensors does not exist'],
+    [['--merge', './missing.safetensors', '--sweep', 'alpha=0,1'], './missing.safetensors does not exist'],
   ])('refuses %j', async (args, message) => {
     const { code, stderr } = await runCli(['render', BASE, ...args, ...QUICK])
-    expect([code, stderr]).toEqual([2, expect.stringContaining(message)])
+    expect([code, stderr]).toEqual([message.includes('exist') ? 1 : 2, expect.stringContaining(message)])
   })
 })
 
@@ -207,7 +211,7 @@ describe('render --check', () => {
         `good.safetensors: merge-lora of\n  ${BASE} (sha256)\n  ${STRIPES} (sha256)\n`,
       )
       expect(passed.stdout).toContain(
-        `passed: good.safetensors draws what its recipe says (lowest PSNR identical; 50 dB pass)\n${folder}/good-check.png\n`,
+        `passed: good.safetensors draws what its recipe says (identical pictures; 50 dB pass)\n${folder}/good-check.png\n`,
       )
       expect(passed.code).toBe(0)
       const failed = await check(bad, '--json')
