@@ -5,7 +5,7 @@
  *
  *   npx tsx bench/download.ts [--gigabytes 2] [--rounds 3] [--folder DIR]
  */
-import { type ChildProcess, fork, spawnSync } from 'node:child_process'
+import { fork, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { mkdirSync, rmSync } from 'node:fs'
 import { createServer, type ServerResponse } from 'node:http'
@@ -76,6 +76,7 @@ function serve(): void {
       )
   })
   server.listen(0, () => process.send!((server.address() as AddressInfo).port))
+  process.once('disconnect', () => process.exit())
 }
 
 interface Sample {
@@ -104,14 +105,14 @@ async function measure(): Promise<void> {
     server.once('message', (port) => resolve(port as number)),
   )
   try {
-    contest(port, server)
+    contest(port)
   } finally {
     server.kill()
     rmSync(values.folder, { recursive: true, force: true })
   }
 }
 
-function contest(port: number, _server: ChildProcess): void {
+function contest(port: number): void {
   const out = join(values.folder, 'x.safetensors')
   const url = `http://localhost:${port}/file`
   const sure = `curl -s -o "${out}" ${url} && sha256sum "${out}" && sync "${out}"`
@@ -130,7 +131,9 @@ function contest(port: number, _server: ChildProcess): void {
     for (const [name, command] of Object.entries(contestants)) {
       rmSync(values.folder, { recursive: true, force: true })
       mkdirSync(values.folder, { recursive: true })
-      samples.get(name)!.push(run(command, env))
+      const sample = run(command, env)
+      samples.get(name)!.push(sample)
+      process.stderr.write(`round ${round + 1}  ${name}: ${sample.seconds.toFixed(2)} s\n`)
     }
   }
   const base = median(samples.get('curl')!).seconds

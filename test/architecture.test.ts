@@ -62,7 +62,6 @@ describe('the house', () => {
       if (seen.has(file)) return
       seen.add(file)
       const text = readFileSync(join(src, file), 'utf8')
-      // types are gone when it runs
       const statics = [...text.matchAll(/^(?:import|export)\s(?!type\s)[^;]*?from\s+'(\.[^']+)'/gms)].map(
         (match) => match[1]!,
       )

@@ -13,10 +13,19 @@ const DEVICE_NAME = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|con
 /** Not allowed on Windows, separators, and what could act on a terminal or hide an ending. */
 const BAD_CHARACTERS = /[<>:"/\\|?*]|[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}]/gu
 
+/** No name is longer; what is said of one below is said of each of its places again. */
+const MAX_GIVEN = 1000
+
+/** The middle of an absurdly long text is no loss, its ending is. */
+function shortened(text: string): string {
+  return text.length > MAX_GIVEN ? text.slice(0, MAX_GIVEN / 2) + text.slice(-MAX_GIVEN / 2) : text
+}
+
 /** The last part of a path of any system, harmless as a file name; undefined if nothing is left of it. */
 export function safeName(text: string): string | undefined {
-  const last = text.normalize('NFC').split(/[/\\]/).at(-1) ?? ''
-  const plain = last
+  const last = text.split(/[/\\]/).at(-1) ?? ''
+  const plain = shortened(last)
+    .normalize('NFC')
     .replaceAll(BAD_CHARACTERS, '_')
     .replace(/^[\s.~-]+/, '')
     .replace(/[\s.]+$/, '')

@@ -183,7 +183,8 @@ export function activationText(words: readonly string[]): string {
   const plain = words
     .map((word) =>
       word
-        .replaceAll(/<[^<>]*:[^<>]*>/g, '')
+        .slice(0, MAX_TEXT)
+        .replaceAll(/<\w+:[^<>]*>/g, '')
         .replace(/[\s,]+$/, '')
         .trim(),
     )
@@ -200,10 +201,14 @@ const ENTITIES: Readonly<Record<string, string>> = {
   nbsp: ' ',
 }
 
+/** Pages of text are for the page of the model; patterns take long on more. */
+const MAX_TEXT = 20_000
+
 function plainText(html: string): string {
   return html
+    .slice(0, MAX_TEXT)
     .replaceAll(/<\/(?:p|h\d|li|div)>|<br\s*\/?>/gi, '\n')
-    .replaceAll(/<[^>]*>/g, '')
+    .replaceAll(/<[^<>]*>/g, '')
     .replaceAll(/&(#?\w+);/g, (whole, name: string) => ENTITIES[name] ?? whole)
     .replaceAll(/\n{3,}/g, '\n\n')
     .trim()

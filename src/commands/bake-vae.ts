@@ -21,7 +21,14 @@ import { identifyFile, type OpenedModel, withModels } from './files.ts'
 import { hashWithProgress } from './hashing.ts'
 import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
 import { plannedOutput } from './one-output.ts'
-import { filledText, type OutputOptions, outputOptions, withOutputOptions } from './options.ts'
+import {
+  filledText,
+  hashesInputs,
+  type OutputOptions,
+  outputOptions,
+  withInputHashes,
+  withOutputOptions,
+} from './options.ts'
 import { rehearseFile, writePlannedFile } from './output-file.ts'
 import { recipeArguments } from './recipe-options.ts'
 import { readableVae } from './recognise-known.ts'
@@ -36,7 +43,7 @@ export const bakeVaeCommand: Command = {
     ['$0 bake-vae model.ckpt anime.vae.pt --dry-run', 'What would be replaced; nothing is written'],
   ],
   options: (yargs) =>
-    withModelFolders(withOutputOptions(yargs))
+    withModelFolders(withInputHashes(withOutputOptions(yargs)))
       .positional('model', { type: 'string', describe: 'Checkpoint' })
       .positional('vae', { type: 'string', describe: 'VAE file, or a checkpoint whose VAE is taken' })
       .option('dtype', {
@@ -67,7 +74,11 @@ async function runBakeVae(args: Arguments, io: Io): Promise<ExitCode> {
     throw usage('a checkpoint and a VAE are needed', 'sdtool bake-vae model.safetensors vae.safetensors')
   if (model === '' || vae === '') throw usage('a file name is empty')
   const options = bakeOptions(args)
-  const output: OutputOptions = { ...outputOptions(args), verify: args.verify !== false }
+  const output: OutputOptions = {
+    ...outputOptions(args),
+    verify: args.verify !== false,
+    hash: hashesInputs(args),
+  }
   const folders = modelFolders(args, io)
   const paths = [
     await resolveModel(String(model), 'checkpoint', folders),

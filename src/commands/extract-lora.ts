@@ -17,7 +17,7 @@ import type { ModelFile } from '../tensor/table.ts'
 import type { Arguments, Command } from './command.ts'
 import { type ExtractOutcome, printExtraction } from './extract-lora-page.ts'
 import { identifyFile, type OpenedModel, withModels } from './files.ts'
-import { FACTOR_DTYPES, rankChoice, rankText, withRankOptions } from './lora-options.ts'
+import { FACTOR_DTYPES, rankChoice, rankText, seedOf, withRankOptions } from './lora-options.ts'
 import { matmulOf } from './matmul.ts'
 import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
 import { filledText, namedFiles, type OutputOptions, outputOptions, withOutputOptions } from './options.ts'
@@ -84,11 +84,6 @@ function extractOptions(args: Arguments): ExtractOptions {
     seed: seedOf(args),
     ...(only === undefined ? {} : { only }),
   }
-}
-
-function seedOf({ seed = 0 }: Arguments): number {
-  if (typeof seed === 'number' && Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32) return seed
-  throw usage('--seed is a whole number from 0 to 4294967295')
 }
 
 interface Run {

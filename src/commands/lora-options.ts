@@ -86,3 +86,9 @@ function dynamicRule(args: Arguments): Pick<RankRule, 'method' | 'target'> | und
 export function rankText({ method, target, limit }: RankRule): string {
   return method === 'fixed' ? String(limit) : `${method}=${target}, at most ${limit}`
 }
+
+/** @throws USAGE */
+export function seedOf({ seed = 0 }: Arguments): number {
+  if (typeof seed === 'number' && Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32) return seed
+  throw usage('--seed is a whole number from 0 to 4294967295')
+}

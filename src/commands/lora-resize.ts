@@ -15,7 +15,7 @@ import type { Arguments, Command } from './command.ts'
 import { printResize } from './extract-lora-page.ts'
 import { type OpenedModel, withModel } from './files.ts'
 import { loraFile } from './lora-files.ts'
-import { FACTOR_DTYPES, rankChoice, rankText, withRankOptions } from './lora-options.ts'
+import { FACTOR_DTYPES, rankChoice, rankText, seedOf, withRankOptions } from './lora-options.ts'
 import { matmulOf } from './matmul.ts'
 import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
 import { filledText, namedFiles, type OutputOptions, outputOptions, withOutputOptions } from './options.ts'
@@ -57,7 +57,7 @@ async function runLoraResize(args: Arguments, io: Io): Promise<ExitCode> {
   const { rule, convLimit } = rankChoice(args, DEFAULT_RANK)
   const output = outputOptions(args)
   const path = await resolveModel(name, 'lora', modelFolders(args, io))
-  const seed = typeof args.seed === 'number' ? args.seed : 0
+  const seed = seedOf(args)
   const dtype = filledText(args, 'dtype')
   await withModel(path, async (opened) => {
     const file = await loraFile(path, opened)

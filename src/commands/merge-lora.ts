@@ -23,11 +23,13 @@ import { plannedOutput } from './one-output.ts'
 import {
   filledText,
   flag,
+  hashesInputs,
   list,
   listOrNothing,
   type OutputOptions,
   outputOptions,
   verification,
+  withInputHashes,
   withOutputOptions,
 } from './options.ts'
 import { type PlannedFile, rehearseFile, writePlannedFile } from './output-file.ts'
@@ -51,7 +53,7 @@ export const mergeLoraCommand: Command = {
     ],
   ],
   options: (yargs) =>
-    withModelFolders(withOutputOptions(yargs))
+    withModelFolders(withInputHashes(withOutputOptions(yargs)))
       .positional('base', { type: 'string', describe: 'Checkpoint, UNet or text encoder' })
       .positional('loras', {
         type: 'string',
@@ -90,11 +92,6 @@ export const mergeLoraCommand: Command = {
         type: 'boolean',
         describe: 'Read back and compare every tensor, the unchanged ones, too; --no-verify: none',
         defaultDescription: 'what was changed',
-      })
-      .option('hash', {
-        type: 'boolean',
-        describe: 'SHA-256 and AutoV3 of all inputs for the recipe; --no-hash: only of those up to 512 MB',
-        defaultDescription: 'true',
       }),
   run: runMergeLora,
   replay(options, [base, ...loras]) {
@@ -123,7 +120,7 @@ async function runMergeLora(args: Arguments, io: Io): Promise<ExitCode> {
   if (base === '') throw usage('a file name is empty')
   const loras = loraArguments(others, list(args, 'ratio'), existsSync)
   const merge = mergeOptions(args)
-  const output = { ...outputOptions(args), verify: verification(args), hash: args.hash !== false }
+  const output = { ...outputOptions(args), verify: verification(args), hash: hashesInputs(args) }
   const folders = modelFolders(args, io)
   const paths = [await resolveModel(base, 'checkpoint', folders)]
   for (const { name } of loras) paths.push(await resolveModel(name, 'lora', folders))

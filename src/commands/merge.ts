@@ -1,35 +1,31 @@
 import { basename } from 'node:path'
 import { EXIT, type ExitCode, SdtoolError, usage } from '../errors.ts'
-import { alphasOf, type CheckpointMergeOptions, letterOf, type MergeModel } from '../model/merge/options.ts'
+import { type CheckpointMergeOptions, letterOf, type MergeModel } from '../model/merge/options.ts'
 import { type CheckpointMergePlan, planMerge } from '../model/merge/plan.ts'
 import { checkMerge, type MergeProof, mergeProof } from '../model/merge/proof.ts'
 import { rangeOf } from '../model/merge/similarity.ts'
 import { mergedName, stemOf } from '../model/output-name.ts'
-import type { JsonValue } from '../model/recipe.ts'
 import { exitCodeOf } from '../report/error.ts'
 import type { Io } from '../report/io.ts'
 import { COUNT, startProgress } from '../report/progress.ts'
 import { readValues } from '../tensor/expr.ts'
-import { MERGE_METHODS, mergeMethod } from '../tensor/merge/registry.ts'
-import { blockWeights, keyWeights } from './block-options.ts'
+import { MERGE_METHODS } from '../tensor/merge/registry.ts'
 import type { Arguments, Command } from './command.ts'
 import { identifyFile, type OpenedModel, withModels } from './files.ts'
+import { mergeArguments, mergeOptions, mergeRecipe, vaeChoice } from './merge-arguments.ts'
 import { type CheckpointMergeOutcome, methodLines, printCheckpointMerge } from './merge-page.ts'
 import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
-import { DTYPE_LIST, dtypeChoice } from './model-options.ts'
+import { DTYPE_LIST } from './model-options.ts'
 import { plannedOutput } from './one-output.ts'
 import {
-  filledText,
-  flag,
-  list,
-  listOrNothing,
+  hashesInputs,
   type OutputOptions,
   outputOptions,
   verification,
+  withInputHashes,
   withOutputOptions,
 } from './options.ts'
 import { type PlannedFile, rehearseFile, writePlannedFile } from './output-file.ts'
-import { recipeArguments } from './recipe-options.ts'
 import type { RecipeModel } from './replan.ts'
 
 const SIDES = ['unet', 'text'] as const
@@ -49,7 +45,7 @@ export const mergeCommand: Command = {
     ],
   ],
   options: (yargs) =>
-    withModelFolders(withOutputOptions(yargs))
+    withModelFolders(withInputHashes(withOutputOptions(yargs)))
       .positional('models', {
         type: 'string',
         array: true,
@@ -115,30 +111,9 @@ export const mergeCommand: Command = {
       })
       .epilogue(methodLines().join('\n')),
   run: runMerge,
-  replay(options, paths) {
-    const again = recipeArguments(options, {
-      method: 'text',
-      alpha: 'numbers',
-      beta: 'number',
-      density: 'number',
-      seed: 'number',
-      blocks: 'texts',
-      'blocks-beta': 'texts',
-      keys: 'texts',
-      vae: 'text',
-      only: 'text',
-      dtype: 'texts',
-      allowMissing: 'flag',
-      allowMixed: 'flag',
-    })
-    const hasFile = again.vae === VAE_FILE
-    return { ...again, models: hasFile ? paths.slice(0, -1) : paths, ...(hasFile && { vae: paths.at(-1) }) }
-  },
+  replay: mergeArguments,
   replan: replanMerge,
 }
-
-/** In a recipe, the VAE is that of a file, which is the last of the inputs. */
-const VAE_FILE = 'file'
 
 /** Two or more models, one output. */
 async function runMerge(args: Arguments, io: Io): Promise<ExitCode> {
@@ -146,7 +121,11 @@ async function runMerge(args: Arguments, io: Io): Promise<ExitCode> {
   if (names.includes('')) throw usage('a file name is empty')
   if (names.length < 2)
     throw usage('name two models or more', 'sdtool merge a.safetensors b.safetensors --alpha 0.3')
-  const output: OutputOptions = { ...outputOptions(args), verify: verification(args) }
+  const output: OutputOptions = {
+    ...outputOptions(args),
+    verify: verification(args),
+    hash: hashesInputs(args),
+  }
   const merge = mergeOptions(args)
   const folders = modelFolders(args, io)
   const paths: string[] = []
@@ -169,74 +148,6 @@ async function mergeModels(paths: readonly string[], opened: readonly OpenedMode
     models.push({ name: path, file: opened[i]!.model, identity: await identifyFile(path, opened[i]!) })
   }
   return models
-}
-
-function mergeOptions(args: Arguments): CheckpointMergeOptions {
-  const only = filledText(args, 'only') as CheckpointMergeOptions['only']
-  const [blocks, betaBlocks] = [blockWeights(args, 'blocks'), blockWeights(args, 'blocks-beta')]
-  const alpha = list(args, 'alpha').map((text) => number(text, 'alpha'))
-  const method = filledText(args, 'method')!
-  const single = numberOptions(args, method)
-  return {
-    method,
-    ...single,
-    ...(alpha.length === 0 ? {} : { alpha }),
-    keys: keyWeights(args),
-    dtype: dtypeChoice(args),
-    allowMissing: flag(args, 'allowMissing'),
-    allowMixed: flag(args, 'allowMixed'),
-    ...(only === undefined ? {} : { only }),
-    ...(blocks === undefined ? {} : { blocks }),
-    ...(betaBlocks === undefined ? {} : { betaBlocks }),
-  }
-}
-
-/** Numbers that the method does not take would be ignored silently. @throws USAGE */
-function numberOptions(
-  args: Arguments,
-  id: string,
-): Pick<CheckpointMergeOptions, 'beta' | 'density' | 'seed'> {
-  const method = mergeMethod(id)
-  const takes = {
-    beta: method.beta !== undefined,
-    density: method.density !== undefined,
-    seed: method.seeded === true,
-  }
-  const found: { beta?: number; density?: number; seed?: number } = {}
-  for (const name of ['beta', 'density', 'seed'] as const) {
-    const text = filledText(args, name)
-    if (text === undefined) continue
-    if (!takes[name]) throw usage(`${id} has no ${name}`)
-    found[name] = number(text, name)
-  }
-  if (args['blocks-beta'] !== undefined && !takes.beta) throw usage(`${id} has no beta`)
-  checkRanges(found)
-  return found
-}
-
-function checkRanges({ density, seed }: { density?: number; seed?: number }): void {
-  if (density !== undefined && !(density > 0 && density <= 1))
-    throw usage(`--density ${density}: a share lies between 0 and 1`)
-  if (seed !== undefined && !(Number.isSafeInteger(seed) && seed >= 0 && seed < 2 ** 32))
-    throw usage(`--seed ${seed}: a seed is a whole number from 0 to 4294967295`)
-}
-
-function number(text: string, option: string): number {
-  const value = text.trim() === '' ? Number.NaN : Number(text)
-  if (!Number.isFinite(value)) throw usage(`--${option} ${text}: this is no number`)
-  return value
-}
-
-type VaeChoice = number | 'blend' | { readonly file: string } | undefined
-
-/** `a`, `b` ..., `blend`, or a file. */
-function vaeChoice(args: Arguments, models: number): VaeChoice {
-  const text = filledText(args, 'vae')
-  if (text === undefined || text === 'blend') return text
-  const letter = Array.from({ length: models }, (_, i) => letterOf(i).toLowerCase()).indexOf(
-    text.toLowerCase(),
-  )
-  return letter >= 0 ? letter : { file: text }
 }
 
 interface Run {
@@ -317,33 +228,8 @@ function plannedFile(
   const numbers = options.blocks ? ['mbw'] : (options.alpha ?? []).map(String)
   const method = options.method === MERGE_METHODS[0]!.id ? [] : [options.method]
   const name = mergedName(basename(first!.name), [...stems, ...method, ...numbers], plan)
-  const operation = { verb: 'merge', options: recipeOptions(run.args, others.length + 1, options) }
+  const operation = { verb: 'merge', options: mergeRecipe(run.args, others.length + 1, options) }
   return plannedOutput(plan, name, opened, first!.identity, operation, run)
-}
-
-/** With the numbers that were used where none were given: another version may have others. */
-function recipeOptions(
-  args: Arguments,
-  models: number,
-  options: CheckpointMergeOptions,
-): Record<string, JsonValue | undefined> {
-  const { alpha, vae } = options
-  const method = mergeMethod(options.method)
-  return {
-    method: method.id,
-    alpha: alphasOf(method, models, alpha),
-    beta: options.beta ?? method.beta,
-    density: options.density ?? method.density,
-    seed: method.seeded ? (options.seed ?? 0) : undefined,
-    blocks: listOrNothing(list(args, 'blocks')),
-    'blocks-beta': listOrNothing(list(args, 'blocks-beta')),
-    keys: listOrNothing(list(args, 'keys')),
-    vae: typeof vae === 'object' ? VAE_FILE : typeof vae === 'number' ? letterOf(vae).toLowerCase() : vae,
-    only: filledText(args, 'only'),
-    dtype: listOrNothing(list(args, 'dtype')),
-    allowMissing: flag(args, 'allowMissing') || undefined,
-    allowMixed: flag(args, 'allowMixed') || undefined,
-  }
 }
 
 /** What went wrong after writing is shown with the figures that say so. */

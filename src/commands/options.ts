@@ -39,6 +39,20 @@ export function withOutputOptions(yargs: Argv): Argv {
     .option('hash', { type: 'boolean', describe: 'Put the SHA-256 of large inputs into the recipe, too' })
 }
 
+/** `--hash` of commands that make one model of several: what is in it can only be told by its inputs. */
+export function withInputHashes(yargs: Argv): Argv {
+  return yargs.option('hash', {
+    type: 'boolean',
+    describe: 'SHA-256 and AutoV3 of all inputs for the recipe; --no-hash: only of those up to 512 MB',
+    defaultDescription: 'true',
+  })
+}
+
+/** The value of that `--hash`. */
+export function hashesInputs(args: Arguments): boolean {
+  return args.hash !== false
+}
+
 export function outputOptions(args: Arguments): OutputOptions {
   const output = filledText(args, 'output')
   return {

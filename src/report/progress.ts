@@ -1,4 +1,5 @@
 import type { Io } from './io.ts'
+import { statusLine } from './status-line.ts'
 import { formatBytes, formatDuration } from './text.ts'
 
 export interface Progress {
@@ -7,12 +8,7 @@ export interface Progress {
   end(): void
 }
 
-const REDRAW_MS = 100
-/** Where nobody sees a line redrawn (a log file), one line now and then is enough. */
-const LOG_MS = 10_000
-/** Shorter work needs no progress. */
-const QUIET_START_MS = 500
-const CLEAR_LINE = '\r\u001b[K'
+const TIMES = { redrawMs: 100, startMs: 500 } as const
 
 /** How amounts are said. */
 interface Unit {
@@ -27,23 +23,15 @@ export const COUNT: Unit = { amount: String, rate: () => '' }
 
 /** Progress of one file on stderr: a line that redraws itself on a terminal, a line every 10 s in a log. */
 export function startProgress(label: string, io: Io, quiet: boolean, unit: Unit = BYTES): Progress {
-  const { stderr } = io
   const start = io.now().getTime()
-  const terminal = stderr.isTTY === true
-  let shown = terminal ? start + QUIET_START_MS - REDRAW_MS : start
-  let drawn = false
+  const line = statusLine(io, quiet, TIMES)
   return {
     update(done, total) {
-      const now = io.now().getTime()
-      if (quiet || now - shown < (terminal ? REDRAW_MS : LOG_MS)) return
-      shown = now
-      drawn = true
-      const line = progressLine(label, unit, { done, total, seconds: (now - start) / 1000 })
-      stderr.write(terminal ? CLEAR_LINE + line.slice(0, (stderr.columns ?? 80) - 1) : `${line}\n`)
+      line.show(() =>
+        progressLine(label, unit, { done, total, seconds: (io.now().getTime() - start) / 1000 }),
+      )
     },
-    end() {
-      if (drawn && terminal) stderr.write(CLEAR_LINE)
-    },
+    end: line.end,
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Io } from './io.ts'
+import { statusLine } from './status-line.ts'
 import { formatDuration } from './text.ts'
 
 /** Progress of work in steps that may take seconds each, with what is being loaded before. */
@@ -11,31 +12,21 @@ export interface StepProgressLine {
   end(): void
 }
 
-const LOG_MS = 10_000
-const CLEAR_LINE = '\r\u001b[K'
+/** Loading and steps take long: each is shown at once. */
+const TIMES = { redrawMs: 0, startMs: 0 } as const
 
-/** On a terminal one line that is redrawn; in a log a line every 10 s. */
 export function startStepProgress(io: Io, quiet: boolean): StepProgressLine {
-  const { stderr } = io
-  const terminal = stderr.isTTY === true
-  let [shown, drawn, begin] = [io.now().getTime(), false, 0]
-  const show = (line: string): void => {
-    const now = io.now().getTime()
-    if (quiet || (!terminal && now - shown < LOG_MS)) return
-    shown = now
-    drawn = true
-    stderr.write(terminal ? CLEAR_LINE + line.slice(0, (stderr.columns ?? 80) - 1) : `${line}\n`)
-  }
+  const line = statusLine(io, quiet, TIMES)
+  let begin = 0
   return {
-    stage: show,
+    stage: (text) => line.show(() => text),
     step(done, total, label) {
-      if (done === 0) begin = io.now().getTime()
-      const seconds = (io.now().getTime() - begin) / 1000
-      show(`${label}  step ${done} of ${total}${done === 0 ? '' : rate(seconds, done, total)}`)
+      const now = io.now().getTime()
+      if (done === 0) begin = now
+      const said = done === 0 ? '' : rate((now - begin) / 1000, done, total)
+      line.show(() => `${label}  step ${done} of ${total}${said}`)
     },
-    end() {
-      if (drawn && terminal) stderr.write(CLEAR_LINE)
-    },
+    end: line.end,
   }
 }
 

@@ -1,6 +1,7 @@
 /** Prompts as the numbers that steer a denoiser. */
 import type { TextEncoder, TextInput, TextTower } from './engine.ts'
 import { CHUNK_TOKENS } from './engine.ts'
+import { joinFloats } from './floats.ts'
 import { type Chunk, chunksOf } from './text/chunks.ts'
 import type { LoadedEmbedding } from './text/embedding.ts'
 import { emphasize } from './text/emphasis.ts'
@@ -153,8 +154,5 @@ const SIZE_FEATURES = 256
  */
 export function sizeVector(pooled: Float32Array, height: number, width: number): Float32Array {
   const sizes = timestepEmbedding([height, width, 0, 0, height, width], SIZE_FEATURES)
-  const vector = new Float32Array(pooled.length + sizes.length)
-  vector.set(pooled)
-  vector.set(sizes, pooled.length)
-  return vector
+  return joinFloats([pooled, sizes])
 }

@@ -17,6 +17,7 @@ import {
   type TextOutput,
   type TextTower,
 } from './engine.ts'
+import { joinFloats } from './floats.ts'
 import { type NetworkSession, networkSession, type SizedGraph } from './network-session.ts'
 import {
   OPENCLIP_NAMES,
@@ -229,18 +230,8 @@ function tokenRows(weights: Weights, name: string, { read }: Inputs): TokenRows 
 }
 
 function joined(parts: readonly TextOutput[], { width }: TextTower): TextOutput {
-  const hidden = concatenated(parts.map((part) => part.hidden))
+  const hidden = joinFloats(parts.map((part) => part.hidden))
   const pooledWidth = parts[0]?.pooledWidth
   if (pooledWidth === undefined) return { hidden, width }
-  return { hidden, width, pooled: concatenated(parts.map(({ pooled }) => pooled!)), pooledWidth }
-}
-
-function concatenated(parts: readonly Float32Array[]): Float32Array {
-  const out = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0))
-  let at = 0
-  for (const part of parts) {
-    out.set(part, at)
-    at += part.length
-  }
-  return out
+  return { hidden, width, pooled: joinFloats(parts.map(({ pooled }) => pooled!)), pooledWidth }
 }

@@ -3,21 +3,22 @@ import { refuse } from '../errors.ts'
 import type { RgbImage } from '../image/image.ts'
 import type { LatentFormat } from '../model/architectures/architecture.ts'
 import { PREDICTIONS } from '../model/prediction.ts'
-import {
-  type Conditioning,
-  encodePrompts,
-  knowsClipSkip,
-  sameLength,
-  sizeVector,
-  zeroed,
-} from './conditioning.ts'
+import { type Conditioning, encodePrompts, knowsClipSkip, sameLength, zeroed } from './conditioning.ts'
 import type { Denoiser, Engine, EngineOptions, RenderModel, Vae, VaeOptions } from './engine.ts'
 import { latentFormat } from './latent-format.ts'
 import { rgbImage } from './pixels.ts'
 import type { Seed } from './random/gaussian.ts'
 import { type SamplingSettings, sampleImage, stepsOf } from './sample-image.ts'
-import { denoiserOf, PARAMETERIZATIONS, type Parameterization, type Predict } from './sampling/denoiser.ts'
+import { denoiserOf, PARAMETERIZATIONS, type Parameterization } from './sampling/denoiser.ts'
 import { type NoiseSchedule, noiseSchedule } from './sampling/noise-schedule.ts'
+import {
+  CHANNELS,
+  type ImageConditioning,
+  inpaintingInput,
+  type PictureSize,
+  predictor,
+  SIZE_MULTIPLE,
+} from './steered-denoiser.ts'
 import type { LoadedEmbedding } from './text/embedding.ts'
 
 /** One picture. LoRA tags are no part of a prompt here. */
@@ -27,14 +28,11 @@ export interface ImageRequest {
   readonly seed: Seed
 }
 
-export interface RenderSettings extends SamplingSettings {
+export interface RenderSettings extends SamplingSettings, PictureSize {
   /** Scale of the guidance; at 1 the negative prompt does not count. */
   readonly cfg: number
   /** 0 to 1; see `rescaled`. */
   readonly cfgRescale?: number
-  /** In pixels, multiples of `SIZE_MULTIPLE`. */
-  readonly width: number
-  readonly height: number
   /** As A1111 counts (1 skips nothing); only SD 1.x knows it, as there. */
   readonly clipSkip?: number
   /** What the network predicts, if not what is known of the file. */
@@ -75,10 +73,6 @@ export interface RenderHooks {
   readonly vae?: VaeOptions
 }
 
-/** A latent pixel is 8 x 8 pixels. */
-export const SIZE_MULTIPLE = 8
-const CHANNELS = 4
-
 /**
  * Draws pictures: all prompts are encoded, then all latents sampled, then all decoded. What cannot be drawn is refused
  * before anything is loaded.
@@ -100,7 +94,7 @@ export async function renderImages(
       towers.some(({ pools }) => pools),
     )
     const conditionings = await encode(job, towers, engine, options)
-    const mask = await inpaintingInput(networks, job.settings)
+    const mask = await inpaintingInput(networks.denoiser, networks.vae, job.settings)
     const latents = await sampleAll(job, plan, networks.denoiser, conditionings, mask, hooks)
     await networks.denoiser.close()
     return await decodeAll(job, networks.vae, latents, hooks)
@@ -169,13 +163,6 @@ function checkVector({ name, identity }: RenderModel, { vectorWidth }: Denoiser,
   throw notRenderable(name, `is ${identity.title}, which needs more than a text`)
 }
 
-/** What the denoiser is steered by for one picture. */
-interface ImageConditioning {
-  readonly text: Conditioning
-  /** Undefined without guidance. */
-  readonly empty?: Conditioning
-}
-
 async function encode(
   { model, images, settings, embeddings }: RenderJob,
   towers: ReturnType<Engine['textTowers']>,
@@ -203,21 +190,6 @@ async function encode(
     const isZero = negative === '' && text.pooled !== undefined
     return { text, empty: isZero ? zeroed(of(negative)) : of(negative) }
   })
-}
-
-/**
- * What an inpainting model sees beside the latents when nothing is to be kept: a mask of ones, and a grey picture.
- * Source: A1111, modules/processing.py, `txt2img_image_conditioning`
- */
-async function inpaintingInput(
-  { denoiser, vae }: Networks,
-  { height, width }: RenderSettings,
-): Promise<Float32Array | undefined> {
-  if (denoiser.channels === CHANNELS) return undefined
-  const grey = new Float32Array(3 * height * width).fill(0.5)
-  const { data } = await vae.encode({ data: grey, height, width })
-  const mask = new Float32Array(data.length / CHANNELS).fill(1)
-  return joined([mask, data])
 }
 
 async function sampleAll(
@@ -250,38 +222,6 @@ async function sampleAll(
   return latents
 }
 
-/** The network on the latents of one picture, with and without its prompt in one call. */
-function predictor(
-  network: Denoiser,
-  { text, empty }: ImageConditioning,
-  { height, width }: RenderSettings,
-  mask: Float32Array | undefined,
-): Predict {
-  const both = empty ? [text, empty] : [text]
-  const context = joined(both.map((own) => own.context))
-  const y =
-    network.vectorWidth === undefined
-      ? undefined
-      : joined(both.map(({ pooled }) => sizeVector(pooled!, height, width)))
-  const common = {
-    n: both.length,
-    height: height / SIZE_MULTIPLE,
-    width: width / SIZE_MULTIPLE,
-    context,
-    tokens: text.context.length / network.contextWidth,
-    ...(y && { y }),
-  }
-  return async (x, timestep) => {
-    const input = mask ? joined([x, mask]) : x
-    const out = await network.predict({
-      ...common,
-      x: joined(both.map(() => input)),
-      timesteps: both.map(() => timestep),
-    })
-    return empty ? { text: out.subarray(0, x.length), empty: out.subarray(x.length) } : { text: out }
-  }
-}
-
 async function decodeAll(
   { images, settings }: RenderJob,
   vae: Vae,
@@ -298,14 +238,4 @@ async function decodeAll(
     await onImage?.(done, index)
   }
   return rendered
-}
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const part of parts) {
-    all.set(part, at)
-    at += part.length
-  }
-  return all
 }

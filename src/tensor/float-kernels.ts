@@ -12,6 +12,9 @@ const PLACES = {
   before: 0x140000, // their values, 512 KiB
   after: 0x1c0000, // the new values
   result: 0x240000, // and their codes, 256 KiB
+  // a second weight: other tensors may pass through the first two places while its codes are read
+  otherCodes: 0x280000,
+  otherValues: 0x2c0000,
 } as const
 
 /** Values a patch may have at once. */
@@ -165,12 +168,12 @@ export function enterPatchRoom(count: number): PatchRoom | undefined {
     before: new Float32Array(memory.buffer, PLACES.before, count),
     after: new Float32Array(memory.buffer, PLACES.after, count),
     result: new Uint8Array(memory.buffer, PLACES.result, 2 * count),
-    otherCodes: new Uint8Array(memory.buffer, PLACES.in, 2 * count),
+    otherCodes: new Uint8Array(memory.buffer, PLACES.otherCodes, 2 * count),
     widen: (from) => widening(from)(PLACES.codes, PLACES.before, steps),
     blend(from, share, other) {
-      new Uint8Array(memory.buffer, PLACES.in, 2 * steps).fill(0, 2 * count)
-      widening(from)(PLACES.in, PLACES.out, steps)
-      kernels().blend(PLACES.before, PLACES.out, PLACES.after, steps, share, other)
+      new Uint8Array(memory.buffer, PLACES.otherCodes, 2 * steps).fill(0, 2 * count)
+      widening(from)(PLACES.otherCodes, PLACES.otherValues, steps)
+      kernels().blend(PLACES.before, PLACES.otherValues, PLACES.after, steps, share, other)
     },
     narrow: (from, to, stats) => narrowRoom(from, to, steps, stats),
     leave() {

@@ -57,7 +57,7 @@ describe('of a prompt', () => {
     // ids of CLIP's vocabulary: "a</w>" 320, "blurry</w>" 21977, "picture</w>" 1674 (open_clip.tokenizer)
     const expected = [320, 21977, 1674].flatMap((id) => [...table.subarray(48 * id, 48 * (id + 1))])
     expect([...floatsOf(await contentsOf(join(folder, 'neg.safetensors')), 'emb_params')]).toEqual(expected)
-  })
+  }, 120_000)
 
   it.each([
     [['--prompt', 'blurry'], '--prompt needs a --name', 2],

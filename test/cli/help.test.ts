@@ -10,8 +10,9 @@ describe('sdtool', () => {
   it('lists every command in its help', async () => {
     const { code, stdout } = await runCli(['--help'])
     expect(code).toBe(0)
-    for (const { name, describe } of COMMANDS)
-      expect(stdout).toMatch(new RegExp(`sdtool ${name} +${describe}`))
+    // long descriptions go on in the next line
+    const text = stdout.replace(/\s+/g, ' ')
+    for (const { name, describe } of COMMANDS) expect(text).toContain(`sdtool ${name} ${describe}`)
     expect(stdout).toContain('Exit codes: 0 done')
   })
 

@@ -58,6 +58,19 @@ describe('a model', SLOW, () => {
     await expect(openVae(vae, FORMAT, ON_CPU)).rejects.toMatchObject(incomplete)
   })
 
+  it('whose fp8 weights have scales is refused, as the values alone are wrong', async () => {
+    const scale = { name: 'model.diffusion_model.middle_block.1.proj_in.scale_weight', shape: [1] }
+    const unet = await modelOf([
+      ...seededTensors(...unetPart(SD1)),
+      {
+        ...scale,
+        dtype: 'F32',
+        source: { kind: 'bytes', data: new Uint8Array(Float32Array.of(0.5).buffer) },
+      },
+    ])
+    await expect(openDenoiser(unet, ON_CPU)).rejects.toMatchObject({ code: 'SCALED_FP8', exitCode: 3 })
+  })
+
   it('whose VAE gives a black picture, or NaN, is an error', async () => {
     const tensors = seededTensors(...VAE_PART)
     const spoilt = async (name: string, value: number) => {

@@ -4,7 +4,6 @@ import { canCast, renamed } from '../../tensor/expr.ts'
 import { mergeMethod } from '../../tensor/merge/registry.ts'
 import type { Tensor } from '../../tensor/table.ts'
 import { architectureById } from '../architectures/registry.ts'
-import { bakedTensors, vaeComponent } from '../bake-vae.ts'
 import { blockOf } from '../blocks.ts'
 import type { Component, Selector } from '../components.ts'
 import { castWeight, checkNoScaledFp8, checkSelected, chosenDType, isCastable } from '../dtype-choice.ts'
@@ -18,8 +17,9 @@ import { blockRules } from './block-weights.ts'
 import { checkCoverage } from './coverage.ts'
 import type { Blend, Job } from './job.ts'
 import { alphasOf, type CheckpointMergeOptions, letterOf, type MergeModel } from './options.ts'
+import { addMissingVae, type OtherVae, otherVae, vaeFindings } from './other-vae.ts'
 import { placedTensors, placesIn } from './pairs.ts'
-import { checkModels, unverified } from './strict.ts'
+import { checkModels, mixedPredictions, unverified } from './strict.ts'
 import { copiedModel, mergedValue, parametersFor } from './value.ts'
 
 export interface CheckpointMergePlan extends Plan {
@@ -57,6 +57,9 @@ export async function planMerge(
   for (const { path, bytes } of first.file.leftovers ?? []) {
     if (bytes > 0) job.plan.addLeftover(path, bytes, 'training state in the pickle, no weights')
   }
+  const mixed = mixedPredictions(models)
+  if (mixed !== undefined) job.findings.push(warning('merge-mixed-predictions', mixed.message))
+  job.findings.push(...vaeFindings(models, options))
   checkUse(job)
   return { ...job.plan.build(first.file.metadata, job.findings), blended: job.blended }
 }
@@ -206,32 +209,6 @@ function addBlended(
   }
   job.plan.add(component, 'blend', tensor, after, `${job.method.id} of ${job.models.length} models`)
   job.blended.set(name, component)
-}
-
-/** The VAE that takes the place of A's. */
-interface OtherVae {
-  readonly from: string
-  /** By the names they have, or get, in A. */
-  readonly tensors: ReadonlyMap<string, Tensor>
-}
-
-function otherVae(
-  models: readonly MergeModel[],
-  { vae, dtype = {} }: CheckpointMergeOptions,
-): OtherVae | undefined {
-  if (vae === undefined || vae === 'blend' || vae === 0) return undefined
-  const source = typeof vae === 'number' ? models[vae] : vae
-  if (source === undefined) throw usage('--vae names a model that is not there')
-  const type = dtype.by?.vae ?? dtype.all
-  const baked = bakedTensors(models[0]!, source, type === undefined ? {} : { dtype: type })
-  const from = typeof vae === 'number' ? `the VAE of ${letterOf(vae)}` : `from ${source.name}`
-  return { from, tensors: new Map(baked.map(({ after }) => [after.name, after])) }
-}
-
-/** A VAE where A has none. */
-function addMissingVae(vae: OtherVae | undefined, { models, plan }: Job): void {
-  const added = [...(vae?.tensors.values() ?? [])].filter(({ name }) => !models[0]!.file.tensors.has(name))
-  for (const tensor of added) plan.addNew(vaeComponent(added), tensor, vae!.from)
 }
 
 /** What is not blended: A's, or the VAE of another model. */

@@ -17,7 +17,8 @@ export function checkModels(models: readonly MergeModel[], options: CheckpointMe
   checkHasTensors(models[0]!.file)
   checkWritable(models[0]!.file)
   for (const [i, model] of models.entries()) if (i > 0) checkArchitecture(models[0]!, model, i)
-  if (options.allowMixed !== true) checkPredictions(models)
+  const mixed = mixedPredictions(models)
+  if (mixed !== undefined && options.allowMixed !== true) throw mixed
 }
 
 function checkCount(count: number, { method }: CheckpointMergeOptions): void {
@@ -50,8 +51,8 @@ function checkArchitecture(first: MergeModel, other: MergeModel, index: number):
   )
 }
 
-/** An assumed prediction is one, too: it would be the one of the merged model. */
-function checkPredictions(models: readonly MergeModel[]): void {
+/** Undefined where all predict the same. An assumed prediction is one, too: it would be the one of the merged model. */
+export function mixedPredictions(models: readonly MergeModel[]): SdtoolError | undefined {
   const known = models.flatMap(({ name, identity }, i) => {
     const prediction = identity.architecture?.prediction
     return prediction
@@ -59,8 +60,8 @@ function checkPredictions(models: readonly MergeModel[]): void {
       : []
   })
   const other = known.find(({ prediction }) => !samePrediction(prediction, known[0]!.prediction))
-  if (other === undefined) return
-  throw unverified(
+  if (other === undefined) return undefined
+  return unverified(
     'MERGE_MIXED_PREDICTIONS',
     `${known[0]!.text}, ${other.text} (${other.prediction.evidence}): what is between them predicts neither`,
     '--allow-mixed merges them all the same.',

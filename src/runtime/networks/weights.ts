@@ -1,5 +1,6 @@
 import { refuse, type SdtoolError } from '../../errors.ts'
 import type { Component } from '../../model/components.ts'
+import { isFp8Scale } from '../../model/fp8.ts'
 import { deriveUnet } from '../../model/topology/derive.ts'
 import { unetNaming } from '../../model/topology/diffusers.ts'
 import type { Shape, ShapeOf } from '../../model/topology/match.ts'
@@ -36,10 +37,18 @@ function incomplete(title: string, what: string): SdtoolError {
 }
 
 /**
- * A layer that lost its bias would run, and give something else.
- * @throws COMPONENT_INCOMPLETE
+ * A layer that lost its bias would run, and give something else; so would fp8 values without their scales.
+ * @throws COMPONENT_INCOMPLETE, SCALED_FP8
  */
-export function checkComplete({ title, match }: Component): void {
+export function checkComplete({ title, match, names }: Component): void {
+  const scale = names.find(isFp8Scale)
+  if (scale !== undefined) {
+    throw refuse(
+      'SCALED_FP8',
+      `the ${title} has scaled fp8 weights (${quoted(scale)}), which sdtool cannot draw with`,
+      'Draw with the original in fp16 or bf16.',
+    )
+  }
   const [missing] = match?.missing ?? []
   if (missing) throw incomplete(title, `lacks ${quoted(missing.name)}`)
   const [misshapen] = match?.misshapen ?? []

@@ -176,6 +176,7 @@ describe('planMerge', () => {
     expect(stepsOf(other)).toContain('replace vae 248')
     expect(stepsOf(await merged([a, b], { vae: 'blend' }))).toContain('blend vae 248')
     const bare = await model('a', without(SD1, /^first_stage/))
+    expect((await merged([bare, b])).findings.map(({ code }) => code)).toEqual(['merge-no-vae'])
     const added = await merged([bare, b], { vae: 1 })
     expect(stepsOf(added)).toContain('add vae 248')
     expect([...added.table.tensors.keys()].filter((name) => name.startsWith(FIRST_STAGE))).toHaveLength(248)
@@ -196,7 +197,9 @@ describe('what is refused', () => {
     const error = await refusal([a, b])
     expect(error).toMatchObject({ code: 'MERGE_MIXED_PREDICTIONS', exitCode: 4 })
     expect(error.message).toContain('b (B) predicts velocity (v) (marker tensor v_pred)')
-    expect((await merged([a, b], { allowMixed: true })).blended.size).toBeGreaterThan(0)
+    const { blended, findings } = await merged([a, b], { allowMixed: true })
+    expect(blended.size).toBeGreaterThan(0)
+    expect(findings.map(({ code }) => code)).toEqual(['merge-mixed-predictions'])
   })
 
   it('a model that lacks a weight, unless it is allowed', async () => {

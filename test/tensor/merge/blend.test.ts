@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { combined, matrixOf } from '../../../src/tensor/algebra/matrix.ts'
-import { evaluateInto, newEvaluation } from '../../../src/tensor/expr.ts'
+import { cast, evaluateInto, newEvaluation } from '../../../src/tensor/expr.ts'
 import { openInputs } from '../../../src/tensor/jobs.ts'
 import type { Tensor } from '../../../src/tensor/table.ts'
 import { bytesTensor } from '../../tables.ts'
@@ -50,5 +50,31 @@ it('gives the same bytes, whatever the numbers are, and counts the same', async 
       expect(results[1]).toEqual(results[0])
     }),
   )
+  await inputs.close()
+})
+
+it('keeps its weights to itself while others are converted', async () => {
+  const path = join(tempFolder(), 'b.bin')
+  const count = 4096
+  const bytes = (of: (i: number) => number) =>
+    new Uint8Array(Uint16Array.from({ length: count }, (_, i) => of(i)).buffer)
+  const [a, b] = [bytes((i) => 0x3c00 + (i % 1000)), bytes((i) => 0x3800 + (i % 777))]
+  writeFileSync(path, b)
+  const base = bytesTensor('w', 'F16', [64, 64], a)
+  const file = { path, size: b.byteLength }
+  const other: Tensor = { ...base, source: { kind: 'stored', file, offset: 0, nbytes: b.byteLength } }
+  const parameters = { alpha: [0.3], beta: 0, density: 1, seed: 0, range: [0, 1] } as const
+  const value = combined('weighted-sum', [matrixOf(base), matrixOf(other)], base.shape, parameters)
+  const merged: Tensor = { ...base, source: { kind: 'patched', base, value } }
+  const inputs = openInputs()
+  const evaluated = async (tensor: Tensor) => {
+    const out = new Uint8Array(2 * count)
+    await evaluateInto(tensor, 0, count, out, newEvaluation(inputs.read))
+    return out
+  }
+  const alone = await evaluated(merged)
+  // the second one finds the room of the first one taken, and goes the way of all other types
+  const together = await Promise.all([merged, merged, cast(base, 'BF16'), merged].map(evaluated))
+  for (const i of [0, 1, 3]) expect(Buffer.compare(together[i]!, alone)).toBe(0)
   await inputs.close()
 })

@@ -1,0 +1,47 @@
+import { usage } from '../../errors.ts'
+import type { Finding, Tensor } from '../../tensor/table.ts'
+import { bakedTensors, vaeComponent } from '../bake-vae.ts'
+import { info } from '../finding.ts'
+import type { Job } from './job.ts'
+import { type CheckpointMergeOptions, letterOf, type MergeModel } from './options.ts'
+
+/** The VAE that takes the place of A's. */
+export interface OtherVae {
+  readonly from: string
+  /** By the names they have, or get, in A. */
+  readonly tensors: ReadonlyMap<string, Tensor>
+}
+
+export function otherVae(
+  models: readonly MergeModel[],
+  { vae, dtype = {} }: CheckpointMergeOptions,
+): OtherVae | undefined {
+  if (vae === undefined || vae === 'blend' || vae === 0) return undefined
+  const source = typeof vae === 'number' ? models[vae] : vae
+  if (source === undefined) throw usage('--vae names a model that is not there')
+  const type = dtype.by?.vae ?? dtype.all
+  const baked = bakedTensors(models[0]!, source, type === undefined ? {} : { dtype: type })
+  const from = typeof vae === 'number' ? `the VAE of ${letterOf(vae)}` : `from ${source.name}`
+  return { from, tensors: new Map(baked.map(({ after }) => [after.name, after])) }
+}
+
+/** A VAE where A has none. */
+export function addMissingVae(vae: OtherVae | undefined, { models, plan }: Job): void {
+  const added = [...(vae?.tensors.values() ?? [])].filter(({ name }) => !models[0]!.file.tensors.has(name))
+  for (const tensor of added) plan.addNew(vaeComponent(added), tensor, vae!.from)
+}
+
+/** A word on a VAE that could be had, where A has none. */
+export function vaeFindings(models: readonly MergeModel[], { vae }: CheckpointMergeOptions): Finding[] {
+  const has = ({ identity }: MergeModel) => identity.components.some(({ role }) => role === 'vae')
+  const [first, ...others] = models as [MergeModel, ...MergeModel[]]
+  const donor = others.findIndex(has) + 1
+  if (vae !== undefined || first.identity.kind !== 'checkpoint' || has(first) || donor === 0) return []
+  const letter = letterOf(donor)
+  return [
+    info(
+      'merge-no-vae',
+      `A has no VAE, and so the merge has none; --vae ${letter.toLowerCase()} takes that of ${letter}`,
+    ),
+  ]
+}
