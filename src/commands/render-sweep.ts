@@ -204,9 +204,7 @@ async function print(sweep: Sweep, place: string, { options, io }: StudyRun): Pr
     }
     io.stdout.write(`${JSON.stringify(document, null, 2)}\n`)
   } else {
-    const values = [columns, ...(rows ? [rows] : [])].map(
-      ({ name, values }) => `${name} ${values.join(', ')}`,
-    )
+    const values = axesOf(sweep).map((axis) => `${axisTitle(axis)} ${axis.values.join(', ')}`)
     const pictures = plural(cells.length * drawn.requests.length, 'picture')
     io.stdout.write(
       `${escaped(`${basename(sweep.model)}: ${values.join('; ')}: ${pictures}`)}\n${escaped(place)}\n`,
