@@ -54,7 +54,7 @@ it.each([
   ],
   ['merge-lora', [BASE, STRIPES], ['--ema', 'patch', '--only', 'unet', '--dtype', 'fp32']],
   ['merge', [BASE, OTHER], ['--alpha', '0.3', '--blocks', 'OUT*=0.6', '--vae', VIVID]],
-  ['merge', [OTHER, BASE], ['--method', 'smooth-add', '--vae', 'b']],
+  ['merge', [OTHER, BASE], ['--method', 'cosine-a', '--vae', 'b']],
   ['bake-vae', [OTHER, VIVID], ['--dtype', 'fp32']],
 ])('%s %j %j', { timeout: 60_000 }, async (verb, inputs, options) => {
   const out = join(tempFolder(), 'out.safetensors')

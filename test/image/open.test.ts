@@ -98,6 +98,9 @@ describe('hostile pictures', () => {
   })
 })
 
+/** One comment says it is longer than its segment, and Pillow reads on into the next marker of the JPEG, FF C0. */
+const RE_NEXT_SEGMENT = /\uffc0[\s\S]{0,3}$/
+
 describeReal('pictures from public repositories', () => {
   interface Row {
     readonly file: string
@@ -112,7 +115,9 @@ describeReal('pictures from public repositories', () => {
       expect(imageFormat(data)).toBe(image.container)
       const opened = openImage(data)
       const found = Object.fromEntries(opened.texts.map(({ keyword, text }) => [keyword, text]))
-      const expected = Object.entries(image).filter(([key]) => key in found)
+      const expected = Object.entries(image)
+        .filter(([key]) => key in found)
+        .map(([key, text]) => [key, typeof text === 'string' ? text.replace(RE_NEXT_SEGMENT, '') : text])
       expect(expected.length).toBeGreaterThan(0)
       expect(found).toMatchObject(Object.fromEntries(expected))
       expect(pictureParameters(opened.texts)?.settings.get('Seed')).toMatch(/^\d+$/)
