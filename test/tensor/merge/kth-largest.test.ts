@@ -21,7 +21,9 @@ it('the median of an odd count is the middle one of the sorted values', () => {
   fc.assert(
     fc.property(fc.array(fc.double({ noNaN: true }), { minLength: 1, maxLength: 81 }), (values) => {
       const odd = values.length % 2 === 1 ? values : [...values, 0]
-      expect(median(Float64Array.from(odd))).toBe(Float64Array.from(odd).sort()[odd.length >> 1])
+      const middle = Float64Array.from(odd).sort()[odd.length >> 1]!
+      // zeros count as equal, whatever their sign
+      expect(median(Float64Array.from(odd)) + 0).toBe(middle + 0)
     }),
   )
 })
