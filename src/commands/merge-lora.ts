@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
-import { EXIT, type ExitCode, refuse, SdtoolError, usage } from '../errors.ts'
+import { EXIT, type ExitCode, refuse, usage } from '../errors.ts'
 import type { Identity } from '../model/identify.ts'
 import type { LoraInput, MergeOptions, NamePattern } from '../model/merge-lora/options.ts'
 import { type MergePlan, planMergeLora } from '../model/merge-lora/plan.ts'
-import { checkProof, type Proof, proofOf } from '../model/merge-lora/proof.ts'
+import { checkProof, proofOf } from '../model/merge-lora/proof.ts'
 import { mergedName, stemOf } from '../model/output-name.ts'
 import type { JsonValue } from '../model/recipe.ts'
 import { exitCodeOf } from '../report/error.ts'
@@ -32,7 +32,8 @@ import {
   withInputHashes,
   withOutputOptions,
 } from './options.ts'
-import { type PlannedFile, rehearseFile, writePlannedFile } from './output-file.ts'
+import { type PlannedFile, rehearseFile } from './output-file.ts'
+import { writeProven } from './proven-output.ts'
 import { recipeArguments } from './recipe-options.ts'
 import type { RecipeModel } from './replan.ts'
 
@@ -186,7 +187,12 @@ async function mergeOpened(
   const job = await plannedFile(plan, identity, opened, inputs, run)
   if (run.output.dryRun) return { ...common, ...(await rehearseFile(job, run.output)) }
   if (inputs.length > 1) await checkAlive(base, inputs, run.merge, read, run.io.signal)
-  return { ...common, ...(await writeMerged(job, plan, run)) }
+  const written = await writeProven(
+    job,
+    { prove: (counts) => proofOf(plan, counts), check: (counts) => checkProof(plan, counts) },
+    run,
+  )
+  return { ...common, ...written }
 }
 
 export async function replanMergeLora(inputs: readonly RecipeModel[], args: Arguments): Promise<MergePlan> {
@@ -244,27 +250,5 @@ function recipeOptions(args: Arguments, loras: readonly LoraInput[]): Record<str
     exclude: listOrNothing(list(args, 'exclude')),
     allowUnmatched: flag(args, 'allowUnmatched') || undefined,
     ema: filledText(args, 'ema'),
-  }
-}
-
-/** What went wrong after writing is shown with the figures that say so. */
-async function writeMerged(
-  job: PlannedFile,
-  plan: MergePlan,
-  { output, io }: Run,
-): Promise<Omit<MergeOutcome, 'input' | 'loras'>> {
-  let proof: Proof | undefined
-  const check: PlannedFile['check'] = ({ patches }) => {
-    proof = proofOf(plan, patches)
-    checkProof(plan, patches)
-  }
-  try {
-    const { file, written } = await writePlannedFile({ ...job, check }, output, io)
-    const { patchCheck: verified } = written
-    const findings = [...file.findings, ...proof!.findings]
-    return { ...file, findings, proof: proof!.parts, ...(verified && { verified }) }
-  } catch (error) {
-    if (proof === undefined || !(error instanceof SdtoolError)) throw error
-    return { status: 'failed', findings: [...plan.findings, ...proof.findings], proof: proof.parts, error }
   }
 }

@@ -1,8 +1,8 @@
 import { basename } from 'node:path'
-import { EXIT, type ExitCode, SdtoolError, usage } from '../errors.ts'
+import { EXIT, type ExitCode, usage } from '../errors.ts'
 import { type CheckpointMergeOptions, letterOf, type MergeModel } from '../model/merge/options.ts'
 import { type CheckpointMergePlan, planMerge } from '../model/merge/plan.ts'
-import { checkMerge, type MergeProof, mergeProof } from '../model/merge/proof.ts'
+import { checkMerge, mergeProof } from '../model/merge/proof.ts'
 import { rangeOf } from '../model/merge/similarity.ts'
 import { mergedName, stemOf } from '../model/output-name.ts'
 import { exitCodeOf } from '../report/error.ts'
@@ -25,7 +25,8 @@ import {
   withInputHashes,
   withOutputOptions,
 } from './options.ts'
-import { type PlannedFile, rehearseFile, writePlannedFile } from './output-file.ts'
+import { type PlannedFile, rehearseFile } from './output-file.ts'
+import { writeProven } from './proven-output.ts'
 import type { RecipeModel } from './replan.ts'
 
 const SIDES = ['unet', 'text'] as const
@@ -173,7 +174,12 @@ async function mergeOpened(
   const job = await plannedFile(plan, models, opened, options, run)
   const shown = { ...common, steps: plan.steps }
   if (run.output.dryRun) return { ...shown, ...(await rehearseFile(job, run.output)) }
-  return { ...shown, ...(await writeMerge(job, plan, run)) }
+  const written = await writeProven(
+    job,
+    { prove: (counts) => mergeProof(plan, counts), check: (counts) => checkMerge(plan, counts) },
+    run,
+  )
+  return { ...shown, ...written }
 }
 
 async function planned(
@@ -230,26 +236,4 @@ function plannedFile(
   const name = mergedName(basename(first!.name), [...stems, ...method, ...numbers], plan)
   const operation = { verb: 'merge', options: mergeRecipe(run.args, others.length + 1, options) }
   return plannedOutput(plan, name, opened, first!.identity, operation, run)
-}
-
-/** What went wrong after writing is shown with the figures that say so. */
-async function writeMerge(
-  job: PlannedFile,
-  plan: CheckpointMergePlan,
-  { output, io }: Run,
-): Promise<Omit<CheckpointMergeOutcome, 'input' | 'models'>> {
-  let proof: MergeProof | undefined
-  const check: PlannedFile['check'] = ({ patches }) => {
-    proof = mergeProof(plan, patches)
-    checkMerge(plan, patches)
-  }
-  try {
-    const { file, written } = await writePlannedFile({ ...job, check }, output, io)
-    const { patchCheck: verified } = written
-    const findings = [...file.findings, ...proof!.findings]
-    return { ...file, findings, proof: proof!.parts, ...(verified && { verified }) }
-  } catch (error) {
-    if (proof === undefined || !(error instanceof SdtoolError)) throw error
-    return { status: 'failed', findings: [...plan.findings, ...proof.findings], proof: proof.parts, error }
-  }
 }

@@ -36,6 +36,11 @@ function percent(part: string, of: 'change' | 'error', by: 'base' | 'change'): s
   return `${((100 * norms[of]) / norms[by]).toPrecision(3)} %`
 }
 
+/** The same under its heading, at the right edge of the column. */
+function column(part: string, of: 'change' | 'error', by: 'base' | 'change'): string {
+  return percent(part, of, by).padStart((by === 'base' ? 'change / weights' : 'lost to rounding').length)
+}
+
 /** Paths that differ from run to run taken out of what was printed, and times. */
 function clean({ code, stdout, stderr }: CliResult, ...folders: string[]): CliResult {
   const without = (text: string) =>
@@ -82,9 +87,9 @@ describe('both LoRAs of the tiny model in one pass', () => {
   keep    noise schedule buffers       12  48.0 kB  48.0 kB  unchanged
   drop    training leftovers            0  27.2 kB        -  training state in the pickle, no weights
   changed               modules  tensors  change / weights  lost to rounding
-  UNet                      470      278            ${percent('unet', 'change', 'base')}           ${percent('unet', 'error', 'change')}
-  CLIP-L text encoder        72       72            ${percent('clip_l', 'change', 'base')}            ${percent('clip_l', 'error', 'change')}
-  EMA copy of the UNet      470      278            ${percent('unet_ema', 'change', 'base')}           ${percent('unet_ema', 'error', 'change')}
+  UNet                      470      278  ${column('unet', 'change', 'base')}  ${column('unet', 'error', 'change')}
+  CLIP-L text encoder        72       72  ${column('clip_l', 'change', 'base')}  ${column('clip_l', 'error', 'change')}
+  EMA copy of the UNet      470      278  ${column('unet_ema', 'change', 'base')}  ${column('unet_ema', 'error', 'change')}
 `
 
   it('prints what was matched and done, and writes what numpy computes', async () => {

@@ -1,0 +1,49 @@
+/** Writes a merge together with the figures that prove it. */
+import { SdtoolError } from '../errors.ts'
+import type { Io } from '../report/io.ts'
+import type { Finding } from '../tensor/table.ts'
+import type { PatchCheck } from '../tensor/verify-patches.ts'
+import type { WriteResult } from '../tensor/write.ts'
+import type { OutputOptions } from './options.ts'
+import { type PlannedFile, type WrittenFile, writePlannedFile } from './output-file.ts'
+
+type Counts = WriteResult['patches']
+
+/** How the counts of the writer become figures, and what of them is an error. */
+export interface Prover<Part> {
+  prove(counts: Counts): { readonly parts: readonly Part[]; readonly findings: readonly Finding[] }
+  /** @throws what keeps the file from getting its name */
+  check(counts: Counts): void
+}
+
+export type ProvenFile<Part> =
+  | (WrittenFile & { readonly proof: readonly Part[]; readonly verified?: PatchCheck })
+  | {
+      readonly status: 'failed'
+      readonly findings: readonly Finding[]
+      readonly proof: readonly Part[]
+      readonly error: SdtoolError
+    }
+
+/** What went wrong after writing is shown with the figures that say so. */
+export async function writeProven<Part>(
+  job: PlannedFile,
+  prover: Prover<Part>,
+  { output, io }: { readonly output: OutputOptions; readonly io: Io },
+): Promise<ProvenFile<Part>> {
+  let proof: ReturnType<typeof prover.prove> | undefined
+  const check: PlannedFile['check'] = ({ patches }) => {
+    proof = prover.prove(patches)
+    prover.check(patches)
+  }
+  try {
+    const { file, written } = await writePlannedFile({ ...job, check }, output, io)
+    const { patchCheck: verified } = written
+    const findings = [...file.findings, ...proof!.findings]
+    return { ...file, findings, proof: proof!.parts, ...(verified && { verified }) }
+  } catch (error) {
+    if (proof === undefined || !(error instanceof SdtoolError)) throw error
+    const findings = [...job.plan.findings, ...proof.findings]
+    return { status: 'failed', findings, proof: proof.parts, error }
+  }
+}
