@@ -70,14 +70,17 @@ export async function writePlannedFile(
     // there is one line for progress, and hashing is mostly done first
     return hashFile(path, { only, signal, onProgress: (done, all) => isWritten && update(done, all) })
   }
-  const finished = pending.finish(({ file }, wanted) => inputHashes(file, wanted, hash, io))
+  // hashes are for the recipe, which a container without metadata has no place for
+  const finished = container.keepsMetadata
+    ? pending.finish(({ file }, wanted) => inputHashes(file, wanted, hash, io))
+    : undefined
   try {
     const table = { tensors: plan.table.tensors, metadata: pending.draft }
     const written = await writeModelFile(table, output, container, {
       force,
       verify,
       inputs,
-      metadata: finished,
+      ...(finished && { metadata: finished }),
       threads: io.threads,
       ...(io.matmul && { matmul: io.matmul }),
       ...(check && { check }),
