@@ -93,7 +93,9 @@ async function overview(argv: readonly string[], io: Io): Promise<ExitCode> {
   const failed = (said: string) => usageError(said, { program: 'sdtool', argv, options: [] })
   const program = await baseProgram(argv, io, failed)
   program
-    .usage('$0 <command> [options]\n\nInspect, convert, prune, merge, extract and download Stable Diffusion model files, and draw with them.')
+    .usage(
+      '$0 <command> [options]\n\nInspect, convert, prune, merge, extract and download Stable Diffusion model files, and draw with them.',
+    )
     .demandCommand(1, 'Name a command, for example: sdtool inspect model.safetensors')
     .completion('completion', 'Print a completion script for bash or zsh', completions)
     .epilogue(EPILOGUE)
