@@ -1,11 +1,12 @@
 /** Drawing with one model, seen from a terminal: the device that is taken, and progress. */
-import { escaped } from '../errors.ts'
+import { escaped, SdtoolError } from '../errors.ts'
 import type { Io } from '../report/io.ts'
 import { startStepProgress } from '../report/step-progress.ts'
-import { chooseDevice, thisMachine } from '../runtime/choose-device.ts'
+import { thisMachine } from '../runtime/choose-device.ts'
 import type { EngineOptions } from '../runtime/engine.ts'
 import { onnxEngine } from '../runtime/onnx-engine.ts'
 import { type RenderedImage, type RenderHooks, type RenderJob, renderImages } from '../runtime/pipeline.ts'
+import { knownDevice, openDeviceCache } from './device-cache.ts'
 import type { CommonOptions } from './options.ts'
 import type { RenderOptions } from './render-options.ts'
 
@@ -18,7 +19,7 @@ export async function engineFor(
   io: Io,
 ): Promise<EngineOptions> {
   const world = { ...(io.sessions && { sessions: io.sessions }), signal: io.signal }
-  const { device, why } = await chooseDevice(options.device, thisMachine(world))
+  const { device, why } = await knownDevice(options.device, thisMachine(world), io)
   if (!options.quiet && !options.json) io.stderr.write(`sdtool: ${escaped(why)}\n`)
   return {
     ...world,
@@ -61,7 +62,15 @@ export async function drawPictures(
         ...(onImage && { onImage }),
       },
     )
+  } catch (error) {
+    if (engine.device.kind.id !== 'cpu' && isDeviceFailure(error)) await (await openDeviceCache(io)).forget()
+    throw error
   } finally {
     progress.end()
   }
+}
+
+/** It worked when it was tried, so it must be tried again. */
+function isDeviceFailure(error: unknown): boolean {
+  return error instanceof SdtoolError && ['SESSION_FAILED', 'SESSION_ENDED'].includes(error.code)
 }
