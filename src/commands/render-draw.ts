@@ -3,7 +3,7 @@ import { escaped, SdtoolError } from '../errors.ts'
 import type { Io } from '../report/io.ts'
 import { startStepProgress } from '../report/step-progress.ts'
 import { thisMachine } from '../runtime/choose-device.ts'
-import type { EngineOptions } from '../runtime/engine.ts'
+import type { Engine, EngineOptions } from '../runtime/engine.ts'
 import { onnxEngine } from '../runtime/onnx-engine.ts'
 import { type RenderedImage, type RenderHooks, type RenderJob, renderImages } from '../runtime/pipeline.ts'
 import { knownDevice, openDeviceCache } from './device-cache.ts'
@@ -33,6 +33,8 @@ export async function engineFor(
 export interface Drawing {
   readonly job: RenderJob
   readonly engine: EngineOptions
+  /** Those of onnxruntime, each for this job only, if absent. */
+  readonly networks?: Engine
   /** In front of the progress, where several models draw one after the other. */
   readonly label?: string
   readonly onImage?: RenderHooks['onImage']
@@ -40,7 +42,7 @@ export interface Drawing {
 
 /** Draws the pictures of a job; a line on stderr shows how far it is. */
 export async function drawPictures(
-  { job, engine, label, onImage }: Drawing,
+  { job, engine, networks = onnxEngine, label, onImage }: Drawing,
   { quiet, json }: Pick<CommonOptions, 'quiet' | 'json'>,
   io: Io,
 ): Promise<RenderedImage[]> {
@@ -54,7 +56,7 @@ export async function drawPictures(
   try {
     return await renderImages(
       job,
-      onnxEngine,
+      networks,
       { ...engine, onProgress: loading },
       {
         onStep: ({ image, done, total }) =>

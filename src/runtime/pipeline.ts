@@ -26,6 +26,8 @@ export interface ImageRequest {
   readonly prompt: string
   readonly negative: string
   readonly seed: Seed
+  /** What is another for this picture than for the rest of the job. */
+  readonly settings?: Partial<Pick<RenderSettings, 'cfg' | 'steps'>>
 }
 
 export interface RenderSettings extends SamplingSettings, PictureSize {
@@ -71,6 +73,10 @@ export interface RenderHooks {
   /** As soon as a picture is decoded. */
   onImage?(image: RenderedImage, index: number): void | Promise<void>
   readonly vae?: VaeOptions
+}
+
+function settingsOf({ settings }: RenderJob, request: ImageRequest): RenderSettings {
+  return { ...settings, ...request.settings }
 }
 
 /**
@@ -164,14 +170,17 @@ function checkVector({ name, identity }: RenderModel, { vectorWidth }: Denoiser,
 }
 
 async function encode(
-  { model, images, settings, embeddings }: RenderJob,
+  job: RenderJob,
   towers: ReturnType<Engine['textTowers']>,
   engine: Engine,
   options: EngineOptions,
 ): Promise<ImageConditioning[]> {
-  const isGuided = settings.cfg !== 1
+  const { model, images, settings, embeddings } = job
+  const isGuided = (request: ImageRequest) => settingsOf(job, request).cfg !== 1
   const texts = [
-    ...new Set(images.flatMap(({ prompt, negative }) => (isGuided ? [prompt, negative] : [prompt]))),
+    ...new Set(
+      images.flatMap((request) => [request.prompt, ...(isGuided(request) ? [request.negative] : [])]),
+    ),
   ]
   const encoded = await encodePrompts(
     texts,
@@ -184,31 +193,33 @@ async function encode(
   )
   const all = sameLength(encoded)
   const of = (text: string): Conditioning => all[texts.indexOf(text)]!
-  return images.map(({ prompt, negative }) => {
+  return images.map((request) => {
+    const { prompt, negative } = request
     const text = of(prompt)
-    if (!isGuided) return { text }
+    if (!isGuided(request)) return { text }
     const isZero = negative === '' && text.pooled !== undefined
     return { text, empty: isZero ? zeroed(of(negative)) : of(negative) }
   })
 }
 
 async function sampleAll(
-  { images, settings }: RenderJob,
+  job: RenderJob,
   { prediction, noiseLevels }: RenderPlan,
   network: Denoiser,
   conditionings: readonly ImageConditioning[],
   mask: Float32Array | undefined,
   { onStep }: RenderHooks,
 ): Promise<Float32Array[]> {
-  const { cfg, cfgRescale, sampler, height, width } = settings
-  const count = (CHANNELS * height * width) / SIZE_MULTIPLE ** 2
-  const steps = stepsOf(settings, noiseLevels)
+  const { images } = job
+  const stepsEach = images.map((request) => stepsOf(settingsOf(job, request), noiseLevels))
+  const total = stepsEach.reduce((sum, steps) => sum + steps, 0)
   const latents: Float32Array[] = []
-  for (const [image, { seed }] of images.entries()) {
-    const report = (done: number) => {
-      onStep?.({ image, done: image * steps + done, total: images.length * steps })
-    }
+  let before = 0
+  for (const [image, request] of images.entries()) {
+    const report = (done: number) => onStep?.({ image, done: before + done, total })
     report(0)
+    const settings = settingsOf(job, request)
+    const { cfg, cfgRescale, sampler, height, width } = settings
     const denoise = denoiserOf(predictor(network, conditionings[image]!, settings, mask), {
       schedule: noiseLevels,
       prediction,
@@ -216,8 +227,11 @@ async function sampleAll(
       ...(cfgRescale !== undefined && { rescale: cfgRescale }),
       ...(sampler.timestep && { timestep: sampler.timestep }),
     })
-    const sampled = sampleImage(denoise, seed, count, settings, noiseLevels, ({ step }) => report(step + 1))
-    latents.push(await sampled)
+    const count = (CHANNELS * height * width) / SIZE_MULTIPLE ** 2
+    latents.push(
+      await sampleImage(denoise, request.seed, count, settings, noiseLevels, ({ step }) => report(step + 1)),
+    )
+    before += stepsEach[image]!
   }
   return latents
 }

@@ -144,6 +144,25 @@ describe('render --sweep', () => {
   )
 
   it(
+    'draws each place as it is drawn alone, though they share their networks',
+    async () => {
+      const folder = `${tempFolder()}/`
+      const axes = ['--sweep', `${STRIPES}=0,1`, '--sweep', 'cfg=1,6']
+      expect((await runCli(['render', BASE, ...axes, ...QUICK, '-o', folder])).code).toBe(0)
+      const sheet = decodePixels(openPng(readFileSync(`${folder}tiny-sd-b-sweep.png`)))
+      const places = [0, 1].map((column) => imageAt(sheet, column))
+      for (const [column, lora] of [[], ['--lora', `${STRIPES}:1`]].entries()) {
+        const alone = ['render', BASE, ...lora, '--cfg', '1', ...QUICK, '--force', '-o', `${folder}alone.png`]
+        expect((await runCli(alone)).code).toBe(0)
+        const { data } = decodePixels(openPng(readFileSync(`${folder}alone.png`)))
+        expect(places[column]!.equals(data)).toBe(true)
+      }
+      expect(places[0]).not.toEqual(places[1])
+    },
+    TIMEOUT,
+  )
+
+  it(
     'draws merges of two checkpoints: at 0 the first, at 1 the UNet and texts of the second with the VAE of the first',
     async () => {
       const folder = `${tempFolder()}/`

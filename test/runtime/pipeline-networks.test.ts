@@ -3,7 +3,12 @@ import { describe, expect, it } from 'vitest'
 import type { Identity } from '../../src/model/identity.ts'
 import { CPU } from '../../src/runtime/devices.ts'
 import type { DenoiserInput, Engine, RenderModel, TextInput, TextTower } from '../../src/runtime/engine.ts'
-import { type ImageRequest, type RenderSettings, renderImages } from '../../src/runtime/pipeline.ts'
+import {
+  type ImageRequest,
+  type RenderSettings,
+  renderImages,
+  type StepProgress,
+} from '../../src/runtime/pipeline.ts'
 import { findSampler } from '../../src/runtime/sampling/samplers/registry.ts'
 
 const WIDTH = 2
@@ -152,6 +157,25 @@ describe('the pipeline', () => {
     const plain = await run({}, { cfg: 1 })
     expect(plain.notes.inputs[0]).toMatchObject({ n: 1, timesteps: [999] })
     expect(plain.notes.texts).toHaveLength(1)
+  })
+
+  it('draws pictures with guidance and steps of their own, with the same networks', async () => {
+    const images = [ONE, { ...ONE, settings: { cfg: 1, steps: 1 } }, { ...ONE, settings: { steps: 3 } }]
+    const { notes } = await run({}, {}, { images })
+    expect(notes.inputs.map(({ n }) => n)).toEqual([2, 2, 1, 2, 2, 2])
+    expect(notes.events.filter((event) => event.startsWith('close'))).toEqual([
+      'close clip_l',
+      'close UNet',
+      'close UNet',
+      'close VAE',
+    ])
+    const steps: number[] = []
+    const { engine } = noteTaking({})
+    const job = { model: model(), embeddings: [], images, settings: SETTINGS }
+    const onStep = ({ done, total }: StepProgress) => void steps.push(done, total)
+    await renderImages(job, engine, { device: CPU, threads: 0 }, { onStep })
+    expect(steps.filter((_, i) => i % 2 === 0)).toEqual([0, 1, 2, 2, 3, 3, 4, 5, 6])
+    expect(new Set(steps.filter((_, i) => i % 2 === 1))).toEqual(new Set([6]))
   })
 
   it('gives an inpainting model a mask of ones and a grey picture', async () => {
