@@ -20,7 +20,7 @@ import { engineFor } from './render-draw.ts'
 import { type ModelRequest, type RenderSource, withRenderSource } from './render-model.ts'
 import type { RenderOptions } from './render-options.ts'
 import { settingsText } from './render-sheet.ts'
-import { modelName, type Shots, settingsFor, shots, warnOfSyntax } from './render-shots.ts'
+import { modelName, type Shots, settingsFor, shots, warnOfWeights } from './render-shots.ts'
 import { drawSubject, finishSheet, type StudyRun, type Subject, sheetPlace } from './render-study.ts'
 import { type RecipeModel, replanRecipe } from './replan.ts'
 import { type SweepAxis, sweepAxes } from './sweep-arguments.ts'
@@ -48,7 +48,7 @@ export async function runSweep(
   const loras = new Set(variants.flatMap((variant) => variant.loras.map(nameOf)))
   await existing([...loras], 'lora', folders)
   await existing([model, ...(merged === undefined ? [] : [merged])], 'checkpoint', folders)
-  warnOfSyntax(drawn.requests, options, io)
+  warnOfWeights(drawn.requests, options, io)
   const place = await sheetPlace(model, 'sweep', options)
   const networks = sharedEngine(onnxEngine)
   const engine = await engineFor(options, io)

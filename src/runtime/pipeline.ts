@@ -3,7 +3,7 @@ import { refuse } from '../errors.ts'
 import type { RgbImage } from '../image/image.ts'
 import type { LatentFormat } from '../model/architectures/architecture.ts'
 import { PREDICTIONS } from '../model/prediction.ts'
-import { type Conditioning, encodePrompts, knowsClipSkip, sameLength, zeroed } from './conditioning.ts'
+import { type Conditioning, encodePrompts, knowsClipSkip, sameLength } from './conditioning.ts'
 import type { Denoiser, Engine, EngineOptions, RenderModel, Vae, VaeOptions } from './engine.ts'
 import { latentFormat } from './latent-format.ts'
 import { rgbImage } from './pixels.ts'
@@ -11,14 +11,8 @@ import type { Seed } from './random/gaussian.ts'
 import { type SamplingSettings, sampleImage, stepsOf } from './sample-image.ts'
 import { denoiserOf, PARAMETERIZATIONS, type Parameterization } from './sampling/denoiser.ts'
 import { type NoiseSchedule, noiseSchedule } from './sampling/noise-schedule.ts'
-import {
-  CHANNELS,
-  type ImageConditioning,
-  inpaintingInput,
-  type PictureSize,
-  predictor,
-  SIZE_MULTIPLE,
-} from './steered-denoiser.ts'
+import { CHANNELS, inpaintingInput, type PictureSize, predictor, SIZE_MULTIPLE } from './steered-denoiser.ts'
+import { encodedSteering, type Steering, steeringOf, textsOf } from './steering.ts'
 import type { LoadedEmbedding } from './text/embedding.ts'
 
 /** One picture. LoRA tags are no part of a prompt here. */
@@ -99,9 +93,9 @@ export async function renderImages(
       networks.denoiser,
       towers.some(({ pools }) => pools),
     )
-    const conditionings = await encode(job, towers, engine, options)
+    const steerings = await encode(job, towers, engine, options)
     const mask = await inpaintingInput(networks.denoiser, networks.vae, job.settings)
-    const latents = await sampleAll(job, plan, networks.denoiser, conditionings, mask, hooks)
+    const latents = await sampleAll(job, plan, networks.denoiser, steerings, mask, hooks)
     await networks.denoiser.close()
     return await decodeAll(job, networks.vae, latents, hooks)
   } finally {
@@ -174,14 +168,10 @@ async function encode(
   towers: ReturnType<Engine['textTowers']>,
   engine: Engine,
   options: EngineOptions,
-): Promise<ImageConditioning[]> {
+): Promise<Steering<Conditioning>[]> {
   const { model, images, settings, embeddings } = job
-  const isGuided = (request: ImageRequest) => settingsOf(job, request).cfg !== 1
-  const texts = [
-    ...new Set(
-      images.flatMap((request) => [request.prompt, ...(isGuided(request) ? [request.negative] : [])]),
-    ),
-  ]
+  const steerings = images.map((request) => steeringOf(request, settingsOf(job, request)))
+  const texts = [...new Set(steerings.flatMap(textsOf))]
   const encoded = await encodePrompts(
     texts,
     towers,
@@ -192,21 +182,14 @@ async function encode(
     },
   )
   const all = sameLength(encoded)
-  const of = (text: string): Conditioning => all[texts.indexOf(text)]!
-  return images.map((request) => {
-    const { prompt, negative } = request
-    const text = of(prompt)
-    if (!isGuided(request)) return { text }
-    const isZero = negative === '' && text.pooled !== undefined
-    return { text, empty: isZero ? zeroed(of(negative)) : of(negative) }
-  })
+  return steerings.map((steering) => encodedSteering(steering, (text) => all[texts.indexOf(text)]!))
 }
 
 async function sampleAll(
   job: RenderJob,
   { prediction, noiseLevels }: RenderPlan,
   network: Denoiser,
-  conditionings: readonly ImageConditioning[],
+  steerings: readonly Steering<Conditioning>[],
   mask: Float32Array | undefined,
   { onStep }: RenderHooks,
 ): Promise<Float32Array[]> {
@@ -220,7 +203,7 @@ async function sampleAll(
     report(0)
     const settings = settingsOf(job, request)
     const { cfg, cfgRescale, sampler, height, width } = settings
-    const denoise = denoiserOf(predictor(network, conditionings[image]!, settings, mask), {
+    const denoise = denoiserOf(predictor(network, steerings[image]!, settings, mask), {
       schedule: noiseLevels,
       prediction,
       cfg,

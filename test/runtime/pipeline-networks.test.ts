@@ -178,6 +178,34 @@ describe('the pipeline', () => {
     expect(new Set(steps.filter((_, i) => i % 2 === 1))).toEqual(new Set([6]))
   })
 
+  it('changes a prompt from call to call as it says, and encodes each of its texts once', async () => {
+    const prompt = '[a|b] cat'
+    const { notes } = await run({}, { steps: 4 }, { images: [{ ...ONE, prompt, negative: '[x:y:2]' }] })
+    // the encoder that takes notes gives 1 for the first text, 2 for the second ..
+    const [first, last] = [0, 77 * WIDTH]
+    expect(notes.texts).toHaveLength(4)
+    expect(notes.inputs.map(({ context }) => [context[first], context[last]])).toEqual([
+      [1, 3],
+      [1, 3],
+      [2, 3],
+      [1, 4],
+    ])
+  })
+
+  it('a sampler with two calls in a step goes through a prompt in calls, as in A1111', async () => {
+    const heun = findSampler('heun')!
+    const image = { ...ONE, prompt: '[a:b:0.5]' }
+    const { notes } = await run({}, { sampler: heun, steps: 3 }, { images: [image] })
+    expect(notes.inputs.map(({ context }) => context[0])).toEqual([1, 1, 1, 1, 2])
+  })
+
+  it('composes prompts in one call, also without guidance', async () => {
+    const image = { ...ONE, prompt: 'a cat AND a dog:0.5' }
+    const { notes } = await run({}, { cfg: 1 }, { images: [image] })
+    expect(notes.inputs[0]).toMatchObject({ n: 3, timesteps: [999, 999, 999] })
+    expect(notes.texts).toHaveLength(3)
+  })
+
   it('gives an inpainting model a mask of ones and a grey picture', async () => {
     const { notes } = await run({ channels: 9 })
     expect(notes.events[2]).toBe('encode picture of 0.5')
