@@ -3,27 +3,22 @@ import { basename } from 'node:path'
 import { EXIT, type ExitCode, escaped } from '../errors.ts'
 import type { RgbImage } from '../image/image.ts'
 import { stemOf } from '../model/output-name.ts'
-import { buildRecipe } from '../model/recipe.ts'
 import type { Io } from '../report/io.ts'
 import type { Sheet, SheetRow } from '../report/sheet.ts'
 import { plural } from '../report/text.ts'
-import type { RenderModel } from '../runtime/engine.ts'
 import { onnxEngine } from '../runtime/onnx-engine.ts'
 import { sharedEngine } from '../runtime/shared-networks.ts'
-import { MERGE_METHODS } from '../tensor/merge/registry.ts'
 import type { Arguments } from './command.ts'
-import { identifyFile, withModels } from './files.ts'
-import { existing, type ModelFolders, resolveModel } from './model-folders.ts'
-import { filledText, values } from './options.ts'
-import { plannedModel } from './planned-model.ts'
+import { existing, type ModelFolders } from './model-folders.ts'
+import { values } from './options.ts'
 import { engineFor } from './render-draw.ts'
-import { type ModelRequest, type RenderSource, withRenderSource } from './render-model.ts'
+import { type ModelRequest, withRenderSource } from './render-model.ts'
 import type { RenderOptions } from './render-options.ts'
 import { settingsText } from './render-sheet.ts'
 import { modelName, type Shots, settingsFor, shots, warnOfWeights } from './render-shots.ts'
-import { drawSubject, finishSheet, type StudyRun, type Subject, sheetPlace } from './render-study.ts'
-import { type RecipeModel, replanRecipe } from './replan.ts'
+import { drawSubject, finishSheet, type StudyRun, sheetPlace } from './render-study.ts'
 import { type SweepAxis, sweepAxes } from './sweep-arguments.ts'
+import { sweepMerge, withMerge } from './sweep-merge.ts'
 import { byModel, checkMerge, isUsed, nameOf, type Variant, variantsOf } from './sweep-variants.ts'
 
 export async function runSweep(
@@ -37,17 +32,17 @@ export async function runSweep(
   const chosen = shots(options)
   // of the verification prompts, as many as a sheet has room for
   const drawn = options.prompt === undefined ? firstShots(chosen, rows ? 1 : 2) : chosen
-  const merged = filledText(args, 'merge')
+  const merge = sweepMerge(args)
   const plain: Variant = {
     loras: [...options.loras, ...chosen.tags],
     settings: options.settings,
-    ...(merged !== undefined && { merge: { model: merged, alpha: 0 } }),
+    ...(merge && { merge }),
   }
   checkMerge(plain, [columns!, ...(rows ? [rows] : [])])
   const variants = variantsOf(plain, columns!, rows)
   const loras = new Set(variants.flatMap((variant) => variant.loras.map(nameOf)))
   await existing([...loras], 'lora', folders)
-  await existing([model, ...(merged === undefined ? [] : [merged])], 'checkpoint', folders)
+  await existing([model, ...(merge?.models ?? [])], 'checkpoint', folders)
   warnOfWeights(drawn.requests, options, io)
   const place = await sheetPlace(model, 'sweep', options)
   const networks = sharedEngine(onnxEngine)
@@ -95,38 +90,8 @@ async function drawVariant(model: string, variant: Variant, run: StudyRun): Prom
       settings: settingsFor(source.model, { ...options, settings }),
       ...(source.vae && { vae: source.vae }),
     }
-    if (merge === undefined || merge.alpha === 0) return drawSubject(subject, run)
-    if (merge.alpha === 1)
-      return drawOther(merge.model, { ...subject, vae: subject.vae ?? source.model }, run)
-    return withMerged(source, merge, run, (model) => drawSubject({ ...subject, model }, run))
-  })
-}
-
-/** The end of a merge: UNet and texts are those of the other checkpoint. */
-async function drawOther(model: string, subject: Subject, run: StudyRun): Promise<RgbImage[]> {
-  const request: ModelRequest = { model, loras: [], ema: false, allowUnmatched: false }
-  return withRenderSource(request, run.folders, run.io, (source) =>
-    drawSubject({ ...subject, model: source.model }, run),
-  )
-}
-
-/** The weighted sum of two checkpoints, as `sdtool merge` plans it. */
-async function withMerged<T>(
-  { path }: RenderSource,
-  { model, alpha }: NonNullable<Variant['merge']>,
-  { folders, io }: StudyRun,
-  use: (merged: RenderModel) => Promise<T>,
-): Promise<T> {
-  const paths = [path, await resolveModel(model, 'checkpoint', folders)]
-  return withModels(paths, async (opened) => {
-    const inputs: RecipeModel[] = []
-    for (const [i, path] of paths.entries()) {
-      inputs.push({ path, opened: opened[i]!, identity: await identifyFile(path, opened[i]!) })
-    }
-    const options = { method: MERGE_METHODS[0]!.id, alpha: [alpha] }
-    const facts = { sdtool: io.version, operation: 'merge', produced: io.now(), inputs: [], options }
-    const { table } = await replanRecipe(buildRecipe(facts), inputs)
-    return use(await plannedModel(path, table, inputs[0]!.identity, opened[0]!.read))
+    if (merge === undefined) return drawSubject(subject, run)
+    return withMerge(source, merge, run, (merged) => drawSubject({ ...subject, ...merged }, run))
   })
 }
 

@@ -4,13 +4,13 @@ import { usage } from '../errors.ts'
 import { stemOf } from '../model/output-name.ts'
 import type { DrawSettings } from './render-options.ts'
 import type { SweepAxis } from './sweep-arguments.ts'
+import type { SweepMerge } from './sweep-merge.ts'
 
 /** What a place on a sheet is drawn with. */
 export interface Variant {
   readonly loras: readonly string[]
   readonly settings: DrawSettings
-  /** A checkpoint that is blended in, and its share. */
-  readonly merge?: { readonly model: string; readonly alpha: number }
+  readonly merge?: SweepMerge
 }
 
 /** Row by row, each from left to right. */
