@@ -16,7 +16,10 @@ export interface Peak {
 export async function peakOf<T>(pid: number, work: () => Promise<T>): Promise<{ result: T; peak: Peak }> {
   const highest = new Map<number, number>()
   const look = setInterval(() => {
-    for (const [id, bytes] of ofTree(pid, residentBytes)) highest.set(id, bytes)
+    // of one that has just ended nothing is told any more
+    for (const [id, bytes] of ofTree(pid, residentBytes)) {
+      highest.set(id, Math.max(bytes, highest.get(id) ?? 0))
+    }
   }, 100)
   try {
     const result = await work()

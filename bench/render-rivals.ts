@@ -73,7 +73,8 @@ export async function measureSdcpp(program: string, { path, side, steps }: Rival
     const decoded = Number(SDCPP_DECODED.exec(run.output)?.[1])
     const unet: Measured = { program: 'stable-diffusion.cpp', subject: 'UNet, CFG', ...run }
     if (run.sample === undefined || Number.isNaN(decoded)) return [unet]
-    const vae = { ...run.sample, first: decoded, step: decoded, busy: Number.NaN }
+    const { peak } = run.sample // of the whole run: it has the UNet in memory, too
+    const vae: Sample = { first: decoded, step: decoded, peak }
     return [unet, { program: unet.program, subject: 'VAE decoder', sample: vae }]
   } finally {
     rmSync(folder, { recursive: true, force: true })

@@ -7,7 +7,7 @@ export interface Sample {
   /** Of one CFG step, or of one picture: the median of those that follow. */
   readonly step: number
   /** Processor seconds of a later step, on average: what a machine that others use, too, changes less. */
-  readonly busy: number
+  readonly busy?: number
   readonly peak: Peak
 }
 
@@ -38,7 +38,7 @@ function figures({ first, step, busy, peak }: Sample): string[] {
   return [
     `first ${first.toFixed(1)} s (load ${(first - step).toFixed(1)})`,
     `step ${step.toFixed(2)} s`,
-    `processor ${busy.toFixed(2)} s`,
+    ...(busy === undefined ? [] : [`processor ${busy.toFixed(2)} s`]),
     `peak ${peak.largestGigabytes.toFixed(2)} GB (with its parent ${peak.sumGigabytes.toFixed(2)})`,
   ]
 }
@@ -47,7 +47,9 @@ function ratios(sample: Sample, base: Sample): string[] {
   const times = (a: number, b: number) => `${(a / b).toFixed(2)}x`
   return [
     `step ${times(sample.step, base.step)}`,
-    `processor ${times(sample.busy, base.busy)}`,
+    ...(sample.busy === undefined || base.busy === undefined
+      ? []
+      : [`processor ${times(sample.busy, base.busy)}`]),
     `peak ${times(sample.peak.sumGigabytes, base.peak.sumGigabytes)}`,
   ]
 }
