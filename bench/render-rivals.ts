@@ -74,7 +74,7 @@ export async function measureSdcpp(program: string, { path, side, steps }: Rival
     const unet: Measured = { program: 'stable-diffusion.cpp', subject: 'UNet, CFG', ...run }
     if (run.sample === undefined || Number.isNaN(decoded)) return [unet]
     const { peak } = run.sample // of the whole run: it has the UNet in memory, too
-    const vae: Sample = { first: decoded, step: decoded, peak }
+    const vae: Sample = { first: decoded, step: decoded, best: decoded, peak }
     return [unet, { program: unet.program, subject: 'VAE decoder', sample: vae }]
   } finally {
     rmSync(folder, { recursive: true, force: true })
@@ -118,7 +118,13 @@ async function watched(program: string, args: readonly string[], watch: Watch): 
   const [first, last] = [marks[0]!, marks.at(-1)!]
   const seconds = marks.slice(1).map(({ at }, i) => (at - marks[i]!.at) / 1000)
   const busy = (last.busy - first.busy) / seconds.length
-  const sample: Sample = { first: (first.at - begin) / 1000, step: median(seconds), busy, peak }
+  const sample: Sample = {
+    first: (first.at - begin) / 1000,
+    step: median(seconds),
+    best: Math.min(...seconds),
+    busy,
+    peak,
+  }
   return { output, sample }
 }
 

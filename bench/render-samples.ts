@@ -6,6 +6,8 @@ export interface Sample {
   readonly first: number
   /** Of one CFG step, or of one picture: the median of those that follow. */
   readonly step: number
+  /** The quickest of them: the one that others on the machine disturbed least. */
+  readonly best: number
   /** Processor seconds of a later step, on average: what a machine that others use, too, changes less. */
   readonly busy?: number
   readonly peak: Peak
@@ -34,10 +36,10 @@ export function samplesTable(all: readonly Measured[], own: string): string {
     .join('\n')
 }
 
-function figures({ first, step, busy, peak }: Sample): string[] {
+function figures({ first, step, best, busy, peak }: Sample): string[] {
   return [
     `first ${first.toFixed(1)} s (load ${(first - step).toFixed(1)})`,
-    `step ${step.toFixed(2)} s`,
+    `step ${step.toFixed(2)} s (best ${best.toFixed(2)})`,
     ...(busy === undefined ? [] : [`processor ${busy.toFixed(2)} s`]),
     `peak ${peak.largestGigabytes.toFixed(2)} GB (with its parent ${peak.sumGigabytes.toFixed(2)})`,
   ]
@@ -46,7 +48,7 @@ function figures({ first, step, busy, peak }: Sample): string[] {
 function ratios(sample: Sample, base: Sample): string[] {
   const times = (a: number, b: number) => `${(a / b).toFixed(2)}x`
   return [
-    `step ${times(sample.step, base.step)}`,
+    `step ${times(sample.step, base.step)} (best ${times(sample.best, base.best)})`,
     ...(sample.busy === undefined || base.busy === undefined
       ? []
       : [`processor ${times(sample.busy, base.busy)}`]),

@@ -56,7 +56,7 @@ async function sample(step: () => Promise<unknown>, count: number): Promise<Samp
     const before = processorSeconds(process.pid)
     for (let i = 0; i < count; i++) later.push((await timed(step)).seconds)
     const busy = (processorSeconds(process.pid) - before) / count
-    return { first: first.seconds, step: median(later), busy }
+    return { first: first.seconds, step: median(later), best: Math.min(...later), busy }
   })
   return { ...result, peak }
 }
