@@ -147,7 +147,7 @@ export function withRenderOptions(yargs: Argv): Argv {
     })
     .option('device', {
       choices: DEVICE_CHOICES,
-      describe: 'What computes; sdtool doctor lists what works',
+      describe: 'What computes; auto remembers what worked, and sdtool doctor tries all again',
       defaultDescription: 'auto',
     })
     .option('precision', {
