@@ -5,7 +5,9 @@ import { EXIT, SdtoolError } from '../errors.ts'
 import { cannotWrite } from '../tensor/atomic.ts'
 import { readExactly } from '../tensor/bytes.ts'
 import { type Hashes, type RunningHash, startHash } from '../tensor/hash.ts'
+import { threadedHash } from '../tensor/hash-thread.ts'
 import { blockWriter } from './block-writer.ts'
+import type { World } from './http.ts'
 import { field, idField, numberField, parseJson, textField } from './json.ts'
 
 /** Which file a part is of. */
@@ -33,7 +35,8 @@ export interface PartFile {
   readonly remote: Remote
   /** Remembers what the storage said, for this run and the next. */
   describe(remote: Remote): Promise<void>
-  write(chunk: Uint8Array): Promise<void>
+  /** A promise only where the next ones must wait. */
+  write(chunk: Uint8Array): Promise<void> | undefined
   /** Throws away what is there. */
   restart(): Promise<void>
   /** All bytes are with the operating system. */
@@ -41,7 +44,7 @@ export interface PartFile {
   /** They are on disk, and survive a loss of power. */
   sync(): Promise<void>
   /** Of all bytes received. */
-  hashes(): Hashes
+  hashes(): Promise<Hashes>
   /** Keeps what is there for the next run. */
   close(): Promise<void>
   /** Leaves nothing. */
@@ -49,7 +52,7 @@ export interface PartFile {
 }
 
 /** Large enough for the disk and the hash to run at full speed, small enough for dozens of downloads. */
-const BLOCK_BYTES = 4 * 1024 * 1024
+const BLOCK_BYTES = 1024 * 1024
 /** A piece as it comes from the network. */
 const MIN_BLOCK_BYTES = 64 * 1024
 
@@ -69,7 +72,7 @@ export async function openPart(
   identity: PartIdentity,
   only: readonly PartHash[],
   expectedBytes: number | undefined,
-  signal: AbortSignal,
+  { signal, hasher }: Pick<World, 'signal' | 'hasher'>,
 ): Promise<PartFile> {
   const { part, note } = partPaths(target)
   const found = await existing(part, note, identity)
@@ -79,10 +82,12 @@ export async function openPart(
     await writeNote(note, identity, found?.remote ?? {}, process.pid)
     return open(part, found ? 'r+' : 'w+')
   })
-  const hash = await startHash(only)
+  const newHash = hashStarter(only, expectedBytes, hasher)
+  const hash = await newHash()
   try {
     await hashStored(handle, part, found?.size ?? 0, hash, signal)
   } catch (error) {
+    await hash.close()
     await handle.close()
     throw error
   }
@@ -91,7 +96,7 @@ export async function openPart(
     target,
     handle,
     identity,
-    only,
+    newHash,
     blockBytes,
     found: found ?? { size: 0, remote: {} },
     hash,
@@ -158,6 +163,16 @@ async function writeNote(note: string, identity: PartIdentity, remote: Remote, p
   await rename(`${note}.new`, note)
 }
 
+/** Below this a thread takes longer to start than it saves. */
+const MIN_THREADED_BYTES = 32 * 1024 * 1024
+
+function hashStarter(only: readonly PartHash[], bytes: number | undefined, script: URL | undefined) {
+  const small = bytes !== undefined && bytes < MIN_THREADED_BYTES
+  return async (): Promise<RunningHash> =>
+    small || script === undefined ? startHash(only) : threadedHash(only, script)
+}
+
+/** Reads one block while the one before is hashed. */
 async function hashStored(
   handle: FileHandle,
   path: string,
@@ -165,26 +180,31 @@ async function hashStored(
   hash: RunningHash,
   signal: AbortSignal,
 ): Promise<void> {
-  const block = new Uint8Array(Math.min(BLOCK_BYTES, size))
-  for (let at = 0; at < size; at += block.byteLength) {
+  const bytes = Math.min(BLOCK_BYTES, size)
+  let [block, spare] = [0, 1].map(() => new Uint8Array(new SharedArrayBuffer(bytes))) as [Uint8Array, Uint8Array]
+  let hashed = Promise.resolve()
+  for (let at = 0; at < size; at += bytes) {
     signal.throwIfAborted()
-    const piece = block.subarray(0, Math.min(block.byteLength, size - at))
+    const piece = block.subarray(0, Math.min(bytes, size - at))
     await readExactly(handle, path, piece, at)
-    hash.update(piece)
+    await hashed
+    hashed = hash.update(piece)
+    ;[block, spare] = [spare, block]
   }
+  await hashed
 }
 
 interface Opened {
   readonly target: string
   readonly handle: FileHandle
   readonly identity: PartIdentity
-  readonly only: readonly PartHash[]
+  readonly newHash: () => Promise<RunningHash>
   readonly blockBytes: number
   readonly found: Found
   readonly hash: RunningHash
 }
 
-function partFile({ target, handle, identity, only, blockBytes, found, hash: first }: Opened): PartFile {
+function partFile({ target, handle, identity, newHash, blockBytes, found, hash: first }: Opened): PartFile {
   const { part, note } = partPaths(target)
   let hash = first
   let { remote } = found
@@ -196,6 +216,7 @@ function partFile({ target, handle, identity, only, blockBytes, found, hash: fir
     if (closed) return
     closed = true
     await drain().catch(() => {})
+    await hash.close()
     await handle.close()
     await writeNote(note, identity, remote).catch(() => {})
   }
@@ -215,11 +236,15 @@ function partFile({ target, handle, identity, only, blockBytes, found, hash: fir
       remote = next
       await guarded(target, () => writeNote(note, identity, remote, process.pid))
     },
-    write: (chunk) => guarded(target, () => writer.write(chunk)),
+    write(chunk) {
+      const wait = writer.write(chunk)
+      return wait && guarded(target, () => wait)
+    },
     async restart() {
       await writer.rewind()
       await guarded(target, () => handle.truncate(0))
-      hash = await startHash(only)
+      await hash.close()
+      hash = await newHash()
       inherited = 0
       remote = {}
     },

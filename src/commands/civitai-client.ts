@@ -31,6 +31,7 @@ export async function withCivitai<T>(
     random: io.random ?? Math.random,
     sleep: io.sleep ?? sleep,
     signal: io.signal,
+    ...(io.hasher && { hasher: io.hasher }),
     userAgent: `sdtool/${io.version}`,
   }
   const apis = new Map<string, Api>()

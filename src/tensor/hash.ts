@@ -50,22 +50,29 @@ export async function hashFile(path: string, options: HashOptions = {}): Promise
   }
 }
 
-/** Hashes of bytes that come by in order. AutoV3 is not among them: it begins at a place that only the file's head tells. */
+/** AutoV3 is not among them: it begins at a place that only the file's head tells. */
+export type RunningHashName = Exclude<HashName, 'autoV3'>
+
+/** Hashes of bytes that come by in order, here or in a thread of their own (`threadedHash`). */
 export interface RunningHash {
-  update(chunk: Uint8Array): void
-  digest(): Hashes
+  /** The bytes must stay as they are until this has settled. */
+  update(chunk: Uint8Array): Promise<void>
+  /** Of all bytes so far; may be called once. */
+  digest(): Promise<Hashes>
+  close(): Promise<void>
 }
 
 /** Starts hashing what is not a file yet: a download, as it comes in. */
-export async function startHash(only: readonly Exclude<HashName, 'autoV3'>[]): Promise<RunningHash> {
+export async function startHash(only: readonly RunningHashName[]): Promise<RunningHash> {
   const sinks = await sinksFor(new Set(only), LENGTH_BYTES)
   let position = 0
   return {
-    update(chunk) {
+    async update(chunk) {
       for (const sink of sinks) sink.update(chunk, position)
       position += chunk.byteLength
     },
-    digest: () => Object.assign({}, ...sinks.map((sink) => sink.digest())) as Hashes,
+    digest: async () => Object.assign({}, ...sinks.map((sink) => sink.digest())) as Hashes,
+    close: async () => {},
   }
 }
 
