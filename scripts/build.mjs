@@ -3,7 +3,7 @@
  *
  * Bundled, because start-up is part of the product: a hundred small modules of our own and yargs' fifty took 0.3 s
  * of every call, most of it spent on finding and opening files. Commands stay separate files that are loaded only
- * when they are called. onnxruntime-node (native) and undici (large, rarely needed) stay packages of their own.
+ * when they are called. onnxruntime-node (native) stays a package of its own.
  */
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'

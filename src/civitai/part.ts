@@ -181,7 +181,10 @@ async function hashStored(
   signal: AbortSignal,
 ): Promise<void> {
   const bytes = Math.min(BLOCK_BYTES, size)
-  let [block, spare] = [0, 1].map(() => new Uint8Array(new SharedArrayBuffer(bytes))) as [Uint8Array, Uint8Array]
+  let [block, spare] = [0, 1].map(() => new Uint8Array(new SharedArrayBuffer(bytes))) as [
+    Uint8Array,
+    Uint8Array,
+  ]
   let hashed = Promise.resolve()
   for (let at = 0; at < size; at += bytes) {
     signal.throwIfAborted()

@@ -25,7 +25,7 @@ export interface Connection {
   close(): Promise<void>
 }
 
-/** HTTP by undici, which is loaded with the first request (90 ms that most commands need not spend). */
+/** HTTP by undici, which is loaded with the first request: most commands need not spend the time. */
 export function connection(timeouts: Timeouts = TIMEOUTS, proxies: Proxies = {}): Connection {
   let dispatcher: Promise<Dispatcher> | undefined
   return {

@@ -72,7 +72,9 @@ export interface Service<Task, Result> {
 }
 
 /** The other end, for the script of a thread. Does nothing in the main thread. */
-export function serveThread<Task, Result>(service: Service<Task, Result> | Promise<Service<Task, Result>>): void {
+export function serveThread<Task, Result>(
+  service: Service<Task, Result> | Promise<Service<Task, Result>>,
+): void {
   const port = parentPort
   if (!port) return
   const reply = async (request: Request<Task>): Promise<void> => {
