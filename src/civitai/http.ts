@@ -8,6 +8,8 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string
   readonly signal: AbortSignal
+  /** Fails with `PRIVATE_ADDRESS` where the name of the host leads into a private network. */
+  readonly publicOnly?: boolean
 }
 
 export interface HttpAnswer {

@@ -5,7 +5,7 @@ import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { SdtoolError } from '../errors.ts'
 import { splitName } from './file-name.ts'
 import { follow } from './follow.ts'
-import { isPrivateHost, type Site } from './hosts.ts'
+import { isPrivateHost, mayBePrivate, type Site } from './hosts.ts'
 import { readBody, type World } from './http.ts'
 import { isObject, type Json, type JsonObject, parseJson } from './json.ts'
 import type { CivitaiVersion } from './shapes.ts'
@@ -118,7 +118,7 @@ async function writePreview(
 async function fetchPicture(address: string, site: Site, world: World): Promise<Buffer> {
   // a path segment of the address names the size
   const url = new URL(address.replace(/\/(?:width=\d+|original=true)(?=\/)/, `/width=${PREVIEW_WIDTH}`))
-  const foreign = isPrivateHost(url.hostname) && !isPrivateHost(site.base.hostname)
+  const foreign = isPrivateHost(url.hostname) && !mayBePrivate(url, site)
   if (foreign || !/^https?:$/.test(url.protocol))
     throw new SdtoolError('CIVITAI_PREVIEW', `${url.host}: no place for a picture`)
   const { answer } = await follow({ url, headers: { accept: 'image/*' } }, site, world)
