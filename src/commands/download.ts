@@ -12,6 +12,7 @@ import { downloadJson, outcomeLines, planText } from './download-page.ts'
 import { downloadPlace, LAYOUT_NAMES, type LayoutName, type Place } from './download-place.ts'
 import { type DownloadPlan, type PlanOptions, planDownloads } from './download-plan.ts'
 import { type Outcome, type RunOptions, runDownloads } from './download-run.ts'
+import { spaceShortage } from './download-space.ts'
 import { globMatcher } from './glob.ts'
 import { openHashCache } from './hash-cache.ts'
 import { modelFolders, withModelFolders } from './model-folders.ts'
@@ -132,6 +133,9 @@ async function runDownload(options: DownloadOptions, client: Client, io: Io): Pr
   const plan = await planDownloads(options, client, cache)
   if (!json) io.stdout.write(planText(plan, io))
   for (const { error } of plan.failed) io.stderr.write(errorText(error, verbose))
+  const shortage = await spaceShortage(plan.downloads)
+  if (shortage && !dryRun) throw shortage
+  if (shortage) io.stderr.write(errorText(shortage, verbose))
   const lines = progressLines(io, quiet || json)
   try {
     const outcomes = dryRun ? [] : await runDownloads(plan.downloads, options, { client, cache, lines })
@@ -140,7 +144,7 @@ async function runDownload(options: DownloadOptions, client: Client, io: Io): Pr
       else if (!json) io.stdout.write(outcomeLines(outcome, io))
     }
     if (json) io.stdout.write(`${JSON.stringify(downloadJson(plan, outcomes), null, 2)}\n`)
-    return worst(plan, outcomes)
+    return worst([...plan.failed, ...outcomes, ...(shortage ? [{ error: shortage }] : [])])
   } catch (error) {
     if (io.signal.aborted) io.stderr.write(keptParts(plan))
     throw error
@@ -150,8 +154,8 @@ async function runDownload(options: DownloadOptions, client: Client, io: Io): Pr
 }
 
 /** Of the first failure. */
-function worst({ failed }: DownloadPlan, outcomes: readonly Outcome[]): ExitCode {
-  const errors = [...failed, ...outcomes].flatMap((item) => ('error' in item ? [item.error] : []))
+function worst(items: readonly (Outcome | { readonly error: unknown })[]): ExitCode {
+  const errors = items.flatMap((item) => ('error' in item ? [item.error] : []))
   return errors.length === 0 ? EXIT.ok : exitCodeOf(errors[0])
 }
 
