@@ -2,6 +2,7 @@
 import type { Api } from '../civitai/api.ts'
 import {
   type Ancestor,
+  byBlake3,
   type Evidence,
   isNewer,
   lookUp,
@@ -58,6 +59,12 @@ export async function identifyFiles(
     known.map(({ evidence }) => evidence),
     api,
   )
+  for (const [i, { path, evidence }] of known.entries()) {
+    // what sdtool made of something else is on the site only by a chance that is not worth reading it again
+    if (matches[i]!.length > 0 || evidence.ancestors.length > 0) continue
+    const last = await byBlake3(await cache.blake3(path, quiet), api)
+    if (last) matches[i] = [last]
+  }
   const newest = await newestVersions(
     matches.flat().map(({ version }) => version),
     api,

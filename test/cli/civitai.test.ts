@@ -562,6 +562,55 @@ describe('sdtool identify', () => {
     ).toEqual(['Miku_v1.0.civitai.info', 'Miku_v1.0.safetensors', 'Miku_v1.0.txt'])
   })
 
+  it('writes the notes of A1111 among its models, and leaves alone what the person wrote there', async () => {
+    const { folder, sdtool } = await setup()
+    const loras = join(folder, 'webui/models/Lora')
+    mkdirSync(loras, { recursive: true })
+    writeFileSync(join(loras, 'miku.safetensors'), LORA)
+    writeFileSync(join(loras, 'miku.json'), '{"activation text": "mine", "notes": "good"}')
+    expect((await sdtool('identify', loras, '--write')).code).toBe(0)
+    expect(JSON.parse(readFileSync(join(loras, 'miku.json'), 'utf8'))).toMatchObject({
+      'activation text': 'mine',
+      notes: 'good',
+      'sd version': 'SDXL',
+      modelVersionId: 30,
+    })
+    // elsewhere only when they are named
+    writeFileSync(join(folder, 'miku.safetensors'), LORA)
+    await sdtool('identify', join(folder, 'miku.safetensors'), '--write')
+    expect(existsSync(join(folder, 'miku.json'))).toBe(false)
+    await sdtool('identify', join(folder, 'miku.safetensors'), '--sidecars', 'a1111')
+    expect(JSON.parse(readFileSync(join(folder, 'miku.json'), 'utf8'))['activation text']).toBe('fukawa_miku')
+    const wrong = await sdtool('identify', folder, '--sidecars', 'html')
+    expect([wrong.code, wrong.stderr.includes('--sidecars html: no such choice')]).toEqual([2, true])
+  })
+
+  it('asks by BLAKE3 when no other hash is known, and remembers it', async () => {
+    const { double, folder, sdtool } = await setup()
+    const hello = Buffer.from('hello world')
+    // the test vector of Civitai's own scanner
+    const BLAKE3 = 'D74981EFA70A0C880B8D8C1985D075DBCBF679B99A5F9914E5AAF96B831A9E24'
+    double.publish({
+      id: 31,
+      modelId: 11,
+      modelName: 'Hello',
+      files: [{ id: 8, name: 'x.pt', bytes: hello, facts: { hashes: { BLAKE3 } } }],
+    })
+    writeFileSync(join(folder, 'x.pt'), hello)
+    for (let run = 0; run < 2; run++) {
+      const { code, stdout } = await sdtool('identify', join(folder, 'x.pt'), '--json')
+      expect(code).toBe(0)
+      expect(JSON.parse(stdout).files[0].matches).toMatchObject([
+        { relation: 'same', versionId: 31, fileId: 8 },
+      ])
+    }
+    const cache = JSON.parse(readFileSync(join(folder, 'home/.cache/sdtool/hashes.json'), 'utf8'))
+    expect(cache.files[join(folder, 'x.pt')]).toMatchObject({
+      sha256: 'b94d27b9934d3e08a52e52d7da7dabfac484efe37a5380ee9088f7ace2efcde9',
+      blake3: BLAKE3.toLowerCase(),
+    })
+  })
+
   it('reads a file once, and again when it has changed', async () => {
     const { folder, sdtool } = await setup()
     const path = join(folder, 'a.safetensors')
