@@ -1,4 +1,5 @@
 /** Civitai as commands use it: where it is, with which token, over real connections. */
+import { setMaxListeners } from 'node:events'
 import { setTimeout as timer } from 'node:timers/promises'
 import { type Api, openApi } from '../civitai/api.ts'
 import { findToken } from '../civitai/config.ts'
@@ -24,6 +25,8 @@ export async function withCivitai<T>(
   use: (client: Client) => Promise<T>,
 ): Promise<T> {
   const site = await siteFrom(args, io)
+  // each request listens for it, and Node warns of more than ten as a likely mistake
+  setMaxListeners(0, io.signal)
   const { send, close } = connection(undefined, proxiesOf(io.env))
   const world: World = {
     send,
