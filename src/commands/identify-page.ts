@@ -7,6 +7,7 @@ import { lineWidth } from '../report/wrap.ts'
 import { printable } from '../tensor/text.ts'
 import type { IdentifiedFile, UnreadFile } from './identify-files.ts'
 import type { Deed, Renaming } from './identify-rename.ts'
+import { versionJson } from './version-json.ts'
 
 const COLUMNS = [
   { head: 'file' },
@@ -75,17 +76,10 @@ export function identifyJson(
 }
 
 function matchJson({ relation, version, file, ancestor }: Match): object {
-  const { id, modelId, modelName, modelType, name, baseModel, trainedWords } = version
   return {
     relation,
     ...(ancestor === undefined ? {} : { ancestor }),
-    modelId: modelId ?? null,
-    modelName,
-    modelType,
-    versionId: id,
-    versionName: name,
-    baseModel: baseModel ?? null,
-    trainedWords,
+    ...versionJson(version),
     fileId: file?.id ?? null,
   }
 }
