@@ -65,6 +65,8 @@ export async function openRemote(options: RemoteOptions, world: World): Promise<
       spent.requests++
       return fetchRange(options, start, length, world)
     })
+    // of a file that ends before, less came
+    spent.bytes += fetched.bytes.byteLength - length
     pieces.push(fetched)
     return fetched
   }

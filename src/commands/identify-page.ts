@@ -28,7 +28,7 @@ const RELATIONS: Readonly<Record<Relation, string>> = {
 
 export function identifyTable(files: readonly IdentifiedFile[], io: Io): string {
   const rows = files.flatMap((file) => {
-    const name = printable(basename(file.path), 50)
+    const name = printable(file.name, 80)
     if (file.matches.length === 0) return [[name, 'unknown', '', '', '', '']]
     return file.matches.map((match, i) => matchRow(i === 0 ? name : '', match, i === 0 ? file : undefined))
   })

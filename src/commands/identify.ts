@@ -65,11 +65,11 @@ async function runIdentify(args: Arguments, client: Client, io: Io): Promise<Exi
   const folders = modelFolders(args, io)
   const { files: listed } = await listFiles(namedFiles(args), (name) => resolveModel(name, 'any', folders))
   const missing = listed.flatMap(({ path, problem }) => (problem ? [{ path, error: problem }] : []))
-  const paths = listed.filter(({ problem }) => !problem).map(({ path }) => path)
+  const found = listed.filter(({ problem }) => !problem)
   const cache = await openHashCache(io)
   const api = client.apiOf(client.site)
   try {
-    const { files, unread } = await identifyFiles(paths, { api, cache, quiet: quiet || json, io })
+    const { files, unread } = await identifyFiles(found, { api, cache, quiet: quiet || json, io })
     const deeds = new Map<IdentifiedFile, Deed>()
     for (const file of files) deeds.set(file, await act(file, wishes, client))
     const failed = [...missing, ...unread]

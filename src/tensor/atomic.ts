@@ -167,14 +167,16 @@ export interface DiskSpace {
   readonly folder: string
   /** Equal for all folders of a disk. */
   readonly device: number
-  /** Bytes that this user may still write. */
+  /** Bytes that this user may still write; infinite where nobody knows. */
   readonly free: number
 }
 
 export async function diskSpace(path: string): Promise<DiskSpace> {
   const folder = await nearestFolder(path)
-  const { bavail, bsize } = await statfs(folder)
-  return { folder, device: (await stat(folder)).dev, free: bavail * bsize }
+  const { bavail, bsize, blocks } = await statfs(folder)
+  // file systems that do not count say that they have 0 blocks: some of FUSE, and cloud storages
+  const free = blocks === 0 ? Number.POSITIVE_INFINITY : bavail * bsize
+  return { folder, device: (await stat(folder)).dev, free }
 }
 
 /** @throws DISK_FULL when the disk of `path` has no room for so many bytes */

@@ -391,7 +391,7 @@ describe('sdtool download', () => {
       ['https://example.com/models/3?token=abc', '"https://example.com/models/3" is no address of Civitai'],
       ['urn:air:sdxl:lora:huggingface:3', 'is a resource of huggingface'],
       ['hash:xyz', 'is no hash of Civitai'],
-      ['dreamshaper', 'is nothing on Civitai'],
+      ['dreamshaper', 'is no reference to Civitai'],
       ['model:0', 'is no model id'],
     ] as const) {
       const { code, stderr } = await sdtool('download', 'version:30', reference)
