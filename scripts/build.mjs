@@ -22,8 +22,8 @@ const { metafile } = await build({
   absWorkingDir: root,
   entryPoints: [
     'src/cli.ts',
+    'src/civitai/part-writer-worker.ts',
     'src/tensor/executor-worker.ts',
-    'src/tensor/hash-worker.ts',
     'src/runtime/matmul.ts',
     'src/runtime/session-process.ts',
   ],

@@ -32,8 +32,8 @@ export interface World {
   random(): number
   sleep(milliseconds: number, signal: AbortSignal): Promise<void>
   readonly signal: AbortSignal
-  /** Script of the threads that hash (`hash-worker.ts`, built); the calling thread does it without. */
-  readonly hasher?: URL
+  /** Script of the threads that write and hash (`part-writer-worker.ts`, built); the calling thread does it without. */
+  readonly partWriter?: URL
   /**
    * "sdtool/1.2.3". Never like a browser's: to those the site answers errors with a redirect to its login page. Never
    * none: its firewall turns the defaults of libraries away.

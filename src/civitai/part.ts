@@ -1,14 +1,13 @@
 /** A download under way: `name.part`, and beside it `name.part.json`, which says what it is a part of. */
-import { type FileHandle, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { EXIT, SdtoolError } from '../errors.ts'
 import { cannotWrite } from '../tensor/atomic.ts'
-import { readExactly } from '../tensor/bytes.ts'
-import { type Hashes, type RunningHash, startHash } from '../tensor/hash.ts'
-import { threadedHash } from '../tensor/hash-thread.ts'
+import type { Hashes } from '../tensor/hash.ts'
 import { blockWriter } from './block-writer.ts'
 import type { World } from './http.ts'
 import { field, idField, numberField, parseJson, textField } from './json.ts'
+import { openPartWriter, type PartWriter, threadedPartWriter } from './part-writer.ts'
 
 /** Which file a part is of. */
 export interface PartIdentity {
@@ -53,6 +52,10 @@ export interface PartFile {
 
 /** Large enough for the disk and the hash to run at full speed, small enough for dozens of downloads. */
 const BLOCK_BYTES = 1024 * 1024
+/** What is there already is read in pieces of this size. */
+const ADOPT_BYTES = 4 * 1024 * 1024
+/** Below this a thread takes longer to start than it saves. */
+const MIN_THREADED_BYTES = 32 * 1024 * 1024
 /** A piece as it comes from the network. */
 const MIN_BLOCK_BYTES = 64 * 1024
 
@@ -72,35 +75,35 @@ export async function openPart(
   identity: PartIdentity,
   only: readonly PartHash[],
   expectedBytes: number | undefined,
-  { signal, hasher }: Pick<World, 'signal' | 'hasher'>,
+  { signal, partWriter }: Pick<World, 'signal' | 'partWriter'>,
 ): Promise<PartFile> {
   const { part, note } = partPaths(target)
-  const found = await existing(part, note, identity)
-  const handle = await guarded(target, async () => {
+  const found = (await existing(part, note, identity)) ?? { size: 0, remote: {} }
+  await guarded(target, async () => {
     await mkdir(dirname(target), { recursive: true })
     // the note first: a part without one is somebody else's
-    await writeNote(note, identity, found?.remote ?? {}, process.pid)
-    return open(part, found ? 'r+' : 'w+')
+    await writeNote(note, identity, found.remote, process.pid)
+    await (await open(part, found.size > 0 ? 'r+' : 'w+')).close()
   })
-  const newHash = hashStarter(only, expectedBytes, hasher)
-  const hash = await newHash()
+  const isLarge = expectedBytes === undefined || expectedBytes >= MIN_THREADED_BYTES
+  const setup = { path: part, only }
+  const writer = isLarge && partWriter ? threadedPartWriter(setup, partWriter) : await openPartWriter(setup)
   try {
-    await hashStored(handle, part, found?.size ?? 0, hash, signal)
+    await adoptStored(writer, found.size, signal)
   } catch (error) {
-    await hash.close()
-    await handle.close()
+    await writer.close()
     throw error
   }
   const blockBytes = Math.min(BLOCK_BYTES, Math.max(MIN_BLOCK_BYTES, expectedBytes ?? BLOCK_BYTES))
-  return partFile({
-    target,
-    handle,
-    identity,
-    newHash,
-    blockBytes,
-    found: found ?? { size: 0, remote: {} },
-    hash,
-  })
+  return partFile({ target, writer, identity, blockBytes, found })
+}
+
+/** In pieces, so that a person need not wait for the end of a large file. */
+async function adoptStored(writer: PartWriter, size: number, signal: AbortSignal): Promise<void> {
+  for (let at = 0; at < size; at += ADOPT_BYTES) {
+    signal.throwIfAborted()
+    await writer.adopt(at, Math.min(ADOPT_BYTES, size - at))
+  }
 }
 
 interface Found {
@@ -163,70 +166,32 @@ async function writeNote(note: string, identity: PartIdentity, remote: Remote, p
   await rename(`${note}.new`, note)
 }
 
-/** Below this a thread takes longer to start than it saves. */
-const MIN_THREADED_BYTES = 32 * 1024 * 1024
-
-function hashStarter(only: readonly PartHash[], bytes: number | undefined, script: URL | undefined) {
-  const small = bytes !== undefined && bytes < MIN_THREADED_BYTES
-  return async (): Promise<RunningHash> =>
-    small || script === undefined ? startHash(only) : threadedHash(only, script)
-}
-
-/** Reads one block while the one before is hashed. */
-async function hashStored(
-  handle: FileHandle,
-  path: string,
-  size: number,
-  hash: RunningHash,
-  signal: AbortSignal,
-): Promise<void> {
-  const bytes = Math.min(BLOCK_BYTES, size)
-  let [block, spare] = [0, 1].map(() => new Uint8Array(new SharedArrayBuffer(bytes))) as [
-    Uint8Array,
-    Uint8Array,
-  ]
-  let hashed = Promise.resolve()
-  for (let at = 0; at < size; at += bytes) {
-    signal.throwIfAborted()
-    const piece = block.subarray(0, Math.min(bytes, size - at))
-    await readExactly(handle, path, piece, at)
-    await hashed
-    hashed = hash.update(piece)
-    ;[block, spare] = [spare, block]
-  }
-  await hashed
-}
-
 interface Opened {
   readonly target: string
-  readonly handle: FileHandle
+  readonly writer: PartWriter
   readonly identity: PartIdentity
-  readonly newHash: () => Promise<RunningHash>
   readonly blockBytes: number
   readonly found: Found
-  readonly hash: RunningHash
 }
 
-function partFile({ target, handle, identity, newHash, blockBytes, found, hash: first }: Opened): PartFile {
+function partFile({ target, writer, identity, blockBytes, found }: Opened): PartFile {
   const { part, note } = partPaths(target)
-  let hash = first
   let { remote } = found
   let inherited = found.size
   let closed = false
-  const writer = blockWriter(handle, found.size, blockBytes, (bytes) => hash.update(bytes))
-  const drain = () => guarded(target, writer.drain)
+  const blocks = blockWriter(writer.take, found.size, blockBytes)
+  const drain = () => guarded(target, blocks.drain)
   const close = async (): Promise<void> => {
     if (closed) return
     closed = true
     await drain().catch(() => {})
-    await hash.close()
-    await handle.close()
+    await writer.close()
     await writeNote(note, identity, remote).catch(() => {})
   }
   return {
     path: part,
     get size() {
-      return writer.size
+      return blocks.size
     },
     get inherited() {
       return inherited
@@ -240,23 +205,21 @@ function partFile({ target, handle, identity, newHash, blockBytes, found, hash: 
       await guarded(target, () => writeNote(note, identity, remote, process.pid))
     },
     write(chunk) {
-      const wait = writer.write(chunk)
+      const wait = blocks.write(chunk)
       return wait && guarded(target, () => wait)
     },
     async restart() {
-      await writer.rewind()
-      await guarded(target, () => handle.truncate(0))
-      await hash.close()
-      hash = await newHash()
+      await blocks.rewind()
+      await guarded(target, writer.restart)
       inherited = 0
       remote = {}
     },
     drain,
     async sync() {
       await drain()
-      await guarded(target, () => handle.sync())
+      await guarded(target, writer.sync)
     },
-    hashes: () => hash.digest(),
+    hashes: writer.digest,
     close,
     async remove() {
       await close()

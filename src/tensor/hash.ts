@@ -53,13 +53,11 @@ export async function hashFile(path: string, options: HashOptions = {}): Promise
 /** AutoV3 is not among them: it begins at a place that only the file's head tells. */
 export type RunningHashName = Exclude<HashName, 'autoV3'>
 
-/** Hashes of bytes that come by in order, here or in a thread of their own (`threadedHash`). */
+/** Hashes of bytes that come by in order. */
 export interface RunningHash {
-  /** The bytes must stay as they are until this has settled. */
-  update(chunk: Uint8Array): Promise<void>
+  update(chunk: Uint8Array): void
   /** Of all bytes so far; may be called once. */
-  digest(): Promise<Hashes>
-  close(): Promise<void>
+  digest(): Hashes
 }
 
 /** Starts hashing what is not a file yet: a download, as it comes in. */
@@ -67,12 +65,11 @@ export async function startHash(only: readonly RunningHashName[]): Promise<Runni
   const sinks = await sinksFor(new Set(only), LENGTH_BYTES)
   let position = 0
   return {
-    async update(chunk) {
+    update(chunk) {
       for (const sink of sinks) sink.update(chunk, position)
       position += chunk.byteLength
     },
-    digest: async () => Object.assign({}, ...sinks.map((sink) => sink.digest())) as Hashes,
-    close: async () => {},
+    digest: () => Object.assign({}, ...sinks.map((sink) => sink.digest())) as Hashes,
   }
 }
 

@@ -3,8 +3,12 @@ import { parentPort, Worker } from 'node:worker_threads'
 import { type PlainError, plainError, revivedError } from './plain-error.ts'
 
 export interface Thread<Task, Result> {
-  /** @throws what the thread threw, or why it ended; requests may be made before earlier ones are answered */
-  ask(task: Task): Promise<Result>
+  /**
+   * Requests may be made before earlier ones are answered.
+   * @param gives what of the task moves to the thread instead of being copied
+   * @throws what the thread threw, or why it ended
+   */
+  ask(task: Task, gives?: readonly ArrayBuffer[]): Promise<Result>
   /** Ends the thread when it has answered everything. */
   close(): Promise<void>
 }
@@ -47,7 +51,7 @@ export function startThread<Task, Result>(script: URL, setup: unknown): Thread<T
     })
   })
   return {
-    ask(task) {
+    ask(task, gives = []) {
       const id = nextId++
       return new Promise((resolve, reject) => {
         if (ended) {
@@ -55,7 +59,7 @@ export function startThread<Task, Result>(script: URL, setup: unknown): Thread<T
           return
         }
         pending.set(id, { resolve, reject })
-        worker.postMessage({ id, task } satisfies Request<Task>)
+        worker.postMessage({ id, task } satisfies Request<Task>, gives)
       })
     },
     async close() {
@@ -68,6 +72,8 @@ export function startThread<Task, Result>(script: URL, setup: unknown): Thread<T
 /** What a thread serves. */
 export interface Service<Task, Result> {
   answer(task: Task): Result | Promise<Result>
+  /** What of an answer moves back instead of being copied. */
+  gives?(result: Result): readonly ArrayBuffer[]
   close?(): Promise<void>
 }
 
@@ -85,8 +91,9 @@ export function serveThread<Task, Result>(
     }
     const { id, task } = request
     try {
-      const result = await (await service).answer(task)
-      port.postMessage({ id, result } satisfies Reply<Result>)
+      const { answer, gives } = await service
+      const result = await answer(task)
+      port.postMessage({ id, result } satisfies Reply<Result>, gives?.(result) ?? [])
     } catch (error) {
       port.postMessage({ id, error: plainError(error) } satisfies Reply<Result>)
     }

@@ -13,7 +13,7 @@ const BYTES = Buffer.from(Array.from({ length: 100_000 }, (_, i) => (i * 31 + (i
 const FILE = { id: 7, name: 'miku.safetensors', bytes: BYTES }
 
 /** Built by `npm run build`, which `npm test` does first. */
-const HASHER = join(import.meta.dirname, '../../dist/hash-worker.js')
+const PART_WRITER = join(import.meta.dirname, '../../dist/part-writer-worker.js')
 
 interface Setup {
   readonly double: Double
@@ -98,21 +98,24 @@ describe('a download', () => {
     expect(readdirSync(folder)).toEqual(['miku.safetensors'])
   })
 
-  it.skipIf(!existsSync(HASHER))('does all this with a thread that hashes what is large', async () => {
-    const bytes = randomBytes(40_000_000)
-    const { double, target, job } = await setup({
-      expected: { bytes: bytes.byteLength, hashes: { sha256: sha256(bytes).toLowerCase() } },
-    })
-    double.publish({ id: 3, modelId: 1, files: [{ ...FILE, bytes }] })
-    const refusals = Array.from({ length: 5 }, () => answer(503, 'busy'))
-    double.onStorage.push(cutAfter(9_999_999), cutAfter(11_000_001), ...refusals)
-    const world = testWorld({ hasher: pathToFileURL(HASHER) })
-    await failure(download(job, world))
-    const result = await download(job, world)
-    expect(result.resumedFrom).toBe(21_000_000)
-    expect(result.sha256).toBe(sha256(bytes).toLowerCase())
-    expect(readFileSync(target).equals(bytes)).toBe(true)
-  })
+  it.skipIf(!existsSync(PART_WRITER))(
+    'does all this with a thread that writes and hashes what is large',
+    async () => {
+      const bytes = randomBytes(40_000_000)
+      const { double, target, job } = await setup({
+        expected: { bytes: bytes.byteLength, hashes: { sha256: sha256(bytes).toLowerCase() } },
+      })
+      double.publish({ id: 3, modelId: 1, files: [{ ...FILE, bytes }] })
+      const refusals = Array.from({ length: 5 }, () => answer(503, 'busy'))
+      double.onStorage.push(cutAfter(9_999_999), cutAfter(11_000_001), ...refusals)
+      const world = testWorld({ partWriter: pathToFileURL(PART_WRITER) })
+      await failure(download(job, world))
+      const result = await download(job, world)
+      expect(result.resumedFrom).toBe(21_000_000)
+      expect(result.sha256).toBe(sha256(bytes).toLowerCase())
+      expect(readFileSync(target).equals(bytes)).toBe(true)
+    },
+  )
 
   it('starts again when the storage sends the whole file instead of the rest', async () => {
     const { double, target, job } = await setup()
