@@ -33,7 +33,7 @@ export interface World {
   sleep(milliseconds: number, signal: AbortSignal): Promise<void>
   readonly signal: AbortSignal
   /** Script of the threads that write and hash (`part-writer-worker.ts`, built); the calling thread does it without. */
-  readonly partWriter?: URL
+  readonly partThread?: URL
   /**
    * "sdtool/1.2.3". Never like a browser's: to those the site answers errors with a redirect to its login page. Never
    * none: its firewall turns the defaults of libraries away.

@@ -45,22 +45,22 @@ export async function partWriter(
 ): Promise<PartWriter> {
   const behind = catchUp(handle)
   let hash = await startHash(only)
-  let failure: { readonly error: unknown } | undefined
   let page = new Uint8Array(0)
+  let last: Promise<unknown> = Promise.resolve()
+  const write: PartWriter['take'] = async (bytes, position) => {
+    const written = writeFully(handle, bytes, position)
+    written.catch(() => {}) // it is awaited when the hash has seen the bytes, too
+    hash.update(bytes)
+    await written
+    behind.add(bytes.byteLength)
+    return bytes
+  }
   return {
-    async take(bytes, position) {
-      if (failure) throw failure.error
-      try {
-        const written = writeFully(handle, bytes, position)
-        written.catch(() => {}) // it is awaited when the hash has seen them, too
-        hash.update(bytes)
-        await written
-      } catch (error) {
-        failure = { error }
-        throw error
-      }
-      behind.add(bytes.byteLength)
-      return bytes
+    take(bytes, position) {
+      // one after the other: a failed write must leave no hole before a later one
+      const taken = last.then(() => write(bytes, position))
+      last = taken
+      return taken
     },
     async adopt(position, length) {
       if (page.byteLength < length) page = new Uint8Array(length)
@@ -120,7 +120,7 @@ export type PartAnswer = Uint8Array<ArrayBuffer> | Hashes | undefined
 
 /**
  * The same in a thread, so that the one that receives the bytes goes on receiving. They move there and back without a
- * copy. Shared memory would not have to move, but JavaScript copies into it word by word: six times as slow.
+ * copy. Shared memory would not have to move, but V8 copies into it word by word, which took longer than all that.
  * @param script `part-writer-worker.ts`, built
  */
 export function threadedPartWriter(setup: PartSetup, script: URL): PartWriter {

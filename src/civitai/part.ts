@@ -75,7 +75,7 @@ export async function openPart(
   identity: PartIdentity,
   only: readonly PartHash[],
   expectedBytes: number | undefined,
-  { signal, partWriter }: Pick<World, 'signal' | 'partWriter'>,
+  { signal, partThread }: Pick<World, 'signal' | 'partThread'>,
 ): Promise<PartFile> {
   const { part, note } = partPaths(target)
   const found = (await existing(part, note, identity)) ?? { size: 0, remote: {} }
@@ -87,7 +87,7 @@ export async function openPart(
   })
   const isLarge = expectedBytes === undefined || expectedBytes >= MIN_THREADED_BYTES
   const setup = { path: part, only }
-  const writer = isLarge && partWriter ? threadedPartWriter(setup, partWriter) : await openPartWriter(setup)
+  const writer = isLarge && partThread ? threadedPartWriter(setup, partThread) : await openPartWriter(setup)
   try {
     await adoptStored(writer, found.size, signal)
   } catch (error) {

@@ -34,7 +34,7 @@ export async function withCivitai<T>(
     random: io.random ?? Math.random,
     sleep: io.sleep ?? sleep,
     signal: io.signal,
-    ...(io.partWriter && { partWriter: io.partWriter }),
+    ...(io.partThread && { partThread: io.partThread }),
     userAgent: `sdtool/${io.version}`,
   }
   const apis = new Map<string, Api>()

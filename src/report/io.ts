@@ -27,7 +27,7 @@ export interface Io {
   /** Script of the processes that hold networks; the calling process holds them without it. */
   readonly sessions?: URL
   /** Script of the threads that write and hash what is downloaded; the calling thread does it without. */
-  readonly partWriter?: URL
+  readonly partThread?: URL
   readonly signal: AbortSignal
   /** Only for what must not be on the command line. */
   readonly stdin?: InputStream

@@ -108,7 +108,7 @@ describe('a download', () => {
       double.publish({ id: 3, modelId: 1, files: [{ ...FILE, bytes }] })
       const refusals = Array.from({ length: 5 }, () => answer(503, 'busy'))
       double.onStorage.push(cutAfter(9_999_999), cutAfter(11_000_001), ...refusals)
-      const world = testWorld({ partWriter: pathToFileURL(PART_WRITER) })
+      const world = testWorld({ partThread: pathToFileURL(PART_WRITER) })
       await failure(download(job, world))
       const result = await download(job, world)
       expect(result.resumedFrom).toBe(21_000_000)
