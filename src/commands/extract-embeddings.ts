@@ -30,6 +30,7 @@ import { type ExtractedFile, writeExtracted } from './extracted-files.ts'
 import { identifyFile, type OpenedModel, withModels } from './files.ts'
 import { type ModelFolders, modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
 import { filledText, flag, namedFiles, outputOptions, withOutputOptions } from './options.ts'
+import { recipeArguments } from './recipe-options.ts'
 
 const FORMATS = ['safetensors', 'pt'] as const
 type EmbeddingFormat = (typeof FORMATS)[number]
@@ -69,8 +70,23 @@ export const extractEmbeddingsCommand: Command = {
         type: 'boolean',
         describe: 'A file for each token of the table, not for each run of them',
       })
+      .option('only', {
+        type: 'string',
+        nargs: 1,
+        describe: 'Only this one of several: its name, or its number in the list',
+      })
       .option('format', { choices: FORMATS, describe: 'safetensors, or the .pt of A1111' }),
   run: runExtractEmbeddings,
+  replay(options, [file, base]) {
+    const again = recipeArguments(options, {
+      prompt: 'text',
+      name: 'text',
+      format: 'text',
+      each: 'flag',
+      only: 'number',
+    })
+    return { files: [file], ...(base === undefined ? {} : { base }), ...again }
+  },
 }
 
 interface Found {
@@ -91,8 +107,16 @@ async function runExtractEmbeddings(args: Arguments, io: Io): Promise<ExitCode> 
   const path = await resolveModel(name, 'any', folders)
   const use = async ({ embeddings, models, title }: Found): Promise<void> => {
     if (embeddings.length === 0) throw aboutFile(path, noEmbeddings(args))
-    const files = namedOnce(embeddings, filledText(args, 'name')).map((one) => fileOf(one, format))
-    const recipeOptions = { prompt: filledText(args, 'prompt'), name: filledText(args, 'name'), format }
+    const named = namedOnce(embeddings, filledText(args, 'name')).map((one, i) => {
+      return { ...fileOf(one, format), recipeOptions: embeddings.length > 1 ? { only: i + 1 } : {} }
+    })
+    const files = chosen(named, filledText(args, 'only'))
+    const recipeOptions = {
+      prompt: filledText(args, 'prompt'),
+      name: filledText(args, 'name'),
+      format,
+      each: flag(args, 'each') || undefined,
+    }
     const endings = format === 'pt' ? ['.pt'] : undefined
     const extracting = {
       verb: 'extract embeddings',
@@ -256,6 +280,17 @@ function namedOnce(embeddings: readonly FoundEmbedding[], wanted: string | undef
     taken.set(plain, count)
     return { ...embedding, name: count === 1 ? plain : `${plain}-${count}` }
   })
+}
+
+/** @throws USAGE */
+function chosen<T extends ExtractedFile>(files: readonly T[], only: string | undefined): readonly T[] {
+  if (only === undefined) return files
+  const found =
+    files.find(({ facts }) => facts.name === only) ??
+    (/^\d+$/.test(only) ? files[Number(only) - 1] : undefined)
+  if (found !== undefined) return [found]
+  const names = files.map(({ facts }, i) => `${i + 1} ${facts.name}`).join(', ')
+  throw usage(`--only ${only}: there is no such embedding`, `There are: ${names}.`)
 }
 
 function fileOf(embedding: FoundEmbedding, format: EmbeddingFormat): ExtractedFile {

@@ -20,7 +20,7 @@ import { identifyFile, type OpenedModel, withModels } from './files.ts'
 import { findingLines } from './findings-text.ts'
 import { toJson } from './inspect-json.ts'
 import { loraFile } from './lora-files.ts'
-import { matmulOf } from './matmul.ts'
+import { engineOf } from './matmul.ts'
 import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
 import { type CommonOptions, commonOptions, filledText, namedFiles, withCommonOptions } from './options.ts'
 
@@ -78,7 +78,7 @@ async function checkOpened(
   const progress = startProgress(basename(paths[0]!), io, quiet || json)
   const { size } = opened!.model.file
   try {
-    const evaluation = newEvaluation(opened!.read, await matmulOf(io))
+    const evaluation = newEvaluation(opened!.read, (await engineOf(io)).matmul)
     const check = await checkLora(file, evaluation, io.signal, (done, all) =>
       progress.update((size * done) / all, size),
     )

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
 import { basename, extname } from 'node:path'
-import { EXIT, type ExitCode, usage } from '../errors.ts'
+import { EXIT, type ExitCode, refuse, usage } from '../errors.ts'
 import { baseById } from '../model/adapters/base.ts'
+import type { FactorDType } from '../model/lora/factors.ts'
 import { type LoraMerge, type LoraToMerge, mergeLoras } from '../model/lora/merge.ts'
 import { rankMetadata } from '../model/lora/metadata.ts'
 import { mergedName, stemOf } from '../model/output-name.ts'
@@ -17,7 +18,7 @@ import { findingLines } from './findings-text.ts'
 import { toJson } from './inspect-json.ts'
 import { type LoraArgument, loraArguments } from './lora-arguments.ts'
 import { loraFile } from './lora-files.ts'
-import { FACTOR_DTYPES } from './lora-options.ts'
+import { FACTOR_DTYPES, factorTypeName } from './lora-options.ts'
 import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
 import {
   filledText,
@@ -36,6 +37,7 @@ import {
 } from './output-file.ts'
 import { outputPlaces } from './output-path.ts'
 import { derivedMetadata } from './provenance.ts'
+import { recipeArguments } from './recipe-options.ts'
 
 export const loraMergeCommand: Command = {
   positionals: '[files..]',
@@ -68,6 +70,19 @@ export const loraMergeCommand: Command = {
         defaultDescription: 'the widest of the LoRAs',
       }),
   run: runLoraMerge,
+  replay(options, files) {
+    const { ratios: ratio, dtype } = recipeArguments(options, { ratios: 'ratios', dtype: 'text' })
+    if (ratio === undefined) throw refuse('RECIPE_INVALID', 'the recipe has no ratios')
+    return { files, ratio, dtype }
+  },
+  async replan(inputs, args) {
+    const loras = loraArguments(namedFiles(args), list(args, 'ratio'), () => true)
+    const files: LoraToMerge[] = []
+    for (const [i, { path, opened }] of inputs.entries())
+      files.push({ file: await loraFile(path, opened), ratio: loras[i]!.ratio })
+    const { table } = await mergeLoras(files, wantedType(args))
+    return { table, steps: [], findings: [] }
+  },
 }
 
 async function runLoraMerge(args: Arguments, io: Io): Promise<ExitCode> {
@@ -84,7 +99,7 @@ async function runLoraMerge(args: Arguments, io: Io): Promise<ExitCode> {
     const inputs: LoraToMerge[] = []
     for (const [i, { ratio }] of loras.entries())
       inputs.push({ file: await loraFile(paths[i]!, opened[i]!), ratio })
-    const merge = await mergeLoras(inputs, FACTOR_DTYPES[filledText(args, 'dtype') ?? ''])
+    const merge = await mergeLoras(inputs, wantedType(args))
     const models = opened.map(({ model }) => model)
     const job = await plannedFile(merge, inputs, models, loras, output, io)
     const file = output.dryRun
@@ -93,6 +108,10 @@ async function runLoraMerge(args: Arguments, io: Io): Promise<ExitCode> {
     print(inputs, merge, file, output, io)
   })
   return EXIT.ok
+}
+
+function wantedType(args: Arguments): FactorDType | undefined {
+  return FACTOR_DTYPES[filledText(args, 'dtype') ?? '']
 }
 
 async function plannedFile(
@@ -122,7 +141,7 @@ async function plannedFile(
     verb: 'lora merge',
     options: {
       ratios: loras.map(({ ratio: { unet, text } }) => (unet === text ? unet : { unet, text })),
-      dtype: merge.dtype,
+      dtype: factorTypeName(merge.dtype),
     },
   }
   return {

@@ -1,4 +1,5 @@
 /** sdtool convert between layouts and containers, and sdtool extract of one component, on fixtures/tiny-sd. */
+import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -127,8 +128,10 @@ describe('convert --to ckpt', () => {
         true,
       ])
       expectSame(before, after)
+      const sha256 = createHash('sha256').update(readFileSync(MODEL)).digest('hex')
       expect(JSON.parse(String(after.model.extras['sdtool.recipe']))).toMatchObject({
         operation: 'convert',
+        inputs: [{ name: 'tiny-sd-b.safetensors', sha256 }],
         options: { to: 'ckpt' },
       })
     },

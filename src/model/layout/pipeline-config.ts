@@ -28,13 +28,18 @@ export function pipelineConfigs({ tensors, unet }: Pipeline, identity: Identity)
   out.set('text_encoder/config.json', clipConfig(tensors.text_encoder!))
   if (isXl) out.set('text_encoder_2/config.json', clipConfig(tensors.text_encoder_2!))
   out.set('scheduler/scheduler_config.json', schedulerConfig(identity))
-  for (const folder of isXl ? ['tokenizer', 'tokenizer_2'] : ['tokenizer']) {
+  for (const folder of tokenizerFolders({ tensors })) {
     out.set(
       `${folder}/tokenizer_config.json`,
       tokenizerConfig(folder === 'tokenizer_2' || isOpenClip(tensors.text_encoder!)),
     )
   }
   return out
+}
+
+/** A vocabulary for each text encoder. */
+export function tokenizerFolders({ tensors }: Pick<Pipeline, 'tensors'>): string[] {
+  return [...(tensors.text_encoder ? ['tokenizer'] : []), ...(tensors.text_encoder_2 ? ['tokenizer_2'] : [])]
 }
 
 function modelIndex(isXl: boolean): Config {
