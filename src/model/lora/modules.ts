@@ -2,7 +2,7 @@
 import { type Matrix, matrixOf } from '../../tensor/algebra/matrix.ts'
 import { elementCount } from '../../tensor/dtype.ts'
 import type { TensorTable } from '../../tensor/table.ts'
-import type { Numbers } from '../adapters/algorithm.ts'
+import type { Numbers, Structured } from '../adapters/algorithm.ts'
 import { BASES } from '../adapters/base.ts'
 import { adapterKeys } from '../adapters/describe.ts'
 import type { AdapterInfo } from '../adapters/info.ts'
@@ -94,6 +94,11 @@ export function isPlainLora({ module: { algorithm, parts } }: PlacedLora): boole
 /** The factor of up @ down. */
 export function scaleOf({ module, numbers }: PlacedLora): number {
   return loraScale(module.parts, numbers)
+}
+
+/** What its change is made of; undefined where only all of it together says what it is. */
+export function structureOf({ module: { algorithm, parts }, numbers }: PlacedLora): Structured | undefined {
+  return algorithm.structure?.(parts, numbers)
 }
 
 /** Algorithms whose change is the same whatever the weight is. */
