@@ -4,6 +4,7 @@ import { EXIT, type ExitCode, refuse, usage } from '../errors.ts'
 import { baseById } from '../model/adapters/base.ts'
 import type { FactorDType } from '../model/lora/factors.ts'
 import { type LoraMerge, type LoraToMerge, mergeLoras } from '../model/lora/merge.ts'
+import { mergedMetadata } from '../model/lora/merge-metadata.ts'
 import { rankMetadata } from '../model/lora/metadata.ts'
 import { mergedName, stemOf } from '../model/output-name.ts'
 import type { Io } from '../report/io.ts'
@@ -123,7 +124,10 @@ async function plannedFile(
   io: Io,
 ): Promise<PlannedFile> {
   const [first] = inputs as [LoraToMerge]
-  const plan = { table: merge.table, steps: [], findings: [] }
+  const said = mergedMetadata(
+    inputs.map(({ file }) => ({ name: stemOf(basename(file.name)), metadata: file.table.metadata })),
+  )
+  const plan = { table: merge.table, steps: [], findings: [...merge.findings, ...said.findings] }
   const names = loras.map(({ ratio: { unet, text } }, i) => {
     const ratio = unet === 1 && text === 1 ? '' : unet === text ? `-${unet}` : `-${unet}-te${text}`
     return stemOf(basename(inputs[i]!.file.name)) + ratio
@@ -144,36 +148,29 @@ async function plannedFile(
       dtype: factorTypeName(merge.dtype),
     },
   }
+  const facts = factsOf(inputs, target)
   return {
     plan,
     output: target,
     inputs: models.map(({ file }) => file),
     metadata: () =>
-      derivedMetadata(models, metadataOf(merge, inputs), factsOf(inputs, target), operation, io),
+      derivedMetadata(
+        models,
+        { ...said.metadata, ...numbersOf(merge), ss_output_name: facts.title },
+        facts,
+        operation,
+        io,
+      ),
   }
 }
 
-/** What is true of the sum, too: the base it is for. Training data and settings are those of the inputs alone. */
-const SHARED_KEYS = [
-  'ss_base_model_version',
-  'ss_v2',
-  'ss_sd_model_name',
-  'ss_sd_model_hash',
-  'ss_new_sd_model_hash',
-] as const
-
-function metadataOf({ modules }: LoraMerge, inputs: readonly LoraToMerge[]): Record<string, string> {
-  const shared = SHARED_KEYS.flatMap((key) => {
-    const values = new Set(inputs.map(({ file }) => file.table.metadata[key]))
-    const [value] = values
-    return values.size === 1 && value !== undefined ? [[key, value] as const] : []
-  })
+function numbersOf({ modules }: LoraMerge): Record<string, string> {
   const ranks = modules.map(({ rank }) => rank)
   const alphas = new Set(modules.map(({ alpha }) => alpha))
   const [alpha] = alphas
-  const sameAlpha = alphas.size === 1 && alpha !== undefined
-  const numbers = rankMetadata(sameAlpha ? { ranks, alpha } : { ranks })
-  return { ...Object.fromEntries(shared), ...numbers, ...(sameAlpha ? {} : { ss_network_alpha: 'Dynamic' }) }
+  return alphas.size === 1 && alpha !== undefined
+    ? rankMetadata({ ranks, alpha })
+    : { ...rankMetadata({ ranks }), ss_network_alpha: 'Dynamic' }
 }
 
 function factsOf(inputs: readonly LoraToMerge[], target: string) {

@@ -98,6 +98,7 @@ describe('lora merge', () => {
   tiny-outline.safetensors   -0.5      192    16
   sum                                  350  8-24
   - the factors of 192 modules were multiplied and rounded once to F32
+  - tag counts are put together; what the LoRAs say of their training is under sdtool.sources
   wrote OUT/sum.safetensors: 5.98 MB, 1050 tensors, 0.0 s
 `)
       const [stripes, outline, sum] = [
@@ -123,6 +124,11 @@ describe('lora merge', () => {
         ),
       ).toBeLessThan(1e-6)
       expect(sum.model.metadata.ss_network_dim).toBe('Dynamic')
+      const tagsOf = ({ model }: Contents) => JSON.parse(model.metadata.ss_tag_frequency!) as object
+      expect(Object.values(tagsOf(sum))).toEqual([
+        ...Object.values(tagsOf(stripes)),
+        ...Object.values(tagsOf(outline)),
+      ])
     },
     SLOW,
   )
@@ -245,6 +251,12 @@ describe('lora check', () => {
   ! 1 module ("${names[1]}") add nothing: one of the factors is 0
 `)
     expect(readFileSync(join(folder, 'l.svg'), 'utf8')).toContain('attn1_to_q')
+    const again = await runCli(['lora', 'check', path, '--plot', join(folder, 'l.svg')])
+    expect([again.code, again.stdout, again.stderr]).toEqual([
+      2,
+      '',
+      expect.stringContaining('l.svg exists already'),
+    ])
   })
 
   it(

@@ -80,9 +80,16 @@ function placeIn(
   return undefined
 }
 
-const PLAIN_ROLES: ReadonlySet<string> = new Set(['lora_up', 'lora_down', 'alpha', 'scale'])
+const PLAIN_ROLES: ReadonlySet<string> = new Set([
+  'lora_up',
+  'lora_down',
+  'alpha',
+  'scale',
+  'diff_b',
+  'lora_up_bias',
+])
 
-/** up @ down and nothing else: what can be put together and cut to another rank exactly. */
+/** up @ down, and something for the bias at most: what can be put together exactly. */
 export function isPlainLora({ module: { algorithm, parts } }: PlacedLora): boolean {
   return (
     algorithm.id === 'lora' &&

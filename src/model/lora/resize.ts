@@ -5,7 +5,6 @@ import { seedFor } from '../../tensor/algebra/random.ts'
 import type { Evaluation } from '../../tensor/expr.ts'
 import { newCastStats } from '../../tensor/float.ts'
 import type { Tensor } from '../../tensor/table.ts'
-import { bundleName } from '../embeddings.ts'
 import { counted } from '../finding.ts'
 import type { ExtractedLayer } from './extract.ts'
 import { type FactorDType, factorTensors, type Keep, matrixSize, roundedFactors } from './factors.ts'
@@ -55,7 +54,7 @@ export async function resizeLora(file: LoraFile, options: ResizeOptions, work: R
   const others = placed.filter((one) => !ranked.includes(one))
   checkResizable(file, others, ranked)
   const layers: ExtractedLayer[] = []
-  const tensors: Tensor[] = [...keptTensors(file, others)]
+  const tensors: Tensor[] = [...keptTensors(file, ranked)]
   for (const [i, one] of ranked.entries()) {
     work.signal.throwIfAborted()
     const made = await resizeModule(one, options, work)
@@ -92,9 +91,10 @@ function checkResizable(
   )
 }
 
-function keptTensors({ table }: LoraFile, others: readonly PlacedLora[]): Tensor[] {
-  const bundled = [...table.tensors.values()].filter(({ name }) => bundleName(name) !== undefined)
-  return [...others.flatMap(({ module }) => [...module.parts.values()]), ...bundled]
+/** Modules without a rank, and what belongs to no module: embeddings that are bundled, keys nobody knows. */
+function keptTensors({ table }: LoraFile, ranked: readonly PlacedLora[]): Tensor[] {
+  const taken = new Set(ranked.flatMap(({ module }) => [...module.parts.values()].map(({ name }) => name)))
+  return [...table.tensors.values()].filter(({ name }) => !taken.has(name))
 }
 
 async function resizeModule(
