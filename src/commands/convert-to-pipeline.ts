@@ -92,11 +92,12 @@ async function writeFolder(made: Made, output: OutputOptions, io: Io): Promise<v
   const named = output.output ?? join(dirname(path), `${stemOf(basename(path))}-diffusers`)
   const target = named.replace(/\/+$/, '')
   checkFree(target, output.force)
+  const texts = about(path, () => textsOf(pipeline, identity))
   const staged = output.dryRun ? undefined : await stageFolder(target, output.force)
   try {
     const parts = await writeParts(made, staged?.path ?? target, output, io)
     if (staged) {
-      await writeTexts(staged.path, textsOf(pipeline, identity))
+      await writeTexts(staged.path, texts)
       await staged.commit()
     }
     const findings = leftFindings(pipeline.left)
