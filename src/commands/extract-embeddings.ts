@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import { aboutFile, EXIT, type ExitCode, refuse, SdtoolError, usage } from '../errors.ts'
-import { imageFormat, openImage } from '../image/open.ts'
+import { type ImageFile, imageFormat, openImage } from '../image/open.ts'
 import { baseById } from '../model/adapters/base.ts'
 import { describeEmbedding, type EmbeddingFile } from '../model/embeddings.ts'
 import { CARD_KEYWORD, embeddingFromPixels, embeddingFromText } from '../model/extract/embedding-card.ts'
@@ -46,7 +46,7 @@ export const extractEmbeddingsCommand: Command = {
       '$0 extract embeddings tuned.safetensors --base model.safetensors',
       'Words whose vectors are not those of the base',
     ],
-    ['$0 extract embeddings card.png --format pt', 'What A1111 hides in a picture'],
+    ['$0 extract embeddings card.png --format pt', 'What A1111 hides in a picture, a PNG or a lossless WebP'],
     [
       '$0 extract embeddings model --prompt "bad hands, extra fingers" --name neg',
       'Write neg.safetensors: one word that stands for a whole prompt',
@@ -212,17 +212,17 @@ async function pictureAt(path: string): Promise<Found | undefined> {
         'PICTURE_TOO_LARGE',
         `${path}: a picture of ${size} bytes, the limit is ${MAX_PICTURE_BYTES}`,
       )
-    return foundIn(path, await source.read(0, size), size)
+    return await foundIn(path, await source.read(0, size), size)
   } finally {
     await source.close()
   }
 }
 
-function foundIn(path: string, bytes: Uint8Array, size: number): Found {
+async function foundIn(path: string, bytes: Uint8Array, size: number): Promise<Found> {
   try {
     const image = openImage(bytes)
     const text = image.texts.find(({ keyword }) => keyword === CARD_KEYWORD)?.text
-    const card = text === undefined ? fromPixels(image) : embeddingFromText(text)
+    const card = text === undefined ? await fromPixels(image) : embeddingFromText(text)
     const info = card && describeEmbedding(card)
     if (card === undefined || info === undefined) return { embeddings: [], models: [], title: image.title }
     const name = info.name ?? stemOf(basename(path))
@@ -246,15 +246,15 @@ function foundIn(path: string, bytes: Uint8Array, size: number): Found {
 }
 
 /** @throws PICTURE_FORMAT: of some formats only the text is read */
-function fromPixels({ pixels, title }: ReturnType<typeof openImage>): EmbeddingFile | undefined {
+async function fromPixels({ pixels, title }: ImageFile): Promise<EmbeddingFile | undefined> {
   if (pixels === undefined) {
     throw refuse(
       'PICTURE_FORMAT',
-      `no embedding in the text of the picture (${title}), and its pixels cannot be read`,
-      'Get the PNG it was made from.',
+      `no embedding in the text of the picture (${title}), and its pixels are not those that were saved`,
+      'Only PNG and lossless WebP keep an embedding in their pixels. Get the picture it was made from.',
     )
   }
-  return embeddingFromPixels(pixels())
+  return embeddingFromPixels(await pixels())
 }
 
 function noEmbeddings(args: Arguments): SdtoolError {
