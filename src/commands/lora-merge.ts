@@ -92,6 +92,7 @@ async function runLoraMerge(args: Arguments, io: Io): Promise<ExitCode> {
   const loras = loraArguments(named, list(args, 'ratio'), existsSync)
   if (loras.length < 2)
     throw usage('one LoRA cannot be merged with nothing', 'Name two or more: sdtool lora merge a:0.7 b:0.5.')
+  checkNoBlocks(loras)
   const output = outputOptions(args)
   const folders = modelFolders(args, io)
   const paths: string[] = []
@@ -113,6 +114,16 @@ async function runLoraMerge(args: Arguments, io: Io): Promise<ExitCode> {
 
 function wantedType(args: Arguments): FactorDType | undefined {
   return FACTOR_DTYPES[filledText(args, 'dtype') ?? '']
+}
+
+/** @throws USAGE */
+function checkNoBlocks(loras: readonly LoraArgument[]): void {
+  const other = loras.find(({ blocks }) => blocks !== undefined)
+  if (other === undefined) return
+  throw usage(
+    `${other.name} has ratios of blocks, which depend on the model it is for`,
+    'Merge it into the checkpoint: sdtool merge-lora takes them.',
+  )
 }
 
 async function plannedFile(

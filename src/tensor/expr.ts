@@ -16,6 +16,7 @@ import {
 import { type CastStats, castFloats, decodeNumbers, elementsOf, newCastStats } from './float.ts'
 import { enterPatchRoom, type HalfType, type PatchRoom } from './float-kernels.ts'
 import { blendOf } from './merge/combine.ts'
+import { numbersOf } from './numbers.ts'
 import { borrow, giveBack } from './spare-buffers.ts'
 import { gatherStrided, type ReadInto } from './strided.ts'
 import type { ConcatSource, PatchedSource, StoredSource, Tensor } from './table.ts'
@@ -416,38 +417,4 @@ export async function readValues(tensor: Tensor, read: ReadInto): Promise<Float6
   const bytes = new Uint8Array(tensorBytes(tensor))
   await evaluateInto(tensor, 0, count, bytes, newEvaluation(read))
   return numbersOf(tensor.dtype, bytes)
-}
-
-function numbersOf(dtype: DType, bytes: Uint8Array): Float64Array {
-  switch (dtype) {
-    case 'F64':
-      return elementsOf(Float64Array, bytes)
-    case 'I64':
-      return Float64Array.from(elementsOf(BigInt64Array, bytes), Number)
-    case 'U64':
-      return Float64Array.from(elementsOf(BigUint64Array, bytes), Number)
-    case 'I32':
-      return Float64Array.from(elementsOf(Int32Array, bytes))
-    case 'U32':
-      return Float64Array.from(elementsOf(Uint32Array, bytes))
-    case 'I16':
-      return Float64Array.from(elementsOf(Int16Array, bytes))
-    case 'U16':
-      return Float64Array.from(elementsOf(Uint16Array, bytes))
-    case 'I8':
-      return Float64Array.from(elementsOf(Int8Array, bytes))
-    case 'U8':
-    case 'BOOL':
-      return Float64Array.from(bytes)
-    default:
-      return floatNumbers(dtype, bytes)
-  }
-}
-
-function floatNumbers(dtype: DType, bytes: Uint8Array): Float64Array {
-  if (!isFloat(dtype)) throw new TypeError(`${dtype} values cannot be read as numbers`)
-  const floats = new Float32Array(bytes.byteLength / DTYPES[dtype].bytes)
-  const out = new Uint8Array(floats.buffer)
-  castFloats(dtype, 'F32', bytes, out, floats, newCastStats())
-  return Float64Array.from(floats)
 }

@@ -47,6 +47,10 @@ const OPERATIONS: readonly [string, (files: Files) => string[]][] = [
     ({ a, lora }) => ['merge-lora', a, `${lora}:0.7:0.4`, '--exclude', 'nothing*', '--dtype', 'fp16'],
   ],
   [
+    'merge-lora',
+    ({ a, lora }) => ['merge-lora', a, lora, lora, '--blocks', 'TE00=0.25,FINAL=0', '--blocks', 'ALL0.5'],
+  ],
+  [
     'merge',
     ({ a, b, c }) => [
       'merge',
