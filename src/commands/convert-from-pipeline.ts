@@ -1,6 +1,6 @@
 /** convert from a folder of diffusers to one file. */
 import { basename, dirname, resolve } from 'node:path'
-import { refuse, usage } from '../errors.ts'
+import { namingFile, refuse, usage } from '../errors.ts'
 import type { DTypeChoice } from '../model/dtype-choice.ts'
 import { identify } from '../model/identify.ts'
 import {
@@ -20,7 +20,7 @@ import { writeExtracted } from './extracted-files.ts'
 import { withModels } from './files.ts'
 import type { OutputOptions } from './options.ts'
 import { checkIndexes, type SchedulerFacts, schedulerOf, weightFiles } from './pipeline-folder.ts'
-import { about, leftFindings, typed } from './pipeline-tables.ts'
+import { leftFindings, typed } from './pipeline-tables.ts'
 
 /** The files of a folder, each with the network it is of. */
 export interface PipelineFiles {
@@ -54,7 +54,7 @@ export async function convertFromPipeline(
     const models = opened.map(({ model }) => model)
     const parts = files.map(({ part }) => part)
     await checkIndexes(paths, models)
-    const { table, left } = about(name, () => singleFile(models, parts, scheduler, dtype))
+    const { table, left } = namingFile(name, () => singleFile(models, parts, scheduler, dtype))
     const identity = await identify(table, (tensor) => readValues(tensor, opened[0]!.read), {
       fileName: basename(name),
     })

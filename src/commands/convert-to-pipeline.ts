@@ -1,6 +1,6 @@
 /** convert from one file to a folder of diffusers, or to one of the files in it. */
 import { basename, dirname, join } from 'node:path'
-import { refuse } from '../errors.ts'
+import { namingFile, refuse } from '../errors.ts'
 import type { DTypeChoice } from '../model/dtype-choice.ts'
 import type { Identity } from '../model/identity.ts'
 import { PIPELINE_FOLDERS, type Pipeline, type PipelineFolder, toPipeline } from '../model/layout/pipeline.ts'
@@ -19,7 +19,7 @@ import { toJson } from './inspect-json.ts'
 import type { OutputOptions } from './options.ts'
 import { rehearseFile, writePlannedFile } from './output-file.ts'
 import { checkFree, stageFolder, writeTexts } from './pipeline-folder.ts'
-import { about, leftFindings, typed } from './pipeline-tables.ts'
+import { leftFindings, typed } from './pipeline-tables.ts'
 import { derivedMetadata } from './provenance.ts'
 
 /** File names that the libraries look for. */
@@ -45,7 +45,7 @@ export async function convertToPipeline(
 ): Promise<void> {
   await withModel(path, async (opened) => {
     const identity = await identifyFile(path, opened)
-    const pipeline = about(path, () => toPipeline(opened.model, identity))
+    const pipeline = namingFile(path, () => toPipeline(opened.model, identity))
     const made = { path, model: opened.model, identity, pipeline, dtype }
     if (part === undefined) await writeFolder(made, output, io)
     else await writePart(made, part, output, io)
@@ -70,7 +70,7 @@ export function partOfPipeline(pipeline: Pipeline, part: PipelineFolder, dtype: 
 
 async function writePart(made: Made, part: PipelineFolder, output: OutputOptions, io: Io): Promise<void> {
   const { path, model, identity, pipeline, dtype } = made
-  const table = about(path, () => partOfPipeline(pipeline, part, dtype))
+  const table = namingFile(path, () => partOfPipeline(pipeline, part, dtype))
   const file = {
     fileName: `${stemOf(basename(path))}-${part}.safetensors`,
     table,
@@ -92,7 +92,7 @@ async function writeFolder(made: Made, output: OutputOptions, io: Io): Promise<v
   const named = output.output ?? join(dirname(path), `${stemOf(basename(path))}-diffusers`)
   const target = named.replace(/\/+$/, '')
   checkFree(target, output.force)
-  const texts = about(path, () => textsOf(pipeline, identity))
+  const texts = namingFile(path, () => textsOf(pipeline, identity))
   const staged = output.dryRun ? undefined : await stageFolder(target, output.force)
   try {
     const parts = await writeParts(made, staged?.path ?? target, output, io)

@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import { EXIT, type ExitCode, usage } from '../errors.ts'
+import { EXIT, type ExitCode, namingFile, usage } from '../errors.ts'
 import { isSelector, type Selector } from '../model/components.ts'
 import { castWeight, checkNoScaledFp8 } from '../model/dtype-choice.ts'
 import { type ExtractedComponent, extractComponents } from '../model/extract/component.ts'
@@ -58,7 +58,7 @@ async function runExtract(args: Arguments, io: Io): Promise<ExitCode> {
   const path = await resolveModel(name, 'checkpoint', modelFolders(args, io))
   await withModel(path, async (opened) => {
     const identity = await identifyFile(path, opened)
-    const files = extractedFrom(path, opened, identity, args)
+    const files = namingFile(path, () => extractedFrom(path, opened, identity, args))
     const recipeOptions = { component, dtype: filledText(args, 'dtype') }
     const extracting = { verb: 'extract', models: [opened.model], title: identity.title, recipeOptions }
     await writeExtracted(path, files, extracting, output, io)

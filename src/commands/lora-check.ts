@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import { EXIT, type ExitCode, usage } from '../errors.ts'
+import { EXIT, type ExitCode, refuse, usage } from '../errors.ts'
 import { type BlockLabel, compareBlocks } from '../model/blocks.ts'
 import { counted, error, warning } from '../model/finding.ts'
 import { type CheckedModule, checkLora, type LoraCheck } from '../model/lora/check.ts'
@@ -115,6 +115,12 @@ async function fitOf(
   opened: OpenedModel,
 ): Promise<Required<Pick<Checked, 'base' | 'findings'>>> {
   const identity = await identifyFile(name, opened)
+  if (identity.kind === 'lora')
+    throw refuse(
+      'BASE_NOT_A_MODEL',
+      `${name} is no model that a LoRA could be for: ${identity.title}`,
+      'Name a checkpoint, a UNet or a text encoder with --base.',
+    )
   const plan = await planMergeLora(
     { name, file: opened.model, identity },
     [{ ...file, ratio: { unet: 1, text: 1 } }],

@@ -1,16 +1,7 @@
 /** What both directions of converting between one file and a folder of diffusers need. */
-import { aboutFile } from '../errors.ts'
 import { castWeight, DTYPE_NAMES, type DTypeChoice } from '../model/dtype-choice.ts'
 import { counted, info } from '../model/finding.ts'
 import type { Finding, Tensor, TensorTable } from '../tensor/table.ts'
-
-export function about<T>(path: string, work: () => T): T {
-  try {
-    return work()
-  } catch (error) {
-    throw aboutFile(path, error)
-  }
-}
 
 /** One type for all: components have other names in a folder. */
 export function typed(tensors: ReadonlyMap<string, Tensor>, { all }: DTypeChoice): TensorTable {

@@ -7,6 +7,7 @@ import { errorText } from '../report/error.ts'
 import type { Io } from '../report/io.ts'
 import { formatTable } from '../report/table.ts'
 import { painter } from '../report/text.ts'
+import { checkOutput } from '../tensor/atomic.ts'
 import { printable } from '../tensor/text.ts'
 import type { Arguments, Command } from './command.ts'
 import { toJson } from './inspect-json.ts'
@@ -49,6 +50,9 @@ async function runReplay(args: Arguments, io: Io): Promise<ExitCode> {
   const places = { path, folders, quiet: output.quiet || output.json }
   const inputs = await planInputs(recipe, places, io)
   const target = output.output ?? join(dirname(path), replayedName(path, recipe))
+  // a file that is held against itself is always the same
+  const made = source.made === undefined ? [] : [{ path: source.made, size: 0 }]
+  await checkOutput(target, { force: output.force, bytes: 0, inputs: made })
   const replay = { path, source, inputs, target }
   if (!output.json) io.stdout.write(headOf(replay, io))
   if (output.dryRun && inputs.some((input) => 'steps' in input))

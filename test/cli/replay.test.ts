@@ -383,6 +383,18 @@ describe('sdtool replay', () => {
 `)
   })
 
+  it('does not write over the file that it is to be held against', async () => {
+    const { folder, made } = await madeMerge()
+    const before = readFileSync(made)
+    const { code, stdout, stderr } = await runCli(['replay', made, '-o', made, '--force'])
+    expect([code, stdout, stderr.replaceAll(folder, 'DIR').split('\n')[0]]).toEqual([
+      2,
+      '',
+      'sdtool: DIR/made.safetensors is an input of this run and would be overwritten',
+    ])
+    expect(readFileSync(made).equals(before)).toBe(true)
+  })
+
   it('refuses a file without recipe', async () => {
     const { code, stderr } = await runCli(['replay', join(TINY, 'vivid.vae.safetensors')])
     expect(code).toBe(3)
