@@ -249,6 +249,25 @@ describe('a folder of diffusers as it is published', () => {
     expectSame(after, await contentsOf(out))
   })
 
+  it('with the names that the attention of a VAE had in 2022', async () => {
+    const { pipe, out, after } = await pipeline()
+    const path = join(pipe, 'vae/diffusion_pytorch_model.safetensors')
+    const { model, bytes } = await contentsOf(path)
+    const old = [...model.tensors.values()].map((tensor) => {
+      const name = tensor.name
+        .replace(/attentions\.0\.to_q/, 'attentions.0.query')
+        .replace(/attentions\.0\.to_k/, 'attentions.0.key')
+        .replace(/attentions\.0\.to_v/, 'attentions.0.value')
+        .replace(/attentions\.0\.to_out\.0/, 'attentions.0.proj_attn')
+      return { ...tensor, name, source: { kind: 'bytes', data: bytes.get(tensor.name)! } } as const
+    })
+    expect(old.filter(({ name }) => name.includes('proj_attn'))).toHaveLength(4)
+    rmSync(path)
+    await writeModel(path, tableOf(old))
+    expect((await runCli(['convert', pipe, '-o', out])).code).toBe(0)
+    expectSame(after, await contentsOf(out))
+  })
+
   it('without weights for its UNet', async () => {
     const pipe = join(tempFolder(), 'pipe')
     mkdirSync(pipe)
