@@ -1,5 +1,5 @@
 /** A LoRA of other ranks: the leading singular vectors of what each module adds. */
-import { refuse } from '../../errors.ts'
+import { aboutFile, refuse } from '../../errors.ts'
 import { matrixOf, sum } from '../../tensor/algebra/matrix.ts'
 import { seedFor } from '../../tensor/algebra/random.ts'
 import type { Evaluation } from '../../tensor/expr.ts'
@@ -46,7 +46,7 @@ export interface Resized {
 /**
  * Resizes every module by the rule; the strength of a plain LoRA stays in its alpha, as kohya's `resize_lora.py` does it.
  * LoHa, LoKr, full differences and convolutions in Tucker form become plain LoRAs.
- * @throws LORA_UNRESIZABLE (exit 3) where the change depends on the model
+ * @throws LORA_UNRESIZABLE (exit 3) where the change depends on the model, NOT_FINITE
  */
 export async function resizeLora(file: LoraFile, options: ResizeOptions, work: ResizeWork): Promise<Resized> {
   const placed = await placedModules(file)
@@ -57,7 +57,9 @@ export async function resizeLora(file: LoraFile, options: ResizeOptions, work: R
   const tensors: Tensor[] = [...keptTensors(file, ranked)]
   for (const [i, one] of ranked.entries()) {
     work.signal.throwIfAborted()
-    const made = await resizeModule(one, options, work)
+    const made = await resizeModule(one, options, work).catch((error: unknown) => {
+      throw aboutFile(file.name, error)
+    })
     layers.push(made.layer)
     tensors.push(...made.tensors)
     work.onProgress(i + 1, ranked.length)
@@ -108,7 +110,7 @@ async function resizeModule(
   const size = matrixSize(shape)
   const limit = shape.slice(2).some((side) => side > 1) ? convLimit : rule.limit
   const own = { ...rule, limit }
-  const work = { rule: own, seed: seedFor(one.module.name, seed), evaluation }
+  const work = { name: one.module.name, rule: own, seed: seedFor(one.module.name, seed), evaluation }
   const { svd, count, sum: nuclear, squares, scale } = await spectralOf(one, shape, work)
   const rank = chosenRank(
     { values: padded(svd.values, limit), count, squares, ...(nuclear === undefined ? {} : { sum: nuclear }) },

@@ -1,8 +1,10 @@
 /** The singular values and vectors of what a module adds, by way of its factors where there are such. */
+import { refuse } from '../../errors.ts'
 import type { Matrix } from '../../tensor/algebra/matrix.ts'
 import { hadamardProduct, type LowRank, svdOfKron } from '../../tensor/algebra/structured-svd.ts'
 import { allSingularValues, leadingSvd, type Svd, svdOfProduct } from '../../tensor/algebra/svd.ts'
 import { type Evaluation, matrixValues } from '../../tensor/expr.ts'
+import { quoted } from '../../tensor/text.ts'
 import type { Product, Whole } from '../adapters/algorithm.ts'
 import { sumOfSquares } from './difference.ts'
 import { matrixSize } from './factors.ts'
@@ -24,6 +26,8 @@ export interface Spectral {
 
 /** What a decomposition needs to know. */
 export interface SpectralWork {
+  /** Of the module, for messages. */
+  readonly name: string
   readonly rule: RankRule
   readonly seed: number
   readonly evaluation: Evaluation
@@ -35,7 +39,10 @@ export interface SpectralWork {
  */
 const MAX_EXACT_RANK = 64
 
-/** @param shape (O, I) or (O, I, kh, kw) of the layer */
+/**
+ * @param shape (O, I) or (O, I, kh, kw) of the layer
+ * @throws NOT_FINITE (exit 3)
+ */
 export async function spectralOf(
   one: PlacedLora,
   shape: readonly number[],
@@ -55,8 +62,22 @@ export async function spectralOf(
 /** Of a part of a change. */
 type Part = Pick<Spectral, 'svd' | 'sum' | 'squares'>
 
-async function lowRank({ up, down }: Product, { evaluation }: SpectralWork): Promise<LowRank> {
-  const doubles = async (of: Matrix) => Float64Array.from(await matrixValues(of, evaluation))
+/** A decomposition of what is no number would not end. */
+async function finiteValues(
+  of: Matrix,
+  { name, evaluation }: SpectralWork,
+): Promise<Float32Array<ArrayBuffer>> {
+  const values = await matrixValues(of, evaluation)
+  if (Number.isFinite(sumOfSquares(values))) return values
+  throw refuse(
+    'NOT_FINITE',
+    `${quoted(name)} has values that are no finite numbers`,
+    'sdtool lora check lists all such modules.',
+  )
+}
+
+async function lowRank({ up, down }: Product, work: SpectralWork): Promise<LowRank> {
+  const doubles = async (of: Matrix) => Float64Array.from(await finiteValues(of, work))
   return { up: await doubles(up), down: await doubles(down), size: [up.rows, up.columns, down.columns] }
 }
 
@@ -66,10 +87,11 @@ async function ofProduct({ up, down, size }: LowRank, { evaluation }: SpectralWo
   return { svd, squares, sum: total(svd.values) }
 }
 
-async function ofWhole(of: Matrix, { rule, seed, evaluation }: SpectralWork): Promise<Part> {
-  const { matmul } = evaluation
+async function ofWhole(of: Matrix, work: SpectralWork): Promise<Part> {
+  const { rule, seed } = work
+  const { matmul } = work.evaluation
   const size = [of.rows, of.columns] as const
-  const values = await matrixValues(of, evaluation)
+  const values = await finiteValues(of, work)
   const svd = await leadingSvd(values, size, rule.limit, { matmul, seed })
   const squares = sumOfSquares(values)
   if (rule.method !== 'sv_cumulative') return { svd, squares }

@@ -165,6 +165,19 @@ describe('lora resize', () => {
     ])
   })
 
+  it('refuses values that are no numbers, and names the module', async () => {
+    const name = 'lora_te_text_model_encoder_layers_0_mlp_fc1'
+    const table = tableOf([
+      floatTensor(`${name}.lora_down.weight`, [1, 2], [1, Number.NaN]),
+      floatTensor(`${name}.lora_up.weight`, [2, 1], [3, 4]),
+    ])
+    await expect(resize(table, async () => {})).rejects.toMatchObject({
+      code: 'NOT_FINITE',
+      exitCode: 3,
+      message: `golden: "${name}" has values that are no finite numbers`,
+    })
+  })
+
   it('keeps what is added to biases', async () => {
     const name = 'lora_te_text_model_encoder_layers_0_mlp_fc1'
     const table = tableOf([
