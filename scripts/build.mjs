@@ -5,7 +5,7 @@
  * of every call, most of it spent on finding and opening files. Commands stay separate files that are loaded only
  * when they are called. onnxruntime-node (native) stays a package of its own.
  */
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -52,6 +52,11 @@ const { metafile } = await build({
   },
 })
 writeFileSync(join(dist, 'clip-merges.br'), brotliCompressSync(clipMerges()))
+// what src/image/webp/decode.ts reads
+copyFileSync(
+  join(dirname(require.resolve('@jsquash/webp/decode.js')), 'codec/dec/webp_dec.wasm'),
+  join(dist, 'webp-decoder.wasm'),
+)
 writeFileSync(join(dist, 'THIRD-PARTY-LICENSES.txt'), licences(Object.keys(metafile.inputs)))
 
 /** What src/runtime/text/merges.ts reads: the part that CLIP uses of the list, without its first line. */
@@ -68,8 +73,10 @@ function licences(inputs) {
   const packages = new Set(
     inputs.map((path) => /.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0]).filter(Boolean),
   )
-  const data = readFileSync(join(root, 'scripts/licences/clip-vocabulary.txt'), 'utf8')
-  return [...[...packages].sort().map(licenceOf), data].join(`\n${'-'.repeat(80)}\n\n`)
+  const inside = ['clip-vocabulary', 'libwebp'].map((name) =>
+    readFileSync(join(root, 'scripts/licences', `${name}.txt`), 'utf8'),
+  )
+  return [...[...packages].sort().map(licenceOf), ...inside].join(`\n${'-'.repeat(80)}\n\n`)
 }
 
 function licenceOf(folder) {

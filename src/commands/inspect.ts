@@ -184,7 +184,7 @@ async function previewPicture(
   options: InspectOptions,
   io: Io,
 ): Promise<void> {
-  if (picture.pixels) await preview(picture.pixels(), options, io)
+  if (picture.pixels) await preview(await picture.pixels(), options, io)
   else io.stderr.write(`sdtool: ${escaped(path)}: only PNG pictures have a preview\n`)
 }
 

@@ -34,6 +34,8 @@ export interface AtomicOptions {
   readonly force?: boolean
   /** For this run only: what a crash takes of it is no loss, so nobody waits for the disk. */
   readonly temporary?: boolean
+  /** Stands in the name of the sibling, so that it can be told whose it is. */
+  readonly owner?: string
   readonly bytes: number
   /** Files that must not be overwritten, not even with `force`. */
   readonly inputs: readonly FileRef[]
@@ -48,7 +50,7 @@ const MAX_NAME = 255
  */
 export async function createAtomic(path: string, options: AtomicOptions): Promise<AtomicFile> {
   await checkOutput(path, options)
-  const tempPath = temporaryName(path)
+  const tempPath = temporaryName(path, options.owner)
   const folders = await makeFolders(path)
   const handle = await open(tempPath, 'wx').catch(async (cause: NodeJS.ErrnoException) => {
     await folders.remove()
@@ -103,9 +105,9 @@ async function makeFolders(path: string): Promise<{ remove(): Promise<void> }> {
   }
 }
 
-/** `.model.safetensors.1a2b3c4d.part`, hidden, and within the length limit of names. */
-function temporaryName(path: string): string {
-  const ending = `.${randomBytes(4).toString('hex')}.part`
+/** `.model.safetensors.1a2b3c4d.part`, with an owner before the digits; hidden, and within the length limit of names. */
+function temporaryName(path: string, owner?: string): string {
+  const ending = `${owner === undefined ? '' : `.${owner}`}.${randomBytes(4).toString('hex')}.part`
   const base = Buffer.from(basename(path)).subarray(0, MAX_NAME - ending.length - 1)
   // a cut through a multi-byte character leaves U+FFFD, which is harmless in a temporary name
   return join(dirname(path), `.${base.toString().replaceAll('\ufffd', '')}${ending}`)

@@ -84,6 +84,8 @@ type Write = (bytes: Uint8Array, position: number) => Promise<void>
 /** A module that multiplies matrices in its own way. */
 export interface MatMulModule {
   readonly matmul: MatMul
+  /** Its name and version, for recipes. */
+  readonly engine: string
 }
 
 /**
