@@ -1,9 +1,9 @@
 /**
- * Builds dist/: the command, its worker thread, the process that holds a network, and its engines as a few bundled files.
+ * Builds dist/: the command, its worker threads, the process that holds a network, and its engines as a few bundled files.
  *
  * Bundled, because start-up is part of the product: a hundred small modules of our own and yargs' fifty took 0.3 s
  * of every call, most of it spent on finding and opening files. Commands stay separate files that are loaded only
- * when they are called. onnxruntime-node (native) and undici (large, rarely needed) stay packages of their own.
+ * when they are called. onnxruntime-node (native) stays a package of its own.
  */
 import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -22,6 +22,7 @@ const { metafile } = await build({
   absWorkingDir: root,
   entryPoints: [
     'src/cli.ts',
+    'src/civitai/part-writer-worker.ts',
     'src/tensor/executor-worker.ts',
     'src/runtime/matmul.ts',
     'src/runtime/session-process.ts',
@@ -36,7 +37,10 @@ const { metafile } = await build({
   mainFields: ['module', 'main'], // the CommonJS build of hash-wasm loses its named exports in a bundle
   // yargs brings string-width 7 and 8, which load ICU's text segmenter three times over (25 ms each) to measure the
   // width of emoji in help texts. cli-table3's string-width 4 does for both.
-  alias: { 'string-width': createRequire(require.resolve('cli-table3')).resolve('string-width') },
+  alias: {
+    'string-width': createRequire(require.resolve('cli-table3')).resolve('string-width'),
+    undici: join(root, 'scripts/undici-agents.mjs'),
+  },
   external: Object.keys(manifest.dependencies),
   minifySyntax: true,
   minifyWhitespace: true,

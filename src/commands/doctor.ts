@@ -3,11 +3,12 @@ import { EXIT, type ExitCode } from '../errors.ts'
 import type { Io } from '../report/io.ts'
 import { formatTable } from '../report/table.ts'
 import { formatBytes } from '../report/text.ts'
-import { type Machine, NOT_BUILT, slowness, thisMachine } from '../runtime/choose-device.ts'
-import { DEVICES, type DeviceKind } from '../runtime/devices.ts'
+import { chooseDevice, type Machine, NOT_BUILT, slowness, thisMachine } from '../runtime/choose-device.ts'
+import { DEVICES, type DeviceId, type DeviceKind } from '../runtime/devices.ts'
 import { availableMemory } from '../runtime/memory.ts'
 import type { Measured, Probe } from '../runtime/probe.ts'
 import type { Arguments, Command } from './command.ts'
+import { openDeviceCache } from './device-cache.ts'
 import { commonOptions, withCommonOptions } from './options.ts'
 
 /** What a check of one device found. */
@@ -52,10 +53,31 @@ export const doctorCommand: Command = {
     const say = (title: string) => {
       if (!quiet && !json) io.stderr.write(`trying ${title} ...\n`)
     }
-    const report = await examine(thisMachine(world), say, io)
+    const machine = remembering(thisMachine(world))
+    const report = await examine(machine, say, io)
+    // what was found now is what the next run of render takes
+    await (await openDeviceCache(io)).set('auto', await chooseDevice('auto', machine))
     io.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : doctorPage(report, io.stdout.columns))
     return EXIT.ok
   },
+}
+
+/** A machine on which nothing is tried twice. */
+export function remembering(machine: Machine): Machine {
+  let cpu: Promise<Measured> | undefined
+  const probes = new Map<DeviceId, Promise<Probe>>()
+  return {
+    supported: machine.supported,
+    cpu() {
+      cpu ??= machine.cpu()
+      return cpu
+    },
+    probe(id, expected) {
+      const probe = probes.get(id) ?? machine.probe(id, expected)
+      probes.set(id, probe)
+      return probe
+    },
+  }
 }
 
 /** Tries every device of a machine. `say` is told before each. */

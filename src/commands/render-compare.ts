@@ -19,7 +19,7 @@ import { engineFor } from './render-draw.ts'
 import { type ModelRequest, withRenderSource } from './render-model.ts'
 import type { RenderOptions } from './render-options.ts'
 import { settingsText, sourceTitle } from './render-sheet.ts'
-import { modelName, settingsFor, shots, warnOfSyntax } from './render-shots.ts'
+import { modelName, settingsFor, shots, warnOfWeights } from './render-shots.ts'
 import { drawSubject, finishSheet, type StudyRun, sheetPlace } from './render-study.ts'
 
 export async function runCompare(
@@ -32,7 +32,7 @@ export async function runCompare(
   if (named.length < 2 || named.includes('')) throw usage('--compare needs the name of a model')
   const [first, ...others] = await existing(named, 'checkpoint', folders)
   const { requests, prompts, tags } = shots(options)
-  warnOfSyntax(requests, options, io)
+  warnOfWeights(requests, options, io)
   const run = { options, folders, io, engine: await engineFor(options, io), requests }
   const place = await sheetPlace(first!, 'compare', options)
   const loras = [...options.loras, ...tags]

@@ -1,11 +1,12 @@
 /** Drawing with one model, seen from a terminal: the device that is taken, and progress. */
-import { escaped } from '../errors.ts'
+import { escaped, SdtoolError } from '../errors.ts'
 import type { Io } from '../report/io.ts'
 import { startStepProgress } from '../report/step-progress.ts'
-import { chooseDevice, thisMachine } from '../runtime/choose-device.ts'
-import type { EngineOptions } from '../runtime/engine.ts'
+import { thisMachine } from '../runtime/choose-device.ts'
+import type { Engine, EngineOptions } from '../runtime/engine.ts'
 import { onnxEngine } from '../runtime/onnx-engine.ts'
 import { type RenderedImage, type RenderHooks, type RenderJob, renderImages } from '../runtime/pipeline.ts'
+import { knownDevice, openDeviceCache } from './device-cache.ts'
 import type { CommonOptions } from './options.ts'
 import type { RenderOptions } from './render-options.ts'
 
@@ -18,7 +19,7 @@ export async function engineFor(
   io: Io,
 ): Promise<EngineOptions> {
   const world = { ...(io.sessions && { sessions: io.sessions }), signal: io.signal }
-  const { device, why } = await chooseDevice(options.device, thisMachine(world))
+  const { device, why } = await knownDevice(options.device, thisMachine(world), io)
   if (!options.quiet && !options.json) io.stderr.write(`sdtool: ${escaped(why)}\n`)
   return {
     ...world,
@@ -32,6 +33,8 @@ export async function engineFor(
 export interface Drawing {
   readonly job: RenderJob
   readonly engine: EngineOptions
+  /** Those of onnxruntime, each for this job only, if absent. */
+  readonly networks?: Engine
   /** In front of the progress, where several models draw one after the other. */
   readonly label?: string
   readonly onImage?: RenderHooks['onImage']
@@ -39,7 +42,7 @@ export interface Drawing {
 
 /** Draws the pictures of a job; a line on stderr shows how far it is. */
 export async function drawPictures(
-  { job, engine, label, onImage }: Drawing,
+  { job, engine, networks = onnxEngine, label, onImage }: Drawing,
   { quiet, json }: Pick<CommonOptions, 'quiet' | 'json'>,
   io: Io,
 ): Promise<RenderedImage[]> {
@@ -53,7 +56,7 @@ export async function drawPictures(
   try {
     return await renderImages(
       job,
-      onnxEngine,
+      networks,
       { ...engine, onProgress: loading },
       {
         onStep: ({ image, done, total }) =>
@@ -61,7 +64,15 @@ export async function drawPictures(
         ...(onImage && { onImage }),
       },
     )
+  } catch (error) {
+    if (engine.device.kind.id !== 'cpu' && isDeviceFailure(error)) await (await openDeviceCache(io)).forget()
+    throw error
   } finally {
     progress.end()
   }
+}
+
+/** It worked when it was tried, so it must be tried again. */
+function isDeviceFailure(error: unknown): boolean {
+  return error instanceof SdtoolError && ['SESSION_FAILED', 'SESSION_ENDED'].includes(error.code)
 }

@@ -2,6 +2,7 @@
 import type { Argv } from 'yargs'
 import { type ExitCode, usage } from '../errors.ts'
 import type { Io } from '../report/io.ts'
+import { MERGE_METHODS } from '../tensor/merge/registry.ts'
 import type { Arguments } from './command.ts'
 import type { ModelFolders } from './model-folders.ts'
 import type { RenderOptions } from './render-options.ts'
@@ -37,7 +38,12 @@ export function withStudyOptions(yargs: Argv): Argv {
     .option('merge', {
       type: 'string',
       nargs: 1,
-      describe: 'Checkpoint that --sweep alpha=0..1:0.25 blends in, as sdtool merge would',
+      describe: 'Checkpoint that --sweep alpha=0..1:0.25 blends in, as sdtool merge would. Repeatable',
+    })
+    .option('merge-method', {
+      choices: MERGE_METHODS.map(({ id }) => id),
+      describe: 'How it does: a method of sdtool merge',
+      defaultDescription: MERGE_METHODS[0]!.id,
     })
     .option('check', {
       type: 'string',

@@ -57,7 +57,7 @@ export function withRenderOptions(yargs: Argv): Argv {
       alias: 'p',
       nargs: 1,
       describe:
-        'What to draw, in the language of A1111: (a:1.2) [b] BREAK <lora:name:0.7>, embeddings by name',
+        'What to draw, in the language of A1111: (a:1.2) [b] BREAK [a:b:0.5] [a|b] AND <lora:name:0.7>, embeddings by name',
       defaultDescription: 'four verification prompts on one sheet',
     })
     .option('negative', { type: 'string', alias: 'n', nargs: 1, describe: 'What not to draw' })
@@ -147,7 +147,7 @@ export function withRenderOptions(yargs: Argv): Argv {
     })
     .option('device', {
       choices: DEVICE_CHOICES,
-      describe: 'What computes; sdtool doctor lists what works',
+      describe: 'What computes; auto remembers what worked, and sdtool doctor tries all again',
       defaultDescription: 'auto',
     })
     .option('precision', {

@@ -4,7 +4,7 @@ import { usage } from '../errors.ts'
 import type { Io } from '../report/io.ts'
 import type { RenderModel } from '../runtime/engine.ts'
 import type { ImageRequest, RenderSettings } from '../runtime/pipeline.ts'
-import { unsupportedSyntax } from '../runtime/text/attention.ts'
+import { composedPrompts } from '../runtime/text/composition.ts'
 import type { Arguments } from './command.ts'
 import { splitLoraTags } from './lora-arguments.ts'
 import { namedFiles } from './options.ts'
@@ -38,11 +38,16 @@ export function shots({ prompt, negative, seed, count }: RenderOptions): Shots {
   return { requests, prompts: requests.map(() => prompt), tags }
 }
 
-export function warnOfSyntax(requests: readonly ImageRequest[], { quiet }: RenderOptions, io: Io): void {
-  const found = new Set(
-    requests.flatMap(({ prompt, negative }) => [prompt, negative].flatMap(unsupportedSyntax)),
-  )
-  for (const what of quiet ? [] : found) io.stderr.write(`sdtool: ${what}, is read as plain text\n`)
+/** A picture of 16:9 gets another guidance than was meant, in A1111, too; there nobody is told. */
+export function warnOfWeights(requests: readonly ImageRequest[], { quiet }: RenderOptions, io: Io): void {
+  const weights = requests.flatMap(({ prompt }) => {
+    const [only, other] = composedPrompts(prompt)
+    return other === undefined && only!.weight !== 1 ? [only!.weight] : []
+  })
+  for (const weight of quiet ? [] : new Set(weights)) {
+    const hint = 'if it is meant as text, put a comma behind it'
+    io.stderr.write(`sdtool: the prompt ends in a number, its weight, as in A1111: ${weight}; ${hint}\n`)
+  }
 }
 
 const USUAL_SIDE = 512

@@ -4,7 +4,7 @@ import { encodePng } from '../image/png/encode.ts'
 import type { Io } from '../report/io.ts'
 import { paint } from '../report/raster.ts'
 import { type Sheet, sheetPicture } from '../report/sheet.ts'
-import type { EngineOptions, RenderModel } from '../runtime/engine.ts'
+import type { Engine, EngineOptions, RenderModel } from '../runtime/engine.ts'
 import { onnxEngine } from '../runtime/onnx-engine.ts'
 import type { ImageRequest, RenderSettings } from '../runtime/pipeline.ts'
 import { checkOutput } from '../tensor/atomic.ts'
@@ -22,6 +22,8 @@ export interface StudyRun {
   readonly folders: ModelFolders
   readonly io: Io
   readonly engine: EngineOptions
+  /** Those that several subjects share. */
+  readonly networks?: Engine
   readonly requests: readonly ImageRequest[]
 }
 
@@ -38,7 +40,7 @@ export async function drawSubject(
   { label, model, vae, settings }: Subject,
   run: StudyRun,
 ): Promise<RgbImage[]> {
-  const { options, folders, io, engine, requests } = run
+  const { options, folders, io, engine, networks, requests } = run
   const embeddings = await findEmbeddings({
     prompts: requests.flatMap(({ prompt, negative }) => [prompt, negative]),
     towers: onnxEngine.textTowers(model),
@@ -46,7 +48,7 @@ export async function drawSubject(
     folders,
   })
   const job = { model, embeddings, images: requests, settings, ...(vae && { vae }) }
-  const drawn = await drawPictures({ job, engine, label }, options, io)
+  const drawn = await drawPictures({ job, engine, label, ...(networks && { networks }) }, options, io)
   return drawn.map(({ image }) => image)
 }
 

@@ -1,35 +1,25 @@
 /** `sdtool render base --sweep style=0..1:0.25`: values of a LoRA or a setting side by side; nothing is written. */
 import { basename } from 'node:path'
-import { EXIT, type ExitCode, escaped, usage } from '../errors.ts'
+import { EXIT, type ExitCode, escaped } from '../errors.ts'
 import type { RgbImage } from '../image/image.ts'
 import { stemOf } from '../model/output-name.ts'
-import { buildRecipe } from '../model/recipe.ts'
 import type { Io } from '../report/io.ts'
 import type { Sheet, SheetRow } from '../report/sheet.ts'
 import { plural } from '../report/text.ts'
-import type { RenderModel } from '../runtime/engine.ts'
-import { MERGE_METHODS } from '../tensor/merge/registry.ts'
+import { onnxEngine } from '../runtime/onnx-engine.ts'
+import { sharedEngine } from '../runtime/shared-networks.ts'
 import type { Arguments } from './command.ts'
-import { identifyFile, withModels } from './files.ts'
-import { existing, type ModelFolders, resolveModel } from './model-folders.ts'
-import { filledText, values } from './options.ts'
-import { plannedModel } from './planned-model.ts'
+import { existing, type ModelFolders } from './model-folders.ts'
+import { values } from './options.ts'
 import { engineFor } from './render-draw.ts'
-import { type ModelRequest, type RenderSource, withRenderSource } from './render-model.ts'
-import type { DrawSettings, RenderOptions } from './render-options.ts'
+import { type ModelRequest, withRenderSource } from './render-model.ts'
+import type { RenderOptions } from './render-options.ts'
 import { settingsText } from './render-sheet.ts'
-import { modelName, type Shots, settingsFor, shots, warnOfSyntax } from './render-shots.ts'
-import { drawSubject, finishSheet, type StudyRun, type Subject, sheetPlace } from './render-study.ts'
-import { type RecipeModel, replanRecipe } from './replan.ts'
+import { modelName, type Shots, settingsFor, shots, warnOfWeights } from './render-shots.ts'
+import { drawSubject, finishSheet, type StudyRun, sheetPlace } from './render-study.ts'
 import { type SweepAxis, sweepAxes } from './sweep-arguments.ts'
-
-/** What a place on a sheet is drawn with. */
-interface Variant {
-  readonly loras: readonly string[]
-  readonly settings: DrawSettings
-  /** A checkpoint that is blended in, and its share. */
-  readonly merge?: { readonly model: string; readonly alpha: number }
-}
+import { sweepMerge, withMerge } from './sweep-merge.ts'
+import { byModel, checkMerge, isUsed, nameOf, type Variant, variantsOf } from './sweep-variants.ts'
 
 export async function runSweep(
   args: Arguments,
@@ -42,96 +32,51 @@ export async function runSweep(
   const chosen = shots(options)
   // of the verification prompts, as many as a sheet has room for
   const drawn = options.prompt === undefined ? firstShots(chosen, rows ? 1 : 2) : chosen
-  const merged = filledText(args, 'merge')
+  const merge = sweepMerge(args)
   const plain: Variant = {
     loras: [...options.loras, ...chosen.tags],
     settings: options.settings,
-    ...(merged !== undefined && { merge: { model: merged, alpha: 0 } }),
+    ...(merge && { merge }),
   }
   checkMerge(plain, [columns!, ...(rows ? [rows] : [])])
   const variants = variantsOf(plain, columns!, rows)
   const loras = new Set(variants.flatMap((variant) => variant.loras.map(nameOf)))
   await existing([...loras], 'lora', folders)
-  await existing([model, ...(merged === undefined ? [] : [merged])], 'checkpoint', folders)
-  warnOfSyntax(drawn.requests, options, io)
+  await existing([model, ...(merge?.models ?? [])], 'checkpoint', folders)
+  warnOfWeights(drawn.requests, options, io)
   const place = await sheetPlace(model, 'sweep', options)
-  const run = { options, folders, io, engine: await engineFor(options, io), requests: drawn.requests }
-  const sweep: Sweep = { model, columns: columns!, ...(rows && { rows }), shots: drawn, plain, cells: [] }
-  for (const variant of variants) sweep.cells.push(await drawVariant(model, variant, run))
-  await print(sweep, place, run)
+  const networks = sharedEngine(onnxEngine)
+  const engine = await engineFor(options, io)
+  const run = { options, folders, io, engine, networks, requests: drawn.requests }
+  try {
+    const cells = await drawVariants(model, variants, run)
+    await print({ model, columns: columns!, ...(rows && { rows }), shots: drawn, plain, cells }, place, run)
+  } finally {
+    await networks.close()
+  }
   return EXIT.ok
+}
+
+/** Of each variant its pictures. Those of one model are drawn together, so that it is loaded once. */
+async function drawVariants(
+  model: string,
+  variants: readonly Variant[],
+  run: StudyRun,
+): Promise<RgbImage[][]> {
+  const cells = new Map<Variant, RgbImage[]>()
+  for (const alike of byModel(variants)) {
+    const requests = alike.flatMap(({ settings: { cfg, steps } }) =>
+      run.requests.map((request) => ({ ...request, settings: { cfg, steps } })),
+    )
+    const images = await drawVariant(model, alike[0]!, { ...run, requests })
+    const each = run.requests.length
+    for (const [n, variant] of alike.entries()) cells.set(variant, images.slice(n * each, (n + 1) * each))
+  }
+  return variants.map((variant) => cells.get(variant)!)
 }
 
 function firstShots({ requests, prompts, tags }: Shots, count: number): Shots {
   return { requests: requests.slice(0, count), prompts: prompts.slice(0, count), tags }
-}
-
-/** Row by row, each from left to right. */
-function variantsOf(plain: Variant, columns: SweepAxis, rows: SweepAxis | undefined): Variant[] {
-  const across = (variant: Variant) => columns.values.map((value) => changed(variant, columns, value))
-  return rows ? rows.values.flatMap((value) => across(changed(plain, rows, value))) : across(plain)
-}
-
-/** @throws USAGE */
-function checkMerge({ merge, loras }: Variant, axes: readonly SweepAxis[]): void {
-  const isSwept = axes.some(({ name }) => name === 'alpha')
-  if (isSwept !== (merge !== undefined))
-    throw usage(
-      '--merge and --sweep alpha=... go together',
-      'For example --merge b.safetensors --sweep alpha=0..1:0.25',
-    )
-  if (isSwept && (loras.length > 0 || axes.some(({ name }) => !Object.hasOwn(CHANGES, name))))
-    throw usage('--merge goes without LoRAs', 'Write the merge, and draw that with them.')
-}
-
-/** Words for settings and for all LoRAs; every other name is that of a LoRA. */
-const CHANGES: Readonly<Record<string, (variant: Variant, value: number) => Variant>> = {
-  cfg: (variant, cfg) => {
-    if (cfg < 0) throw usage(`--sweep cfg: ${cfg} is less than 0`)
-    return { ...variant, settings: { ...variant.settings, cfg } }
-  },
-  steps: (variant, steps) => {
-    if (!Number.isInteger(steps) || steps < 1) throw usage(`--sweep steps: ${steps} is no number of steps`)
-    return { ...variant, settings: { ...variant.settings, steps } }
-  },
-  alpha: (variant, alpha) => (variant.merge ? { ...variant, merge: { ...variant.merge, alpha } } : variant),
-  lora: (variant, value) => {
-    if (variant.loras.length === 0)
-      throw usage(
-        '--sweep lora=... changes the LoRAs of --lora, and there are none',
-        'Name one: --sweep style=0..1:0.25',
-      )
-    return { ...variant, loras: variant.loras.map((lora) => withRatio(nameOf(lora), value)) }
-  },
-}
-
-function changed(variant: Variant, { name }: SweepAxis, value: number): Variant {
-  const change = Object.hasOwn(CHANGES, name) ? CHANGES[name] : undefined
-  if (change) return change(variant, value)
-  const isNew = !variant.loras.some((lora) => isCalled(lora, name))
-  const kept = variant.loras.map((lora) => (isCalled(lora, name) ? withRatio(nameOf(lora), value) : lora))
-  return { ...variant, loras: isNew ? [...kept, withRatio(name, value)] : kept }
-}
-
-/** `style:0.7` and `<lora:style:0.7>` are `style`. */
-function nameOf(lora: string): string {
-  const tag = /^<\w+:([^:>]+)/.exec(lora)
-  return tag ? tag[1]! : lora.replace(/(?::[+-]?[\d.]+){1,2}$/, '')
-}
-
-function isCalled(lora: string, name: string): boolean {
-  const own = nameOf(lora)
-  return own === name || stemOf(basename(own)) === stemOf(basename(name))
-}
-
-function withRatio(name: string, ratio: number): string {
-  return `${name}:${ratio}`
-}
-
-/** At 0 a LoRA does nothing, and merge-lora would say so. */
-function isUsed(lora: string): boolean {
-  const ratios = lora.slice(nameOf(lora).length).split(':').slice(1)
-  return lora.startsWith('<') || ratios.length === 0 || ratios.some((ratio) => Number(ratio) !== 0)
 }
 
 async function drawVariant(model: string, variant: Variant, run: StudyRun): Promise<RgbImage[]> {
@@ -145,38 +90,8 @@ async function drawVariant(model: string, variant: Variant, run: StudyRun): Prom
       settings: settingsFor(source.model, { ...options, settings }),
       ...(source.vae && { vae: source.vae }),
     }
-    if (merge === undefined || merge.alpha === 0) return drawSubject(subject, run)
-    if (merge.alpha === 1)
-      return drawOther(merge.model, { ...subject, vae: subject.vae ?? source.model }, run)
-    return withMerged(source, merge, run, (model) => drawSubject({ ...subject, model }, run))
-  })
-}
-
-/** The end of a merge: UNet and texts are those of the other checkpoint. */
-async function drawOther(model: string, subject: Subject, run: StudyRun): Promise<RgbImage[]> {
-  const request: ModelRequest = { model, loras: [], ema: false, allowUnmatched: false }
-  return withRenderSource(request, run.folders, run.io, (source) =>
-    drawSubject({ ...subject, model: source.model }, run),
-  )
-}
-
-/** The weighted sum of two checkpoints, as `sdtool merge` plans it. */
-async function withMerged<T>(
-  { path }: RenderSource,
-  { model, alpha }: NonNullable<Variant['merge']>,
-  { folders, io }: StudyRun,
-  use: (merged: RenderModel) => Promise<T>,
-): Promise<T> {
-  const paths = [path, await resolveModel(model, 'checkpoint', folders)]
-  return withModels(paths, async (opened) => {
-    const inputs: RecipeModel[] = []
-    for (const [i, path] of paths.entries()) {
-      inputs.push({ path, opened: opened[i]!, identity: await identifyFile(path, opened[i]!) })
-    }
-    const options = { method: MERGE_METHODS[0]!.id, alpha: [alpha] }
-    const facts = { sdtool: io.version, operation: 'merge', produced: io.now(), inputs: [], options }
-    const { table } = await replanRecipe(buildRecipe(facts), inputs)
-    return use(await plannedModel(path, table, inputs[0]!.identity, opened[0]!.read))
+    if (merge === undefined) return drawSubject(subject, run)
+    return withMerge(source, merge, run, (merged) => drawSubject({ ...subject, ...merged }, run))
   })
 }
 

@@ -15,7 +15,7 @@ import { studyOf, withStudyOptions } from './render-modes.ts'
 import { type RenderOptions, renderOptions, withRenderOptions } from './render-options.ts'
 import { generationFacts, pictureBytes, pictureHashes, picturePlaces } from './render-pictures.ts'
 import { pictureSheet, settingsText, sheetBytes, sourceTitle } from './render-sheet.ts'
-import { modelName, settingsFor, shots, warnOfSyntax } from './render-shots.ts'
+import { modelName, settingsFor, shots, warnOfWeights } from './render-shots.ts'
 import { writeNewFile } from './write-file.ts'
 
 export const renderCommand: Command = {
@@ -56,7 +56,7 @@ async function runRender(args: Arguments, io: Io): Promise<ExitCode> {
   const model = modelName(args)
   const { requests, prompts, tags } = shots(options)
   const request = { ...options, model, loras: [...options.loras, ...tags] }
-  warnOfSyntax(requests, options, io)
+  warnOfWeights(requests, options, io)
   await withRenderSource(request, folders, io, async (source) => {
     const run: Run = {
       source,

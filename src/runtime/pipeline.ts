@@ -3,7 +3,7 @@ import { refuse } from '../errors.ts'
 import type { RgbImage } from '../image/image.ts'
 import type { LatentFormat } from '../model/architectures/architecture.ts'
 import { PREDICTIONS } from '../model/prediction.ts'
-import { type Conditioning, encodePrompts, knowsClipSkip, sameLength, zeroed } from './conditioning.ts'
+import { type Conditioning, encodePrompts, knowsClipSkip, sameLength } from './conditioning.ts'
 import type { Denoiser, Engine, EngineOptions, RenderModel, Vae, VaeOptions } from './engine.ts'
 import { latentFormat } from './latent-format.ts'
 import { rgbImage } from './pixels.ts'
@@ -11,14 +11,8 @@ import type { Seed } from './random/gaussian.ts'
 import { type SamplingSettings, sampleImage, stepsOf } from './sample-image.ts'
 import { denoiserOf, PARAMETERIZATIONS, type Parameterization } from './sampling/denoiser.ts'
 import { type NoiseSchedule, noiseSchedule } from './sampling/noise-schedule.ts'
-import {
-  CHANNELS,
-  type ImageConditioning,
-  inpaintingInput,
-  type PictureSize,
-  predictor,
-  SIZE_MULTIPLE,
-} from './steered-denoiser.ts'
+import { CHANNELS, inpaintingInput, type PictureSize, predictor, SIZE_MULTIPLE } from './steered-denoiser.ts'
+import { encodedSteering, type Steering, steeringOf, textsOf } from './steering.ts'
 import type { LoadedEmbedding } from './text/embedding.ts'
 
 /** One picture. LoRA tags are no part of a prompt here. */
@@ -26,6 +20,8 @@ export interface ImageRequest {
   readonly prompt: string
   readonly negative: string
   readonly seed: Seed
+  /** What is another for this picture than for the rest of the job. */
+  readonly settings?: Partial<Pick<RenderSettings, 'cfg' | 'steps'>>
 }
 
 export interface RenderSettings extends SamplingSettings, PictureSize {
@@ -73,6 +69,10 @@ export interface RenderHooks {
   readonly vae?: VaeOptions
 }
 
+function settingsOf({ settings }: RenderJob, request: ImageRequest): RenderSettings {
+  return { ...settings, ...request.settings }
+}
+
 /**
  * Draws pictures: all prompts are encoded, then all latents sampled, then all decoded. What cannot be drawn is refused
  * before anything is loaded.
@@ -93,9 +93,9 @@ export async function renderImages(
       networks.denoiser,
       towers.some(({ pools }) => pools),
     )
-    const conditionings = await encode(job, towers, engine, options)
+    const steerings = await encode(job, towers, engine, options)
     const mask = await inpaintingInput(networks.denoiser, networks.vae, job.settings)
-    const latents = await sampleAll(job, plan, networks.denoiser, conditionings, mask, hooks)
+    const latents = await sampleAll(job, plan, networks.denoiser, steerings, mask, hooks)
     await networks.denoiser.close()
     return await decodeAll(job, networks.vae, latents, hooks)
   } finally {
@@ -164,15 +164,14 @@ function checkVector({ name, identity }: RenderModel, { vectorWidth }: Denoiser,
 }
 
 async function encode(
-  { model, images, settings, embeddings }: RenderJob,
+  job: RenderJob,
   towers: ReturnType<Engine['textTowers']>,
   engine: Engine,
   options: EngineOptions,
-): Promise<ImageConditioning[]> {
-  const isGuided = settings.cfg !== 1
-  const texts = [
-    ...new Set(images.flatMap(({ prompt, negative }) => (isGuided ? [prompt, negative] : [prompt]))),
-  ]
+): Promise<Steering<Conditioning>[]> {
+  const { model, images, settings, embeddings } = job
+  const steerings = images.map((request) => steeringOf(request, settingsOf(job, request)))
+  const texts = [...new Set(steerings.flatMap(textsOf))]
   const encoded = await encodePrompts(
     texts,
     towers,
@@ -183,41 +182,39 @@ async function encode(
     },
   )
   const all = sameLength(encoded)
-  const of = (text: string): Conditioning => all[texts.indexOf(text)]!
-  return images.map(({ prompt, negative }) => {
-    const text = of(prompt)
-    if (!isGuided) return { text }
-    const isZero = negative === '' && text.pooled !== undefined
-    return { text, empty: isZero ? zeroed(of(negative)) : of(negative) }
-  })
+  return steerings.map((steering) => encodedSteering(steering, (text) => all[texts.indexOf(text)]!))
 }
 
 async function sampleAll(
-  { images, settings }: RenderJob,
+  job: RenderJob,
   { prediction, noiseLevels }: RenderPlan,
   network: Denoiser,
-  conditionings: readonly ImageConditioning[],
+  steerings: readonly Steering<Conditioning>[],
   mask: Float32Array | undefined,
   { onStep }: RenderHooks,
 ): Promise<Float32Array[]> {
-  const { cfg, cfgRescale, sampler, height, width } = settings
-  const count = (CHANNELS * height * width) / SIZE_MULTIPLE ** 2
-  const steps = stepsOf(settings, noiseLevels)
+  const { images } = job
+  const stepsEach = images.map((request) => stepsOf(settingsOf(job, request), noiseLevels))
+  const total = stepsEach.reduce((sum, steps) => sum + steps, 0)
   const latents: Float32Array[] = []
-  for (const [image, { seed }] of images.entries()) {
-    const report = (done: number) => {
-      onStep?.({ image, done: image * steps + done, total: images.length * steps })
-    }
+  let before = 0
+  for (const [image, request] of images.entries()) {
+    const report = (done: number) => onStep?.({ image, done: before + done, total })
     report(0)
-    const denoise = denoiserOf(predictor(network, conditionings[image]!, settings, mask), {
+    const settings = settingsOf(job, request)
+    const { cfg, cfgRescale, sampler, height, width } = settings
+    const denoise = denoiserOf(predictor(network, steerings[image]!, settings, mask), {
       schedule: noiseLevels,
       prediction,
       cfg,
       ...(cfgRescale !== undefined && { rescale: cfgRescale }),
       ...(sampler.timestep && { timestep: sampler.timestep }),
     })
-    const sampled = sampleImage(denoise, seed, count, settings, noiseLevels, ({ step }) => report(step + 1))
-    latents.push(await sampled)
+    const count = (CHANNELS * height * width) / SIZE_MULTIPLE ** 2
+    latents.push(
+      await sampleImage(denoise, request.seed, count, settings, noiseLevels, ({ step }) => report(step + 1)),
+    )
+    before += stepsEach[image]!
   }
   return latents
 }

@@ -3,6 +3,9 @@ import { type Conditioning, sizeVector } from './conditioning.ts'
 import type { Denoiser, Vae } from './engine.ts'
 import { joinFloats } from './floats.ts'
 import type { Predict } from './sampling/denoiser.ts'
+import { composed } from './sampling/guidance.ts'
+import type { Steering } from './steering.ts'
+import { timedAt } from './text/prompt-schedule.ts'
 
 /** In pixels, multiples of `SIZE_MULTIPLE`. */
 export interface PictureSize {
@@ -14,13 +17,6 @@ export interface PictureSize {
 export const SIZE_MULTIPLE = 8
 /** Of latents. */
 export const CHANNELS = 4
-
-/** What the denoiser is steered by for one picture. */
-export interface ImageConditioning {
-  readonly text: Conditioning
-  /** Undefined without guidance. */
-  readonly empty?: Conditioning
-}
 
 /**
  * What an inpainting model sees beside the latents when nothing is to be kept: a mask of ones, and a grey picture.
@@ -38,34 +34,34 @@ export async function inpaintingInput(
   return joinFloats([mask, data])
 }
 
-/** The network on the latents of one picture, with and without its prompt in one call. */
+/** The network on the latents of one picture, with all prompts that hold for a call in that one call. */
 export function predictor(
   network: Denoiser,
-  { text, empty }: ImageConditioning,
+  { prompts, negative }: Steering<Conditioning>,
   { height, width }: PictureSize,
   mask: Float32Array | undefined,
 ): Predict {
-  const both = empty ? [text, empty] : [text]
-  const context = joinFloats(both.map((own) => own.context))
-  const y =
-    network.vectorWidth === undefined
-      ? undefined
-      : joinFloats(both.map(({ pooled }) => sizeVector(pooled!, height, width)))
-  const common = {
-    n: both.length,
-    height: height / SIZE_MULTIPLE,
-    width: width / SIZE_MULTIPLE,
-    context,
-    tokens: text.context.length / network.contextWidth,
-    ...(y && { y }),
-  }
+  const size = { height: height / SIZE_MULTIPLE, width: width / SIZE_MULTIPLE }
+  const isVector = network.vectorWidth !== undefined
+  let call = 0
   return async (x, timestep) => {
+    const texts = [...prompts.map(({ timed }) => timed), ...(negative ? [negative] : [])].map((timed) =>
+      timedAt(timed, call),
+    )
+    call++
     const input = mask ? joinFloats([x, mask]) : x
     const out = await network.predict({
-      ...common,
-      x: joinFloats(both.map(() => input)),
-      timesteps: both.map(() => timestep),
+      ...size,
+      n: texts.length,
+      x: joinFloats(texts.map(() => input)),
+      timesteps: texts.map(() => timestep),
+      context: joinFloats(texts.map(({ context }) => context)),
+      tokens: texts[0]!.context.length / network.contextWidth,
+      ...(isVector && { y: joinFloats(texts.map(({ pooled }) => sizeVector(pooled!, height, width))) }),
     })
-    return empty ? { text: out.subarray(0, x.length), empty: out.subarray(x.length) } : { text: out }
+    const each = texts.map((_, i) => out.subarray(i * x.length, (i + 1) * x.length))
+    const empty = negative && each.at(-1)!
+    const parts = prompts.map(({ weight }, i) => [weight, each[i]!] as const)
+    return empty ? { text: composed(parts, empty), empty } : { text: each[0]! }
   }
 }

@@ -163,11 +163,27 @@ async function nearestFolder(path: string): Promise<string> {
   }
 }
 
+/** The disk that a file is on, or will be. */
+export interface DiskSpace {
+  /** The folder of the file, or the nearest one above that is there already. */
+  readonly folder: string
+  /** Equal for all folders of a disk. */
+  readonly device: number
+  /** Bytes that this user may still write; infinite where nobody knows. */
+  readonly free: number
+}
+
+export async function diskSpace(path: string): Promise<DiskSpace> {
+  const folder = await nearestFolder(path)
+  const { bavail, bsize, blocks } = await statfs(folder)
+  // file systems that do not count say that they have 0 blocks: some of FUSE, and cloud storages
+  const free = blocks === 0 ? Number.POSITIVE_INFINITY : bavail * bsize
+  return { folder, device: (await stat(folder)).dev, free }
+}
+
 /** @throws DISK_FULL when the disk of `path` has no room for so many bytes */
 export async function checkSpace(path: string, bytes: number): Promise<void> {
-  const folder = await nearestFolder(path)
-  const { bavail, bsize } = await statfs(folder)
-  const free = bavail * bsize
+  const { folder, free } = await diskSpace(path)
   if (free < bytes) {
     throw new SdtoolError('DISK_FULL', `${folder} has ${free} bytes free, ${basename(path)} needs ${bytes}`, {
       hint: 'Free some space, or write to another disk with -o.',

@@ -144,6 +144,25 @@ describe('render --sweep', () => {
   )
 
   it(
+    'draws each place as it is drawn alone, though they share their networks',
+    async () => {
+      const folder = `${tempFolder()}/`
+      const axes = ['--sweep', `${STRIPES}=0,1`, '--sweep', 'cfg=1,6']
+      expect((await runCli(['render', BASE, ...axes, ...QUICK, '-o', folder])).code).toBe(0)
+      const sheet = decodePixels(openPng(readFileSync(`${folder}tiny-sd-b-sweep.png`)))
+      const places = [0, 1].map((column) => imageAt(sheet, column))
+      for (const [column, lora] of [[], ['--lora', `${STRIPES}:1`]].entries()) {
+        const alone = ['render', BASE, ...lora, '--cfg', '1', ...QUICK, '--force', '-o', `${folder}alone.png`]
+        expect((await runCli(alone)).code).toBe(0)
+        const { data } = decodePixels(openPng(readFileSync(`${folder}alone.png`)))
+        expect(places[column]!.equals(data)).toBe(true)
+      }
+      expect(places[0]).not.toEqual(places[1])
+    },
+    TIMEOUT,
+  )
+
+  it(
     'draws merges of two checkpoints: at 0 the first, at 1 the UNet and texts of the second with the VAE of the first',
     async () => {
       const folder = `${tempFolder()}/`
@@ -165,11 +184,52 @@ describe('render --sweep', () => {
     TIMEOUT,
   )
 
+  it(
+    'draws what another method merges of three checkpoints, as it would be written',
+    async () => {
+      const folder = `${tempFolder()}/`
+      const [other, third] = [file('tiny-sd.ckpt'), join(folder, 'third.safetensors')]
+      expect((await runCli(['merge-lora', BASE, `${STRIPES}:1`, '-o', third])).code).toBe(0)
+      const models = ['--merge', third, '--merge', other, '--merge-method', 'add-difference']
+      const { code, stderr } = await runCli([
+        ...['render', BASE, ...models, '--sweep', 'alpha=0,0.5', ...QUICK, '-o', `${folder}sweep.png`],
+      ])
+      expect([code, stderr]).toEqual([0, ''])
+      const sheet = decodePixels(openPng(readFileSync(`${folder}sweep.png`)))
+      const merged = join(folder, 'merged.safetensors')
+      const merge = [
+        'merge',
+        BASE,
+        third,
+        other,
+        '--method',
+        'add-difference',
+        '--alpha',
+        '0.5',
+        '-o',
+        merged,
+      ]
+      expect((await runCli(merge)).code).toBe(0)
+      for (const [column, path] of [BASE, merged].entries()) {
+        const alone = ['render', path, ...QUICK, '--force', '-o', `${folder}alone.png`]
+        expect((await runCli(alone)).code).toBe(0)
+        const { data } = decodePixels(openPng(readFileSync(`${folder}alone.png`)))
+        expect(imageAt(sheet, column).equals(data)).toBe(true)
+      }
+    },
+    TIMEOUT,
+  )
+
   it.each([
     [['--sweep', 'alpha=0,1'], 'go together'],
     [['--merge', BASE, '--sweep', 'cfg=1'], 'go together'],
     [['--merge', BASE, '--sweep', 'alpha=0,1', '--lora', STRIPES], 'goes without LoRAs'],
     [['--merge', BASE, '--sweep', 'alpha=0,1', '--sweep', 'style=0,1'], 'goes without LoRAs'],
+    [
+      ['--merge', BASE, '--merge-method', 'add-difference', '--sweep', 'alpha=0,1'],
+      'add-difference needs 3 models; 2 were',
+    ],
+    [['--merge-method', 'slerp', '--sweep', 'cfg=1'], '--merge-method needs a model to merge'],
     [['--sweep', 'lora=0..1'], 'there are none'],
     [['--sweep', 'steps=0.5'], 'no number of steps'],
     [['--sweep', 'style'], 'name what to change'],

@@ -11,11 +11,13 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { openDeviceCache } from '../../src/commands/device-cache.ts'
 import { openImage } from '../../src/image/open.ts'
 import type { Architecture } from '../../src/model/architectures/architecture.ts'
 import { architectureById } from '../../src/model/architectures/registry.ts'
 import { sd1 } from '../../src/model/architectures/sd1.ts'
 import { refiner } from '../../src/model/architectures/sdxl-refiner.ts'
+import { CPU } from '../../src/runtime/devices.ts'
 import { tempFolder } from '../temp-folder.ts'
 import { runCli } from './run.ts'
 
@@ -164,6 +166,22 @@ describe('sdtool render', () => {
       expect(code).toBe(0)
       const hash = sha256(join(tiny, 'sd-postcard.safetensors')).slice(0, 12)
       expect(parametersOf(`${out}tiny-sd-1.png`)).toContain(`TI hashes: "sd-postcard: ${hash}"`)
+    },
+    TIMEOUT,
+  )
+
+  it(
+    'takes the device that an earlier run found to work, and says when that was',
+    async () => {
+      const env = { SDTOOL_CACHE: tempFolder() }
+      const now = () => new Date('2026-01-02T01:00:00Z')
+      const cache = await openDeviceCache({ env, now, version: '9.9.9' })
+      await cache.set('auto', { device: CPU, why: 'CPU, as no graphics card works (WebGPU: rained on)' })
+      const args = ['render', ckpt, '-p', 'x', '--size', '64x64', '--steps', '1', '-o', `${tempFolder()}/`]
+      const { code, stderr } = await runCli(args, undefined, env)
+      const line =
+        'CPU, as no graphics card works (WebGPU: rained on) (tried on 2026-01-02; sdtool doctor tries again)'
+      expect([code, stderr]).toEqual([0, `sdtool: ${line}\n`])
     },
     TIMEOUT,
   )

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { seededTensors } from '../../fixtures/seeded-weights.ts'
 import { unetNameInDiffusers } from '../../src/model/topology/diffusers.ts'
@@ -9,6 +10,7 @@ import { openDenoiser } from '../../src/runtime/open-denoiser.ts'
 import { openTextEncoder, textTowers } from '../../src/runtime/open-text.ts'
 import { openVae } from '../../src/runtime/open-vae.ts'
 import { timestepEmbedding } from '../../src/runtime/timestep.ts'
+import { contentsOf, floatsOf } from '../model-files.ts'
 import {
   chunks,
   golden,
@@ -32,6 +34,8 @@ import {
 
 /** Of float32 sums in another order; the networks agree to 1e-6. */
 const TOLERANCE = 1e-5
+
+const OPENAI_CLIP = join(import.meta.dirname, '../../fixtures/goldens/openai_clip.safetensors')
 
 const TIMESTEPS = [981.5, 40.25]
 /** Original height and width, crop, target. */
@@ -150,6 +154,16 @@ describe('a text encoder', SLOW, () => {
     await encoder.close()
     expect(relativeError(last.hidden, await golden('sd1.text'))).toBeLessThan(TOLERANCE)
     expect(relativeError(skipped.hidden, await golden('sd1.text.skip2'))).toBeLessThan(TOLERANCE)
+  })
+
+  it("of SD 1.x gives what OpenAI's own code does", async () => {
+    const model = await seededModel(unetPart(SD1), SD1_TEXT)
+    const encoder = await openTextEncoder(model, textTowers(model)[0]!, ON_CPU)
+    const { hidden } = await encoder.encode(chunks(49407).slice(1))
+    await encoder.close()
+    const expected = floatsOf(await contentsOf(OPENAI_CLIP), 'sd1.text')
+    expect(expected).toHaveLength(77 * 128)
+    expect(relativeError(hidden, expected)).toBeLessThan(TOLERANCE)
   })
 
   it('of SD 2.x gives the penultimate layer, normed, as open_clip has it', async () => {

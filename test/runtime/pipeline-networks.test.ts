@@ -3,7 +3,12 @@ import { describe, expect, it } from 'vitest'
 import type { Identity } from '../../src/model/identity.ts'
 import { CPU } from '../../src/runtime/devices.ts'
 import type { DenoiserInput, Engine, RenderModel, TextInput, TextTower } from '../../src/runtime/engine.ts'
-import { type ImageRequest, type RenderSettings, renderImages } from '../../src/runtime/pipeline.ts'
+import {
+  type ImageRequest,
+  type RenderSettings,
+  renderImages,
+  type StepProgress,
+} from '../../src/runtime/pipeline.ts'
 import { findSampler } from '../../src/runtime/sampling/samplers/registry.ts'
 
 const WIDTH = 2
@@ -152,6 +157,53 @@ describe('the pipeline', () => {
     const plain = await run({}, { cfg: 1 })
     expect(plain.notes.inputs[0]).toMatchObject({ n: 1, timesteps: [999] })
     expect(plain.notes.texts).toHaveLength(1)
+  })
+
+  it('draws pictures with guidance and steps of their own, with the same networks', async () => {
+    const images = [ONE, { ...ONE, settings: { cfg: 1, steps: 1 } }, { ...ONE, settings: { steps: 3 } }]
+    const { notes } = await run({}, {}, { images })
+    expect(notes.inputs.map(({ n }) => n)).toEqual([2, 2, 1, 2, 2, 2])
+    expect(notes.events.filter((event) => event.startsWith('close'))).toEqual([
+      'close clip_l',
+      'close UNet',
+      'close UNet',
+      'close VAE',
+    ])
+    const steps: number[] = []
+    const { engine } = noteTaking({})
+    const job = { model: model(), embeddings: [], images, settings: SETTINGS }
+    const onStep = ({ done, total }: StepProgress) => void steps.push(done, total)
+    await renderImages(job, engine, { device: CPU, threads: 0 }, { onStep })
+    expect(steps.filter((_, i) => i % 2 === 0)).toEqual([0, 1, 2, 2, 3, 3, 4, 5, 6])
+    expect(new Set(steps.filter((_, i) => i % 2 === 1))).toEqual(new Set([6]))
+  })
+
+  it('changes a prompt from call to call as it says, and encodes each of its texts once', async () => {
+    const prompt = '[a|b] cat'
+    const { notes } = await run({}, { steps: 4 }, { images: [{ ...ONE, prompt, negative: '[x:y:2]' }] })
+    // the encoder that takes notes gives 1 for the first text, 2 for the second ..
+    const [first, last] = [0, 77 * WIDTH]
+    expect(notes.texts).toHaveLength(4)
+    expect(notes.inputs.map(({ context }) => [context[first], context[last]])).toEqual([
+      [1, 3],
+      [1, 3],
+      [2, 3],
+      [1, 4],
+    ])
+  })
+
+  it('a sampler with two calls in a step goes through a prompt in calls, as in A1111', async () => {
+    const heun = findSampler('heun')!
+    const image = { ...ONE, prompt: '[a:b:0.5]' }
+    const { notes } = await run({}, { sampler: heun, steps: 3 }, { images: [image] })
+    expect(notes.inputs.map(({ context }) => context[0])).toEqual([1, 1, 1, 1, 2])
+  })
+
+  it('composes prompts in one call, also without guidance', async () => {
+    const image = { ...ONE, prompt: 'a cat AND a dog:0.5' }
+    const { notes } = await run({}, { cfg: 1 }, { images: [image] })
+    expect(notes.inputs[0]).toMatchObject({ n: 3, timesteps: [999, 999, 999] })
+    expect(notes.texts).toHaveLength(3)
   })
 
   it('gives an inpainting model a mask of ones and a grey picture', async () => {

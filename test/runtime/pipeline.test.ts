@@ -10,6 +10,7 @@ import { openImage } from '../../src/image/open.ts'
 import { similarity } from '../../src/image/similarity.ts'
 import { onnxEngine } from '../../src/runtime/onnx-engine.ts'
 import { type RenderedImage, type RenderSettings, renderImages } from '../../src/runtime/pipeline.ts'
+import type { RngName } from '../../src/runtime/random/registry.ts'
 import { findSampler } from '../../src/runtime/sampling/samplers/registry.ts'
 import { findSchedule } from '../../src/runtime/sampling/schedules/registry.ts'
 import { contentsOf, floatsOf } from '../model-files.ts'
@@ -135,6 +136,8 @@ describe('pipelines of diffusers', async () => {
       readonly sampler: string
       readonly schedule: string
       readonly steps: number
+      /** cpu if absent. */
+      readonly rng?: RngName
     }[]
   }
   const tensors = await contentsOf(join(GOLDENS, 'pipeline.safetensors'))
@@ -142,8 +145,8 @@ describe('pipelines of diffusers', async () => {
 
   it.each(about.pictures.map((picture, index) => ({ ...picture, index })))(
     '$name: the same picture, 45 dB or better',
-    async ({ name, sampler, schedule, steps, index }) => {
-      const drawn = await drawTiny({}, about, settings(sampler, schedule, steps, about.cfg))
+    async ({ name, sampler, schedule, steps, rng = 'cpu', index }) => {
+      const drawn = await drawTiny({}, about, { ...settings(sampler, schedule, steps, about.cfg), rng })
       const { psnr } = similarity(drawn.image, pictureAt(strip, index))
       const error = relativeError(drawn.latents, floatsOf(tensors, name))
       if (process.env.SDTOOL_FIGURES)

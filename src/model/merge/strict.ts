@@ -21,7 +21,8 @@ export function checkModels(models: readonly MergeModel[], options: CheckpointMe
   if (mixed !== undefined && options.allowMixed !== true) throw mixed
 }
 
-function checkCount(count: number, { method }: CheckpointMergeOptions): void {
+/** @throws USAGE when a method takes fewer or more models */
+export function checkCount(count: number, { method }: Pick<CheckpointMergeOptions, 'method'>): void {
   const { models, formula } = mergeMethod(method)
   const [min, max] = models
   if (count >= min && count <= max) return

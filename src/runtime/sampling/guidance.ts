@@ -9,6 +9,20 @@ export function guided(text: Float32Array, empty: Float32Array, scale: number): 
 }
 
 /**
+ * Several prompts as one: each pulls away from the empty prompt with its weight.
+ * Source: Liu et al. 2022, "Compositional Visual Generation with Composable Diffusion Models"
+ */
+export function composed(
+  parts: readonly (readonly [weight: number, values: Float32Array])[],
+  empty: Float32Array,
+): Float32Array {
+  const [first] = parts
+  if (parts.length === 1 && first![0] === 1) return first![1]
+  const total = parts.reduce((sum, [weight]) => sum + weight, 0)
+  return mix([1 - total, empty], ...parts)
+}
+
+/**
  * Takes back some of what guidance does to the contrast.
  * @param share 0 leaves `values` as they are, 1 gives them the deviation of `text`
  * @param text prediction without guidance

@@ -66,15 +66,3 @@ function joined(pieces: readonly Piece[]): (Segment | Break)[] {
   }
   return segments.length > 0 ? segments : [{ text: '', weight: 1 }]
 }
-
-/** Parts of the language that change a prompt while it is drawn. They are read as plain text here. */
-const NOT_KNOWN: readonly (readonly [pattern: RegExp, what: string])[] = [
-  [/(?<!\\)\[[^[\]]*:[^[\]]*:?\s*[\d.]+\s*\]/, 'prompt editing, [from:to:when]'],
-  [/(?<!\\)\[[^[\]]*\|[^[\]]*\]/, 'alternating words, [one|two]'],
-  [/\bAND\b/, 'composition, AND'],
-]
-
-/** What a prompt asks for that is not done, in words. */
-export function unsupportedSyntax(prompt: string): string[] {
-  return NOT_KNOWN.filter(([pattern]) => pattern.test(prompt)).map(([, what]) => what)
-}

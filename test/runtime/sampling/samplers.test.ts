@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { denoiserOf } from '../../../src/runtime/sampling/denoiser.ts'
-import { guided, rescaled } from '../../../src/runtime/sampling/guidance.ts'
+import { composed, guided, rescaled } from '../../../src/runtime/sampling/guidance.ts'
 import { noiseSchedule } from '../../../src/runtime/sampling/noise-schedule.ts'
 import type { Denoise, StepNoise } from '../../../src/runtime/sampling/sampler.ts'
 import { findSampler, SAMPLERS } from '../../../src/runtime/sampling/samplers/registry.ts'
@@ -198,6 +198,22 @@ describe('guidance', () => {
     const own = guided(text!, empty!, 7.5)
     expect(worst(own, GOLDENS.guidance.guided)).toBeLessThan(1e-5)
     expect(worst(rescaled(own, text!, 0.7), GOLDENS.guidance.rescaled)).toBeLessThan(1e-5)
+  })
+
+  it('of composed prompts adds what each pulls away from the empty one, as A1111 does', () => {
+    const [one, two, empty] = [Float32Array.of(1, 2), Float32Array.of(3, -1), Float32Array.of(0.5, 0)]
+    const both = composed(
+      [
+        [1, one],
+        [0.5, two],
+      ],
+      empty,
+    )
+    // 0.5 + 1 (1 - 0.5) + 0.5 (3 - 0.5), and 0 + 1 x 2 + 0.5 x -1
+    expect([...both]).toEqual([2.25, 1.5])
+    // 0.5 + 7 x 1.75, and 7 x 1.5
+    expect([...guided(both, empty, 7)]).toEqual([12.75, 10.5])
+    expect(composed([[1, one]], empty)).toBe(one)
   })
 
   it('turns noise and velocity into the same picture', async () => {

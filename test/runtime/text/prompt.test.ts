@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { parseAttention, unsupportedSyntax } from '../../../src/runtime/text/attention.ts'
+import { parseAttention } from '../../../src/runtime/text/attention.ts'
 import { chunksOf } from '../../../src/runtime/text/chunks.ts'
 import { emphasize } from '../../../src/runtime/text/emphasis.ts'
 import { clipTokenizer } from '../../../src/runtime/text/tokenizer.ts'
@@ -57,15 +57,6 @@ describe('weights in prompts', () => {
     ['BREAKFAST', [['BREAKFAST', 1]]],
   ])('%j', (prompt, expected) => {
     expect(parsed(prompt)).toEqual(expected)
-  })
-
-  it('says what it does not know', () => {
-    expect(unsupportedSyntax('a [cat:dog:0.5] (x:1.2) [y]')).toEqual(['prompt editing, [from:to:when]'])
-    expect(unsupportedSyntax('a [cat|dog] AND b')).toEqual([
-      'alternating words, [one|two]',
-      'composition, AND',
-    ])
-    expect(unsupportedSyntax('\\[cat:dog:0.5\\] and (b:0.3), [c]')).toEqual([])
   })
 })
 

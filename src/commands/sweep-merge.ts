@@ -1,0 +1,82 @@
+/** `--merge b --sweep alpha=0..1:0.25`: merges of a model that are drawn and not written. */
+import { usage } from '../errors.ts'
+import { checkCount } from '../model/merge/strict.ts'
+import { buildRecipe } from '../model/recipe.ts'
+import type { RenderModel } from '../runtime/engine.ts'
+import type { MergeMethod } from '../tensor/merge/method.ts'
+import { MERGE_METHODS, mergeMethod } from '../tensor/merge/registry.ts'
+import type { Arguments } from './command.ts'
+import { identifyFile, withModels } from './files.ts'
+import { resolveModel } from './model-folders.ts'
+import { filledText, values } from './options.ts'
+import { plannedModel } from './planned-model.ts'
+import { type RenderSource, withRenderSource } from './render-model.ts'
+import type { StudyRun, Subject } from './render-study.ts'
+import { type RecipeModel, replanRecipe } from './replan.ts'
+
+export interface SweepMerge {
+  /** Further models: B, C .. */
+  readonly models: readonly string[]
+  readonly method: MergeMethod
+  readonly alpha: number
+}
+
+/** What `--merge` and `--merge-method` ask for, before alpha is known. @throws USAGE */
+export function sweepMerge(args: Arguments): SweepMerge | undefined {
+  const models = values(args, 'merge')
+  const id = filledText(args, 'mergeMethod')
+  if (models.length === 0) {
+    if (id === undefined) return undefined
+    throw usage('--merge-method needs a model to merge', 'Name it with --merge.')
+  }
+  const method = id === undefined ? MERGE_METHODS[0]! : mergeMethod(id)
+  checkCount(1 + models.length, { method: method.id })
+  return { models, method, alpha: 0 }
+}
+
+/**
+ * What a merge draws with, as `sdtool merge` plans it. Where the result is one of its models, as at the ends of a
+ * weighted sum, that is drawn as it is; the VAE is always that of the first, as in a merge.
+ */
+export async function withMerge<T>(
+  source: RenderSource,
+  merge: SweepMerge,
+  run: StudyRun,
+  use: (merged: Partial<Pick<Subject, 'model' | 'vae'>>) => Promise<T>,
+): Promise<T> {
+  const { models, method } = merge
+  const copied = method.copyOf?.({ ...UNUSED, beta: method.beta ?? 0, alpha: alphas(merge) })
+  if (copied === undefined) return withPlanned(source, merge, run, (model) => use({ model }))
+  if (copied === 0) return use({})
+  const request = { model: models[copied - 1]!, loras: [], ema: false, allowUnmatched: false }
+  return withRenderSource(request, run.folders, run.io, ({ model }) =>
+    use({ model, vae: source.vae ?? source.model }),
+  )
+}
+
+/** Which model a result is does not depend on these. */
+const UNUSED = { density: 1, seed: 0, range: [0, 1] } as const
+
+function alphas({ models, method, alpha }: SweepMerge): number[] {
+  return method.alpha.takes === 'one' ? [alpha] : models.map(() => alpha)
+}
+
+async function withPlanned<T>(
+  { path }: RenderSource,
+  merge: SweepMerge,
+  { folders, io }: StudyRun,
+  use: (merged: RenderModel) => Promise<T>,
+): Promise<T> {
+  const paths = [path]
+  for (const model of merge.models) paths.push(await resolveModel(model, 'checkpoint', folders))
+  return withModels(paths, async (opened) => {
+    const inputs: RecipeModel[] = []
+    for (const [i, path] of paths.entries()) {
+      inputs.push({ path, opened: opened[i]!, identity: await identifyFile(path, opened[i]!) })
+    }
+    const options = { method: merge.method.id, alpha: alphas(merge) }
+    const facts = { sdtool: io.version, operation: 'merge', produced: io.now(), inputs: [], options }
+    const { table } = await replanRecipe(buildRecipe(facts), inputs)
+    return use(await plannedModel(path, table, inputs[0]!.identity, opened[0]!.read))
+  })
+}

@@ -1,0 +1,20 @@
+/** Prompts side by side, `a cat AND a dog:0.5`. Source: A1111, modules/prompt_parser.py; Liu et al. 2022 */
+
+export interface WeightedPrompt {
+  readonly text: string
+  /** Share of its guidance; 1 unless written. */
+  readonly weight: number
+}
+
+const RE_AND = /\bAND\b/
+
+/** As in A1111 the weight of a prompt stands behind its last colon, also where it is the only one. */
+const RE_WEIGHT = /^(.*?)\s*:\s*([-+]?(?:\d+\.?|\d*\.\d+))\s*$/s
+
+/** At least one. */
+export function composedPrompts(prompt: string): WeightedPrompt[] {
+  return prompt.split(RE_AND).map((part) => {
+    const [, text, weight] = RE_WEIGHT.exec(part) ?? []
+    return text === undefined ? { text: part.trimEnd(), weight: 1 } : { text, weight: Number(weight) }
+  })
+}
