@@ -12,8 +12,8 @@ export interface BlockWriter {
   rewind(): Promise<void>
 }
 
-/** One is filled while those before are written and hashed. */
-const BLOCKS = 4
+/** One is filled while those before are written and hashed; more of them even out who is faster. */
+const BLOCKS = 8
 
 export function blockWriter(take: PartWriter['take'], start: number, blockBytes: number): BlockWriter {
   const blocks = Array.from({ length: BLOCKS }, () => new Uint8Array(blockBytes))

@@ -3,7 +3,7 @@ import { workerData } from 'node:worker_threads'
 import { serveThread } from '../tensor/thread.ts'
 import { carryOut, openPartWriter, type PartAnswer, type PartSetup, type PartTask } from './part-writer.ts'
 
-const opened = openPartWriter(workerData as PartSetup)
+const opened = openPartWriter(workerData as PartSetup, true)
 
 serveThread<PartTask, PartAnswer>(
   opened.then((writer) => ({

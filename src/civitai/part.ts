@@ -50,8 +50,8 @@ export interface PartFile {
   remove(): Promise<void>
 }
 
-/** Large enough for the disk and the hash to run at full speed, small enough for dozens of downloads. */
-const BLOCK_BYTES = 1024 * 1024
+/** Large enough to be worth handing over, small enough to stay in the processor's cache. */
+const BLOCK_BYTES = 256 * 1024
 /** What is there already is read in pieces of this size. */
 const ADOPT_BYTES = 4 * 1024 * 1024
 /** Below this a thread takes longer to start than it saves. */

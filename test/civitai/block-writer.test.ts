@@ -55,7 +55,7 @@ describe('a block writer', () => {
     })
     const writer = blockWriter((block) => held.then(() => block), 0, 16)
     expect(writer.write(bytes(10))).toBeUndefined()
-    for (let block = 0; block < 3; block++) await writer.write(bytes(16))
+    for (let block = 0; block < 7; block++) await writer.write(bytes(16))
     let waited = false
     const full = writer.write(bytes(16))!.then(() => {
       waited = true

@@ -4,7 +4,12 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { openPartWriter, partWriter, threadedPartWriter } from '../../src/civitai/part-writer.ts'
+import {
+  openPartWriter,
+  type PartSetup,
+  partWriter,
+  threadedPartWriter,
+} from '../../src/civitai/part-writer.ts'
 import { tempFolder } from '../temp-folder.ts'
 
 /** Built by `npm run build`, which `npm test` does first. */
@@ -37,10 +42,10 @@ async function failingHandle(path: string, what: 'write' | 'datasync', nth: numb
 }
 
 const WRITERS = {
-  'in this thread': openPartWriter,
+  'in this thread': (setup: PartSetup) => openPartWriter(setup),
+  'that blocks': (setup: PartSetup) => openPartWriter(setup, true),
   ...(existsSync(BUILT) && {
-    'in a thread of its own': async (setup: Parameters<typeof openPartWriter>[0]) =>
-      threadedPartWriter(setup, pathToFileURL(BUILT)),
+    'in a thread of its own': async (setup: PartSetup) => threadedPartWriter(setup, pathToFileURL(BUILT)),
   }),
 }
 
