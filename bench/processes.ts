@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 export interface Peak {
   /** Of the process that had the most. */
   readonly largestGigabytes: number
-  /** Of all together, if each had its most at the same time. */
+  /** Of all that were there at the same time. */
   readonly sumGigabytes: number
 }
 
@@ -14,18 +14,18 @@ export interface Peak {
  * it needs memory.
  */
 export async function peakOf<T>(pid: number, work: () => Promise<T>): Promise<{ result: T; peak: Peak }> {
-  const highest = new Map<number, number>()
+  let [largest, sum] = [0, 0]
   const look = setInterval(() => {
-    // of one that has just ended nothing is told any more
-    for (const [id, bytes] of ofTree(pid, residentBytes)) {
-      highest.set(id, Math.max(bytes, highest.get(id) ?? 0))
-    }
+    const bytes = ofTree(pid, residentBytes).map(([, own]) => own)
+    largest = Math.max(largest, ...bytes)
+    sum = Math.max(
+      sum,
+      bytes.reduce((total, own) => total + own, 0),
+    )
   }, 100)
   try {
     const result = await work()
-    const gigabytes = [...highest.values()].map((bytes) => bytes / 1e9)
-    const sum = gigabytes.reduce((total, one) => total + one, 0)
-    return { result, peak: { largestGigabytes: Math.max(...gigabytes), sumGigabytes: sum } }
+    return { result, peak: { largestGigabytes: largest / 1e9, sumGigabytes: sum / 1e9 } }
   } finally {
     clearInterval(look)
   }

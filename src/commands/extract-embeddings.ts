@@ -1,9 +1,7 @@
 import { basename } from 'node:path'
 import { aboutFile, EXIT, type ExitCode, refuse, SdtoolError, usage } from '../errors.ts'
-import { type ImageFile, imageFormat, openImage } from '../image/open.ts'
 import { baseById } from '../model/adapters/base.ts'
-import { describeEmbedding, type EmbeddingFile } from '../model/embeddings.ts'
-import { CARD_KEYWORD, embeddingFromPixels, embeddingFromText } from '../model/extract/embedding-card.ts'
+import { describeEmbedding } from '../model/embeddings.ts'
 import { safetensorsEmbedding, torchEmbedding, torchRoot } from '../model/extract/embedding-layout.ts'
 import {
   addedTokens,
@@ -21,11 +19,10 @@ import type { Io } from '../report/io.ts'
 import { plural } from '../report/text.ts'
 import { parseAttention } from '../runtime/text/attention.ts'
 import { clipTokenizer } from '../runtime/text/tokenizer.ts'
-import { openFileSource } from '../tensor/bytes.ts'
 import { newEvaluation } from '../tensor/expr.ts'
 import { torchZip } from '../tensor/formats/torch-zip-write.ts'
-import type { ModelFile } from '../tensor/table.ts'
 import type { Arguments, Command } from './command.ts'
+import { type Found, pictureAt } from './embedding-picture.ts'
 import { type ExtractedFile, writeExtracted } from './extracted-files.ts'
 import { identifyFile, type OpenedModel, withModels } from './files.ts'
 import { type ModelFolders, modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
@@ -87,12 +84,6 @@ export const extractEmbeddingsCommand: Command = {
     })
     return { files: [file], ...(base === undefined ? {} : { base }), ...again }
   },
-}
-
-interface Found {
-  readonly embeddings: readonly FoundEmbedding[]
-  readonly models: readonly ModelFile[]
-  readonly title: string
 }
 
 async function runExtractEmbeddings(args: Arguments, io: Io): Promise<ExitCode> {
@@ -196,65 +187,6 @@ function tokensOf(prompt: string): number[] {
     )
   }
   return clipTokenizer().encode(prompt)
-}
-
-/** Pictures with an embedding are small. */
-const MAX_PICTURE_BYTES = 64 * 1024 * 1024
-
-/** What is in a picture; undefined if the file is none. @throws NO_EMBEDDINGS, PICTURE_TOO_LARGE, CARD_DAMAGED */
-async function pictureAt(path: string): Promise<Found | undefined> {
-  const source = await openFileSource(path)
-  try {
-    const { size } = source.file
-    if (imageFormat(await source.read(0, Math.min(size, 12))) === undefined) return undefined
-    if (size > MAX_PICTURE_BYTES)
-      throw refuse(
-        'PICTURE_TOO_LARGE',
-        `${path}: a picture of ${size} bytes, the limit is ${MAX_PICTURE_BYTES}`,
-      )
-    return await foundIn(path, await source.read(0, size), size)
-  } finally {
-    await source.close()
-  }
-}
-
-async function foundIn(path: string, bytes: Uint8Array, size: number): Promise<Found> {
-  try {
-    const image = openImage(bytes)
-    const text = image.texts.find(({ keyword }) => keyword === CARD_KEYWORD)?.text
-    const card = text === undefined ? await fromPixels(image) : embeddingFromText(text)
-    const info = card && describeEmbedding(card)
-    if (card === undefined || info === undefined) return { embeddings: [], models: [], title: image.title }
-    const name = info.name ?? stemOf(basename(path))
-    const file = { path, size }
-    const model: ModelFile = {
-      ...card,
-      file,
-      format: 'pickle',
-      extras: card.extras ?? {},
-      leftovers: [],
-      findings: [],
-    }
-    return {
-      embeddings: ownEmbeddings(card, info, name),
-      models: [model],
-      title: `embedding in a picture (${image.title})`,
-    }
-  } catch (error) {
-    throw aboutFile(path, error)
-  }
-}
-
-/** @throws PICTURE_FORMAT: of some formats only the text is read */
-async function fromPixels({ pixels, title }: ImageFile): Promise<EmbeddingFile | undefined> {
-  if (pixels === undefined) {
-    throw refuse(
-      'PICTURE_FORMAT',
-      `no embedding in the text of the picture (${title}), and its pixels are not those that were saved`,
-      'Only PNG and lossless WebP keep an embedding in their pixels. Get the picture it was made from.',
-    )
-  }
-  return embeddingFromPixels(await pixels())
 }
 
 function noEmbeddings(args: Arguments): SdtoolError {

@@ -43,6 +43,6 @@ function noRecipe(path: string): Error {
   return refuse(
     'RECIPE_NOT_FOUND',
     `${path} holds no recipe of sdtool`,
-    'Files that sdtool has written have one in their metadata.',
+    'Files that sdtool has written have one in their metadata; embeddings as .pt have no place for it.',
   )
 }

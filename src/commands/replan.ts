@@ -25,8 +25,8 @@ export async function replanRecipe(recipe: Recipe, inputs: readonly RecipeModel[
   if (command?.replay !== undefined && command.replan === undefined) {
     throw refuse(
       'RECIPE_UNPLANNED',
-      `the recipe is of ${operation}, whose values are computed, not planned`,
-      'sdtool replay computes them again, and says whether they are the same.',
+      `the recipe is of ${operation}, which makes no model that could be drawn`,
+      'sdtool replay makes the file again, and says whether it is the same.',
     )
   }
   if (command?.replay === undefined || command.replan === undefined) {

@@ -31,6 +31,8 @@ export interface Autoencoder extends Sizes {
   readonly encoder?: Half
   /** Latent of the denoiser -> input of the decoder, in place. */
   toDecoder(latent: Float32Array): void
+  /** Planes that the encoder gives. */
+  readonly encodedChannels: number
   /** Output of the encoder -> latent of the denoiser, of so many pixels. */
   fromEncoder(values: Float32Array, pixels: number): Float32Array
   /** Pictures are in [-1, 1] instead of [0, 1]. */
@@ -59,6 +61,7 @@ export function klAutoencoder(
     title: 'VAE',
     ...sizes,
     signed: true,
+    encodedChannels: 2 * sizes.latentChannels, // means, then variances
     ...(info.decoder && { decoder: half('VAE decoder', vaeDecoderGraph, RE_DECODER, sizes.downscale) }),
     ...(info.encoder && { encoder: half('VAE encoder', vaeEncoderGraph, RE_ENCODER, 1) }),
     toDecoder: (latent) => eachChannel(latent, format, ({ mean, std }, z) => (z * std) / format.scale + mean),
@@ -143,6 +146,7 @@ export function tinyAutoencoder(table: TensorTable, sizes: Sizes): Autoencoder {
     title: 'TAESD',
     ...sizes,
     signed: false,
+    encodedChannels: sizes.latentChannels,
     ...half('decoder', sizes.downscale),
     ...half('encoder', 1),
     toDecoder: () => {},

@@ -158,7 +158,7 @@ export interface Latent {
 
 export interface VaeOptions {
   /**
-   * Side of the tiles a large picture is decoded in, in latent pixels; 0: never. If absent, pictures whose memory
+   * Side of the tiles a large picture is taken in, in latent pixels; 0: never. If absent, pictures whose memory
    * would not fit, or above 1024x1024, are cut.
    */
   readonly tile?: number

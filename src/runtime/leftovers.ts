@@ -3,6 +3,7 @@
  * So what a killed run left behind can be told from what another one is still writing, and goes with the next run.
  */
 import { randomBytes } from 'node:crypto'
+import { readlinkSync } from 'node:fs'
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
@@ -14,8 +15,27 @@ export interface Processes {
   isAlive(pid: number): boolean
 }
 
+/** Linux numbers the processes of each container anew: `pid:[4026531836]` is the numbering of the machine itself. */
+const MACHINE = 'pid:[4026531836]'
+
+/** Containers may share a folder and even the name of their host, but not how their processes are numbered. */
+function thisHost(): string {
+  let numbering = MACHINE
+  try {
+    numbering = readlinkSync('/proc/self/ns/pid')
+  } catch {
+    // of another system, on which there are no such containers
+  }
+  return numbering === MACHINE
+    ? hostname()
+    : `${hostname().slice(0, MAX_HOST / 2)}-${numbering.replace(/\D/g, '')}`
+}
+
+/** Longer ones are cut: names have a limit of their own. */
+const MAX_HOST = 40
+
 const THIS_PROCESS: Processes = {
-  host: hostname(),
+  host: thisHost(),
   pid: process.pid,
   isAlive(pid) {
     try {
@@ -26,9 +46,6 @@ const THIS_PROCESS: Processes = {
     }
   },
 }
-
-/** Longer ones are cut: names have a limit of their own. */
-const MAX_HOST = 40
 
 /** What a run marks its temporary names with. */
 export function ownerOf({ pid, host }: Processes): string {

@@ -56,26 +56,45 @@ function vaeOf(autoencoder: Autoencoder, options: EngineOptions): Vae {
       await encoding?.unload()
       const input = { ...latent, data: latent.data.slice(), channels: latentChannels }
       autoencoder.toDecoder(input.data)
-      const picture = await inTiles(input, downscale, options, vaeOptions, decoder, async (tile) => {
-        const feed = { data: tile.data, dims: [1, latentChannels, tile.height, tile.width] }
-        const { out } = await decoding.run(decoder.graph(tile.height, tile.width), { z: feed })
-        const [height, width] = [tile.height * downscale, tile.width * downscale]
-        return { data: out!, channels: RGB, height, width }
-      })
-      checkFinite(picture.data, { title: decoder.weights.title, precision })
-      const data = autoencoder.signed ? picture.data.map((value) => (value + 1) / 2) : picture.data
+      const { activationBytes } = decoder.graph(latent.height, latent.width)
+      const output = { channels: RGB, scale: downscale }
+      const picture = await inTiles(
+        { latent, activationBytes, output },
+        options,
+        vaeOptions,
+        async (y, x) => {
+          const tile = cut(input, y, x)
+          const feed = { data: tile.data, dims: [1, latentChannels, tile.height, tile.width] }
+          const { out } = await decoding.run(decoder.graph(tile.height, tile.width), { z: feed })
+          return out!
+        },
+      )
+      checkFinite(picture, { title: decoder.weights.title, precision })
+      const data = autoencoder.signed ? picture.map((value) => (value + 1) / 2) : picture
       checkNotBlack(data, decoder.weights.title)
-      return { data, height: picture.height, width: picture.width }
+      return { data, height: latent.height * downscale, width: latent.width * downscale }
     },
-    async encode({ data, height, width }) {
+    async encode({ data, height, width }, vaeOptions = {}) {
       if (encoding === undefined || encoder === undefined) throw halfMissing(title, 'NO_ENCODER', 'encoder')
       await decoding?.unload()
       const values = autoencoder.signed ? data.map((value) => value * 2 - 1) : data
-      const feed = { data: values, dims: [1, RGB, height, width] }
-      const { out } = await encoding.run(encoder.graph(height, width), { picture: feed })
-      checkFinite(out!, { title: encoder.weights.title, precision })
-      const [h, w] = [height / downscale, width / downscale]
-      return { data: autoencoder.fromEncoder(out!, h * w), height: h, width: w }
+      const input = { data: values, channels: RGB, height, width }
+      const { activationBytes } = encoder.graph(height, width)
+      const latent = { height: height / downscale, width: width / downscale }
+      const output = { channels: autoencoder.encodedChannels, scale: 1 }
+      const encoded = await inTiles(
+        { latent, activationBytes, output },
+        options,
+        vaeOptions,
+        async (y, x) => {
+          const tile = cut(input, scaled(y, downscale), scaled(x, downscale))
+          const feed = { data: tile.data, dims: [1, RGB, tile.height, tile.width] }
+          const { out } = await encoding.run(encoder.graph(tile.height, tile.width), { picture: feed })
+          return out!
+        },
+      )
+      checkFinite(encoded, { title: encoder.weights.title, precision })
+      return { data: autoencoder.fromEncoder(encoded, latent.height * latent.width), ...latent }
     },
     close,
   }
@@ -95,37 +114,43 @@ function checkNotBlack(data: Float32Array, title: string): void {
   })
 }
 
-/** Latent pixels of the largest picture that is decoded as a whole: 1024x1024. */
+/** Latent pixels of the largest picture that is taken as a whole: 1024x1024. */
 const WHOLE = 128 * 128
 /** A tile is a picture of 512x512 for the usual VAE. */
 const TILE = 64
 const OVERLAP_SHARE = 4
 
+interface TileWork {
+  readonly latent: Pick<Planes, 'height' | 'width'>
+  /** As a whole. */
+  readonly activationBytes: number
+  /** `scale`: pixels for each of the latent, along one side. */
+  readonly output: { readonly channels: number; readonly scale: number }
+}
+
+/** What `make` gives for all of a latent, or for tiles of it; places are those in the latent. */
 async function inTiles(
-  latent: Planes,
-  downscale: number,
+  { latent: { height, width }, activationBytes, output: { channels, scale } }: TileWork,
   { device }: EngineOptions,
   { tile, onTile }: VaeOptions,
-  half: Half,
-  decode: (tile: Planes) => Promise<Planes>,
-): Promise<Planes> {
-  const { height, width } = latent
-  const need = half.graph(height, width).activationBytes
-  const fits = height * width <= WHOLE && (device.kind.ownMemory || need < availableMemory())
+  make: (y: Span, x: Span) => Promise<Float32Array>,
+): Promise<Float32Array> {
+  const fits = height * width <= WHOLE && (device.kind.ownMemory || activationBytes < availableMemory())
   const side = tile ?? (fits ? 0 : TILE)
-  if (side === 0 || (height <= side && width <= side)) return decode(latent)
+  if (side === 0 || (height <= side && width <= side))
+    return make({ begin: 0, end: height }, { begin: 0, end: width })
   const overlap = Math.floor(side / OVERLAP_SHARE)
   const places = spans(height, side, overlap).flatMap((y) => {
     return spans(width, side, overlap).map((x) => ({ y, x }))
   })
-  const picture = mosaic(RGB, height * downscale, width * downscale)
+  const whole = mosaic(channels, height * scale, width * scale)
   for (const [done, { y, x }] of places.entries()) {
-    const made = await decode(cut(latent, y, x))
-    picture.add(made, scaled(y, downscale), scaled(x, downscale), overlap * downscale)
+    const [down, across] = [scaled(y, scale), scaled(x, scale)]
+    const size = { height: down.end - down.begin, width: across.end - across.begin }
+    whole.add({ data: await make(y, x), channels, ...size }, down, across, overlap * scale)
     onTile?.(done + 1, places.length)
   }
-  const [h, w] = [height * downscale, width * downscale]
-  return { data: picture.picture(), channels: RGB, height: h, width: w }
+  return whole.picture()
 }
 
 function scaled({ begin, end }: Span, by: number): Span {

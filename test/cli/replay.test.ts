@@ -383,6 +383,34 @@ describe('sdtool replay', () => {
 `)
   })
 
+  it('names the engine that factors were computed by, where they come out otherwise', async () => {
+    const folder = tempFolder()
+    const made = join(folder, 'made.safetensors')
+    expect((await runCli(['lora', 'resize', STRIPES, '--rank', '2', '-o', made])).code).toBe(0)
+    const { model } = await contentsOf(made)
+    const recipe = JSON.parse(model.metadata['sdtool.recipe']!)
+    expect(recipe.options).toEqual({ rank: '2', dtype: 'fp16', seed: 0, engine: 'plain loops' })
+    const other = {
+      ...recipe,
+      options: { ...recipe.options, dtype: 'bf16', engine: 'onnxruntime 9.9 arm64' },
+    }
+    await writeModel(join(folder, 'other.safetensors'), {
+      tensors: model.tensors,
+      metadata: { 'sdtool.recipe': JSON.stringify(other) },
+    })
+    const { code, stderr } = await runCli([
+      'replay',
+      join(folder, 'other.safetensors'),
+      '--models',
+      TINY,
+      '-q',
+    ])
+    expect(code).toBe(4)
+    expect(stderr).toContain(
+      'Its factors were computed by onnxruntime 9.9 arm64, these by plain loops: on another processor, or by another version, the last bits may differ.\n',
+    )
+  })
+
   it('does not write over the file that it is to be held against', async () => {
     const { folder, made } = await madeMerge()
     const before = readFileSync(made)

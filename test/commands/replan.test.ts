@@ -83,7 +83,7 @@ function recipeOf(operation: string, options: Parameters<typeof buildRecipe>[0][
 it.each([
   ['an operation of another version', 'transmogrify', {}, 'RECIPE_UNKNOWN'],
   ['the name of a member of all objects', 'constructor', {}, 'RECIPE_UNKNOWN'],
-  ['what is computed', 'extract lora', {}, 'RECIPE_UNPLANNED'],
+  ['what is no model', 'extract lora', {}, 'RECIPE_UNPLANNED'],
   ['a network for no input', 'convert', { to: 'single', parts: ['unet', 'lens'] }, 'RECIPE_INVALID'],
   ['a network too few', 'convert', { to: 'single', parts: ['unet'] }, 'RECIPE_INVALID'],
   ['no ratios', 'merge-lora', {}, 'RECIPE_INVALID'],

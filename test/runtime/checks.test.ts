@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { seededTensors } from '../../fixtures/seeded-weights.ts'
 import { checkFinite } from '../../src/runtime/check-values.ts'
@@ -6,7 +7,21 @@ import { checkMemory } from '../../src/runtime/memory.ts'
 import { openDenoiser } from '../../src/runtime/open-denoiser.ts'
 import { openTextEncoder, textTowers } from '../../src/runtime/open-text.ts'
 import { openVae } from '../../src/runtime/open-vae.ts'
-import { modelOf, ON_CPU, SD1, SD1_TEXT, SLOW, seededModel, unetPart, VAE_PART } from './networks.ts'
+import { contentsOf } from '../model-files.ts'
+import {
+  modelOf,
+  ON_CPU,
+  renderModel,
+  SD1,
+  SD1_TEXT,
+  SLOW,
+  seededModel,
+  unetPart,
+  VAE_PART,
+} from './networks.ts'
+import { TINY } from './tiny-sd.ts'
+
+const VIVID = join(TINY, 'vivid.vae.safetensors')
 
 const FORMAT = { channels: 4, scale: 1, shift: 0 }
 
@@ -98,8 +113,33 @@ describe('a model', SLOW, () => {
     expect([height, width, data.length]).toEqual([96, 128, 3 * 96 * 128])
     expect(steps).toEqual([1, 2, 3, 4, 5, 6].map((done) => [done, 6]))
   })
+
+  it('encodes large pictures in tiles that are put where they belong', async () => {
+    const vae = await openVae(await renderModel((await contentsOf(VIVID)).model), FORMAT, ON_CPU)
+    // a slope in each colour, each in another direction
+    const [height, width] = [96, 128]
+    const data = Float32Array.from({ length: 3 * height * width }, (_, i) => {
+      const [x, y] = [(i % width) / width, (Math.floor(i / width) % height) / height]
+      return [x, y, 1 - (x + y) / 2][Math.floor(i / (width * height))]!
+    })
+    const steps: number[] = []
+    const whole = await vae.encode({ data, height, width }, { tile: 0 })
+    const tiled = await vae.encode({ data, height, width }, { tile: 8, onTile: (done) => steps.push(done) })
+    await vae.close()
+    expect([tiled.height, tiled.width, tiled.data.length]).toEqual([12, 16, 4 * 12 * 16])
+    expect(steps).toEqual([1, 2, 3, 4, 5, 6])
+    // each tile has statistics of its own; upside down it would be 1.8
+    expect(spread(whole.data, tiled.data)).toBeLessThan(0.5)
+  })
 })
 
 async function without(model: RenderModel, ending: string): Promise<RenderModel> {
   return modelOf([...model.table.tensors.values()].filter(({ name }) => !name.endsWith(ending)))
+}
+
+/** Mean distance, as a share of the mean deviation from the mean. */
+function spread(a: Float32Array, b: Float32Array): number {
+  const mean = a.reduce((sum, value) => sum + value, 0) / a.length
+  const distance = a.reduce((sum, value, i) => sum + Math.abs(value - b[i]!), 0)
+  return distance / a.reduce((sum, value) => sum + Math.abs(value - mean), 0)
 }
