@@ -19,7 +19,9 @@ export async function spaceShortage(
   for (const download of downloads) {
     const bytes = missingBytes(download)
     if (bytes === 0) continue
-    const disk = await look(download.target)
+    // a place that cannot be looked at fails by itself, and does not stop the others
+    const disk = await look(download.target).catch(() => undefined)
+    if (disk === undefined) continue
     const { bytes: before, count } = demands.get(disk.device) ?? { bytes: 0, count: 0 }
     demands.set(disk.device, { disk, bytes: before + bytes, count: count + 1 })
   }

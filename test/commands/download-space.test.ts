@@ -32,6 +32,11 @@ describe('the free space for a plan', () => {
     expect(error?.hint).toContain('Free 2.50 GB')
   })
 
+  it('is left to the download itself where it cannot be told', async () => {
+    const blind = async () => Promise.reject(new Error('no such place'))
+    expect(await spaceShortage([planned('/a/1', 11e9)], blind)).toBeUndefined()
+  })
+
   it('is not asked for what is there already: whole files, and parts of an earlier run', async () => {
     const plan = [planned('/a/1', 9e9, { isPresent: true }), planned('/a/2', 12e9, { partBytes: 3e9 })]
     expect(await spaceShortage(plan, look)).toBeUndefined()
