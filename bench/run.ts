@@ -1,8 +1,9 @@
 /**
  * Measures sdtool on the full-size files of generate.ts against `cp` of as many bytes in the same run, and against
  * torch.load + safetensors.save_file where a Python with both is named, and against kohya's scripts where their folder
- * is (with the Python that can run them), and against sd-mecha where a Python has it. Medians of several rounds, peak memory of the whole process. Ratios count;
- * seconds differ from disk to disk.
+ * is (with the Python that can run them), and against sd-mecha where a Python has it (LoRAs for SD 1.5 fail in its 1.1,
+ * and work in 1.0.14). Medians of several rounds, peak memory of the whole process. Ratios count; seconds differ from
+ * disk to disk.
  *
  *   npx tsx bench/run.ts [--data DIR] [--rounds 3] [--python python3] [--kohya sd-scripts --kohya-python python3]
  *     [--mecha-python python3] [inspect convert fp16 prune merge-sd15 merge-sdxl merge-models]
@@ -87,6 +88,8 @@ interface Contest {
 
 const LOAD =
   'import torch; from safetensors.torch import save_file; sd = torch.load(IN, weights_only=False)["state_dict"]'
+const MECHA = 'import torch as t, sd_mecha as m'
+const MECHA_OUTPUT = 'output=OUT, merge_dtype=t.float32, output_dtype=t.float16'
 const CONTESTS: readonly Contest[] = [
   { name: 'inspect', file: 'sd15-full.ckpt', sdtool: ['inspect', 'IN'] },
   {
@@ -126,7 +129,7 @@ const CONTESTS: readonly Contest[] = [
       '--quiet',
     ],
     copies: 'input',
-    mecha: `import torch as t, sd_mecha as m; m.merge(m.weighted_sum(m.model(IN), m.model(${JSON.stringify(join(values.data, 'sdxl-b.safetensors'))}), alpha=0.3), output=OUT, merge_dtype=t.float32, output_dtype=t.float16)`,
+    mecha: `${MECHA}; m.merge(m.weighted_sum(m.model(IN), m.model(${JSON.stringify(join(values.data, 'sdxl-b.safetensors'))}), alpha=0.3), ${MECHA_OUTPUT})`,
   },
 ]
 
@@ -140,6 +143,7 @@ function merge(name: string, file: string, lora: string, script: string): Contes
     sdtool: ['merge-lora', 'IN', path, '--ratio', '0.7', '-o', 'OUT', '--quiet'],
     copies: 'input',
     kohya: [script, ...kohya, '--precision', 'float', '--save_precision', 'fp16'],
+    mecha: `${MECHA}; from sd_mecha.extensions.builtin.merge_methods.linear import add_difference; a = m.model(IN); m.merge(add_difference(a, m.convert(m.model(${JSON.stringify(path)}), a), alpha=0.7) | a, ${MECHA_OUTPUT})`,
   }
 }
 

@@ -1,11 +1,11 @@
 /**
- * Builds dist/: the command, its worker thread, the process that holds a network, and its engines as a few bundled files.
+ * Builds dist/: the command, its worker threads, the process that holds a network, and its engines as a few bundled files.
  *
  * Bundled, because start-up is part of the product: a hundred small modules of our own and yargs' fifty took 0.3 s
  * of every call, most of it spent on finding and opening files. Commands stay separate files that are loaded only
- * when they are called. onnxruntime-node (native) and undici (large, rarely needed) stay packages of their own.
+ * when they are called. onnxruntime-node (native) stays a package of its own.
  */
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -22,6 +22,7 @@ const { metafile } = await build({
   absWorkingDir: root,
   entryPoints: [
     'src/cli.ts',
+    'src/civitai/part-writer-worker.ts',
     'src/tensor/executor-worker.ts',
     'src/runtime/matmul.ts',
     'src/runtime/session-process.ts',
@@ -36,7 +37,10 @@ const { metafile } = await build({
   mainFields: ['module', 'main'], // the CommonJS build of hash-wasm loses its named exports in a bundle
   // yargs brings string-width 7 and 8, which load ICU's text segmenter three times over (25 ms each) to measure the
   // width of emoji in help texts. cli-table3's string-width 4 does for both.
-  alias: { 'string-width': createRequire(require.resolve('cli-table3')).resolve('string-width') },
+  alias: {
+    'string-width': createRequire(require.resolve('cli-table3')).resolve('string-width'),
+    undici: join(root, 'scripts/undici-agents.mjs'),
+  },
   external: Object.keys(manifest.dependencies),
   minifySyntax: true,
   minifyWhitespace: true,
@@ -48,6 +52,11 @@ const { metafile } = await build({
   },
 })
 writeFileSync(join(dist, 'clip-merges.br'), brotliCompressSync(clipMerges()))
+// what src/image/webp/decode.ts reads
+copyFileSync(
+  join(dirname(require.resolve('@jsquash/webp/decode.js')), 'codec/dec/webp_dec.wasm'),
+  join(dist, 'webp-decoder.wasm'),
+)
 writeFileSync(join(dist, 'THIRD-PARTY-LICENSES.txt'), licences(Object.keys(metafile.inputs)))
 
 /** What src/runtime/text/merges.ts reads: the part that CLIP uses of the list, without its first line. */
@@ -64,8 +73,10 @@ function licences(inputs) {
   const packages = new Set(
     inputs.map((path) => /.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0]).filter(Boolean),
   )
-  const data = readFileSync(join(root, 'scripts/licences/clip-vocabulary.txt'), 'utf8')
-  return [...[...packages].sort().map(licenceOf), data].join(`\n${'-'.repeat(80)}\n\n`)
+  const inside = ['clip-vocabulary', 'libwebp'].map((name) =>
+    readFileSync(join(root, 'scripts/licences', `${name}.txt`), 'utf8'),
+  )
+  return [...[...packages].sort().map(licenceOf), ...inside].join(`\n${'-'.repeat(80)}\n\n`)
 }
 
 function licenceOf(folder) {

@@ -29,6 +29,7 @@ const exitCode = await main(process.argv.slice(2), {
   threads: availableParallelism(),
   matmul: new URL('./matmul.js', import.meta.url),
   sessions: new URL('./session-process.js', import.meta.url),
+  partThread: new URL('./part-writer-worker.js', import.meta.url),
   signal: abort.signal,
   version,
 })

@@ -64,3 +64,12 @@ export function aboutFile(path: string, error: unknown): unknown {
     ...(hint === undefined ? {} : { hint }),
   })
 }
+
+/** Runs what is about a file, and says so of its errors. */
+export function namingFile<T>(path: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw aboutFile(path, error)
+  }
+}

@@ -168,7 +168,7 @@ async function baseProgram(argv: readonly string[], io: Io, failed: (said: strin
     .strict()
     .showHelpOnFail(false)
     .exitProcess(false)
-    .wrap(Math.min(io.stdout.columns ?? MAX_WIDTH, MAX_WIDTH))
+    .wrap(Math.min(io.stdout.columns || MAX_WIDTH, MAX_WIDTH))
     .fail((message: string | null, error: Error | undefined) => {
       throw error ?? failed(message ?? 'wrong usage')
     })

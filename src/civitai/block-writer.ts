@@ -1,59 +1,66 @@
-import type { FileHandle } from 'node:fs/promises'
-import { writeFully } from '../tensor/bytes.ts'
+import type { PartWriter } from './part-writer.ts'
 
-/** Writes what comes in small pieces in large ones, each while the next is gathered. */
+/** Hands what comes in small pieces on in large ones, while the next are gathered. */
 export interface BlockWriter {
   /** Bytes of the file, on disk or on the way there. */
   readonly size: number
-  write(chunk: Uint8Array): Promise<void>
-  /** All bytes are with the operating system. */
+  /** Takes the bytes. A promise only where the next ones must wait: for most calls there is room. */
+  write(chunk: Uint8Array): Promise<void> | undefined
+  /** All bytes are with the operating system, and hashed. */
   drain(): Promise<void>
   /** Begins again at byte 0. */
   rewind(): Promise<void>
 }
 
-/** @param onBlock sees the bytes in order; what it computes runs while the disk works */
-export function blockWriter(
-  handle: FileHandle,
-  start: number,
-  blockBytes: number,
-  onBlock: (bytes: Uint8Array) => void,
-): BlockWriter {
-  let [block, spare] = [new Uint8Array(blockBytes), new Uint8Array(blockBytes)]
+/** One is filled while those before are written and hashed; more of them even out who is faster. */
+const BLOCKS = 8
+
+export function blockWriter(take: PartWriter['take'], start: number, blockBytes: number): BlockWriter {
+  const blocks = Array.from({ length: BLOCKS }, () => new Uint8Array(blockBytes))
+  const inUse: Promise<void>[] = blocks.map(() => Promise.resolve())
+  let turn = 0
   let stored = start
   let filled = 0
-  let pending: Promise<void> = Promise.resolve()
 
-  const flush = async (): Promise<void> => {
-    await pending
+  const flush = (): void => {
     if (filled === 0) return
-    const bytes = block.subarray(0, filled)
-    pending = writeFully(handle, bytes, stored)
-    pending.catch(() => {}) // it is awaited later
-    onBlock(bytes)
+    const lent = turn
+    const use = take(blocks[lent]!.subarray(0, filled), stored).then((bytes) => {
+      blocks[lent] = new Uint8Array(bytes.buffer)
+    })
+    use.catch(() => {}) // it is awaited later
+    inUse[lent] = use
+    turn = (turn + 1) % BLOCKS
     stored += filled
     filled = 0
-    ;[block, spare] = [spare, block]
+  }
+  const spill = async (chunk: Uint8Array): Promise<void> => {
+    for (let at = 0; at < chunk.byteLength; ) {
+      const piece = chunk.subarray(at, at + blockBytes - filled)
+      blocks[turn]!.set(piece, filled)
+      filled += piece.byteLength
+      at += piece.byteLength
+      if (filled < blockBytes) return
+      flush()
+      await inUse[turn]
+    }
   }
   return {
     get size() {
       return stored + filled
     },
-    async write(chunk) {
-      for (let at = 0; at < chunk.byteLength; ) {
-        const piece = chunk.subarray(at, at + blockBytes - filled)
-        block.set(piece, filled)
-        filled += piece.byteLength
-        at += piece.byteLength
-        if (filled === blockBytes) await flush()
-      }
+    write(chunk) {
+      if (filled + chunk.byteLength >= blockBytes) return spill(chunk)
+      blocks[turn]!.set(chunk, filled)
+      filled += chunk.byteLength
+      return undefined
     },
     async drain() {
-      await flush()
-      await pending
+      flush()
+      await Promise.all(inUse)
     },
     async rewind() {
-      await pending.catch(() => {})
+      await Promise.allSettled(inUse)
       stored = 0
       filled = 0
     },

@@ -56,7 +56,7 @@ export async function download(job: DownloadJob, world: World): Promise<Download
     ...(sha256 === undefined ? {} : { sha256 }),
   }
   const { bytes, hashes } = expected
-  const part = await openPart(target, identity, hashesToCompute(hashes), bytes, world.signal)
+  const part = await openPart(target, identity, hashesToCompute(hashes), bytes, world)
   const resumedFrom = part.inherited
   try {
     await fetchAll(part, job, world)
@@ -78,7 +78,7 @@ export async function download(job: DownloadJob, world: World): Promise<Download
 async function verified(part: PartFile, job: DownloadJob, world: World): Promise<Hashes> {
   for (;;) {
     await part.drain()
-    const hashes = part.hashes()
+    const hashes = await part.hashes()
     const mismatch = hashMismatch(job.target, job.expected.hashes, hashes)
     if (!mismatch) return hashes
     if (part.inherited === 0) {
@@ -243,7 +243,8 @@ async function stream(
       if (part.size === 0) checkFirstBytes(chunk, job.target, url)
       if (part.size + chunk.byteLength > limit)
         throw lengthError(job.target, `the server sends more than ${limit} bytes`, job.expected.bytes)
-      await part.write(chunk)
+      const wait = part.write(chunk)
+      if (wait) await wait
       job.onProgress?.(part.size, total ?? job.expected.bytes ?? 0)
       if (watch.isTooSlow(chunk.byteLength))
         throw Object.assign(new Error('too slow'), { code: 'UND_ERR_BODY_TIMEOUT' })

@@ -1,7 +1,8 @@
 /** Redirects by hand: the token must not follow them, and a Range must. */
 import { EXIT, SdtoolError } from '../errors.ts'
-import { isPrivateHost, mayCarryToken, type Site } from './hosts.ts'
+import { isPrivateHost, mayBePrivate, mayCarryToken, type Site } from './hosts.ts'
 import { type HttpAnswer, networkError, type World } from './http.ts'
+import { PRIVATE_ADDRESS } from './public-lookup.ts'
 
 /** Civitai needs one or two. */
 const MAX_REDIRECTS = 10
@@ -58,11 +59,14 @@ async function exchange(request: FollowRequest, site: Site, world: World): Promi
       url,
       headers,
       signal,
+      publicOnly: !mayBePrivate(url, site),
       method: request.method ?? 'GET',
       ...(request.body === undefined ? {} : { body: request.body }),
     })
   } catch (cause) {
     world.signal.throwIfAborted()
+    const { code, message } = cause as NodeJS.ErrnoException
+    if (code === PRIVATE_ADDRESS) throw intoPrivateNetwork(site.base, message)
     throw networkError(cause, url)
   }
 }
@@ -74,8 +78,7 @@ function nextUrl(location: string, from: URL, site: Site): URL {
     throw badRedirect(from, `a redirect to ${to.protocol}, which is no web address`)
   if (from.protocol === 'https:' && to.protocol === 'http:')
     throw badRedirect(from, `a redirect from https to http (${to.host})`)
-  if (isPrivateHost(to.hostname) && !isPrivateHost(site.base.hostname) && !isPrivateHost(from.hostname))
-    throw badRedirect(from, `a redirect into a private network (${to.host})`)
+  if (isPrivateHost(to.hostname) && !mayBePrivate(to, site)) throw intoPrivateNetwork(from, to.host)
   if (mayCarryToken(to, site) && to.pathname === '/login') throw loginRequired(from, site)
   to.username = ''
   to.password = ''
@@ -90,8 +93,19 @@ function parseLocation(location: string, from: URL): URL {
   }
 }
 
-function badRedirect({ host }: URL, what: string): SdtoolError {
-  return new SdtoolError('CIVITAI_REDIRECT', `${host}: ${what} was not followed`, { exitCode: EXIT.network })
+function intoPrivateNetwork(from: URL, to: string): SdtoolError {
+  return badRedirect(
+    from,
+    `a redirect into a private network (${to})`,
+    'If you run the servers yourself, name the first one by its address: --civitai-url http://192.168.0.2:8080.',
+  )
+}
+
+function badRedirect({ host }: URL, what: string, hint?: string): SdtoolError {
+  return new SdtoolError('CIVITAI_REDIRECT', `${host}: ${what} was not followed`, {
+    exitCode: EXIT.network,
+    ...(hint === undefined ? {} : { hint }),
+  })
 }
 
 /** With a token the site sends people to its login page when it does not know that token. */

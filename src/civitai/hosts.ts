@@ -68,6 +68,11 @@ for (const [network, bits] of [
 ] as const)
   PRIVATE.addSubnet(network, bits, 'ipv6')
 
+/** Whether a request may stay on this machine or in its own network: only if the person named such a place. */
+export function mayBePrivate({ hostname }: URL, { base }: Site): boolean {
+  return hostname === base.hostname || isPrivateHost(base.hostname)
+}
+
 /** Addresses of this machine or its own network: a redirect from outside has no business there. */
 export function isPrivateHost(hostname: string): boolean {
   const name = hostname.replace(/^\[|\]$/g, '').toLowerCase()

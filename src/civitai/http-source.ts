@@ -1,8 +1,10 @@
 /** A file on a server as bytes that can be read at any place: parsers see what they see of a file on disk. */
 import { EXIT, refuse, SdtoolError } from '../errors.ts'
 import type { ByteSource } from '../tensor/bytes.ts'
+import { inParallel } from '../tensor/parallel.ts'
 import { refusalOf } from './api.ts'
 import { readDelivery, storageRefusal } from './delivery.ts'
+import { type ByteRange, fewRanges } from './few-ranges.ts'
 import { type Followed, follow } from './follow.ts'
 import type { Site } from './hosts.ts'
 import { networkError, type World } from './http.ts'
@@ -19,6 +21,8 @@ export const INSPECT_BUDGET: Budget = { requests: 100, bytes: 32 * 1024 * 1024 }
 
 export interface RemoteFile {
   readonly source: ByteSource
+  /** Fetches what lies at many places by few requests. False where that takes too much; then nothing is fetched. */
+  prefetch(places: readonly ByteRange[]): Promise<boolean>
   /** So far. */
   readonly spent: Budget
 }
@@ -30,6 +34,11 @@ export interface RemoteOptions {
   readonly site: Site
   readonly budget?: Budget
 }
+
+/** What is worth spending on places that are known in advance. */
+const PREFETCH: Budget = { requests: 24, bytes: 2 * 1024 * 1024 }
+/** Requests at the same time. */
+const PREFETCH_LANES = 6
 
 /** The head of a file: enough for the header of most LoRAs. */
 const FIRST_BYTES = 64 * 1024
@@ -56,12 +65,15 @@ export async function openRemote(options: RemoteOptions, world: World): Promise<
       spent.requests++
       return fetchRange(options, start, length, world)
     })
+    // of a file that ends before, less came
+    spent.bytes += fetched.bytes.byteLength - length
     pieces.push(fetched)
     return fetched
   }
   const { size } = await fetchPiece(0, FIRST_BYTES)
   const source: ByteSource = {
     file: { path: name, size },
+    costly: true,
     async read(offset, length) {
       if (offset + length > size)
         throw refuse('FILE_TRUNCATED', `${name}: ends at byte ${size}, but ${offset + length} are needed`)
@@ -83,7 +95,15 @@ export async function openRemote(options: RemoteOptions, world: World): Promise<
     },
     close: async () => {},
   }
-  return { source, spent }
+  const prefetch = async (places: readonly ByteRange[]): Promise<boolean> => {
+    const isMissing = ({ start, length }: ByteRange) =>
+      !pieces.some((piece) => piece.start <= start && start + length <= piece.start + piece.bytes.byteLength)
+    const ranges = fewRanges(places.filter(isMissing), PREFETCH.requests)
+    if (ranges.reduce((sum, { length }) => sum + length, 0) > PREFETCH.bytes) return false
+    await inParallel(ranges, PREFETCH_LANES, ({ start, length }) => fetchPiece(start, length))
+    return true
+  }
+  return { source, spent, prefetch }
 }
 
 interface Fetched extends Piece {
@@ -169,7 +189,7 @@ function checkBudget(spent: Budget, length: number, budget: Budget, name: string
   if (spent.requests < budget.requests && spent.bytes + length <= budget.bytes) return
   throw refuse(
     'REMOTE_BUDGET',
-    `${name}: looking into it takes more than ${budget.requests} requests or ${budget.bytes} bytes`,
+    `${name}: looking into it takes more than ${budget.requests} requests or ${budget.bytes / 2 ** 20} MiB`,
     'Its parts lie scattered, or its header is huge: download the file and inspect it here.',
   )
 }

@@ -8,6 +8,8 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>
   readonly body?: string
   readonly signal: AbortSignal
+  /** Fails with `PRIVATE_ADDRESS` where the name of the host leads into a private network. */
+  readonly publicOnly?: boolean
 }
 
 export interface HttpAnswer {
@@ -30,6 +32,8 @@ export interface World {
   random(): number
   sleep(milliseconds: number, signal: AbortSignal): Promise<void>
   readonly signal: AbortSignal
+  /** Script of the threads that write and hash (`part-writer-worker.ts`, built); the calling thread does it without. */
+  readonly partThread?: URL
   /**
    * "sdtool/1.2.3". Never like a browser's: to those the site answers errors with a redirect to its login page. Never
    * none: its firewall turns the defaults of libraries away.
@@ -61,21 +65,36 @@ const CAUSES: Readonly<Record<string, string>> = {
 
 /** A failed exchange in words, exit 5. Only the host is named: addresses of storage carry signatures. */
 export function networkError(cause: unknown, url: URL): SdtoolError {
-  const { code = '', message } = innermost(cause)
+  const { code = '', message, address, port } = innermost(cause)
   const why = CAUSES[code] ?? (code.startsWith('HPE_') ? 'it does not speak HTTP' : message)
-  return new SdtoolError('NETWORK', `${url.host}: ${why}`, {
+  // who was asked at another port than that of the address stands in between
+  const isProxy = address !== undefined && port !== undefined && port !== portOf(url)
+  const who = isProxy ? why.replace(/^it /, `${address}:${port}, its proxy, `) : why
+  return new SdtoolError('NETWORK', `${url.host}: ${who}`, {
     exitCode: EXIT.network,
     hint: 'Check the connection and run the same command again; downloads go on where they stopped.',
     cause,
   })
 }
 
+function portOf({ port, protocol }: URL): number {
+  return Number(port) || (protocol === 'https:' ? 443 : 80)
+}
+
+interface Told {
+  readonly code?: string
+  readonly message: string
+  readonly address?: string
+  readonly port?: number
+}
+
 /** Of several addresses that were tried, and of wrapped errors, the one that says something. */
-function innermost(error: unknown): { readonly code?: string; readonly message: string } {
-  const { code, message, errors, cause } = error as NodeJS.ErrnoException & { errors?: unknown[] }
+function innermost(error: unknown): Told {
+  const told = error as Told & { readonly errors?: unknown[]; readonly cause?: unknown }
+  const { code, message, errors, cause } = told
   if (code === undefined && errors?.[0] !== undefined) return innermost(errors[0])
   if (code === undefined && cause instanceof Error) return innermost(cause)
-  return { ...(code === undefined ? {} : { code }), message: message || String(error) }
+  return { ...told, message: message || String(error) }
 }
 
 /** Reads a body into memory. @throws CIVITAI_ANSWER_TOO_LARGE */

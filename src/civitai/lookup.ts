@@ -88,6 +88,12 @@ async function byOtherHashes({ sha256, autoV3 }: Evidence, ask: Ask): Promise<Ma
   return twin && { relation: 'same-weights', version: twin, ...fileWith(twin, 'autoV3', short) }
 }
 
+/** The last resort, as the whole file is read once more for it: the site computes some hashes later than others. */
+export async function byBlake3(blake3: string, api: Api): Promise<Match | undefined> {
+  const version = await optionally(() => api.versionByHash(blake3))
+  return version && { relation: 'same', version, ...fileWith(version, 'blake3', blake3) }
+}
+
 async function ofAncestors(ancestors: readonly Ancestor[], known: ReadonlyMap<string, Match>, ask: Ask) {
   const matches: Match[] = []
   for (const { name, sha256, autoV3, autoV1 } of ancestors) {
@@ -106,7 +112,7 @@ async function ofAncestors(ancestors: readonly Ancestor[], known: ReadonlyMap<st
 
 function fileWith(
   { files }: CivitaiVersion,
-  hash: 'autoV2' | 'autoV3',
+  hash: 'autoV2' | 'autoV3' | 'blake3',
   value: string,
 ): { file?: CivitaiFile } {
   const file = files.find(({ hashes }) => hashes[hash] === value)

@@ -1,12 +1,13 @@
 /** A download under way: `name.part`, and beside it `name.part.json`, which says what it is a part of. */
-import { type FileHandle, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { EXIT, SdtoolError } from '../errors.ts'
 import { cannotWrite } from '../tensor/atomic.ts'
-import { readExactly } from '../tensor/bytes.ts'
-import { type Hashes, type RunningHash, startHash } from '../tensor/hash.ts'
+import type { Hashes } from '../tensor/hash.ts'
 import { blockWriter } from './block-writer.ts'
+import type { World } from './http.ts'
 import { field, idField, numberField, parseJson, textField } from './json.ts'
+import { openPartWriter, type PartWriter, threadedPartWriter } from './part-writer.ts'
 
 /** Which file a part is of. */
 export interface PartIdentity {
@@ -33,7 +34,8 @@ export interface PartFile {
   readonly remote: Remote
   /** Remembers what the storage said, for this run and the next. */
   describe(remote: Remote): Promise<void>
-  write(chunk: Uint8Array): Promise<void>
+  /** A promise only where the next ones must wait. */
+  write(chunk: Uint8Array): Promise<void> | undefined
   /** Throws away what is there. */
   restart(): Promise<void>
   /** All bytes are with the operating system. */
@@ -41,15 +43,19 @@ export interface PartFile {
   /** They are on disk, and survive a loss of power. */
   sync(): Promise<void>
   /** Of all bytes received. */
-  hashes(): Hashes
+  hashes(): Promise<Hashes>
   /** Keeps what is there for the next run. */
   close(): Promise<void>
   /** Leaves nothing. */
   remove(): Promise<void>
 }
 
-/** Large enough for the disk and the hash to run at full speed, small enough for dozens of downloads. */
-const BLOCK_BYTES = 4 * 1024 * 1024
+/** Large enough to be worth handing over, small enough to stay in the processor's cache. */
+const BLOCK_BYTES = 256 * 1024
+/** What is there already is read in pieces of this size. */
+const ADOPT_BYTES = 4 * 1024 * 1024
+/** Below this a thread takes longer to start than it saves. */
+const MIN_THREADED_BYTES = 32 * 1024 * 1024
 /** A piece as it comes from the network. */
 const MIN_BLOCK_BYTES = 64 * 1024
 
@@ -69,33 +75,35 @@ export async function openPart(
   identity: PartIdentity,
   only: readonly PartHash[],
   expectedBytes: number | undefined,
-  signal: AbortSignal,
+  { signal, partThread }: Pick<World, 'signal' | 'partThread'>,
 ): Promise<PartFile> {
   const { part, note } = partPaths(target)
-  const found = await existing(part, note, identity)
-  const handle = await guarded(target, async () => {
+  const found = (await existing(part, note, identity)) ?? { size: 0, remote: {} }
+  await guarded(target, async () => {
     await mkdir(dirname(target), { recursive: true })
     // the note first: a part without one is somebody else's
-    await writeNote(note, identity, found?.remote ?? {}, process.pid)
-    return open(part, found ? 'r+' : 'w+')
+    await writeNote(note, identity, found.remote, process.pid)
+    await (await open(part, found.size > 0 ? 'r+' : 'w+')).close()
   })
-  const hash = await startHash(only)
+  const isLarge = expectedBytes === undefined || expectedBytes >= MIN_THREADED_BYTES
+  const setup = { path: part, only }
+  const writer = isLarge && partThread ? threadedPartWriter(setup, partThread) : await openPartWriter(setup)
   try {
-    await hashStored(handle, part, found?.size ?? 0, hash, signal)
+    await adoptStored(writer, found.size, signal)
   } catch (error) {
-    await handle.close()
+    await writer.close()
     throw error
   }
   const blockBytes = Math.min(BLOCK_BYTES, Math.max(MIN_BLOCK_BYTES, expectedBytes ?? BLOCK_BYTES))
-  return partFile({
-    target,
-    handle,
-    identity,
-    only,
-    blockBytes,
-    found: found ?? { size: 0, remote: {} },
-    hash,
-  })
+  return partFile({ target, writer, identity, blockBytes, found })
+}
+
+/** In pieces, so that a person need not wait for the end of a large file. */
+async function adoptStored(writer: PartWriter, size: number, signal: AbortSignal): Promise<void> {
+  for (let at = 0; at < size; at += ADOPT_BYTES) {
+    signal.throwIfAborted()
+    await writer.adopt(at, Math.min(ADOPT_BYTES, size - at))
+  }
 }
 
 interface Found {
@@ -158,51 +166,32 @@ async function writeNote(note: string, identity: PartIdentity, remote: Remote, p
   await rename(`${note}.new`, note)
 }
 
-async function hashStored(
-  handle: FileHandle,
-  path: string,
-  size: number,
-  hash: RunningHash,
-  signal: AbortSignal,
-): Promise<void> {
-  const block = new Uint8Array(Math.min(BLOCK_BYTES, size))
-  for (let at = 0; at < size; at += block.byteLength) {
-    signal.throwIfAborted()
-    const piece = block.subarray(0, Math.min(block.byteLength, size - at))
-    await readExactly(handle, path, piece, at)
-    hash.update(piece)
-  }
-}
-
 interface Opened {
   readonly target: string
-  readonly handle: FileHandle
+  readonly writer: PartWriter
   readonly identity: PartIdentity
-  readonly only: readonly PartHash[]
   readonly blockBytes: number
   readonly found: Found
-  readonly hash: RunningHash
 }
 
-function partFile({ target, handle, identity, only, blockBytes, found, hash: first }: Opened): PartFile {
+function partFile({ target, writer, identity, blockBytes, found }: Opened): PartFile {
   const { part, note } = partPaths(target)
-  let hash = first
   let { remote } = found
   let inherited = found.size
   let closed = false
-  const writer = blockWriter(handle, found.size, blockBytes, (bytes) => hash.update(bytes))
-  const drain = () => guarded(target, writer.drain)
+  const blocks = blockWriter(writer.take, found.size, blockBytes)
+  const drain = () => guarded(target, blocks.drain)
   const close = async (): Promise<void> => {
     if (closed) return
     closed = true
     await drain().catch(() => {})
-    await handle.close()
+    await writer.close()
     await writeNote(note, identity, remote).catch(() => {})
   }
   return {
     path: part,
     get size() {
-      return writer.size
+      return blocks.size
     },
     get inherited() {
       return inherited
@@ -215,20 +204,22 @@ function partFile({ target, handle, identity, only, blockBytes, found, hash: fir
       remote = next
       await guarded(target, () => writeNote(note, identity, remote, process.pid))
     },
-    write: (chunk) => guarded(target, () => writer.write(chunk)),
+    write(chunk) {
+      const wait = blocks.write(chunk)
+      return wait && guarded(target, () => wait)
+    },
     async restart() {
-      await writer.rewind()
-      await guarded(target, () => handle.truncate(0))
-      hash = await startHash(only)
+      await blocks.rewind()
+      await guarded(target, writer.restart)
       inherited = 0
       remote = {}
     },
     drain,
     async sync() {
       await drain()
-      await guarded(target, () => handle.sync())
+      await guarded(target, writer.sync)
     },
-    hashes: () => hash.digest(),
+    hashes: writer.digest,
     close,
     async remove() {
       await close()

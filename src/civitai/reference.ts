@@ -62,7 +62,10 @@ function parseBare(text: string, site: Site): Reference {
   if (pair) return parseReference(`model:${text}`, site)
   const id = idOf(text)
   if (id !== undefined) return { site, wish: {}, kind: 'number', id }
-  throw usage(`${quoted(text)} is nothing on Civitai`, REFERENCE_HELP)
+  throw usage(
+    `${quoted(text)} is no reference to Civitai`,
+    `${REFERENCE_HELP} sdtool search finds them by words.`,
+  )
 }
 
 /** @throws USAGE */

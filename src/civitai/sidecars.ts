@@ -1,13 +1,13 @@
 /** The files that programs look for beside a model: `.civitai.info`, a preview picture, the user metadata of A1111. */
 
 import { existsSync } from 'node:fs'
-import { readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { SdtoolError } from '../errors.ts'
 import { splitName } from './file-name.ts'
 import { follow } from './follow.ts'
-import { isPrivateHost, type Site } from './hosts.ts'
+import { isPrivateHost, mayBePrivate, type Site } from './hosts.ts'
 import { readBody, type World } from './http.ts'
-import { isObject, type Json, type JsonObject, parseJson } from './json.ts'
+import { isObject, type Json, type JsonObject, parseJson, textsField } from './json.ts'
 import type { CivitaiVersion } from './shapes.ts'
 
 export const SIDECARS = ['info', 'preview', 'a1111'] as const
@@ -60,6 +60,21 @@ async function writeInfo({ path, version }: SidecarJob): Promise<string | undefi
   if (existsSync(info)) return undefined
   await writeWhole(info, `${JSON.stringify(version.raw, null, 4)}\n`)
   return info
+}
+
+/** The site's answers have some 100 KB. What is much larger is something else under that name. */
+const MAX_INFO_BYTES = 16 * 1024 * 1024
+
+/** The trigger words in the `.civitai.info` beside a model, whoever wrote it; none if there is no such file. */
+export async function triggerWordsBeside(path: string): Promise<readonly string[]> {
+  const info = `${stemOf(path)}.civitai.info`
+  const size = await stat(info).then(
+    ({ size }) => size,
+    () => 0,
+  )
+  if (size === 0 || size > MAX_INFO_BYTES) return []
+  const words = textsField(parseJson(await readFile(info, 'utf8').catch(() => '')), 'trainedWords')
+  return words.map((word) => word.trim()).filter((word) => word !== '')
 }
 
 async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
@@ -118,7 +133,7 @@ async function writePreview(
 async function fetchPicture(address: string, site: Site, world: World): Promise<Buffer> {
   // a path segment of the address names the size
   const url = new URL(address.replace(/\/(?:width=\d+|original=true)(?=\/)/, `/width=${PREVIEW_WIDTH}`))
-  const foreign = isPrivateHost(url.hostname) && !isPrivateHost(site.base.hostname)
+  const foreign = isPrivateHost(url.hostname) && !mayBePrivate(url, site)
   if (foreign || !/^https?:$/.test(url.protocol))
     throw new SdtoolError('CIVITAI_PREVIEW', `${url.host}: no place for a picture`)
   const { answer } = await follow({ url, headers: { accept: 'image/*' } }, site, world)

@@ -1,6 +1,9 @@
+import { lookup as systemLookup } from 'node:dns'
+import type { LookupFunction } from 'node:net'
 import type { Dispatcher } from 'undici'
 import { bodyQueue } from './body-queue.ts'
 import type { HttpAnswer, HttpRequest, Send } from './http.ts'
+import { publicLookup } from './public-lookup.ts'
 
 export interface Timeouts {
   readonly connectMs: number
@@ -25,23 +28,46 @@ export interface Connection {
   close(): Promise<void>
 }
 
-/** HTTP by undici, which is loaded with the first request (90 ms that most commands need not spend). */
-export function connection(timeouts: Timeouts = TIMEOUTS, proxies: Proxies = {}): Connection {
-  let dispatcher: Promise<Dispatcher> | undefined
+/** What one pool of connections may reach. */
+type Reach = 'anywhere' | 'public'
+
+/** HTTP by undici, which is loaded with the first request: most commands need not spend the time. */
+export function connection(
+  timeouts: Timeouts = TIMEOUTS,
+  proxies: Proxies = {},
+  lookup: LookupFunction = systemLookup,
+): Connection {
+  const dispatchers = new Map<Reach, Promise<Dispatcher>>()
+  // connections are kept for later requests: one made for a request that may go anywhere must not serve the others
+  const dispatcherFor = (reach: Reach): Promise<Dispatcher> => {
+    const known = dispatchers.get(reach)
+    if (known) return known
+    const opened = open(timeouts, proxies, reach === 'public' ? publicLookup(lookup) : lookup)
+    dispatchers.set(reach, opened)
+    return opened
+  }
   return {
     async send(request) {
-      dispatcher ??= open(timeouts, proxies)
-      return exchange(await dispatcher, request)
+      return exchange(await dispatcherFor(request.publicOnly ? 'public' : 'anywhere'), request)
     },
     async close() {
-      await (await dispatcher)?.destroy()
+      for (const dispatcher of dispatchers.values()) await (await dispatcher).destroy()
     },
   }
 }
 
-async function open({ connectMs, headersMs, bodyMs }: Timeouts, proxies: Proxies): Promise<Dispatcher> {
+/** A proxy looks names up itself, and decides itself what it reaches. */
+async function open(
+  { connectMs, headersMs, bodyMs }: Timeouts,
+  proxies: Proxies,
+  lookup: LookupFunction,
+): Promise<Dispatcher> {
   const { Agent, EnvHttpProxyAgent } = await import('undici')
-  const options = { connect: { timeout: connectMs }, headersTimeout: headersMs, bodyTimeout: bodyMs }
+  const options = {
+    connect: { timeout: connectMs, lookup },
+    headersTimeout: headersMs,
+    bodyTimeout: bodyMs,
+  }
   if (proxies.http === undefined && proxies.https === undefined) return new Agent(options)
   return new EnvHttpProxyAgent({
     ...options,

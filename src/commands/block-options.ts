@@ -1,6 +1,7 @@
 import { usage } from '../errors.ts'
 import { type BlockWeights, isListLength, type KeyWeight } from '../model/merge/block-weights.ts'
 import { BLOCK_PRESETS } from '../model/merge/presets.ts'
+import { EVEN_PRESETS, LISTED_PRESETS } from '../model/merge-lora/block-presets.ts'
 import { BLOCK_LISTS, type BlockRatios, type BlockRule } from '../model/merge-lora/block-ratios.ts'
 import { quoted } from '../tensor/text.ts'
 import type { Arguments } from './command.ts'
@@ -8,13 +9,26 @@ import { globMatcher } from './glob.ts'
 import { list } from './options.ts'
 
 /**
- * `--blocks IN04=0.5,OUT*=0`, or a list of 12, 17, 20 or 26 numbers. Undefined without the option.
+ * `IN04=0.5,OUT*=0`, a list of 12, 17, 20 or 26 numbers, or the name of such a list.
  * @throws USAGE
  */
-export function blockRatios(args: Arguments): BlockRatios | undefined {
-  const items = list(args, 'blocks').map((item) => item.trim())
-  if (items.length === 0) return undefined
-  return items.some((item) => item.includes('=')) ? { rules: items.map(namedRule) } : listed(items)
+export function blockRatios(text: string): BlockRatios {
+  const items = text.split(',').map((item) => item.trim())
+  if (items.some((item) => item.includes('='))) return { rules: items.map(namedRule) }
+  const name = items[0]!.toUpperCase()
+  if (items.length > 1 || !Number.isNaN(Number(name))) return listed(items)
+  if (Object.hasOwn(EVEN_PRESETS, name)) {
+    return { rules: [{ name: '*', factor: EVEN_PRESETS[name]!, matches: () => true }] }
+  }
+  if (!Object.hasOwn(LISTED_PRESETS, name)) throw noPreset('blocks', items[0]!, LORA_PRESETS)
+  return listed(LISTED_PRESETS[name]!.map(String))
+}
+
+const LORA_PRESETS = [...Object.keys(EVEN_PRESETS), ...Object.keys(LISTED_PRESETS)]
+
+/** Whether a text can only mean ratios of blocks: in a tag of a prompt they may stand without a name. */
+export function looksLikeBlocks(text: string): boolean {
+  return text.includes(',') || LORA_PRESETS.includes(text.toUpperCase())
 }
 
 /**
@@ -28,7 +42,8 @@ export function blockWeights(args: Arguments, option: 'blocks' | 'blocks-beta'):
   if (items.some((item) => item.includes('='))) return { rules: items.map(namedRule) }
   const name = items[0]!.toUpperCase()
   if (items.length === 1 && Object.hasOwn(BLOCK_PRESETS, name)) return { name, numbers: BLOCK_PRESETS[name]! }
-  if (items.length === 1 && Number.isNaN(Number(name))) throw noPreset(option, items[0]!)
+  if (items.length === 1 && Number.isNaN(Number(name)))
+    throw noPreset(option, items[0]!, Object.keys(BLOCK_PRESETS))
   if (isListLength(items.length)) return { numbers: items.map((item) => factor(item, item)) }
   throw usage(
     `--${option} has ${items.length} numbers`,
@@ -36,11 +51,8 @@ export function blockWeights(args: Arguments, option: 'blocks' | 'blocks-beta'):
   )
 }
 
-function noPreset(option: string, name: string): Error {
-  return usage(
-    `--${option} ${name}: there are no block weights of that name`,
-    `There are ${Object.keys(BLOCK_PRESETS).join(', ')}.`,
-  )
+function noPreset(option: string, name: string, names: readonly string[]): Error {
+  return usage(`--${option} ${name}: there are no weights of that name`, `There are ${names.join(', ')}.`)
 }
 
 /** `--keys "*attn2.to_k*=0.2"`, with the number behind the last equals sign. @throws USAGE */

@@ -1,4 +1,5 @@
 /** Civitai as commands use it: where it is, with which token, over real connections. */
+import { setMaxListeners } from 'node:events'
 import { setTimeout as timer } from 'node:timers/promises'
 import { type Api, openApi } from '../civitai/api.ts'
 import { findToken } from '../civitai/config.ts'
@@ -24,6 +25,8 @@ export async function withCivitai<T>(
   use: (client: Client) => Promise<T>,
 ): Promise<T> {
   const site = await siteFrom(args, io)
+  // each request listens for it, and Node warns of more than ten as a likely mistake
+  setMaxListeners(0, io.signal)
   const { send, close } = connection(undefined, proxiesOf(io.env))
   const world: World = {
     send,
@@ -31,6 +34,7 @@ export async function withCivitai<T>(
     random: io.random ?? Math.random,
     sleep: io.sleep ?? sleep,
     signal: io.signal,
+    ...(io.partThread && { partThread: io.partThread }),
     userAgent: `sdtool/${io.version}`,
   }
   const apis = new Map<string, Api>()
@@ -51,20 +55,22 @@ async function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
 }
 
 async function siteFrom(args: Arguments, io: Io): Promise<Site> {
-  const named = filledText(args, 'civitaiUrl') ?? (io.env.SDTOOL_CIVITAI_URL || undefined)
+  const option = filledText(args, 'civitaiUrl')
+  const named = option ?? (io.env.SDTOOL_CIVITAI_URL || undefined)
+  const origin = option === undefined ? 'SDTOOL_CIVITAI_URL' : '--civitai-url'
   const token = await findToken(io.env, (line) => io.stderr.write(`sdtool: ${escaped(line)}\n`))
   return {
-    base: baseUrl(named ?? DEFAULT_URL),
+    base: named === undefined ? new URL(DEFAULT_URL) : baseUrl(named, origin),
     configured: named !== undefined,
     ...(token === undefined ? {} : { token }),
   }
 }
 
 /** @throws USAGE */
-function baseUrl(text: string): URL {
+function baseUrl(text: string, origin: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.search !== '')
-    throw usage('--civitai-url is no web address', 'It looks like https://civitai.com.')
+    throw usage(`${origin} is no web address of a site`, `It looks like ${DEFAULT_URL}.`)
   return url
 }
 

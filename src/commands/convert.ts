@@ -1,18 +1,35 @@
 import { EXIT, type ExitCode, refuse, usage } from '../errors.ts'
 import { planConvert } from '../model/convert.ts'
 import type { DTypeChoice } from '../model/dtype-choice.ts'
+import { PIPELINE_FOLDERS, type PipelineFolder, toPipeline } from '../model/layout/pipeline.ts'
 import { convertedName } from '../model/output-name.ts'
-import { changesNothing } from '../model/plan.ts'
+import { changesNothing, type Plan } from '../model/plan.ts'
 import type { Io } from '../report/io.ts'
 import { torchZip } from '../tensor/formats/torch-zip-write.ts'
 import type { Arguments, Command } from './command.ts'
-import { convertFromPipeline, convertToPipeline } from './convert-pipeline.ts'
+import {
+  convertFromPipeline,
+  pipelineFiles,
+  replayedFiles,
+  SINGLE_READERS,
+  singleFile,
+} from './convert-from-pipeline.ts'
+import { convertToPipeline, partOfPipeline } from './convert-to-pipeline.ts'
 import { listFiles } from './files.ts'
-import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
+import { type ModelFolders, modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
 import { DTYPE_LIST, dtypeChoice } from './model-options.ts'
-import { filledText, list, listOrNothing, namedFiles, outputOptions, withOutputOptions } from './options.ts'
+import {
+  filledText,
+  list,
+  listOrNothing,
+  namedFiles,
+  type OutputOptions,
+  outputOptions,
+  withOutputOptions,
+} from './options.ts'
 import { isPipelineFolder } from './pipeline-folder.ts'
 import { recipeArguments } from './recipe-options.ts'
+import type { RecipeModel } from './replan.ts'
 import { runTransform, type Transform } from './transform.ts'
 
 export const convertCommand: Command = {
@@ -38,30 +55,99 @@ export const convertCommand: Command = {
           'ckpt: a torch zip; diffusers: a folder with a file for each network; single: one file of such a folder',
         defaultDescription: 'safetensors',
       })
+      .option('part', {
+        choices: PIPELINE_FOLDERS,
+        describe: 'With --to diffusers: only this network, as one file with the names of diffusers',
+      })
       .option('dtype', {
         type: 'string',
         describe: `Type of the weights: ${DTYPE_LIST.join(', ')}; for one component: vae=fp32. Repeatable`,
       }),
-  replay: (options, files) => ({ files, ...recipeArguments(options, { to: 'text', dtype: 'texts' }) }),
-  replan: ([input], args) => planConvert(input!.opened.model, input!.identity, { dtype: dtypeChoice(args) }),
+  replay: (options, files) => ({
+    files,
+    ...recipeArguments(options, { to: 'text', dtype: 'texts', part: 'text', ...SINGLE_READERS }),
+  }),
+  replan: replanConvert,
   run: runConvert,
+}
+
+function replanConvert(inputs: readonly RecipeModel[], args: Arguments): Plan {
+  const [{ opened, identity }] = inputs as readonly [RecipeModel]
+  const dtype = dtypeChoice(args)
+  const part = partOf(args)
+  const single = replayedFiles(
+    args,
+    inputs.map(({ path }) => path),
+  )
+  if (part === undefined && single === undefined) return planConvert(opened.model, identity, { dtype })
+  const models = inputs.map(({ opened }) => opened.model)
+  const table =
+    part === undefined
+      ? singleFile(
+          models,
+          single!.files.map(({ part }) => part),
+          single!.scheduler,
+          dtype,
+        ).table
+      : partOfPipeline(toPipeline(opened.model, identity), part, dtype)
+  return { table, steps: [], findings: [] }
+}
+
+function partOf(args: Arguments): PipelineFolder | undefined {
+  const text = filledText(args, 'part')
+  const part = PIPELINE_FOLDERS.find((folder) => folder === text)
+  if (text !== undefined && part === undefined) throw usage(`--part ${text}: there is no such folder`)
+  return part
 }
 
 async function runConvert(args: Arguments, io: Io): Promise<ExitCode> {
   const [dtype, output, named] = [dtypeChoice(args), outputOptions(args), namedFiles(args)]
   const folders = modelFolders(args, io)
-  const to = filledText(args, 'to')
+  const [to, part] = [filledText(args, 'to'), partOf(args)]
+  const again = replayedFiles(args, named)
   const pipelines = named.filter(isPipelineFolder)
-  if (pipelines.length > 0 || to === 'diffusers') {
-    const [name, ...more] = named
-    if (more.length > 0) throw usage('a folder of diffusers is converted by itself', 'Name one model.')
-    if (name === undefined) throw usage('no file was named', 'Name a model file, or a folder of diffusers.')
-    checkPipelineOptions(pipelines.length > 0, to, dtype)
-    if (pipelines.length > 0) await convertFromPipeline(name, dtype, output, io)
-    else await convertToPipeline(await resolveModel(name, 'checkpoint', folders), dtype, output, io)
-    return EXIT.ok
+  if (part !== undefined && to !== 'diffusers') throw usage('--part goes with --to diffusers')
+  if (again === undefined && pipelines.length === 0 && to !== 'diffusers') {
+    if (to === 'single') checkFolders(named)
+    return convertFiles(args, { dtype, output, to, folders }, io)
   }
-  const files = await listFiles(named, (name) => resolveModel(name, 'any', folders))
+  const [name, ...more] = named
+  if (again === undefined && more.length > 0)
+    throw usage('a folder of diffusers is converted by itself', 'Name one model.')
+  if (name === undefined) throw usage('no file was named', 'Name a model file, or a folder of diffusers.')
+  checkPipelineOptions(again !== undefined || pipelines.length > 0, to, dtype)
+  if (again !== undefined) await convertFromPipeline(again, dtype, output, io)
+  else if (pipelines.length > 0) await convertFromPipeline(await pipelineFiles(name), dtype, output, io)
+  else {
+    const path = await resolveModel(name, 'checkpoint', folders)
+    await convertToPipeline(path, { dtype, ...(part && { part }) }, output, io)
+  }
+  return EXIT.ok
+}
+
+/** @throws NOT_A_PIPELINE where a single file is to be made of something else than such a folder */
+function checkFolders([name]: readonly string[]): void {
+  if (name === undefined) return
+  throw refuse(
+    'NOT_A_PIPELINE',
+    `${name} is no folder of diffusers: it has no model_index.json`,
+    '--to single makes one file of such a folder; for a model file, leave it out.',
+  )
+}
+
+interface FileConversion {
+  readonly dtype: DTypeChoice
+  readonly output: OutputOptions
+  readonly to: string | undefined
+  readonly folders: ModelFolders
+}
+
+async function convertFiles(
+  args: Arguments,
+  { dtype, output, to, folders }: FileConversion,
+  io: Io,
+): Promise<ExitCode> {
+  const files = await listFiles(namedFiles(args), (name) => resolveModel(name, 'any', folders))
   const transform: Transform = {
     verb: 'convert',
     plan: ({ model }, identity) => planConvert(model, identity, { dtype }),

@@ -10,6 +10,7 @@ import { lineWidth } from '../report/wrap.ts'
 import { printable } from '../tensor/text.ts'
 import type { DownloadPlan, PlannedDownload } from './download-plan.ts'
 import type { Outcome } from './download-run.ts'
+import { versionJson } from './version-json.ts'
 
 const COLUMNS = [
   { head: 'action' },
@@ -96,16 +97,9 @@ export function downloadJson({ downloads, failed }: DownloadPlan, outcomes: read
 }
 
 function plannedJson({ reference, version, file, target, partBytes, warnings }: PlannedDownload): object {
-  const { id, modelId, modelName, modelType, name, baseModel, trainedWords } = version
   return {
     reference,
-    modelId: modelId ?? null,
-    modelName,
-    modelType,
-    versionId: id,
-    versionName: name,
-    baseModel: baseModel ?? null,
-    trainedWords,
+    ...versionJson(version),
     fileId: file.id ?? null,
     fileType: file.type,
     bytes: file.bytes ?? null,

@@ -1,6 +1,6 @@
 /** Where a file from Civitai belongs in the folders of a program. */
 import { existsSync } from 'node:fs'
-import { basename, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import type { CivitaiFile } from '../civitai/shapes.ts'
 import { usage } from '../errors.ts'
 import { type FolderKind, LAYOUTS, type Layout } from './layouts.ts'
@@ -89,6 +89,14 @@ function detected(root: string, isNamed: boolean): Layout | undefined {
   })
   const best = counted.reduce((a, b) => (b.count > a.count ? b : a))
   return best.count > 0 ? best.layout : undefined
+}
+
+/** The program among whose models a file lies: by the nearest folder above it that has folders of one. */
+export function layoutAround(path: string): Layout | undefined {
+  for (let folder = dirname(resolve(path)); ; folder = dirname(folder)) {
+    const layout = detected(folder, true)
+    if (layout || folder === dirname(folder)) return layout
+  }
 }
 
 /** A place of a program below its folder; `root` may also be the `models` in it. */

@@ -1,6 +1,5 @@
 import type { Choice } from '../civitai/choose.ts'
 import { REFERENCE_HELP } from '../civitai/reference.ts'
-import { SIDECARS, type Sidecar } from '../civitai/sidecars.ts'
 import { EXIT, type ExitCode, usage } from '../errors.ts'
 import { errorText, exitCodeOf } from '../report/error.ts'
 import type { Io } from '../report/io.ts'
@@ -9,9 +8,10 @@ import { type Client, withCivitai } from './civitai-client.ts'
 import { withCivitaiUrl } from './civitai-options.ts'
 import type { Arguments, Command } from './command.ts'
 import { downloadJson, outcomeLines, planText } from './download-page.ts'
-import { downloadPlace, LAYOUT_NAMES, type LayoutName, type Place } from './download-place.ts'
+import { downloadPlace, LAYOUT_NAMES, type LayoutName } from './download-place.ts'
 import { type DownloadPlan, type PlanOptions, planDownloads } from './download-plan.ts'
 import { type Outcome, type RunOptions, runDownloads } from './download-run.ts'
+import { spaceShortage } from './download-space.ts'
 import { globMatcher } from './glob.ts'
 import { openHashCache } from './hash-cache.ts'
 import { modelFolders, withModelFolders } from './model-folders.ts'
@@ -24,6 +24,7 @@ import {
   values,
   withCommonOptions,
 } from './options.ts'
+import { namedSidecars, usualSidecars, withSidecars } from './sidecar-options.ts'
 
 const MAX_JOBS = 16
 
@@ -40,7 +41,7 @@ export const downloadCommand: Command = {
     ['$0 download hash:6f6d687fe0 -o loras/', 'The file with this hash, as image metadata names it'],
   ],
   options: (yargs) =>
-    withModelFolders(withCivitaiUrl(withCommonOptions(yargs)))
+    withSidecars(withModelFolders(withCivitaiUrl(withCommonOptions(yargs))))
       .positional('what', {
         type: 'string',
         array: true,
@@ -57,11 +58,6 @@ export const downloadCommand: Command = {
       .option('file', {
         type: 'string',
         describe: 'This file of the version: its id, a name ("*.yaml"), or all. Repeatable',
-      })
-      .option('sidecars', {
-        type: 'string',
-        describe: 'Files to write beside it: info, preview, a1111, or none',
-        defaultDescription: 'info,preview; a1111 in its layout',
       })
       .option('jobs', { type: 'number', alias: 'j', describe: 'Downloads at the same time', default: 2 })
       .option('force', { type: 'boolean', describe: 'Replace existing files' })
@@ -82,7 +78,7 @@ function downloadOptions(args: Arguments, io: Io): DownloadOptions {
     force: flag(args, 'force'),
     dryRun: flag(args, 'dryRun'),
     jobs: jobsOf(args),
-    sidecars: sidecarsOf(args, place),
+    sidecars: namedSidecars(args) ?? usualSidecars(place.layout),
   }
 }
 
@@ -110,17 +106,6 @@ function jobsOf({ jobs }: Arguments): number {
   throw usage(`--jobs is a number from 1 to ${MAX_JOBS}`)
 }
 
-/** The notes of A1111 are for its own folders. @throws USAGE */
-function sidecarsOf(args: Arguments, { layout }: Place): readonly Sidecar[] {
-  const named = list(args, 'sidecars')
-  if (named.length === 0) return layout?.id === 'a1111' ? SIDECARS : ['info', 'preview']
-  if (named.includes('none')) return []
-  const unknown = named.find((name) => !(SIDECARS as readonly string[]).includes(name))
-  if (unknown !== undefined)
-    throw usage(`--sidecars ${unknown}: no such choice`, `Choices are ${SIDECARS.join(', ')}, none.`)
-  return named as Sidecar[]
-}
-
 /** Other users see it in the list of processes, and shells keep it in their history. */
 const TOKEN_IN_ADDRESS =
   'sdtool: the token in the address is not used; keep it with sdtool login, or in CIVITAI_TOKEN\n'
@@ -132,6 +117,9 @@ async function runDownload(options: DownloadOptions, client: Client, io: Io): Pr
   const plan = await planDownloads(options, client, cache)
   if (!json) io.stdout.write(planText(plan, io))
   for (const { error } of plan.failed) io.stderr.write(errorText(error, verbose))
+  const shortage = await spaceShortage(plan.downloads)
+  if (shortage && !dryRun) throw shortage
+  if (shortage) io.stderr.write(errorText(shortage, verbose))
   const lines = progressLines(io, quiet || json)
   try {
     const outcomes = dryRun ? [] : await runDownloads(plan.downloads, options, { client, cache, lines })
@@ -140,7 +128,7 @@ async function runDownload(options: DownloadOptions, client: Client, io: Io): Pr
       else if (!json) io.stdout.write(outcomeLines(outcome, io))
     }
     if (json) io.stdout.write(`${JSON.stringify(downloadJson(plan, outcomes), null, 2)}\n`)
-    return worst(plan, outcomes)
+    return worst([...plan.failed, ...outcomes, ...(shortage ? [{ error: shortage }] : [])])
   } catch (error) {
     if (io.signal.aborted) io.stderr.write(keptParts(plan))
     throw error
@@ -150,8 +138,8 @@ async function runDownload(options: DownloadOptions, client: Client, io: Io): Pr
 }
 
 /** Of the first failure. */
-function worst({ failed }: DownloadPlan, outcomes: readonly Outcome[]): ExitCode {
-  const errors = [...failed, ...outcomes].flatMap((item) => ('error' in item ? [item.error] : []))
+function worst(items: readonly (Outcome | { readonly error: unknown })[]): ExitCode {
+  const errors = items.flatMap((item) => ('error' in item ? [item.error] : []))
   return errors.length === 0 ? EXIT.ok : exitCodeOf(errors[0])
 }
 

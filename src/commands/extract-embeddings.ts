@@ -1,9 +1,7 @@
 import { basename } from 'node:path'
 import { aboutFile, EXIT, type ExitCode, refuse, SdtoolError, usage } from '../errors.ts'
-import { imageFormat, openImage } from '../image/open.ts'
 import { baseById } from '../model/adapters/base.ts'
-import { describeEmbedding, type EmbeddingFile } from '../model/embeddings.ts'
-import { CARD_KEYWORD, embeddingFromPixels, embeddingFromText } from '../model/extract/embedding-card.ts'
+import { describeEmbedding } from '../model/embeddings.ts'
 import { safetensorsEmbedding, torchEmbedding, torchRoot } from '../model/extract/embedding-layout.ts'
 import {
   addedTokens,
@@ -21,15 +19,15 @@ import type { Io } from '../report/io.ts'
 import { plural } from '../report/text.ts'
 import { parseAttention } from '../runtime/text/attention.ts'
 import { clipTokenizer } from '../runtime/text/tokenizer.ts'
-import { openFileSource } from '../tensor/bytes.ts'
 import { newEvaluation } from '../tensor/expr.ts'
 import { torchZip } from '../tensor/formats/torch-zip-write.ts'
-import type { ModelFile } from '../tensor/table.ts'
 import type { Arguments, Command } from './command.ts'
+import { type Found, pictureAt } from './embedding-picture.ts'
 import { type ExtractedFile, writeExtracted } from './extracted-files.ts'
 import { identifyFile, type OpenedModel, withModels } from './files.ts'
 import { type ModelFolders, modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
 import { filledText, flag, namedFiles, outputOptions, withOutputOptions } from './options.ts'
+import { recipeArguments } from './recipe-options.ts'
 
 const FORMATS = ['safetensors', 'pt'] as const
 type EmbeddingFormat = (typeof FORMATS)[number]
@@ -45,7 +43,7 @@ export const extractEmbeddingsCommand: Command = {
       '$0 extract embeddings tuned.safetensors --base model.safetensors',
       'Words whose vectors are not those of the base',
     ],
-    ['$0 extract embeddings card.png --format pt', 'What A1111 hides in a picture'],
+    ['$0 extract embeddings card.png --format pt', 'What A1111 hides in a picture, a PNG or a lossless WebP'],
     [
       '$0 extract embeddings model --prompt "bad hands, extra fingers" --name neg',
       'Write neg.safetensors: one word that stands for a whole prompt',
@@ -69,14 +67,23 @@ export const extractEmbeddingsCommand: Command = {
         type: 'boolean',
         describe: 'A file for each token of the table, not for each run of them',
       })
+      .option('only', {
+        type: 'string',
+        nargs: 1,
+        describe: 'Only this one of several: its name, or its number in the list',
+      })
       .option('format', { choices: FORMATS, describe: 'safetensors, or the .pt of A1111' }),
   run: runExtractEmbeddings,
-}
-
-interface Found {
-  readonly embeddings: readonly FoundEmbedding[]
-  readonly models: readonly ModelFile[]
-  readonly title: string
+  replay(options, [file, base]) {
+    const again = recipeArguments(options, {
+      prompt: 'text',
+      name: 'text',
+      format: 'text',
+      each: 'flag',
+      only: 'number',
+    })
+    return { files: [file], ...(base === undefined ? {} : { base }), ...again }
+  },
 }
 
 async function runExtractEmbeddings(args: Arguments, io: Io): Promise<ExitCode> {
@@ -91,8 +98,16 @@ async function runExtractEmbeddings(args: Arguments, io: Io): Promise<ExitCode> 
   const path = await resolveModel(name, 'any', folders)
   const use = async ({ embeddings, models, title }: Found): Promise<void> => {
     if (embeddings.length === 0) throw aboutFile(path, noEmbeddings(args))
-    const files = namedOnce(embeddings, filledText(args, 'name')).map((one) => fileOf(one, format))
-    const recipeOptions = { prompt: filledText(args, 'prompt'), name: filledText(args, 'name'), format }
+    const named = namedOnce(embeddings, filledText(args, 'name')).map((one, i) => {
+      return { ...fileOf(one, format), recipeOptions: embeddings.length > 1 ? { only: i + 1 } : {} }
+    })
+    const files = chosen(named, filledText(args, 'only'))
+    const recipeOptions = {
+      prompt: filledText(args, 'prompt'),
+      name: filledText(args, 'name'),
+      format,
+      each: flag(args, 'each') || undefined,
+    }
     const endings = format === 'pt' ? ['.pt'] : undefined
     const extracting = {
       verb: 'extract embeddings',
@@ -174,65 +189,6 @@ function tokensOf(prompt: string): number[] {
   return clipTokenizer().encode(prompt)
 }
 
-/** Pictures with an embedding are small. */
-const MAX_PICTURE_BYTES = 64 * 1024 * 1024
-
-/** What is in a picture; undefined if the file is none. @throws NO_EMBEDDINGS, PICTURE_TOO_LARGE, CARD_DAMAGED */
-async function pictureAt(path: string): Promise<Found | undefined> {
-  const source = await openFileSource(path)
-  try {
-    const { size } = source.file
-    if (imageFormat(await source.read(0, Math.min(size, 12))) === undefined) return undefined
-    if (size > MAX_PICTURE_BYTES)
-      throw refuse(
-        'PICTURE_TOO_LARGE',
-        `${path}: a picture of ${size} bytes, the limit is ${MAX_PICTURE_BYTES}`,
-      )
-    return foundIn(path, await source.read(0, size), size)
-  } finally {
-    await source.close()
-  }
-}
-
-function foundIn(path: string, bytes: Uint8Array, size: number): Found {
-  try {
-    const image = openImage(bytes)
-    const text = image.texts.find(({ keyword }) => keyword === CARD_KEYWORD)?.text
-    const card = text === undefined ? fromPixels(image) : embeddingFromText(text)
-    const info = card && describeEmbedding(card)
-    if (card === undefined || info === undefined) return { embeddings: [], models: [], title: image.title }
-    const name = info.name ?? stemOf(basename(path))
-    const file = { path, size }
-    const model: ModelFile = {
-      ...card,
-      file,
-      format: 'pickle',
-      extras: card.extras ?? {},
-      leftovers: [],
-      findings: [],
-    }
-    return {
-      embeddings: ownEmbeddings(card, info, name),
-      models: [model],
-      title: `embedding in a picture (${image.title})`,
-    }
-  } catch (error) {
-    throw aboutFile(path, error)
-  }
-}
-
-/** @throws PICTURE_FORMAT: of some formats only the text is read */
-function fromPixels({ pixels, title }: ReturnType<typeof openImage>): EmbeddingFile | undefined {
-  if (pixels === undefined) {
-    throw refuse(
-      'PICTURE_FORMAT',
-      `no embedding in the text of the picture (${title}), and its pixels cannot be read`,
-      'Get the PNG it was made from.',
-    )
-  }
-  return embeddingFromPixels(pixels())
-}
-
 function noEmbeddings(args: Arguments): SdtoolError {
   const base =
     filledText(args, 'base') === undefined
@@ -256,6 +212,17 @@ function namedOnce(embeddings: readonly FoundEmbedding[], wanted: string | undef
     taken.set(plain, count)
     return { ...embedding, name: count === 1 ? plain : `${plain}-${count}` }
   })
+}
+
+/** @throws USAGE */
+function chosen<T extends ExtractedFile>(files: readonly T[], only: string | undefined): readonly T[] {
+  if (only === undefined) return files
+  const found =
+    files.find(({ facts }) => facts.name === only) ??
+    (/^\d+$/.test(only) ? files[Number(only) - 1] : undefined)
+  if (found !== undefined) return [found]
+  const names = files.map(({ facts }, i) => `${i + 1} ${facts.name}`).join(', ')
+  throw usage(`--only ${only}: there is no such embedding`, `There are: ${names}.`)
 }
 
 function fileOf(embedding: FoundEmbedding, format: EmbeddingFormat): ExtractedFile {

@@ -1,29 +1,37 @@
-import { basename, dirname, extname, resolve } from 'node:path'
+import { basename, extname, resolve } from 'node:path'
 import { EXIT, type ExitCode, usage } from '../errors.ts'
 import { type Extraction, type ExtractOptions, extractLora } from '../model/lora/extract.ts'
+import type { Keep } from '../model/lora/factors.ts'
 import { LORA_ALGOS, type LoraAlgo } from '../model/lora/layers.ts'
 import { loraArchitecture, loraMetadata } from '../model/lora/metadata.ts'
 import type { MergeBase } from '../model/merge-lora/plan.ts'
 import { resolutionOf } from '../model/modelspec-facts.ts'
 import { stemOf } from '../model/output-name.ts'
 import type { Plan } from '../model/plan.ts'
-import type { JsonValue } from '../model/recipe.ts'
 import type { Io } from '../report/io.ts'
 import { startProgress } from '../report/progress.ts'
 import { checkOutput } from '../tensor/atomic.ts'
 import { newEvaluation } from '../tensor/expr.ts'
-import { openSpool } from '../tensor/spool.ts'
 import type { ModelFile } from '../tensor/table.ts'
 import type { Arguments, Command } from './command.ts'
 import { type ExtractOutcome, printExtraction } from './extract-lora-page.ts'
 import { identifyFile, type OpenedModel, withModels } from './files.ts'
-import { FACTOR_DTYPES, rankChoice, rankText, seedOf, withRankOptions } from './lora-options.ts'
-import { matmulOf } from './matmul.ts'
+import {
+  FACTOR_DTYPES,
+  FACTOR_READERS,
+  factorRecipe,
+  rankChoice,
+  seedOf,
+  withRankOptions,
+} from './lora-options.ts'
+import { type Engine, engineOf } from './matmul.ts'
 import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
 import { filledText, namedFiles, type OutputOptions, outputOptions, withOutputOptions } from './options.ts'
 import { type PlannedFile, writePlannedFile } from './output-file.ts'
-import { existingFolder, outputPlaces } from './output-path.ts'
+import { outputPlaces } from './output-path.ts'
 import { derivedMetadata } from './provenance.ts'
+import { recipeArguments } from './recipe-options.ts'
+import { withSpool } from './spool-beside.ts'
 
 const DEFAULT_RANK = 32
 
@@ -49,12 +57,16 @@ export const extractLoraCommand: Command = {
       })
       .option('only', { choices: ['unet', 'text'], describe: 'The UNet, or the text encoders, alone' })
       .option('seed', {
-        type: 'number',
+        type: 'string',
         nargs: 1,
         describe: 'Of the random sketches',
         defaultDescription: '0',
       }),
   run: runExtractLora,
+  replay: (options, files) => ({
+    files,
+    ...recipeArguments(options, { algo: 'text', only: 'text', ...FACTOR_READERS }),
+  }),
 }
 
 async function runExtractLora(args: Arguments, io: Io): Promise<ExitCode> {
@@ -70,7 +82,8 @@ async function runExtractLora(args: Arguments, io: Io): Promise<ExitCode> {
   const paths: string[] = []
   for (const name of named) paths.push(await resolveModel(name, 'checkpoint', folders))
   if (resolve(paths[0]!) === resolve(paths[1]!)) throw usage('both models are the same file')
-  const outcome = await withModels(paths, (opened) => extractOpened(paths, opened, { options, output, io }))
+  const run = { options, output, io, engine: await engineOf(io) }
+  const outcome = await withModels(paths, (opened) => extractOpened(paths, opened, run))
   printExtraction(outcome, output, io)
   return EXIT.ok
 }
@@ -90,6 +103,7 @@ interface Run {
   readonly options: ExtractOptions
   readonly output: OutputOptions
   readonly io: Io
+  readonly engine: Engine
 }
 
 async function extractOpened(
@@ -97,7 +111,7 @@ async function extractOpened(
   opened: readonly OpenedModel[],
   run: Run,
 ): Promise<ExtractOutcome> {
-  const { output, io } = run
+  const { output, io, engine } = run
   const start = io.now().getTime()
   const [tuned, base] = (await Promise.all(
     opened.map(async (one, i): Promise<MergeBase> => {
@@ -108,25 +122,29 @@ async function extractOpened(
   const target = await outputPath(paths[0]!, output)
   // what speaks against the output is said before minutes of work, not after
   await checkOutput(target, { force: output.force, bytes: 0, inputs: models.map(({ file }) => file) })
-  const spool = output.dryRun ? undefined : await openSpool(existingFolder(dirname(resolve(target))))
   const progress = startProgress(basename(target), io, output.quiet || output.json)
-  try {
-    const extraction = await extractLora(tuned, base, run.options, {
-      evaluation: newEvaluation(opened[0]!.read, await matmulOf(io)),
-      ...(spool && { keep: spool.keep }),
-      signal: io.signal,
-      onProgress: progress.update,
-    })
-    progress.end()
-    const common = { input: paths[0]!, title: tuned.identity.title, base: paths[1]!, extraction }
-    if (output.dryRun) return { ...common, status: 'planned', output: target, findings: extraction.findings }
-    const job = plannedFile(extraction, tuned, models, target, run)
-    const { file } = await writePlannedFile(job, output, io)
-    return { ...common, ...file, seconds: (io.now().getTime() - start) / 1000 }
-  } finally {
-    progress.end()
-    await spool?.remove()
+  const extracted = async (keep?: Keep): Promise<Extraction> => {
+    try {
+      return await extractLora(tuned, base, run.options, {
+        evaluation: newEvaluation(opened[0]!.read, engine.matmul),
+        ...(keep && { keep }),
+        signal: io.signal,
+        onProgress: progress.update,
+      })
+    } finally {
+      progress.end()
+    }
   }
+  const common = { input: paths[0]!, title: tuned.identity.title, base: paths[1]!, output: target }
+  if (output.dryRun) {
+    const extraction = await extracted()
+    return { ...common, status: 'planned', extraction, findings: extraction.findings }
+  }
+  return withSpool(target, async ({ keep }) => {
+    const extraction = await extracted(keep)
+    const { file } = await writePlannedFile(plannedFile(extraction, tuned, models, target, run), output, io)
+    return { ...common, ...file, extraction, seconds: (io.now().getTime() - start) / 1000 }
+  })
 }
 
 async function outputPath(tuned: string, { output }: OutputOptions): Promise<string> {
@@ -140,7 +158,7 @@ function plannedFile(
   { identity }: MergeBase,
   models: readonly ModelFile[],
   target: string,
-  { options, output, io }: Run,
+  { options, output, io, engine }: Run,
 ): PlannedFile {
   const { layers, tensors, findings } = extraction
   const plan: Plan = {
@@ -153,7 +171,12 @@ function plannedFile(
     ranks: layers.map(({ rank }) => rank),
     ...(isConv ? { convRank: options.convLimit } : {}),
   })
-  const operation = { ...output, verb: 'extract lora', options: recipeOptions(options) }
+  const { algo, only } = options
+  const operation = {
+    ...output,
+    verb: 'extract lora',
+    options: { algo, only, ...factorRecipe(options, engine.name) },
+  }
   const facts = factsOf(identity, target)
   return {
     plan,
@@ -170,17 +193,5 @@ function factsOf(identity: MergeBase['identity'], target: string) {
     title: basename(target, extname(target)),
     ...(architecture === undefined ? {} : { architecture }),
     ...(resolution === undefined ? {} : { resolution }),
-  }
-}
-
-function recipeOptions(options: ExtractOptions): Record<string, JsonValue | undefined> {
-  const { algo, rule, convLimit, dtype, only, seed } = options
-  return {
-    algo,
-    rank: rankText(rule),
-    convRank: convLimit === rule.limit ? undefined : convLimit,
-    dtype,
-    only,
-    seed,
   }
 }

@@ -1,9 +1,10 @@
 import { basename } from 'node:path'
-import { EXIT, type ExitCode, usage } from '../errors.ts'
-import { isSelector } from '../model/components.ts'
-import { castWeight } from '../model/dtype-choice.ts'
+import { EXIT, type ExitCode, namingFile, usage } from '../errors.ts'
+import { isSelector, type Selector } from '../model/components.ts'
+import { castWeight, checkNoScaledFp8 } from '../model/dtype-choice.ts'
 import { type ExtractedComponent, extractComponents } from '../model/extract/component.ts'
 import { counted, info } from '../model/finding.ts'
+import type { Identity } from '../model/identity.ts'
 import { stemOf } from '../model/output-name.ts'
 import type { Io } from '../report/io.ts'
 import { formatCount } from '../report/text.ts'
@@ -11,10 +12,11 @@ import { elementCount } from '../tensor/dtype.ts'
 import type { Tensor } from '../tensor/table.ts'
 import type { Arguments, Command } from './command.ts'
 import { type ExtractedFile, writeExtracted } from './extracted-files.ts'
-import { identifyFile, withModel } from './files.ts'
+import { identifyFile, type OpenedModel, withModel } from './files.ts'
 import { FACTOR_DTYPES } from './lora-options.ts'
 import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
 import { filledText, namedFiles, outputOptions, withOutputOptions } from './options.ts'
+import { recipeArguments } from './recipe-options.ts'
 
 /** What can be a file of its own. */
 const COMPONENT_LIST = 'vae, unet, dit, text, clip_l, clip_g, clip_h, t5xxl, vision, controlnet'
@@ -39,29 +41,49 @@ export const extractCommand: Command = {
         defaultDescription: 'as they are',
       }),
   run: runExtract,
+  replay: (options, files) => ({ files, ...recipeArguments(options, { component: 'text', dtype: 'text' }) }),
+  replan([input], args) {
+    const [one] = extractedFrom(input!.path, input!.opened, input!.identity, args)
+    return { table: one!.table, steps: [], findings: one!.findings }
+  },
 }
 
+const HINT = 'For example: sdtool extract vae model.safetensors; also extract lora, extract embeddings.'
+
 async function runExtract(args: Arguments, io: Io): Promise<ExitCode> {
-  const { component } = args
-  const hint = 'For example: sdtool extract vae model.safetensors; also extract lora, extract embeddings.'
-  if (typeof component !== 'string' || component === '') throw usage('extract what?', hint)
-  if (!isSelector(component)) {
-    throw usage(`${component} is no component`, `Components are ${COMPONENT_LIST}. ${hint}`)
-  }
+  const component = selectorOf(args)
   const [name, ...more] = namedFiles(args)
-  if (name === undefined || name === '' || more.length > 0) throw usage('name one model file', hint)
+  if (name === undefined || name === '' || more.length > 0) throw usage('name one model file', HINT)
   const output = outputOptions(args)
-  const dtype = FACTOR_DTYPES[filledText(args, 'dtype') ?? '']
   const path = await resolveModel(name, 'checkpoint', modelFolders(args, io))
   await withModel(path, async (opened) => {
     const identity = await identifyFile(path, opened)
-    const components = extractComponents(opened.model, identity, component)
-    const files = components.map((one) => fileOf(one, path, (tensor) => castWeight(tensor, dtype)))
+    const files = namingFile(path, () => extractedFrom(path, opened, identity, args))
     const recipeOptions = { component, dtype: filledText(args, 'dtype') }
     const extracting = { verb: 'extract', models: [opened.model], title: identity.title, recipeOptions }
     await writeExtracted(path, files, extracting, output, io)
   })
   return EXIT.ok
+}
+
+/** @throws USAGE */
+function selectorOf({ component }: Arguments): Selector {
+  if (typeof component !== 'string' || component === '') throw usage('extract what?', HINT)
+  if (isSelector(component)) return component
+  throw usage(`${component} is no component`, `Components are ${COMPONENT_LIST}. ${HINT}`)
+}
+
+function extractedFrom(
+  path: string,
+  { model }: OpenedModel,
+  identity: Identity,
+  args: Arguments,
+): ExtractedFile[] {
+  const dtype = FACTOR_DTYPES[filledText(args, 'dtype') ?? '']
+  const typed = (tensor: Tensor) => castWeight(tensor, dtype)
+  const components = extractComponents(model, identity, selectorOf(args))
+  for (const { component } of components) checkNoScaledFp8(component, dtype)
+  return components.map((one) => fileOf(one, path, typed))
 }
 
 function fileOf(
@@ -77,6 +99,7 @@ function fileOf(
     table: { tensors, metadata: {} },
     what: `${component.title}: ${tensors.size} tensors, ${formatCount(parameters)} parameters`,
     facts: { component: component.id },
+    recipeOptions: { component: component.id },
     findings:
       left.length > 0
         ? [info('no-place', `${counted(left, 'tensor')} left out: such files have no place for them`)]

@@ -1,6 +1,5 @@
 /** The last step of commands that make several files of one: write each, and say what became of it. */
 import { basename, extname } from 'node:path'
-import type { ComponentId } from '../model/components.ts'
 import type { Identity } from '../model/identity.ts'
 import { resolutionOf } from '../model/modelspec-facts.ts'
 import type { JsonValue } from '../model/recipe.ts'
@@ -34,7 +33,8 @@ export interface ExtractedFile {
   readonly findings: readonly Finding[]
   /** Value for `modelspec.architecture`. */
   readonly architecture?: string | undefined
-  readonly component?: ComponentId
+  /** Options that make this file again, and none of the others. */
+  readonly recipeOptions?: Extracting['recipeOptions']
 }
 
 export interface Extracting {
@@ -75,13 +75,13 @@ export async function writeExtracted(
 }
 
 function plannedFile(
-  { table, container, findings, architecture }: ExtractedFile,
+  { table, container, findings, architecture, recipeOptions: own }: ExtractedFile,
   target: string,
   { verb, models, identity, recipeOptions }: Extracting,
   output: OutputOptions,
   io: Io,
 ): PlannedFile {
-  const operation = { ...output, verb, options: recipeOptions }
+  const operation = { ...output, verb, options: { ...recipeOptions, ...own } }
   const resolution = identity && resolutionOf(identity)
   const facts = {
     title: basename(target, extname(target)),

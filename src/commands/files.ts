@@ -7,7 +7,7 @@ import { openFileSource } from '../tensor/bytes.ts'
 import { type ReadInto, readValues } from '../tensor/expr.ts'
 import { openModel } from '../tensor/formats/open.ts'
 import { openInputs } from '../tensor/jobs.ts'
-import type { ModelFile } from '../tensor/table.ts'
+import type { ModelFile, Tensor } from '../tensor/table.ts'
 
 export interface ListedFile {
   readonly path: string
@@ -84,6 +84,8 @@ async function walk(folder: string): Promise<string[]> {
 export interface OpenedModel {
   readonly model: ModelFile
   readonly read: ReadInto
+  /** Of a file on a server: makes these tensors ready to be read, unless that takes too much; then it says false. */
+  prefetch?(tensors: readonly Tensor[]): Promise<boolean>
 }
 
 /** Opens a model file for as long as `use` runs. */

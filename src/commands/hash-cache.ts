@@ -12,6 +12,7 @@ export interface FileHashes {
   readonly sha256: string
   /** 64 digits. */
   readonly autoV3?: string
+  readonly blake3?: string
 }
 
 /** Hashes a file that is not known. */
@@ -19,9 +20,15 @@ type HashNow = (path: string, only: readonly HashName[]) => Promise<Hashes>
 
 export interface HashCache {
   /** From memory if the file has not changed, otherwise by reading it: with progress, unless `now` says how. */
-  hashes(path: string, quiet: boolean, now?: HashNow): Promise<Required<FileHashes>>
+  hashes(
+    path: string,
+    quiet: boolean,
+    now?: HashNow,
+  ): Promise<{ readonly sha256: string; readonly autoV3: string }>
   /** The same, where the SHA-256 is enough. */
   sha256(path: string, quiet: boolean): Promise<string>
+  /** By reading the file once more, if it was not asked for before. */
+  blake3(path: string, quiet: boolean): Promise<string>
   /** What is known without reading the file. */
   remember(path: string, hashes: FileHashes): Promise<void>
   save(): Promise<void>
@@ -33,19 +40,19 @@ const HEX64 = /^[0-9a-f]{64}$/
 export async function openHashCache(io: Io): Promise<HashCache> {
   const { entries, save } = await openCacheFile('hashes.json', 'hashes 1', io)
   let isChanged = false
-  const keep = async (file: string, hashes: FileHashes): Promise<void> => {
-    const { size, mtimeMs } = await stat(file)
-    entries.set(resolve(file), { size, mtimeMs, ...hashes })
-    isChanged = true
-  }
-  const known = async (file: string): Promise<FileHashes | undefined> => {
+  const known = async (file: string): Promise<Partial<FileHashes>> => {
     const { size, mtimeMs } = await stat(file)
     return hashesOf(entries.get(resolve(file)), size, mtimeMs)
+  }
+  const keep = async (file: string, hashes: Partial<FileHashes>): Promise<void> => {
+    const { size, mtimeMs } = await stat(file)
+    entries.set(resolve(file), { size, mtimeMs, ...(await known(file)), ...hashes })
+    isChanged = true
   }
   const readHashes: (quiet: boolean) => HashNow = (quiet) => (file, only) =>
     hashWithProgress(file, only, quiet, io)
   const hashes: HashCache['hashes'] = async (file, quiet, now = readHashes(quiet)) => {
-    const { sha256, autoV3 } = (await known(file)) ?? {}
+    const { sha256, autoV3 } = await known(file)
     if (sha256 !== undefined && autoV3 !== undefined) return { sha256, autoV3 }
     const computed = await now(file, ['sha256', 'autoV3'])
     const all = { sha256: computed.sha256!, autoV3: computed.autoV3! }
@@ -54,7 +61,14 @@ export async function openHashCache(io: Io): Promise<HashCache> {
   }
   return {
     hashes,
-    sha256: async (file, quiet) => (await known(file))?.sha256 ?? (await hashes(file, quiet)).sha256,
+    sha256: async (file, quiet) => (await known(file)).sha256 ?? (await hashes(file, quiet)).sha256,
+    async blake3(file, quiet) {
+      const { blake3 } = await known(file)
+      if (blake3 !== undefined) return blake3
+      const computed = await readHashes(quiet)(file, ['blake3'])
+      await keep(file, { blake3: computed.blake3! })
+      return computed.blake3!
+    },
     remember: keep,
     async save() {
       if (!isChanged) return
@@ -65,9 +79,11 @@ export async function openHashCache(io: Io): Promise<HashCache> {
 }
 
 /** What an entry says of a file that still has this size and time. */
-function hashesOf(entry: JsonValue | undefined, size: number, mtimeMs: number): FileHashes | undefined {
-  if (!isJsonObject(entry) || entry.size !== size || entry.mtimeMs !== mtimeMs) return undefined
-  const { sha256, autoV3 } = entry
-  if (typeof sha256 !== 'string' || !HEX64.test(sha256)) return undefined
-  return { sha256, ...(typeof autoV3 === 'string' && HEX64.test(autoV3) && { autoV3 }) }
+function hashesOf(entry: JsonValue | undefined, size: number, mtimeMs: number): Partial<FileHashes> {
+  if (!isJsonObject(entry) || entry.size !== size || entry.mtimeMs !== mtimeMs) return {}
+  const hashes = (['sha256', 'autoV3', 'blake3'] as const).flatMap((name) => {
+    const value = entry[name]
+    return typeof value === 'string' && HEX64.test(value) ? [[name, value] as const] : []
+  })
+  return Object.fromEntries(hashes)
 }

@@ -2,6 +2,7 @@
 import type { Api } from '../civitai/api.ts'
 import {
   type Ancestor,
+  byBlake3,
   type Evidence,
   isNewer,
   lookUp,
@@ -11,11 +12,13 @@ import {
 import type { CivitaiVersion } from '../civitai/shapes.ts'
 import { parseRecipe, RECIPE_KEY, type Recipe } from '../model/recipe.ts'
 import type { Io } from '../report/io.ts'
-import { withModel } from './files.ts'
+import { type ListedFile, withModel } from './files.ts'
 import type { HashCache } from './hash-cache.ts'
 
 export interface IdentifiedFile {
   readonly path: string
+  /** For a person: below the folder that was named, without folders for a file that was. */
+  readonly name: string
   readonly sha256: string
   readonly matches: readonly Match[]
   /** How sdtool made it, if it did. */
@@ -34,7 +37,7 @@ const SAVE_EVERY = 10
 
 /** Hashes files and asks the site for all of them at once. Files that cannot be read do not stop the others. */
 export async function identifyFiles(
-  paths: readonly string[],
+  listed: readonly Pick<ListedFile, 'path' | 'relative'>[],
   {
     api,
     cache,
@@ -42,12 +45,12 @@ export async function identifyFiles(
     io,
   }: { readonly api: Api; readonly cache: HashCache; readonly quiet: boolean; readonly io: Io },
 ): Promise<{ readonly files: readonly IdentifiedFile[]; readonly unread: readonly UnreadFile[] }> {
-  const known: { path: string; evidence: Evidence; operation?: string }[] = []
+  const known: { path: string; name: string; evidence: Evidence; operation?: string }[] = []
   const unread: UnreadFile[] = []
-  for (const [i, path] of paths.entries()) {
+  for (const [i, { path, relative: name }] of listed.entries()) {
     io.signal.throwIfAborted()
     try {
-      known.push({ path, ...(await evidenceOf(path, cache, quiet)) })
+      known.push({ path, name, ...(await evidenceOf(path, cache, quiet)) })
     } catch (error) {
       io.signal.throwIfAborted()
       unread.push({ path, error })
@@ -58,15 +61,22 @@ export async function identifyFiles(
     known.map(({ evidence }) => evidence),
     api,
   )
+  for (const [i, { path, evidence }] of known.entries()) {
+    // what sdtool made of something else is on the site only by a chance that is not worth reading it again
+    if (matches[i]!.length > 0 || evidence.ancestors.length > 0) continue
+    const last = await byBlake3(await cache.blake3(path, quiet), api)
+    if (last) matches[i] = [last]
+  }
   const newest = await newestVersions(
     matches.flat().map(({ version }) => version),
     api,
   )
-  const files = known.map(({ path, evidence, operation }, i): IdentifiedFile => {
+  const files = known.map(({ path, name, evidence, operation }, i): IdentifiedFile => {
     const own = matches[i]![0]
     const latest = own?.version.modelId === undefined ? undefined : newest.get(own.version.modelId)
     return {
       path,
+      name,
       sha256: evidence.sha256,
       matches: matches[i]!,
       ...(operation === undefined ? {} : { operation }),

@@ -7,6 +7,7 @@ import { lineWidth } from '../report/wrap.ts'
 import { printable } from '../tensor/text.ts'
 import type { IdentifiedFile, UnreadFile } from './identify-files.ts'
 import type { Deed, Renaming } from './identify-rename.ts'
+import { versionJson } from './version-json.ts'
 
 const COLUMNS = [
   { head: 'file' },
@@ -27,7 +28,7 @@ const RELATIONS: Readonly<Record<Relation, string>> = {
 
 export function identifyTable(files: readonly IdentifiedFile[], io: Io): string {
   const rows = files.flatMap((file) => {
-    const name = printable(basename(file.path), 50)
+    const name = printable(file.name, 80)
     if (file.matches.length === 0) return [[name, 'unknown', '', '', '', '']]
     return file.matches.map((match, i) => matchRow(i === 0 ? name : '', match, i === 0 ? file : undefined))
   })
@@ -75,17 +76,10 @@ export function identifyJson(
 }
 
 function matchJson({ relation, version, file, ancestor }: Match): object {
-  const { id, modelId, modelName, modelType, name, baseModel, trainedWords } = version
   return {
     relation,
     ...(ancestor === undefined ? {} : { ancestor }),
-    modelId: modelId ?? null,
-    modelName,
-    modelType,
-    versionId: id,
-    versionName: name,
-    baseModel: baseModel ?? null,
-    trainedWords,
+    ...versionJson(version),
     fileId: file?.id ?? null,
   }
 }

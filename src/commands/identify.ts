@@ -1,12 +1,13 @@
 import { basename } from 'node:path'
 import type { Match } from '../civitai/lookup.ts'
-import { writeSidecars } from '../civitai/sidecars.ts'
+import { type Sidecar, writeSidecars } from '../civitai/sidecars.ts'
 import { EXIT, type ExitCode, SdtoolError } from '../errors.ts'
 import { errorText, exitCodeOf } from '../report/error.ts'
 import type { Io } from '../report/io.ts'
 import { type Client, withCivitai } from './civitai-client.ts'
 import { withCivitaiUrl } from './civitai-options.ts'
 import type { Arguments, Command } from './command.ts'
+import { layoutAround } from './download-place.ts'
 import { listFiles } from './files.ts'
 import { openHashCache } from './hash-cache.ts'
 import { type IdentifiedFile, identifyFiles, type UnreadFile } from './identify-files.ts'
@@ -14,6 +15,7 @@ import { identifyJson, identifyTable, renamingLine } from './identify-page.ts'
 import { carryOut, type Deed, planRenaming } from './identify-rename.ts'
 import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
 import { commonOptions, flag, namedFiles, withCommonOptions } from './options.ts'
+import { namedSidecars, usualSidecars, withSidecars } from './sidecar-options.ts'
 
 export const identifyCommand: Command = {
   positionals: '<files..>',
@@ -21,16 +23,16 @@ export const identifyCommand: Command = {
     ['$0 identify models/Lora', 'Names, versions, trigger words, and which of them have a newer version'],
     [
       '$0 identify models/Lora --write',
-      'Also writes .civitai.info files and previews where they are missing',
+      'Also writes .civitai.info files, previews and the notes of A1111 where they are missing',
     ],
     ['$0 identify "model (3).safetensors" --rename --dry-run', 'What the file would be called'],
   ],
   options: (yargs) =>
-    withModelFolders(withCivitaiUrl(withCommonOptions(yargs)))
+    withSidecars(withModelFolders(withCivitaiUrl(withCommonOptions(yargs))))
       .positional('files', { type: 'string', array: true, describe: 'Model files or folders' })
       .option('write', {
         type: 'boolean',
-        describe: 'Write .civitai.info and a preview where they are missing',
+        describe: 'Write what is missing beside the files: see --sidecars',
       })
       .option('rename', {
         type: 'boolean',
@@ -41,22 +43,39 @@ export const identifyCommand: Command = {
   run: (args, io) => withCivitai(args, io, (client) => runIdentify(args, client, io)),
 }
 
+/** What to do with the files, beside telling what they are. */
+interface Wishes {
+  readonly write: boolean
+  /** Undefined: what is usual where the file is. */
+  readonly sidecars: readonly Sidecar[] | undefined
+  readonly rename: boolean
+  readonly dryRun: boolean
+}
+
+/** @throws USAGE */
+function wishesOf(args: Arguments): Wishes {
+  const sidecars = namedSidecars(args)
+  const write = flag(args, 'write') || sidecars !== undefined
+  return { write, sidecars, rename: flag(args, 'rename'), dryRun: flag(args, 'dryRun') }
+}
+
 async function runIdentify(args: Arguments, client: Client, io: Io): Promise<ExitCode> {
   const { json, quiet, verbose } = commonOptions(args)
+  const wishes = wishesOf(args)
   const folders = modelFolders(args, io)
   const { files: listed } = await listFiles(namedFiles(args), (name) => resolveModel(name, 'any', folders))
   const missing = listed.flatMap(({ path, problem }) => (problem ? [{ path, error: problem }] : []))
-  const paths = listed.filter(({ problem }) => !problem).map(({ path }) => path)
+  const found = listed.filter(({ problem }) => !problem)
   const cache = await openHashCache(io)
   const api = client.apiOf(client.site)
   try {
-    const { files, unread } = await identifyFiles(paths, { api, cache, quiet: quiet || json, io })
+    const { files, unread } = await identifyFiles(found, { api, cache, quiet: quiet || json, io })
     const deeds = new Map<IdentifiedFile, Deed>()
-    for (const file of files) deeds.set(file, await act(file, args, client))
+    for (const file of files) deeds.set(file, await act(file, wishes, client))
     const failed = [...missing, ...unread]
     for (const { error } of failed) io.stderr.write(errorText(error, verbose))
     if (json) io.stdout.write(`${JSON.stringify(identifyJson(files, deeds, failed), null, 2)}\n`)
-    else printText(files, deeds, flag(args, 'dryRun'), io)
+    else printText(files, deeds, wishes.dryRun, io)
     return exitCode(files, failed)
   } finally {
     await cache.save()
@@ -84,14 +103,13 @@ function exitCode(files: readonly IdentifiedFile[], failed: readonly UnreadFile[
 }
 
 /** Sidecars and names, as asked. Problems with one file are told and do not stop the others. */
-async function act(file: IdentifiedFile, args: Arguments, client: Client): Promise<Deed> {
+async function act(file: IdentifiedFile, wishes: Wishes, client: Client): Promise<Deed> {
   const [match] = file.matches
-  if (!match) return { written: [], problems: [] }
-  const dryRun = flag(args, 'dryRun')
+  if (!match) return NOTHING
+  const { write, rename, dryRun } = wishes
   try {
-    const deed = flag(args, 'write') && !dryRun && isOne(file) ? await write(file, match, client) : NOTHING
-    const renaming =
-      flag(args, 'rename') && isItself(match) ? await planRenaming(file.path, match.version) : undefined
+    const deed = write && !dryRun && isOne(file) ? await writeBeside(file, match, wishes, client) : NOTHING
+    const renaming = rename && isItself(match) ? await planRenaming(file.path, match.version) : undefined
     if (renaming && !dryRun) await carryOut(renaming)
     return renaming ? { ...deed, renaming } : deed
   } catch (error) {
@@ -113,11 +131,13 @@ function isItself({ relation }: Match): boolean {
 }
 
 /** The version by itself: in answers for many hashes the site's addresses are broken. */
-async function write(
+async function writeBeside(
   { path, sha256 }: IdentifiedFile,
   { version }: Match,
+  { sidecars }: Wishes,
   { site, world, apiOf }: Client,
 ): Promise<Deed> {
   const whole = await apiOf(site).version(version.id)
-  return writeSidecars({ path, sha256, version: whole, kinds: ['info', 'preview'] }, site, world)
+  const kinds = sidecars ?? usualSidecars(layoutAround(path))
+  return writeSidecars({ path, sha256, version: whole, kinds }, site, world)
 }

@@ -146,14 +146,14 @@ function baseTitle(id: BaseId | undefined): string {
   return id === undefined ? 'unknown base' : BASES[id].title
 }
 
-function alphaLine({ alphas = [], withoutAlpha, peft }: AdapterInfo): string {
+function alphaLine({ alphas, withoutAlpha, peft }: AdapterInfo): string {
   const configured = peft.flatMap(({ target, alpha }) =>
     alpha === undefined ? [] : [`${alpha} for ${target}`],
   )
   const missing = withoutAlpha > 0 ? [`none in ${plural(withoutAlpha, 'module')} (scale 1)`] : []
   // diffusers keeps alpha in the metadata; its modules have no tensor for it
   const rest = configured.length > 0 ? [`${configured.join(', ')} by metadata`] : missing
-  return [distribution(alphas), ...rest].filter(Boolean).join('; ')
+  return [alphas ? distribution(alphas) : 'not fetched', ...rest].filter(Boolean).join('; ')
 }
 
 /** "16" for one value, "4 to 16, mostly 16" for several. */

@@ -113,18 +113,13 @@ function optionalText(args: Arguments, name: string, files: string[]): string | 
 
 async function runInspect(args: Arguments, folders: ModelFolders, io: Io): Promise<ExitCode> {
   const options = inspectOptions(args)
-  const targets = options.files.map((name) => ({ name, isRemote: isRemote(name) }))
-  const local = targets.filter(({ isRemote }) => !isRemote).map(({ name }) => name)
-  const remote = targets.filter(({ isRemote }) => isRemote).map(({ name }) => name)
+  const remote = options.files.filter(isRemote)
   if (remote.length > 0) checkRemote(options)
-  const listed = remote.length > 0 && local.length === 0
-  const { files, walked } = listed
-    ? { files: [], walked: false }
-    : await listFiles(local, (name) => resolveModel(name, 'any', folders))
-  const several = files.length + remote.length > 1 || walked
+  const { files, walked } = await listFiles(options.files, async (name) =>
+    isRemote(name) ? name : resolveModel(name, 'any', folders),
+  )
+  const several = files.length > 1 || walked
   const brief = isBrief(options, walked)
-  // a list of files is there to be fast
-  const compared = brief ? { ...folders, roots: [] } : folders
   const printer = options.json
     ? jsonPrinter(options, several, io)
     : textPrinter(options, { brief, several }, io)
@@ -135,14 +130,14 @@ async function runInspect(args: Arguments, folders: ModelFolders, io: Io): Promi
     printer.print(result)
     if (options.preview && 'picture' in result) await previewPicture(result, options, io)
   }
-  for (const { path, problem } of files) {
-    await show(
-      problem
-        ? { path, bytes: 0, error: problem }
-        : await inspectAny(path, { ...options, folders: compared }, io),
-    )
-  }
-  if (remote.length > 0) await inspectRemotes(remote, { ...options, folders: compared }, args, io, show)
+  // a list of files is there to be fast
+  const compared = { ...options, folders: brief ? { ...folders, roots: [] } : folders }
+  await withInspectors(remote.length > 0, compared, args, io, async ({ here, there }) => {
+    for (const { path, problem } of files) {
+      if (problem) await show({ path, bytes: 0, error: problem })
+      else await show(await (remote.includes(path) ? there(path) : here(path)))
+    }
+  })
   printer.end()
   return exitCode
 }
@@ -161,19 +156,27 @@ function checkRemote({ hashes, scan }: InspectOptions): void {
   )
 }
 
-/** What most calls do without is not even loaded. */
-async function inspectRemotes(
-  references: readonly string[],
-  options: InspectOptions & { readonly folders: ModelFolders },
+interface Inspectors {
+  here(path: string): Promise<Result>
+  /** What lies on a server. */
+  there(reference: string): Promise<Result>
+}
+
+/** Opens connections only where there is something to connect to: what most calls do without is not even loaded. */
+async function withInspectors(
+  anyRemote: boolean,
+  options: InspectionOptions,
   args: Arguments,
   io: Io,
-  show: (result: Result) => Promise<void>,
+  use: (inspectors: Inspectors) => Promise<void>,
 ): Promise<void> {
+  const here = (path: string) => inspectAny(path, options, io)
+  if (!anyRemote) return use({ here, there: here })
   const { withCivitai } = await import('./civitai-client.ts')
   const { inspectRemote } = await import('./remote-inspection.ts')
-  await withCivitai(args, io, async (client) => {
-    for (const reference of references) await show(await inspectRemote(reference, options, client, io))
-  })
+  return withCivitai(args, io, (client) =>
+    use({ here, there: (reference) => inspectRemote(reference, options, client, io) }),
+  )
 }
 
 async function previewPicture(
@@ -181,7 +184,7 @@ async function previewPicture(
   options: InspectOptions,
   io: Io,
 ): Promise<void> {
-  if (picture.pixels) await preview(picture.pixels(), options, io)
+  if (picture.pixels) await preview(await picture.pixels(), options, io)
   else io.stderr.write(`sdtool: ${escaped(path)}: only PNG pictures have a preview\n`)
 }
 

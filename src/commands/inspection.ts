@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { readAlphas } from '../model/adapters/describe.ts'
+import { alphaTensors, readAlphas } from '../model/adapters/describe.ts'
 import type { Component } from '../model/components.ts'
 import { embeddingHash } from '../model/embedding-checksum.ts'
 import type { Identity, ValueReader } from '../model/identify.ts'
@@ -23,7 +23,7 @@ export interface InspectionOptions {
   readonly hashes: boolean
   readonly scan: boolean
   readonly quiet: boolean
-  /** The file is on a server: its header is read, and a few small tensors, but not what lies scattered in it. */
+  /** The file is on a server: its header is read, and a few small tensors. */
   readonly remote?: boolean
   /** Where files are that a VAE may be a copy of. */
   readonly folders: ModelFolders
@@ -87,13 +87,13 @@ export function refusalOf(path: string, bytes: number, error: unknown): Refusal 
 /** Examines a file that is open. */
 export async function inspectOpened(
   path: string,
-  { model, read }: OpenedModel,
+  opened: OpenedModel,
   options: InspectionOptions,
   io: Io,
 ): Promise<Inspection> {
+  const { model, read } = opened
   const valuesOf = (tensor: Parameters<typeof readValues>[0]) => readValues(tensor, read)
-  const named = await identifyFile(path, { model, read })
-  const identity = options.remote ? named : await withAlphas(model, named, valuesOf)
+  const identity = await withAlphas(opened, await identifyFile(path, opened), valuesOf)
   const scan = options.scan ? await scanComponents(path, model, identity, read, options, io) : undefined
   const hashes = options.hashes
     ? {
@@ -133,10 +133,25 @@ async function recognise(...args: Parameters<typeof recogniseKnown>): Promise<Re
 }
 
 /** The values of alpha are worth reading only for a page about the file. */
-async function withAlphas(model: ModelFile, identity: Identity, read: ValueReader): Promise<Identity> {
+async function withAlphas(
+  { model, prefetch }: OpenedModel,
+  identity: Identity,
+  read: ValueReader,
+): Promise<Identity> {
   if (!identity.adapter) return identity
+  const tensors = alphaTensors(model)
+  if (prefetch && !(await prefetch(tensors)))
+    return { ...identity, findings: [...identity.findings, scatteredAlphas(tensors.length)] }
   const adapter = await readAlphas(model, identity.adapter, read)
   return { ...identity, adapter, findings: adapter.findings }
+}
+
+function scatteredAlphas(count: number): Finding {
+  return {
+    code: 'adapter-alpha-unread',
+    severity: 'info',
+    message: `the values of ${count} alphas lie scattered over the file and were not fetched`,
+  }
 }
 
 async function embeddingHashOf({ embedding }: Identity, read: ValueReader): Promise<{ embedding?: string }> {

@@ -1,6 +1,7 @@
 /** The model files of a folder with what is known of each, opened only where that is not in the cache. */
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import { triggerWordsBeside } from '../civitai/sidecars.ts'
 import { type LibraryFacts, libraryFacts, partContent } from '../model/library.ts'
 import { describe } from '../report/error.ts'
 import type { Io } from '../report/io.ts'
@@ -17,6 +18,8 @@ export interface LibraryFile extends CachedFile {
   readonly path: string
   /** Below the folder that is listed. */
   readonly name: string
+  /** In its metadata; if it has none there, in the `.civitai.info` beside it. */
+  readonly triggers: readonly string[]
 }
 
 /** Files open at the same time: enough to hide the latency of a disk. */
@@ -32,8 +35,10 @@ export function libraryOf(
   return inParallel(files, LANES, async ({ path, name }) => {
     io.signal.throwIfAborted()
     const known = await knownFile(path, cache)
+    const own = known.facts?.triggers ?? []
+    const triggers = own.length > 0 ? own : await triggerWordsBeside(path)
     progress.update(++done, files.length)
-    return { ...known, path, name }
+    return { ...known, path, name, triggers }
   })
 }
 
@@ -160,6 +165,6 @@ async function contentOf(file: LibraryFile, title: string, cache: LibraryCache):
   return made
 }
 
-function withoutPlace({ path, name, ...file }: CachedFile & Partial<LibraryFile>): CachedFile {
+function withoutPlace({ path, name, triggers, ...file }: CachedFile & Partial<LibraryFile>): CachedFile {
   return file
 }

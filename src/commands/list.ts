@@ -78,9 +78,16 @@ async function checkFolder(folder: string): Promise<void> {
 }
 
 function document(files: readonly LibraryFile[], duplicates: readonly Duplicates[]): object {
-  const results = files.map(({ path, bytes, facts, error, autoV3 }) => {
+  const results = files.map(({ path, bytes, facts, triggers, error, autoV3 }) => {
     const { digest, parts, ...shown } = facts ?? { digest: undefined, parts: undefined }
-    return { path, bytes, ...shown, ...(autoV3 && { autoV3 }), ...(error && { error }) }
+    return {
+      path,
+      bytes,
+      ...shown,
+      ...(facts && { triggers }),
+      ...(autoV3 && { autoV3 }),
+      ...(error && { error }),
+    }
   })
   return { command: 'list', results, duplicates }
 }
@@ -95,8 +102,8 @@ function page(
   io: Io,
 ): string {
   const paint = painter(io.stdout, io.env)
-  const rows = files.map(({ name, bytes, facts, error }) => {
-    const { title = '', precision = '', base, trainedOn, triggers = [], prunable = 0 } = facts ?? {}
+  const rows = files.map(({ name, bytes, facts, triggers, error }) => {
+    const { title = '', precision = '', base, trainedOn, prunable = 0 } = facts ?? {}
     const notes = [
       ...(error === undefined ? [] : [`refused: ${error.message}`]),
       ...(facts?.kind === 'lora' || base === undefined ? [] : [`for ${base}`]),

@@ -1,17 +1,30 @@
-/** LoRAs of a command line with their strengths: `lora`, `lora:0.7`, `lora:0.7:0.5`, `"<lora:name:0.7>"`, `--ratio`. */
+/**
+ * LoRAs of a command line with their strengths: `lora`, `lora:0.7`, `lora:0.7:0.5`, `"<lora:name:0.7>"`, `--ratio`,
+ * `--blocks`.
+ */
 import { usage } from '../errors.ts'
+import type { BlockRatios } from '../model/merge-lora/block-ratios.ts'
 import type { LoraRatio } from '../model/merge-lora/options.ts'
 import { quoted } from '../tensor/text.ts'
+import { blockRatios, looksLikeBlocks } from './block-options.ts'
 
 export interface LoraArgument {
   /** Path, or a bare name to be looked up. */
   readonly name: string
   readonly ratio: LoraRatio
+  readonly blocks?: LoraBlocks
+}
+
+/** Ratios of the blocks of one LoRA. */
+export interface LoraBlocks extends BlockRatios {
+  /** As they were written. */
+  readonly text: string
 }
 
 interface Spec {
   readonly name: string
   readonly ratio?: LoraRatio
+  readonly blocks?: string
 }
 
 const RE_NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i
@@ -23,36 +36,55 @@ const RE_NEARLY = /^[+-]?\d[\d.,]*$/
  * @param args LoRAs as they were typed
  * @param ratios values of `--ratio`, in order
  * @param exists whether a path is there: a file name may look like a name with a ratio
+ * @param blocks values of `--blocks`, in order
  * @throws USAGE
  */
 export function loraArguments(
   args: readonly string[],
   ratios: readonly string[],
   exists: (path: string) => boolean,
+  blocks: readonly string[] = [],
 ): LoraArgument[] {
   const specs = args.flatMap((arg) => specsOf(arg, exists))
   if (specs.length === 0) throw usage('no LoRA was named', 'Name the base first, then one or more LoRAs.')
   const given = ratios.map((text) => ratioOf(text.trim().split(':'), '--ratio'))
-  const loras = specs.map((spec, i) => ({
-    name: spec.name,
-    ratio: chosenRatio(spec, i, given, specs.length),
-  }))
+  const ratioFor = perLora('ratio', given, specs)
+  const blocksFor = perLora('blocks', blocks, specs)
+  const loras = specs.map((spec, i) => {
+    const own = blocksFor(i)
+    const ratio = ratioFor(i) ?? { unet: 1, text: 1 }
+    return {
+      name: spec.name,
+      ratio,
+      ...(own === undefined ? {} : { blocks: { text: own, ...blockRatios(own) } }),
+    }
+  })
   if (loras.every(({ ratio }) => ratio.unet === 0 && ratio.text === 0)) {
     throw usage('every ratio is 0, so nothing would change', 'Give a ratio, for example --ratio 0.7.')
   }
   return loras
 }
 
-function chosenRatio(spec: Spec, index: number, given: readonly LoraRatio[], loras: number): LoraRatio {
-  if (given.length > 1 && given.length !== loras) {
-    throw usage(`--ratio has ${given.length} values for ${loras} LoRAs`, 'Give one for all, or one for each.')
+/** What a LoRA has of its own, or what an option gives it: one value is for all, several are for one LoRA each. */
+function perLora<K extends 'ratio' | 'blocks'>(
+  option: K,
+  given: readonly NonNullable<Spec[K]>[],
+  specs: readonly Spec[],
+): (index: number) => Spec[K] | undefined {
+  if (given.length > 1 && given.length !== specs.length) {
+    throw usage(
+      `--${option} has ${given.length} values for ${specs.length} LoRAs`,
+      'Give one for all, or one for each.',
+    )
   }
-  if (spec.ratio === undefined) return given[given.length === 1 ? 0 : index] ?? { unet: 1, text: 1 }
-  if (given.length > 1) {
-    throw usage(`${spec.name} has a ratio of its own, and one in --ratio`, 'Give it once.')
+  const twice = given.length > 1 ? specs.find((spec) => spec[option] !== undefined) : undefined
+  if (twice !== undefined) {
+    throw usage(`${twice.name} has ${OWN[option]} of its own, and one in --${option}`, 'Give it once.')
   }
-  return spec.ratio
+  return (index) => specs[index]![option] ?? given[given.length === 1 ? 0 : index]
 }
+
+const OWN = { ratio: 'a ratio', blocks: 'ratios of blocks' } as const
 
 function specsOf(arg: string, exists: (path: string) => boolean): Spec[] {
   if (arg === '') throw usage('a file name is empty')
@@ -113,7 +145,8 @@ function tagsOf(arg: string): Spec[] {
 
 /**
  * `<lora:name:text:unet>` with `te=` and `unet=` as names for either. One number is for both. The order is that of
- * the prompts it comes from (A1111 `extra_networks_lora.py`), where the text encoder stands first.
+ * the prompts it comes from (A1111 `extra_networks_lora.py`), where the text encoder stands first. Behind them
+ * `lbw=1,0,..` or `lbw=MIDD`, the name left out in old prompts (sd-webui-lora-block-weight).
  */
 function tagSpec(tag: string): Spec {
   const [kind, name, ...rest] = tag
@@ -125,14 +158,19 @@ function tagSpec(tag: string): Spec {
   const positional: string[] = []
   for (const part of rest) {
     const [key, value] = part.split('=', 2) as [string, string | undefined]
-    if (value === undefined) positional.push(part)
-    else named.set(key, value)
+    if (value !== undefined) named.set(key, value)
+    else if (looksLikeBlocks(part)) named.set('lbw', part)
+    else positional.push(part)
   }
-  const other = [...named.keys()].find((key) => key !== 'te' && key !== 'unet')
+  const other = [...named.keys()].find((key) => !TAG_KEYS.has(key))
   if (other !== undefined || positional.length > 2) throw unknownInTag(tag, other ?? positional[2]!)
   const text = ratioNumber(named.get('te') ?? positional[0] ?? '1', tag)
-  return { name, ratio: { text, unet: ratioNumber(named.get('unet') ?? positional[1] ?? String(text), tag) } }
+  const unet = ratioNumber(named.get('unet') ?? positional[1] ?? String(text), tag)
+  const blocks = named.get('lbw')
+  return { name, ratio: { text, unet }, ...(blocks === undefined ? {} : { blocks }) }
 }
+
+const TAG_KEYS: ReadonlySet<string> = new Set(['te', 'unet', 'lbw'])
 
 function noTag(text: string): Error {
   return usage(`${text} is no LoRA of a prompt`, 'Such a tag is "<lora:name:0.7>".')
@@ -141,6 +179,6 @@ function noTag(text: string): Error {
 function unknownInTag(tag: string, what: string): Error {
   return usage(
     `${tag}: sdtool does not know ${quoted(what)} in a tag`,
-    'It takes the name and the ratios; ratios of blocks are for --blocks.',
+    'It takes the name, the ratios (te=, unet=), and those of blocks (lbw=): "<lora:name:0.7:lbw=MIDD>".',
   )
 }

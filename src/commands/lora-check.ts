@@ -1,6 +1,5 @@
-import { writeFile } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { EXIT, type ExitCode, usage } from '../errors.ts'
+import { EXIT, type ExitCode, refuse, usage } from '../errors.ts'
 import { type BlockLabel, compareBlocks } from '../model/blocks.ts'
 import { counted, error, warning } from '../model/finding.ts'
 import { type CheckedModule, checkLora, type LoraCheck } from '../model/lora/check.ts'
@@ -11,6 +10,7 @@ import type { Io } from '../report/io.ts'
 import { startProgress } from '../report/progress.ts'
 import { formatTable } from '../report/table.ts'
 import { painter, plural } from '../report/text.ts'
+import { checkOutput } from '../tensor/atomic.ts'
 import { newEvaluation } from '../tensor/expr.ts'
 import type { Finding } from '../tensor/table.ts'
 import { printable } from '../tensor/text.ts'
@@ -20,9 +20,17 @@ import { identifyFile, type OpenedModel, withModels } from './files.ts'
 import { findingLines } from './findings-text.ts'
 import { toJson } from './inspect-json.ts'
 import { loraFile } from './lora-files.ts'
-import { matmulOf } from './matmul.ts'
+import { engineOf } from './matmul.ts'
 import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
-import { type CommonOptions, commonOptions, filledText, namedFiles, withCommonOptions } from './options.ts'
+import {
+  type CommonOptions,
+  commonOptions,
+  filledText,
+  flag,
+  namedFiles,
+  withCommonOptions,
+} from './options.ts'
+import { writeNewFile } from './write-file.ts'
 
 export const loraCheckCommand: Command = {
   positionals: '[files..]',
@@ -41,7 +49,8 @@ export const loraCheckCommand: Command = {
         type: 'string',
         nargs: 1,
         describe: 'Draw the norms of layers and blocks: a .png or .svg',
-      }),
+      })
+      .option('force', { type: 'boolean', describe: 'Replace an existing picture' }),
   run: runLoraCheck,
 }
 
@@ -62,8 +71,14 @@ async function runLoraCheck(args: Arguments, io: Io): Promise<ExitCode> {
   const folders = modelFolders(args, io)
   const paths = [await resolveModel(name, 'lora', folders)]
   if (base !== undefined) paths.push(await resolveModel(base, 'checkpoint', folders))
-  const checked = await withModels(paths, (opened) => checkOpened(paths, opened, options, io))
-  if (plot !== undefined && encode !== undefined) await writeFile(plot, encode(heatMapOf(checked)))
+  const force = flag(args, 'force')
+  if (plot !== undefined) await checkOutput(plot, { force, bytes: 0, inputs: [] })
+  const { checked, inputs } = await withModels(paths, async (opened) => {
+    const checked = await checkOpened(paths, opened, options, io)
+    return { checked, inputs: opened.map(({ model }) => model.file) }
+  })
+  if (plot !== undefined && encode !== undefined)
+    await writeNewFile(plot, encode(heatMapOf(checked)), { force, inputs })
   print(checked, options, io)
   return checked.findings.some(({ severity }) => severity === 'error') ? EXIT.unverified : EXIT.ok
 }
@@ -78,7 +93,7 @@ async function checkOpened(
   const progress = startProgress(basename(paths[0]!), io, quiet || json)
   const { size } = opened!.model.file
   try {
-    const evaluation = newEvaluation(opened!.read, await matmulOf(io))
+    const evaluation = newEvaluation(opened!.read, (await engineOf(io)).matmul)
     const check = await checkLora(file, evaluation, io.signal, (done, all) =>
       progress.update((size * done) / all, size),
     )
@@ -100,6 +115,12 @@ async function fitOf(
   opened: OpenedModel,
 ): Promise<Required<Pick<Checked, 'base' | 'findings'>>> {
   const identity = await identifyFile(name, opened)
+  if (identity.kind === 'lora')
+    throw refuse(
+      'BASE_NOT_A_MODEL',
+      `${name} is no model that a LoRA could be for: ${identity.title}`,
+      'Name a checkpoint, a UNet or a text encoder with --base.',
+    )
   const plan = await planMergeLora(
     { name, file: opened.model, identity },
     [{ ...file, ratio: { unet: 1, text: 1 } }],

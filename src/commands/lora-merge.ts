@@ -1,8 +1,10 @@
 import { existsSync } from 'node:fs'
 import { basename, extname } from 'node:path'
-import { EXIT, type ExitCode, usage } from '../errors.ts'
+import { EXIT, type ExitCode, refuse, usage } from '../errors.ts'
 import { baseById } from '../model/adapters/base.ts'
+import type { FactorDType } from '../model/lora/factors.ts'
 import { type LoraMerge, type LoraToMerge, mergeLoras } from '../model/lora/merge.ts'
+import { mergedMetadata } from '../model/lora/merge-metadata.ts'
 import { rankMetadata } from '../model/lora/metadata.ts'
 import { mergedName, stemOf } from '../model/output-name.ts'
 import type { Io } from '../report/io.ts'
@@ -17,7 +19,7 @@ import { findingLines } from './findings-text.ts'
 import { toJson } from './inspect-json.ts'
 import { type LoraArgument, loraArguments } from './lora-arguments.ts'
 import { loraFile } from './lora-files.ts'
-import { FACTOR_DTYPES } from './lora-options.ts'
+import { FACTOR_DTYPES, factorTypeName } from './lora-options.ts'
 import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
 import {
   filledText,
@@ -36,6 +38,7 @@ import {
 } from './output-file.ts'
 import { outputPlaces } from './output-path.ts'
 import { derivedMetadata } from './provenance.ts'
+import { recipeArguments } from './recipe-options.ts'
 
 export const loraMergeCommand: Command = {
   positionals: '[files..]',
@@ -68,6 +71,19 @@ export const loraMergeCommand: Command = {
         defaultDescription: 'the widest of the LoRAs',
       }),
   run: runLoraMerge,
+  replay(options, files) {
+    const { ratios: ratio, dtype } = recipeArguments(options, { ratios: 'ratios', dtype: 'text' })
+    if (ratio === undefined) throw refuse('RECIPE_INVALID', 'the recipe has no ratios')
+    return { files, ratio, dtype }
+  },
+  async replan(inputs, args) {
+    const loras = loraArguments(namedFiles(args), list(args, 'ratio'), () => true)
+    const files: LoraToMerge[] = []
+    for (const [i, { path, opened }] of inputs.entries())
+      files.push({ file: await loraFile(path, opened), ratio: loras[i]!.ratio })
+    const { table } = await mergeLoras(files, wantedType(args))
+    return { table, steps: [], findings: [] }
+  },
 }
 
 async function runLoraMerge(args: Arguments, io: Io): Promise<ExitCode> {
@@ -76,6 +92,7 @@ async function runLoraMerge(args: Arguments, io: Io): Promise<ExitCode> {
   const loras = loraArguments(named, list(args, 'ratio'), existsSync)
   if (loras.length < 2)
     throw usage('one LoRA cannot be merged with nothing', 'Name two or more: sdtool lora merge a:0.7 b:0.5.')
+  checkNoBlocks(loras)
   const output = outputOptions(args)
   const folders = modelFolders(args, io)
   const paths: string[] = []
@@ -84,7 +101,7 @@ async function runLoraMerge(args: Arguments, io: Io): Promise<ExitCode> {
     const inputs: LoraToMerge[] = []
     for (const [i, { ratio }] of loras.entries())
       inputs.push({ file: await loraFile(paths[i]!, opened[i]!), ratio })
-    const merge = await mergeLoras(inputs, FACTOR_DTYPES[filledText(args, 'dtype') ?? ''])
+    const merge = await mergeLoras(inputs, wantedType(args))
     const models = opened.map(({ model }) => model)
     const job = await plannedFile(merge, inputs, models, loras, output, io)
     const file = output.dryRun
@@ -93,6 +110,20 @@ async function runLoraMerge(args: Arguments, io: Io): Promise<ExitCode> {
     print(inputs, merge, file, output, io)
   })
   return EXIT.ok
+}
+
+function wantedType(args: Arguments): FactorDType | undefined {
+  return FACTOR_DTYPES[filledText(args, 'dtype') ?? '']
+}
+
+/** @throws USAGE */
+function checkNoBlocks(loras: readonly LoraArgument[]): void {
+  const other = loras.find(({ blocks }) => blocks !== undefined)
+  if (other === undefined) return
+  throw usage(
+    `${other.name} has ratios of blocks, which depend on the model it is for`,
+    'Merge it into the checkpoint: sdtool merge-lora takes them.',
+  )
 }
 
 async function plannedFile(
@@ -104,7 +135,10 @@ async function plannedFile(
   io: Io,
 ): Promise<PlannedFile> {
   const [first] = inputs as [LoraToMerge]
-  const plan = { table: merge.table, steps: [], findings: [] }
+  const said = mergedMetadata(
+    inputs.map(({ file }) => ({ name: stemOf(basename(file.name)), metadata: file.table.metadata })),
+  )
+  const plan = { table: merge.table, steps: [], findings: [...merge.findings, ...said.findings] }
   const names = loras.map(({ ratio: { unet, text } }, i) => {
     const ratio = unet === 1 && text === 1 ? '' : unet === text ? `-${unet}` : `-${unet}-te${text}`
     return stemOf(basename(inputs[i]!.file.name)) + ratio
@@ -122,39 +156,32 @@ async function plannedFile(
     verb: 'lora merge',
     options: {
       ratios: loras.map(({ ratio: { unet, text } }) => (unet === text ? unet : { unet, text })),
-      dtype: merge.dtype,
+      dtype: factorTypeName(merge.dtype),
     },
   }
+  const facts = factsOf(inputs, target)
   return {
     plan,
     output: target,
     inputs: models.map(({ file }) => file),
     metadata: () =>
-      derivedMetadata(models, metadataOf(merge, inputs), factsOf(inputs, target), operation, io),
+      derivedMetadata(
+        models,
+        { ...said.metadata, ...numbersOf(merge), ss_output_name: facts.title },
+        facts,
+        operation,
+        io,
+      ),
   }
 }
 
-/** What is true of the sum, too: the base it is for. Training data and settings are those of the inputs alone. */
-const SHARED_KEYS = [
-  'ss_base_model_version',
-  'ss_v2',
-  'ss_sd_model_name',
-  'ss_sd_model_hash',
-  'ss_new_sd_model_hash',
-] as const
-
-function metadataOf({ modules }: LoraMerge, inputs: readonly LoraToMerge[]): Record<string, string> {
-  const shared = SHARED_KEYS.flatMap((key) => {
-    const values = new Set(inputs.map(({ file }) => file.table.metadata[key]))
-    const [value] = values
-    return values.size === 1 && value !== undefined ? [[key, value] as const] : []
-  })
+function numbersOf({ modules }: LoraMerge): Record<string, string> {
   const ranks = modules.map(({ rank }) => rank)
   const alphas = new Set(modules.map(({ alpha }) => alpha))
   const [alpha] = alphas
-  const sameAlpha = alphas.size === 1 && alpha !== undefined
-  const numbers = rankMetadata(sameAlpha ? { ranks, alpha } : { ranks })
-  return { ...Object.fromEntries(shared), ...numbers, ...(sameAlpha ? {} : { ss_network_alpha: 'Dynamic' }) }
+  return alphas.size === 1 && alpha !== undefined
+    ? rankMetadata({ ranks, alpha })
+    : { ...rankMetadata({ ranks }), ss_network_alpha: 'Dynamic' }
 }
 
 function factsOf(inputs: readonly LoraToMerge[], target: string) {

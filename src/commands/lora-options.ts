@@ -3,6 +3,7 @@ import type { Argv } from 'yargs'
 import { usage } from '../errors.ts'
 import type { FactorDType } from '../model/lora/factors.ts'
 import { RANK_METHODS, type RankMethod, type RankRule } from '../model/lora/rank-rule.ts'
+import type { JsonValue } from '../model/recipe.ts'
 import type { Arguments } from './command.ts'
 import { filledText } from './options.ts'
 
@@ -82,13 +83,45 @@ function dynamicRule(args: Arguments): Pick<RankRule, 'method' | 'target'> | und
   return { method: method as RankMethod, target }
 }
 
-/** For recipes. */
-export function rankText({ method, target, limit }: RankRule): string {
-  return method === 'fixed' ? String(limit) : `${method}=${target}, at most ${limit}`
+/** As `--dtype` has it. */
+export function factorTypeName(dtype: FactorDType): string {
+  return Object.keys(FACTOR_DTYPES).find((name) => FACTOR_DTYPES[name] === dtype)!
 }
 
+export interface FactorChoice extends RankChoice {
+  readonly dtype: FactorDType
+  readonly seed: number
+}
+
+/** The options that decide the factors, as they stand in a recipe. */
+export function factorRecipe(
+  { rule: { method, target, limit }, convLimit, dtype, seed }: FactorChoice,
+  engine: string,
+): Record<string, JsonValue | undefined> {
+  return {
+    rank: String(limit),
+    dynamic: method === 'fixed' ? undefined : `${method}=${target}`,
+    convRank: convLimit === limit ? undefined : convLimit,
+    dtype: factorTypeName(dtype),
+    seed,
+    engine,
+  }
+}
+
+/** How `recipeArguments` reads them again. */
+export const FACTOR_READERS = {
+  rank: 'text',
+  dynamic: 'text',
+  convRank: 'number',
+  dtype: 'text',
+  seed: 'number',
+  engine: 'text',
+} as const
+
 /** @throws USAGE */
-export function seedOf({ seed = 0 }: Arguments): number {
-  if (typeof seed === 'number' && Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32) return seed
-  throw usage('--seed is a whole number from 0 to 4294967295')
+export function seedOf(args: Arguments): number {
+  const text = filledText(args, 'seed') ?? '0'
+  const seed = Number(text)
+  if (/^\d+$/.test(text) && seed < 2 ** 32) return seed
+  throw usage(`--seed ${text}: a seed is a whole number from 0 to 4294967295`)
 }

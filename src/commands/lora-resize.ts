@@ -1,6 +1,7 @@
-import { basename, dirname, extname, resolve } from 'node:path'
+import { basename, extname } from 'node:path'
 import { EXIT, type ExitCode, usage } from '../errors.ts'
 import { baseById } from '../model/adapters/base.ts'
+import type { Keep } from '../model/lora/factors.ts'
 import { rankMetadata } from '../model/lora/metadata.ts'
 import type { LoraFile } from '../model/lora/modules.ts'
 import { type Resized, type ResizeOptions, resizeLora } from '../model/lora/resize.ts'
@@ -9,19 +10,27 @@ import type { Io } from '../report/io.ts'
 import { startProgress } from '../report/progress.ts'
 import { checkOutput } from '../tensor/atomic.ts'
 import { newEvaluation } from '../tensor/expr.ts'
-import { openSpool } from '../tensor/spool.ts'
 import type { ModelFile } from '../tensor/table.ts'
 import type { Arguments, Command } from './command.ts'
 import { printResize } from './extract-lora-page.ts'
 import { type OpenedModel, withModel } from './files.ts'
 import { loraFile } from './lora-files.ts'
-import { FACTOR_DTYPES, rankChoice, rankText, seedOf, withRankOptions } from './lora-options.ts'
-import { matmulOf } from './matmul.ts'
+import {
+  FACTOR_DTYPES,
+  FACTOR_READERS,
+  factorRecipe,
+  rankChoice,
+  seedOf,
+  withRankOptions,
+} from './lora-options.ts'
+import { type Engine, engineOf } from './matmul.ts'
 import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
 import { filledText, namedFiles, type OutputOptions, outputOptions, withOutputOptions } from './options.ts'
 import { type PlannedFile, writePlannedFile } from './output-file.ts'
-import { existingFolder, outputPlaces } from './output-path.ts'
+import { outputPlaces } from './output-path.ts'
 import { derivedMetadata } from './provenance.ts'
+import { recipeArguments } from './recipe-options.ts'
+import { withSpool } from './spool-beside.ts'
 
 const DEFAULT_RANK = 32
 
@@ -42,12 +51,13 @@ export const loraResizeCommand: Command = {
     withRankOptions(withModelFolders(withOutputOptions(yargs)), String(DEFAULT_RANK))
       .positional('files', { type: 'string', array: true, describe: 'The LoRA' })
       .option('seed', {
-        type: 'number',
+        type: 'string',
         nargs: 1,
         describe: 'Of the random sketches, for kinds that are no LoRA',
         defaultDescription: '0',
       }),
   run: runLoraResize,
+  replay: (options, files) => ({ files, ...recipeArguments(options, FACTOR_READERS) }),
 }
 
 async function runLoraResize(args: Arguments, io: Io): Promise<ExitCode> {
@@ -59,6 +69,7 @@ async function runLoraResize(args: Arguments, io: Io): Promise<ExitCode> {
   const path = await resolveModel(name, 'lora', modelFolders(args, io))
   const seed = seedOf(args)
   const dtype = filledText(args, 'dtype')
+  const engine = await engineOf(io)
   await withModel(path, async (opened) => {
     const file = await loraFile(path, opened)
     const options = {
@@ -67,7 +78,7 @@ async function runLoraResize(args: Arguments, io: Io): Promise<ExitCode> {
       dtype: dtype === undefined ? storedType(file) : FACTOR_DTYPES[dtype]!,
       seed,
     }
-    await resizeOpened(file, opened, options, output, io)
+    await resizeOpened(file, opened, { options, output, io, engine })
   })
   return EXIT.ok
 }
@@ -81,45 +92,43 @@ function storedType({ table }: LoraFile): ResizeOptions['dtype'] {
   return Object.values(FACTOR_DTYPES).find((dtype) => dtype === most) ?? 'F16'
 }
 
-async function resizeOpened(
-  file: LoraFile,
-  { model, read }: OpenedModel,
-  options: ResizeOptions,
-  output: OutputOptions,
-  io: Io,
-): Promise<void> {
+interface Run {
+  readonly options: ResizeOptions
+  readonly output: OutputOptions
+  readonly io: Io
+  readonly engine: Engine
+}
+
+async function resizeOpened(file: LoraFile, { model, read }: OpenedModel, run: Run): Promise<void> {
+  const { options, output, io, engine } = run
   const start = io.now().getTime()
   const target = await outputPath(file.name, options, output)
   await checkOutput(target, { force: output.force, bytes: 0, inputs: [model.file] })
-  const spool = output.dryRun ? undefined : await openSpool(existingFolder(dirname(resolve(target))))
   const progress = startProgress(basename(target), io, output.quiet || output.json)
-  try {
-    const resized = await resizeLora(file, options, {
-      evaluation: newEvaluation(read, await matmulOf(io)),
-      ...(spool && { keep: spool.keep }),
-      signal: io.signal,
-      onProgress: (done, total) => progress.update((model.file.size * done) / total, model.file.size),
-    })
-    progress.end()
-    const common = { input: file.name, title: file.adapter.title, resized, output: target }
-    if (output.dryRun) {
-      printResize({ ...common, status: 'planned', findings: [] }, output, io)
-      return
+  const resized = async (keep?: Keep): Promise<Resized> => {
+    try {
+      return await resizeLora(file, options, {
+        evaluation: newEvaluation(read, engine.matmul),
+        ...(keep && { keep }),
+        signal: io.signal,
+        onProgress: (done, total) => progress.update((model.file.size * done) / total, model.file.size),
+      })
+    } finally {
+      progress.end()
     }
-    const { file: written } = await writePlannedFile(
-      plannedFile(resized, file, model, target, options, output, io),
-      output,
-      io,
-    )
-    printResize(
-      { ...common, ...written, bytesBefore: model.file.size, seconds: (io.now().getTime() - start) / 1000 },
-      output,
-      io,
-    )
-  } finally {
-    progress.end()
-    await spool?.remove()
   }
+  const common = { input: file.name, title: file.adapter.title, output: target }
+  if (output.dryRun) {
+    printResize({ ...common, status: 'planned', resized: await resized(), findings: [] }, output, io)
+    return
+  }
+  await withSpool(target, async ({ keep }) => {
+    const made = await resized(keep)
+    const { file: written } = await writePlannedFile(plannedFile(made, file, model, target, run), output, io)
+    const seconds = (io.now().getTime() - start) / 1000
+    const bytesBefore = model.file.size
+    printResize({ ...common, ...written, resized: made, bytesBefore, seconds }, output, io)
+  })
 }
 
 async function outputPath(path: string, { rule }: ResizeOptions, { output }: OutputOptions): Promise<string> {
@@ -134,9 +143,7 @@ function plannedFile(
   { adapter }: LoraFile,
   model: ModelFile,
   target: string,
-  { rule, convLimit, dtype, seed }: ResizeOptions,
-  output: OutputOptions,
-  io: Io,
+  { options, output, io, engine }: Run,
 ): PlannedFile {
   const base = adapter.base.architecture
   const family = base && baseById(base).modelspec
@@ -150,13 +157,7 @@ function plannedFile(
     ...rankMetadata({ ranks: layers.map(({ rank }) => rank) }),
     ss_network_alpha: 'Dynamic',
   }
-  const options = {
-    rank: rankText(rule),
-    convRank: convLimit === rule.limit ? undefined : convLimit,
-    dtype,
-    seed,
-  }
-  const operation = { ...output, verb: 'lora resize', options }
+  const operation = { ...output, verb: 'lora resize', options: factorRecipe(options, engine.name) }
   return {
     plan: {
       table: { tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])), metadata: {} },

@@ -77,16 +77,19 @@ function loraTable(loras: readonly LoraReport[]): string {
   )
 }
 
-function partCells({ title, algorithms, ranks, ratio, matched, unmatched, leftOut }: LoraPart): string[] {
-  const [low, high] = ranks ?? []
-  const rank = low === undefined ? '-' : low === high ? String(low) : `${low}-${high}`
+function partCells(part: LoraPart): string[] {
+  const { title, algorithms, ranks, ratio, blockRatios, matched, unmatched, leftOut } = part
   return [
     title,
     algorithms.join(', ') || '-',
-    rank,
-    String(ratio),
+    ranks === undefined ? '-' : rangeText(ranks, '-'),
+    rangeText(blockRatios ?? [ratio, ratio], '..'),
     ...[matched, unmatched, leftOut].map(String),
   ]
+}
+
+function rangeText([low, high]: readonly [number, number], to: string): string {
+  return low === high ? String(low) : `${low}${to}${high}`
 }
 
 /** All of what findings name the first few of. */

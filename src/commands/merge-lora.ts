@@ -10,7 +10,6 @@ import type { JsonValue } from '../model/recipe.ts'
 import { exitCodeOf } from '../report/error.ts'
 import type { Io } from '../report/io.ts'
 import { readValues } from '../tensor/expr.ts'
-import { blockRatios } from './block-options.ts'
 import type { Arguments, Command } from './command.ts'
 import { identifyFile, type OpenedModel, withModels } from './files.ts'
 import { globMatcher } from './glob.ts'
@@ -28,6 +27,7 @@ import {
   listOrNothing,
   type OutputOptions,
   outputOptions,
+  values,
   verification,
   withInputHashes,
   withOutputOptions,
@@ -59,7 +59,8 @@ export const mergeLoraCommand: Command = {
       .positional('loras', {
         type: 'string',
         array: true,
-        describe: 'LoRAs of any kind: name, name:0.7, name:0.7:0.5 (UNet:text encoder), "<lora:name:0.7>"',
+        describe:
+          'LoRAs of any kind: name, name:0.7, name:0.7:0.5 (UNet:text encoder), "<lora:name:0.7:lbw=MIDD>"',
       })
       .option('ratio', {
         type: 'string',
@@ -76,7 +77,7 @@ export const mergeLoraCommand: Command = {
         type: 'string',
         nargs: 1,
         describe:
-          'Ratios of blocks: IN04=0.5,OUT*=0 (the last that fits counts), or a list of 12, 17, 20 or 26',
+          'Ratios of blocks: IN04=0.5,OUT*=0 (the last that fits counts), a list of 12, 17, 20 or 26, or MIDD, OUTD ..; given again: one for each LoRA',
       })
       .option('only', { choices: SIDES, describe: 'Merge into the UNet, or the text encoders, alone' })
       .option('include', {
@@ -119,7 +120,7 @@ async function runMergeLora(args: Arguments, io: Io): Promise<ExitCode> {
   if (base === undefined)
     throw usage('no base was named', 'Name the base, then the LoRAs: sdtool merge-lora base lora.')
   if (base === '') throw usage('a file name is empty')
-  const loras = loraArguments(others, list(args, 'ratio'), existsSync)
+  const loras = loraArguments(others, list(args, 'ratio'), existsSync, values(args, 'blocks'))
   const merge = mergeOptions(args)
   const output = { ...outputOptions(args), verify: verification(args), hash: hashesInputs(args) }
   const folders = modelFolders(args, io)
@@ -135,7 +136,6 @@ async function runMergeLora(args: Arguments, io: Io): Promise<ExitCode> {
 function mergeOptions(args: Arguments): MergeOptions {
   const only = filledText(args, 'only') as MergeOptions['only']
   const ema = filledText(args, 'ema') as MergeOptions['ema']
-  const blocks = blockRatios(args)
   return {
     dtype: dtypeChoice(args),
     include: patterns(args, 'include'),
@@ -143,7 +143,6 @@ function mergeOptions(args: Arguments): MergeOptions {
     allowUnmatched: flag(args, 'allowUnmatched'),
     ...(only === undefined ? {} : { only }),
     ...(ema === undefined ? {} : { ema }),
-    ...(blocks === undefined ? {} : { blocks }),
   }
 }
 
@@ -167,8 +166,8 @@ async function mergeOpened(
   const [path, { model, read }] = [paths[0]!, opened[0]!]
   const identity = await identifyFile(path, opened[0]!)
   const inputs: LoraInput[] = []
-  for (const [i, { ratio }] of loras.entries()) {
-    inputs.push(await loraInput(paths[i + 1]!, opened[i + 1]!, ratio))
+  for (const [i, lora] of loras.entries()) {
+    inputs.push(await loraInput(paths[i + 1]!, opened[i + 1]!, lora))
   }
   const base = { name: path, file: model, identity }
   const plan = await planMergeLora(base, inputs, run.merge)
@@ -184,7 +183,7 @@ async function mergeOpened(
     const findings = [...plan.findings, ...nearestFindings(plan)]
     return { ...common, status: 'failed', findings, error: problem }
   }
-  const job = await plannedFile(plan, identity, opened, inputs, run)
+  const job = await plannedFile(plan, identity, opened, inputs, loras, run)
   if (run.output.dryRun) return { ...common, ...(await rehearseFile(job, run.output)) }
   if (inputs.length > 1) await checkAlive(base, inputs, run.merge, read, run.io.signal)
   const written = await writeProven(
@@ -198,10 +197,10 @@ async function mergeOpened(
 export async function replanMergeLora(inputs: readonly RecipeModel[], args: Arguments): Promise<MergePlan> {
   const [base, ...others] = inputs as [RecipeModel, ...RecipeModel[]]
   const paths = others.map(({ path }) => path)
-  const arguments_ = loraArguments(paths, list(args, 'ratio'), () => true)
+  const arguments_ = loraArguments(paths, list(args, 'ratio'), () => true, values(args, 'blocks'))
   const loras: LoraInput[] = []
   for (const [i, { path, opened }] of others.entries())
-    loras.push(await loraInput(path, opened, arguments_[i]!.ratio))
+    loras.push(await loraInput(path, opened, arguments_[i]!))
   const { path, opened, identity } = base
   const plan = await planMergeLora({ name: path, file: opened.model, identity }, loras, mergeOptions(args))
   const [problem] = plan.problems
@@ -212,24 +211,25 @@ export async function replanMergeLora(inputs: readonly RecipeModel[], args: Argu
 export async function loraInput(
   name: string,
   opened: OpenedModel,
-  ratio: LoraInput['ratio'],
+  { ratio, blocks }: Pick<LoraArgument, 'ratio' | 'blocks'>,
 ): Promise<LoraInput> {
   const { title, adapter } = await identifyFile(name, opened)
   if (adapter === undefined) {
     throw refuse('NOT_A_LORA', `${name} is no LoRA: ${title}`, 'The base comes first, then the LoRAs.')
   }
   const read: LoraInput['read'] = (tensor) => readValues(tensor, opened.read)
-  return { name, table: opened.model, adapter, ratio, read }
+  return { name, table: opened.model, adapter, ratio, ...(blocks && { blocks }), read }
 }
 
 function plannedFile(
   plan: MergePlan,
   identity: Identity,
   opened: readonly OpenedModel[],
-  loras: readonly LoraInput[],
+  inputs: readonly LoraInput[],
+  loras: readonly LoraArgument[],
   run: Run,
 ): Promise<PlannedFile> {
-  const name = mergedName(basename(opened[0]!.model.file.path), loras.map(nameInOutput), plan)
+  const name = mergedName(basename(opened[0]!.model.file.path), inputs.map(nameInOutput), plan)
   const operation = { verb: 'merge-lora', options: recipeOptions(run.args, loras) }
   return plannedOutput(plan, name, opened, identity, operation, run)
 }
@@ -240,15 +240,25 @@ function nameInOutput({ name, ratio: { unet, text } }: LoraInput): string {
   return stemOf(basename(name)) + ratio + (text === unet ? '' : `-te${text}`)
 }
 
-function recipeOptions(args: Arguments, loras: readonly LoraInput[]): Record<string, JsonValue | undefined> {
+function recipeOptions(
+  args: Arguments,
+  loras: readonly LoraArgument[],
+): Record<string, JsonValue | undefined> {
   return {
     ratios: loras.map(({ ratio: { unet, text } }) => (unet === text ? unet : { unet, text })),
     dtype: listOrNothing(list(args, 'dtype')),
-    blocks: listOrNothing(list(args, 'blocks')),
+    blocks: blocksInRecipe(loras),
     only: filledText(args, 'only'),
     include: listOrNothing(list(args, 'include')),
     exclude: listOrNothing(list(args, 'exclude')),
     allowUnmatched: flag(args, 'allowUnmatched') || undefined,
     ema: filledText(args, 'ema'),
   }
+}
+
+/** One text for each LoRA, if any has one. */
+function blocksInRecipe(loras: readonly LoraArgument[]): string[] | undefined {
+  return loras.some(({ blocks }) => blocks !== undefined)
+    ? loras.map(({ blocks }) => blocks?.text ?? 'ALL')
+    : undefined
 }

@@ -1,8 +1,9 @@
 /** The last step of every command that makes a model file: write the plan, or do all of it but that. */
-import { basename } from 'node:path'
+import { basename, dirname } from 'node:path'
 import type { Plan } from '../model/plan.ts'
 import type { Io } from '../report/io.ts'
 import { startProgress } from '../report/progress.ts'
+import { OWNER, removeLeftovers } from '../runtime/leftovers.ts'
 import { checkOutput } from '../tensor/atomic.ts'
 import type { Container } from '../tensor/container.ts'
 import { SAFETENSORS } from '../tensor/formats/safetensors-write.ts'
@@ -71,12 +72,14 @@ export async function writePlannedFile(
     return hashFile(path, { only, signal, onProgress: (done, all) => isWritten && update(done, all) })
   }
   // hashes are for the recipe, which a container without metadata has no place for
-  const finished = container.keepsMetadata
+  const finished = container.metadataOf
     ? pending.finish(({ file }, wanted) => inputHashes(file, wanted, hash, io))
     : undefined
   try {
     const table = { tensors: plan.table.tensors, metadata: pending.draft }
+    await removeLeftovers(dirname(output))
     const written = await writeModelFile(table, output, container, {
+      owner: OWNER,
       force,
       verify,
       inputs,

@@ -1,12 +1,14 @@
 /** Folders of diffusers: finding the weights in them, and writing them whole or not at all. */
-import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { EXIT, refuse, SdtoolError } from '../errors.ts'
+import { counted, info } from '../model/finding.ts'
 import { PIPELINE_FOLDERS, type PipelineFolder } from '../model/layout/pipeline.ts'
-import { isJsonObject, parseJsonText } from '../model/metadata/json-text.ts'
-import type { JsonValue } from '../model/recipe.ts'
+import { isJsonObject, type JsonObject, parseJsonText } from '../model/metadata/json-text.ts'
+import { temporaryFolder } from '../runtime/leftovers.ts'
+import type { Finding, ModelFile } from '../tensor/table.ts'
+import { quoted } from '../tensor/text.ts'
 
 const INDEX = 'model_index.json'
 
@@ -17,50 +19,144 @@ export function isPipelineFolder(path: string): boolean {
 /** A configuration is small; something else under its name is not read. */
 const MAX_CONFIG_BYTES = 1_000_000
 
-/** How the scheduler says that the model predicts v. */
-export async function schedulerOf(folder: string): Promise<Readonly<Record<string, JsonValue>>> {
-  const bytes = await readFile(join(folder, 'scheduler/scheduler_config.json')).catch(() => undefined)
+async function configAt(path: string): Promise<JsonObject> {
+  const bytes = await readFile(path).catch(() => undefined)
   if (bytes === undefined || bytes.byteLength > MAX_CONFIG_BYTES) return {}
   const config = parseJsonText(bytes.toString('utf8'))
   return isJsonObject(config) ? config : {}
 }
 
-/** Weights of one network, possibly in several files. Names: diffusers for UNet and VAE, transformers for encoders. */
-const WEIGHTS =
-  /^(?:diffusion_pytorch_model|model|pytorch_model)(\.(?:fp16|bf16))?(?:-\d{5}-of-\d{5})?(?:\.(?:fp16|bf16))?\.(safetensors|bin)$/
+/** What the scheduler says of the model, and no tensor. */
+export interface SchedulerFacts {
+  readonly prediction?: string
+  readonly zeroSnr: boolean
+}
+
+/** What the model predicts, and whether its schedule ends in pure noise. */
+export async function schedulerOf(folder: string): Promise<SchedulerFacts> {
+  const config = await configAt(join(folder, 'scheduler/scheduler_config.json'))
+  const { prediction_type: prediction } = config
+  return {
+    ...(typeof prediction === 'string' ? { prediction } : {}),
+    zeroSnr: config.rescale_betas_zero_snr === true,
+  }
+}
 
 /**
- * Files of the weights of each network. Of several sets: safetensors before pickles, full precision before half.
- * @throws NOT_A_PIPELINE (exit 3)
+ * Weights of one network, possibly in several files. Names: diffusers for UNet and VAE, transformers for encoders. A
+ * variant stands before the number of the shard, in older folders behind it.
  */
-export async function weightFiles(folder: string): Promise<Map<PipelineFolder, string[]>> {
-  const found = new Map<PipelineFolder, string[]>()
+const WEIGHTS =
+  /^(?:diffusion_pytorch_model|model|pytorch_model)(?:\.(?<early>\w+))?(?:-(?<shard>\d{5})-of-(?<shards>\d{5}))?(?:\.(?<late>\w+))?\.(?<ending>safetensors|bin)$/
+
+interface WeightFile {
+  readonly name: string
+  /** `fp16`; '' for full precision. */
+  readonly variant: string
+  /** How many files there should be. */
+  readonly shards: number
+  readonly ending: string
+}
+
+function weightFile(name: string): WeightFile[] {
+  const found = WEIGHTS.exec(name)?.groups
+  if (found === undefined) return []
+  const { early, late, shards, ending = '' } = found
+  return [{ name, variant: early ?? late ?? '', shards: Number(shards ?? 1), ending }]
+}
+
+export interface FolderWeights {
+  readonly files: ReadonlyMap<PipelineFolder, readonly string[]>
+  readonly findings: readonly Finding[]
+}
+
+/**
+ * Files of the weights of each network. Of several sets: safetensors before pickles, full precision before variants,
+ * one file before shards.
+ * @throws NOT_A_PIPELINE, SHARDS_MISSING (exit 3)
+ */
+export async function weightFiles(folder: string): Promise<FolderWeights> {
+  const files = new Map<PipelineFolder, string[]>()
+  const findings: Finding[] = []
   for (const part of PIPELINE_FOLDERS) {
     const names = await readdir(join(folder, part)).catch(() => [])
-    const chosen = oneSet(names.filter((name) => WEIGHTS.test(name)))
-    if (chosen.length > 0)
-      found.set(
-        part,
-        chosen.map((name) => join(folder, part, name)),
+    const sets = setsOf(names.flatMap(weightFile))
+    const [chosen, ...others] = sets
+    if (chosen === undefined) continue
+    checkShards(join(folder, part), chosen)
+    files.set(
+      part,
+      chosen.map(({ name }) => join(folder, part, name)),
+    )
+    if (others.length > 0)
+      findings.push(
+        info(
+          'other-weights',
+          `${part}: took ${chosen[0]!.name}, not ${others.map((set) => set[0]!.name).join(', ')}`,
+        ),
       )
   }
-  if (!found.has('unet'))
+  if (!files.has('unet'))
     throw refuse(
       'NOT_A_PIPELINE',
       `${folder}: there are no weights in unet/`,
       'Looked for diffusion_pytorch_model.safetensors and .bin.',
     )
-  return found
+  return { files, findings }
 }
 
-function oneSet(names: readonly string[]): string[] {
-  const sets = new Map<string, string[]>()
-  for (const name of names.toSorted()) {
-    const key = `${name.endsWith('.bin') ? 1 : 0}${/\.(?:fp16|bf16)/.test(name) ? 1 : 0}${/-of-/.test(name) ? 1 : 0}`
-    sets.set(key, [...(sets.get(key) ?? []), name])
+/** Best first. */
+function setsOf(files: readonly WeightFile[]): WeightFile[][] {
+  const sets = new Map<string, WeightFile[]>()
+  for (const file of files.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+    const { ending, variant, shards } = file
+    const key = `${ending === 'bin' ? 1 : 0}${variant === '' ? 0 : 1}${variant} ${shards}`
+    sets.set(key, [...(sets.get(key) ?? []), file])
   }
-  const [best] = [...sets.keys()].sort()
-  return best === undefined ? [] : sets.get(best)!
+  return [...sets].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, set]) => set)
+}
+
+/** @throws SHARDS_MISSING */
+function checkShards(folder: string, set: readonly WeightFile[]): void {
+  const [{ shards, name }] = set as [WeightFile]
+  if (set.length === shards) return
+  throw refuse(
+    'SHARDS_MISSING',
+    `${folder}: ${set.length} of the ${shards} files that ${quoted(name)} is one of`,
+    'Download the others, too.',
+  )
+}
+
+/**
+ * Holds the shards of a network against the list beside them, `*.index.json`.
+ * @throws SHARDS_INCOMPLETE (exit 3) for a tensor that is in none of them
+ */
+export async function checkIndexes(paths: readonly string[], models: readonly ModelFile[]): Promise<void> {
+  for (const folder of new Set(paths.map((path) => dirname(path)))) {
+    const own = paths.flatMap((path, i) => (dirname(path) === folder ? [{ path, model: models[i]! }] : []))
+    if (own.length < 2) continue
+    const there = new Set(own.flatMap(({ model }) => [...model.tensors.keys()]))
+    const listed = await indexOf(folder, basename(own[0]!.path))
+    const missing = [...listed].filter((name) => !there.has(name))
+    if (missing.length > 0)
+      throw refuse(
+        'SHARDS_INCOMPLETE',
+        `${folder}: ${counted(missing, 'tensor')} of its index are in no file`,
+      )
+  }
+}
+
+/** Tensors by the index that lists this file; none if there is no index. */
+async function indexOf(folder: string, file: string): Promise<Set<string>> {
+  const names = (await readdir(folder).catch(() => [])).filter((name) =>
+    /\.index(?:\.\w+)?\.json$/.test(name),
+  )
+  for (const name of names) {
+    const { weight_map: map } = await configAt(join(folder, name))
+    if (map !== undefined && isJsonObject(map) && Object.values(map).includes(file))
+      return new Set(Object.keys(map))
+  }
+  return new Set()
 }
 
 /** A folder that gets its name when all of it is there. */
@@ -74,8 +170,8 @@ export interface StagedFolder {
 /** @throws OUTPUT_EXISTS (exit 2) */
 export async function stageFolder(target: string, force: boolean): Promise<StagedFolder> {
   checkFree(target, force)
-  const path = join(dirname(target), `.${basename(target)}.${randomBytes(4).toString('hex')}.part`)
-  await mkdir(path, { recursive: true })
+  await mkdir(dirname(target), { recursive: true })
+  const { path, remove } = await temporaryFolder(dirname(target), `.${basename(target)}`)
   return {
     path,
     async commit() {
@@ -86,9 +182,7 @@ export async function stageFolder(target: string, force: boolean): Promise<Stage
       await rename(path, target)
       if (isThere) await rm(old, { recursive: true, force: true })
     },
-    async abort() {
-      await rm(path, { recursive: true, force: true }).catch(() => {})
-    },
+    abort: remove,
   }
 }
 

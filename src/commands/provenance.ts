@@ -4,7 +4,14 @@ import type { Identity, Prediction } from '../model/identify.ts'
 import { modelspecId, resolutionOf } from '../model/modelspec-facts.ts'
 import type { Plan } from '../model/plan.ts'
 import { changesNothing } from '../model/plan.ts'
-import { buildRecipe, type JsonValue, type RecipeInput, recipeInput } from '../model/recipe.ts'
+import {
+  buildRecipe,
+  type JsonValue,
+  RECIPE_KEY,
+  type RecipeInput,
+  recipeInput,
+  recipeText,
+} from '../model/recipe.ts'
 import type { Io } from '../report/io.ts'
 import type { DType } from '../tensor/dtype.ts'
 import type { Hashes, HashName } from '../tensor/hash.ts'
@@ -90,8 +97,10 @@ function pendingMetadata(
   }
 }
 
-function describedInput({ file, metadata }: ModelFile, hashes: Hashes): RecipeInput {
-  return recipeInput({ name: file.path, bytes: file.size, ...hashes }, metadata)
+function describedInput(model: ModelFile, hashes: Hashes): RecipeInput {
+  const { path: name, size: bytes } = model.file
+  const own = recipeText(model)
+  return recipeInput({ name, bytes, ...hashes }, own === undefined ? {} : { [RECIPE_KEY]: own })
 }
 
 /** Digits of the hashes that recipes have. */

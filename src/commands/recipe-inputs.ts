@@ -1,14 +1,17 @@
 /** Finds the files a model was made from, by the hashes in its recipe. */
 import { readdir, stat } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, extname, join, resolve } from 'node:path'
 import { EXIT, SdtoolError } from '../errors.ts'
+import { PIPELINE_FOLDERS } from '../model/layout/pipeline.ts'
 import { MODEL_ENDINGS } from '../model/output-name.ts'
 import type { Recipe, RecipeInput } from '../model/recipe.ts'
 import type { Io } from '../report/io.ts'
+import { MAX_HEADER_BYTES } from '../tensor/formats/safetensors.ts'
 import type { HashName } from '../tensor/hash.ts'
 import { quoted } from '../tensor/text.ts'
 import { hashWithProgress } from './hashing.ts'
 import type { ModelFolders } from './model-folders.ts'
+import { isPipelineFolder } from './pipeline-folder.ts'
 
 /** What shows that a file is the one of a recipe: all of it, all but its metadata, or 64 KiB and the length. */
 const PROOFS = ['sha256', 'autoV3', 'autoV1'] as const
@@ -21,9 +24,17 @@ export interface FoundInput {
   readonly by: InputProof
 }
 
+/** An input that is nowhere, with what to say of it. */
+export interface LostInput {
+  readonly input: RecipeInput
+  readonly problem: SdtoolError
+}
+
 export interface SearchPlaces {
   /** The model itself: its inputs often lie beside it. */
   readonly path: string
+  /** What the inputs went into, for messages; the model itself without it. */
+  readonly of?: string
   readonly folders: ModelFolders
   readonly quiet: boolean
 }
@@ -33,11 +44,28 @@ export interface SearchPlaces {
  * folders. Files of the same name come before others of the same length, which may have been renamed.
  * @throws INPUT_NOT_FOUND, INPUT_CHANGED, INPUT_WITHOUT_HASH (exit 4), MODEL_FOLDER_TOO_LARGE
  */
-export async function findInputs({ inputs }: Recipe, places: SearchPlaces, io: Io): Promise<FoundInput[]> {
-  const files = await candidates(places)
-  const found: FoundInput[] = []
+export async function findInputs(recipe: Recipe, places: SearchPlaces, io: Io): Promise<FoundInput[]> {
+  return (await searchInputs(recipe, places, io)).map((one) => {
+    if ('problem' in one) throw one.problem
+    return one
+  })
+}
+
+/** The same, with what was found and what was not. @throws MODEL_FOLDER_TOO_LARGE */
+export async function searchInputs(
+  { inputs }: Recipe,
+  places: SearchPlaces,
+  io: Io,
+): Promise<(FoundInput | LostInput)[]> {
+  const files = await candidates(places, endingsOf(inputs))
+  const found: (FoundInput | LostInput)[] = []
   for (const input of inputs) found.push(await findInput(input, files, places, io))
   return found
+}
+
+/** An embedding may come from a picture. */
+function endingsOf(inputs: readonly RecipeInput[]): ReadonlySet<string> {
+  return new Set([...MODEL_ENDINGS, ...inputs.map(({ name }) => extname(name).toLowerCase())])
 }
 
 interface Candidate {
@@ -46,22 +74,34 @@ interface Candidate {
   readonly bytes: number
 }
 
-async function candidates({ path, folders }: SearchPlaces): Promise<Candidate[]> {
-  const beside = [...(await modelsIn(dirname(path))), ...(await modelsIn('.'))]
+async function candidates(
+  { path, folders }: SearchPlaces,
+  endings: ReadonlySet<string>,
+): Promise<Candidate[]> {
+  const isWanted = (name: string) => endings.has(extname(name).toLowerCase())
+  const near = [...new Set([dirname(path), '.', ...folders.roots])]
+  const beside: string[] = []
+  for (const folder of near) beside.push(...(await filesIn(folder)))
   const scanned: string[] = []
   for (const root of folders.roots) scanned.push(...(await folders.scan(root)).map((file) => file.path))
   const files: Candidate[] = []
-  for (const file of new Set([...beside, ...scanned])) {
+  for (const file of new Set([...beside.filter(isWanted), ...scanned])) {
     const info = await stat(file).catch(() => undefined)
     if (info?.isFile()) files.push({ path: file, name: basename(file), bytes: info.size })
   }
   return files
 }
 
-async function modelsIn(folder: string): Promise<string[]> {
-  return (await readdir(folder).catch(() => []))
-    .filter((name) => MODEL_ENDINGS.some((ending) => name.toLowerCase().endsWith(ending)))
-    .map((name) => join(folder, name))
+/** Files of a folder, and the weights of the folders of diffusers in it. */
+async function filesIn(folder: string): Promise<string[]> {
+  const names = (await readdir(folder).catch(() => [])).map((name) => join(folder, name))
+  const pipelines = names.filter(isPipelineFolder)
+  const parts = pipelines.flatMap((pipeline) => PIPELINE_FOLDERS.map((part) => join(pipeline, part)))
+  const inside: string[] = []
+  for (const part of parts) {
+    for (const name of await readdir(part).catch(() => [])) inside.push(join(part, name))
+  }
+  return [...names, ...inside]
 }
 
 async function findInput(
@@ -69,23 +109,27 @@ async function findInput(
   files: readonly Candidate[],
   places: SearchPlaces,
   io: Io,
-): Promise<FoundInput> {
-  if (PROOFS.every((name) => input[name] === undefined)) throw withoutHash(input)
+): Promise<FoundInput | LostInput> {
+  if (PROOFS.every((name) => input[name] === undefined)) return { input, problem: withoutHash(input) }
   const named = files.filter(({ name }) => name === input.name)
   const sameLength = files.filter(({ name, bytes }) => bytes === input.bytes && name !== input.name)
   for (const { path, bytes } of [...named, ...sameLength]) {
     const proof = await proofFor(input, path, bytes, places, io)
     if (proof !== undefined) return { input, path, by: proof }
   }
-  throw named.length > 0 ? changed(input, named[0]!.path) : notFound(input, places)
+  const problem = named.length > 0 ? changed(input, named[0]!.path) : notFound(input, places)
+  return { input, problem }
 }
 
-/** Hashes what decides, and no more: the first hash of a file costs nothing, SHA-256 of a large one takes seconds. */
-async function proofFor(
+/**
+ * What shows that a file is an input; undefined if nothing does. Hashes what decides, and no more: the first hash of a
+ * file costs nothing, SHA-256 of a large one takes seconds.
+ */
+export async function proofFor(
   input: RecipeInput,
   path: string,
   bytes: number,
-  { quiet }: SearchPlaces,
+  { quiet }: Pick<SearchPlaces, 'quiet'>,
   io: Io,
 ): Promise<InputProof | undefined> {
   const has = async (name: HashName, expected: string | undefined): Promise<boolean> => {
@@ -96,6 +140,8 @@ async function proofFor(
     if (input.sha256 === undefined) return input.autoV1 === undefined ? undefined : 'autoV1'
     if (await has('sha256', input.sha256)) return 'sha256'
   }
+  // files of the same tensors differ by their headers at most
+  if (Math.abs(bytes - input.bytes) > MAX_HEADER_BYTES) return undefined
   return (await has('autoV3', input.autoV3)) ? 'autoV3' : undefined
 }
 
@@ -119,15 +165,20 @@ function changed(input: RecipeInput, path: string): SdtoolError {
   )
 }
 
-function notFound(input: RecipeInput, { path, folders }: SearchPlaces): SdtoolError {
-  const searched = [dirname(path), ...folders.roots].join(', ')
+function notFound(input: RecipeInput, { path, of = path, folders }: SearchPlaces): SdtoolError {
+  const here = resolve('.')
+  const searched = [...new Set([resolve(dirname(path)), here, ...folders.roots])].join(', ')
   return unproven(
     'INPUT_NOT_FOUND',
-    `${path} was made from ${quoted(input.name)} (${input.bytes} bytes, ${hashText(input)}), which is not in ${searched}`,
-    input.recipe === undefined
-      ? 'Name the folder it is in with --models.'
-      : 'Name the folder it is in with --models, or make it again: its own recipe is inside of this one.',
+    `${of} was made from ${quoted(input.name)} (${input.bytes} bytes, ${hashText(input)}), which is not in ${searched}`,
+    `Name the folder it is in with --models${fromCivitai(input)}.`,
   )
+}
+
+/** By the hash its index has. */
+function fromCivitai({ sha256, autoV1 }: RecipeInput): string {
+  const hash = sha256?.slice(0, 10) ?? autoV1
+  return hash === undefined ? '' : `; if it is from Civitai, sdtool download hash:${hash} gets it`
 }
 
 function unproven(code: string, message: string, hint?: string): SdtoolError {

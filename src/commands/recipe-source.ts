@@ -2,27 +2,24 @@
 import { readFile, stat } from 'node:fs/promises'
 import { refuse } from '../errors.ts'
 import { isJsonObject, parseJsonText } from '../model/metadata/json-text.ts'
-import { type JsonValue, parseRecipe, RECIPE_KEY, type Recipe } from '../model/recipe.ts'
-import { hashFile } from '../tensor/hash.ts'
+import { type JsonValue, parseRecipe, RECIPE_KEY, type Recipe, recipeText } from '../model/recipe.ts'
 import { withModel } from './files.ts'
 
 export interface RecipeSource {
   readonly recipe: Recipe
-  /** AutoV3 of the file that was made by it; undefined where there is only the recipe. */
-  readonly autoV3?: string
+  /** The file that was made by it; undefined where there is only the recipe. */
+  readonly made?: string
 }
 
 /** A recipe has at most 64 KiB; with what programs print around it, some more. */
 const MAX_JSON_BYTES = 1024 * 1024
 
 /** @throws RECIPE_NOT_FOUND (exit 3) */
-export async function recipeOf(path: string, signal: AbortSignal): Promise<RecipeSource> {
+export async function recipeOf(path: string): Promise<RecipeSource> {
   if (path.toLowerCase().endsWith('.json')) return { recipe: await recipeInJson(path) }
-  const metadata = await withModel(path, async ({ model }) => model.metadata)
-  const recipe = parseRecipe(Object.hasOwn(metadata, RECIPE_KEY) ? metadata[RECIPE_KEY] : undefined)
+  const recipe = parseRecipe(await withModel(path, async ({ model }) => recipeText(model)))
   if (recipe === undefined) throw noRecipe(path)
-  const { autoV3 } = await hashFile(path, { only: ['autoV3'], signal })
-  return { recipe, ...(autoV3 === undefined ? {} : { autoV3 }) }
+  return { recipe, made: path }
 }
 
 /** The recipe itself, or metadata that has it, as `sdtool inspect --metadata` or another program has printed it. */
@@ -46,6 +43,6 @@ function noRecipe(path: string): Error {
   return refuse(
     'RECIPE_NOT_FOUND',
     `${path} holds no recipe of sdtool`,
-    'Files that sdtool has written have one in their metadata.',
+    'Files that sdtool has written have one in their metadata; embeddings as .pt have no place for it.',
   )
 }

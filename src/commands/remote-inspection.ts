@@ -7,6 +7,7 @@ import { parseReference, urlOf } from '../civitai/reference.ts'
 import { resolveReference } from '../civitai/resolve.ts'
 import type { Io } from '../report/io.ts'
 import { openModel } from '../tensor/formats/open.ts'
+import type { Tensor } from '../tensor/table.ts'
 import type { Client } from './civitai-client.ts'
 import { downloadUrls } from './download-run.ts'
 import {
@@ -28,13 +29,14 @@ export async function inspectRemote(
   let remote: RemoteFile | undefined
   try {
     remote = await openReference(reference, client)
-    const { source, spent } = remote
+    const { source, spent, prefetch } = remote
     const model = await openModel(source)
     const opened = {
       model,
       read: async (_file: unknown, offset: number, target: Uint8Array) => {
         target.set(await source.read(offset, target.byteLength))
       },
+      prefetch: (tensors: readonly Tensor[]) => prefetch(tensors.flatMap(placeOf)),
     }
     const inspection = await inspectOpened(source.file.path, opened, { ...options, remote: true }, io)
     return { ...inspection, remote: { ...spent } }
@@ -43,6 +45,10 @@ export async function inspectRemote(
     const file = remote?.source.file ?? { path: shown, size: 0 }
     return refusalOf(file.path, file.size, error)
   }
+}
+
+function placeOf({ source }: Tensor) {
+  return source.kind === 'stored' ? [{ start: source.offset, length: source.nbytes }] : []
 }
 
 /** A file of Civitai, or whatever lies at an address. */

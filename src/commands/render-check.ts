@@ -7,7 +7,7 @@ import { diffTensors } from '../model/diff/diff.ts'
 import { withEmaWeights } from '../model/diff/ema.ts'
 import type { Side } from '../model/diff/pairs.ts'
 import { warning } from '../model/finding.ts'
-import { parseRecipe, RECIPE_KEY, type Recipe } from '../model/recipe.ts'
+import { parseRecipe, type Recipe, recipeText } from '../model/recipe.ts'
 import type { Io } from '../report/io.ts'
 import type { RenderModel } from '../runtime/engine.ts'
 import type { ReadInto } from '../tensor/expr.ts'
@@ -72,7 +72,7 @@ export function exitCodeOfCheck({ verdict }: CheckOutcome): ExitCode {
 }
 
 function recipeOf(path: string, { model }: OpenedModel): Recipe {
-  const recipe = parseRecipe(model.metadata[RECIPE_KEY])
+  const recipe = parseRecipe(recipeText(model))
   if (recipe) return recipe
   throw refuse(
     'RECIPE_MISSING',

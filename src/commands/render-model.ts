@@ -117,7 +117,7 @@ async function patchedModel(
   checkDrawable(plain)
   const model = request.ema ? emaModel(plain) : plain
   if (used.length === 0) return model
-  const inputs = await Promise.all(used.map((lora, i) => loraInput(lora.path, adapters[i]!, lora.ratio)))
+  const inputs = await Promise.all(used.map((lora, i) => loraInput(lora.path, adapters[i]!, lora)))
   const options: MergeOptions = { allowUnmatched: request.allowUnmatched }
   const base = { name: path, file: { ...opened.model, ...model.table }, identity: model.identity }
   const plan = await planMergeLora(base, inputs, options)

@@ -16,12 +16,19 @@ export interface RecipeModel {
 
 /**
  * What the command of a recipe plans for its inputs.
- * @throws RECIPE_UNKNOWN for an operation of another version, RECIPE_UNREADABLE, RECIPE_INVALID for options that make no
+ * @throws RECIPE_UNKNOWN for an operation of another version, RECIPE_UNPLANNED, RECIPE_UNREADABLE, RECIPE_INVALID for options that make no
  *   sense (exit 3), and what the planner of the operation throws
  */
 export async function replanRecipe(recipe: Recipe, inputs: readonly RecipeModel[]): Promise<Plan> {
   const { operation, sdtool, options } = recipe
   const command = await COMMANDS.find(({ name }) => name === operation)?.load()
+  if (command?.replay !== undefined && command.replan === undefined) {
+    throw refuse(
+      'RECIPE_UNPLANNED',
+      `the recipe is of ${operation}, which makes no model that could be drawn`,
+      'sdtool replay makes the file again, and says whether it is the same.',
+    )
+  }
   if (command?.replay === undefined || command.replan === undefined) {
     throw refuse(
       'RECIPE_UNKNOWN',

@@ -1,21 +1,23 @@
 /** Does again what made a file, from the recipe in its metadata. */
-import { basename, dirname, join } from 'node:path'
-import { EXIT, type ExitCode, refuse, SdtoolError, usage } from '../errors.ts'
+import { basename, dirname, extname, join } from 'node:path'
+import { EXIT, type ExitCode, SdtoolError, usage } from '../errors.ts'
 import { stemOf } from '../model/output-name.ts'
 import type { Recipe } from '../model/recipe.ts'
 import { errorText } from '../report/error.ts'
 import type { Io } from '../report/io.ts'
 import { formatTable } from '../report/table.ts'
 import { painter } from '../report/text.ts'
-import { hashFile } from '../tensor/hash.ts'
-import { printable, quoted } from '../tensor/text.ts'
+import { checkOutput } from '../tensor/atomic.ts'
+import { printable } from '../tensor/text.ts'
 import type { Arguments, Command } from './command.ts'
 import { toJson } from './inspect-json.ts'
+import { engineOf } from './matmul.ts'
 import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
 import { namedFiles, type OutputOptions, outputOptions, withOutputOptions } from './options.ts'
-import { type FoundInput, findInputs } from './recipe-inputs.ts'
 import { type RecipeSource, recipeOf } from './recipe-source.ts'
-import { COMMANDS } from './registry.ts'
+import { type PlannedInput, planInputs, withInputs } from './replay-inputs.ts'
+import { repeatArguments, repeatable } from './replay-recipe.ts'
+import { autoV3Of, type Sameness, sameModels } from './same-model.ts'
 
 export const replayCommand: Command = {
   positionals: '[file]',
@@ -25,10 +27,14 @@ export const replayCommand: Command = {
     ['$0 replay mix.safetensors --dry-run', 'Whether the inputs are there, and what would be done'],
   ],
   options: (yargs) =>
-    withModelFolders(withOutputOptions(yargs)).positional('file', {
-      type: 'string',
-      describe: 'File that sdtool has written, or a JSON file with its recipe',
-    }),
+    withModelFolders(withOutputOptions(yargs))
+      .positional('file', {
+        type: 'string',
+        describe: 'File that sdtool has written, or a JSON file with its recipe',
+      })
+      .epilogue(
+        'An input that is gone is made again first, where its own recipe stands in that of the file and its inputs are there.',
+      ),
   run: runReplay,
 }
 
@@ -38,54 +44,52 @@ async function runReplay(args: Arguments, io: Io): Promise<ExitCode> {
   const output = outputOptions(args)
   const folders = modelFolders(args, io)
   const path = await resolveModel(name, 'any', folders)
-  const source = await recipeOf(path, io.signal)
+  const source = await recipeOf(path)
   const { recipe } = source
-  const { again, command } = await repeatable(recipe)
-  const found = await findInputs(recipe, { path, folders, quiet: output.quiet || output.json }, io)
-  const target =
-    output.output ??
-    join(dirname(path), `${stemOf(basename(path).replace(/\.json$/i, ''))}-replayed.safetensors`)
-  const repeated = again(
-    recipe.options,
-    found.map((input) => input.path),
-  )
-  const replay = { path, source, found, target }
+  await repeatable(recipe)
+  const places = { path, folders, quiet: output.quiet || output.json }
+  const inputs = await planInputs(recipe, places, io)
+  const target = output.output ?? join(dirname(path), replayedName(path, recipe))
+  // a file that is held against itself is always the same
+  const made = source.made === undefined ? [] : [{ path: source.made, size: 0 }]
+  await checkOutput(target, { force: output.force, bytes: 0, inputs: made })
+  const replay = { path, source, inputs, target }
   if (!output.json) io.stdout.write(headOf(replay, io))
-  const { exitCode, text } = await runAgain(
-    command,
-    { ...shared(args, recipe), ...repeated, output: target },
-    output,
-    io,
-  )
-  if (exitCode !== EXIT.ok || output.dryRun) return ended(replay, undefined, text, exitCode, output, io)
-  const { autoV3 } = await hashFile(target, { only: ['autoV3'], signal: io.signal })
-  return ended(replay, autoV3, text, exitCode, output, io)
+  if (output.dryRun && inputs.some((input) => 'steps' in input))
+    return ended(replay, undefined, '', output, io)
+  return withInputs(inputs, { target, places }, io, async (paths) => {
+    const { command, again } = await repeatable(recipe)
+    const shared = repeatArguments(args, recipe)
+    const { exitCode, text } = await runAgain(
+      command,
+      { ...shared, ...again(recipe.options, paths), output: target },
+      output,
+      io,
+    )
+    if (exitCode !== EXIT.ok) return exitCode
+    if (output.dryRun) return ended(replay, undefined, text, output, io)
+    return ended(replay, await sameness(source, target, io), text, output, io)
+  })
+}
+
+/** `mix-replayed.safetensors`; a torch file where that is what was made. */
+function replayedName(path: string, { options }: Recipe): string {
+  const isJson = extname(path).toLowerCase() === '.json'
+  const ending = isJson ? (options.to === 'ckpt' ? '.ckpt' : '.safetensors') : extname(path)
+  return `${stemOf(basename(path).replace(/\.json$/i, ''))}-replayed${ending}`
+}
+
+/** Without a file to compare with, only what the new one is. */
+async function sameness({ made }: RecipeSource, target: string, io: Io): Promise<Partial<Sameness>> {
+  if (made !== undefined) return sameModels(made, target, io)
+  return extname(target) === '.safetensors' ? { autoV3: await autoV3Of(target, io.signal) } : {}
 }
 
 interface Replay {
   readonly path: string
   readonly source: RecipeSource
-  readonly found: readonly FoundInput[]
+  readonly inputs: readonly PlannedInput[]
   readonly target: string
-}
-
-/** @throws RECIPE_UNKNOWN_OPERATION (exit 3) */
-async function repeatable({
-  operation,
-}: Recipe): Promise<{ command: Command; again: NonNullable<Command['replay']> }> {
-  const command = await COMMANDS.find(({ name }) => name === operation)?.load()
-  if (command?.replay !== undefined) return { command, again: command.replay }
-  throw refuse(
-    'RECIPE_UNKNOWN_OPERATION',
-    `the recipe is of the operation ${quoted(operation)}, which this version of sdtool cannot repeat`,
-  )
-}
-
-/** What a person may ask of any command, and what decides whether large inputs are hashed in full. */
-function shared(args: Arguments, { inputs }: Recipe): Arguments {
-  const { force, dryRun, quiet, json, verbose, verify } = args
-  const hash = args.hash === true || inputs.every(({ sha256 }) => sha256 !== undefined)
-  return { force, dryRun, quiet, json, verbose, verify, hash }
 }
 
 /** The command prints its page as always; its document becomes a part of this one. */
@@ -101,43 +105,80 @@ async function runAgain(
   return { exitCode: await command.run(args, { ...io, stdout }), text }
 }
 
-function headOf({ path, source: { recipe }, found }: Replay, io: Io): string {
+function headOf({ path, source: { recipe }, inputs }: Replay, io: Io): string {
   const paint = painter(io.stdout, io.env)
-  const rows = found.map(({ input, by, path }) => [printable(input.name, 80), by, printable(path, 200)])
-  const table = formatTable([{ head: 'input' }, { head: 'the same by' }, { head: 'found' }], rows)
+  const table = formatTable(
+    [{ head: 'input' }, { head: 'the same by' }, { head: 'found' }],
+    inputs.flatMap((input) => inputRows(input, 0)),
+  )
   const head = `${paint('bold', printable(path, 300))}: ${recipe.operation} of sdtool ${printable(recipe.sdtool, 40)}, ${recipe.produced}`
   return `${head}\n${table}\n`
 }
 
+/** What an input that is gone will be made of stands below it. */
+function inputRows(planned: PlannedInput, depth: number): string[][] {
+  const name = '  '.repeat(depth) + printable(planned.input.name, 80)
+  if ('path' in planned) return [[name, planned.by, printable(planned.path, 200)]]
+  const { operation } = planned.recipe
+  return [
+    [name, '', `gone; made again: ${operation}`],
+    ...planned.steps.flatMap((step) => inputRows(step, depth + 1)),
+  ]
+}
+
+function inputJson(planned: PlannedInput): object {
+  const { name } = planned.input
+  if ('path' in planned) return { name, path: planned.path, by: planned.by }
+  return {
+    name,
+    path: null,
+    madeAgain: { operation: planned.recipe.operation, inputs: planned.steps.map(inputJson) },
+  }
+}
+
 /** Says what came of it. */
-function ended(
-  { path, source, found, target }: Replay,
-  autoV3: string | undefined,
+async function ended(
+  { path, source, inputs, target }: Replay,
+  found: Partial<Sameness> | undefined,
   text: string,
-  exitCode: ExitCode,
   { json, verbose }: OutputOptions,
   io: Io,
-): ExitCode {
-  const identical = autoV3 === undefined || source.autoV3 === undefined ? null : autoV3 === source.autoV3
+): Promise<ExitCode> {
+  const identical = found?.same ?? null
   if (json) {
     const result = text === '' ? undefined : (JSON.parse(text) as unknown)
-    const inputs = found.map(({ input, path, by }) => ({ name: input.name, path, by }))
-    const document = { command: 'replay', file: path, operation: source.recipe.operation, inputs, result }
-    io.stdout.write(`${toJson({ ...document, autoV3: autoV3 ?? null, identical })}\n`)
-  } else if (autoV3 !== undefined) io.stdout.write(`  ${verdict(identical, autoV3)}\n`)
-  if (identical !== false) return exitCode
-  io.stderr.write(errorText(differs(path, target, source.recipe, io), verbose))
+    const document = {
+      command: 'replay',
+      file: path,
+      operation: source.recipe.operation,
+      inputs: inputs.map(inputJson),
+      result,
+      autoV3: found?.autoV3 ?? null,
+      identical,
+    }
+    io.stdout.write(`${toJson(document)}\n`)
+  } else if (found !== undefined) io.stdout.write(`  ${verdict(identical, found.autoV3)}\n`)
+  if (identical !== false) return EXIT.ok
+  const { name } = await engineOf(io)
+  io.stderr.write(errorText(differs(path, target, source.recipe, name, io), verbose))
   return EXIT.unverified
 }
 
-function differs(path: string, target: string, { sdtool }: Recipe, io: Io): Error {
+function differs(path: string, target: string, { sdtool, options }: Recipe, engine: string, io: Io): Error {
+  const { engine: first } = options
+  const computed =
+    typeof first === 'string'
+      ? ` Its factors were computed by ${printable(first, 60)}, these by ${engine}: on another processor, or by another version, the last bits may differ.`
+      : ''
   return new SdtoolError('REPLAY_DIFFERS', `${target} is not the same as ${path}: its tensors differ`, {
-    hint: `sdtool diff shows where. The file was made by sdtool ${sdtool}, this is ${io.version}.`,
+    hint: `sdtool diff shows where. The file was made by sdtool ${sdtool}, this is ${io.version}.${computed}`,
   })
 }
 
-function verdict(identical: boolean | null, autoV3: string): string {
-  const hash = `AutoV3 ${autoV3.slice(0, 12)}`
-  if (identical === null) return `${hash}; there is no file to compare it with`
-  return identical ? `identical: every tensor is the same, ${hash}` : `not identical: ${hash}`
+function verdict(identical: boolean | null, autoV3: string | undefined): string {
+  const hash = autoV3 === undefined ? '' : `AutoV3 ${autoV3.slice(0, 12)}`
+  if (identical === null)
+    return [hash, 'there is no file to compare it with'].filter((part) => part !== '').join('; ')
+  const words = identical ? 'identical: every tensor is the same' : 'not identical'
+  return hash === '' ? words : identical ? `${words}, ${hash}` : `${words}: ${hash}`
 }

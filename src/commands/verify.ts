@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { basename, extname } from 'node:path'
 import { EXIT, type ExitCode } from '../errors.ts'
 import type { Identity } from '../model/identity.ts'
-import { parseRecipe, RECIPE_KEY } from '../model/recipe.ts'
+import { parseRecipe, recipeText } from '../model/recipe.ts'
 import { hashesInMetadata, SIDECAR_ENDINGS, type StatedHash, statedHashes } from '../model/sidecar-hashes.ts'
 import { describe, errorText, exitCodeOf } from '../report/error.ts'
 import type { Io } from '../report/io.ts'
@@ -174,11 +174,10 @@ async function sidecarClaims(path: string): Promise<Claim[]> {
   return claims
 }
 
-function recipe({ metadata }: ModelFile): Check {
-  if (!Object.hasOwn(metadata, RECIPE_KEY)) {
-    return { check: 'recipe', result: 'unknown', detail: 'it has none' }
-  }
-  const found = parseRecipe(metadata[RECIPE_KEY])
+function recipe(model: ModelFile): Check {
+  const text = recipeText(model)
+  if (text === undefined) return { check: 'recipe', result: 'unknown', detail: 'it has none' }
+  const found = parseRecipe(text)
   if (found === undefined) return { check: 'recipe', result: 'failed', detail: 'it cannot be read' }
   const { operation, inputs, sdtool } = found
   const names = inputs.map(({ name }) => printable(name, 80)).join(', ')

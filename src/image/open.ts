@@ -3,6 +3,7 @@ import { refuse } from '../errors.ts'
 import { exifTexts, type ImageText } from './exif.ts'
 import type { RgbImage } from './image.ts'
 import { decodePixels, openPng } from './png/decode.ts'
+import { decodeWebp } from './webp/decode.ts'
 
 export interface ImageFile {
   readonly format: ImageFormat
@@ -13,7 +14,7 @@ export interface ImageFile {
   /** In their order; keywords may come twice. */
   readonly texts: readonly ImageText[]
   /** Undefined for formats of which only the text is read. */
-  pixels?(): RgbImage
+  pixels?(): RgbImage | Promise<RgbImage>
 }
 
 export type ImageFormat = 'png' | 'jpeg' | 'webp'
@@ -71,7 +72,12 @@ const OPENERS: Readonly<Record<ImageFormat, (bytes: Buffer) => Omit<ImageFile, '
     const size = chunks.map(webpSize).find((found) => found !== undefined)
     if (!size) throw pictureDamaged('WebP', 'it has no size')
     const exif = chunks.filter(({ name }) => name === 'EXIF')
-    return { title: 'WebP', ...size, texts: exif.flatMap(({ data }) => exifTexts(data)) }
+    const texts = exif.flatMap(({ data }) => exifTexts(data))
+    // an animation has its pixels in frames, and a lossy picture has others than those that were saved
+    const isLossless = chunks.some(({ name }) => name === 'VP8L')
+    return isLossless
+      ? { title: 'WebP, lossless', ...size, texts, pixels: () => decodeWebp(bytes, size) }
+      : { title: 'WebP', ...size, texts }
   },
 }
 

@@ -40,6 +40,19 @@ export interface Recipe {
   readonly options: { readonly [key: string]: JsonValue }
 }
 
+/** What a reader gives of a file: a torch file keeps texts beside its weights. */
+interface WithMetadata {
+  readonly metadata: Readonly<Record<string, string>>
+  readonly extras: Readonly<Record<string, unknown>>
+}
+
+/** The text of the recipe in a file, whether it can be read or not. */
+export function recipeText({ metadata, extras }: WithMetadata): string | undefined {
+  const place = Object.hasOwn(metadata, RECIPE_KEY) ? metadata : extras
+  const text = Object.hasOwn(place, RECIPE_KEY) ? place[RECIPE_KEY] : undefined
+  return typeof text === 'string' ? text : undefined
+}
+
 export interface InputFile {
   /** May be a path; only the file name is kept. */
   readonly name: string

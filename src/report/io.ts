@@ -26,6 +26,8 @@ export interface Io {
   readonly matmul?: URL
   /** Script of the processes that hold networks; the calling process holds them without it. */
   readonly sessions?: URL
+  /** Script of the threads that write and hash what is downloaded; the calling thread does it without. */
+  readonly partThread?: URL
   readonly signal: AbortSignal
   /** Only for what must not be on the command line. */
   readonly stdin?: InputStream

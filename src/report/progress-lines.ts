@@ -1,6 +1,7 @@
 import type { Io } from './io.ts'
 import { type Progress, startProgress } from './progress.ts'
 import { formatBytes, formatDuration } from './text.ts'
+import { lineWidth } from './wrap.ts'
 
 /** Several things under way, a line for each. */
 export interface ProgressLines {
@@ -36,7 +37,7 @@ export function progressLines(io: Io, quiet: boolean): ProgressLines {
   let shown = 0
   const clear = (): string => (drawn === 0 ? '' : `\r\u001b[${drawn}A${CLEAR_TO_END}`)
   const draw = (): void => {
-    const width = (stderr.columns ?? 80) - 1
+    const width = lineWidth(stderr) - 1
     const now = io.now().getTime()
     const text = [...lines].map((line) => `${lineText(line, now).slice(0, width)}\n`).join('')
     stderr.write(clear() + text)

@@ -1,4 +1,5 @@
 import type { Io } from './io.ts'
+import { lineWidth } from './wrap.ts'
 
 /** A line on stderr that is redrawn on a terminal, and written now and then in a log. */
 export interface StatusLine {
@@ -31,7 +32,7 @@ export function statusLine(io: Io, quiet: boolean, { redrawMs, startMs }: Status
       due = now + (terminal ? redrawMs : LOG_MS)
       drawn = true
       const line = text()
-      stderr.write(terminal ? CLEAR_LINE + line.slice(0, (stderr.columns ?? 80) - 1) : `${line}\n`)
+      stderr.write(terminal ? CLEAR_LINE + line.slice(0, lineWidth(stderr) - 1) : `${line}\n`)
     },
     end() {
       if (drawn && terminal) stderr.write(CLEAR_LINE)

@@ -25,7 +25,7 @@ const EXPLANATIONS: readonly {
   { said: /^Not enough arguments following: (\S+)$/, explain: (_, name) => ({ message: `${dashed(name!)} needs a value` }) }, // biome-ignore format: a table
   { said: /^Missing required arguments?: (.+)$/, explain: (_, names) => ({ message: `${listed(names!)} is missing` }) }, // biome-ignore format: a table
   { said: /^Arguments (\S+) and (\S+) are mutually exclusive$/, explain: (_, a, b) => ({ message: `${dashed(a!)} and ${dashed(b!)} do not go together` }) }, // biome-ignore format: a table
-  { said: /^Not enough non-option arguments: got (\d+), need at least (\d+)$/, explain: (_, got, need) => ({ message: `${need} names are needed, ${got} given` }) }, // biome-ignore format: a table
+  { said: /^Not enough non-option arguments: got (\d+), need at least (\d+)$/, explain: (_, got, need) => ({ message: need === '1' ? 'a name is needed' : `${need} names are needed, ${got} given` }) }, // biome-ignore format: a table
   { said: /^Too many non-option arguments: got (\d+), maximum of (\d+)$/, explain: (_, got, most) => ({ message: `at most ${most} names can be given, not ${got}` }) }, // biome-ignore format: a table
 ]
 

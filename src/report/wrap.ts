@@ -3,9 +3,9 @@ import type { TextStream } from './io.ts'
 /** Less room than this for text, and lines of a word or two would be harder to read than what the terminal breaks. */
 const MIN_ROOM = 16
 
-/** Columns of a terminal; no limit where the text goes to a file or a program, whose lines must stay whole. */
+/** Columns of a terminal, 80 for one that does not say, or says 0; no limit where the text goes to a file or a program, whose lines must stay whole. */
 export function lineWidth(stream: TextStream): number {
-  return stream.isTTY === true ? (stream.columns ?? 80) : Number.POSITIVE_INFINITY
+  return stream.isTTY === true ? stream.columns || 80 : Number.POSITIVE_INFINITY
 }
 
 /**

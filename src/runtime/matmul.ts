@@ -1,8 +1,11 @@
 /** Products of matrices by onnxruntime. A module of its own, as worker threads load it by its address. */
 import { isMainThread } from 'node:worker_threads'
-import { InferenceSession, Tensor } from 'onnxruntime-node'
+import { env, InferenceSession, Tensor } from 'onnxruntime-node'
 import type { Floats, MatMul } from '../tensor/algebra/matmul.ts'
 import { encodeModel, type Value } from './onnx/model.ts'
+
+/** Which bits products have depends on it, not on the number of threads: no sum is shared between two of them. */
+export const engine = `onnxruntime ${env.versions.node ?? env.versions.common} ${process.arch}`
 
 type NumberType = 'float32' | 'float64'
 

@@ -1,5 +1,5 @@
 /** Where the bytes of a network's weights are, so that a session can be pointed to them. */
-import { mkdtemp, realpath, rm } from 'node:fs/promises'
+import { realpath } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, parse, sep } from 'node:path'
 import { DTYPES, type DType, type OutputDType } from '../tensor/dtype.ts'
@@ -7,6 +7,7 @@ import { renamed } from '../tensor/expr.ts'
 import { layoutOf } from '../tensor/layout.ts'
 import type { StoredSource, Tensor } from '../tensor/table.ts'
 import { writeSafetensors } from '../tensor/write.ts'
+import { temporaryFolder } from './leftovers.ts'
 import { elementTypeOf } from './networks/weights.ts'
 import type { PlannedGraph, WeightUse } from './onnx/builder.ts'
 import { type ElementType, type ExternalData, encodeModel } from './onnx/model.ts'
@@ -109,10 +110,10 @@ async function evaluate(
   options: PlacementOptions,
 ): Promise<Evaluated> {
   if (tensors.length === 0) return { places: new Map(), bytes: 0, close: async () => {} }
-  const folder = await realpath(await mkdtemp(join(scratch, 'sdtool-weights-')))
-  const close = () => rm(folder, { recursive: true, force: true }).catch(() => {})
+  const made = await temporaryFolder(scratch, 'sdtool-weights')
+  const close = made.remove
   try {
-    const path = join(folder, 'weights.safetensors')
+    const path = join(await realpath(made.path), 'weights.safetensors')
     // numbered, as tensors of several tables may have the same name
     const wanted = new Map(tensors.map((tensor, i) => [`${i}`, asNeeded(tensor, `${i}`)]))
     const table = { tensors: wanted, metadata: {} }

@@ -34,6 +34,8 @@ export interface AtomicOptions {
   readonly force?: boolean
   /** For this run only: what a crash takes of it is no loss, so nobody waits for the disk. */
   readonly temporary?: boolean
+  /** Stands in the name of the sibling, so that it can be told whose it is. */
+  readonly owner?: string
   readonly bytes: number
   /** Files that must not be overwritten, not even with `force`. */
   readonly inputs: readonly FileRef[]
@@ -48,7 +50,7 @@ const MAX_NAME = 255
  */
 export async function createAtomic(path: string, options: AtomicOptions): Promise<AtomicFile> {
   await checkOutput(path, options)
-  const tempPath = temporaryName(path)
+  const tempPath = temporaryName(path, options.owner)
   const folders = await makeFolders(path)
   const handle = await open(tempPath, 'wx').catch(async (cause: NodeJS.ErrnoException) => {
     await folders.remove()
@@ -103,9 +105,9 @@ async function makeFolders(path: string): Promise<{ remove(): Promise<void> }> {
   }
 }
 
-/** `.model.safetensors.1a2b3c4d.part`, hidden, and within the length limit of names. */
-function temporaryName(path: string): string {
-  const ending = `.${randomBytes(4).toString('hex')}.part`
+/** `.model.safetensors.1a2b3c4d.part`, with an owner before the digits; hidden, and within the length limit of names. */
+function temporaryName(path: string, owner?: string): string {
+  const ending = `${owner === undefined ? '' : `.${owner}`}.${randomBytes(4).toString('hex')}.part`
   const base = Buffer.from(basename(path)).subarray(0, MAX_NAME - ending.length - 1)
   // a cut through a multi-byte character leaves U+FFFD, which is harmless in a temporary name
   return join(dirname(path), `.${base.toString().replaceAll('\ufffd', '')}${ending}`)
@@ -161,11 +163,27 @@ async function nearestFolder(path: string): Promise<string> {
   }
 }
 
+/** The disk that a file is on, or will be. */
+export interface DiskSpace {
+  /** The folder of the file, or the nearest one above that is there already. */
+  readonly folder: string
+  /** Equal for all folders of a disk. */
+  readonly device: number
+  /** Bytes that this user may still write; infinite where nobody knows. */
+  readonly free: number
+}
+
+export async function diskSpace(path: string): Promise<DiskSpace> {
+  const folder = await nearestFolder(path)
+  const { bavail, bsize, blocks } = await statfs(folder)
+  // file systems that do not count say that they have 0 blocks: some of FUSE, and cloud storages
+  const free = blocks === 0 ? Number.POSITIVE_INFINITY : bavail * bsize
+  return { folder, device: (await stat(folder)).dev, free }
+}
+
 /** @throws DISK_FULL when the disk of `path` has no room for so many bytes */
 export async function checkSpace(path: string, bytes: number): Promise<void> {
-  const folder = await nearestFolder(path)
-  const { bavail, bsize } = await statfs(folder)
-  const free = bavail * bsize
+  const { folder, free } = await diskSpace(path)
   if (free < bytes) {
     throw new SdtoolError('DISK_FULL', `${folder} has ${free} bytes free, ${basename(path)} needs ${bytes}`, {
       hint: 'Free some space, or write to another disk with -o.',

@@ -6,6 +6,8 @@ import type { FileRef } from './table.ts'
 /** Bytes that can be read at any place: a file now, a remote file by HTTP Range later. Parsers see only this. */
 export interface ByteSource {
   readonly file: FileRef
+  /** Each read is a request over a network: what is only a check may look at samples. */
+  readonly costly?: boolean
   /** Exactly `length` bytes from `offset`. Throws `FILE_TRUNCATED` if the source ends before. */
   read(offset: number, length: number): Promise<Uint8Array>
   close(): Promise<void>

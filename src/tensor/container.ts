@@ -29,6 +29,6 @@ export interface Container {
   frame(table: TensorTable): Frame
   /** The ordinary reader, for the check of what was written. */
   open(source: ByteSource): Promise<ModelFile>
-  /** Whether it holds the metadata of a table. */
-  readonly keepsMetadata: boolean
+  /** The metadata of a table in what `open` gives; absent where the format has no place for them. */
+  readonly metadataOf?: (written: ModelFile) => Readonly<Record<string, string>>
 }

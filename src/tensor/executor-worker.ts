@@ -1,41 +1,14 @@
 /** The thread behind `workerExecutor`. */
-import { parentPort, workerData } from 'node:worker_threads'
-import {
-  blockingExecutor,
-  type Executor,
-  type ExecutorTask,
-  type WorkerReply,
-  type WorkerRequest,
-  type WorkerTask,
-} from './executor.ts'
-import type { JobResult } from './jobs.ts'
-import { plainError } from './plain-error.ts'
-import type { RowCheck } from './verify-patches.ts'
+import { workerData } from 'node:worker_threads'
+import { blockingExecutor, type ExecutorTask, type WorkerResult, type WorkerTask } from './executor.ts'
+import { serveThread } from './thread.ts'
 
-function resultOf(task: WorkerTask, executor: Executor): Promise<JobResult | RowCheck> {
-  return 'batch' in task ? executor.run(task.batch) : executor.check(task.pieces)
-}
+const executor = blockingExecutor(workerData as ExecutorTask)
 
-const port = parentPort
-if (port) {
-  const executor = blockingExecutor(workerData as ExecutorTask)
-  const answer = async (request: WorkerRequest): Promise<void> => {
-    if (request === 'close') {
-      await (await executor).close()
-      port.close()
-      return
-    }
-    const { id, task } = request
-    try {
-      const result = await resultOf(task, await executor)
-      port.postMessage({ id, result } satisfies WorkerReply)
-    } catch (error) {
-      port.postMessage({ id, error: plainError(error) } satisfies WorkerReply)
-    }
-  }
-  // one after the other: two batches at a time would share the caches, and the memory of the kernels
-  let last = Promise.resolve()
-  port.on('message', (request: WorkerRequest) => {
-    last = last.then(() => answer(request))
-  })
-}
+// one batch after the other: two at a time would share the caches, and the memory of the kernels
+serveThread<WorkerTask, WorkerResult>(
+  executor.then(({ run, check, close }) => ({
+    answer: (task) => ('batch' in task ? run(task.batch) : check(task.pieces)),
+    close,
+  })),
+)

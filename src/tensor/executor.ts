@@ -1,13 +1,12 @@
 import { closeSync, openSync } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
-import { Worker } from 'node:worker_threads'
 import { crc32 } from 'node:zlib'
 import { type MatMul, plainMatMul } from './algebra/matmul.ts'
 import { writeFully, writeFullySync } from './bytes.ts'
 import type { Checksum } from './checksum.ts'
 import { newEvaluation, type ReadInto } from './expr.ts'
 import { type Batch, evaluateJob, isPatched, type JobResult, openInputs, openInputsSync } from './jobs.ts'
-import { type PlainError, revivedError } from './plain-error.ts'
+import { startThread } from './thread.ts'
 import { type Checker, type CheckPiece, checkPieces, type RowCheck } from './verify-patches.ts'
 
 /** What an executor is for. Plain data: it crosses to a thread. */
@@ -85,6 +84,8 @@ type Write = (bytes: Uint8Array, position: number) => Promise<void>
 /** A module that multiplies matrices in its own way. */
 export interface MatMulModule {
   readonly matmul: MatMul
+  /** Its name and version, for recipes. */
+  readonly engine: string
 }
 
 /**
@@ -115,66 +116,19 @@ function jobRunner(task: ExecutorTask, read: ReadInto, matmul: MatMul, write: Wr
   }
 }
 
-/** What a thread is asked for. */
+/** What a thread is asked for, and what it answers. */
 export type WorkerTask = { readonly batch: Batch } | { readonly pieces: readonly CheckPiece[] }
-
-/** The last message to a thread is `close`. */
-export type WorkerRequest = { readonly id: number; readonly task: WorkerTask } | 'close'
-
-export type WorkerReply =
-  | { readonly id: number; readonly result: JobResult | RowCheck }
-  | { readonly id: number; readonly error: PlainError }
-
-interface Pending {
-  resolve(result: JobResult | RowCheck): void
-  reject(error: unknown): void
-}
+export type WorkerResult = JobResult | RowCheck
 
 const WORKER_SCRIPT = new URL('./executor-worker.js', import.meta.url)
 
 /** Runs jobs in a thread of its own. */
 export function workerExecutor(task: ExecutorTask, script = WORKER_SCRIPT): Executor {
-  const worker = new Worker(script, { workerData: task })
-  const pending = new Map<number, Pending>()
-  let nextId = 0
-  let ended: { readonly error: unknown } | undefined
-  const failAll = (error: unknown): void => {
-    // the first reason counts: the exit that follows an error only says that the thread is gone
-    ended ??= { error }
-    for (const { reject } of pending.values()) reject(ended.error)
-    pending.clear()
-  }
-  worker.on('message', (reply: WorkerReply) => {
-    const waiting = pending.get(reply.id)
-    pending.delete(reply.id)
-    if ('error' in reply) waiting?.reject(revivedError(reply.error))
-    else waiting?.resolve(reply.result)
-  })
-  worker.on('error', failAll)
-  const exited = new Promise<void>((resolve) => {
-    worker.on('exit', () => {
-      failAll(new Error('a worker thread ended early'))
-      resolve()
-    })
-  })
-  const result = (task: WorkerTask): Promise<JobResult | RowCheck> => {
-    const id = nextId++
-    return new Promise((resolve, reject) => {
-      if (ended) {
-        reject(ended.error)
-        return
-      }
-      pending.set(id, { resolve, reject })
-      worker.postMessage({ id, task } satisfies WorkerRequest)
-    })
-  }
+  const { ask, close } = startThread<WorkerTask, WorkerResult>(script, task)
   return {
     lanes: QUEUED,
-    run: (batch) => result({ batch }) as Promise<JobResult>,
-    check: (pieces) => result({ pieces }) as Promise<RowCheck>,
-    async close() {
-      worker.postMessage('close' satisfies WorkerRequest)
-      await exited
-    },
+    run: (batch) => ask({ batch }) as Promise<JobResult>,
+    check: (pieces) => ask({ pieces }) as Promise<RowCheck>,
+    close,
   }
 }

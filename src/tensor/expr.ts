@@ -16,6 +16,7 @@ import {
 import { type CastStats, castFloats, decodeNumbers, elementsOf, newCastStats } from './float.ts'
 import { enterPatchRoom, type HalfType, type PatchRoom } from './float-kernels.ts'
 import { blendOf } from './merge/combine.ts'
+import { numbersOf } from './numbers.ts'
 import { borrow, giveBack } from './spare-buffers.ts'
 import { gatherStrided, type ReadInto } from './strided.ts'
 import type { ConcatSource, PatchedSource, StoredSource, Tensor } from './table.ts'
@@ -31,8 +32,17 @@ export interface Evaluation {
   /** What was done to each patched tensor, by the same name. */
   readonly patches: Map<string, PatchStats>
   /** What the blocks of the tensor that is computed now share. */
-  wholes?: { readonly of: PatchedSource; readonly values: Arithmetic['wholes'] }
+  wholes?: {
+    readonly of: PatchedSource
+    readonly values: Arithmetic['wholes']
+    readonly views: TransposedViews
+  }
+  /** Where what is computed reads transposed tensors from; without it, from the file. */
+  readonly views?: TransposedViews
 }
+
+/** Bytes of transposed tensors, by where they are stored. */
+type TransposedViews = Map<StoredSource, Promise<Uint8Array>>
 
 export function newEvaluation(read: ReadInto, matmul: MatMul = plainMatMul): Evaluation {
   return { read, matmul, stats: new Map(), patches: new Map() }
@@ -82,7 +92,7 @@ export async function evaluateInto(
   const { source, dtype } = tensor
   switch (source.kind) {
     case 'stored':
-      return readStored(tensor, source, begin, end, out, evaluation.read)
+      return readStored(tensor, source, begin, end, out, evaluation)
     case 'bytes': {
       const first = blockBytes(dtype, 0, begin)
       out.set(source.data.subarray(first, first + out.byteLength))
@@ -156,16 +166,48 @@ async function readStored(
   begin: number,
   end: number,
   out: Uint8Array,
-  read: ReadInto,
+  { read, views }: Evaluation,
 ): Promise<void> {
   const { bytes: itemSize } = DTYPES[tensor.dtype]
   if (source.strides) {
-    await gatherStrided(source, tensor.shape, itemSize, { begin, end }, out, read)
+    const view = views && isTransposed(source.strides) ? wholeView(tensor, source, read, views) : undefined
+    if (view) out.set((await view).subarray(begin * itemSize, end * itemSize))
+    else await gatherStrided(source, tensor.shape, itemSize, { begin, end }, out, read)
   } else {
     await read(source.file, source.offset + blockBytes(tensor.dtype, 0, begin), out)
   }
   if (source.bigEndian)
     swapBytes(out, tensor.dtype === 'C64' || tensor.dtype === 'C128' ? itemSize / 2 : itemSize)
+}
+
+/** The tables of tokens of the largest text encoders in binary32 have 253 MB, all other weights a fifth of that. */
+const MAX_VIEW_BYTES = 256 * 1024 * 1024
+
+/**
+ * All of a transposed tensor, which blocks of computed rows read again and again: each needs pieces of nearly all its
+ * bytes. Undefined for one that is too large to be kept.
+ */
+function wholeView(
+  tensor: Tensor,
+  source: StoredSource,
+  read: ReadInto,
+  views: TransposedViews,
+): Promise<Uint8Array> | undefined {
+  const bytes = tensorBytes(tensor)
+  if (bytes > MAX_VIEW_BYTES) return undefined
+  const known = views.get(source)
+  if (known !== undefined) return known
+  const out = new Uint8Array(bytes)
+  const { bytes: itemSize } = DTYPES[tensor.dtype]
+  const range = { begin: 0, end: elementCount(tensor.shape) }
+  const made = gatherStrided(source, tensor.shape, itemSize, range, out, read).then(() => out)
+  views.set(source, made)
+  return made
+}
+
+/** Neighbouring rows are not neighbours in the file: some step inside of a row is longer than that to the next one. */
+function isTransposed([first = 0, ...others]: readonly number[]): boolean {
+  return others.some((stride) => stride > first)
 }
 
 function swapBytes({ buffer, byteOffset, byteLength }: Uint8Array, itemSize: number): void {
@@ -258,7 +300,7 @@ async function blendHalves(
   const { of: other } = blend.second
   // what is cast would pass through the kernels' memory on its way
   if (!isHalf(other.dtype) || other.source.kind !== 'stored') return false
-  await evaluateInto(other, begin, end, room.otherCodes, evaluation)
+  await evaluateInto(other, begin, end, room.otherCodes, sharing(evaluation))
   room.blend(other.dtype, ...blend.shares)
   return true
 }
@@ -303,7 +345,9 @@ function arithmeticFor(
   known: Known,
   evaluation: Evaluation,
 ): Arithmetic {
-  if (evaluation.wholes?.of !== source) evaluation.wholes = { of: source, values: new Map() }
+  if (evaluation.wholes?.of !== source)
+    evaluation.wholes = { of: source, values: new Map(), views: new Map() }
+  const shared = sharing(evaluation)
   return {
     precision,
     matmul: evaluation.matmul,
@@ -312,9 +356,14 @@ function arithmeticFor(
       const at = begin - known.begin
       if (tensor === source.base && at >= 0 && at + out.length <= known.values.length)
         out.set(known.values.subarray(at, at + out.length))
-      else await decodeInto(tensor, begin, end, out, evaluation)
+      else await decodeInto(tensor, begin, end, out, shared)
     },
   }
+}
+
+/** For what the blocks of the tensor that is computed now read besides its base. */
+function sharing(evaluation: Evaluation): Evaluation {
+  return evaluation.wholes ? { ...evaluation, views: evaluation.wholes.views } : evaluation
 }
 
 /** All values of a matrix, row-major. */
@@ -368,38 +417,4 @@ export async function readValues(tensor: Tensor, read: ReadInto): Promise<Float6
   const bytes = new Uint8Array(tensorBytes(tensor))
   await evaluateInto(tensor, 0, count, bytes, newEvaluation(read))
   return numbersOf(tensor.dtype, bytes)
-}
-
-function numbersOf(dtype: DType, bytes: Uint8Array): Float64Array {
-  switch (dtype) {
-    case 'F64':
-      return elementsOf(Float64Array, bytes)
-    case 'I64':
-      return Float64Array.from(elementsOf(BigInt64Array, bytes), Number)
-    case 'U64':
-      return Float64Array.from(elementsOf(BigUint64Array, bytes), Number)
-    case 'I32':
-      return Float64Array.from(elementsOf(Int32Array, bytes))
-    case 'U32':
-      return Float64Array.from(elementsOf(Uint32Array, bytes))
-    case 'I16':
-      return Float64Array.from(elementsOf(Int16Array, bytes))
-    case 'U16':
-      return Float64Array.from(elementsOf(Uint16Array, bytes))
-    case 'I8':
-      return Float64Array.from(elementsOf(Int8Array, bytes))
-    case 'U8':
-    case 'BOOL':
-      return Float64Array.from(bytes)
-    default:
-      return floatNumbers(dtype, bytes)
-  }
-}
-
-function floatNumbers(dtype: DType, bytes: Uint8Array): Float64Array {
-  if (!isFloat(dtype)) throw new TypeError(`${dtype} values cannot be read as numbers`)
-  const floats = new Float32Array(bytes.byteLength / DTYPES[dtype].bytes)
-  const out = new Uint8Array(floats.buffer)
-  castFloats(dtype, 'F32', bytes, out, floats, newCastStats())
-  return Float64Array.from(floats)
 }

@@ -50,14 +50,18 @@ export async function hashFile(path: string, options: HashOptions = {}): Promise
   }
 }
 
-/** Hashes of bytes that come by in order. AutoV3 is not among them: it begins at a place that only the file's head tells. */
+/** AutoV3 is not among them: it begins at a place that only the file's head tells. */
+export type RunningHashName = Exclude<HashName, 'autoV3'>
+
+/** Hashes of bytes that come by in order. */
 export interface RunningHash {
   update(chunk: Uint8Array): void
+  /** Of all bytes so far; may be called once. */
   digest(): Hashes
 }
 
 /** Starts hashing what is not a file yet: a download, as it comes in. */
-export async function startHash(only: readonly Exclude<HashName, 'autoV3'>[]): Promise<RunningHash> {
+export async function startHash(only: readonly RunningHashName[]): Promise<RunningHash> {
   const sinks = await sinksFor(new Set(only), LENGTH_BYTES)
   let position = 0
   return {

@@ -1,6 +1,4 @@
-import { randomBytes } from 'node:crypto'
-import { mkdtemp, open, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { open } from 'node:fs/promises'
 import { writeFully } from './bytes.ts'
 import type { FileRef, StoredSource } from './table.ts'
 
@@ -11,14 +9,12 @@ import type { FileRef, StoredSource } from './table.ts'
 export interface Spool {
   /** Keeps bytes, and tells where they lie. */
   keep(bytes: Uint8Array): Promise<StoredSource>
-  /** Removes the file. Never throws. */
-  remove(): Promise<void>
+  /** Never throws. */
+  close(): Promise<void>
 }
 
-/** @param folder where the file is made, hidden, with a name of its own */
-export async function openSpool(folder: string): Promise<Spool> {
-  const home = await mkdtemp(join(folder, '.sdtool-'))
-  const path = join(home, `${randomBytes(4).toString('hex')}.part`)
+/** @param path of the file to be made, which stays when the spool is closed */
+export async function openSpool(path: string): Promise<Spool> {
   const handle = await open(path, 'wx')
   let size = 0
   // what the table says of its size has to be that of the whole file, which is known at the end
@@ -31,9 +27,6 @@ export async function openSpool(folder: string): Promise<Spool> {
       file.size = size
       return { kind: 'stored', file, offset, nbytes: bytes.byteLength }
     },
-    async remove() {
-      await handle.close().catch(() => {})
-      await rm(home, { recursive: true, force: true }).catch(() => {})
-    },
+    close: () => handle.close().catch(() => {}),
   }
 }

@@ -54,7 +54,7 @@ export async function verifyFile(
     const frame = container.frame(plan)
     const { layout, dataStart } = frame
     compareHeaders(plan, frame, written)
-    if (container.keepsMetadata) compareMetadata(plan.metadata, written.metadata)
+    if (container.metadataOf) compareMetadata(plan.metadata, container.metadataOf(written))
     for (const job of patchedOnly ? [] : jobsOf(layout, dataStart)) {
       signal?.throwIfAborted()
       if (isPatched(job)) continue

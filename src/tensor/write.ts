@@ -21,6 +21,8 @@ export interface WriteOptions {
   readonly force?: boolean
   /** For this run only: nobody waits until it is on the disk. */
   readonly temporary?: boolean
+  /** Whose temporary file it is, see `AtomicOptions`. */
+  readonly owner?: string
   /** Files of the run that must not be overwritten, besides those the table reads from. */
   readonly inputs?: readonly FileRef[]
   /** Worker threads for computed tensors; 0 computes in the calling thread. */
@@ -71,8 +73,8 @@ export async function writeModelFile(
   const frame = container.frame(table)
   const { dataStart, bytes } = frame
   const inputs = [...inputsOf(table), ...(options.inputs ?? [])]
-  const { force = false, temporary = false } = options
-  const file = await createAtomic(path, { force, temporary, bytes, inputs })
+  const { force = false, temporary = false, owner } = options
+  const file = await createAtomic(path, { force, temporary, bytes, inputs, ...(owner && { owner }) })
   try {
     await file.handle.truncate(bytes)
     const result = await withTeams(frame, file.tempPath, options, async (teams) => {

@@ -1,5 +1,7 @@
+import { randomBytes } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { type DownloadJob, download } from '../../src/civitai/download.ts'
 import { SdtoolError } from '../../src/errors.ts'
@@ -9,6 +11,9 @@ import { siteOf, testWorld } from './world.ts'
 
 const BYTES = Buffer.from(Array.from({ length: 100_000 }, (_, i) => (i * 31 + (i >> 8)) & 255))
 const FILE = { id: 7, name: 'miku.safetensors', bytes: BYTES }
+
+/** Built by `npm run build`, which `npm test` does first. */
+const PART_WRITER = join(import.meta.dirname, '../../dist/part-writer-worker.js')
 
 interface Setup {
   readonly double: Double
@@ -92,6 +97,25 @@ describe('a download', () => {
     expect(readFileSync(target).equals(BYTES)).toBe(true)
     expect(readdirSync(folder)).toEqual(['miku.safetensors'])
   })
+
+  it.skipIf(!existsSync(PART_WRITER))(
+    'does all this with a thread that writes and hashes what is large',
+    async () => {
+      const bytes = randomBytes(40_000_000)
+      const { double, target, job } = await setup({
+        expected: { bytes: bytes.byteLength, hashes: { sha256: sha256(bytes).toLowerCase() } },
+      })
+      double.publish({ id: 3, modelId: 1, files: [{ ...FILE, bytes }] })
+      const refusals = Array.from({ length: 5 }, () => answer(503, 'busy'))
+      double.onStorage.push(cutAfter(9_999_999), cutAfter(11_000_001), ...refusals)
+      const world = testWorld({ partThread: pathToFileURL(PART_WRITER) })
+      await failure(download(job, world))
+      const result = await download(job, world)
+      expect(result.resumedFrom).toBe(21_000_000)
+      expect(result.sha256).toBe(sha256(bytes).toLowerCase())
+      expect(readFileSync(target).equals(bytes)).toBe(true)
+    },
+  )
 
   it('starts again when the storage sends the whole file instead of the rest', async () => {
     const { double, target, job } = await setup()

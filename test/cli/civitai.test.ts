@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { type Double, json, startDouble, TOKEN } from '../civitai/double.ts'
-import { loraFile, maliciousPickle, safetensorsFile } from '../civitai/files.ts'
+import { legacyFile, loraFile, loraWithAlphas, maliciousPickle, safetensorsFile } from '../civitai/files.ts'
 import { tempFolder } from '../temp-folder.ts'
 import { runCli } from './run.ts'
 
@@ -391,7 +391,7 @@ describe('sdtool download', () => {
       ['https://example.com/models/3?token=abc', '"https://example.com/models/3" is no address of Civitai'],
       ['urn:air:sdxl:lora:huggingface:3', 'is a resource of huggingface'],
       ['hash:xyz', 'is no hash of Civitai'],
-      ['dreamshaper', 'is nothing on Civitai'],
+      ['dreamshaper', 'is no reference to Civitai'],
       ['model:0', 'is no model id'],
     ] as const) {
       const { code, stderr } = await sdtool('download', 'version:30', reference)
@@ -562,6 +562,55 @@ describe('sdtool identify', () => {
     ).toEqual(['Miku_v1.0.civitai.info', 'Miku_v1.0.safetensors', 'Miku_v1.0.txt'])
   })
 
+  it('writes the notes of A1111 among its models, and leaves alone what the person wrote there', async () => {
+    const { folder, sdtool } = await setup()
+    const loras = join(folder, 'webui/models/Lora')
+    mkdirSync(loras, { recursive: true })
+    writeFileSync(join(loras, 'miku.safetensors'), LORA)
+    writeFileSync(join(loras, 'miku.json'), '{"activation text": "mine", "notes": "good"}')
+    expect((await sdtool('identify', loras, '--write')).code).toBe(0)
+    expect(JSON.parse(readFileSync(join(loras, 'miku.json'), 'utf8'))).toMatchObject({
+      'activation text': 'mine',
+      notes: 'good',
+      'sd version': 'SDXL',
+      modelVersionId: 30,
+    })
+    // elsewhere only when they are named
+    writeFileSync(join(folder, 'miku.safetensors'), LORA)
+    await sdtool('identify', join(folder, 'miku.safetensors'), '--write')
+    expect(existsSync(join(folder, 'miku.json'))).toBe(false)
+    await sdtool('identify', join(folder, 'miku.safetensors'), '--sidecars', 'a1111')
+    expect(JSON.parse(readFileSync(join(folder, 'miku.json'), 'utf8'))['activation text']).toBe('fukawa_miku')
+    const wrong = await sdtool('identify', folder, '--sidecars', 'html')
+    expect([wrong.code, wrong.stderr.includes('--sidecars html: no such choice')]).toEqual([2, true])
+  })
+
+  it('asks by BLAKE3 when no other hash is known, and remembers it', async () => {
+    const { double, folder, sdtool } = await setup()
+    const hello = Buffer.from('hello world')
+    // the test vector of Civitai's own scanner
+    const BLAKE3 = 'D74981EFA70A0C880B8D8C1985D075DBCBF679B99A5F9914E5AAF96B831A9E24'
+    double.publish({
+      id: 31,
+      modelId: 11,
+      modelName: 'Hello',
+      files: [{ id: 8, name: 'x.pt', bytes: hello, facts: { hashes: { BLAKE3 } } }],
+    })
+    writeFileSync(join(folder, 'x.pt'), hello)
+    for (let run = 0; run < 2; run++) {
+      const { code, stdout } = await sdtool('identify', join(folder, 'x.pt'), '--json')
+      expect(code).toBe(0)
+      expect(JSON.parse(stdout).files[0].matches).toMatchObject([
+        { relation: 'same', versionId: 31, fileId: 8 },
+      ])
+    }
+    const cache = JSON.parse(readFileSync(join(folder, 'home/.cache/sdtool/hashes.json'), 'utf8'))
+    expect(cache.files[join(folder, 'x.pt')]).toMatchObject({
+      sha256: 'b94d27b9934d3e08a52e52d7da7dabfac484efe37a5380ee9088f7ace2efcde9',
+      blake3: BLAKE3.toLowerCase(),
+    })
+  })
+
   it('reads a file once, and again when it has changed', async () => {
     const { folder, sdtool } = await setup()
     const path = join(folder, 'a.safetensors')
@@ -598,25 +647,81 @@ describe('sdtool inspect of what is not here', () => {
     expect(served.map(({ headers }) => headers.range)).toEqual(['bytes=0-65535'])
   })
 
-  it.each(['tiny-sd.ckpt', 'tiny-stripes.safetensors', 'vivid.vae.pt'])(
-    'tells of %s what it tells of the file here, by a small part of it',
-    async (name) => {
-      const { double, sdtool } = await setup()
-      const path = join(import.meta.dirname, '../../fixtures/tiny-sd', name)
-      const bytes = readFileSync(path)
-      double.publish({ id: 31, modelId: 11, files: [{ id: 8, name, bytes }] })
-      const here = JSON.parse((await sdtool('inspect', path, '--json')).stdout)
-      const { code, stdout } = await sdtool('inspect', 'version:31', '--json')
-      expect(code).toBe(0)
-      const { file, remote, ...found } = JSON.parse(stdout)
-      expect(file).toBe(`civitai:11@31/${name}`)
-      // alphas lie scattered over the file
-      const { alphas, ...adapter } = here.adapter ?? {}
-      expect(found).toEqual({ ...here, file: undefined, ...(here.adapter && { adapter }) })
-      expect(remote.bytes).toBeLessThan(600_000)
-      expect(remote.requests).toBeLessThan(25)
-    },
-  )
+  it.each([
+    ['tiny-sd.ckpt', 600_000],
+    ['vivid.vae.pt', 600_000],
+    // of a small LoRA the alphas are as good as all of it
+    ['tiny-stripes.safetensors', 1_800_000],
+  ])('tells of %s what it tells of the file here, by a small part of it', async (name, most) => {
+    const { double, sdtool } = await setup()
+    const path = join(import.meta.dirname, '../../fixtures/tiny-sd', name)
+    const bytes = readFileSync(path)
+    double.publish({ id: 31, modelId: 11, files: [{ id: 8, name, bytes }] })
+    const here = JSON.parse((await sdtool('inspect', path, '--json')).stdout)
+    const { code, stdout } = await sdtool('inspect', 'version:31', '--json')
+    expect(code).toBe(0)
+    const { file, remote, ...found } = JSON.parse(stdout)
+    expect(file).toBe(`civitai:11@31/${name}`)
+    expect(found).toEqual({ ...here, file: undefined })
+    expect(remote.bytes).toBeLessThan(most)
+    expect(remote.requests).toBeLessThan(25)
+  })
+
+  it('fetches alphas where they lie together, and says so where they do not', async () => {
+    const { double, sdtool } = await setup()
+    const lora = (rank: number, alpha: 'F16' | 'F32') => loraWithAlphas({ modules: 200, rank, alpha })
+    const files = [
+      { id: 1, name: 'together.safetensors', bytes: lora(32, 'F32') },
+      { id: 2, name: 'small.safetensors', bytes: lora(4, 'F16') },
+      { id: 3, name: 'scattered.safetensors', bytes: lora(32, 'F16') },
+    ]
+    for (const file of files) double.publish({ id: 30 + file.id, modelId: 11, files: [file] })
+    const inspect = async (id: number) =>
+      JSON.parse((await sdtool('inspect', `version:${id}`, '--json')).stdout)
+    for (const id of [31, 32]) {
+      const { adapter, remote, findings } = await inspect(id)
+      expect(adapter.alphas).toEqual([{ value: 3, modules: 200 }])
+      expect(remote.bytes).toBeLessThan(2_200_000)
+      expect(findings).toEqual([])
+    }
+    const { adapter, remote, findings } = await inspect(33)
+    expect(adapter.alphas).toBeUndefined()
+    expect(remote.bytes).toBeLessThan(200_000)
+    expect(findings.map(({ code }: { code: string }) => code)).toEqual(['adapter-alpha-unread'])
+  })
+
+  it('prints files here and on servers in the order they were named', async () => {
+    const { folder, sdtool } = await setup()
+    const [a, b] = ['a', 'b'].map((name) => join(folder, `${name}.safetensors`))
+    for (const path of [a!, b!]) writeFileSync(path, LORA)
+    const { code, stdout } = await sdtool('inspect', a!, 'version:30', b!, '--json')
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout).map(({ file }: { file: string }) => file)).toEqual([
+      a,
+      'civitai:10@30/miku.safetensors',
+      b,
+    ])
+  })
+
+  it('looks into a legacy torch file with a thousand storages by a few requests', async () => {
+    const { double, folder, sdtool } = await setup()
+    const bytes = legacyFile(1000, 512)
+    double.publish({ id: 31, modelId: 11, files: [{ id: 8, name: 'old.pt', bytes }] })
+    const { code, stdout, stderr } = await sdtool('inspect', 'version:31', '--json')
+    expect([code, stderr]).toEqual([0, ''])
+    const { file, remote, ...found } = JSON.parse(stdout)
+    expect(found).toMatchObject({ format: 'torch-legacy' })
+    expect(remote.requests).toBeLessThan(15)
+    // the same as of the file here, where every storage is looked at
+    writeFileSync(join(folder, 'old.pt'), bytes)
+    const here = JSON.parse((await sdtool('inspect', join(folder, 'old.pt'), '--json')).stdout)
+    expect(found).toEqual({ ...here, file: undefined })
+    // a storage of another size moves those behind it
+    const shifted = Buffer.concat([bytes.subarray(0, -5000), Buffer.alloc(8), bytes.subarray(-5000)])
+    double.publish({ id: 32, modelId: 11, files: [{ id: 9, name: 'old.pt', bytes: shifted }] })
+    const wrong = await sdtool('inspect', 'version:32')
+    expect([wrong.code, wrong.stderr.includes('its tensors say 512')]).toEqual([3, true])
+  })
 
   it('takes any address that gives ranges, without a token', async () => {
     const { double, sdtool } = await setup({ CIVITAI_TOKEN: TOKEN })

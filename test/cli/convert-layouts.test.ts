@@ -1,4 +1,5 @@
 /** sdtool convert between layouts and containers, and sdtool extract of one component, on fixtures/tiny-sd. */
+import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -127,8 +128,10 @@ describe('convert --to ckpt', () => {
         true,
       ])
       expectSame(before, after)
+      const sha256 = createHash('sha256').update(readFileSync(MODEL)).digest('hex')
       expect(JSON.parse(String(after.model.extras['sdtool.recipe']))).toMatchObject({
         operation: 'convert',
+        inputs: [{ name: 'tiny-sd-b.safetensors', sha256 }],
         options: { to: 'ckpt' },
       })
     },
@@ -167,10 +170,10 @@ describe('extract', () => {
   it.each([
     [[], 2, 'extract what?'],
     [['lens', MODEL], 2, 'lens is no component'],
-    [['t5xxl', MODEL, '--dry-run'], 4, 'the file has no component t5xxl'],
+    [['t5xxl', MODEL, '--dry-run'], 4, 'DIR/tiny-sd-b.safetensors: the file has no component t5xxl'],
   ])('refuses %j', async (args, code, message) => {
     const result = await runCli(['extract', ...args])
-    expect([result.code, result.stdout, result.stderr.split('\n')[0]]).toEqual([
+    expect([result.code, result.stdout, result.stderr.replaceAll(TINY, 'DIR').split('\n')[0]]).toEqual([
       code,
       '',
       `sdtool: ${message}`,

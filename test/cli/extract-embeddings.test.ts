@@ -87,6 +87,7 @@ describe('of a picture', () => {
   it.each([
     ['card-text.png', 'PNG, RGB with 8 bits'],
     ['card-pixels.png', 'PNG, RGB with 8 bits'],
+    ['card-pixels.webp', 'WebP, lossless'],
   ])('reads what Python put into %s', async (card, title) => {
     const out = join(tempFolder(), 'card.pt')
     const { code, stdout } = await runCli([
@@ -118,6 +119,13 @@ describe('of a picture', () => {
       expect.stringMatching(
         /card-damaged\.png: the embedding in the picture is damaged: its data cannot be decompressed$/,
       ),
+    ])
+    const lossy = await runCli(['extract', 'embeddings', join(FIXTURES, 'goldens/card-lossy.webp')])
+    expect([lossy.code, lossy.stderr.replaceAll(FIXTURES, 'DIR')]).toEqual([
+      3,
+      `sdtool: DIR/goldens/card-lossy.webp: no embedding in the text of the picture (WebP), and its pixels are not those that were saved
+  Only PNG and lossless WebP keep an embedding in their pixels. Get the picture it was made from.
+`,
     ])
     const none = await runCli(['extract', 'embeddings', join(TINY, 'contact-sheet.png')])
     expect([none.code, none.stderr.split('\n')[0]]).toEqual([

@@ -38,6 +38,25 @@ describe('sdtool list', () => {
 `)
   })
 
+  it('takes trigger words from the .civitai.info beside a file that has none of its own', async () => {
+    const folder = tempFolder()
+    const cache = tempFolder()
+    for (const name of ['a', 'b', 'c'])
+      copyFileSync(join(TINY, 'tiny-outline.safetensors'), join(folder, `${name}.safetensors`))
+    writeFileSync(join(folder, 'a.civitai.info'), '{"trainedWords": ["outline style", " ", 7, "b\\u001bc"]}')
+    writeFileSync(join(folder, 'b.civitai.info'), '[not json')
+    const { stdout } = await list(cache, folder)
+    expect(stdout.match(/trigger: .*/g)).toEqual(['trigger: outline style, b\\u001bc'])
+    // what is beside a file may change without it
+    writeFileSync(join(folder, 'c.civitai.info'), '{"trainedWords": ["later"]}')
+    const { results } = JSON.parse((await list(cache, folder, '--json')).stdout)
+    expect(results.map(({ triggers }: { triggers: unknown }) => triggers)).toEqual([
+      ['outline style', 'b\u001bc'],
+      [],
+      ['later'],
+    ])
+  })
+
   it('what it calls prunable is what prune saves', async () => {
     const { stdout } = await list(tempFolder(), TINY, '--json')
     const { results } = JSON.parse(stdout)

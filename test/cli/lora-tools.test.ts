@@ -31,6 +31,37 @@ function change(lora: Contents, module: string): Float64Array {
   return out
 }
 
+/** a [m, k] @ b [k, n], by three loops. */
+function product(
+  a: Float32Array,
+  b: Float32Array,
+  k: number,
+): { values: Float64Array; m: number; n: number } {
+  const [m, n] = [a.length / k, b.length / k]
+  const values = new Float64Array(m * n)
+  for (let i = 0; i < m; i++)
+    for (let p = 0; p < k; p++)
+      for (let j = 0; j < n; j++) values[i * n + j]! += a[i * k + p]! * b[p * n + j]!
+  return { values, m, n }
+}
+
+/** alpha / rank * kron(w1, w2) of a LoKr of which both factors are products. */
+function kron(lora: Contents, module: string): Float64Array {
+  const rank = lora.model.tensors.get(`${module}.lokr_w2_b`)!.shape[0]!
+  const factor = (w: string) =>
+    product(floatsOf(lora, `${module}.lokr_${w}_a`), floatsOf(lora, `${module}.lokr_${w}_b`), rank)
+  const [a, b] = [factor('w1'), factor('w2')]
+  const scale = floatsOf(lora, `${module}.alpha`)[0]! / rank
+  const width = a.n * b.n
+  const out = new Float64Array(a.m * b.m * width)
+  for (let i = 0; i < a.m * b.m; i++)
+    for (let j = 0; j < width; j++) {
+      const outer = a.values[Math.floor(i / b.m) * a.n + Math.floor(j / b.n)]!
+      out[i * width + j] = scale * outer * b.values[(i % b.m) * b.n + (j % b.n)]!
+    }
+  return out
+}
+
 function distance(a: Float64Array, b: Float64Array): number {
   return Math.sqrt(
     a.reduce((sum, value, i) => sum + (value - b[i]!) ** 2, 0) /
@@ -67,6 +98,7 @@ describe('lora merge', () => {
   tiny-outline.safetensors   -0.5      192    16
   sum                                  350  8-24
   - the factors of 192 modules were multiplied and rounded once to F32
+  - tag counts are put together; what the LoRAs say of their training is under sdtool.sources
   wrote OUT/sum.safetensors: 5.98 MB, 1050 tensors, 0.0 s
 `)
       const [stripes, outline, sum] = [
@@ -92,6 +124,11 @@ describe('lora merge', () => {
         ),
       ).toBeLessThan(1e-6)
       expect(sum.model.metadata.ss_network_dim).toBe('Dynamic')
+      const tagsOf = ({ model }: Contents) => JSON.parse(model.metadata.ss_tag_frequency!) as object
+      expect(Object.values(tagsOf(sum))).toEqual([
+        ...Object.values(tagsOf(stripes)),
+        ...Object.values(tagsOf(outline)),
+      ])
     },
     SLOW,
   )
@@ -214,6 +251,12 @@ describe('lora check', () => {
   ! 1 module ("${names[1]}") add nothing: one of the factors is 0
 `)
     expect(readFileSync(join(folder, 'l.svg'), 'utf8')).toContain('attn1_to_q')
+    const again = await runCli(['lora', 'check', path, '--plot', join(folder, 'l.svg')])
+    expect([again.code, again.stdout, again.stderr]).toEqual([
+      2,
+      '',
+      expect.stringContaining('l.svg exists already'),
+    ])
   })
 
   it(
@@ -236,6 +279,23 @@ describe('lora check', () => {
 })
 
 describeReal('of LoRAs that others made', () => {
+  it(
+    'makes a LoRA of a LoKr that adds nearly the same, by the energy it reports',
+    async () => {
+      const path = realFile('loras/KohakuBlueleaf__LyCORIS__result__smart_falcon_16_lokr.safetensors')!
+      const out = join(tempFolder(), 'plain.safetensors')
+      const { code, stdout } = await runCli(['lora', 'resize', path, '--rank', '64', '-o', out, '--json'])
+      expect(code).toBe(0)
+      const layers = JSON.parse(stdout).results[0].layers as { module: string; energy: number }[]
+      const name = 'lora_unet_mid_block_attentions_0_transformer_blocks_0_attn2_to_k'
+      const [before, after] = [await contentsOf(path), await contentsOf(out)]
+      const expected = kron(before, name)
+      const error = distance(change(after, name), expected)
+      expect(1 - error ** 2).toBeCloseTo(layers.find(({ module }) => module === name)!.energy, 4)
+    },
+    SLOW,
+  )
+
   it(
     'looks into a LoKr of LyCORIS, whose change is no product',
     async () => {

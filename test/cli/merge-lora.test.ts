@@ -304,6 +304,30 @@ describe('merge-lora', () => {
     ])
   })
 
+  it('gives each LoRA ratios of blocks of its own', async () => {
+    const folder = tempFolder()
+    const [both, first, second] = ['both', 'first', 'second'].map((name) =>
+      join(folder, `${name}.safetensors`),
+    ) as [string, string, string]
+    const run = (out: string, ...args: string[]) =>
+      runCli(['merge-lora', BASE, ...args, '--dtype', 'fp32', '--only', 'unet', '--no-verify', '-o', out])
+    const made = await run(both, STRIPES, OUTLINE, '--blocks', 'OUT*=0', '--blocks', 'IN*=0,MID=0')
+    expect(made.code).toBe(0)
+    expect((await run(first, STRIPES)).code).toBe(0)
+    expect((await run(second, OUTLINE)).code).toBe(0)
+    const [mixed, stripes, outline] = [
+      await contentsOf(both),
+      await contentsOf(first),
+      await contentsOf(second),
+    ]
+    const keys = [...mixed.bytes.keys()].filter((key) => key.includes('diffusion_model.'))
+    for (const key of keys) {
+      const from = key.includes('.output_blocks.') ? outline : stripes
+      expect(Buffer.compare(mixed.bytes.get(key)!, from.bytes.get(key)!), key).toBe(0)
+    }
+    expect(keys.length).toBe(686)
+  })
+
   it('takes ratios that begin with a minus', async () => {
     const folder = await folderWith({ 'a.safetensors': rankOne(Q), 'b.safetensors': rankOne(Q) })
     const { code, stdout } = await merge(folder, 'a.safetensors', 'b.safetensors', '--ratio', '-0.5, 1.5')

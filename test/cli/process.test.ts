@@ -78,9 +78,11 @@ describe('sdtool as a process', () => {
     await new Promise((resolve) => child.once('exit', resolve))
     expect(partial).toBeDefined()
     expect(readFileSync(output, 'utf8')).toBe('old and precious')
-    // what is left has a name no program takes for a model, and the next run does not mind it
+    // what is left has a name no program takes for a model, and goes with the next run
+    expect(readdirSync(folder)).toContain(partial)
     const again = sdtool(['convert', input, '--dtype', 'fp16', '-o', output, '--force', '--verify'])
     expect([again.status, again.stderr]).toEqual([0, ''])
+    expect(readdirSync(folder).toSorted()).toEqual(['in.safetensors', 'out.safetensors'])
   })
 
   it('stops at Ctrl-C at once, with exit code 130 and no partial file', async () => {

@@ -109,8 +109,8 @@ describe('sdtool render', () => {
         byOption,
         '-q',
       ])
-      const pixels = (path: string) => openImage(readFileSync(path)).pixels!().data
-      expect(pixels(`${byOption}tiny-sd-2.png`)).toEqual(pixels(`${byTag}tiny-sd-2.png`))
+      const pixels = async (path: string) => (await openImage(readFileSync(path)).pixels!()).data
+      expect(await pixels(`${byOption}tiny-sd-2.png`)).toEqual(await pixels(`${byTag}tiny-sd-2.png`))
       expect(parametersOf(`${byOption}tiny-sd-2.png`)).toMatch(
         /Sampler: DPM\+\+ 2M, Schedule type: Karras, .*Lora hashes: "?tiny-stripes: [0-9a-f]{12}/,
       )

@@ -1,5 +1,5 @@
 /** Whatever sdtool writes can be made again from its own metadata, to the last bit. */
-import { copyFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { copyFileSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { COMMANDS } from '../../src/commands/registry.ts'
@@ -45,6 +45,10 @@ const OPERATIONS: readonly [string, (files: Files) => string[]][] = [
   [
     'merge-lora',
     ({ a, lora }) => ['merge-lora', a, `${lora}:0.7:0.4`, '--exclude', 'nothing*', '--dtype', 'fp16'],
+  ],
+  [
+    'merge-lora',
+    ({ a, lora }) => ['merge-lora', a, lora, lora, '--blocks', 'TE00=0.25,FINAL=0', '--blocks', 'ALL0.5'],
   ],
   [
     'merge',
@@ -108,10 +112,175 @@ describe('sdtool replay', () => {
     expect(lines.at(-2)).toMatch(/^ {2}identical: every tensor is the same, AutoV3 [0-9a-f]{12}$/)
   })
 
-  it('every command that writes a recipe can be replayed', async () => {
-    const writing: string[] = []
-    for (const { name, load } of COMMANDS) if ((await load()).replay !== undefined) writing.push(name)
-    expect(writing).toEqual(expect.arrayContaining(['convert', 'prune', 'merge-lora', 'merge', 'bake-vae']))
+  it('every command that writes model files can be replayed', async () => {
+    const [writing, replaying]: [string[], string[]] = [[], []]
+    for (const { name, load } of COMMANDS) {
+      const { stdout } = await runCli([...name.split(' '), '--help'])
+      if (/--dry-run .*what would be written/.test(stdout) && name !== 'replay') writing.push(name)
+      if ((await load()).replay !== undefined) replaying.push(name)
+    }
+    expect(writing.length).toBeGreaterThan(8)
+    expect(replaying).toEqual(writing)
+  })
+
+  const [TUNED, BASE, STRIPES, OUTLINE] = [
+    'tiny-sd-b.safetensors',
+    'tiny-sd.ckpt',
+    'tiny-stripes.safetensors',
+    'tiny-outline.safetensors',
+  ].map((name) => join(TINY, name)) as [string, string, string, string]
+
+  it.each<[string, string[], string?]>([
+    ['extract lora', [TUNED, BASE, '--only', 'unet', '--rank', '2', '--seed', '7']],
+    ['extract lora', [TUNED, BASE, '--only', 'unet', '--algo', 'locon', '--rank', 'auto', '--dtype', 'bf16']],
+    ['lora merge', [`${STRIPES}:0.7`, `${OUTLINE}:-0.4:0.2`]],
+    [
+      'lora resize',
+      [STRIPES, '--rank', '8', '--conv-rank', '3', '--dynamic', 'sv_ratio=10', '--dtype', 'fp32'],
+    ],
+    ['extract', ['text', TUNED, '--dtype', 'bf16']],
+    ['extract embeddings', [TUNED, '--prompt', 'bad hands, blurry', '--name', 'neg']],
+    ['extract embeddings', [join(TINY, '../goldens/card-pixels.png')]],
+    ['convert', [TUNED, '--to', 'ckpt', '--dtype', 'fp32'], 'made.ckpt'],
+    ['convert', [TUNED, '--to', 'diffusers', '--part', 'vae', '--dtype', 'fp32']],
+  ])(
+    '%s %j gives the same tensors again',
+    async (operation, args, name = 'made.safetensors') => {
+      const folder = tempFolder()
+      const made = join(folder, name)
+      const first = await runCli([...operation.split(' '), ...args, '-o', made])
+      expect([first.code, first.stderr]).toEqual([0, ''])
+      const again = await runCli([
+        'replay',
+        made,
+        '--models',
+        TINY,
+        '--models',
+        join(TINY, '../goldens'),
+        '--json',
+      ])
+      expect([again.code, again.stderr]).toEqual([0, ''])
+      expect(JSON.parse(again.stdout)).toMatchObject({ operation, identical: true })
+      const [one, two] = [made, made.replace(/(\.\w+)$/, '-replayed$1')]
+      const [before, after] = [await contentsOf(one), await contentsOf(two)]
+      expect(before.bytes.size).toBeGreaterThan(0)
+      expect([...after.bytes.keys()]).toEqual([...before.bytes.keys()])
+      for (const [key, bytes] of before.bytes)
+        expect(Buffer.compare(bytes, after.bytes.get(key)!), key).toBe(0)
+    },
+    300_000,
+  )
+
+  it('makes one of several files again: a part of a folder, a text encoder', async () => {
+    const folder = tempFolder()
+    const pipe = join(folder, 'pipe')
+    expect((await runCli(['convert', TUNED, '--to', 'diffusers', '-o', pipe])).code).toBe(0)
+    const part = join(pipe, 'text_encoder/model.safetensors')
+    const again = await runCli([
+      'replay',
+      part,
+      '--models',
+      TINY,
+      '-o',
+      join(folder, 'te.safetensors'),
+      '--json',
+    ])
+    expect(JSON.parse(again.stdout)).toMatchObject({ operation: 'convert', identical: true })
+  }, 60_000)
+
+  it('puts the files of a folder of diffusers together again, wherever they lie', async () => {
+    const folder = tempFolder()
+    const [pipe, single] = [join(folder, 'pipe'), join(folder, 'single.safetensors')]
+    await runCli(['convert', TUNED, '--to', 'diffusers', '-o', pipe])
+    expect((await runCli(['convert', pipe, '--dtype', 'fp32', '-o', single])).code).toBe(0)
+    const beside = JSON.parse((await runCli(['replay', single, '--json'])).stdout)
+    expect(beside).toMatchObject({
+      identical: true,
+      inputs: [
+        { path: join(pipe, 'unet/diffusion_pytorch_model.safetensors') },
+        { path: join(pipe, 'vae/diffusion_pytorch_model.safetensors') },
+        { path: join(pipe, 'text_encoder/model.safetensors') },
+      ],
+    })
+    // as downloaded one by one, under names of their own
+    rmSync(join(folder, 'single-replayed.safetensors'))
+    renameSync(join(pipe, 'unet/diffusion_pytorch_model.safetensors'), join(folder, 'the unet.safetensors'))
+    renameSync(join(pipe, 'vae/diffusion_pytorch_model.safetensors'), join(folder, 'the vae.safetensors'))
+    expect(JSON.parse((await runCli(['replay', single, '--json'])).stdout)).toMatchObject({
+      identical: true,
+      inputs: [{ path: join(folder, 'the unet.safetensors') }, {}, {}],
+    })
+  }, 60_000)
+
+  describe('of a file whose input is gone', () => {
+    async function resized(): Promise<{ folder: string; sum: string; made: string }> {
+      const folder = tempFolder()
+      const [sum, made] = [join(folder, 'sum.safetensors'), join(folder, 'made.safetensors')]
+      await runCli(['lora', 'merge', STRIPES, OUTLINE, '-o', sum])
+      expect((await runCli(['lora', 'resize', sum, '--rank', '4', '-o', made])).code).toBe(0)
+      return { folder, sum, made }
+    }
+
+    it('makes the input again first, from the recipe inside, and leaves nothing of it', async () => {
+      const { folder, sum, made } = await resized()
+      rmSync(sum)
+      const planned = await runCli(['replay', made, '--models', TINY, '--dry-run'])
+      expect([planned.code, planned.stdout.replaceAll(TINY, 'TINY').split('\n').slice(1)]).toEqual([
+        0,
+        [
+          '  input                       the same by  found',
+          '  sum.safetensors                          gone; made again: lora merge',
+          '    tiny-stripes.safetensors  sha256       TINY/tiny-stripes.safetensors',
+          '    tiny-outline.safetensors  sha256       TINY/tiny-outline.safetensors',
+          '',
+        ],
+      ])
+      const { code, stdout, stderr } = await runCli(['replay', made, '--models', TINY, '--json'])
+      expect([code, stderr]).toEqual([
+        0,
+        'sdtool: sum.safetensors is gone: making it again (lora merge of tiny-stripes.safetensors, tiny-outline.safetensors)\n',
+      ])
+      expect(JSON.parse(stdout)).toMatchObject({
+        identical: true,
+        inputs: [{ name: 'sum.safetensors', path: null, madeAgain: { operation: 'lora merge' } }],
+      })
+      expect(readdirSync(folder).toSorted()).toEqual(['made-replayed.safetensors', 'made.safetensors'])
+    }, 60_000)
+
+    it('says which file is missing where that cannot be done', async () => {
+      const { folder, sum, made } = await resized()
+      rmSync(sum)
+      const { code, stdout, stderr } = await runCli(['replay', made])
+      expect([code, stdout]).toEqual([4, ''])
+      expect(stderr.replaceAll(folder, 'DIR')).toMatch(
+        /^sdtool: DIR\/made\.safetensors was made from "sum\.safetensors" \(\d+ bytes, SHA-256 [0-9a-f]{10}\.\.\.\), which is not in DIR, .*\n {2}.* It cannot be made again, either: "sum\.safetensors" was made from "tiny-stripes\.safetensors"/,
+      )
+    }, 60_000)
+
+    it('believes nothing but the hash of what it made', async () => {
+      const { folder, sum, made } = await resized()
+      const { model } = await contentsOf(made)
+      const recipe = JSON.parse(model.metadata['sdtool.recipe']!)
+      recipe.inputs[0].name = '../../outside.safetensors'
+      recipe.inputs[0].recipe.options.ratios = [1, 0.5]
+      await writeModel(join(folder, 'lying.safetensors'), {
+        tensors: model.tensors,
+        metadata: { 'sdtool.recipe': JSON.stringify(recipe) },
+      })
+      rmSync(sum)
+      const { code, stderr } = await runCli([
+        'replay',
+        join(folder, 'lying.safetensors'),
+        '--models',
+        TINY,
+        '--quiet',
+      ])
+      expect(code).toBe(4)
+      expect(stderr).toContain(
+        'sdtool: what lora merge makes of the inputs of "../../outside.safetensors" is not the file that the recipe names\n',
+      )
+      expect(readdirSync(folder).toSorted()).toEqual(['lying.safetensors', 'made.safetensors'])
+    }, 60_000)
   })
 
   async function madeMerge(): Promise<{ folder: string; made: string } & Files> {
@@ -150,7 +319,7 @@ describe('sdtool replay', () => {
     const gone = await runCli(['replay', made])
     expect(gone.code).toBe(4)
     expect(gone.stderr.replaceAll(folder, 'DIR')).toMatch(
-      /^sdtool: DIR\/made\.safetensors was made from "b\.safetensors" \(\d+ bytes, SHA-256 .*\), which is not in DIR\n/,
+      /^sdtool: DIR\/made\.safetensors was made from "b\.safetensors" \(\d+ bytes, SHA-256 .*\), which is not in DIR, .*\n/,
     )
   })
 
@@ -212,6 +381,46 @@ describe('sdtool replay', () => {
     ).toBe(`sdtool: DIR/lying-replayed.safetensors is not the same as DIR/lying.safetensors: its tensors differ
   sdtool diff shows where. The file was made by sdtool 9.9.9, this is 9.9.9.
 `)
+  })
+
+  it('names the engine that factors were computed by, where they come out otherwise', async () => {
+    const folder = tempFolder()
+    const made = join(folder, 'made.safetensors')
+    expect((await runCli(['lora', 'resize', STRIPES, '--rank', '2', '-o', made])).code).toBe(0)
+    const { model } = await contentsOf(made)
+    const recipe = JSON.parse(model.metadata['sdtool.recipe']!)
+    expect(recipe.options).toEqual({ rank: '2', dtype: 'fp16', seed: 0, engine: 'plain loops' })
+    const other = {
+      ...recipe,
+      options: { ...recipe.options, dtype: 'bf16', engine: 'onnxruntime 9.9 arm64' },
+    }
+    await writeModel(join(folder, 'other.safetensors'), {
+      tensors: model.tensors,
+      metadata: { 'sdtool.recipe': JSON.stringify(other) },
+    })
+    const { code, stderr } = await runCli([
+      'replay',
+      join(folder, 'other.safetensors'),
+      '--models',
+      TINY,
+      '-q',
+    ])
+    expect(code).toBe(4)
+    expect(stderr).toContain(
+      'Its factors were computed by onnxruntime 9.9 arm64, these by plain loops: on another processor, or by another version, the last bits may differ.\n',
+    )
+  })
+
+  it('does not write over the file that it is to be held against', async () => {
+    const { folder, made } = await madeMerge()
+    const before = readFileSync(made)
+    const { code, stdout, stderr } = await runCli(['replay', made, '-o', made, '--force'])
+    expect([code, stdout, stderr.replaceAll(folder, 'DIR').split('\n')[0]]).toEqual([
+      2,
+      '',
+      'sdtool: DIR/made.safetensors is an input of this run and would be overwritten',
+    ])
+    expect(readFileSync(made).equals(before)).toBe(true)
   })
 
   it('refuses a file without recipe', async () => {

@@ -4,7 +4,7 @@ import type { BlockLabel } from '../../src/model/blocks.ts'
 import { blockFactor, checkBlocks } from '../../src/model/merge-lora/block-ratios.ts'
 
 function factor(blocks: string, block: BlockLabel, side: 'unet' | 'text' = 'unet'): number {
-  return blockFactor(blockRatios({ blocks })!, block, side)
+  return blockFactor(blockRatios(blocks), block, side)
 }
 
 describe('--blocks with names', () => {
@@ -29,7 +29,7 @@ describe('--blocks with names', () => {
   })
 
   it.each(['IN04', 'IN04=', 'IN04=x', 'IN04=Infinity', '=1', 'IN04=1,x'])('%s is refused', (blocks) => {
-    expect(() => blockRatios({ blocks })).toThrow(expect.objectContaining({ exitCode: 2 }))
+    expect(() => blockRatios(blocks)).toThrow(expect.objectContaining({ exitCode: 2 }))
   })
 
   it('says which blocks there are if one is not', () => {
@@ -37,7 +37,7 @@ describe('--blocks with names', () => {
       return { block, side: 'unet' } as const
     })
     const all = [...known, { block: 'TE00', side: 'text' } as const]
-    expect(() => checkBlocks(blockRatios({ blocks: 'OUT07=1' })!, all)).toThrow(
+    expect(() => checkBlocks(blockRatios('OUT07=1'), all)).toThrow(
       expect.objectContaining({
         code: 'BLOCK_UNKNOWN',
         exitCode: 2,
@@ -45,7 +45,38 @@ describe('--blocks with names', () => {
         hint: 'It has TE00, IN00-IN01, MID, OUT00-OUT01; BASE stands for the text encoders.',
       }),
     )
-    expect(() => checkBlocks(blockRatios({ blocks: 'OUT*=1,BASE=0' })!, all)).not.toThrow()
+    expect(() => checkBlocks(blockRatios('OUT*=1,BASE=0'), all)).not.toThrow()
+  })
+})
+
+describe('--blocks with the name of a list', () => {
+  // the presets of hako-mikan/sd-webui-lora-block-weight
+  it.each([
+    ['MIDD', 'IN04', 0],
+    ['MIDD', 'IN05', 1],
+    ['MIDD', 'MID', 1],
+    ['MIDD', 'OUT06', 1],
+    ['MIDD', 'OUT07', 0],
+    ['outs', 'OUT06', 0],
+    ['outs', 'OUT07', 1],
+    ['OUTD', 'OUT06', 1],
+    ['INS', 'IN04', 1],
+    ['IND', 'IN04', 0],
+    ['INALL', 'MID', 0],
+    ['ALL0.5', 'IN03', 0.5],
+    ['ALL', 'OUT00', 1],
+  ] as const)('%s gives %s the factor %d', (blocks, block, expected) => {
+    expect(factor(blocks, block)).toBe(expected)
+  })
+
+  it('says which there are', () => {
+    expect(() => blockRatios('MIDDLE')).toThrow(
+      expect.objectContaining({
+        exitCode: 2,
+        message: '--blocks MIDDLE: there are no weights of that name',
+        hint: 'There are ALL, ALL0.5, INS, IND, INALL, MIDD, OUTD, OUTS, OUTALL.',
+      }),
+    )
   })
 })
 
@@ -79,6 +110,6 @@ describe('--blocks with a list', () => {
   })
 
   it.each(['1', '1,2', list(25), `${list(16)},x`, `${list(16)},`])('%s is refused', (blocks) => {
-    expect(() => blockRatios({ blocks })).toThrow(expect.objectContaining({ exitCode: 2 }))
+    expect(() => blockRatios(blocks)).toThrow(expect.objectContaining({ exitCode: 2 }))
   })
 })

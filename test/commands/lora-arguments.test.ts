@@ -61,7 +61,8 @@ describe('a LoRA on the command line', () => {
     ['<lora:style:1> a cat', '<lora:style:1> a cat is no LoRA of a prompt'],
     ['<lora:style:1', '<lora:style:1 is no LoRA of a prompt'],
     ['<lora:style:1:1:8>', '<lora:style:1:1:8>: sdtool does not know "8" in a tag'],
-    ['<lora:style:1:lbw=OUTD>', '<lora:style:1:lbw=OUTD>: sdtool does not know "lbw" in a tag'],
+    ['<lora:style:1:stop=9>', '<lora:style:1:stop=9>: sdtool does not know "stop" in a tag'],
+    ['<lora:style:1:lbw=OUT>', '--blocks OUT: there are no weights of that name'],
   ])('%s is refused', (arg, message) => {
     // a name that does not begin with a tag is a name, however odd
     if (message === undefined) expect(ratios([arg])).toEqual([['a cat <lora:style:1>', 1, 1]])
@@ -102,5 +103,46 @@ describe('--ratio', () => {
     [[], ['1'], 'no LoRA was named'],
   ])('%j with %j is refused', (args, given, message) => {
     expect(() => ratios(args, given)).toThrow(expect.objectContaining({ exitCode: 2, message }))
+  })
+})
+
+describe('ratios of blocks', () => {
+  function blocks(args: string[], given: string[] = []) {
+    return loraArguments(args, [], nothingExists, given).map(({ ratio, blocks }) => [
+      ratio.unet,
+      blocks?.text,
+    ])
+  }
+
+  it('stand in the tag of a LoRA, as LoRA Block Weight reads it', () => {
+    expect(blocks(['<lora:a:0.7:lbw=MIDD>, <lora:b:0.5>', '<lora:c:1:0.6:outd>'])).toEqual([
+      [0.7, 'MIDD'],
+      [0.5, undefined],
+      [0.6, 'outd'],
+    ])
+    const list = '1,0,0,0,1,1,1,1,1,1,1,1,0,0,0,0,0'
+    expect(blocks([`<lora:a:0.7:${list}>`])).toEqual([[0.7, list]])
+  })
+
+  it('of --blocks are for all, or for one LoRA each', () => {
+    expect(blocks(['a', 'b'], ['OUT*=0,MID=1'])).toEqual([
+      [1, 'OUT*=0,MID=1'],
+      [1, 'OUT*=0,MID=1'],
+    ])
+    expect(blocks(['a', 'b'], ['OUT*=0', 'ALL'])).toEqual([
+      [1, 'OUT*=0'],
+      [1, 'ALL'],
+    ])
+    expect(blocks(['<lora:a:1:lbw=MIDD>', 'b'], ['OUT*=0'])).toEqual([
+      [1, 'MIDD'],
+      [1, 'OUT*=0'],
+    ])
+  })
+
+  it('are refused where it is not clear whose they are', () => {
+    expect(() => blocks(['a', 'b', 'c'], ['OUT*=0', 'ALL'])).toThrow('--blocks has 2 values for 3 LoRAs')
+    expect(() => blocks(['<lora:a:1:lbw=MIDD>', 'b'], ['OUT*=0', 'ALL'])).toThrow(
+      'a has ratios of blocks of its own, and one in --blocks',
+    )
   })
 })

@@ -3,19 +3,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { hashedEmbedding, hashedLora, hashedModel, hashedVae } from '../../src/commands/picture-hashes.ts'
-import type { Io } from '../../src/report/io.ts'
+import { QUIET_IO } from '../quiet-io.ts'
 
 const folder = join(import.meta.dirname, '../../fixtures/tiny-sd')
-const io: Io = {
-  stdout: { write: () => {} },
-  stderr: { write: () => {} },
-  env: {},
-  now: () => new Date(0),
-  threads: 0,
-  signal: new AbortController().signal,
-  version: '9.9.9',
-}
-const world = { quiet: true, io }
+const world = { quiet: true, io: QUIET_IO }
 
 /** By Node, in one piece. */
 function sha256(name: string, from = 0): string {

@@ -4,19 +4,9 @@ import { expect, it } from 'vitest'
 import { modelFolders } from '../../src/commands/model-folders.ts'
 import { findInputs } from '../../src/commands/recipe-inputs.ts'
 import { buildRecipe, type RecipeInput, recipeInput } from '../../src/model/recipe.ts'
-import type { Io } from '../../src/report/io.ts'
 import { hashFile } from '../../src/tensor/hash.ts'
+import { QUIET_IO } from '../quiet-io.ts'
 import { tempFolder } from '../temp-folder.ts'
-
-const io: Io = {
-  stdout: { write: () => {} },
-  stderr: { write: () => {} },
-  env: {},
-  now: () => new Date(0),
-  threads: 0,
-  signal: new AbortController().signal,
-  version: '9.9.9',
-}
 
 /** A safetensors file without tensors, with data behind its header. */
 function safetensors(path: string, data: string, metadata = {}): string {
@@ -42,11 +32,11 @@ async function find(input: RecipeInput, beside: string, ...roots: string[]) {
     inputs: [input],
     options: {},
   })
-  const folders = modelFolders(roots.length > 0 ? { models: roots } : {}, io)
+  const folders = modelFolders(roots.length > 0 ? { models: roots } : {}, QUIET_IO)
   const [found] = await findInputs(
     recipe,
     { path: join(beside, 'baked.safetensors'), folders, quiet: true },
-    io,
+    QUIET_IO,
   )
   return [found!.path, found!.by]
 }

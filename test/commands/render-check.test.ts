@@ -12,7 +12,6 @@ import {
   verdictLine,
 } from '../../src/commands/render-check.ts'
 import type { RgbImage } from '../../src/image/image.ts'
-import type { Io } from '../../src/report/io.ts'
 import { CPU } from '../../src/runtime/devices.ts'
 import type { RenderModel } from '../../src/runtime/engine.ts'
 import { onnxEngine } from '../../src/runtime/onnx-engine.ts'
@@ -21,6 +20,7 @@ import { euler } from '../../src/runtime/sampling/samplers/euler.ts'
 import type { Tensor } from '../../src/tensor/table.ts'
 import { writeSafetensors } from '../../src/tensor/write.ts'
 import { runCli } from '../cli/run.ts'
+import { QUIET_IO } from '../quiet-io.ts'
 
 const folder = join(import.meta.dirname, '../../fixtures/tiny-sd')
 const file = (name: string) => join(folder, name)
@@ -28,16 +28,6 @@ const CHECKPOINT = file('tiny-sd.ckpt')
 const BASE = file('tiny-sd-b.safetensors')
 const STRIPES = file('tiny-stripes.safetensors')
 const VIVID = file('vivid.vae.safetensors')
-
-const io: Io = {
-  stdout: { write: () => {} },
-  stderr: { write: () => {} },
-  env: {},
-  now: () => new Date(0),
-  threads: 0,
-  signal: new AbortController().signal,
-  version: '9.9.9',
-}
 
 const SHOT = { prompt: 'a red circle on a blue background', negative: '', seed: 1n }
 const SETTINGS = { sampler: euler, steps: 4, rng: 'cpu', cfg: 5, width: 64, height: 64 } as const
@@ -57,8 +47,8 @@ function check(path: string): Promise<CheckOutcome> {
     if (!drawn.has(key)) drawn.set(key, draw(model))
     return drawn.get(key)!
   }
-  const folders = modelFolders({ models: [folder] }, io)
-  return checkBaked({ path, folders, quiet: true, shots: [SHOT], draw: drawOnce }, io)
+  const folders = modelFolders({ models: [folder] }, QUIET_IO)
+  return checkBaked({ path, folders, quiet: true, shots: [SHOT], draw: drawOnce }, QUIET_IO)
 }
 
 const out = mkdtempSync(join(tmpdir(), 'sdtool-test-'))

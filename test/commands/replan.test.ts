@@ -56,9 +56,12 @@ it.each([
   ['merge', [BASE, OTHER], ['--alpha', '0.3', '--blocks', 'OUT*=0.6', '--vae', VIVID]],
   ['merge', [OTHER, BASE], ['--method', 'cosine-a', '--vae', 'b']],
   ['bake-vae', [OTHER, VIVID], ['--dtype', 'fp32']],
+  ['lora merge', [`${STRIPES}:0.7`, `${OUTLINE}:-0.5:1`], []],
+  ['extract', ['vae', OTHER], ['--dtype', 'fp32']],
+  ['convert', [OTHER], ['--to', 'diffusers', '--part', 'text_encoder']],
 ])('%s %j %j', { timeout: 60_000 }, async (verb, inputs, options) => {
   const out = join(tempFolder(), 'out.safetensors')
-  const { code, stderr } = await runCli([verb, ...inputs, ...options, '-o', out, '--quiet'])
+  const { code, stderr } = await runCli([...verb.split(' '), ...inputs, ...options, '-o', out, '--quiet'])
   expect([code, stderr]).toEqual([0, ''])
   await withModels([out], async ([written]) => {
     const recipe = parseRecipe(written!.model.metadata[RECIPE_KEY])!
@@ -80,6 +83,9 @@ function recipeOf(operation: string, options: Parameters<typeof buildRecipe>[0][
 it.each([
   ['an operation of another version', 'transmogrify', {}, 'RECIPE_UNKNOWN'],
   ['the name of a member of all objects', 'constructor', {}, 'RECIPE_UNKNOWN'],
+  ['what is no model', 'extract lora', {}, 'RECIPE_UNPLANNED'],
+  ['a network for no input', 'convert', { to: 'single', parts: ['unet', 'lens'] }, 'RECIPE_INVALID'],
+  ['a network too few', 'convert', { to: 'single', parts: ['unet'] }, 'RECIPE_INVALID'],
   ['no ratios', 'merge-lora', {}, 'RECIPE_INVALID'],
   ['ratios that are no numbers', 'merge-lora', { ratios: ['x'] }, 'RECIPE_UNREADABLE'],
   ['a type that does not exist', 'merge-lora', { ratios: [1], dtype: ['fp3'] }, 'RECIPE_INVALID'],
@@ -87,6 +93,25 @@ it.each([
   const attempt = replanned(recipeOf(operation, options), [OTHER, STRIPES], async () => {})
   await expect(attempt).rejects.toMatchObject({ code, exitCode: 3 })
 })
+
+it('a folder of diffusers is put together from its files', async () => {
+  const folder = tempFolder()
+  const [pipe, out] = [join(folder, 'pipe'), join(folder, 'out.safetensors')]
+  expect((await runCli(['convert', OTHER, '--to', 'diffusers', '-o', pipe, '-q'])).code).toBe(0)
+  expect((await runCli(['convert', pipe, '-o', out, '-q'])).code).toBe(0)
+  const files = ['unet/diffusion_pytorch_model', 'vae/diffusion_pytorch_model', 'text_encoder/model']
+  await withModels([out], async ([written]) => {
+    const recipe = parseRecipe(written!.model.metadata[RECIPE_KEY])!
+    const paths = files.map((name) => join(pipe, `${name}.safetensors`))
+    await replanned(recipe, paths, async (tensors, read) => {
+      expect(tensors.size).toBe(1131)
+      for (const [name, tensor] of tensors) {
+        const expected = await bytesOf(written!.model.tensors.get(name)!, written!.read)
+        expect((await bytesOf(tensor, read)).equals(expected), name).toBe(true)
+      }
+    })
+  })
+}, 60_000)
 
 it('a recipe without inputs is refused', async () => {
   await expect(replanRecipe(recipeOf('prune', {}), [])).rejects.toMatchObject({ code: 'RECIPE_INVALID' })

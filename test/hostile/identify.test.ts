@@ -147,18 +147,21 @@ describe('identify on very large tables', () => {
     table(Array.from({ length: 100_000 }, (_, i) => [name(i), [1], 'F32'] as const))
 
   it.each([
-    ['unknown names', (i: number) => `layer.${i}.weight`],
-    ['blocks of a UNet', (i: number) => `model.diffusion_model.input_blocks.${i}.0.in_layers.2.weight`],
+    ['unknown names', (i: number) => `layer.${i}.weight`, 'unknown'],
+    [
+      'blocks of a UNet',
+      (i: number) => `model.diffusion_model.input_blocks.${i}.0.in_layers.2.weight`,
+      'unet',
+    ],
     [
       'layers of a text encoder',
       (i: number) => `cond_stage_model.transformer.text_model.encoder.layers.${i}.x`,
+      'text-encoder',
     ],
-    ['EMA keys', (i: number) => `model_ema.${i}`],
-    ['position_ids', (i: number) => `${i}.position_ids`],
-  ])('takes linear time over %s', async (_, name) => {
-    const start = performance.now()
-    await identify(many(name), zeros)
-    // A table of 100,000 keys is 40 times a real one; quadratic work would take minutes
-    expect(performance.now() - start).toBeLessThan(10_000)
+    ['EMA keys', (i: number) => `model_ema.${i}`, 'unknown'],
+    ['position_ids', (i: number) => `${i}.position_ids`, 'unknown'],
+  ])('takes linear time over %s', async (_, name, kind) => {
+    // 40 times the keys of a real model: quadratic work would outlast the time any test has
+    expect((await identify(many(name), zeros)).kind).toBe(kind)
   })
 })

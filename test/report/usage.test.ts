@@ -10,6 +10,7 @@ describe('what the parser says', () => {
     ['Missing required arguments: ratio, o', '--ratio, -o is missing'],
     ['Arguments ratio and o are mutually exclusive', '--ratio and -o do not go together'],
     ['Not enough non-option arguments: got 1, need at least 2', '2 names are needed, 1 given'],
+    ['Not enough non-option arguments: got 0, need at least 1', 'a name is needed'],
     ['Too many non-option arguments: got 3, maximum of 2', 'at most 2 names can be given, not 3'],
     ['Unknown argument: a', 'there is no use for a here'],
     ['Something\n  else', 'Something else'],

@@ -32,6 +32,8 @@ describe('long text', () => {
 it('a terminal that does not tell its width has 80 columns', () => {
   expect(lineWidth({ write, isTTY: true, columns: 100 })).toBe(100)
   expect(lineWidth({ write, isTTY: true })).toBe(80)
+  // a terminal that was never told its size
+  expect(lineWidth({ write, isTTY: true, columns: 0 })).toBe(80)
   expect(lineWidth({ write, columns: 100 })).toBe(Number.POSITIVE_INFINITY)
 })
 

@@ -1,5 +1,7 @@
+import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
 import { matmul } from '../../src/runtime/matmul.ts'
+import { encodeModel } from '../../src/runtime/onnx/model.ts'
 import { plainMatMul } from '../../src/tensor/algebra/matmul.ts'
 
 describe('matmul by onnxruntime', () => {
@@ -24,4 +26,38 @@ describe('matmul by onnxruntime', () => {
     const worst = out.reduce((most, value, i) => Math.max(most, Math.abs(value - plain[i]!)), 0)
     expect(worst).toBeLessThan(1e-12)
   })
+
+  /** What recipes of extractions rely on: a machine with more cores gives the same file. */
+  it.each(['float32', 'float64'] as const)(
+    'gives the same bits with any number of threads: %s',
+    async (type) => {
+      const value = (name: string, ...shape: string[]) => ({ name, type, shape })
+      const model = encodeModel({
+        inputs: [value('a', 'm', 'k'), value('b', 'k', 'n')],
+        outputs: [value('y', 'm', 'n')],
+        nodes: [{ op: 'MatMul', inputs: ['a', 'b'], outputs: ['y'] }],
+      })
+      const wave = (length: number, step: number) => Array.from({ length }, (_, i) => Math.sin(i * step))
+      const array = type === 'float32' ? Float32Array : Float64Array
+      for (const [m, k, n] of [
+        [320, 320, 48],
+        [48, 640, 1440],
+        [33, 4097, 17],
+      ] as const) {
+        const feeds = {
+          a: new Tensor(type, array.from(wave(m * k, 1.37)) as never, [m, k]),
+          b: new Tensor(type, array.from(wave(k * n, 0.77)) as never, [k, n]),
+        }
+        const products: Buffer[] = []
+        for (const intraOpNumThreads of [1, 2, 3, 8]) {
+          const session = await InferenceSession.create(model, { intraOpNumThreads, logSeverityLevel: 3 })
+          const { y } = await session.run(feeds)
+          const { buffer, byteOffset, byteLength } = y!.data as Float32Array
+          products.push(Buffer.from(buffer, byteOffset, byteLength))
+          await session.release()
+        }
+        for (const product of products) expect(product.equals(products[0]!)).toBe(true)
+      }
+    },
+  )
 })

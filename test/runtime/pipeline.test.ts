@@ -141,7 +141,7 @@ describe('pipelines of diffusers', async () => {
     }[]
   }
   const tensors = await contentsOf(join(GOLDENS, 'pipeline.safetensors'))
-  const strip = openImage(readFileSync(join(GOLDENS, 'pipeline.png'))).pixels!()
+  const strip = await openImage(readFileSync(join(GOLDENS, 'pipeline.png'))).pixels!()
 
   it.each(about.pictures.map((picture, index) => ({ ...picture, index })))(
     '$name: the same picture, 45 dB or better',

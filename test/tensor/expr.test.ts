@@ -1,9 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { matrixOf, sum } from '../../src/tensor/algebra/matrix.ts'
 import type { DType } from '../../src/tensor/dtype.ts'
 import { evaluateInto, newEvaluation, type ReadInto } from '../../src/tensor/expr.ts'
 import { rowMajorStrides } from '../../src/tensor/strided.ts'
 import type { Tensor } from '../../src/tensor/table.ts'
+import { floatTensor } from '../tables.ts'
 
 const file = { path: 'storage', size: 0 }
 
@@ -137,5 +139,46 @@ describe('big-endian files', () => {
     const read: ReadInto = async (_file, _offset, target) => target.set([0x12, 0x34, 0x56, 0x78])
     await evaluateInto(tensor, 0, 2, out, newEvaluation(read))
     expect([...new Uint16Array(out.buffer)]).toEqual([0x1234, 0x5678])
+  })
+})
+
+describe('a transposed tensor that others are computed from', () => {
+  it('is read once, not once for each block', async () => {
+    const [rows, columns] = [1024, 512]
+    const values = Float32Array.from({ length: rows * columns }, (_, i) => Math.fround(Math.sin(i)))
+    const bytes = new Uint8Array(values.buffer)
+    const counts = { bytes: 0 }
+    const counting: ReadInto = async (_, offset, target) => {
+      counts.bytes += target.byteLength
+      target.set(bytes.subarray(offset, offset + target.byteLength))
+    }
+    const other: Tensor = {
+      name: 'other',
+      dtype: 'F32',
+      shape: [rows, columns],
+      source: {
+        kind: 'stored',
+        file: { path: 'x', size: bytes.length },
+        offset: 0,
+        nbytes: 0,
+        strides: [1, rows],
+      },
+    }
+    const base = floatTensor('w', [rows, columns], Array(rows * columns).fill(1))
+    const value = sum({ factor: 0.5, of: matrixOf(base) }, { factor: 0.25, of: matrixOf(other) })
+    const tensor: Tensor = { ...base, source: { kind: 'patched', base, value } }
+    const evaluation = newEvaluation(counting)
+    const step = 32 * columns
+    const block = new Uint8Array(4 * step)
+    for (let begin = 0; begin < rows * columns; begin += step) {
+      await evaluateInto(tensor, begin, begin + step, block, evaluation)
+      const found = new Float32Array(block.buffer)
+      // element (row, column) of the view is element column * rows + row of the file
+      for (const i of [0, 1, step - 1]) {
+        const [row, column] = [Math.floor((begin + i) / columns), (begin + i) % columns]
+        expect(found[i]).toBe(Math.fround(0.5 + 0.25 * values[column * rows + row]!))
+      }
+    }
+    expect(counts.bytes).toBe(bytes.length)
   })
 })

@@ -23,6 +23,26 @@ export interface TargetShape {
 /** Values of the small tensors of a module that steer what its factors do, by role. See `readNumbers`. */
 export type Numbers = ReadonlyMap<PartRole, Float64Array>
 
+/** A matrix as it is, or as a product up @ down. */
+export type Whole = { readonly whole: Matrix } | Product
+
+export interface Product {
+  readonly up: Matrix
+  readonly down: Matrix
+}
+
+/** How a change is made of smaller matrices: its norm and its singular values can be had from those. */
+export type Structure =
+  | ({ readonly form: 'product' } & Product)
+  | { readonly form: 'hadamard'; readonly of: readonly [Product, Product] }
+  | { readonly form: 'kron'; readonly a: Whole; readonly b: Whole }
+
+/** The change at full strength is `scale` times what is structured. */
+export interface Structured {
+  readonly scale: number
+  readonly of: Structure
+}
+
 /** What the bake of one module starts from. */
 export interface PatchInput {
   /** Values of the weight now, [O, I*kh*kw]: those of the checkpoint, or what an earlier adapter made of them. */
@@ -62,6 +82,8 @@ export interface Algorithm {
   readonly target: (parts: Parts) => TargetShape
   /** The new values of the weight. Called only where neither `misfit` nor `patchMisfit` has an objection. */
   readonly patch: (parts: Parts, input: PatchInput) => Matrix
+  /** The change without the weight; undefined where it is not of such a form, or depends on the weight. */
+  readonly structure?: (parts: Parts, numbers: Numbers) => Structured | undefined
   /** Roles whose values `patch` needs in `numbers`, with the most values each may have. */
   readonly steeredBy?: Readonly<Record<PartRole, number>>
   /** Shapes that contradict each other, as the end of a sentence; undefined when they fit. */

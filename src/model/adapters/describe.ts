@@ -51,13 +51,18 @@ function ownTensors(table: TensorTable): { own: TensorTable; embeddings: string[
   return { own: embeddings.length > 0 ? withoutEmbeddings(table, new Set(marked)) : table, embeddings }
 }
 
+/** The tensors that hold an alpha. */
+export function alphaTensors(table: TensorTable): Tensor[] {
+  return [...table.tensors.values()].filter(({ name }) => splitKey(name)?.role === 'alpha')
+}
+
 /** The same with the values of alpha, which are tensors of one element each, and findings about them. */
 export async function readAlphas(
   table: TensorTable,
   info: AdapterInfo,
   read: ValueReader,
 ): Promise<AdapterInfo> {
-  const tensors = [...table.tensors.values()].filter((tensor) => splitKey(tensor.name)?.role === 'alpha')
+  const tensors = alphaTensors(table)
   const readable = tensors.filter(isOneNumber)
   const odd = tensors.filter((tensor) => !isOneNumber(tensor)).map(({ name }) => name)
   const alphas = await inParallel(readable, PARALLEL_READS, async (tensor) => (await read(tensor))[0]!)

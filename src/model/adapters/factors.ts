@@ -49,10 +49,15 @@ export function alphaScale(parts: Parts, numbers: Numbers, rank: number | undefi
  * @param down [Q, I]
  */
 export function tuckerProduct(parts: Parts, core: PartRole, up: Matrix, down: Matrix): Matrix {
+  return product(up, tuckerInner(parts, core, down))
+}
+
+/** sum over q of core[p, q, x, y] * down[q, i], as [P, I*kh*kw]. */
+export function tuckerInner(parts: Parts, core: PartRole, down: Matrix): Matrix {
   const [p, q, ...kernel] = partOf(parts, core).shape as [number, number, ...number[]]
   const k = elementCount(kernel)
   const inner = product(permute(factor(parts, core), [p, q, k], [0, 2, 1], p * k), down)
-  return product(up, permute(inner, [p, k, down.columns], [0, 2, 1], p))
+  return permute(inner, [p, k, down.columns], [0, 2, 1], p)
 }
 
 /** Channels of the latent, and of the input of an inpainting UNet: latent, mask, masked latent. */

@@ -1,6 +1,15 @@
 import { hadamard, type Matrix, product, transposed } from '../../tensor/algebra/matrix.ts'
-import { type Algorithm, dim, kernelOf, type Parts, plainSpellings, targetShape, times } from './algorithm.ts'
-import { alphaScale, factor, tuckerProduct, withDelta } from './factors.ts'
+import {
+  type Algorithm,
+  dim,
+  kernelOf,
+  type Parts,
+  type Product,
+  plainSpellings,
+  targetShape,
+  times,
+} from './algorithm.ts'
+import { alphaScale, factor, tuckerInner, withDelta } from './factors.ts'
 
 /**
  * dW = alpha/r * (w1_a @ w1_b) . (w2_a @ w2_b), elementwise; alpha/r is applied once (LyCORIS' own merge
@@ -29,6 +38,10 @@ export const loha: Algorithm = {
     const delta = hadamard(half(parts, '1'), half(parts, '2'))
     return withDelta(input, alphaScale(parts, input.numbers, rank(parts)), delta)
   },
+  structure: (parts, numbers) => ({
+    scale: alphaScale(parts, numbers, rank(parts)),
+    of: { form: 'hadamard', of: [factors(parts, '1'), factors(parts, '2')] },
+  }),
   misfit,
 }
 
@@ -37,8 +50,14 @@ function rank(parts: Parts): number | undefined {
 }
 
 function half(parts: Parts, n: '1' | '2'): Matrix {
+  const { up, down } = factors(parts, n)
+  return product(up, down)
+}
+
+function factors(parts: Parts, n: '1' | '2'): Product {
   const [a, b] = [factor(parts, `hada_w${n}_a`), factor(parts, `hada_w${n}_b`)]
-  return parts.has(`hada_t${n}`) ? tuckerProduct(parts, `hada_t${n}`, transposed(a), b) : product(a, b)
+  const core = `hada_t${n}`
+  return parts.has(core) ? { up: transposed(a), down: tuckerInner(parts, core, b) } : { up: a, down: b }
 }
 
 function misfit(parts: Parts): string | undefined {

@@ -9,8 +9,9 @@ import {
   type TargetShape,
   targetShape,
   times,
+  type Whole,
 } from './algorithm.ts'
-import { alphaScale, factor, tuckerProduct, withDelta } from './factors.ts'
+import { alphaScale, factor, tuckerInner, withDelta } from './factors.ts'
 
 /**
  * dW = alpha/r * kron(w1, w2). Each factor is a whole matrix or a product of rank r. Which factor is the bigger
@@ -57,6 +58,10 @@ export const lokr: Algorithm = {
     const delta = kron(whole(parts, '1'), whole(parts, '2'))
     return withDelta(input, alphaScale(parts, input.numbers, rank(parts)), delta)
   },
+  structure: (parts, numbers) => ({
+    scale: alphaScale(parts, numbers, rank(parts)),
+    of: { form: 'kron', a: factors(parts, '1'), b: factors(parts, '2') },
+  }),
   misfit,
 }
 
@@ -69,9 +74,15 @@ function rank(parts: Parts): number | undefined {
 }
 
 function whole(parts: Parts, n: '1' | '2'): Matrix {
-  if (parts.has(`lokr_w${n}`)) return factor(parts, `lokr_w${n}`)
+  const own = factors(parts, n)
+  return 'whole' in own ? own.whole : product(own.up, own.down)
+}
+
+function factors(parts: Parts, n: '1' | '2'): Whole {
+  if (parts.has(`lokr_w${n}`)) return { whole: factor(parts, `lokr_w${n}`) }
   const [a, b] = [factor(parts, `lokr_w${n}_a`), factor(parts, `lokr_w${n}_b`)]
-  return n === '2' && parts.has('lokr_t2') ? tuckerProduct(parts, 'lokr_t2', transposed(a), b) : product(a, b)
+  const isTucker = n === '2' && parts.has('lokr_t2')
+  return isTucker ? { up: transposed(a), down: tuckerInner(parts, 'lokr_t2', b) } : { up: a, down: b }
 }
 
 function secondFactor(parts: Parts): TargetShape {

@@ -8,6 +8,7 @@ import {
   type Numbers,
   type Parts,
   type PatchInput,
+  type Structured,
   targetShape,
   times,
 } from './algorithm.ts'
@@ -19,6 +20,7 @@ import {
   miscounted,
   numberOf,
   sizeOf,
+  tuckerInner,
   tuckerProduct,
   withDelta,
 } from './factors.ts'
@@ -92,6 +94,7 @@ export const lora: Algorithm = {
   target,
   steeredBy: { alpha: 1, scale: 1, reshape_weight: MAX_DIMENSIONS, bias_size: MAX_DIMENSIONS },
   patch,
+  structure,
   misfit,
   clash,
 }
@@ -145,6 +148,15 @@ function delta(parts: Parts): Matrix {
   const [up, down] = [factor(parts, 'lora_up'), factor(parts, 'lora_down')]
   return parts.has('lora_mid') ? tuckerProduct(parts, 'lora_mid', up, down) : product(up, down)
 }
+
+function structure(parts: Parts, numbers: Numbers): Structured | undefined {
+  if (parts.has('embedding_down') || RESIDUAL_ROLES.some((role) => parts.has(role))) return undefined
+  const [up, down] = [factor(parts, 'lora_up'), factor(parts, 'lora_down')]
+  const inner = parts.has('lora_mid') ? tuckerInner(parts, 'lora_mid', down) : down
+  return { scale: loraScale(parts, numbers), of: { form: 'product', up, down: inner } }
+}
+
+const RESIDUAL_ROLES = ['bias', 'bias_values'] as const
 
 /** What LyCORIS' extraction keeps beside the factors: the largest errors of up @ down. */
 function residual(parts: Parts, { weight, numbers }: PatchInput): Matrix | undefined {

@@ -1,4 +1,5 @@
 /** The configuration files of a folder of diffusers. Source of the keys and values: the published pipelines. */
+import { refuse } from '../../errors.ts'
 import type { Tensor } from '../../tensor/table.ts'
 import { architectureById } from '../architectures/registry.ts'
 import type { Identity } from '../identity.ts'
@@ -19,35 +20,75 @@ const SD1_HEADS = 8
 const HEAD_WIDTH = 64
 
 /** Files by their path in the folder. */
-export function pipelineConfigs({ tensors, unet }: Pipeline, identity: Identity): Map<string, Config> {
-  const isXl = tensors.text_encoder_2 !== undefined
+export function pipelineConfigs(pipeline: Pipeline, identity: Identity): Map<string, Config> {
+  const { tensors, unet } = pipeline
   const out = new Map<string, Config>()
-  out.set('model_index.json', modelIndex(isXl))
+  out.set('model_index.json', modelIndex(pipeline))
   out.set('unet/config.json', unetConfig(unet, identity))
   out.set('vae/config.json', vaeConfig(tensors.vae!, identity))
-  out.set('text_encoder/config.json', clipConfig(tensors.text_encoder!))
-  if (isXl) out.set('text_encoder_2/config.json', clipConfig(tensors.text_encoder_2!))
+  for (const folder of ENCODERS) {
+    const encoder = tensors[folder]
+    if (encoder !== undefined) out.set(`${folder}/config.json`, clipConfig(encoder))
+  }
   out.set('scheduler/scheduler_config.json', schedulerConfig(identity))
-  for (const folder of isXl ? ['tokenizer', 'tokenizer_2'] : ['tokenizer']) {
-    out.set(
-      `${folder}/tokenizer_config.json`,
-      tokenizerConfig(folder === 'tokenizer_2' || isOpenClip(tensors.text_encoder!)),
-    )
+  for (const folder of tokenizerFolders({ tensors })) {
+    const fillsWithZeros = folder === 'tokenizer_2' || isOpenClip(tensors.text_encoder!)
+    out.set(`${folder}/tokenizer_config.json`, tokenizerConfig(fillsWithZeros))
   }
   return out
 }
 
-function modelIndex(isXl: boolean): Config {
+const ENCODERS = ['text_encoder', 'text_encoder_2'] as const
+
+/** A vocabulary for each text encoder. */
+export function tokenizerFolders({ tensors }: Pick<Pipeline, 'tensors'>): string[] {
+  return [...(tensors.text_encoder ? ['tokenizer'] : []), ...(tensors.text_encoder_2 ? ['tokenizer_2'] : [])]
+}
+
+/** Classes of diffusers by what the UNet takes besides the latent: nothing, a picture, a mask and a masked picture. */
+const PIPELINES: Readonly<Record<'sd' | 'xl', Readonly<Record<number, string>>>> = {
+  sd: {
+    4: 'StableDiffusionPipeline',
+    8: 'StableDiffusionInstructPix2PixPipeline',
+    9: 'StableDiffusionInpaintPipeline',
+  },
+  xl: {
+    4: 'StableDiffusionXLPipeline',
+    8: 'StableDiffusionXLInstructPix2PixPipeline',
+    9: 'StableDiffusionXLInpaintPipeline',
+  },
+}
+
+/** As stabilityai/stable-diffusion-xl-refiner-1.0 has it: it goes on from a picture, with one text encoder. */
+const REFINER_INDEX = {
+  _class_name: 'StableDiffusionXLImg2ImgPipeline',
+  requires_aesthetics_score: true,
+  force_zeros_for_empty_prompt: false,
+} as const
+
+const ABSENT = [null, null] as const
+
+/** @throws NOT_A_PIPELINE for a UNet with inputs that no pipeline gives it */
+function modelIndex({ tensors, unet }: Pipeline): Config {
+  const isXl = tensors.text_encoder_2 !== undefined
+  const name = PIPELINES[isXl ? 'xl' : 'sd'][unet.inChannels]
+  if (name === undefined)
+    throw refuse(
+      'NOT_A_PIPELINE',
+      `a UNet of ${unet.inChannels} input channels is of no pipeline of diffusers`,
+    )
+  const isRefiner = isXl && tensors.text_encoder === undefined
   return {
-    _class_name: isXl ? 'StableDiffusionXLPipeline' : 'StableDiffusionPipeline',
+    _class_name: name,
     _diffusers_version: DIFFUSERS,
     ...(isXl
       ? { force_zeros_for_empty_prompt: true }
-      : { feature_extractor: [null, null], requires_safety_checker: false, safety_checker: [null, null] }),
+      : { feature_extractor: ABSENT, requires_safety_checker: false, safety_checker: ABSENT }),
+    ...(isRefiner ? REFINER_INDEX : {}),
     scheduler: ['diffusers', 'EulerDiscreteScheduler'],
-    text_encoder: ['transformers', 'CLIPTextModel'],
+    text_encoder: isRefiner ? ABSENT : ['transformers', 'CLIPTextModel'],
     ...(isXl ? { text_encoder_2: ['transformers', 'CLIPTextModelWithProjection'] } : {}),
-    tokenizer: ['transformers', 'CLIPTokenizer'],
+    tokenizer: isRefiner ? ABSENT : ['transformers', 'CLIPTokenizer'],
     ...(isXl ? { tokenizer_2: ['transformers', 'CLIPTokenizer'] } : {}),
     unet: ['diffusers', 'UNet2DConditionModel'],
     vae: ['diffusers', 'AutoencoderKL'],
@@ -55,11 +96,11 @@ function modelIndex(isXl: boolean): Config {
 }
 
 function unetConfig(config: UnetConfig, { architecture }: Identity): Config {
-  const { widths, depthIn, resBlocks, linear, context, adm, inChannels, outChannels } = config
+  const { widths, depthIn, depthMid, resBlocks, linear, context, adm, inChannels, outChannels } = config
   const depths = widths.map((_, level) => depthIn[level * resBlocks] ?? 0)
   const cross = depths.map((depth) => depth > 0)
-  // one transformer block for each attention of SD; where a level has none, the number counts for the middle
-  const depthOf = (depth: number): number => Math.max(1, depth)
+  // one number is for the middle, too; of a list, the last one is. A level without attention does not use its own
+  const isOne = depths.every((depth) => depth === 0 || depth === depthMid)
   return {
     _class_name: 'UNet2DConditionModel',
     _diffusers_version: DIFFUSERS,
@@ -79,7 +120,7 @@ function unetConfig(config: UnetConfig, { architecture }: Identity): Config {
     norm_num_groups: 32,
     out_channels: outChannels,
     sample_size: (architecture?.resolution ?? 512) / 8,
-    transformer_layers_per_block: depths.some((depth) => depth > 1) ? depths.map(depthOf) : 1,
+    transformer_layers_per_block: isOne ? depthMid : depths.map((depth) => Math.max(1, depth)),
     up_block_types: cross.toReversed().map((attends) => (attends ? 'CrossAttnUpBlock2D' : 'UpBlock2D')),
     use_linear_projection: linear,
     ...(adm === undefined
@@ -161,8 +202,10 @@ function schedulerConfig({ architecture }: Identity): Config {
     interpolation_type: 'linear',
     num_train_timesteps: 1000,
     prediction_type: architecture?.prediction.type === 'v' ? 'v_prediction' : 'epsilon',
+    // a schedule that ends in pure noise has to begin there: Lin et al. 2023, "Common Diffusion Noise Schedules"
+    ...(architecture?.prediction.zeroTerminalSnr ? { rescale_betas_zero_snr: true } : {}),
     steps_offset: 1,
-    timestep_spacing: 'leading',
+    timestep_spacing: architecture?.prediction.zeroTerminalSnr ? 'trailing' : 'leading',
     use_karras_sigmas: false,
   }
 }

@@ -32,13 +32,30 @@ const CONVERTIBLE: ReadonlySet<string> = new Set([
   'stable-diffusion-v1',
   'stable-diffusion-v2',
   'stable-diffusion-xl-v1-base',
+  'stable-diffusion-xl-v1-refiner',
 ])
+
+/** The one whose only text encoder is the second of its family. */
+const REFINER = 'stable-diffusion-xl-v1-refiner'
+
+/** Variants of them whose pipelines have parts or schedules of their own, and why they are not written. */
+const OTHER_PIPELINES: Readonly<Record<string, string>> = {
+  depth: 'its depth estimator would be lost',
+  'unclip-l': 'its image encoder would be lost',
+  'unclip-h': 'its image encoder would be lost',
+  altdiffusion: 'its text encoder is no CLIP',
+  'playground-v2.5': 'its noise levels (EDM) need a scheduler of their own',
+  cosxl: 'its noise levels (EDM) need a scheduler of their own',
+}
+
+/** Empty tensors that say what the scheduler of a folder says. */
+const SAID_BY_SCHEDULER: ReadonlySet<string> = new Set(['v_pred', 'ztsnr'])
 
 /** Layers that SD 2.x uses: all but the last one, which diffusers leaves out. */
 const SD2_LAYERS_LESS = 1
 
 /**
- * @throws NOT_A_PIPELINE (exit 3) for what is no complete checkpoint of SD 1.x, SD 2.x or SDXL
+ * @throws NOT_A_PIPELINE (exit 3) for what is no complete checkpoint of SD 1.x, SD 2.x, SDXL or its refiner
  */
 export function toPipeline(file: Identifiable, identity: Identity): Pipeline {
   const architecture = identity.architecture && architectureById(identity.architecture.id)
@@ -46,7 +63,15 @@ export function toPipeline(file: Identifiable, identity: Identity): Pipeline {
     throw refuse(
       'NOT_A_PIPELINE',
       `a ${identity.title} cannot become a folder of diffusers`,
-      'Checkpoints of SD 1.x, SD 2.x and SDXL can.',
+      'Checkpoints of SD 1.x, SD 2.x, SDXL and its refiner can.',
+    )
+  }
+  const { variant = '' } = identity.architecture ?? {}
+  if (Object.hasOwn(OTHER_PIPELINES, variant)) {
+    throw refuse(
+      'NOT_A_PIPELINE',
+      `a ${identity.title} cannot become a folder of diffusers: ${OTHER_PIPELINES[variant]}`,
+      'sdtool extract writes its networks one by one.',
     )
   }
   const taken = new Set<string>()
@@ -68,17 +93,21 @@ export function toPipeline(file: Identifiable, identity: Identity): Pipeline {
     ...texts.map((text, i) => [text, encoders[i]!] as const),
   ] as const)
     left.push(...names.map((name) => component.prefix + name))
-  left.push(...[...file.tensors.keys()].filter((name) => !taken.has(name)))
+  left.push(...[...file.tensors.keys()].filter((name) => !taken.has(name) && !SAID_BY_SCHEDULER.has(name)))
   return {
     unet: unet.config,
     tensors: {
       unet: unet.tensors,
       vae: vae.tensors,
-      text_encoder: encoders[0]!.tensors,
-      ...(encoders[1] && { text_encoder_2: encoders[1].tensors }),
+      ...encoderFolders(encoders, architecture.id),
     },
     left,
   }
+}
+
+function encoderFolders([first, second]: readonly Converted[], architecture: string): PipelineTensors {
+  if (architecture === REFINER) return { text_encoder_2: first!.tensors }
+  return { text_encoder: first!.tensors, ...(second && { text_encoder_2: second.tensors }) }
 }
 
 function incomplete({ title }: Identity): Error {
@@ -142,7 +171,7 @@ export function fromPipeline({ unet, vae, text_encoder: text, text_encoder_2: se
   readonly table: TensorTable
   readonly left: readonly string[]
 } {
-  if (unet === undefined || vae === undefined || text === undefined) {
+  if (unet === undefined || vae === undefined || (text ?? second) === undefined) {
     throw refuse('NOT_A_PIPELINE', 'the folder has no unet, no vae or no text_encoder with weights')
   }
   const left: string[] = []
@@ -153,7 +182,8 @@ export function fromPipeline({ unet, vae, text_encoder: text, text_encoder_2: se
   }
   add(UNET_PREFIX, 'unet', unetToLdm(unet, configOf(unet, true)))
   add(VAE_PREFIX, 'vae', vaeToLdm(vae, vaeLevels({ tensors: vae, metadata: {} }, '')))
-  if (second !== undefined) {
+  if (text === undefined) add('conditioner.embedders.0.model.', 'text_encoder_2', inOpenClip(second!))
+  else if (second !== undefined) {
     add('conditioner.embedders.0.transformer.', 'text_encoder', { tensors: text, left: [] })
     add('conditioner.embedders.1.model.', 'text_encoder_2', inOpenClip(second))
   } else if (widthOf(text) === SD2_WIDTH) add('cond_stage_model.model.', 'text_encoder', inOpenClip(text))

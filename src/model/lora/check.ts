@@ -3,6 +3,7 @@ import { matrixOf } from '../../tensor/algebra/matrix.ts'
 import { transpose } from '../../tensor/algebra/svd.ts'
 import { isFloat } from '../../tensor/dtype.ts'
 import { type Evaluation, matrixValues } from '../../tensor/expr.ts'
+import type { Product, Whole } from '../adapters/algorithm.ts'
 import { BASES } from '../adapters/base.ts'
 import { basesThatFit } from '../adapters/fit.ts'
 import { lookupName } from '../adapters/keymap.ts'
@@ -11,12 +12,11 @@ import { sumOfSquares } from './difference.ts'
 import {
   changeOf,
   isAdditive,
-  isPlainLora,
   type LoraFile,
   layerShape,
   type PlacedLora,
   placedModules,
-  scaleOf,
+  structureOf,
 } from './modules.ts'
 
 export interface CheckedModule {
@@ -78,7 +78,10 @@ function kindOf(path: string): string {
 }
 
 async function squaredNorm(one: PlacedLora, evaluation: Evaluation): Promise<number> {
-  if (isPlainLora(one)) return scaleOf(one) ** 2 * (await productSquares(one, evaluation))
+  const { scale, of } = structureOf(one) ?? { scale: 1, of: undefined }
+  if (isAdditive(one) && of?.form === 'product') return scale ** 2 * (await productSquares(of, evaluation))
+  if (isAdditive(one) && of?.form === 'kron')
+    return scale ** 2 * (await factorSquares(of.a, evaluation)) * (await factorSquares(of.b, evaluation))
   const shape = isAdditive(one) ? layerShape(one) : undefined
   if (shape !== undefined) return sumOfSquares(await matrixValues(changeOf(one, shape), evaluation))
   let sum = 0
@@ -88,16 +91,17 @@ async function squaredNorm(one: PlacedLora, evaluation: Evaluation): Promise<num
   return sum
 }
 
+async function factorSquares(factor: Whole, evaluation: Evaluation): Promise<number> {
+  return 'whole' in factor
+    ? sumOfSquares(await matrixValues(factor.whole, evaluation))
+    : productSquares(factor, evaluation)
+}
+
 /** ||up @ down||^2 = trace(up^T up down down^T): of two small matrices. */
-async function productSquares({ module: { parts } }: PlacedLora, evaluation: Evaluation): Promise<number> {
-  const [up, down] = [parts.get('lora_up')!, parts.get('lora_down')!]
-  const rank = down.shape[0]!
-  const columns = transpose(
-    Float64Array.from(await matrixValues(matrixOf(up), evaluation)),
-    up.shape[0]!,
-    rank,
-  )
-  const rows = Float64Array.from(await matrixValues(matrixOf(down), evaluation))
+async function productSquares({ up, down }: Product, evaluation: Evaluation): Promise<number> {
+  const rank = down.rows
+  const columns = transpose(Float64Array.from(await matrixValues(up, evaluation)), up.rows, rank)
+  const rows = Float64Array.from(await matrixValues(down, evaluation))
   const [a, b] = [await gram(columns, rank, evaluation), await gram(rows, rank, evaluation)]
   // rounding may leave a tiny negative number where the product is 0
   const trace = a.reduce((sum, value, i) => sum + value * b[i]!, 0)

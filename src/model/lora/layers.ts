@@ -1,5 +1,5 @@
 /** The layers of a model that a LoRA can hold, under the names that trainers write. */
-import type { ModuleTarget } from '../adapters/keymap/target.ts'
+import { flatten, type ModuleTarget } from '../adapters/keymap/target.ts'
 import type { Architecture } from '../architectures/architecture.ts'
 import { type BlockLabel, blockOf } from '../blocks.ts'
 import type { BasePart } from '../merge-lora/base-parts.ts'
@@ -58,14 +58,18 @@ export function loraLayers(
 
 function isCovered(
   path: string,
-  { shape, rows }: ModuleTarget,
-  { component }: BasePart,
+  { shape, rows, weight }: ModuleTarget,
+  { component, localOf }: BasePart,
   architecture: Architecture | undefined,
   algo: LoraAlgo,
 ): boolean {
   if (shape.length !== 2 && shape.length !== 4) return false
   if (component.role === 'text') return CLIP_LAYER.test(path) || T5_LAYER.test(path)
-  if (architecture?.network.kind !== 'unet') return TRANSFORMER_BLOCKS.test(path) && rows === undefined
+  if (architecture?.network.kind !== 'unet') {
+    // trainers have several names for a layer; kohya's is that of the weight
+    const isOwn = path === flatten(localOf(weight).replace(/\.weight$/, ''))
+    return isOwn && TRANSFORMER_BLOCKS.test(path) && rows === undefined
+  }
   if (!UNET_BLOCKS[writtenBy(architecture)].test(path)) return false
   return ATTENTION.test(path) || (algo === 'locon' && AROUND.test(path))
 }

@@ -1,13 +1,14 @@
 /** LoRAs put together: the factors side by side, so that the change is the sum of their changes. */
 import { refuse } from '../../errors.ts'
-import { matrixOf, scaled } from '../../tensor/algebra/matrix.ts'
+import { matrixOf, scaled, sum } from '../../tensor/algebra/matrix.ts'
 import { DTYPES, elementCount } from '../../tensor/dtype.ts'
 import { canCast, cast } from '../../tensor/expr.ts'
 import { concatenated, shaped } from '../../tensor/slices.ts'
-import type { Tensor, TensorTable } from '../../tensor/table.ts'
+import type { Finding, Tensor, TensorTable } from '../../tensor/table.ts'
 import { quoted } from '../../tensor/text.ts'
+import { adapterKeys } from '../adapters/describe.ts'
 import { bundleName } from '../embeddings.ts'
-import { counted } from '../finding.ts'
+import { counted, info, warning } from '../finding.ts'
 import { type LoraRatio, sideOf } from '../merge-lora/options.ts'
 import { alphaTensor, type FactorDType } from './factors.ts'
 import { isPlainLora, kohyaName, type LoraFile, type PlacedLora, placedModules, scaleOf } from './modules.ts'
@@ -32,10 +33,12 @@ export interface LoraMerge {
   readonly table: TensorTable
   readonly modules: readonly MergedModule[]
   readonly dtype: FactorDType
+  readonly findings: readonly Finding[]
 }
 
 interface Share {
   readonly one: PlacedLora
+  readonly ratio: number
   /** ratio * alpha / rank. */
   readonly factor: number
 }
@@ -44,33 +47,74 @@ interface Share {
  * Plans the sum of LoRAs. Ranks add up; the factors of a layer stand side by side, and differences between their strengths
  * are multiplied into `lora_up`, so that one alpha is right for all. Exact but for that rounding, and for none where the
  * strengths are the same.
- * @throws MIXED_ARCHITECTURES, LORA_NOT_PLAIN, LAYER_SHAPES (exit 3)
+ * @throws MIXED_ARCHITECTURES, LORA_NOT_PLAIN, LORA_UNKNOWN_KEYS, LAYER_SHAPES (exit 3)
  */
 export async function mergeLoras(loras: readonly LoraToMerge[], wanted?: FactorDType): Promise<LoraMerge> {
   checkSameBase(loras)
   const layers = new Map<string, Share[]>()
-  for (const { file, ratio } of loras) {
+  for (const { file, ratio: ratios } of loras) {
+    checkKnownKeys(file)
     for (const one of await plainModules(file)) {
-      const factor = ratio[sideOf(one.module.target)] * scaleOf(one)
-      layers.set(one.layer, [...(layers.get(one.layer) ?? []), { one, factor }])
+      const ratio = ratios[sideOf(one.module.target)]
+      const share = { one, ratio, factor: ratio * scaleOf(one) }
+      layers.set(one.layer, [...(layers.get(one.layer) ?? []), share])
     }
   }
   const dtype = wanted ?? widest([...layers.values()].flat())
   const tensors = new Map<string, Tensor>()
   const modules: MergedModule[] = []
+  const idle: string[] = []
   for (const shares of layers.values()) {
-    const acting = shares.filter(({ factor }) => factor !== 0)
-    if (acting.length === 0) continue
+    const acting = shares.filter(({ ratio }) => ratio !== 0)
+    if (acting.length === 0) {
+      idle.push(kohyaName(shares[0]!.one))
+      continue
+    }
     const merged = mergedLayer(acting, dtype)
     modules.push(merged.module)
     for (const tensor of merged.tensors) tensors.set(tensor.name, tensor)
   }
+  const bundles = bundledOf(loras)
+  const table = { tensors: new Map([...tensors, ...bundles.tensors]), metadata: {} }
+  return { table, modules, dtype, findings: [...idleFinding(idle), ...bundles.findings] }
+}
+
+function idleFinding(idle: readonly string[]): Finding[] {
+  return idle.length === 0
+    ? []
+    : [info('no-strength', `${counted(idle, 'module')} left out: at a ratio of 0 they add nothing`)]
+}
+
+/** Embeddings that the LoRAs carry. A name can stand for one of them only. */
+function bundledOf(loras: readonly LoraToMerge[]): { tensors: Map<string, Tensor>; findings: Finding[] } {
+  const tensors = new Map<string, Tensor>()
+  const owners = new Map<string, string>()
+  const findings: Finding[] = []
   for (const { file } of loras) {
-    for (const [name, tensor] of file.table.tensors) {
-      if (bundleName(name) !== undefined && !tensors.has(name)) tensors.set(name, tensor)
+    const own = [...file.table.tensors.values()].filter(({ name }) => bundleName(name) !== undefined)
+    const names = new Set(own.map(({ name }) => bundleName(name)!))
+    const taken = [...names].filter((name) => owners.has(name))
+    for (const tensor of own) if (!taken.includes(bundleName(tensor.name)!)) tensors.set(tensor.name, tensor)
+    for (const name of names) owners.set(name, owners.get(name) ?? file.name)
+    for (const name of taken) {
+      const message = `the embedding ${quoted(name)} of ${file.name} is left out: ${owners.get(name)} has one of that name`
+      findings.push(warning('bundle-taken', message))
     }
   }
-  return { table: { tensors, metadata: {} }, modules, dtype }
+  return { tensors, findings }
+}
+
+/** @throws LORA_UNKNOWN_KEYS: what is not understood cannot be part of a sum */
+function checkKnownKeys({ name, table }: LoraFile): void {
+  const { modules } = adapterKeys(table)
+  const known = new Set(modules.flatMap(({ parts }) => [...parts.values()].map(({ name }) => name)))
+  const strange = [...table.tensors.keys()].filter((key) => !known.has(key) && bundleName(key) === undefined)
+  if (strange.length === 0) return
+  throw refuse(
+    'LORA_UNKNOWN_KEYS',
+    `${name}: ${counted(strange, 'tensor')} belong to no module that is understood, and would be lost`,
+    'sdtool inspect shows what is wrong with them.',
+  )
 }
 
 /** @throws MIXED_ARCHITECTURES */
@@ -121,7 +165,7 @@ function mergedLayer(
   const name = kohyaName(first.one)
   checkShapes(shares)
   // the largest strength is that of the alpha, the others are shares of it: no factor grows
-  const strength = Math.max(...shares.map(({ factor }) => Math.abs(factor)))
+  const strength = Math.max(...shares.map(({ factor }) => Math.abs(factor))) || 1
   const dims = { up: up(first.one).shape.slice(2), down: down(first.one).shape.slice(1) }
   const ups = shares.map(({ one, factor }) => {
     const [rows, rank] = up(one).shape as [number, number]
@@ -139,8 +183,33 @@ function mergedLayer(
       alphaTensor(name, alpha),
       concatenated(`${name}.lora_down.weight`, downs, 0),
       concatenated(`${name}.lora_up.weight`, ups, 1),
+      ...biasTensor(name, shares, dtype),
     ],
   }
+}
+
+/** The sum of what the LoRAs add to the bias of the layer; no alpha scales `diff_b`. */
+function biasTensor(module: string, shares: readonly Share[], dtype: FactorDType): Tensor[] {
+  const terms = shares.flatMap(
+    ({
+      one: {
+        module: { parts },
+      },
+      ratio,
+      factor,
+    }) => {
+      const [diff, up] = [parts.get('diff_b'), parts.get('lora_up_bias')]
+      return [
+        ...(diff === undefined ? [] : [{ factor: ratio, tensor: diff }]),
+        ...(up === undefined ? [] : [{ factor, tensor: up }]),
+      ]
+    },
+  )
+  const [first] = terms
+  if (first === undefined) return []
+  const value = sum(...terms.map(({ factor, tensor }) => ({ factor, of: matrixOf(tensor) })))
+  const { shape } = first.tensor
+  return [{ name: `${module}.diff_b`, dtype, shape, source: { kind: 'patched', base: first.tensor, value } }]
 }
 
 function narrows({ dtype }: Tensor, wanted: FactorDType): boolean {

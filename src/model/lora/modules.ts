@@ -2,7 +2,7 @@
 import { type Matrix, matrixOf } from '../../tensor/algebra/matrix.ts'
 import { elementCount } from '../../tensor/dtype.ts'
 import type { TensorTable } from '../../tensor/table.ts'
-import type { Numbers } from '../adapters/algorithm.ts'
+import type { Numbers, Structured } from '../adapters/algorithm.ts'
 import { BASES } from '../adapters/base.ts'
 import { adapterKeys } from '../adapters/describe.ts'
 import type { AdapterInfo } from '../adapters/info.ts'
@@ -80,9 +80,16 @@ function placeIn(
   return undefined
 }
 
-const PLAIN_ROLES: ReadonlySet<string> = new Set(['lora_up', 'lora_down', 'alpha', 'scale'])
+const PLAIN_ROLES: ReadonlySet<string> = new Set([
+  'lora_up',
+  'lora_down',
+  'alpha',
+  'scale',
+  'diff_b',
+  'lora_up_bias',
+])
 
-/** up @ down and nothing else: what can be put together and cut to another rank exactly. */
+/** up @ down, and something for the bias at most: what can be put together exactly. */
 export function isPlainLora({ module: { algorithm, parts } }: PlacedLora): boolean {
   return (
     algorithm.id === 'lora' &&
@@ -94,6 +101,11 @@ export function isPlainLora({ module: { algorithm, parts } }: PlacedLora): boole
 /** The factor of up @ down. */
 export function scaleOf({ module, numbers }: PlacedLora): number {
   return loraScale(module.parts, numbers)
+}
+
+/** What its change is made of; undefined where only all of it together says what it is. */
+export function structureOf({ module: { algorithm, parts }, numbers }: PlacedLora): Structured | undefined {
+  return algorithm.structure?.(parts, numbers)
 }
 
 /** Algorithms whose change is the same whatever the weight is. */

@@ -47,7 +47,7 @@ export async function applyLora(
 ): Promise<LoraResult> {
   const keys = adapterKeys(input.table)
   const modules = namedModules(keys.modules, input.name)
-  const { placed, unmatched, leftOut } = selectModules(modules, base, input.ratio, options, used)
+  const { placed, unmatched, leftOut } = selectModules(modules, base, input, options, used)
   const numbersOf = await numbersFor(placed, input)
   const matched: PlacedModule[] = []
   const failed: Unmatched[] = []

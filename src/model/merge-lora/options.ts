@@ -27,6 +27,8 @@ export interface LoraInput {
   readonly table: TensorTable
   readonly adapter: AdapterInfo
   readonly ratio: LoraRatio
+  /** Of single blocks, times that of their side. */
+  readonly blocks?: BlockRatios
   /** Reads the values of small tensors of its file. */
   readonly read: ValueReader
 }
@@ -41,7 +43,6 @@ export interface NamePattern {
 export interface MergeOptions {
   readonly dtype?: DTypeChoice
   readonly only?: Side
-  readonly blocks?: BlockRatios
   /** Modules of which the name or the key in the checkpoint fits one of these, if there are any. */
   readonly include?: readonly NamePattern[]
   readonly exclude?: readonly NamePattern[]

@@ -66,7 +66,7 @@ async function planWith(
   const { identity, name } = base
   checkInputs(base, loras)
   const patchedBase = baseOf(base, options)
-  checkOptions(patchedBase, options)
+  checkBlocksOf(patchedBase, loras)
   const patches: Patches = new Map()
   const results: LoraResult[] = []
   for (const [index, lora] of loras.entries()) {
@@ -121,15 +121,17 @@ function twinOf(name: string, { ema, components }: Identity): Twin {
   return { component, keys: ema.pairs }
 }
 
-function checkOptions({ parts, architecture }: PatchedBase, { blocks }: MergeOptions): void {
-  if (blocks === undefined) return
+/** @throws BLOCK_UNKNOWN */
+function checkBlocksOf({ parts, architecture }: PatchedBase, loras: readonly LoraInput[]): void {
+  const given = loras.flatMap(({ blocks }) => blocks ?? [])
+  if (given.length === 0) return
   const known = parts.flatMap(({ component, targets, localOf }) => {
     return component.names.map((key) => ({
       block: blockOf(localOf(key), architecture),
       side: sideOf(targets[0]!),
     }))
   })
-  checkBlocks(blocks, known)
+  for (const blocks of given) checkBlocks(blocks, known)
 }
 
 /** @throws PATTERN_UNUSED */

@@ -15,6 +15,8 @@ export interface LoraPart {
   /** Smallest and largest; none for algorithms without a rank. */
   readonly ranks?: readonly [number, number]
   readonly ratio: number
+  /** Smallest and largest of the matched modules, where blocks have ratios of their own. */
+  readonly blockRatios?: readonly [number, number]
   readonly matched: number
   readonly unmatched: number
   /** By options, or by a ratio of 0. */
@@ -61,6 +63,7 @@ function partReport(
     algorithms: [...new Set(modules.map(algorithmTitle))],
     ...ranksOf(modules),
     ratio: input.ratio[sideOf(target)],
+    ...(input.blocks && placed.length > 0 && { blockRatios: rangeOf(placed.map(({ ratio }) => ratio)) }),
     matched: placed.length,
     unmatched: failed.length,
     leftOut: skipped.length,
@@ -76,7 +79,12 @@ function algorithmTitle({ algorithm, parts }: AdapterModule): string {
 
 function ranksOf(modules: readonly AdapterModule[]): Pick<LoraPart, 'ranks'> {
   const ranks = modules.flatMap(({ algorithm, parts }) => algorithm.rank?.(parts) ?? [])
-  if (ranks.length === 0) return {}
-  const [low, high] = ranks.reduce(([a, b], n) => [Math.min(a, n), Math.max(b, n)], [ranks[0]!, ranks[0]!])
-  return { ranks: [low!, high!] }
+  return ranks.length === 0 ? {} : { ranks: rangeOf(ranks) }
+}
+
+function rangeOf(numbers: readonly number[]): [smallest: number, largest: number] {
+  return numbers.reduce<[number, number]>(
+    ([a, b], n) => [Math.min(a, n), Math.max(b, n)],
+    [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY],
+  )
 }

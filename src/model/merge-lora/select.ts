@@ -8,7 +8,7 @@ import type { Architecture } from '../architectures/architecture.ts'
 import { type BlockLabel, blockOf } from '../blocks.ts'
 import { type BasePart, partFor } from './base-parts.ts'
 import { blockFactor } from './block-ratios.ts'
-import { type LoraRatio, type MergeOptions, type NamePattern, sideOf } from './options.ts'
+import { type LoraInput, type LoraRatio, type MergeOptions, type NamePattern, sideOf } from './options.ts'
 
 /** A module with the layer it changes. */
 export interface PlacedModule {
@@ -61,7 +61,7 @@ export type UsedPatterns = Set<NamePattern>
 export function selectModules(
   modules: readonly AdapterModule[],
   { parts, architecture }: { parts: readonly BasePart[]; architecture: Architecture | undefined },
-  ratio: LoraRatio,
+  { ratio, blocks }: Pick<LoraInput, 'ratio' | 'blocks'>,
   options: MergeOptions,
   used: UsedPatterns,
 ): Selection {
@@ -82,7 +82,7 @@ export function selectModules(
     }
     const { part, place } = found
     const block = blockOf(part.localOf(place.weight), architecture)
-    const strength = ratio[side] * (options.blocks ? blockFactor(options.blocks, block, side) : 1)
+    const strength = ratio[side] * (blocks ? blockFactor(blocks, block, side) : 1)
     if (strength === 0) leftOut.push(module)
     else placed.push({ module, part, place, block, ratio: strength })
   }

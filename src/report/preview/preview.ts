@@ -35,6 +35,6 @@ export function protocolFor({ stdout, env }: Pick<Io, 'stdout' | 'env'>): Protoc
 export function showPreview(image: RgbImage, io: Pick<Io, 'stdout' | 'env'>): boolean {
   const protocol = protocolFor(io)
   if (!protocol) return false
-  io.stdout.write(`${protocol.show(image, io.stdout.columns ?? DEFAULT_COLUMNS, io.env)}\n`)
+  io.stdout.write(`${protocol.show(image, io.stdout.columns || DEFAULT_COLUMNS, io.env)}\n`)
   return true
 }

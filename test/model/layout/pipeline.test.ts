@@ -1,30 +1,20 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { SD2_UNET } from '../../../src/model/architectures/sd2.ts'
 import { SDXL_UNET } from '../../../src/model/architectures/sdxl.ts'
 import { identify } from '../../../src/model/identify.ts'
 import { unetToDiffusers } from '../../../src/model/layout/networks.ts'
 import { fromPipeline, toPipeline } from '../../../src/model/layout/pipeline.ts'
 import { pipelineConfigs } from '../../../src/model/layout/pipeline-config.ts'
-import { clip, clipTopology, openClipTopology } from '../../../src/model/topology/text.ts'
-import { type UnetConfig, unetTopology } from '../../../src/model/topology/unet.ts'
-import { VAE_KL_F8, vaeTopology } from '../../../src/model/topology/vae.ts'
+import { unetTopology } from '../../../src/model/topology/unet.ts'
 import { blockBytes, elementCount } from '../../../src/tensor/dtype.ts'
 import { evaluateInto, newEvaluation } from '../../../src/tensor/expr.ts'
 import type { Tensor, TensorTable } from '../../../src/tensor/table.ts'
+import { halves, narrowSd2, narrowXl } from '../../narrow-models.ts'
 import { describeReal, realFile } from '../../real-files.ts'
-import { bytesTensor, tableOf } from '../../tables.ts'
+import { bytesTensor } from '../../tables.ts'
 
 const read = async (): Promise<void> => {
   throw new Error('there is no file')
-}
-
-/** Half-precision tensors of a topology, every one with other bytes. */
-function filled(topology: ReadonlyMap<string, readonly number[]>, prefix: string): Tensor[] {
-  return [...topology].map(([name, shape], at) => {
-    const data = new Uint8Array(2 * elementCount(shape)).map((_, i) => (i * 31 + at * 7) & 0x3f)
-    return bytesTensor(prefix + name, 'F16', [...shape], data)
-  })
 }
 
 async function bytesOf(tensor: Tensor): Promise<Buffer> {
@@ -43,48 +33,13 @@ async function expectSame(a: ReadonlyMap<string, Tensor>, b: ReadonlyMap<string,
   }
 }
 
-const NARROW = { channels: 32, widths: [32, 32, 64] }
-const VAE = vaeTopology({ ...VAE_KL_F8, widths: [32, 32, 32, 32] })
-
-/** SDXL, only narrow; its encoders have two layers. */
-function narrowXl(): TensorTable {
-  const unet: UnetConfig = {
-    ...SDXL_UNET,
-    ...NARROW,
-    context: 40,
-    adm: 96,
-    depthMid: 2,
-    depthIn: [0, 0, 1, 1, 2, 2],
-    depthOut: [2, 2, 2, 1, 1, 1, 0, 0, 0],
-  }
-  return tableOf([
-    ...filled(unetTopology(unet), 'model.diffusion_model.'),
-    ...filled(VAE, 'first_stage_model.'),
-    ...filled(clipTopology({ ...clip(16, 2), vocabulary: 50 }), 'conditioner.embedders.0.transformer.'),
-    ...filled(openClipTopology({ ...clip(24, 2, true), vocabulary: 50 }), 'conditioner.embedders.1.model.'),
-  ])
-}
-
-/** SD 2.x, only narrow but for the width of its encoder, which gives it away. */
-function narrowSd2(): TensorTable {
-  const unet: UnetConfig = { ...SD2_UNET, channels: 32, widths: [32, 32, 32, 32] }
-  return tableOf([
-    ...filled(unetTopology(unet), 'model.diffusion_model.'),
-    ...filled(VAE, 'first_stage_model.'),
-    ...filled(
-      openClipTopology({ ...clip(1024, 3, true), hidden: 32, vocabulary: 8, positions: 4 }),
-      'cond_stage_model.model.',
-    ),
-  ])
-}
-
 async function identityOf(table: TensorTable) {
   return identify(table, async (tensor) => new Float64Array(elementCount(tensor.shape)))
 }
 
 describe('a folder of diffusers', () => {
   it('and one file of SDXL become each other, bit for bit', async () => {
-    const table = narrowXl()
+    const table = narrowXl(halves)
     const pipeline = toPipeline(table, await identityOf(table))
     expect(pipeline.left).toEqual(['conditioner.embedders.1.model.logit_scale'])
     const { table: back, left } = fromPipeline(pipeline.tensors)
@@ -99,7 +54,7 @@ describe('a folder of diffusers', () => {
   })
 
   it('has q, k and v of OpenCLIP as rows, and its projection turned', async () => {
-    const table = narrowXl()
+    const table = narrowXl(halves)
     const { tensors } = toPipeline(table, await identityOf(table))
     const fused = await bytesOf(
       table.tensors.get('conditioner.embedders.1.model.transformer.resblocks.1.attn.in_proj_weight')!,
@@ -118,7 +73,7 @@ describe('a folder of diffusers', () => {
   })
 
   it('leaves out the last layer of SD 2.x, as diffusers does, and says so', async () => {
-    const table = narrowSd2()
+    const table = narrowSd2(halves)
     const { tensors, left } = toPipeline(table, await identityOf(table))
     expect(
       [...tensors.text_encoder!.keys()].filter((name) => name.endsWith('layer_norm1.weight')),
@@ -130,7 +85,7 @@ describe('a folder of diffusers', () => {
   })
 
   it('says what it is in its configuration', async () => {
-    const table = narrowXl()
+    const table = narrowXl(halves)
     const identity = await identityOf(table)
     const configs = pipelineConfigs(toPipeline(table, identity), identity)
     expect(configs.get('unet/config.json')).toMatchObject({

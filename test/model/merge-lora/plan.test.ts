@@ -223,7 +223,8 @@ describe('what of an adapter is merged', () => {
       { name: 'BASE', factor: 0.5, matches: (label: string) => label === 'BASE' },
       { name: 'TE00', factor: 0.25, matches: (label: string) => label === 'TE00' },
     ]
-    const plan = await planOf(CLIP, [adapter(rankOne({ [Q]: [UP, DOWN] }), 2)], { blocks: { rules } })
+    const plan = await planOf(CLIP, [{ ...adapter(rankOne({ [Q]: [UP, DOWN] }), 2), blocks: { rules } }])
     expect(await valuesOf(plan.table, Q_KEY)).toEqual(plus(await valuesOf(CLIP, Q_KEY), outer(UP, DOWN), 0.5))
+    expect(plan.loras[0]!.parts[0]).toMatchObject({ ratio: 2, blockRatios: [0.5, 0.5] })
   })
 })

@@ -1,0 +1,15 @@
+import type { CivitaiVersion } from '../civitai/shapes.ts'
+
+/** What the documents of `--json` say of a version. Keys are a contract: add, never rename. */
+export function versionJson(version: CivitaiVersion) {
+  const { id, modelId, modelName, modelType, name, baseModel, trainedWords } = version
+  return {
+    modelId: modelId ?? null,
+    modelName,
+    modelType,
+    versionId: id,
+    versionName: name,
+    baseModel: baseModel ?? null,
+    trainedWords,
+  }
+}

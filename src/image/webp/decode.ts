@@ -1,0 +1,82 @@
+/** Pixels of WebP pictures, by libwebp as WebAssembly (@jsquash/webp): hostile data stays inside of its memory. */
+import { existsSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { refuse } from '../../errors.ts'
+import { BYTES_PER_PIXEL, type RgbImage } from '../image.ts'
+
+/** Written beside the bundle by scripts/build.mjs. */
+const BUILT = new URL('./webp-decoder.wasm', import.meta.url)
+
+/** Before the build: from the package itself. */
+const PACKAGED = 'codec/dec/webp_dec.wasm'
+
+/** As of PNG: 8192 x 8192. What is larger comes from no sampler. */
+const MAX_PIXELS = 2 ** 26
+
+const RGBA = 4
+
+type Decode = (bytes: ArrayBuffer) => Promise<{ width: number; height: number; data: Uint8ClampedArray }>
+
+let decoder: Promise<Decode> | undefined
+
+/** What of WebAssembly is used; the types of Node 20 leave it out. */
+interface Engine {
+  compile(bytes: Uint8Array): Promise<object>
+}
+
+/**
+ * @param bytes the whole file, with `size` as its header has it
+ * @throws PICTURE_TOO_LARGE, PICTURE_DAMAGED (exit 3)
+ */
+export async function decodeWebp(
+  bytes: Uint8Array,
+  { width, height }: { readonly width: number; readonly height: number },
+): Promise<RgbImage> {
+  if (width * height > MAX_PIXELS) {
+    throw refuse(
+      'PICTURE_TOO_LARGE',
+      `the WebP picture is ${width} x ${height} pixels, more than the ${MAX_PIXELS} that sdtool reads`,
+    )
+  }
+  decoder ??= loadDecoder()
+  const decode = await decoder
+  const own = Uint8Array.from(bytes).buffer
+  const found = await decode(own).catch(() => undefined)
+  if (found === undefined || found.width !== width || found.height !== height) {
+    // what it left behind in its memory is not to be trusted
+    decoder = undefined
+    throw refuse(
+      'PICTURE_DAMAGED',
+      'the WebP picture is damaged: its pixels cannot be decoded',
+      'Copy or download it again.',
+    )
+  }
+  return { width, height, data: withoutAlpha(found.data) }
+}
+
+async function loadDecoder(): Promise<Decode> {
+  const { default: decode, init } = await import('@jsquash/webp/decode.js')
+  const { WebAssembly: engine } = globalThis as unknown as { WebAssembly: Engine }
+  const compiled = await engine.compile(decoderBytes())
+  // its declarations know the form for browsers only
+  const start = init as unknown as (module: object, options: object) => Promise<void>
+  await start(compiled, { print: () => {}, printErr: () => {} })
+  return decode as unknown as Decode
+}
+
+function decoderBytes(): Uint8Array<ArrayBuffer> {
+  if (existsSync(BUILT)) return Uint8Array.from(readFileSync(BUILT))
+  const main = createRequire(import.meta.url).resolve('@jsquash/webp/decode.js')
+  return Uint8Array.from(readFileSync(join(dirname(main), PACKAGED)))
+}
+
+function withoutAlpha(rgba: Uint8ClampedArray): Uint8Array {
+  const data = new Uint8Array((rgba.length / RGBA) * BYTES_PER_PIXEL)
+  for (let i = 0, at = 0; i < rgba.length; i += RGBA) {
+    data[at++] = rgba[i]!
+    data[at++] = rgba[i + 1]!
+    data[at++] = rgba[i + 2]!
+  }
+  return data
+}
