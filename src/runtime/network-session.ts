@@ -24,6 +24,8 @@ export interface NetworkSpec {
   readonly precision: Precision
   /** See `Net`. */
   readonly wideScores?: boolean
+  /** See `SessionUse`. */
+  readonly once?: boolean
 }
 
 export interface NetworkSession {
@@ -54,11 +56,9 @@ export function networkSession(spec: NetworkSpec, options: EngineOptions): Netwo
     placement = await placed(spec, planned, placement, options)
     const model = encodePlaced(planned, placement)
     report(spec, options, 'load', 0, 0)
-    const { device, strict } = options
-    const session = await openSession(
-      { model, options: sessionOptions(device, placement.root, strict) },
-      options,
-    )
+    const { device, strict = false } = options
+    const use = { root: placement.root, strict, once: spec.once ?? false }
+    const session = await openSession({ model, options: sessionOptions(device, use) }, options)
     return { key: graph.key, session }
   }
   return {

@@ -40,7 +40,8 @@ function vaeOf(autoencoder: Autoencoder, options: EngineOptions): Vae {
   const { kind, title, latentChannels, downscale, decoder, encoder } = autoencoder
   const precision = 'fp32' // the VAE of SDXL overflows fp16, and none is large
   const sessionFor = (half: Half | undefined) =>
-    half && networkSession({ title: half.weights.title, weights: half.weights, precision }, options)
+    half &&
+    networkSession({ title: half.weights.title, weights: half.weights, precision, once: true }, options)
   const [decoding, encoding] = [sessionFor(decoder), sessionFor(encoder)]
   const close = async () => {
     await decoding?.close()

@@ -111,7 +111,10 @@ function relativeError(actual: Float32Array, expected: Float32Array): number {
 
 async function measure(device: Device, precision: Precision, world: SessionWorld): Promise<Measured> {
   const model = probeModel(device, precision)
-  const session = await openSession({ model, options: sessionOptions(device, '', device.kind.whole) }, world)
+  const session = await openSession(
+    { model, options: sessionOptions(device, { root: '', strict: device.kind.whole }) },
+    world,
+  )
   try {
     const first = await timed(session)
     // the first run of a card compiles its programs

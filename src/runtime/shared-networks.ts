@@ -1,4 +1,5 @@
 /** Networks for several jobs one after the other whose models are alike: a sweep over a LoRA, over settings. */
+import { createHash } from 'node:crypto'
 import type { Tensor } from '../tensor/table.ts'
 import type { Engine, RenderModel, TextEncoder, TextInput, TextOutput, TextTower, Vae } from './engine.ts'
 import { joinFloats } from './floats.ts'
@@ -104,12 +105,12 @@ function vaeTensors({ table, identity }: RenderModel): Tensor[] {
   return [...(component?.names ?? table.tensors.keys())].map((name) => table.tensors.get(name)!)
 }
 
-/** Where tensors lie, which says what they are; undefined if some lie nowhere yet, as they are computed. */
+/** A name for where tensors lie, which says what they are; undefined if some lie nowhere yet, as they are computed. */
 function placesOf(tensors: readonly Tensor[]): string | undefined {
-  const places: unknown[] = []
+  const hash = createHash('sha256')
   for (const { name, dtype, shape, source } of tensors) {
     if (source.kind !== 'stored') return undefined
-    places.push([name, dtype, shape, source])
+    hash.update(JSON.stringify([name, dtype, shape, source]))
   }
-  return JSON.stringify(places)
+  return hash.digest('hex')
 }

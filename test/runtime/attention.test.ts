@@ -36,7 +36,7 @@ async function run(
   output(net, 'y', attention(net, q!, k!, v!, shape))
   const built = graph.build()
   const model = encodeModel({ ...built, initializers: built.constants })
-  const session = await hostSession({ model, options: sessionOptions(CPU, '/') })
+  const session = await hostSession({ model, options: sessionOptions(CPU, { root: '/' }) })
   const feeds = Object.entries(sizes).map(([name, dims]) => {
     return [name, { data: uniform(name, dims[0]! * dims[1]!).map((value) => 4 * value), dims }] as const
   })

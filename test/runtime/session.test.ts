@@ -15,7 +15,7 @@ const DOUBLE = {
     outputs: [{ ...X, name: 'y' }],
     nodes: [{ op: 'Add', inputs: ['x', 'x'], outputs: ['y'] }],
   }),
-  options: sessionOptions(CPU, '/'),
+  options: sessionOptions(CPU, { root: '/' }),
 }
 const FEEDS = { x: { data: Float32Array.of(1, 2, 3), dims: [3] } }
 const BROKEN = { ...DOUBLE, model: Uint8Array.of(1, 2, 3) }

@@ -21,7 +21,7 @@ async function missing(): Promise<string | undefined> {
   const nodes = [{ op: 'Add', inputs: ['x', 'x'], outputs: ['y'] }]
   const model = encodeModel({ inputs: [x], outputs: [{ ...x, name: 'y' }], nodes })
   try {
-    await (await hostSession({ model, options: sessionOptions(DEVICE, '/', true) })).close()
+    await (await hostSession({ model, options: sessionOptions(DEVICE, { root: '/', strict: true }) })).close()
     return undefined
   } catch (error) {
     return (error as Error).message
