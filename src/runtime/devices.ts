@@ -132,7 +132,7 @@ export function sessionOptions(
     executionProviders: [kind.provider],
     logSeverityLevel: LOG_ERRORS,
     ...kind.options,
-    ...(once && { enableCpuMemArena: false }),
+    ...(once && !kind.ownMemory && { enableCpuMemArena: false }),
     extra: {
       session: {
         ...kind.config,
