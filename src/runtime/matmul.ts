@@ -46,6 +46,8 @@ function createSession(type: NumberType, op: 'MatMul' | 'Gemm'): Promise<Inferen
     // a worker thread is one of several that share the cores
     ...(isMainThread ? {} : { intraOpNumThreads: 1 }),
     interOpNumThreads: 1,
+    // between two products there is other work to do: threads that spin until the next one would slow it down
+    extra: { session: { intra_op: { allow_spinning: '0' } } },
     // sizes differ from weight to weight: an arena would keep the sum of them all
     enableCpuMemArena: false,
     enableMemPattern: false,

@@ -19,6 +19,7 @@ import {
   type Sides,
   sameSize,
   squaredDistance,
+  subtract,
   sumOfSquares,
 } from './difference.ts'
 import { decoded, type FactorDType, factorTensors, type Keep, matrixSize, roundedFactors } from './factors.ts'
@@ -180,11 +181,11 @@ async function extractLayer(
 ): Promise<{ extracted: ExtractedLayer; tensors: Tensor[] } | undefined> {
   const { layer } = pair
   if (await isSame(pair, evaluation)) return undefined
-  const delta = await matrixValues(differenceOf(pair.tuned, pair.base, pair), evaluation)
-  const delta2 = sumOfSquares(delta)
+  const delta = await matrixValues(viewOf(matrixOf(pair.tuned), pair.layer.place), evaluation)
+  const base = await matrixValues(viewOf(matrixOf(pair.base), pair.baseLayer), evaluation)
+  const { delta2, base2 } = subtract(delta, base)
   if (delta2 === 0) return undefined
   if (!Number.isFinite(delta2)) throw notFinite(layer)
-  const base2 = sumOfSquares(await matrixValues(viewOf(matrixOf(pair.base), pair.baseLayer), evaluation))
   const size = matrixSize(layer.place.shape)
   const limit = isKernel(layer.place.shape) ? options.convLimit : options.rule.limit
   const { matmul } = evaluation
