@@ -51,18 +51,20 @@ export function loraArguments(
   const ratioFor = perLora('ratio', given, specs)
   const blocksFor = perLora('blocks', blocks, specs)
   const loras = specs.map((spec, i) => {
-    const own = blocksFor(i)
     const ratio = ratioFor(i) ?? { unet: 1, text: 1 }
-    return {
-      name: spec.name,
-      ratio,
-      ...(own === undefined ? {} : { blocks: { text: own, ...blockRatios(own) } }),
-    }
+    return { name: spec.name, ratio, ...namedBlocks(spec, blocksFor(i)) }
   })
   if (loras.every(({ ratio }) => ratio.unet === 0 && ratio.text === 0)) {
     throw usage('every ratio is 0, so nothing would change', 'Give a ratio, for example --ratio 0.7.')
   }
   return loras
+}
+
+/** @throws USAGE, saying where the text stands */
+function namedBlocks(spec: Spec, text: string | undefined): Pick<LoraArgument, 'blocks'> {
+  if (text === undefined) return {}
+  const of = spec.blocks === undefined ? '--blocks' : `lbw of ${spec.name}`
+  return { blocks: { text, ...blockRatios(text, of) } }
 }
 
 /** What a LoRA has of its own, or what an option gives it: one value is for all, several are for one LoRA each. */

@@ -62,7 +62,8 @@ describe('a LoRA on the command line', () => {
     ['<lora:style:1', '<lora:style:1 is no LoRA of a prompt'],
     ['<lora:style:1:1:8>', '<lora:style:1:1:8>: sdtool does not know "8" in a tag'],
     ['<lora:style:1:stop=9>', '<lora:style:1:stop=9>: sdtool does not know "stop" in a tag'],
-    ['<lora:style:1:lbw=OUT>', '--blocks OUT: there are no weights of that name'],
+    ['<lora:style:0,7>', '<lora:style:0,7>: "0,7" is no ratio'],
+    ['<lora:style:1:lbw=OUT>', 'lbw of style OUT: there are no weights of that name'],
   ])('%s is refused', (arg, message) => {
     // a name that does not begin with a tag is a name, however odd
     if (message === undefined) expect(ratios([arg])).toEqual([['a cat <lora:style:1>', 1, 1]])
