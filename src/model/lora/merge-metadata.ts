@@ -162,11 +162,36 @@ function sources(parts: readonly NamedMetadata[]): { text: string | undefined; o
     )
     .sort((a, b) => b.size - a.size)
   const omitted: string[] = []
+  // counted along: a file may have a million values, and to write all of them again for each would take hours
+  let bytes = jsonBytes(all)
   for (const { source, key } of longest) {
-    if (Buffer.byteLength(JSON.stringify(all)) <= MAX_SOURCES_BYTES) break
-    delete source.metadata[key]
-    source.omitted = [...(source.omitted ?? []), key]
+    if (bytes <= MAX_SOURCES_BYTES) break
+    bytes += omit(source, key)
     omitted.push(key)
   }
+  // so many names that they alone are too long
+  if (bytes > MAX_SOURCES_BYTES) return { text: undefined, omitted }
   return { text: JSON.stringify(all), omitted }
+}
+
+/** Leaves a value out and notes its name. @returns how much longer, or shorter, the JSON becomes */
+function omit(source: Source, key: string): number {
+  const before = entryBytes(key, source.metadata[key]!)
+  delete source.metadata[key]
+  const name = jsonBytes(key) + ','.length
+  if (source.omitted !== undefined) {
+    source.omitted.push(key)
+    return name - before
+  }
+  source.omitted = [key]
+  return name + '"omitted":[]'.length - before
+}
+
+/** `"key":"value"`, without a comma: the last one has none. */
+function entryBytes(key: string, value: string): number {
+  return jsonBytes(key) + ':'.length + jsonBytes(value)
+}
+
+function jsonBytes(value: unknown): number {
+  return Buffer.byteLength(JSON.stringify(value))
 }

@@ -82,6 +82,21 @@ describe('the metadata of a sum of LoRAs', () => {
     )
   })
 
+  // writing them all again for each that is left out would outlast the time any test has
+  it.each([
+    ['values', 20, 40],
+    ['names', 40, 1],
+  ])('stays short where a file has very many %s', (_, nameLength, valueLength) => {
+    const entries = Array.from({ length: 50_000 }, (_, i) => [
+      `ss_${String(i).padStart(nameLength, '0')}`,
+      'x'.repeat(valueLength),
+    ])
+    const many = { name: 'many', metadata: Object.fromEntries(entries) }
+    const { metadata, findings } = mergedMetadata([many, B])
+    expect(Buffer.byteLength(metadata[SOURCES_KEY] ?? '')).toBeLessThanOrEqual(256 * 1024)
+    expect(findings.at(-1)!.code).toBe('training-data-omitted')
+  })
+
   it('is not taken in by values that are no JSON', () => {
     const odd = {
       name: 'odd',
