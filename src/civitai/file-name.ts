@@ -53,20 +53,22 @@ export function splitName(name: string): { readonly stem: string; readonly endin
 }
 
 /** Endings by the format the site gives, for files without a name. */
-const ENDINGS: Readonly<Record<string, string>> = {
-  SafeTensor: '.safetensors',
-  PickleTensor: '.ckpt',
-  GGUF: '.gguf',
-  Diffusers: '.zip',
-  'Core ML': '.zip',
-  ONNX: '.zip',
-}
+const ENDINGS: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    SafeTensor: '.safetensors',
+    PickleTensor: '.ckpt',
+    GGUF: '.gguf',
+    Diffusers: '.zip',
+    'Core ML': '.zip',
+    ONNX: '.zip',
+  }),
+)
 
 /** The name a file gets if nobody names another. */
 export function nameFor(file: CivitaiFile, version: CivitaiVersion): string {
   const given = safeName(file.name)
   if (given !== undefined && splitName(given).ending !== '') return given
-  const ending = ENDINGS[file.format ?? ''] ?? '.bin'
+  const ending = ENDINGS.get(file.format ?? '') ?? '.bin'
   return (
     safeName(`${given ?? `${version.modelName}_${version.name}`}${ending}`) ??
     `civitai_${version.id}${ending}`

@@ -207,14 +207,16 @@ export function activationText(words: readonly string[]): string {
   return plain.join(plain.some((word) => word.includes(',')) ? ' || ' : ', ')
 }
 
-const ENTITIES: Readonly<Record<string, string>> = {
-  amp: '&',
-  lt: '<',
-  gt: '>',
-  quot: '"',
-  '#39': "'",
-  nbsp: ' ',
-}
+const ENTITIES: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    amp: '&',
+    lt: '<',
+    gt: '>',
+    quot: '"',
+    '#39': "'",
+    nbsp: ' ',
+  }),
+)
 
 /** Pages of text are for the page of the model; patterns take long on more. */
 const MAX_TEXT = 20_000
@@ -224,7 +226,7 @@ function plainText(html: string): string {
     .slice(0, MAX_TEXT)
     .replaceAll(/<\/(?:p|h\d|li|div)>|<br\s*\/?>/gi, '\n')
     .replaceAll(/<[^<>]*>/g, '')
-    .replaceAll(/&(#?\w+);/g, (whole, name: string) => ENTITIES[name] ?? whole)
+    .replaceAll(/&(#?\w+);/g, (whole, name: string) => ENTITIES.get(name) ?? whole)
     .replaceAll(/\n{3,}/g, '\n\n')
     .trim()
 }

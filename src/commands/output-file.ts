@@ -1,5 +1,6 @@
 /** The last step of every command that makes a model file: write the plan, or do all of it but that. */
 import { basename, dirname } from 'node:path'
+import { besideStructure } from '../model/carry-metadata.ts'
 import type { Plan } from '../model/plan.ts'
 import type { Io } from '../report/io.ts'
 import { startProgress } from '../report/progress.ts'
@@ -8,7 +9,7 @@ import { checkOutput } from '../tensor/atomic.ts'
 import type { Container } from '../tensor/container.ts'
 import { SAFETENSORS } from '../tensor/formats/safetensors-write.ts'
 import { type Hashes, type HashName, hashFile } from '../tensor/hash.ts'
-import type { FileRef, Finding } from '../tensor/table.ts'
+import type { FileRef, Finding, TensorTable } from '../tensor/table.ts'
 import { type WriteResult, writeModelFile } from '../tensor/write.ts'
 import { castFindings } from './cast-findings.ts'
 import { openHashCache } from './hash-cache.ts'
@@ -27,6 +28,8 @@ export interface PlannedFile {
   /** Looks at what was written before the file gets its name. */
   readonly check?: (result: WriteResult) => void
 }
+
+const NONE: ReadonlySet<string> = new Set()
 
 interface OutputFacts {
   readonly output: string
@@ -62,6 +65,7 @@ export async function writePlannedFile(
 ): Promise<{ readonly file: WrittenFile; readonly written: WriteResult }> {
   const start = io.now().getTime()
   const pending = metadata()
+  const fit = (texts: TensorTable['metadata']) => besideStructure(texts, container.reservedKeys ?? NONE)
   const progress = startProgress(basename(output), io, quiet || json)
   const hashing = new AbortController()
   const signal = AbortSignal.any([io.signal, hashing.signal])
@@ -73,10 +77,10 @@ export async function writePlannedFile(
   }
   // hashes are for the recipe, which a container without metadata has no place for
   const finished = container.metadataOf
-    ? pending.finish(({ file }, wanted) => inputHashes(file, wanted, hash, io))
+    ? pending.finish(({ file }, wanted) => inputHashes(file, wanted, hash, io)).then(fit)
     : undefined
   try {
-    const table = { tensors: plan.table.tensors, metadata: pending.draft }
+    const table = { tensors: plan.table.tensors, metadata: fit(pending.draft) }
     await removeLeftovers(dirname(output))
     const written = await writeModelFile(table, output, container, {
       owner: OWNER,

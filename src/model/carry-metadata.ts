@@ -89,9 +89,30 @@ export function carryMetadata(
 export function sourceFacts(extras: Readonly<Record<string, PlainValue>>): Record<string, string> {
   const facts = Object.entries(extras)
     .filter(([, value]) => ['string', 'number', 'bigint', 'boolean'].includes(typeof value))
-    .map(([key, value]) => [SOURCE_PREFIX + key, String(value)] as const)
+    .map(([key, value]) => [SOURCE_PREFIX + wellFormed(key), wellFormed(String(value))] as const)
     .filter(([key, value]) => key.length + value.length <= MAX_FACT_LENGTH)
   return Object.fromEntries(facts.slice(0, MAX_FACTS))
+}
+
+/** Pickles may hold halves of surrogate pairs; metadata is UTF-8, which cannot. */
+function wellFormed(text: string): string {
+  return text.replaceAll(/\p{Surrogate}/gu, '\ufffd')
+}
+
+/**
+ * Metadata for a container that has names of its own where metadata stands: under `sdtool.source.<key>` what would
+ * take the place of one.
+ */
+export function besideStructure(
+  metadata: Readonly<Record<string, string>>,
+  reserved: ReadonlySet<string>,
+): Record<string, string> {
+  const moved = Object.entries(metadata).map(([key, value]) => {
+    let free = key
+    while (reserved.has(free) || (free !== key && Object.hasOwn(metadata, free))) free = SOURCE_PREFIX + free
+    return [free, value] as const
+  })
+  return Object.fromEntries(moved)
 }
 
 function unreadable(previous: string | undefined): Record<string, string> {

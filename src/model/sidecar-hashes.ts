@@ -18,14 +18,16 @@ export const SIDECAR_ENDINGS = {
 } as const
 
 /** Spellings of Civitai's API and of those who copied it, without case and `_`. */
-const NAMES: Readonly<Record<string, { readonly name: HashName; readonly digits: readonly number[] }>> = {
-  sha256: { name: 'sha256', digits: [64] },
-  autov1: { name: 'autoV1', digits: [8] },
-  autov2: { name: 'autoV2', digits: [10] },
-  autov3: { name: 'autoV3', digits: [12, 64] },
-  crc32: { name: 'crc32', digits: [8] },
-  blake3: { name: 'blake3', digits: [64] },
-}
+const NAMES: ReadonlyMap<string, { readonly name: HashName; readonly digits: readonly number[] }> = new Map(
+  Object.entries({
+    sha256: { name: 'sha256', digits: [64] },
+    autov1: { name: 'autoV1', digits: [8] },
+    autov2: { name: 'autoV2', digits: [10] },
+    autov3: { name: 'autoV3', digits: [12, 64] },
+    crc32: { name: 'crc32', digits: [8] },
+    blake3: { name: 'blake3', digits: [64] },
+  } satisfies Record<string, { name: HashName; digits: number[] }>),
+)
 
 /**
  * All hashes that a sidecar states. Of a list of files (Civitai's versions have several) those of the one whose name or
@@ -71,7 +73,7 @@ function ofFiles(files: JsonValue | undefined, fileName: string, depth: number):
 }
 
 function stated(key: string, value: JsonValue): StatedHash[] {
-  const known = NAMES[key.toLowerCase().replaceAll('_', '')]
+  const known = NAMES.get(key.toLowerCase().replaceAll('_', ''))
   if (known === undefined || typeof value !== 'string' || !/^[0-9a-f]+$/i.test(value)) return []
   return known.digits.includes(value.length) ? [{ name: known.name, value: value.toLowerCase() }] : []
 }

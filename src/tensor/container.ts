@@ -29,6 +29,8 @@ export interface Container {
   frame(table: TensorTable): Frame
   /** The ordinary reader, for the check of what was written. */
   open(source: ByteSource): Promise<ModelFile>
+  /** Names of structure where metadata stand beside it: no metadata may have one as its key. */
+  readonly reservedKeys?: ReadonlySet<string>
   /** The metadata of a table in what `open` gives; absent where the format has no place for them. */
   readonly metadataOf?: (written: ModelFile) => Readonly<Record<string, string>>
 }

@@ -7,7 +7,7 @@ import {
   SAFETENSORS_DTYPES,
 } from './formats/safetensors.ts'
 import type { Tensor, TensorTable } from './table.ts'
-import { quoted } from './text.ts'
+import { isUnpaired, quoted } from './text.ts'
 
 /** The header is padded with spaces, never NUL: some readers parse the padding as JSON. */
 const PADDING = 0x20
@@ -51,7 +51,7 @@ function checkWritable({ name, dtype }: Tensor): void {
   if (!isSafetensorsDType(dtype)) {
     throw refuse('DTYPE_NOT_WRITABLE', `tensor ${quoted(name)} is ${dtype}, which safetensors cannot hold`)
   }
-  if (name === '__metadata__' || /\p{Surrogate}/u.test(name)) {
+  if (name === '__metadata__' || isUnpaired(name)) {
     throw refuse('NAME_NOT_WRITABLE', `tensor name ${quoted(name)} cannot stand in a safetensors file`)
   }
 }
@@ -62,6 +62,10 @@ export function encodeHeader(layout: Layout, metadata: Readonly<Record<string, s
     const entry = { dtype: tensor.dtype, shape: tensor.shape, data_offsets: [begin, end] }
     return `${JSON.stringify(tensor.name)}:${JSON.stringify(entry)}`
   })
+  for (const [key, text] of Object.entries(metadata)) {
+    if (isUnpaired(key) || isUnpaired(text))
+      throw refuse('NAME_NOT_WRITABLE', `metadata ${quoted(key)} is no Unicode text, as safetensors demands`)
+  }
   const meta = Object.keys(metadata).length > 0 ? [`"__metadata__":${JSON.stringify(metadata)}`] : []
   const json = Buffer.from(`{${[...meta, ...tensors].join(',')}}`)
   const length = Math.ceil(json.byteLength / ALIGNMENT) * ALIGNMENT

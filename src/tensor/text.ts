@@ -13,3 +13,8 @@ export function printable(text: string, max = MAX_SHOWN): string {
 export function quoted(text: string): string {
   return `"${printable(text).replaceAll('"', '\\"')}"`
 }
+
+/** Half of a surrogate pair: text that UTF-8 has no bytes for, so that two such names could be written as one. */
+export function isUnpaired(text: string): boolean {
+  return /\p{Surrogate}/u.test(text)
+}

@@ -1,29 +1,33 @@
 import { renameTopology, type ShapeOf, type Topology } from './match.ts'
 
 /** Names inside a res block of a UNet: ldm -> diffusers. */
-const RES_BLOCK: Readonly<Record<string, string>> = {
-  'in_layers.0': 'norm1',
-  'in_layers.2': 'conv1',
-  'emb_layers.1': 'time_emb_proj',
-  'out_layers.0': 'norm2',
-  'out_layers.3': 'conv2',
-  skip_connection: 'conv_shortcut',
-}
+const RES_BLOCK: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    'in_layers.0': 'norm1',
+    'in_layers.2': 'conv1',
+    'emb_layers.1': 'time_emb_proj',
+    'out_layers.0': 'norm2',
+    'out_layers.3': 'conv2',
+    skip_connection: 'conv_shortcut',
+  }),
+)
 
 /** Modules outside of the blocks of a UNet or a ControlNet: ldm -> diffusers. */
-const OUTSIDE: Readonly<Record<string, string>> = {
-  'input_blocks.0.0': 'conv_in',
-  'time_embed.0': 'time_embedding.linear_1',
-  'time_embed.2': 'time_embedding.linear_2',
-  'label_emb.0.0': 'add_embedding.linear_1',
-  'label_emb.0.2': 'add_embedding.linear_2',
-  label_emb: 'class_embedding',
-  'out.0': 'conv_norm_out',
-  'out.2': 'conv_out',
-  'middle_block_out.0': 'controlnet_mid_block',
-  'input_hint_block.0': 'controlnet_cond_embedding.conv_in',
-  'input_hint_block.14': 'controlnet_cond_embedding.conv_out',
-}
+const OUTSIDE: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    'input_blocks.0.0': 'conv_in',
+    'time_embed.0': 'time_embedding.linear_1',
+    'time_embed.2': 'time_embedding.linear_2',
+    'label_emb.0.0': 'add_embedding.linear_1',
+    'label_emb.0.2': 'add_embedding.linear_2',
+    label_emb: 'class_embedding',
+    'out.0': 'conv_norm_out',
+    'out.2': 'conv_out',
+    'middle_block_out.0': 'controlnet_mid_block',
+    'input_hint_block.0': 'controlnet_cond_embedding.conv_in',
+    'input_hint_block.14': 'controlnet_cond_embedding.conv_out',
+  }),
+)
 
 const RE_BLOCK = /^(input|output)_blocks\.(\d+)\.(\d)\.(.+)$/
 const RE_MIDDLE = /^middle_block\.(\d)\.(.+)$/
@@ -38,7 +42,7 @@ const RE_ZERO = /^zero_convs\.(\d+)\.0$/
 export function unetNameInDiffusers(name: string, resBlocks: number): string {
   const dot = name.lastIndexOf('.')
   const [module, leaf] = [name.slice(0, dot), name.slice(dot)]
-  return (OUTSIDE[module] ?? blockInDiffusers(module, resBlocks) ?? module) + leaf
+  return (OUTSIDE.get(module) ?? blockInDiffusers(module, resBlocks) ?? module) + leaf
 }
 
 function blockInDiffusers(module: string, resBlocks: number): string | undefined {
@@ -62,7 +66,7 @@ function downBlock(n: number, slot: number, inner: string, resBlocks: number): s
   const j = (n - 1) % (resBlocks + 1)
   if (inner === 'op') return `down_blocks.${b}.downsamplers.0.conv`
   return slot === 0
-    ? `down_blocks.${b}.resnets.${j}.${RES_BLOCK[inner] ?? inner}`
+    ? `down_blocks.${b}.resnets.${j}.${RES_BLOCK.get(inner) ?? inner}`
     : `down_blocks.${b}.attentions.${j}.${inner}`
 }
 
@@ -71,14 +75,14 @@ function upBlock(n: number, slot: number, inner: string, resBlocks: number): str
   const j = n % (resBlocks + 1)
   if (inner === 'conv') return `up_blocks.${b}.upsamplers.0.conv`
   return slot === 0
-    ? `up_blocks.${b}.resnets.${j}.${RES_BLOCK[inner] ?? inner}`
+    ? `up_blocks.${b}.resnets.${j}.${RES_BLOCK.get(inner) ?? inner}`
     : `up_blocks.${b}.attentions.${j}.${inner}`
 }
 
 function middleBlock(slot: number, inner: string): string {
   return slot === 1
     ? `mid_block.attentions.0.${inner}`
-    : `mid_block.resnets.${slot / 2}.${RES_BLOCK[inner] ?? inner}`
+    : `mid_block.resnets.${slot / 2}.${RES_BLOCK.get(inner) ?? inner}`
 }
 
 /** Names in the attention of a VAE, and those that diffusers used before 0.17. */

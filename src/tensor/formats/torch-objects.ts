@@ -37,7 +37,7 @@ export interface PickledObject {
 }
 
 /** Keys under which programs put the weights, the better first. */
-const WRAPPERS: readonly string[] = [
+export const WRAPPERS: readonly string[] = [
   'state_dict', // Lightning, ldm
   'model_state_dict',
   'model',

@@ -9,8 +9,9 @@ import type { Container, Frame, Piece } from '../container.ts'
 import { tensorBytes } from '../expr.ts'
 import type { LaidOut } from '../layout.ts'
 import type { ModelFile, Tensor, TensorTable } from '../table.ts'
-import { quoted } from '../text.ts'
+import { isUnpaired, quoted } from '../text.ts'
 import { isTorchDType, pickled, type TorchObject } from './pickle-write.ts'
+import { WRAPPERS } from './torch-objects.ts'
 import { torchZipFormat } from './torch-zip.ts'
 
 const FOLDER = 'archive'
@@ -38,14 +39,32 @@ export function torchZip(rootOf: (table: TensorTable) => TorchObject = stateDict
   return {
     frame: (table) => frameOf(table, rootOf(table)),
     open: (source) => torchZipFormat.open(source),
-    ...(rootOf === stateDict && { metadataOf: textsBeside }),
+    ...(rootOf === stateDict && { metadataOf: textsBeside, reservedKeys: STRUCTURE }),
   }
 }
 
+/** Keys by which loaders find weights: those of the reader here, spandrel's other spelling, and A1111's of embeddings. */
+const STRUCTURE: ReadonlySet<string> = new Set([
+  ...WRAPPERS,
+  'params-ema',
+  'string_to_param',
+  'string_to_token',
+])
+
 /** As trainers save checkpoints, and every loader knows them: the weights in `state_dict`, texts beside it. */
 function stateDict({ tensors, metadata }: TensorTable): TorchObject {
+  for (const key of Object.keys(metadata)) checkKey(key)
   const weights = [...tensors.keys()].map((tensor) => [tensor, { tensor }] as const)
   return { dict: [['state_dict', { dict: weights }], ...Object.entries(metadata)] }
+}
+
+/** A dict keeps the last of two equal keys, so a text called `state_dict` would take the place of the weights. */
+function checkKey(key: string): void {
+  if (STRUCTURE.has(key) || isUnpaired(key))
+    throw refuse(
+      'NAME_NOT_WRITABLE',
+      `metadata ${quoted(key)} cannot stand beside the weights of a torch file`,
+    )
 }
 
 function textsBeside({ extras }: ModelFile): Record<string, string> {
@@ -96,6 +115,8 @@ function frameOf(table: TensorTable, root: TorchObject): Frame {
 }
 
 function checkWritable({ name, dtype }: Tensor): void {
+  if (isUnpaired(name))
+    throw refuse('NAME_NOT_WRITABLE', `tensor name ${quoted(name)} cannot stand in a torch file`)
   if (!isTorchDType(dtype))
     throw refuse('DTYPE_NOT_WRITABLE', `tensor ${quoted(name)} is ${dtype}, which torch cannot hold`)
 }
