@@ -1,5 +1,7 @@
 /** Reads the text that A1111 and what came after it put into pictures under the keyword `parameters`. */
 
+import { PY_SPACE, PY_WORD, stripped } from './python-text.ts'
+
 export interface Infotext {
   readonly prompt: string
   /** Empty if there is none. */
@@ -18,16 +20,16 @@ const NEGATIVE = 'Negative prompt:'
  * quotes end at the first comma, and lines behind `Negative prompt:` belong to it.
  */
 export function parseInfotext(text: string): Infotext {
-  const lines = text.trim().split('\n')
+  const lines = stripped(text).split('\n')
   const pairs = pairsOf(lines.at(-1)!)
   const hasSettings = pairs.length >= MIN_PAIRS
   const prompts: [string[], string[]] = [[], []]
   let side: 0 | 1 = 0
   for (const raw of hasSettings ? lines.slice(0, -1) : lines) {
-    const line = raw.trim()
+    const line = stripped(raw)
     const isNegative = line.startsWith(NEGATIVE)
     if (isNegative) side = 1
-    prompts[side].push(isNegative ? line.slice(NEGATIVE.length).trim() : line)
+    prompts[side].push(isNegative ? stripped(line.slice(NEGATIVE.length)) : line)
   }
   const [prompt, negative] = prompts.map(joined) as [string, string]
   // A1111 counts a pair without a value, but passes over it
@@ -40,9 +42,10 @@ function joined(lines: readonly string[]): string {
   return lines.reduce((text, line) => (text === '' ? line : `${text}\n${line}`), '')
 }
 
-const RE_KEY_CHARACTER = /[\p{L}\p{N}_ \-/]/u
-const RE_WORD_CHARACTER = /[\p{L}\p{N}_]/u
-const RE_QUOTED = /"(?:\\.|[^\\"])+"(?=,|$)/uy
+const RE_KEY_CHARACTER = new RegExp(`[${PY_WORD} \\-/]`, 'u')
+const RE_WORD_CHARACTER = new RegExp(`[${PY_WORD}]`, 'u')
+const RE_QUOTED = /"(?:\\[^\n]|[^\\"])+"(?=,|$)/uy
+const RE_SPACES = new RegExp(`^[${PY_SPACE}]*`, 'u')
 
 /**
  * `key: value` pairs of a line, quotes included. The same as all matches of `\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)`, in
@@ -54,7 +57,7 @@ function pairsOf(line: string): [key: string, value: string][] {
   for (let colon = line.indexOf(':'); colon >= 0; colon = line.indexOf(':', Math.max(at, colon + 1))) {
     const key = keyBefore(line, at, colon)
     if (key === undefined) continue
-    const begin = colon + 1 + /^\s*/u.exec(line.slice(colon + 1, colon + 1 + MAX_SPACES))![0].length
+    const begin = colon + 1 + RE_SPACES.exec(line.slice(colon + 1, colon + 1 + MAX_SPACES))![0].length
     RE_QUOTED.lastIndex = begin
     const quoted = RE_QUOTED.exec(line)?.[0]
     const comma = line.indexOf(',', begin)

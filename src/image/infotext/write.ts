@@ -1,4 +1,5 @@
 /** Writes the `parameters` text of a picture as A1111 does (`processing.py`, create_infotext). */
+import { stripped } from './python-text.ts'
 
 /** A file that a picture was made with. */
 export interface HashedFile {
@@ -71,7 +72,7 @@ export function joinInfotext(prompt: string, negative: string, settings: Setting
     return value === undefined ? [] : [`${key}: ${quotedValue(String(value))}`]
   })
   const negativeLine = negative === '' ? '' : `\nNegative prompt: ${negative}`
-  return `${prompt}${negativeLine}\n${pairs.join(', ')}`.trim()
+  return stripped(`${prompt}${negativeLine}\n${pairs.join(', ')}`)
 }
 
 /**
@@ -79,6 +80,6 @@ export function joinInfotext(prompt: string, negative: string, settings: Setting
  * line break; it reads the others as well, and loses quotes and spaces at the ends if they are left as they are.
  */
 function quotedValue(value: string): string {
-  const isPlain = !/[,:\n]/.test(value) && !value.startsWith('"') && value === value.trim() && value !== ''
+  const isPlain = !/[,:\n]/.test(value) && !value.startsWith('"') && value === stripped(value) && value !== ''
   return isPlain ? value : JSON.stringify(value)
 }

@@ -1,4 +1,5 @@
 /** The prompt language of A1111: `(a:1.2) ((b)) [c]`, escapes, BREAK. Source: modules/prompt_parser.py */
+import { PY_DIGIT, PY_SPACE, pythonFloat, wholeWord } from '../../image/infotext/python-text.ts'
 
 /** Part of a prompt with the weight of its tokens. */
 export interface Segment {
@@ -13,9 +14,12 @@ const ROUND = 1.1
 const SQUARE = 1 / 1.1
 
 /** An escape; a bracket; `:1.2)`; text up to the next of these; a colon that belongs to none. */
-const RE_TOKEN = /\\[()[\]\\]|\\|[([]|:\s*([+-]?[.\d]+)\s*\)|[)\]]|[^\\()[\]:]+|:/g
+const RE_TOKEN = new RegExp(
+  `\\\\[()[\\]\\\\]|\\\\|[([]|:[${PY_SPACE}]*([+-]?[.${PY_DIGIT}]+)[${PY_SPACE}]*\\)|[)\\]]|[^\\\\()[\\]:]+|:`,
+  'gu',
+)
 
-const RE_BREAK = /\s*\bBREAK\b\s*/
+const RE_BREAK = new RegExp(`[${PY_SPACE}]*${wholeWord('BREAK')}[${PY_SPACE}]*`, 'u')
 
 /** What is being read: `weight` is undefined for a break, which brackets around it leave alone. */
 interface Piece {
@@ -30,8 +34,8 @@ export function parseAttention(prompt: string): (Segment | Break)[] {
   for (const [token, number] of prompt.matchAll(RE_TOKEN)) {
     if (token.startsWith('\\')) pieces.push({ text: token.slice(1), weight: 1 })
     else if (token === '(' || token === '[') open[token].push(pieces.length)
-    else if (number !== undefined && Number.isFinite(Number(number)) && open['('].length > 0)
-      multiply(pieces, open['('].pop()!, Number(number))
+    else if (number !== undefined && Number.isFinite(pythonFloat(number)) && open['('].length > 0)
+      multiply(pieces, open['('].pop()!, pythonFloat(number))
     else if (token === ')' && open['('].length > 0) multiply(pieces, open['('].pop()!, ROUND)
     else if (token === ']' && open['['].length > 0) multiply(pieces, open['['].pop()!, SQUARE)
     else pieces.push(...withBreaks(token))

@@ -2,6 +2,7 @@
  * Prompts that change while a picture is drawn: `[from:to:when]`, `[to:when]`, `[from::when]`, `[one|two]`.
  * Source: A1111, modules/prompt_parser.py, its grammar and its documented examples
  */
+import { PY_SPACE } from '../../image/infotext/python-text.ts'
 
 /** A text, or what became of it, and the last step that it is for. */
 export interface Timed<T> {
@@ -101,7 +102,7 @@ interface Reader {
   readonly depth: number
 }
 
-const RE_PLAIN = /(?:[^\\[\]():|]|\\.)+/y
+const RE_PLAIN = /(?:[^\\[\]():|]|\\[^\n])+/y
 
 /** Text and whole brackets up to what is neither: a separator, a closing bracket, one that is never closed. */
 function sequence(reader: Reader, start: number): Parsed {
@@ -138,7 +139,10 @@ function round(reader: Reader, at: number): Parsed | undefined {
   return { nodes: ['(', ...first.nodes, ...(second ? [':', ...second.nodes] : []), ')'], end: end + 1 }
 }
 
-const RE_WHEN = /^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*$/i
+const RE_WHEN = new RegExp(
+  `^[${PY_SPACE}]*([+-]?(?:\\d+\\.?\\d*|\\.\\d+)(?:[eE][+-]?\\d+)?)[${PY_SPACE}]*$`,
+  'u',
+)
 
 function square(reader: Reader, at: number): Parsed | undefined {
   const { prompt } = reader

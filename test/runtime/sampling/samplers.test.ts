@@ -192,6 +192,60 @@ describe('schedules', () => {
   })
 })
 
+describe('model calls of A1111', () => {
+  /** `len(range(0, 1000, 1000 // steps))`, which Python gives for these. */
+  const TIMESTEPS = [
+    [1, 1],
+    [4, 4],
+    [6, 7],
+    [7, 8],
+    [9, 10],
+    [12, 13],
+    [15, 16],
+    [20, 20],
+    [25, 25],
+    [30, 31],
+    [40, 40],
+    [60, 63],
+    [150, 167],
+    [501, 1000],
+  ] as const
+
+  async function calls(name: string, steps: number): Promise<number> {
+    const sampler = findSampler(name)!
+    const sigmas = sigmasOf(sampler, undefined, steps, noiseSchedule())
+    let count = 0
+    const denoise = async (x: Float32Array) => {
+      count++
+      return x
+    }
+    const noise = () => new Float32Array(1)
+    await sampler.sample({ denoise, x: Float32Array.of(1), sigmas, noise })
+    return count
+  }
+
+  it.each(TIMESTEPS)(
+    '%i steps are %i timesteps: UniPC calls at each, DDIM at all but the lowest',
+    async (steps, timesteps) => {
+      expect(await calls('unipc', steps)).toBe(timesteps)
+      // timestep 1000 is kept below it, where 999 already is: a step of no length
+      const ddim = timesteps === 1000 ? timesteps - 2 : Math.max(1, timesteps - 1)
+      expect(await calls('ddim', steps)).toBe(ddim)
+    },
+  )
+
+  // get_sigmas of k-diffusion, and the step more of samplers that leave out the last level but one
+  it.each(SAMPLERS.filter(({ sigmas }) => !sigmas).map((sampler) => [sampler.name, sampler] as const))(
+    '%s: as many steps as it is asked for',
+    async (name, sampler) => {
+      for (const steps of [6, 7, 12, 30]) {
+        // a second call in all steps but the last, which goes to 0
+        expect(await calls(name, steps)).toBe(sampler.calls === 2 ? 2 * steps - 1 : steps)
+      }
+    },
+  )
+})
+
 describe('guidance', () => {
   it('and its rescaling are those of diffusers', () => {
     const [text, empty] = [GOLDENS.guidance.text, GOLDENS.guidance.empty].map((v) => Float32Array.from(v))

@@ -28,8 +28,13 @@ export const unipc: Sampler = {
   sample: sampleUniPc,
 }
 
-/** A1111's "time_uniform": from the last timestep to the first, log alpha linear between two; it does not go to 0. */
-function evenTimes(steps: number, { sigmas }: NoiseSchedule): number[] {
+/**
+ * A1111's "time_uniform": from the last timestep to the first, log alpha linear between two; it does not go to 0. Asked
+ * for 12 steps it takes 13: as many as there are timesteps 0, s, 2s .. with the whole stride s.
+ * Source: A1111, modules/sd_samplers_timesteps.py, sd_samplers_timesteps_impl.py
+ */
+function evenTimes(asked: number, { sigmas }: NoiseSchedule): number[] {
+  const steps = Math.ceil(sigmas.length / Math.floor(sigmas.length / asked))
   const logAlphas = sigmas.map((sigma) => -Math.log1p(sigma * sigma))
   const last = sigmas.length - 1
   return Array.from({ length: steps + 1 }, (_, i) => {
