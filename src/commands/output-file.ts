@@ -65,7 +65,7 @@ export async function writePlannedFile(
 ): Promise<{ readonly file: WrittenFile; readonly written: WriteResult }> {
   const start = io.now().getTime()
   const pending = metadata()
-  const fit = (texts: TensorTable['metadata']) => besideStructure(texts, container.reservedKeys ?? NONE)
+  const standing = (texts: TensorTable['metadata']) => besideStructure(texts, container.reservedKeys ?? NONE)
   const progress = startProgress(basename(output), io, quiet || json)
   const hashing = new AbortController()
   const signal = AbortSignal.any([io.signal, hashing.signal])
@@ -77,10 +77,10 @@ export async function writePlannedFile(
   }
   // hashes are for the recipe, which a container without metadata has no place for
   const finished = container.metadataOf
-    ? pending.finish(({ file }, wanted) => inputHashes(file, wanted, hash, io)).then(fit)
+    ? pending.finish(({ file }, wanted) => inputHashes(file, wanted, hash, io)).then(standing)
     : undefined
   try {
-    const table = { tensors: plan.table.tensors, metadata: fit(pending.draft) }
+    const table = { tensors: plan.table.tensors, metadata: standing(pending.draft) }
     await removeLeftovers(dirname(output))
     const written = await writeModelFile(table, output, container, {
       owner: OWNER,

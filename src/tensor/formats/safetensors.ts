@@ -8,6 +8,7 @@ import { byteLength, type DType } from '../dtype.ts'
 import type { FileRef, ModelFile, Tensor } from '../table.ts'
 import { quoted } from '../text.ts'
 import type { Format } from './format.ts'
+import { endOfString, hasUnpaired, isObject, type Json, keysIn, oddSize } from './safetensors-json.ts'
 
 /** The limit of the reference reader, and so of writers too; a header of SD 1.5 is 0.1 MB, of Flux with T5 0.2 MB. */
 export const MAX_HEADER_BYTES = 100_000_000
@@ -91,21 +92,7 @@ function countKeys(text: string, file: FileRef): number {
   return keys
 }
 
-/** Index of the quote that ends the string starting at `start`. */
-function endOfString(text: string, start: number): number {
-  let i = start + 1
-  while (i < text.length && text.charCodeAt(i) !== 0x22) i += text.charCodeAt(i) === 0x5c ? 2 : 1
-  return i
-}
-
-type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
-
-function isObject(value: Json | undefined): value is { [key: string]: Json } {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
 function parseHeader(bytes: Uint8Array, file: FileRef): { [key: string]: Json } {
-  if (bytes[0] !== 0x7b) throw malformed(file, 'HEADER_JSON', 'header does not start with "{"')
   let text: string
   try {
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
@@ -120,16 +107,17 @@ function parseHeader(bytes: Uint8Array, file: FileRef): { [key: string]: Json } 
     throw malformed(file, 'HEADER_JSON', 'header is not valid JSON')
   }
   if (!isObject(header)) throw malformed(file, 'HEADER_JSON', 'header is not a JSON object')
-  const kept = Object.values(header).reduce<number>(
-    (sum, value) => sum + (isObject(value) ? Object.keys(value).length : 0),
-    Object.keys(header).length,
-  )
-  if (kept !== keys) throw malformed(file, 'DUPLICATE_KEY', 'header holds the same key twice')
+  if (keysIn(header) !== keys) throw malformed(file, 'DUPLICATE_KEY', 'header holds the same key twice')
+  if (text.includes('\\u') && hasUnpaired(header))
+    throw malformed(file, 'HEADER_UTF8', 'header escapes half of a surrogate pair, which is no Unicode text')
+  const odd = oddSize(text)
+  if (odd !== undefined)
+    throw malformed(file, 'SHAPE', `header writes a size as ${quoted(odd)}, not as a whole number`)
   return header
 }
 
 function readMetadata(value: Json | undefined, file: FileRef): Record<string, string> {
-  if (value === undefined) return {}
+  if (value === undefined || value === null) return {}
   if (!isObject(value)) throw malformed(file, 'METADATA', '__metadata__ is not an object')
   for (const [key, text] of Object.entries(value)) {
     if (typeof text !== 'string') {
@@ -222,11 +210,14 @@ async function open(source: ByteSource): Promise<ModelFile> {
   }
 }
 
+/** White space of JSON. */
+const SPACES = new Set([0x20, 0x09, 0x0a, 0x0d])
+
 /** A plausible length before "{", or any length before `{"`, so that an absurd one is refused by name in `open`. */
 function matches(head: Uint8Array): boolean {
-  if (head[LENGTH_BYTES] !== 0x7b) return false
   const plausible = head[5] === 0 && head[6] === 0 && head[7] === 0
-  return plausible || head[LENGTH_BYTES + 1] === 0x22
+  if (!plausible) return head[LENGTH_BYTES] === 0x7b && head[LENGTH_BYTES + 1] === 0x22
+  return head.subarray(LENGTH_BYTES).find((byte) => !SPACES.has(byte)) === 0x7b
 }
 
 export const safetensorsFormat: Format = { id: 'safetensors', title: 'safetensors', matches, open }

@@ -1,0 +1,77 @@
+/**
+ * What `JSON.parse` reads in a safetensors header and the reference does not: two readers would see two files.
+ * Source: safetensors 0.8 in Rust, whose serde_json takes sizes as `usize` and strings as UTF-8.
+ */
+import { isUnpaired } from '../text.ts'
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
+
+export function isObject(value: Json | undefined): value is { [key: string]: Json } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+const [QUOTE, COLON, MINUS, BACKSLASH] = [0x22, 0x3a, 0x2d, 0x5c]
+const SIZES = new Set(['shape', 'data_offsets'])
+/** Of the arrays in the tensors. */
+const SIZES_DEPTH = 3
+
+/**
+ * The first size that is no plain whole number, as it is written: `1.0`, `1e0`, `-0`. Negative ones are refused by name.
+ * @param text sound JSON
+ */
+export function oddSize(text: string): string | undefined {
+  let depth = 0
+  let last = ''
+  let key = ''
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i)
+    if (c === QUOTE) {
+      const end = endOfString(text, i)
+      last = depth === SIZES_DEPTH - 1 ? text.slice(i, end + 1) : ''
+      i = end
+    } else if (c === COLON && depth === SIZES_DEPTH - 1) key = keyOf(last)
+    else if (c === 0x7b || c === 0x5b) depth++
+    else if (c === 0x7d || c === 0x5d) depth--
+    else if (depth === SIZES_DEPTH && SIZES.has(key) && (c === MINUS || isDigit(c))) {
+      const number = numberAt(text, i)
+      if (!/^(\d+|-[1-9]\d*)$/.test(number)) return number
+      i += number.length - 1
+    }
+  }
+  return undefined
+}
+
+function keyOf(quoted: string): string {
+  return quoted.includes('\\') ? (JSON.parse(quoted) as string) : quoted.slice(1, -1)
+}
+
+function isDigit(c: number): boolean {
+  return c >= 0x30 && c <= 0x39
+}
+
+function numberAt(text: string, start: number): string {
+  let end = start + 1
+  while (/[\d.eE+-]/.test(text[end] ?? '')) end++
+  return text.slice(start, end)
+}
+
+/** Index of the quote that ends the string starting at `start`. */
+export function endOfString(text: string, start: number): number {
+  let i = start + 1
+  while (i < text.length && text.charCodeAt(i) !== QUOTE) i += text.charCodeAt(i) === BACKSLASH ? 2 : 1
+  return i
+}
+
+/** Keys of the objects in a value, at all levels; arrays are not looked into. */
+export function keysIn(value: Json): number {
+  if (!isObject(value)) return 0
+  const inside = Object.values(value)
+  return inside.reduce<number>((sum, part) => sum + keysIn(part), inside.length)
+}
+
+/** A half surrogate pair in a key or text, written as an escape. */
+export function hasUnpaired(value: Json): boolean {
+  if (typeof value === 'string') return isUnpaired(value)
+  if (Array.isArray(value)) return value.some(hasUnpaired)
+  return isObject(value) && Object.entries(value).some(([key, part]) => isUnpaired(key) || hasUnpaired(part))
+}
