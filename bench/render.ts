@@ -19,6 +19,7 @@ import { latentFormat } from '../src/runtime/latent-format.ts'
 import { openDenoiser } from '../src/runtime/open-denoiser.ts'
 import { openTextEncoder, textTowers } from '../src/runtime/open-text.ts'
 import { openVae } from '../src/runtime/open-vae.ts'
+import { QUIET_IO } from '../test/quiet-io.ts'
 import { peakOf, processorSeconds } from './processes.ts'
 import { measureDiffusers, measureSdcpp } from './render-rivals.ts'
 import { type Measured, median, type Sample, type Subject, samplesTable } from './render-samples.ts'
@@ -111,7 +112,7 @@ const sessions = pathToFileURL(join(import.meta.dirname, '../dist/session-proces
 const wish = DEVICE_IDS.find((id) => id === values.device) ?? ('auto' satisfies DeviceId | 'auto')
 const { device, why } = await chooseDevice(wish, thisMachine({ sessions }))
 process.stdout.write(`${path}, ${values.side}x${values.side}, ${steps} steps; ${why}\n`)
-const owns = await withModel(path, async (opened) => {
+const owns = await withModel(path, QUIET_IO, async (opened) => {
   const model = { name: path, table: opened.model, identity: await identifyFile(path, opened) }
   return measureOwn(model, { device, sessions, threads: 2 })
 })

@@ -85,7 +85,7 @@ async function runBakeVae(args: Arguments, io: Io): Promise<ExitCode> {
     await resolveModel(String(vae), 'vae', folders),
   ]
   const printer = resultPrinter('bake-vae', output, io)
-  printer.print(await withModels(paths, (opened) => bakeOpened(paths, opened, options, { output, io })))
+  printer.print(await withModels(paths, io, (opened) => bakeOpened(paths, opened, options, { output, io })))
   printer.end()
   return EXIT.ok
 }

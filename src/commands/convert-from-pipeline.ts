@@ -50,7 +50,7 @@ export async function convertFromPipeline(
   io: Io,
 ): Promise<void> {
   const paths = files.map(({ path }) => path)
-  await withModels(paths, async (opened) => {
+  await withModels(paths, io, async (opened) => {
     const models = opened.map(({ model }) => model)
     const parts = files.map(({ part }) => part)
     await checkIndexes(paths, models)

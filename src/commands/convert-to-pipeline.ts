@@ -43,7 +43,7 @@ export async function convertToPipeline(
   output: OutputOptions,
   io: Io,
 ): Promise<void> {
-  await withModel(path, async (opened) => {
+  await withModel(path, io, async (opened) => {
     const identity = await identifyFile(path, opened)
     const pipeline = namingFile(path, () => toPipeline(opened.model, identity))
     const made = { path, model: opened.model, identity, pipeline, dtype }

@@ -114,8 +114,8 @@ async function runDiff(options: DiffOptions, folders: ModelFolders, io: Io): Pro
     await resolveModel(options.files[0], 'any', folders),
     await resolveModel(options.files[1], 'any', folders),
   ]
-  return withModel(pathA, (openedA) =>
-    withModel(pathB, async (openedB) => {
+  return withModel(pathA, io, (openedA) =>
+    withModel(pathB, io, async (openedB) => {
       const inputs = [openedA.model.file, openedB.model.file]
       await checkPlot(options, inputs)
       const a = { path: pathA, model: openedA.model, identity: await identifyFile(pathA, openedA) }

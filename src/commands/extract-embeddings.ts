@@ -24,7 +24,7 @@ import { torchZip } from '../tensor/formats/torch-zip-write.ts'
 import type { Arguments, Command } from './command.ts'
 import { type Found, pictureAt } from './embedding-picture.ts'
 import { type ExtractedFile, writeExtracted } from './extracted-files.ts'
-import { identifyFile, type OpenedModel, withModels } from './files.ts'
+import { type Interruptible, identifyFile, type OpenedModel, withModels } from './files.ts'
 import { type ModelFolders, modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
 import { filledText, flag, namedFiles, outputOptions, withOutputOptions } from './options.ts'
 import { recipeArguments } from './recipe-options.ts'
@@ -120,7 +120,7 @@ async function runExtractEmbeddings(args: Arguments, io: Io): Promise<ExitCode> 
   }
   const picture = await pictureAt(path)
   if (picture !== undefined) await use(picture)
-  else await withFound(path, args, folders, use)
+  else await withFound(path, args, folders, io, use)
   return EXIT.ok
 }
 
@@ -141,11 +141,12 @@ async function withFound(
   path: string,
   args: Arguments,
   folders: ModelFolders,
+  io: Interruptible,
   use: (found: Found) => Promise<void>,
 ): Promise<void> {
   const base = filledText(args, 'base')
   const paths = base === undefined ? [path] : [path, await resolveModel(base, 'checkpoint', folders)]
-  await withModels(paths, async (opened) => {
+  await withModels(paths, io, async (opened) => {
     const identities = await Promise.all(opened.map((one, i) => identifyFile(paths[i]!, one)))
     const embeddings = await embeddingsIn(path, opened, identities, args).catch((error: unknown) => {
       throw aboutFile(path, error)

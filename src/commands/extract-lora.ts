@@ -83,7 +83,7 @@ async function runExtractLora(args: Arguments, io: Io): Promise<ExitCode> {
   for (const name of named) paths.push(await resolveModel(name, 'checkpoint', folders))
   if (resolve(paths[0]!) === resolve(paths[1]!)) throw usage('both models are the same file')
   const run = { options, output, io, engine: await engineOf(io) }
-  const outcome = await withModels(paths, (opened) => extractOpened(paths, opened, run))
+  const outcome = await withModels(paths, io, (opened) => extractOpened(paths, opened, run))
   printExtraction(outcome, output, io)
   return EXIT.ok
 }

@@ -56,7 +56,7 @@ async function runExtract(args: Arguments, io: Io): Promise<ExitCode> {
   if (name === undefined || name === '' || more.length > 0) throw usage('name one model file', HINT)
   const output = outputOptions(args)
   const path = await resolveModel(name, 'checkpoint', modelFolders(args, io))
-  await withModel(path, async (opened) => {
+  await withModel(path, io, async (opened) => {
     const identity = await identifyFile(path, opened)
     const files = namingFile(path, () => extractedFrom(path, opened, identity, args))
     const recipeOptions = { component, dtype: filledText(args, 'dtype') }

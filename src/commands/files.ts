@@ -3,6 +3,7 @@ import { basename, extname, join, relative, sep } from 'node:path'
 import { refuse, SdtoolError, usage } from '../errors.ts'
 import { type Identity, identify } from '../model/identify.ts'
 import { MODEL_ENDINGS } from '../model/output-name.ts'
+import type { Io } from '../report/io.ts'
 import { openFileSource } from '../tensor/bytes.ts'
 import { type ReadInto, readValues } from '../tensor/expr.ts'
 import { openModel } from '../tensor/formats/open.ts'
@@ -88,11 +89,16 @@ export interface OpenedModel {
   prefetch?(tensors: readonly Tensor[]): Promise<boolean>
 }
 
-/** Opens a model file for as long as `use` runs. */
-export async function withModel<T>(path: string, use: (opened: OpenedModel) => Promise<T>): Promise<T> {
-  const info = await stat(path)
-  if (!info.isFile()) throw refuse('NOT_A_FILE', `${path} is not a regular file`)
-  const source = await openFileSource(path)
+/** What may end the reading of a file. */
+export type Interruptible = Pick<Io, 'signal'>
+
+/** Opens a model file for as long as `use` runs. @throws NOT_A_FILE, and what `openModel` throws */
+export async function withModel<T>(
+  path: string,
+  { signal }: Interruptible,
+  use: (opened: OpenedModel) => Promise<T>,
+): Promise<T> {
+  const source = await openFileSource(path, signal)
   const inputs = openInputs()
   try {
     return await use({ model: await openModel(source), read: inputs.read })
@@ -105,10 +111,11 @@ export async function withModel<T>(path: string, use: (opened: OpenedModel) => P
 /** Opens several model files, in order, for as long as `use` runs. */
 export function withModels<T>(
   paths: readonly string[],
+  io: Interruptible,
   use: (opened: readonly OpenedModel[]) => Promise<T>,
 ): Promise<T> {
   const open = ([path, ...rest]: readonly string[], opened: readonly OpenedModel[]): Promise<T> => {
-    return path === undefined ? use(opened) : withModel(path, (next) => open(rest, [...opened, next]))
+    return path === undefined ? use(opened) : withModel(path, io, (next) => open(rest, [...opened, next]))
   }
   return open(paths, [])
 }

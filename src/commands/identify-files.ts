@@ -12,7 +12,7 @@ import {
 import type { CivitaiVersion } from '../civitai/shapes.ts'
 import { parseRecipe, RECIPE_KEY, type Recipe } from '../model/recipe.ts'
 import type { Io } from '../report/io.ts'
-import { type ListedFile, withModel } from './files.ts'
+import { type Interruptible, type ListedFile, withModel } from './files.ts'
 import type { HashCache } from './hash-cache.ts'
 
 export interface IdentifiedFile {
@@ -50,7 +50,7 @@ export async function identifyFiles(
   for (const [i, { path, relative: name }] of listed.entries()) {
     io.signal.throwIfAborted()
     try {
-      known.push({ path, name, ...(await evidenceOf(path, cache, quiet)) })
+      known.push({ path, name, ...(await evidenceOf(path, cache, quiet, io)) })
     } catch (error) {
       io.signal.throwIfAborted()
       unread.push({ path, error })
@@ -90,9 +90,10 @@ async function evidenceOf(
   path: string,
   cache: HashCache,
   quiet: boolean,
+  io: Interruptible,
 ): Promise<{ evidence: Evidence; operation?: string }> {
   const { sha256, autoV3 } = await cache.hashes(path, quiet)
-  const header = await headerOf(path)
+  const header = await headerOf(path, io)
   if (!header) return { evidence: { sha256, ancestors: [] } }
   const { recipe } = header
   const ancestors = recipe === undefined ? [] : ancestorsOf(recipe)
@@ -103,8 +104,8 @@ async function evidenceOf(
 }
 
 /** Undefined for what is no safetensors file, or a damaged one: its hash may still be known. */
-async function headerOf(path: string): Promise<{ readonly recipe?: Recipe } | undefined> {
-  return withModel(path, async ({ model }) => {
+async function headerOf(path: string, io: Interruptible): Promise<{ readonly recipe?: Recipe } | undefined> {
+  return withModel(path, io, async ({ model }) => {
     if (model.format !== 'safetensors') return undefined
     const recipe = parseRecipe(
       Object.hasOwn(model.metadata, RECIPE_KEY) ? model.metadata[RECIPE_KEY] : undefined,

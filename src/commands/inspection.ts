@@ -71,7 +71,7 @@ export async function inspectFile(
   io: Io,
 ): Promise<Inspection | Refusal> {
   try {
-    return await withModel(path, (opened) => inspectOpened(path, opened, options, io))
+    return await withModel(path, io, (opened) => inspectOpened(path, opened, options, io))
   } catch (error) {
     io.signal.throwIfAborted()
     const bytes = (await stat(path).catch(() => undefined))?.size ?? 0

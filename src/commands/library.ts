@@ -34,7 +34,7 @@ export function libraryOf(
   let done = 0
   return inParallel(files, LANES, async ({ path, name }) => {
     io.signal.throwIfAborted()
-    const known = await knownFile(path, cache)
+    const known = await knownFile(path, cache, io)
     const own = known.facts?.triggers ?? []
     const triggers = own.length > 0 ? own : await triggerWordsBeside(path)
     progress.update(++done, files.length)
@@ -42,19 +42,19 @@ export function libraryOf(
   })
 }
 
-async function knownFile(path: string, cache: LibraryCache): Promise<CachedFile> {
+async function knownFile(path: string, cache: LibraryCache, io: Io): Promise<CachedFile> {
   const info = await stat(path)
   const { size: bytes, mtimeMs } = info
   const known = cache.get(resolve(path), bytes, mtimeMs)
   if (known !== undefined) return known
-  const found = { bytes, mtimeMs, ...(await factsOf(path)) }
+  const found = { bytes, mtimeMs, ...(await factsOf(path, io)) }
   cache.set(resolve(path), found)
   return found
 }
 
-async function factsOf(path: string): Promise<Pick<CachedFile, 'facts' | 'error'>> {
+async function factsOf(path: string, io: Io): Promise<Pick<CachedFile, 'facts' | 'error'>> {
   try {
-    const facts: LibraryFacts = await withModel(path, async (opened) => {
+    const facts: LibraryFacts = await withModel(path, io, async (opened) => {
       const { model, read } = opened
       return libraryFacts(model, await identifyFile(path, opened), read, (tensor) => readValues(tensor, read))
     })
@@ -134,7 +134,7 @@ export async function provenDuplicates(
       const key =
         group.component === undefined
           ? await autoV3Of(file, cache, io)
-          : await contentOf(file, group.component, cache)
+          : await contentOf(file, group.component, cache, io)
       keys.set(key, [...(keys.get(key) ?? []), name])
       progress.update(++done, all)
     }
@@ -152,11 +152,11 @@ async function autoV3Of(file: LibraryFile, cache: LibraryCache, io: Io): Promise
   return autoV3
 }
 
-async function contentOf(file: LibraryFile, title: string, cache: LibraryCache): Promise<string> {
+async function contentOf(file: LibraryFile, title: string, cache: LibraryCache, io: Io): Promise<string> {
   const known = cache.get(resolve(file.path), file.bytes, file.mtimeMs) ?? file
   const content = known.contents?.[title]
   if (content !== undefined) return content
-  const made = await withModel(file.path, async (opened) => {
+  const made = await withModel(file.path, io, async (opened) => {
     const identity = await identifyFile(file.path, opened)
     const component = identity.components.find((one) => one.title === title)!
     return partContent(opened.model, identity, component, opened.read)

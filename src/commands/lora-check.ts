@@ -73,7 +73,7 @@ async function runLoraCheck(args: Arguments, io: Io): Promise<ExitCode> {
   if (base !== undefined) paths.push(await resolveModel(base, 'checkpoint', folders))
   const force = flag(args, 'force')
   if (plot !== undefined) await checkOutput(plot, { force, bytes: 0, inputs: [] })
-  const { checked, inputs } = await withModels(paths, async (opened) => {
+  const { checked, inputs } = await withModels(paths, io, async (opened) => {
     const checked = await checkOpened(paths, opened, options, io)
     return { checked, inputs: opened.map(({ model }) => model.file) }
   })

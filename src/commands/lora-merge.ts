@@ -97,7 +97,7 @@ async function runLoraMerge(args: Arguments, io: Io): Promise<ExitCode> {
   const folders = modelFolders(args, io)
   const paths: string[] = []
   for (const { name } of loras) paths.push(await resolveModel(name, 'lora', folders))
-  await withModels(paths, async (opened) => {
+  await withModels(paths, io, async (opened) => {
     const inputs: LoraToMerge[] = []
     for (const [i, { ratio }] of loras.entries())
       inputs.push({ file: await loraFile(paths[i]!, opened[i]!), ratio })

@@ -70,7 +70,7 @@ async function runLoraResize(args: Arguments, io: Io): Promise<ExitCode> {
   const seed = seedOf(args)
   const dtype = filledText(args, 'dtype')
   const engine = await engineOf(io)
-  await withModel(path, async (opened) => {
+  await withModel(path, io, async (opened) => {
     const file = await loraFile(path, opened)
     const options = {
       rule,

@@ -126,7 +126,7 @@ async function runMergeLora(args: Arguments, io: Io): Promise<ExitCode> {
   const folders = modelFolders(args, io)
   const paths = [await resolveModel(base, 'checkpoint', folders)]
   for (const { name } of loras) paths.push(await resolveModel(name, 'lora', folders))
-  const outcome = await withModels(paths, (opened) =>
+  const outcome = await withModels(paths, io, (opened) =>
     mergeOpened(paths, opened, loras, { args, merge, output, io }),
   )
   printMerge(outcome, output, io)

@@ -133,7 +133,7 @@ async function runMerge(args: Arguments, io: Io): Promise<ExitCode> {
   for (const name of names) paths.push(await resolveModel(name, 'checkpoint', folders))
   const vae = vaeChoice(args, names.length)
   const vaeFile = typeof vae === 'object' ? [await resolveModel(vae.file, 'vae', folders)] : []
-  const outcome = await withModels([...paths, ...vaeFile], async (opened) => {
+  const outcome = await withModels([...paths, ...vaeFile], io, async (opened) => {
     const models = await mergeModels([...paths, ...vaeFile], opened)
     const chosen = typeof vae === 'object' ? models[paths.length]! : vae
     const options = chosen === undefined ? merge : { ...merge, vae: chosen }

@@ -3,7 +3,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { refuse } from '../errors.ts'
 import { isJsonObject, parseJsonText } from '../model/metadata/json-text.ts'
 import { type JsonValue, parseRecipe, RECIPE_KEY, type Recipe, recipeText } from '../model/recipe.ts'
-import { withModel } from './files.ts'
+import { type Interruptible, withModel } from './files.ts'
 
 export interface RecipeSource {
   readonly recipe: Recipe
@@ -15,9 +15,9 @@ export interface RecipeSource {
 const MAX_JSON_BYTES = 1024 * 1024
 
 /** @throws RECIPE_NOT_FOUND (exit 3) */
-export async function recipeOf(path: string): Promise<RecipeSource> {
+export async function recipeOf(path: string, io: Interruptible): Promise<RecipeSource> {
   if (path.toLowerCase().endsWith('.json')) return { recipe: await recipeInJson(path) }
-  const recipe = parseRecipe(await withModel(path, async ({ model }) => recipeText(model)))
+  const recipe = parseRecipe(await withModel(path, io, async ({ model }) => recipeText(model)))
   if (recipe === undefined) throw noRecipe(path)
   return { recipe, made: path }
 }

@@ -114,7 +114,7 @@ async function sameVaeFile(
   let compared = 0
   for (const path of await vaeFiles(file.path, options.folders)) {
     io.signal.throwIfAborted()
-    const equal = await compareWithFile(baked, path, maxBytes)
+    const equal = await compareWithFile(baked, path, maxBytes, io)
     if (equal === undefined || equal === 0) continue
     same.push(path)
     compared = equal
@@ -159,10 +159,11 @@ async function compareWithFile(
   baked: ReadableVae,
   path: string,
   maxBytes: number,
+  io: Io,
 ): Promise<number | undefined> {
   const size = (await stat(path).catch(() => undefined))?.size ?? 0
   if (size > MAX_VAE_FILE_BYTES) return undefined
-  return withModel(path, async ({ model, read }) => {
+  return withModel(path, io, async ({ model, read }) => {
     const other = readableVae({ model, read })
     return other && compareVaes(baked, other, maxBytes)
   }).catch(() => undefined)

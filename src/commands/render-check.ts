@@ -55,10 +55,10 @@ export interface CheckOutcome {
  * @throws RECIPE_MISSING, what `findInputs`, `replanRecipe` and the drawing throw
  */
 export async function checkBaked(job: CheckJob, io: Io): Promise<CheckOutcome> {
-  const recipe = await withModels([job.path], async ([baked]) => recipeOf(job.path, baked!))
+  const recipe = await withModels([job.path], io, async ([baked]) => recipeOf(job.path, baked!))
   const inputs = await findInputs(recipe, job, io)
   const paths = [job.path, ...inputs.map(({ path }) => path)]
-  return withModels(paths, async ([baked, ...opened]) => {
+  return withModels(paths, io, async ([baked, ...opened]) => {
     const models = await openedModels(job, recipe, inputs, baked!, opened)
     const drawn = await drawAll(models, job)
     const verdict = drawn.baked ? verdictOf(drawn.baked.similarities, drawn.base?.similarities) : 'failed'

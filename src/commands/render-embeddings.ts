@@ -6,7 +6,7 @@ import { chunksOf } from '../runtime/text/chunks.ts'
 import { type LoadedEmbedding, loadEmbedding } from '../runtime/text/embedding.ts'
 import { clipTokenizer } from '../runtime/text/tokenizer.ts'
 import { readValues } from '../tensor/expr.ts'
-import { identifyFile, withModel } from './files.ts'
+import { type Interruptible, identifyFile, withModel } from './files.ts'
 import { type ModelFolders, placesOf } from './model-folders.ts'
 
 export interface EmbeddingSearch {
@@ -15,6 +15,7 @@ export interface EmbeddingSearch {
   /** Folders that were named; those of the model folders if there are none. */
   readonly named: readonly string[]
   readonly folders: ModelFolders
+  readonly io: Interruptible
 }
 
 /**
@@ -22,10 +23,10 @@ export interface EmbeddingSearch {
  * note, as A1111 does.
  */
 export async function findEmbeddings(search: EmbeddingSearch): Promise<LoadedEmbedding[]> {
-  const { prompts, folders, towers } = search
+  const { prompts, folders, towers, io } = search
   const loaded: LoadedEmbedding[] = []
   for (const [name, path] of await namedFiles(search)) {
-    const embedding = await load(name, path, towers)
+    const embedding = await load(name, path, towers, io)
     if (embedding) loaded.push(embedding)
     else folders.note(`${path} stands in the prompt, but is no embedding for this model`)
   }
@@ -57,8 +58,9 @@ function load(
   name: string,
   path: string,
   towers: readonly TextTower[],
+  io: Interruptible,
 ): Promise<LoadedEmbedding | undefined> {
-  return withModel(path, async (opened) => {
+  return withModel(path, io, async (opened) => {
     const { embedding } = await identifyFile(path, opened)
     return (
       embedding && loadEmbedding(name, path, embedding, towers, (tensor) => readValues(tensor, opened.read))

@@ -55,7 +55,7 @@ export async function withRenderSource<T>(
   const loraPaths: string[] = []
   for (const { name } of loras) loraPaths.push(await resolveModel(name, 'lora', folders))
   const vaePath = request.vae === undefined ? [] : [await resolveModel(request.vae, 'vae', folders)]
-  return withModels([path, ...loraPaths, ...vaePath], async (opened) => {
+  return withModels([path, ...loraPaths, ...vaePath], io, async (opened) => {
     const adapters = opened.slice(1, 1 + loras.length)
     const used = loras.map((lora, i) => {
       return { ...lora, path: loraPaths[i]!, metadata: adapters[i]!.model.metadata }

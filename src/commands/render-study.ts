@@ -46,6 +46,7 @@ export async function drawSubject(
     towers: onnxEngine.textTowers(model),
     named: options.embeddings,
     folders,
+    io,
   })
   const job = { model, embeddings, images: requests, settings, ...(vae && { vae }) }
   const drawn = await drawPictures({ job, engine, label, ...(networks && { networks }) }, options, io)

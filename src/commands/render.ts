@@ -109,6 +109,7 @@ async function draw(run: Run): Promise<Drawn> {
     towers,
     named: options.embeddings,
     folders: run.folders,
+    io: run.io,
   })
   const images = await drawAndWrite(run, embeddings, paths)
   if (sheetPath !== undefined) {

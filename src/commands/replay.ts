@@ -44,7 +44,7 @@ async function runReplay(args: Arguments, io: Io): Promise<ExitCode> {
   const output = outputOptions(args)
   const folders = modelFolders(args, io)
   const path = await resolveModel(name, 'any', folders)
-  const source = await recipeOf(path)
+  const source = await recipeOf(path, io)
   const { recipe } = source
   await repeatable(recipe)
   const places = { path, folders, quiet: output.quiet || output.json }

@@ -2,7 +2,7 @@
 import type { Io } from '../report/io.ts'
 import { hashFile } from '../tensor/hash.ts'
 import { sameValues } from '../tensor/same.ts'
-import { type OpenedModel, withModels } from './files.ts'
+import { type Interruptible, type OpenedModel, withModels } from './files.ts'
 
 export interface Sameness {
   readonly same: boolean
@@ -14,8 +14,9 @@ export interface Sameness {
  * Of two safetensors files AutoV3 tells, the hash of everything behind the metadata. A torch file has its metadata, and
  * with it the time it was made, among the tensors: those are held against each other one by one.
  */
-export async function sameModels(a: string, b: string, { signal }: Pick<Io, 'signal'>): Promise<Sameness> {
-  return withModels([a, b], async (opened) => {
+export async function sameModels(a: string, b: string, io: Interruptible): Promise<Sameness> {
+  const { signal } = io
+  return withModels([a, b], io, async (opened) => {
     const [first, second] = opened as [OpenedModel, OpenedModel]
     if (opened.some(({ model }) => model.format !== 'safetensors'))
       return { same: await sameTensors(first, second) }

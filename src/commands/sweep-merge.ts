@@ -69,7 +69,7 @@ async function withPlanned<T>(
 ): Promise<T> {
   const paths = [path]
   for (const model of merge.models) paths.push(await resolveModel(model, 'checkpoint', folders))
-  return withModels(paths, async (opened) => {
+  return withModels(paths, io, async (opened) => {
     const inputs: RecipeModel[] = []
     for (const [i, path] of paths.entries()) {
       inputs.push({ path, opened: opened[i]!, identity: await identifyFile(path, opened[i]!) })

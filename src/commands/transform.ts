@@ -105,7 +105,7 @@ async function transformFile(
   io: Io,
 ): Promise<Outcome> {
   if (file.problem) throw file.problem
-  return withModel(file.path, async (opened) => {
+  return withModel(file.path, io, async (opened) => {
     const { model } = opened
     const identity = await identifyFile(file.path, opened)
     const plan = await planFor(file.path, transform, opened, identity)

@@ -67,7 +67,7 @@ interface Verified {
 async function verified({ path, problem }: ListedFile, options: CommonOptions, io: Io): Promise<Verified> {
   try {
     if (problem !== undefined) throw problem
-    return await withModel(path, (opened) => checked(path, opened, options, io))
+    return await withModel(path, io, (opened) => checked(path, opened, options, io))
   } catch (error) {
     io.signal.throwIfAborted()
     return { path, checks: [], error }

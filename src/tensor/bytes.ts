@@ -1,6 +1,7 @@
 import { readSync, writeSync } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, open, stat } from 'node:fs/promises'
 import { refuse, type SdtoolError } from '../errors.ts'
+import { newPause, type Pause } from './pause.ts'
 import type { FileRef } from './table.ts'
 
 /** Bytes that can be read at any place: a file now, a remote file by HTTP Range later. Parsers see only this. */
@@ -8,6 +9,8 @@ export interface ByteSource {
   readonly file: FileRef
   /** Each read is a request over a network: what is only a check may look at samples. */
   readonly costly?: boolean
+  /** Awaited by parsers while they work on what they have read. */
+  readonly pause?: Pause
   /** Exactly `length` bytes from `offset`. Throws `FILE_TRUNCATED` if the source ends before. */
   read(offset: number, length: number): Promise<Uint8Array>
   close(): Promise<void>
@@ -67,21 +70,42 @@ export function writeFullySync(fd: number, bytes: Uint8Array, position: number):
   while (done < bytes.byteLength) done += writeSync(fd, bytes, done, bytes.byteLength - done, position + done)
 }
 
-async function sizeOf(handle: FileHandle): Promise<number> {
+/** @throws NOT_A_FILE, as a pipe or device could keep its reader waiting for ever */
+async function sizeOf(handle: FileHandle, path: string): Promise<number> {
   try {
-    return (await handle.stat()).size
+    const info = await handle.stat()
+    if (!info.isFile()) throw notAFile(path)
+    return info.size
   } catch (error) {
     await handle.close()
     throw error
   }
 }
 
-/** Opens a file for reading at any place. */
-export async function openFileSource(path: string): Promise<ByteSource> {
-  const handle = await open(path, 'r')
-  const size = await sizeOf(handle)
+function notAFile(path: string): SdtoolError {
+  return refuse('NOT_A_FILE', `${path} is not a regular file`)
+}
+
+/**
+ * Opens a regular file. Others are not even opened: that of a pipe waits for a writer, deaf to every signal.
+ * @throws NOT_A_FILE, and what the system says (ENOENT, EACCES ...)
+ */
+export async function openRegularFile(path: string): Promise<FileHandle> {
+  if (!(await stat(path)).isFile()) throw notAFile(path)
+  return open(path, 'r')
+}
+
+/**
+ * Opens a file for reading at any place.
+ * @param signal ends the work of the parsers that read from it
+ * @throws NOT_A_FILE, and what the system says
+ */
+export async function openFileSource(path: string, signal?: AbortSignal): Promise<ByteSource> {
+  const handle = await openRegularFile(path)
+  const size = await sizeOf(handle, path)
   return {
     file: { path, size },
+    pause: newPause(signal),
     async read(offset, length) {
       if (length > MAX_READ) throw refuse('READ_TOO_LARGE', `${path}: asked for ${length} bytes in one piece`)
       const target = new Uint8Array(length)

@@ -7,6 +7,7 @@ import type { RgbImage } from '../../src/image/image.ts'
 import { openImage } from '../../src/image/open.ts'
 import { decodePixels, openPng } from '../../src/image/png/decode.ts'
 import { writeSafetensors } from '../../src/tensor/write.ts'
+import { QUIET_IO } from '../quiet-io.ts'
 import { tempFolder } from '../temp-folder.ts'
 import { runCli } from './run.ts'
 
@@ -252,7 +253,7 @@ describe('render --check', () => {
       const folder = tempFolder()
       const [good, bad] = [join(folder, 'good.safetensors'), join(folder, 'bad.safetensors')]
       expect((await runCli(['merge-lora', BASE, `${STRIPES}:0.5`, '-o', good])).code).toBe(0)
-      await withModels([good, VIVID], async ([own, vae]) => {
+      await withModels([good, VIVID], QUIET_IO, async ([own, vae]) => {
         const tensors = [...own!.model.tensors.values()].map((tensor) => {
           const other = vae!.model.tensors.get(tensor.name.replace('first_stage_model.', ''))
           return other ? { ...other, name: tensor.name } : tensor

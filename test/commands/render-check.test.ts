@@ -77,7 +77,7 @@ async function forged(
 ): Promise<string> {
   const path = join(out, `${name}.safetensors`)
   BAKES.set(path, BAKES.get(good)!)
-  await withModels([good, from], async ([own, other]) => {
+  await withModels([good, from], QUIET_IO, async ([own, other]) => {
     const tensors = new Map<string, Tensor>()
     for (const tensor of tensorsOf(own!.model.tensors, other!.model.tensors)) {
       if (tensor) tensors.set(tensor.name, tensor)

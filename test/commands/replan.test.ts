@@ -8,6 +8,7 @@ import { blockBytes, elementCount } from '../../src/tensor/dtype.ts'
 import { evaluateInto, newEvaluation, type ReadInto } from '../../src/tensor/expr.ts'
 import type { Tensor } from '../../src/tensor/table.ts'
 import { runCli } from '../cli/run.ts'
+import { QUIET_IO } from '../quiet-io.ts'
 import { tempFolder } from '../temp-folder.ts'
 
 const folder = join(import.meta.dirname, '../../fixtures/tiny-sd')
@@ -25,7 +26,7 @@ async function replanned<T>(
   inputs: readonly string[],
   use: (tensors: ReadonlyMap<string, Tensor>, read: ReadInto) => Promise<T>,
 ): Promise<T> {
-  return withModels(inputs, async (opened) => {
+  return withModels(inputs, QUIET_IO, async (opened) => {
     const all: RecipeModel[] = []
     for (const [i, path] of inputs.entries()) {
       all.push({ path, opened: opened[i]!, identity: await identifyFile(path, opened[i]!) })
@@ -63,7 +64,7 @@ it.each([
   const out = join(tempFolder(), 'out.safetensors')
   const { code, stderr } = await runCli([...verb.split(' '), ...inputs, ...options, '-o', out, '--quiet'])
   expect([code, stderr]).toEqual([0, ''])
-  await withModels([out], async ([written]) => {
+  await withModels([out], QUIET_IO, async ([written]) => {
     const recipe = parseRecipe(written!.model.metadata[RECIPE_KEY])!
     const paths = recipe.inputs.map(({ name }) => file(name))
     await replanned(recipe, paths, async (tensors, read) => {
@@ -100,7 +101,7 @@ it('a folder of diffusers is put together from its files', async () => {
   expect((await runCli(['convert', OTHER, '--to', 'diffusers', '-o', pipe, '-q'])).code).toBe(0)
   expect((await runCli(['convert', pipe, '-o', out, '-q'])).code).toBe(0)
   const files = ['unet/diffusion_pytorch_model', 'vae/diffusion_pytorch_model', 'text_encoder/model']
-  await withModels([out], async ([written]) => {
+  await withModels([out], QUIET_IO, async ([written]) => {
     const recipe = parseRecipe(written!.model.metadata[RECIPE_KEY])!
     const paths = files.map((name) => join(pipe, `${name}.safetensors`))
     await replanned(recipe, paths, async (tensors, read) => {

@@ -110,7 +110,7 @@ describe('GGUF files that are refused', () => {
     ['GGUF_VERSION', 'big-endian', gguf({ version: 0x03000000 })],
     ['FILE_TRUNCATED', 'cut inside the header', gguf().subarray(0, 30)],
     ['FILE_TRUNCATED', 'cut inside the data', gguf({ data: 23 })],
-    ['FILE_TRUNCATED', 'more tensors than it has', gguf({ tensorCount: 400_000, tensors: [], data: 0 })],
+    ['FILE_TRUNCATED', 'more tensors than it has', gguf({ tensorCount: 100_000, tensors: [], data: 0 })],
     ['GGUF_LIMIT', 'a billion tensors', gguf({ tensorCount: 1_000_000_000 })],
     ['GGUF_SIZE', '2^63 tensors', gguf({ tensorCount: 2n ** 63n })],
     ['GGUF_SIZE', 'a key longer than the file', gguf({ pairs: [text('k', 1_000_000)] })],

@@ -73,7 +73,7 @@ function drawTiny(
   return withRenderSource({ ...defaults, ...request }, folders, io, async ({ model, vae }) => {
     const towers = onnxEngine.textTowers(model)
     const prompts = [prompt, negative]
-    const embeddings = await findEmbeddings({ prompts, towers, named: [TINY], folders })
+    const embeddings = await findEmbeddings({ prompts, towers, named: [TINY], folders, io })
     const images = [{ prompt, negative, seed: BigInt(seed) }]
     const job = { model, embeddings, images, settings: how, ...(vae && { vae }) }
     const [drawn] = await renderImages(job, onnxEngine, ON_CPU)

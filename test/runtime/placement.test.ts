@@ -10,6 +10,7 @@ import type { OutputDType } from '../../src/tensor/dtype.ts'
 import { cast } from '../../src/tensor/expr.ts'
 import type { Tensor, TensorTable } from '../../src/tensor/table.ts'
 import { contentsOf, writeModel } from '../model-files.ts'
+import { QUIET_IO } from '../quiet-io.ts'
 import { tableOf } from '../tables.ts'
 import { tempFolder } from '../temp-folder.ts'
 import { ON_CPU, relativeError, renderModel, SLOW, VAE_PART, values } from './networks.ts'
@@ -49,7 +50,7 @@ describe('weights', SLOW, () => {
   it.each(['F32', 'F16', 'BF16'] as const)('in %s are used where they lie in the file', async (dtype) => {
     const path = await written(WEIGHTS, dtype)
     const expected = await decoded(await widened(path))
-    await withModel(path, async ({ model }) => {
+    await withModel(path, QUIET_IO, async ({ model }) => {
       await placed(model, ({ evaluatedBytes }) => expect(evaluatedBytes).toBe(0))
       expect(relativeError(await decoded(model), expected)).toBeLessThan(1e-6)
     })
@@ -60,7 +61,7 @@ describe('weights', SLOW, () => {
     async (dtype) => {
       const path = await written(WEIGHTS, dtype)
       const expected = await decoded(await widened(path))
-      await withModel(path, async ({ model }) => {
+      await withModel(path, QUIET_IO, async ({ model }) => {
         await placed(model, ({ evaluatedBytes }) => expect(evaluatedBytes).toBeGreaterThan(0))
         expect(relativeError(await decoded(model), expected)).toBeLessThan(1e-6)
       })
@@ -81,7 +82,7 @@ describe('weights', SLOW, () => {
     })
     await writeTorchFile(path, stateDict(saved))
     const expected = await decoded(tableOf([...WEIGHTS]))
-    await withModel(path, async ({ model }) => {
+    await withModel(path, QUIET_IO, async ({ model }) => {
       const views = [...model.tensors.values()].filter(
         ({ source }) => source.kind === 'stored' && source.strides,
       )
@@ -94,7 +95,7 @@ describe('weights', SLOW, () => {
     const path = await written(WEIGHTS, 'F32')
     const scratch = tempFolder()
     symlinkSync(path, join(scratch, 'link.safetensors'))
-    await withModel(join(scratch, 'link.safetensors'), async ({ model }) => {
+    await withModel(join(scratch, 'link.safetensors'), QUIET_IO, async ({ model }) => {
       const [first, ...rest] = [...model.tensors.values()]
       const half = { ...first!, dtype: 'F16', source: { kind: 'cast', of: first! } } satisfies Tensor
       const placement = await placeWeights([half, ...rest], { threads: 0, scratch })

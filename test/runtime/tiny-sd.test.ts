@@ -6,6 +6,7 @@ import { planPrune } from '../../src/model/prune.ts'
 import type { RenderModel } from '../../src/runtime/engine.ts'
 import { readValues } from '../../src/tensor/expr.ts'
 import { writeModel } from '../model-files.ts'
+import { QUIET_IO } from '../quiet-io.ts'
 import { tempFolder } from '../temp-folder.ts'
 import { ON_CPU, renderModel, SLOW } from './networks.ts'
 import { contextError, goldens, picture, prediction, predictionError, TINY } from './tiny-sd.ts'
@@ -15,7 +16,7 @@ const TOLERANCE = 1e-5
 
 function withTiny<T>(file: string, use: (model: RenderModel) => Promise<T>): Promise<T> {
   const path = join(TINY, file)
-  return withModel(path, async (opened) => {
+  return withModel(path, QUIET_IO, async (opened) => {
     return use({ name: path, table: opened.model, identity: await identifyFile(path, opened) })
   })
 }
@@ -41,7 +42,7 @@ describe('the trained model', SLOW, () => {
 
   it('is drawn from plans before anything is written: EMA weights, and a LoRA on top of them', async () => {
     const paths = ['tiny-sd.ckpt', 'tiny-stripes.safetensors'].map((name) => join(TINY, name))
-    await withModels(paths, async (opened) => {
+    await withModels(paths, QUIET_IO, async (opened) => {
       const ema = await emaModel(paths[0]!, opened[0]!)
       expect(await predictionError(ema, 'ema-red-circle', ON_CPU)).toBeLessThan(TOLERANCE)
       const merged = await withLora(ema, paths[1]!, opened[1]!)
@@ -56,12 +57,12 @@ describe('the trained model', SLOW, () => {
   it('is drawn from the plan of a merge exactly as from the file that is written', async () => {
     const paths = ['tiny-sd.ckpt', 'tiny-stripes.safetensors'].map((name) => join(TINY, name))
     const path = join(tempFolder(), 'merged.safetensors')
-    const planned = await withModels(paths, async (opened) => {
+    const planned = await withModels(paths, QUIET_IO, async (opened) => {
       const merged = await withLora(await emaModel(paths[0]!, opened[0]!), paths[1]!, opened[1]!)
       await writeModel(path, merged.table)
       return prediction(merged, 'stripes-0.5-heart', ON_CPU)
     })
-    const written = await withModel(path, async (opened) => {
+    const written = await withModel(path, QUIET_IO, async (opened) => {
       const model = { name: path, table: opened.model, identity: await identifyFile(path, opened) }
       return prediction(model, 'stripes-0.5-heart', ON_CPU)
     })

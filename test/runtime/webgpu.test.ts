@@ -10,6 +10,7 @@ import { deviceKind, sessionOptions } from '../../src/runtime/devices.ts'
 import type { EngineOptions, RenderModel } from '../../src/runtime/engine.ts'
 import { encodeModel } from '../../src/runtime/onnx/model.ts'
 import { hostSession } from '../../src/runtime/session-host.ts'
+import { QUIET_IO } from '../quiet-io.ts'
 import { contextError, goldens, picture, predictionError, TINY } from './tiny-sd.ts'
 
 const DEVICE = { kind: deviceKind('webgpu'), half: false }
@@ -42,7 +43,7 @@ function psnr(actual: ArrayLike<number>, expected: ArrayLike<number>, peak: numb
 describe.skipIf(reason !== undefined)('on WebGPU the trained model', { timeout: 1_200_000 }, () => {
   const path = join(TINY, 'tiny-sd-b.safetensors')
   const withTiny = (use: (model: RenderModel) => Promise<void>) =>
-    withModel(path, async (opened) =>
+    withModel(path, QUIET_IO, async (opened) =>
       use({ name: path, table: opened.model, identity: await identifyFile(path, opened) }),
     )
 

@@ -27,9 +27,9 @@ export async function readBarePickle(source: ByteSource): Promise<PickledObject>
       'Weights of this size are saved by torch.save, not by pickle. Save the model again with torch or safetensors.',
     )
   const bytes = await source.read(0, size)
-  const scan = newPickleScan(path)
-  const { value, end } = readPickle(scan, bytes)
-  refuseTrailing(scan, bytes, end)
+  const scan = newPickleScan(path, source.pause)
+  const { value, end } = await readPickle(scan, bytes)
+  await refuseTrailing(scan, bytes, end)
   return {
     file: source.file,
     format: 'pickle',

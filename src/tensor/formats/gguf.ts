@@ -8,16 +8,16 @@ import { byteLength, type DType } from '../dtype.ts'
 import type { FileRef, ModelFile, Tensor } from '../table.ts'
 import { quoted } from '../text.ts'
 import type { Format } from './format.ts'
+import { MAX_TENSORS, tensorCounter } from './limits.ts'
 
 const MAGIC = [0x47, 0x47, 0x55, 0x46] // "GGUF"
 const VERSIONS = [2, 3]
 const DEFAULT_ALIGNMENT = 32
 const MAX_ALIGNMENT = 1024 * 1024
 /** The header of an LLM with its vocabulary has 5 to 12 MB, of a diffusion model 0.1 MB. */
-const MAX_HEADER_BYTES = 256 * 1024 * 1024
+const MAX_HEADER_BYTES = 64 * 1024 * 1024
 const FIRST_WINDOW = 256 * 1024
 const WINDOW_GROWTH = 8
-const MAX_TENSORS = 500_000
 const MAX_PAIRS = 100_000
 /** ggml's GGML_MAX_DIMS */
 const MAX_DIMENSIONS = 4
@@ -104,6 +104,11 @@ function text(c: Cursor, what: string): string {
   return Buffer.from(c.view.buffer, c.view.byteOffset + start, length).toString('utf8')
 }
 
+/** A vocabulary has a hundred thousand texts that nobody is shown. */
+function skipText(c: Cursor, key: string): void {
+  advance(c, u64(c, `the length of metadata ${quoted(key)}`))
+}
+
 const STRING = 8
 const ARRAY = 9
 
@@ -147,8 +152,11 @@ function array(c: Cursor, key: string, depth: number): string {
       advance(c, scalar.bytes * (count - i))
       break
     }
-    const element = value(c, type, key, depth + 1)
-    if (i < SHOWN_ELEMENTS) shown.push(type === STRING ? JSON.stringify(element) : element)
+    if (type === STRING && i >= SHOWN_ELEMENTS) skipText(c, key)
+    else {
+      const element = value(c, type, key, depth + 1)
+      if (i < SHOWN_ELEMENTS) shown.push(type === STRING ? JSON.stringify(element) : element)
+    }
   }
   return count > SHOWN_ELEMENTS ? `[${shown.join(', ')}, ... ${count} elements]` : `[${shown.join(', ')}]`
 }
@@ -213,7 +221,12 @@ function parseHeader(file: FileRef, bytes: Uint8Array): Header {
     if (metadata.has(key)) throw malformed(file, 'DUPLICATE', `metadata ${quoted(key)} stands twice`)
     metadata.set(key, value(c, u32(c), key))
   }
-  const infos = Array.from({ length: tensorCount }, () => tensorInfo(c))
+  const count = tensorCounter(file.path)
+  const infos = Array.from({ length: tensorCount }, () => {
+    const info = tensorInfo(c)
+    count(info.name)
+    return info
+  })
   return { metadata: Object.fromEntries(metadata), infos, bytes: c.at }
 }
 

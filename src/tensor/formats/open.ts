@@ -57,7 +57,9 @@ async function formatOf(source: ByteSource): Promise<Format> {
  * format. An UnsafePickleError carries the security report.
  */
 export async function openModel(source: ByteSource): Promise<ModelFile> {
-  return (await formatOf(source)).open(source)
+  const model = await (await formatOf(source)).open(source)
+  await source.pause?.()
+  return model
 }
 
 /**

@@ -3,6 +3,7 @@
  * holds the name and the arguments. It calls nothing, imports nothing, and has no way to.
  * Source: CPython `Lib/pickle.py`, class `_Unpickler`.
  */
+import type { Pause } from '../pause.ts'
 import { newOpReader, nextOp, OP, type OpArg, type OpReader, opName, PickleFault } from './pickle-ops.ts'
 import { verdictOf } from './pickle-policy.ts'
 import {
@@ -359,12 +360,26 @@ export interface PickleResult {
   readonly end: number
 }
 
+export interface PickleRun {
+  /** Added to offsets in `globals`. */
+  readonly base?: number
+  readonly pause?: Pause
+}
+
+/** A few milliseconds of work. */
+const OPCODES_PER_PIECE = 16_384
+
 /**
  * Runs one pickle from byte `at` of `bytes` and returns what it describes. Names it meets go to `globals` with their
  * verdicts, also if it throws; deciding about them is left to `security.ts`.
  * @throws PickleFault PICKLE_TRUNCATED, PICKLE_MALFORMED, PICKLE_LIMIT
  */
-export function runPickle(bytes: Uint8Array, at: number, globals: GlobalTable, base = 0): PickleResult {
+export async function runPickle(
+  bytes: Uint8Array,
+  at: number,
+  globals: GlobalTable,
+  { base = 0, pause }: PickleRun = {},
+): Promise<PickleResult> {
   const m: Machine = {
     reader: newOpReader(bytes, at),
     globals,
@@ -376,6 +391,7 @@ export function runPickle(bytes: Uint8Array, at: number, globals: GlobalTable, b
     frameEnd: 0,
   }
   for (let ops = 0; ; ops++) {
+    if (ops % OPCODES_PER_PIECE === 0) await pause?.()
     const code = nextOp(m.reader)
     if (ops >= MAX_OPCODES) throw fault(m, `is opcode ${MAX_OPCODES + 1} of one pickle`, 'PICKLE_LIMIT')
     if (m.reader.opAt < m.frameEnd && m.reader.at > m.frameEnd) throw fault(m, 'reaches out of its frame')

@@ -8,6 +8,7 @@ import { byteLength, type DType } from '../dtype.ts'
 import type { FileRef, ModelFile, Tensor } from '../table.ts'
 import { quoted } from '../text.ts'
 import type { Format } from './format.ts'
+import { MAX_TENSORS, tableLimit, tensorCounter } from './limits.ts'
 import { endOfString, hasUnpaired, isObject, type Json, keysIn, oddSize } from './safetensors-json.ts'
 
 /** The limit of the reference reader, and so of writers too; a header of SD 1.5 is 0.1 MB, of Flux with T5 0.2 MB. */
@@ -15,6 +16,12 @@ export const MAX_HEADER_BYTES = 100_000_000
 export const LENGTH_BYTES = 8 // u64 LE header length
 /** Root object, tensor object, array of the tensor: nothing in a valid header lies deeper. */
 const MAX_DEPTH = 3
+/** A thumbnail, a recipe, and what a trainer notes are some hundred entries. */
+const MAX_METADATA_ENTRIES = 100_000
+/** Each tensor is a key with three keys in it. */
+const MAX_KEYS = 4 * MAX_TENSORS + MAX_METADATA_ENTRIES
+/** torch's own limit. */
+const MAX_DIMENSIONS = 64
 
 /**
  * Order of tensors by type in files of the reference writer, widest first; names break ties. AutoV3 hashes of
@@ -74,20 +81,26 @@ async function readHeaderLength(source: ByteSource): Promise<number> {
 }
 
 /**
- * Counts the keys of each nesting level. `JSON.parse` keeps the last of two equal keys without a word, so fewer
+ * Counts the keys of all levels, before any of it is made: a header of 100 MB could describe a million empty tensors,
+ * which take gigabytes. `JSON.parse` keeps the last of two equal keys without a word, so fewer
  * keys in the result than in the text means a duplicate: two readers could see two different files.
  */
 function countKeys(text: string, file: FileRef): number {
   let depth = 0
   let keys = 0
+  let commas = 0
   for (let i = 0; i < text.length; i++) {
     const c = text.charCodeAt(i)
     if (c === 0x22) i = endOfString(text, i)
     else if (c === 0x7b || c === 0x5b) {
       if (++depth > MAX_DEPTH)
         throw malformed(file, 'HEADER_JSON', `header nests deeper than ${MAX_DEPTH} levels`)
+      commas = 0
     } else if (c === 0x7d || c === 0x5d) depth--
-    else if (c === 0x3a) keys++
+    else if (c === 0x3a) {
+      if (++keys > MAX_KEYS) throw tableLimit(file.path, `its header has more than ${MAX_KEYS} keys`)
+    } else if (c === 0x2c && ++commas >= MAX_DIMENSIONS && depth === MAX_DEPTH)
+      throw tableLimit(file.path, `a tensor has more than ${MAX_DIMENSIONS} dimensions`)
   }
   return keys
 }
@@ -193,9 +206,14 @@ async function open(source: ByteSource): Promise<ModelFile> {
   const length = await readHeaderLength(source)
   const header = parseHeader(await source.read(LENGTH_BYTES, length), file)
   const dataStart = LENGTH_BYTES + length
+  await source.pause?.()
+  const count = tensorCounter(file.path)
   const tensors = Object.entries(header)
     .filter(([name]) => name !== '__metadata__')
-    .map(([name, entry]) => placed(readTensor(name, entry, dataStart, file)))
+    .map(([name, entry]) => {
+      count(name)
+      return placed(readTensor(name, entry, dataStart, file))
+    })
     .sort((a, b) => a.begin - b.begin || a.end - b.end)
   checkCoverage(tensors, dataStart, file)
   return {

@@ -1,5 +1,6 @@
 /** What is said of a pickle before anything of it is used. */
 import { EXIT, SdtoolError } from '../../errors.ts'
+import type { Pause } from '../pause.ts'
 import type { PickleGlobal, SecurityReport } from '../table.ts'
 import { quoted } from '../text.ts'
 import { type GlobalTable, internGlobal, MAX_GLOBALS, runPickle } from './pickle.ts'
@@ -43,10 +44,11 @@ export interface PickleScan {
   /** For messages: the path of the file, and the member of an archive. */
   readonly where: string
   readonly globals: GlobalTable
+  readonly pause?: Pause
 }
 
-export function newPickleScan(where: string): PickleScan {
-  return { where, globals: new Map() }
+export function newPickleScan(where: string, pause?: Pause): PickleScan {
+  return { where, globals: new Map(), ...(pause && { pause }) }
 }
 
 /** Everything the pickles of the file named so far. */
@@ -77,17 +79,17 @@ export function requireSafe(scan: PickleScan): SecurityReport {
  * @param base added to offsets in the report, if `bytes` is not the start of the file
  * @throws UnsafePickleError, or PICKLE_TRUNCATED, PICKLE_MALFORMED, PICKLE_LIMIT
  */
-export function readPickle(
+export async function readPickle(
   scan: PickleScan,
   bytes: Uint8Array,
   at = 0,
   base = 0,
-): { value: PyValue; end: number } {
+): Promise<{ value: PyValue; end: number }> {
   try {
-    return runPickle(bytes, at, scan.globals, base)
+    return await runPickle(bytes, at, scan.globals, { base, ...(scan.pause && { pause: scan.pause }) })
   } catch (error) {
     if (!(error instanceof PickleFault)) throw error
-    collectGlobals(scan, bytes, error.at, base)
+    await collectGlobals(scan, bytes, error.at, base)
     requireSafe(scan)
     throw new SdtoolError(error.code, `${scan.where}: byte ${base + error.at}: ${error.message}`, {
       exitCode: EXIT.refused,
@@ -100,9 +102,9 @@ export function readPickle(
  * Refuses bytes behind the last pickle: programs that load twice would find a second one there.
  * @throws UnsafePickleError if they name something, else PICKLE_TRAILING_DATA
  */
-export function refuseTrailing(scan: PickleScan, bytes: Uint8Array, end: number): void {
+export async function refuseTrailing(scan: PickleScan, bytes: Uint8Array, end: number): Promise<void> {
   if (end === bytes.byteLength) return
-  collectGlobals(scan, bytes, end, 0)
+  await collectGlobals(scan, bytes, end, 0)
   requireSafe(scan)
   throw new SdtoolError(
     'PICKLE_TRAILING_DATA',
@@ -113,13 +115,15 @@ export function refuseTrailing(scan: PickleScan, bytes: Uint8Array, end: number)
 
 /** Bound of a scan without a machine; a pickle of one-byte opcodes would take minutes otherwise. */
 const MAX_SCANNED_OPCODES = 5_000_000
+const OPCODES_PER_PIECE = 16_384
 
 /** Notes the names in whatever still reads as opcodes from `at` on, over STOPs and without a stack. */
-function collectGlobals(scan: PickleScan, bytes: Uint8Array, at: number, base: number): void {
+async function collectGlobals(scan: PickleScan, bytes: Uint8Array, at: number, base: number): Promise<void> {
   const reader = newOpReader(bytes, at)
   const texts: string[] = []
   try {
     for (let i = 0; i < MAX_SCANNED_OPCODES && reader.at < bytes.byteLength; i++) {
+      if (i % OPCODES_PER_PIECE === 0) await scan.pause?.()
       if (scan.globals.size > MAX_GLOBALS) return
       noteGlobal(scan, nextOp(reader), reader, texts, base)
     }

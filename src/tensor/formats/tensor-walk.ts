@@ -1,5 +1,6 @@
 /** Visits the tensors of a pickled object in its order, with bounds against objects made to explode. */
 import { refuse } from '../../errors.ts'
+import { type CountTensor, tensorCounter } from './limits.ts'
 import {
   asKind,
   elements,
@@ -16,8 +17,6 @@ import { type ObjectTensor, tensorOf } from './torch-tensors.ts'
 const MAX_DEPTH = 1_000
 /** SD 1.5 with optimizer takes 50,000; millions of steps mean that shared parts are visited again and again. */
 const MAX_STEPS = 3_000_000
-/** Flux has 780, a checkpoint with optimizer state about 4,000. */
-const MAX_TENSORS = 500_000
 /** Bytes of inline arrays beside those of the pickle itself, which they come from. */
 const INLINE_SLACK = 1024 ** 2
 
@@ -37,13 +36,20 @@ export interface Walk {
   /** Nodes between the root and here: an object may contain itself. */
   readonly open: Set<PyNode>
   readonly known: Map<PyObject, ObjectTensor | undefined>
+  readonly count: CountTensor
   steps: number
-  tensors: number
   inlineBytes: number
 }
 
 export function newWalk(object: WalkedObject): Walk {
-  return { object, open: new Set(), known: new Map(), steps: 0, tensors: 0, inlineBytes: 0 }
+  return {
+    object,
+    open: new Set(),
+    known: new Map(),
+    count: tensorCounter(object.where),
+    steps: 0,
+    inlineBytes: 0,
+  }
 }
 
 function limit(walk: Walk, detail: string): Error {
@@ -69,7 +75,7 @@ export function keyText(key: PyValue): string {
 /**
  * Calls `visit` for every tensor below `value`. Paths: `/` and the key for dicts, `[i]` for sequences, `{state}` for
  * what an object's BUILD set, `{args}[i]` for what it would be called with.
- * @throws PICKLE_LIMIT, and what `tensorOf` throws
+ * @throws PICKLE_LIMIT, TABLE_LIMIT, and what `tensorOf` throws
  */
 export function walkTensors(walk: Walk, value: PyValue, path: ObjectPath, visit: TensorVisitor): void {
   step(walk, value, path, visit)
@@ -84,7 +90,7 @@ function step(walk: Walk, value: PyValue, path: ObjectPath, visit: TensorVisitor
   if (value.kind === 'object') {
     const tensor = knownTensor(walk, value, path)
     if (tensor) {
-      if (++walk.tensors > MAX_TENSORS) throw limit(walk, `the object has more than ${MAX_TENSORS} tensors`)
+      walk.count(path)
       return visit(path, tensor)
     }
   }

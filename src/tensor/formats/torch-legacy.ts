@@ -47,7 +47,7 @@ async function readPickles(source: ByteSource, window: number): Promise<Pickles>
   const { size } = source.file
   const bytes = await source.read(0, Math.min(window, size))
   try {
-    return parsePickles(source, bytes)
+    return await parsePickles(source, bytes)
   } catch (error) {
     const cut = (error as { code?: unknown }).code === 'PICKLE_TRUNCATED' && bytes.byteLength < size
     if (!cut || window >= MAX_PICKLE_BYTES) throw error
@@ -55,15 +55,15 @@ async function readPickles(source: ByteSource, window: number): Promise<Pickles>
   }
 }
 
-function parsePickles(source: ByteSource, bytes: Uint8Array): Pickles {
-  const scan = newPickleScan(source.file.path)
+async function parsePickles(source: ByteSource, bytes: Uint8Array): Promise<Pickles> {
+  const scan = newPickleScan(source.file.path, source.pause)
   let at = MAGIC.length
-  const next = () => {
-    const { value, end } = readPickle(scan, bytes, at)
+  const next = async () => {
+    const { value, end } = await readPickle(scan, bytes, at)
     at = end
     return value
   }
-  const [version, info, root, keyList] = [next(), next(), next(), next()]
+  const [version, info, root, keyList] = [await next(), await next(), await next(), await next()]
   const security = requireSafe(scan)
   if (version !== PROTOCOL_VERSION)
     throw malformed(source, `not version ${PROTOCOL_VERSION} of torch's stream`)

@@ -160,10 +160,13 @@ interface Call {
   readonly object: PyObject
 }
 
-/** Looks through parameters and subclass wrappers at the call that makes the tensor. */
-function innermost(object: PyObject): Call | undefined {
+/** A parameter of a subclass of a parameter is three deep; a chain of thousands would be walked for each of its links. */
+const MAX_WRAPPERS = 16
+
+/** Looks through parameters and subclass wrappers at the call that makes the tensor. @throws PICKLE_LIMIT */
+function innermost(place: Place, object: PyObject): Call | undefined {
   let call: Call = { name: globalName(object.callee), args: object.args.items, object }
-  for (;;) {
+  for (let wrappers = 0; wrappers <= MAX_WRAPPERS; wrappers++) {
     if (WRAPPERS.has(call.name)) {
       const inner = asKind(call.args[0], 'object')
       if (!inner) return undefined
@@ -176,15 +179,20 @@ function innermost(object: PyObject): Call | undefined {
       call = { name: globalName(fn), args: args.items, object: call.object }
     } else return call
   }
+  throw refuse(
+    'PICKLE_LIMIT',
+    `${place.where}: tensor ${quoted(place.path)} is wrapped in more than ${MAX_WRAPPERS} parameters`,
+    'The file was made to exhaust its readers.',
+  )
 }
 
 /**
  * The tensor an object describes, or undefined if it describes something else.
  * @param path of the object, for messages
- * @throws TORCH_TENSOR, TORCH_UNSUPPORTED, TORCH_STORAGE
+ * @throws TORCH_TENSOR, TORCH_UNSUPPORTED, TORCH_STORAGE, PICKLE_LIMIT
  */
 export function tensorOf(where: string, path: string, object: PyObject): ObjectTensor | undefined {
-  const call = innermost(object)
+  const call = innermost({ where, path }, object)
   if (!call) return undefined
   const refused = REFUSED.get(call.name)
   if (refused !== undefined) throw unsupported({ where, path }, refused)

@@ -74,9 +74,9 @@ export async function readTorchZip(source: ByteSource): Promise<PickledObject> {
   const zip = await readZipDirectory(source)
   const { prefix, pickle } = findPickle(zip)
   const bytes = await readEntry(zip, pickle, MAX_PICKLE_BYTES)
-  const scan = newPickleScan(`${source.file.path}: ${quoted(pickle.name)}`)
-  const { value, end } = readPickle(scan, bytes)
-  refuseTrailing(scan, bytes, end)
+  const scan = newPickleScan(`${source.file.path}: ${quoted(pickle.name)}`, source.pause)
+  const { value, end } = await readPickle(scan, bytes)
+  await refuseTrailing(scan, bytes, end)
   const storages = storageEntries(zip, prefix)
   return {
     file: source.file,

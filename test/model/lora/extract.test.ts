@@ -7,6 +7,7 @@ import { type Extraction, type ExtractOptions, extractLora } from '../../../src/
 import type { RankRule } from '../../../src/model/lora/rank-rule.ts'
 import { matmul } from '../../../src/runtime/matmul.ts'
 import { newEvaluation } from '../../../src/tensor/expr.ts'
+import { QUIET_IO } from '../../quiet-io.ts'
 
 const FIXTURES = join(import.meta.dirname, '../../../fixtures')
 /** Some seconds of work; a machine that is busy with other things takes longer. */
@@ -70,7 +71,7 @@ async function withInputs<T>(
 describe('a LoRA extracted from two models', () => {
   let fixed: Extraction
   beforeAll(async () => {
-    fixed = await withModels(PATHS, (opened) => extract(opened))
+    fixed = await withModels(PATHS, QUIET_IO, (opened) => extract(opened))
   }, SLOW)
 
   it('holds every layer that differs, under the names kohya gives them', () => {
@@ -102,7 +103,7 @@ describe('a LoRA extracted from two models', () => {
     'chooses the ranks of kohya by %s = %d',
     async (method, target) => {
       const rule = { method, target, limit: GOLDEN.limit } as RankRule
-      const { layers } = await withModels(PATHS, (opened) => extract(opened, { rule }))
+      const { layers } = await withModels(PATHS, QUIET_IO, (opened) => extract(opened, { rule }))
       const off = layers.filter(({ module, rank }) => rank !== GOLDEN.extract[module]!.ranks[method])
       expect(off.map(({ module, rank }) => [module, rank, GOLDEN.extract[module]!.ranks[method]])).toEqual([])
     },

@@ -5,8 +5,8 @@ import { asKind, mapping, type PyValue } from '../../../src/tensor/formats/pickl
 import { plainConverter } from '../../../src/tensor/formats/plain-values.ts'
 import { fromBase64, pythonPickles } from './python-pickles.ts'
 
-function run(...pieces: readonly asm.Piece[]): PyValue {
-  return runPickle(asm.pickle(...pieces, asm.STOP), 0, new Map()).value
+async function run(...pieces: readonly asm.Piece[]): Promise<PyValue> {
+  return (await runPickle(asm.pickle(...pieces, asm.STOP), 0, new Map())).value
 }
 
 /** Bigints as text, as JSON has none. */
@@ -15,16 +15,16 @@ function jsonOf(value: unknown): unknown {
 }
 
 describe('values Python wrote', () => {
-  it.each(pythonPickles.plain)('$name, protocol $protocol', ({ pickle, value }) => {
-    const { value: object, end } = runPickle(fromBase64(pickle), 0, new Map())
+  it.each(pythonPickles.plain)('$name, protocol $protocol', async ({ pickle, value }) => {
+    const { value: object, end } = await runPickle(fromBase64(pickle), 0, new Map())
     expect(jsonOf(plainConverter()(object))).toEqual(value)
     expect(end).toBe(fromBase64(pickle).byteLength)
   })
 
   it.each(pythonPickles.opaque)(
     'an object is kept as what would be called: $name, protocol $protocol',
-    ({ pickle }) => {
-      const { value } = runPickle(fromBase64(pickle), 0, new Map())
+    async ({ pickle }) => {
+      const { value } = await runPickle(fromBase64(pickle), 0, new Map())
       expect(asKind(mapping(value)!.get('x'), 'object')).toBeDefined()
       expect(plainConverter()(mapping(value)!.get('x')!)).toBeUndefined()
     },
@@ -32,14 +32,14 @@ describe('values Python wrote', () => {
 })
 
 describe('the machine', () => {
-  it('keeps shared objects shared, and an object that contains itself', () => {
-    const list = asKind(run(asm.EMPTY_LIST, asm.put(0), asm.get(0), asm.APPEND), 'list')!
+  it('keeps shared objects shared, and an object that contains itself', async () => {
+    const list = asKind(await run(asm.EMPTY_LIST, asm.put(0), asm.get(0), asm.APPEND), 'list')!
     expect(list.items[0]).toBe(list)
   })
 
-  it('gives one node for one name, so that a class works as a dict key', () => {
+  it('gives one node for one name, so that a class works as a dict key', async () => {
     const dict = asKind(
-      run(
+      await run(
         asm.EMPTY_DICT,
         asm.MARK,
         asm.global('pytorch_lightning.callbacks', 'ModelCheckpoint'),
@@ -53,7 +53,7 @@ describe('the machine', () => {
     expect([...dict.entries.values()]).toEqual([2])
   })
 
-  it('reads names from the stack and from the memo', () => {
+  it('reads names from the stack and from the memo', async () => {
     const globals: GlobalTable = new Map()
     const bytes = asm.pickle(
       asm.proto(4),
@@ -65,14 +65,14 @@ describe('the machine', () => {
       asm.STACK_GLOBAL,
       asm.STOP,
     )
-    runPickle(bytes, 0, globals)
+    await runPickle(bytes, 0, globals)
     // PROTO 2, SHORT_BINUNICODE 13, MEMOIZE 1, POP 1, BINGET 2, SHORT_BINUNICODE 13
     expect([...globals.values()]).toMatchObject([{ module: 'collections', name: 'OrderedDict', offset: 32 }])
   })
 
-  it('puts items, entries and attributes onto objects it does not build', () => {
+  it('puts items, entries and attributes onto objects it does not build', async () => {
     const object = asKind(
-      run(
+      await run(
         asm.global('collections', 'OrderedDict'),
         asm.EMPTY_TUPLE,
         asm.REDUCE,
@@ -100,18 +100,18 @@ describe('the machine', () => {
       'NEWOBJ_EX',
       [asm.global('argparse', 'Namespace'), asm.integer(7), asm.tuple1, asm.EMPTY_DICT, asm.NEWOBJ_EX],
     ],
-  ])('%s is a call that is not made', (_, pieces) => {
-    const object = asKind(run(...pieces), 'object')!
+  ])('%s is a call that is not made', async (_, pieces) => {
+    const object = asKind(await run(...pieces), 'object')!
     expect(object.callee).toMatchObject({ module: 'argparse', name: 'Namespace' })
     expect(object.args.items).toEqual([7])
   })
 
-  it('keeps lone surrogates, as Python writes them with surrogatepass', () => {
+  it('keeps lone surrogates, as Python writes them with surrogatepass', async () => {
     // U+D800 between a and b, then U+FFFD itself
-    expect(run(asm.unicode(Buffer.from('61eda08062efbfbd', 'hex')))).toBe('a\ud800b\ufffd')
+    expect(await run(asm.unicode(Buffer.from('61eda08062efbfbd', 'hex')))).toBe('a\ud800b\ufffd')
   })
 
-  it('POP of an open MARK removes the mark', () => {
-    expect(run(asm.integer(1), asm.MARK, asm.POP)).toBe(1)
+  it('POP of an open MARK removes the mark', async () => {
+    expect(await run(asm.integer(1), asm.MARK, asm.POP)).toBe(1)
   })
 })
