@@ -72,6 +72,7 @@ async function runCommand(
   argv: readonly string[],
   io: Io,
 ): Promise<ExitCode> {
+  checkPlaces(command, name, argv)
   let known: KnownOptions = { names: [], switches: [] }
   const failed = (said: string) => usageError(said, { program: `sdtool ${name}`, argv, options: known.names })
   const program = await baseProgram(argv, io, failed)
@@ -86,6 +87,25 @@ async function runCommand(
   const { args, output } = await parse(program, argv)
   checkSwitches(known, argv)
   return output ? printed(io, `${output}\n`) : command.run(args, io)
+}
+
+/**
+ * The parser takes `--files a` for `a`, but letter by letter where several files may stand: `/` would be walked.
+ * @throws USAGE for a place that is written like an option
+ */
+function checkPlaces({ positionals }: Command, name: string, argv: readonly string[]): void {
+  const places: readonly string[] = positionals.match(/\w+/g) ?? []
+  for (const arg of beforeRest(argv)) {
+    const [dashes, place] = /^-(?:-(?:no-)?)?(\w+)/.exec(arg) ?? []
+    if (place === undefined || !places.includes(place)) continue
+    throw usage(`there is no option ${dashes}`, `Leave ${dashes} out: sdtool ${name} ${positionals}`)
+  }
+}
+
+/** What may be an option: behind `--` nothing is. */
+function beforeRest(argv: readonly string[]): readonly string[] {
+  const end = argv.indexOf('--')
+  return argv.slice(0, end < 0 ? undefined : end)
 }
 
 /** Help, completion, and what to say of a word that is no command. */
@@ -139,8 +159,7 @@ interface ParserOptions {
 
 /** @throws USAGE for `--dry-run=yes`, which the parser would take for `--dry-run=false` and write files */
 function checkSwitches({ switches }: KnownOptions, argv: readonly string[]): void {
-  const end = argv.indexOf('--')
-  for (const arg of argv.slice(0, end < 0 ? undefined : end)) {
+  for (const arg of beforeRest(argv)) {
     const [, name, value] = /^--([\w-]+)=(.*)$/s.exec(arg) ?? []
     if (name === undefined || !switches.includes(name)) continue
     if (value !== 'true' && value !== 'false')

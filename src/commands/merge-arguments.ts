@@ -124,5 +124,5 @@ export function mergeArguments(options: Recipe['options'], paths: readonly strin
     allowMixed: 'flag',
   })
   const hasFile = again.vae === VAE_FILE
-  return { ...again, models: hasFile ? paths.slice(0, -1) : paths, ...(hasFile && { vae: paths.at(-1) }) }
+  return { ...again, files: hasFile ? paths.slice(0, -1) : paths, ...(hasFile && { vae: paths.at(-1) }) }
 }

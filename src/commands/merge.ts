@@ -19,6 +19,7 @@ import { DTYPE_LIST } from './model-options.ts'
 import { plannedOutput } from './one-output.ts'
 import {
   hashesInputs,
+  namedFiles,
   type OutputOptions,
   outputOptions,
   verification,
@@ -32,7 +33,7 @@ import type { RecipeModel } from './replan.ts'
 const SIDES = ['unet', 'text'] as const
 
 export const mergeCommand: Command = {
-  positionals: '[models..]',
+  positionals: '[files..]',
   examples: [
     ['$0 merge a.safetensors b.safetensors --alpha 0.3', 'A weighted sum: 0.7 a + 0.3 b'],
     ['$0 merge mine tuned base --method add-difference', 'What tuning did to base, on top of mine'],
@@ -47,7 +48,7 @@ export const mergeCommand: Command = {
   ],
   options: (yargs) =>
     withModelFolders(withInputHashes(withOutputOptions(yargs)))
-      .positional('models', {
+      .positional('files', {
         type: 'string',
         array: true,
         describe: 'Checkpoints A, B, C ... A gives names, types, metadata, and whatever is not merged',
@@ -118,7 +119,7 @@ export const mergeCommand: Command = {
 
 /** Two or more models, one output. */
 async function runMerge(args: Arguments, io: Io): Promise<ExitCode> {
-  const names = [...((args.models as unknown[]) ?? []), ...((args._ as unknown[]) ?? [])].map(String)
+  const names = namedFiles(args)
   if (names.includes('')) throw usage('a file name is empty')
   if (names.length < 2)
     throw usage('name two models or more', 'sdtool merge a.safetensors b.safetensors --alpha 0.3')
@@ -216,7 +217,7 @@ async function wholePlan(
 
 function replanMerge(inputs: readonly RecipeModel[], args: Arguments): Promise<CheckpointMergePlan> {
   const all = inputs.map(({ path, opened, identity }) => ({ name: path, file: opened.model, identity }))
-  const models = all.slice(0, (args.models as unknown[]).length)
+  const models = all.slice(0, namedFiles(args).length)
   const vae = vaeChoice(args, models.length)
   const chosen = typeof vae === 'object' ? all[models.length]! : vae
   const options = { ...mergeOptions(args), ...(chosen === undefined ? {} : { vae: chosen }) }
