@@ -1,18 +1,18 @@
 /** One file from Civitai to disk: resumed, verified, and under its name only when it is right. */
-import { rename, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { EXIT, SdtoolError } from '../errors.ts'
 import { checkSpace, publish, syncFolder } from '../tensor/atomic.ts'
-import type { Hashes } from '../tensor/hash.ts'
+import type { Hashes, HashName } from '../tensor/hash.ts'
 import { refusalOf } from './api.ts'
 import { checkFirstBytes, type Delivery, readDelivery, storageRefusal } from './delivery.ts'
 import { checkSameClass, deliveredName } from './file-name.ts'
 import { type Followed, follow } from './follow.ts'
 import type { Site } from './hosts.ts'
 import { networkError, type World } from './http.ts'
-import { openPart, type PartFile, type PartHash, type PartIdentity, partPaths } from './part.ts'
+import { openPart, type PartFile, type PartIdentity, partPaths, quarantinePath } from './part.ts'
 import { type Attempt, type Failure, mayRetry, pause } from './retry.ts'
-import { hashesToCompute, hashMismatch, judgeOf } from './verify.ts'
+import { coversLength, hashesToCompute, hashMismatch, judgesOf } from './verify.ts'
 
 export interface DownloadJob {
   /** For messages: "DreamShaper 8 (version 128713)". */
@@ -35,8 +35,8 @@ export interface Downloaded {
   readonly path: string
   readonly bytes: number
   readonly sha256: string
-  /** What the bytes were held against. */
-  readonly verified: PartHash | 'nothing'
+  /** What the bytes were held against, the strongest first; none if the site gives no hash. */
+  readonly verified: readonly HashName[]
   /** Bytes that an earlier run had left. */
   readonly resumedFrom: number
 }
@@ -67,10 +67,15 @@ export async function download(job: DownloadJob, world: World): Promise<Download
     await publish(part.path, target, job.force)
     await rm(partPaths(target).note, { force: true })
     await syncFolder(dirname(target))
-    const judge = judgeOf(hashes) ?? 'nothing'
-    return { path: target, bytes: part.size, sha256: received.sha256!, verified: judge, resumedFrom }
+    return {
+      path: target,
+      bytes: part.size,
+      sha256: received.sha256!,
+      verified: judgesOf(hashes),
+      resumedFrom,
+    }
   } finally {
-    await part.close()
+    await part.leave()
   }
 }
 
@@ -96,9 +101,9 @@ async function examine(part: PartFile, { check, target }: DownloadJob): Promise<
     await check?.(part.path)
   } catch (error) {
     if (!(error instanceof SdtoolError) || error.exitCode !== EXIT.refused) throw error
-    const kept = `${target}.${error.code.startsWith('PICKLE_') ? 'unsafe' : 'broken'}`
+    const kept = quarantinePath(target, error.code.startsWith('PICKLE_') ? 'unsafe' : 'broken')
     await part.close()
-    await rename(part.path, kept)
+    await publish(part.path, kept, true)
     await rm(partPaths(target).note, { force: true })
     throw new SdtoolError(error.code, `${error.message}; it was kept as ${kept}`, {
       exitCode: EXIT.refused,
@@ -209,13 +214,13 @@ const MAX_FILE_BYTES = 200e9
 /** Most bytes that a file may have. */
 function limitOf({ hashes, bytes }: DownloadJob['expected']): number {
   if (bytes === undefined) return MAX_FILE_BYTES
-  return judgeOf(hashes) === undefined ? bytes : Math.ceil(bytes * (1 + LENGTH_SLACK)) + 1024
+  return !coversLength(hashes) ? bytes : Math.ceil(bytes * (1 + LENGTH_SLACK)) + 1024
 }
 
 /** @throws CIVITAI_LENGTH */
 function checkLength({ total }: Delivery, { target, expected }: DownloadJob): void {
   if (total === undefined) return
-  const decided = judgeOf(expected.hashes) !== undefined || expected.bytes === undefined
+  const decided = coversLength(expected.hashes) || expected.bytes === undefined
   if (total > limitOf(expected) || (!decided && total !== expected.bytes))
     throw lengthError(target, `the server announces ${total} bytes`, expected.bytes)
 }

@@ -1,6 +1,8 @@
 /** Names from strangers, made safe for any disk. */
+import { resolve } from 'node:path'
 import { SdtoolError } from '../errors.ts'
 import { quoted } from '../tensor/text.ts'
+import { kindOfName } from './file-kinds.ts'
 import type { CivitaiFile, CivitaiVersion } from './shapes.ts'
 
 /** In bytes, of common file systems; what is put behind names (`.part.json`, `.civitai.info`) must fit, too. */
@@ -66,23 +68,37 @@ const ENDINGS: ReadonlyMap<string, string> = new Map(
 
 /** The name a file gets if nobody names another. */
 export function nameFor(file: CivitaiFile, version: CivitaiVersion): string {
-  const given = safeName(file.name)
-  if (given !== undefined && splitName(given).ending !== '') return given
-  const ending = ENDINGS.get(file.format ?? '') ?? '.bin'
+  const given = safeName(unescaped(file.name))
+  const byFormat = ENDINGS.get(file.format ?? '')
+  if (given !== undefined && hasEnding(given, byFormat)) return given
+  const ending = byFormat ?? '.bin'
   return (
     safeName(`${given ?? `${version.modelName}_${version.name}`}${ending}`) ??
     `civitai_${version.id}${ending}`
   )
 }
 
-/** Files with these endings are read by the same programs, and may stand for each other. */
-const CLASSES: readonly (readonly string[])[] = [
-  ['.safetensors', '.sft'],
-  ['.ckpt', '.pt', '.pth', '.bin', '.pkl'],
-  ['.gguf'],
-  ['.zip', '.rar', '.7z'],
-  ['.yaml', '.yml'],
-]
+/** In `my.lora.v1.5` and `mine.fp16` what follows the dot is no ending, if the site says what the file is. */
+function hasEnding(name: string, byFormat: string | undefined): boolean {
+  const { ending } = splitName(name)
+  if (ending === '') return false
+  return kindOfName(name) !== undefined || byFormat === undefined || !/\d/.test(ending)
+}
+
+/** Some were uploaded under a name of an address: `%E3%83%9F%E3%82%AF.safetensors`. */
+function unescaped(name: string): string {
+  if (!/%[89a-f][0-9a-f]/i.test(name)) return name
+  try {
+    return decodeURIComponent(name)
+  } catch {
+    return name
+  }
+}
+
+/** Equal for paths that some file system takes for the same: those of Windows and macOS ignore case, and how an accent is put together. */
+export function nameKey(path: string): string {
+  return resolve(path).normalize('NFC').toLowerCase()
+}
 
 /**
  * A server that sends a zip for a .safetensors sends another file.
@@ -90,7 +106,7 @@ const CLASSES: readonly (readonly string[])[] = [
  */
 export function checkSameClass(planned: string, delivered: string | undefined): void {
   if (delivered === undefined) return
-  const [one, two] = [planned, delivered].map(classOf)
+  const [one, two] = [planned, delivered].map(kindOfName)
   if (one === undefined || two === undefined || one === two) return
   throw new SdtoolError(
     'CIVITAI_OTHER_FILE',
@@ -99,11 +115,6 @@ export function checkSameClass(planned: string, delivered: string | undefined): 
       hint: 'Name the file by its id: --file ID.',
     },
   )
-}
-
-function classOf(name: string): readonly string[] | undefined {
-  const { ending } = splitName(name)
-  return CLASSES.find((endings) => endings.includes(ending.toLowerCase()))
 }
 
 /**

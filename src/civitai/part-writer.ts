@@ -1,7 +1,7 @@
 /** Writes and hashes the bytes of a part, here or in a thread of its own. */
 import { type FileHandle, open } from 'node:fs/promises'
 import { readExactly, writeFully, writeFullySync } from '../tensor/bytes.ts'
-import { type Hashes, type RunningHashName, startHash } from '../tensor/hash.ts'
+import { type Hashes, type HashName, startHash } from '../tensor/hash.ts'
 import { startThread } from '../tensor/thread.ts'
 
 export interface PartWriter {
@@ -24,7 +24,7 @@ export interface PartWriter {
 /** What a writer works on. Plain data: it crosses to a thread. */
 export interface PartSetup {
   readonly path: string
-  readonly only: readonly RunningHashName[]
+  readonly only: readonly HashName[]
 }
 
 /**
@@ -45,7 +45,7 @@ export async function openPartWriter({ path, only }: PartSetup, blocking = false
 export async function partWriter(
   handle: FileHandle,
   path: string,
-  only: readonly RunningHashName[],
+  only: readonly HashName[],
   blocking = false,
 ): Promise<PartWriter> {
   const behind = catchUp(handle)

@@ -1,12 +1,12 @@
 /** A download under way: `name.part`, and beside it `name.part.json`, which says what it is a part of. */
-import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { lstat, open, readFile, rm } from 'node:fs/promises'
 import { EXIT, SdtoolError } from '../errors.ts'
-import { cannotWrite } from '../tensor/atomic.ts'
-import type { Hashes } from '../tensor/hash.ts'
+import { cannotWrite, createAtomic, makeFolders } from '../tensor/atomic.ts'
+import { writeFully } from '../tensor/bytes.ts'
+import type { Hashes, HashName } from '../tensor/hash.ts'
 import { blockWriter } from './block-writer.ts'
 import type { World } from './http.ts'
-import { field, idField, numberField, parseJson, textField } from './json.ts'
+import { field, idField, isObject, type Json, numberField, parseJson, textField } from './json.ts'
 import { openPartWriter, type PartWriter, threadedPartWriter } from './part-writer.ts'
 
 /** Which file a part is of. */
@@ -44,8 +44,9 @@ export interface PartFile {
   sync(): Promise<void>
   /** Of all bytes received. */
   hashes(): Promise<Hashes>
-  /** Keeps what is there for the next run. */
   close(): Promise<void>
+  /** Closes it, unless it is closed, and keeps what is there for the next run. Of nothing it keeps no trace. */
+  leave(): Promise<void>
   /** Leaves nothing. */
   remove(): Promise<void>
 }
@@ -59,11 +60,20 @@ const MIN_THREADED_BYTES = 32 * 1024 * 1024
 /** A piece as it comes from the network. */
 const MIN_BLOCK_BYTES = 64 * 1024
 
-export type PartHash = 'sha256' | 'blake3' | 'crc32'
-
 /** The names of a part of `target`. */
 export function partPaths(target: string): { readonly part: string; readonly note: string } {
   return { part: `${target}.part`, note: `${target}.part.json` }
+}
+
+/** Where a file is kept that was received whole, but is damaged, dangerous, or not what its name says. */
+export function quarantinePath(target: string, kind: 'unsafe' | 'broken'): string {
+  return `${target}.${kind}`
+}
+
+/** Every name that a download of `target` may write. */
+export function namesOf(target: string): readonly string[] {
+  const { part, note } = partPaths(target)
+  return [target, part, note, quarantinePath(target, 'unsafe'), quarantinePath(target, 'broken')]
 }
 
 /**
@@ -73,18 +83,24 @@ export function partPaths(target: string): { readonly part: string; readonly not
 export async function openPart(
   target: string,
   identity: PartIdentity,
-  only: readonly PartHash[],
+  only: readonly HashName[],
   expectedBytes: number | undefined,
   { signal, partThread }: Pick<World, 'signal' | 'partThread'>,
 ): Promise<PartFile> {
   const { part, note } = partPaths(target)
   const found = (await existing(part, note, identity)) ?? { size: 0, remote: {} }
-  await guarded(target, async () => {
-    await mkdir(dirname(target), { recursive: true })
-    // the note first: a part without one is somebody else's
-    await writeNote(note, identity, found.remote, process.pid)
-    await (await open(part, found.size > 0 ? 'r+' : 'w+')).close()
-  })
+  const folders = await makeFolders(target)
+  try {
+    await guarded(target, async () => {
+      // the note first: a part without one is somebody else's
+      await writeNote(note, identity, found.remote, process.pid)
+      await (await open(part, found.size > 0 ? 'r+' : 'w+')).close()
+    })
+  } catch (error) {
+    await removeOrphan(target)
+    await folders.remove()
+    throw error
+  }
   const isLarge = expectedBytes === undefined || expectedBytes >= MIN_THREADED_BYTES
   const setup = { path: part, only }
   const writer = isLarge && partThread ? threadedPartWriter(setup, partThread) : await openPartWriter(setup)
@@ -95,7 +111,7 @@ export async function openPart(
     throw error
   }
   const blockBytes = Math.min(BLOCK_BYTES, Math.max(MIN_BLOCK_BYTES, expectedBytes ?? BLOCK_BYTES))
-  return partFile({ target, writer, identity, blockBytes, found })
+  return partFile({ target, writer, identity, blockBytes, found, folders })
 }
 
 /** In pieces, so that a person need not wait for the end of a large file. */
@@ -113,10 +129,11 @@ interface Found {
 
 /** The part of the same file; undefined if there is none, or one of another file, which has no use any more. */
 async function existing(part: string, note: string, identity: PartIdentity): Promise<Found | undefined> {
-  const info = await stat(part).catch(() => undefined)
+  const info = await lstat(part).catch(() => undefined)
+  const json = await readNote(note)
+  if (json === 'foreign') throw foreign(note)
   if (!info) return undefined
-  const json = parseJson(await readFile(note, 'utf8').catch(() => ''))
-  if (!info.isFile() || numberField(json, 'version') !== NOTE_VERSION) throw foreign(part)
+  if (!info.isFile() || json === undefined) throw foreign(part)
   checkNotBusy(part, idField(json, 'pid'))
   const sha256 = textField(json, 'sha256')
   const same =
@@ -133,16 +150,39 @@ async function existing(part: string, note: string, identity: PartIdentity): Pro
   }
 }
 
+/** Notes are short; what is not is somebody else's. */
+const MAX_NOTE_BYTES = 64 * 1024
+
+/** A note of ours; undefined if there is none. */
+async function readNote(note: string): Promise<Json | undefined | 'foreign'> {
+  const info = await lstat(note).catch(() => undefined)
+  if (!info) return undefined
+  if (!info.isFile() || info.size > MAX_NOTE_BYTES) return 'foreign'
+  const json = parseJson(await readFile(note, 'utf8').catch(() => ''))
+  const isOurs = numberField(json, 'version') === NOTE_VERSION && isObject(field(json, 'remote'))
+  return isOurs ? json : 'foreign'
+}
+
+/** A note whose part is gone says nothing any more. Never throws. */
+export async function removeOrphan(target: string): Promise<void> {
+  const { part, note } = partPaths(target)
+  if (await lstat(part).catch(() => undefined)) return
+  const json = await readNote(note)
+  if (json === undefined || json === 'foreign' || isAlive(idField(json, 'pid'))) return
+  await rm(note, { force: true }).catch(() => {})
+}
+
 /** Two writers of one part would spoil it for both. */
 function checkNotBusy(part: string, pid: number | undefined): void {
-  if (pid === undefined || pid === process.pid || !isAlive(pid)) return
+  if (!isAlive(pid)) return
   throw new SdtoolError('PART_BUSY', `${part} is being downloaded by another sdtool (process ${pid})`, {
     exitCode: EXIT.usage,
     hint: `Wait for it, or end it. If there is none, remove ${part}.json.`,
   })
 }
 
-function isAlive(pid: number): boolean {
+function isAlive(pid: number | undefined): boolean {
+  if (pid === undefined || pid === process.pid) return false
   try {
     process.kill(pid, 0)
     return true
@@ -162,8 +202,20 @@ function foreign(part: string): SdtoolError {
 /** While a process writes the part, its number stands there. */
 async function writeNote(note: string, identity: PartIdentity, remote: Remote, pid?: number): Promise<void> {
   const text = JSON.stringify({ version: NOTE_VERSION, ...identity, remote, pid }, null, 2)
-  await writeFile(`${note}.new`, `${text}\n`)
-  await rename(`${note}.new`, note)
+  const bytes = Buffer.from(`${text}\n`)
+  const file = await createAtomic(note, {
+    force: true,
+    temporary: true,
+    bytes: bytes.byteLength,
+    inputs: [],
+  })
+  try {
+    await writeFully(file.handle, bytes)
+    await file.commit()
+  } catch (error) {
+    await file.abort()
+    throw error
+  }
 }
 
 interface Opened {
@@ -172,9 +224,11 @@ interface Opened {
   readonly identity: PartIdentity
   readonly blockBytes: number
   readonly found: Found
+  /** That were made for it. */
+  readonly folders: { remove(): Promise<void> }
 }
 
-function partFile({ target, writer, identity, blockBytes, found }: Opened): PartFile {
+function partFile({ target, writer, identity, blockBytes, found, folders }: Opened): PartFile {
   const { part, note } = partPaths(target)
   let { remote } = found
   let inherited = found.size
@@ -187,6 +241,11 @@ function partFile({ target, writer, identity, blockBytes, found }: Opened): Part
     await drain().catch(() => {})
     await writer.close()
     await writeNote(note, identity, remote).catch(() => {})
+  }
+  const clear = async (): Promise<void> => {
+    await rm(part, { force: true })
+    await rm(note, { force: true })
+    await folders.remove()
   }
   return {
     path: part,
@@ -221,10 +280,14 @@ function partFile({ target, writer, identity, blockBytes, found }: Opened): Part
     },
     hashes: writer.digest,
     close,
+    async leave() {
+      if (closed) return
+      await close()
+      if (blocks.size === 0) await clear()
+    },
     async remove() {
       await close()
-      await rm(part, { force: true })
-      await rm(note, { force: true })
+      await clear()
     },
   }
 }

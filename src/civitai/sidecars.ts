@@ -1,13 +1,26 @@
 /** The files that programs look for beside a model: `.civitai.info`, a preview picture, the user metadata of A1111. */
 
 import { existsSync } from 'node:fs'
-import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { lstat, readFile, realpath, stat } from 'node:fs/promises'
+import { basename } from 'node:path'
 import { SdtoolError } from '../errors.ts'
-import { splitName } from './file-name.ts'
+import { createAtomic } from '../tensor/atomic.ts'
+import { writeFully } from '../tensor/bytes.ts'
+import { kindOfName } from './file-kinds.ts'
+import { nameKey, splitName } from './file-name.ts'
 import { follow } from './follow.ts'
 import { isPrivateHost, mayBePrivate, type Site } from './hosts.ts'
 import { readBody, type World } from './http.ts'
-import { isObject, type Json, type JsonObject, parseJson, textsField } from './json.ts'
+import {
+  field,
+  idField,
+  isObject,
+  type Json,
+  type JsonObject,
+  parseJson,
+  textField,
+  textsField,
+} from './json.ts'
 import type { CivitaiVersion } from './shapes.ts'
 
 export const SIDECARS = ['info', 'preview', 'a1111'] as const
@@ -19,10 +32,13 @@ export interface SidecarJob {
   readonly sha256?: string
   readonly version: CivitaiVersion
   readonly kinds: readonly Sidecar[]
+  /** Other files that this run is about: none of them is a sidecar, whatever its name. */
+  readonly files?: readonly string[]
 }
 
 /**
- * Writes what is missing beside a model; nothing that is there is replaced.
+ * Writes what is missing beside a model; nothing that is there is replaced, and no sidecar is ever the model itself, or
+ * another file of the run.
  * @returns the paths that were written, and why others were not
  */
 export async function writeSidecars(
@@ -55,11 +71,41 @@ export function stemOf(path: string): string {
 }
 
 /** The answer of the API as it is (Civitai Helper, and others after it). */
-async function writeInfo({ path, version }: SidecarJob): Promise<string | undefined> {
+async function writeInfo(job: SidecarJob): Promise<string | undefined> {
+  const { path, version } = job
   const info = `${stemOf(path)}.civitai.info`
-  if (existsSync(info)) return undefined
+  await checkIsSidecar(info, job)
+  if (await isTaken(info)) {
+    const id = idField(await jsonAt(info), 'id')
+    if (id !== undefined && id !== version.id) throw ofAnother(info, `version ${id}`, version)
+    return undefined
+  }
   await writeWhole(info, `${JSON.stringify(version.raw, null, 4)}\n`)
   return info
+}
+
+/** A link that leads nowhere takes a name, too. */
+async function isTaken(path: string): Promise<boolean> {
+  return (await lstat(path).catch(() => undefined)) !== undefined
+}
+
+/** @throws CIVITAI_SIDECAR where the name is that of the model, or of another file of the run */
+async function checkIsSidecar(sidecar: string, { path, files = [] }: SidecarJob): Promise<void> {
+  const [own, others] = [nameKey(sidecar), await stat(sidecar).catch(() => undefined)]
+  for (const file of [path, ...files]) {
+    const info = others && (await stat(file).catch(() => undefined))
+    const isLinked = info !== undefined && info.ino === others?.ino && info.dev === others.dev
+    if (own !== nameKey(file) && !isLinked) continue
+    const whose = file === path ? 'the file itself' : `${basename(file)}, a file of this run,`
+    throw new SdtoolError('CIVITAI_SIDECAR', `${sidecar} was not written: ${whose} has that name`)
+  }
+}
+
+function ofAnother(sidecar: string, whose: string, { id }: CivitaiVersion): SdtoolError {
+  return new SdtoolError(
+    'CIVITAI_SIDECAR',
+    `${sidecar} is of ${whose}, not of version ${id}; it was left as it is`,
+  )
 }
 
 /** The site's answers have some 100 KB. What is much larger is something else under that name. */
@@ -67,23 +113,27 @@ const MAX_INFO_BYTES = 16 * 1024 * 1024
 
 /** The trigger words in the `.civitai.info` beside a model, whoever wrote it; none if there is no such file. */
 export async function triggerWordsBeside(path: string): Promise<readonly string[]> {
-  const info = `${stemOf(path)}.civitai.info`
-  const size = await stat(info).then(
-    ({ size }) => size,
-    () => 0,
-  )
-  if (size === 0 || size > MAX_INFO_BYTES) return []
-  const words = textsField(parseJson(await readFile(info, 'utf8').catch(() => '')), 'trainedWords')
+  const words = textsField(await jsonAt(`${stemOf(path)}.civitai.info`), 'trainedWords')
   return words.map((word) => word.trim()).filter((word) => word !== '')
 }
 
-async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
-  const temporary = `${path}.new`
+/** Undefined for what is no JSON, no file, or too large for a sidecar. */
+async function jsonAt(path: string): Promise<Json | undefined> {
+  const info = await stat(path).catch(() => undefined)
+  if (!info?.isFile() || info.size > MAX_INFO_BYTES) return undefined
+  return parseJson(await readFile(path, 'utf8').catch(() => ''))
+}
+
+/** @param force replaces what is there */
+async function writeWhole(path: string, content: string | Uint8Array, force = false): Promise<void> {
+  const bytes = Buffer.from(content)
+  const file = await createAtomic(path, { force, bytes: bytes.byteLength, inputs: [] })
   try {
-    await writeFile(temporary, content)
-    await rename(temporary, path)
-  } finally {
-    await rm(temporary, { force: true })
+    await writeFully(file.handle, bytes)
+    await file.commit()
+  } catch (error) {
+    await file.abort()
+    throw error
   }
 }
 
@@ -112,11 +162,8 @@ const PREVIEW_WIDTH = 450
 /** At that width they have 100 KB. */
 const MAX_PREVIEW_BYTES = 20 * 1024 * 1024
 
-async function writePreview(
-  { path, version }: SidecarJob,
-  site: Site,
-  world: World,
-): Promise<string | undefined> {
+async function writePreview(job: SidecarJob, site: Site, world: World): Promise<string | undefined> {
+  const { path, version } = job
   const stem = stemOf(path)
   if (PREVIEW_ENDINGS.some((ending) => existsSync(stem + ending))) return undefined
   const image = version.images.find(({ type }) => type === 'image')
@@ -126,6 +173,7 @@ async function writePreview(
   if (!picture)
     throw new SdtoolError('CIVITAI_PREVIEW', `${path}: what the site gives as its picture is none`)
   const preview = `${stem}.preview.${picture.ending}`
+  await checkIsSidecar(preview, job)
   await writeWhole(preview, bytes)
   return preview
 }
@@ -145,17 +193,48 @@ async function fetchPicture(address: string, site: Site, world: World): Promise<
 }
 
 /**
- * A1111's own notes on a model: keys the person has not filled are added, nothing else is touched. What is no JSON
- * object is left alone.
+ * A1111's own notes on a model: keys the person has not filled are added, nothing else is touched. What is no such
+ * notes, or of another version, is left alone.
  */
 async function writeUserMetadata(job: SidecarJob): Promise<string | undefined> {
+  // of a workflow or an archive A1111 shows no card
+  if (kindOfName(job.path)?.proof !== 'model') return undefined
   const path = `${stemOf(job.path)}.json`
-  const found = existsSync(path) ? parseJson(await readFile(path, 'utf8')) : {}
-  if (!isObject(found)) return undefined
+  await checkIsSidecar(path, job)
+  const isThere = await isTaken(path)
+  const found = isThere ? await notesAt(path, job) : {}
   const merged = mergeMissing(found, userMetadata(job))
   if (merged === undefined) return undefined
-  await writeWhole(path, `${JSON.stringify(merged, null, 4)}\n`)
+  // a link stays one
+  await writeWhole(isThere ? await realpath(path) : path, `${JSON.stringify(merged, null, 4)}\n`, isThere)
   return path
+}
+
+/** Keys that A1111's editor and Civitai Browser+ write, and that other JSON files have not. */
+const NOTE_KEYS = [
+  'sd version',
+  'activation text',
+  'preferred weight',
+  'negative text',
+  'notes',
+  'vae',
+  'modelVersionId',
+]
+
+/** The notes that are there. @throws CIVITAI_SIDECAR */
+async function notesAt(path: string, { version, sha256 }: SidecarJob): Promise<JsonObject> {
+  const found = await jsonAt(path)
+  const isNotes =
+    isObject(found) && (Object.keys(found).length === 0 || NOTE_KEYS.some((key) => Object.hasOwn(found, key)))
+  if (!isNotes)
+    throw new SdtoolError('CIVITAI_SIDECAR', `${path} has no notes of A1111 in it; it was left as it is`)
+  const id = field(found, 'modelVersionId')
+  if (id !== undefined && id !== version.id) throw ofAnother(path, `version ${JSON.stringify(id)}`, version)
+  const hash = textField(found, 'sha256')?.toLowerCase()
+  // of one version there may be several files
+  if (id === undefined && hash !== undefined && sha256 !== undefined && hash !== sha256)
+    throw ofAnother(path, 'a file of another SHA-256', version)
+  return found
 }
 
 /** Undefined if nothing is missing. */

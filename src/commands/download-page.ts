@@ -1,7 +1,9 @@
 /** What a person, or a program, reads of a download. */
 import { dirname } from 'node:path'
+import { kindOfName } from '../civitai/file-kinds.ts'
 import { nameFor } from '../civitai/file-name.ts'
 import type { CivitaiFile } from '../civitai/shapes.ts'
+import { COVERAGE, judgesOf } from '../civitai/verify.ts'
 import { describe } from '../report/error.ts'
 import type { Io } from '../report/io.ts'
 import { formatTable } from '../report/table.ts'
@@ -62,8 +64,11 @@ export function outcomeLines(outcome: Outcome, io: Io): string {
   const path = printable(planned.target, 300)
   const lines = [
     status === 'present'
-      ? `${path} is there already`
-      : `wrote ${paint('green', path)}: ${formatBytes(outcome.result.bytes)}, ${verifiedText(outcome.result.verified)}`,
+      ? `${path} is there already: ${verifiedText(planned, 'present')}`
+      : `wrote ${paint('green', path)}: ${formatBytes(outcome.result.bytes)}, ${verifiedText(planned, 'downloaded')}`,
+    ...(kindOfName(planned.target)
+      ? []
+      : ['sdtool does not know this kind of file: what is in it was not looked at']),
     ...triggerWords(planned),
     ...(sidecars.written.length > 0
       ? [`beside it: ${sidecars.written.map((file) => printable(file, 300)).join(', ')}`]
@@ -73,10 +78,17 @@ export function outcomeLines(outcome: Outcome, io: Io): string {
   return `${lines.map((line) => `  ${line}\n`).join('')}`
 }
 
-function verifiedText(verified: string): string {
-  return verified === 'nothing'
-    ? 'not verified, as the site gives no hash'
-    : `${verified.toUpperCase()} verified`
+/** What was checked, and where that is not all, what was not. */
+function verifiedText({ file, target }: PlannedDownload, status: 'present' | 'downloaded'): string {
+  const judges = judgesOf(file.hashes)
+  if (judges.length > 0) return judges.map((judge) => COVERAGE[judge]).join(', ')
+  const checked = [
+    ...(file.bytes === undefined ? [] : ['its length']),
+    // what is there already was not read
+    ...(status === 'downloaded' && kindOfName(target) ? ['that it is what its name says'] : []),
+  ]
+  const only = checked.length === 0 ? 'nothing was checked' : `only ${checked.join(' and ')} was checked`
+  return `not verified, as the site gives no hash: ${only}`
 }
 
 function triggerWords({ version }: PlannedDownload): string[] {
@@ -110,12 +122,19 @@ function plannedJson({ reference, version, file, target, partBytes, warnings }: 
   }
 }
 
-function outcomeJson({ isPresent }: PlannedDownload, outcome: Outcome | undefined): object {
+function outcomeJson({ isPresent, file }: PlannedDownload, outcome: Outcome | undefined): object {
   if (outcome === undefined) return { status: isPresent ? 'present' : 'planned' }
   if (outcome.status === 'failed') return { status: 'failed', error: describe(outcome.error) }
   const { written, problems } = outcome.sidecars
-  const common = { status: outcome.status, sidecars: written, problems }
+  const judges = judgesOf(file.hashes)
+  const common = {
+    status: outcome.status,
+    verified: judges[0] ?? 'nothing',
+    hashesChecked: judges,
+    sidecars: written,
+    problems,
+  }
   if (outcome.status === 'present') return common
-  const { bytes, sha256, verified, resumedFrom } = outcome.result
-  return { ...common, bytes, sha256, verified, resumedFrom }
+  const { bytes, sha256, resumedFrom } = outcome.result
+  return { ...common, bytes, sha256, resumedFrom }
 }

@@ -1,6 +1,7 @@
 /** Where a file from Civitai belongs in the folders of a program. */
 import { existsSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
+import { kindOfName } from '../civitai/file-kinds.ts'
 import type { CivitaiFile } from '../civitai/shapes.ts'
 import { usage } from '../errors.ts'
 import { type FolderKind, LAYOUTS, type Layout } from './layouts.ts'
@@ -43,7 +44,12 @@ const BY_MODEL_TYPE: Readonly<Record<string, FolderKind>> = {
 }
 
 /** Undefined for training data, archives, workflows and the like: no program loads them from a folder of its models. */
-export function folderKind({ type }: Pick<CivitaiFile, 'type'>, modelType: string): FolderKind | undefined {
+export function folderKind(
+  { type, name }: Pick<CivitaiFile, 'type' | 'name'>,
+  modelType: string,
+): FolderKind | undefined {
+  const proof = kindOfName(name)?.proof
+  if (type !== 'Config' && proof !== undefined && proof !== 'model') return undefined
   if (Object.hasOwn(BY_FILE_TYPE, type)) return BY_FILE_TYPE[type]
   const known = FILES_OF_THE_MODEL.has(type) && Object.hasOwn(BY_MODEL_TYPE, modelType)
   return known ? BY_MODEL_TYPE[modelType] : undefined

@@ -1,5 +1,5 @@
 /** What to download, and where to, before a byte of it is. */
-import { existsSync } from 'node:fs'
+import type { Stats } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { type Choice, chooseFiles, title } from '../civitai/choose.ts'
 import { nameFor } from '../civitai/file-name.ts'
@@ -8,8 +8,12 @@ import { partPaths } from '../civitai/part.ts'
 import { parseReference } from '../civitai/reference.ts'
 import { resolveReference } from '../civitai/resolve.ts'
 import type { CivitaiFile, CivitaiVersion } from '../civitai/shapes.ts'
+import { coversLength, differing, judgesOf } from '../civitai/verify.ts'
 import { EXIT, refuse, SdtoolError } from '../errors.ts'
+import { checkReplaceable } from '../tensor/atomic.ts'
+import { type Hashes, hashFile } from '../tensor/hash.ts'
 import type { Client } from './civitai-client.ts'
+import { checkKind } from './download-check.ts'
 import type { Place } from './download-place.ts'
 import { targetsOf, type Wanted } from './download-target.ts'
 import type { HashCache } from './hash-cache.ts'
@@ -21,7 +25,7 @@ export interface PlannedDownload {
   readonly version: CivitaiVersion
   readonly file: CivitaiFile
   readonly target: string
-  /** It is there already, with the right bytes. */
+  /** It is there already, with the right bytes as far as the site tells. */
   readonly isPresent: boolean
   /** Bytes that an earlier run left. */
   readonly partBytes: number
@@ -40,6 +44,8 @@ export interface PlanOptions {
   readonly output?: string
   readonly place: Place
   readonly force: boolean
+  /** Also kinds of files that cannot be checked. */
+  readonly any: boolean
   readonly quiet: boolean
 }
 
@@ -79,7 +85,7 @@ export async function planDownloads(
   const downloads: PlannedDownload[] = []
   for (const [i, item] of wanted.entries()) {
     try {
-      downloads.push(await planned(item, targets[i]!, options, cache))
+      downloads.push(await planned(item, targets[i]!, options, { cache, signal: client.world.signal }))
     } catch (error) {
       client.world.signal.throwIfAborted()
       failed.push({ reference: shown(item.text), error })
@@ -102,12 +108,14 @@ async function planned(
   item: Wanted,
   target: string,
   options: PlanOptions,
-  cache: HashCache,
+  local: Local,
 ): Promise<PlannedDownload> {
   const { text, ...facts } = item
   checkScans(item)
-  const isPresent = existsSync(target) && (await isSameFile(target, item.file, options.quiet, cache))
-  if (existsSync(target) && !isPresent && !options.force) throw otherFile(target)
+  if (!options.any) checkKind(target)
+  const there = await checkReplaceable(target)
+  const isPresent = there !== undefined && (await isSameFile(target, there, item.file, options.quiet, local))
+  if (there && !isPresent && !options.force) throw otherFile(target)
   const part = await stat(partPaths(target).part).catch(() => undefined)
   return {
     ...facts,
@@ -119,18 +127,38 @@ async function planned(
   }
 }
 
-/** By SHA-256; without one by the size, which is all there is. */
+/** What files that are there already are looked at with. */
+interface Local {
+  readonly cache: HashCache
+  readonly signal: AbortSignal
+}
+
+/** By the hashes that decide; where there are none by the length, which is all there is. */
 async function isSameFile(
   target: string,
+  { size }: Stats,
   { bytes, hashes }: CivitaiFile,
   quiet: boolean,
-  cache: HashCache,
+  local: Local,
 ): Promise<boolean> {
-  const info = await stat(target)
-  if (!info.isFile()) return false
-  if (hashes.sha256 === undefined) return bytes === info.size
-  if (bytes !== undefined && Math.abs(bytes - info.size) > bytes / 100 + 1024) return false
-  return (await cache.sha256(target, quiet)) === hashes.sha256
+  if (!coversLength(hashes) && bytes !== size) return false
+  if (bytes !== undefined && Math.abs(bytes - size) > bytes / 100 + 1024) return false
+  return differing(hashes, await ownHashes(target, hashes, quiet, local)) === undefined
+}
+
+/** Those that decide, of the file that is there. */
+async function ownHashes(
+  target: string,
+  expected: Hashes,
+  quiet: boolean,
+  { cache, signal }: Local,
+): Promise<Hashes> {
+  const judges = judgesOf(expected)
+  const [judge] = judges
+  if (judge === undefined) return {}
+  if (judge === 'sha256') return { sha256: await cache.sha256(target, quiet) }
+  if (judge === 'blake3') return { blake3: await cache.blake3(target, quiet) }
+  return hashFile(target, { only: judges, signal })
 }
 
 function otherFile(target: string): SdtoolError {
@@ -161,8 +189,6 @@ function warningsOf({ version, file }: Wanted): string[] {
       ? ['its creator has disabled downloads']
       : []),
     ...(file.scans.pickle === 'Danger' ? ["the site's pickle scanner calls it dangerous"] : []),
-    ...(Object.keys(file.hashes).length === 0
-      ? ['the site gives no hash: its bytes cannot be verified']
-      : []),
+    ...(judgesOf(file.hashes).length === 0 ? ['the site gives no hash: its bytes cannot be verified'] : []),
   ]
 }

@@ -2,9 +2,11 @@
 import { basename } from 'node:path'
 import { title } from '../civitai/choose.ts'
 import { type Downloaded, download } from '../civitai/download.ts'
+import { nameKey } from '../civitai/file-name.ts'
 import type { Site } from '../civitai/hosts.ts'
+import { removeOrphan } from '../civitai/part.ts'
 import type { CivitaiFile, CivitaiVersion } from '../civitai/shapes.ts'
-import { type Sidecar, writeSidecars } from '../civitai/sidecars.ts'
+import { type Sidecar, stemOf, writeSidecars } from '../civitai/sidecars.ts'
 import type { ProgressLines } from '../report/progress-lines.ts'
 import { inParallel } from '../tensor/parallel.ts'
 import type { Client } from './civitai-client.ts'
@@ -37,18 +39,39 @@ export function runDownloads(
   }: { readonly client: Client; readonly cache: HashCache; readonly lines: ProgressLines },
 ): Promise<Outcome[]> {
   const { world } = client
+  const files = downloads.map(({ target }) => target)
+  const inTurn = openTurns()
+  const sidecarsOf = (planned: PlannedDownload, sha256: string | undefined) =>
+    // two files of a version that differ in their ending only share what lies beside them
+    inTurn(nameKey(stemOf(planned.target)), () =>
+      writeBeside(planned, { sha256, files, kinds: options.sidecars }, client),
+    )
   return inParallel(downloads, options.jobs, async (planned): Promise<Outcome> => {
     try {
-      if (planned.isPresent)
-        return { planned, status: 'present', sidecars: await sidecarsOf(planned, options, client) }
+      if (planned.isPresent) {
+        await removeOrphan(planned.target)
+        const { sha256 } = planned.file.hashes
+        return { planned, status: 'present', sidecars: await sidecarsOf(planned, sha256) }
+      }
       const result = await fetchOne(planned, options, client, lines)
-      await cache.remember(result.path, { sha256: result.sha256 })
-      return { planned, status: 'downloaded', result, sidecars: await sidecarsOf(planned, options, client) }
+      const { sha256 } = result
+      await cache.remember(result.path, { sha256 })
+      return { planned, status: 'downloaded', result, sidecars: await sidecarsOf(planned, sha256) }
     } catch (error) {
       world.signal.throwIfAborted()
       return { planned, status: 'failed', error }
     }
   })
+}
+
+/** Work under one key, one after the other. */
+function openTurns(): <T>(key: string, work: () => Promise<T>) => Promise<T> {
+  const last = new Map<string, Promise<unknown>>()
+  return (key, work) => {
+    const turn = (last.get(key) ?? Promise.resolve()).then(work, work)
+    last.set(key, turn)
+    return turn
+  }
 }
 
 async function fetchOne(
@@ -94,15 +117,21 @@ export function downloadUrls(
   return [...new Set(paths)].map((path) => new URL(folder + path, base))
 }
 
-function sidecarsOf(
+interface SidecarWishes {
+  readonly kinds: readonly Sidecar[]
+  readonly sha256: string | undefined
+  /** All files of the run. */
+  readonly files: readonly string[]
+}
+
+function writeBeside(
   { site, version, file, target }: PlannedDownload,
-  { sidecars }: RunOptions,
+  { kinds, sha256, files }: SidecarWishes,
   { world }: Client,
 ) {
-  const { sha256 } = file.hashes
-  const kinds = file.type === 'Config' ? [] : sidecars
+  const wanted = file.type === 'Config' ? [] : kinds
   return writeSidecars(
-    { path: target, version, kinds, ...(sha256 === undefined ? {} : { sha256 }) },
+    { path: target, version, kinds: wanted, files, ...(sha256 === undefined ? {} : { sha256 }) },
     site,
     world,
   )

@@ -1,11 +1,12 @@
 /** The path that each file of a download gets, no two the same. */
 import { stat } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
-import { nameFor, safeName, splitName } from '../civitai/file-name.ts'
+import { basename, dirname, join } from 'node:path'
+import { kindOfName } from '../civitai/file-kinds.ts'
+import { nameFor, nameKey, safeName, splitName } from '../civitai/file-name.ts'
 import type { Site } from '../civitai/hosts.ts'
+import { namesOf } from '../civitai/part.ts'
 import type { CivitaiFile, CivitaiVersion } from '../civitai/shapes.ts'
 import { usage } from '../errors.ts'
-import { MODEL_ENDINGS } from '../model/output-name.ts'
 import { folderFor, folderKind, type Place } from './download-place.ts'
 
 /** A file of the site that a person wants. */
@@ -30,11 +31,9 @@ export async function targetsOf(
   const main = models.length > 0 ? models : wanted
   const single = output === undefined ? undefined : await singleTarget(output, main.length)
   const targets = new Map<Wanted, string>()
-  const taken = new Set<string>()
+  const names = openNames()
   const take = (item: Wanted, target: string): void => {
-    const free = taken.has(key(target)) ? withId(target, item) : target
-    taken.add(key(free))
-    targets.set(item, free)
+    targets.set(item, names.take(target, item))
   }
   for (const item of main) take(item, single ?? namedTarget(item, place))
   for (const item of wanted.filter((one) => !main.includes(one))) {
@@ -46,28 +45,51 @@ export async function targetsOf(
   return wanted.map((item) => targets.get(item)!)
 }
 
-/** File systems of Windows and macOS take names that differ in case for the same. */
-function key(path: string): string {
-  return resolve(path).toLowerCase()
+/**
+ * Names of one run. What is written on the way to one (`.part`, `.part.json`) is no other, and a name without its ending
+ * stands for one version: the files beside a model, which have it, say which that is.
+ */
+function openNames(): { take(target: string, item: Wanted): string } {
+  const taken = new Set<string>()
+  const versions = new Map<string, number>()
+  const isFree = (target: string, { version, file }: Wanted): boolean => {
+    const owner = file.type === 'Config' ? undefined : versions.get(nameKey(splitName(target).stem))
+    return (
+      (owner === undefined || owner === version.id) &&
+      !namesOf(target).some((name) => taken.has(nameKey(name)))
+    )
+  }
+  return {
+    take(target, item) {
+      let free = target
+      for (const name of candidates(target, item)) {
+        free = name
+        if (isFree(name, item)) break
+      }
+      for (const name of namesOf(free)) taken.add(nameKey(name))
+      if (item.file.type !== 'Config') versions.set(nameKey(splitName(free).stem), item.version.id)
+      return free
+    },
+  }
 }
 
 /** Two files of a version often have the same name. */
-function withId(target: string, { file, version }: Wanted): string {
+function* candidates(target: string, { file, version }: Wanted): Generator<string> {
   const { stem, ending } = splitName(target)
-  return `${stem}_${file.id ?? version.id}${ending}`
+  const named = `${stem}_${file.id ?? version.id}`
+  yield target
+  yield named + ending
+  for (let i = 2; ; i++) yield `${named}_${i}${ending}`
 }
 
 function namedTarget({ file, version }: Wanted, place: Place): string {
   return join(folderFor(place, folderKind(file, version.modelType)), nameFor(file, version))
 }
 
-/** What the site has besides model files. */
-const FILE_ENDINGS: readonly string[] = [...MODEL_ENDINGS, '.zip', '.yaml', '.yml', '.json', '.txt']
-
 /** `-o` names a file if it ends like one and is no folder. @throws USAGE */
 async function singleTarget(output: string, count: number): Promise<string | undefined> {
   const isFolder = (await stat(output).catch(() => undefined))?.isDirectory() ?? false
-  if (isFolder || !FILE_ENDINGS.some((ending) => output.toLowerCase().endsWith(ending))) return undefined
+  if (isFolder || kindOfName(output) === undefined) return undefined
   if (count > 1)
     throw usage(`-o ${output} names one file for ${count} downloads`, 'Name a folder: -o downloads/')
   return join(dirname(output), safeName(basename(output)) ?? basename(output))

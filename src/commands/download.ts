@@ -60,6 +60,10 @@ export const downloadCommand: Command = {
         describe: 'This file of the version: its id, a name ("*.yaml"), or all. Repeatable',
       })
       .option('jobs', { type: 'number', alias: 'j', describe: 'Downloads at the same time', default: 2 })
+      .option('any', {
+        type: 'boolean',
+        describe: 'Also files of kinds that sdtool does not know, and cannot check',
+      })
       .option('force', { type: 'boolean', describe: 'Replace existing files' })
       .option('dry-run', { type: 'boolean', describe: 'Show what would be downloaded, write nothing' }),
   run: (args, io) => withCivitai(args, io, (client) => runDownload(downloadOptions(args, io), client, io)),
@@ -76,6 +80,7 @@ function downloadOptions(args: Arguments, io: Io): DownloadOptions {
     ...(output === undefined ? {} : { output }),
     place,
     force: flag(args, 'force'),
+    any: flag(args, 'any'),
     dryRun: flag(args, 'dryRun'),
     jobs: jobsOf(args),
     sidecars: namedSidecars(args) ?? usualSidecars(place.layout),

@@ -1,11 +1,11 @@
 /** Names after what a file is: `DreamShaper_8.safetensors` for `model (3).safetensors`, with what lies beside it. */
-import { existsSync } from 'node:fs'
-import { readdir, rename } from 'node:fs/promises'
+import { lstat, readdir, rename } from 'node:fs/promises'
 import { basename, dirname, extname, join } from 'node:path'
-import { safeName } from '../civitai/file-name.ts'
+import { nameKey, safeName } from '../civitai/file-name.ts'
 import type { CivitaiVersion } from '../civitai/shapes.ts'
 import { stemOf } from '../civitai/sidecars.ts'
 import { SdtoolError } from '../errors.ts'
+import { MODEL_ENDINGS } from '../model/output-name.ts'
 
 /** What programs keep beside a model under its name. */
 const COMPANION_ENDINGS: readonly string[] = [
@@ -34,27 +34,68 @@ export interface Deed {
   readonly renaming?: Renaming
 }
 
-/** Undefined if the file has that name already. */
-export async function planRenaming(path: string, version: CivitaiVersion): Promise<Renaming | undefined> {
+/**
+ * Undefined if the file has that name already.
+ * @param files all files of the run: none of them is a companion of another
+ * @throws RENAME_SHARED where another model of the name without its ending has the same companions
+ */
+export async function planRenaming(
+  path: string,
+  version: CivitaiVersion,
+  files: readonly string[],
+): Promise<Renaming | undefined> {
   const words = [version.modelName, version.name].map((text) => text.trim().replaceAll(/\s+/g, '_'))
   const name = safeName(`${words.filter(Boolean).join('_').replaceAll(/[\\/]/g, '_')}${extname(path)}`)
   if (name === undefined || name === basename(path)) return undefined
   const to = join(dirname(path), name)
   const beside = new Set(await readdir(dirname(path)))
-  const companions = COMPANION_ENDINGS.filter((ending) => beside.has(basename(stemOf(path)) + ending)).map(
-    (ending) => ({
-      from: stemOf(path) + ending,
-      to: stemOf(to) + ending,
-    }),
-  )
+  const own = new Set(files.map(nameKey)).add(nameKey(path))
+  const companions = COMPANION_ENDINGS.map((ending) => ({
+    from: stemOf(path) + ending,
+    to: stemOf(to) + ending,
+  })).filter(({ from }) => beside.has(basename(from)) && !own.has(nameKey(from)))
+  const twin = [...beside].find((other) => isTwin(other, basename(path)))
+  if (twin !== undefined && companions.length > 0) throw shared(path, twin, companions[0]!.from)
   return { from: path, to, companions }
 }
 
-/** @throws OUTPUT_EXISTS before anything is renamed */
+/** Another model file that differs in its ending only. */
+function isTwin(other: string, name: string): boolean {
+  const isModel = (MODEL_ENDINGS as readonly string[]).includes(extname(other).toLowerCase())
+  return isModel && other !== name && nameKey(stemOf(other)) === nameKey(stemOf(name))
+}
+
+function shared(path: string, twin: string, companion: string): SdtoolError {
+  return new SdtoolError(
+    'RENAME_SHARED',
+    `${path} was not renamed: ${basename(companion)} and what else lies beside it is also that of ${twin}`,
+  )
+}
+
+/**
+ * All of them or none: what was renamed before one failed gets its old name again.
+ * @throws OUTPUT_EXISTS before anything is renamed
+ */
 export async function carryOut({ from, to, companions }: Renaming): Promise<void> {
   const all = [...companions, { from, to }]
-  const taken = all.find((one) => existsSync(one.to))
-  if (taken)
-    throw new SdtoolError('OUTPUT_EXISTS', `${from} would become ${to}, but ${taken.to} exists already`)
-  for (const one of all) await rename(one.from, one.to)
+  for (const one of all) {
+    if (await isTaken(one))
+      throw new SdtoolError('OUTPUT_EXISTS', `${from} would become ${to}, but ${one.to} exists already`)
+  }
+  const done: (typeof all)[number][] = []
+  try {
+    for (const one of all) {
+      await rename(one.from, one.to)
+      done.unshift(one)
+    }
+  } catch (error) {
+    for (const one of done) await rename(one.to, one.from)
+    throw error
+  }
+}
+
+/** By another file: one that only gets other capitals has its new name already, where case is ignored. */
+async function isTaken({ from, to }: { readonly from: string; readonly to: string }): Promise<boolean> {
+  const [own, there] = await Promise.all([lstat(from), lstat(to).catch(() => undefined)])
+  return there !== undefined && (nameKey(from) !== nameKey(to) || own.ino !== there.ino)
 }

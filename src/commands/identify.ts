@@ -71,7 +71,8 @@ async function runIdentify(args: Arguments, client: Client, io: Io): Promise<Exi
   try {
     const { files, unread } = await identifyFiles(found, { api, cache, quiet: quiet || json, io })
     const deeds = new Map<IdentifiedFile, Deed>()
-    for (const file of files) deeds.set(file, await act(file, wishes, client))
+    const paths = files.map(({ path }) => path)
+    for (const file of files) deeds.set(file, await act(file, paths, wishes, client))
     const failed = [...missing, ...unread]
     for (const { error } of failed) io.stderr.write(errorText(error, verbose))
     if (json) io.stdout.write(`${JSON.stringify(identifyJson(files, deeds, failed), null, 2)}\n`)
@@ -103,13 +104,22 @@ function exitCode(files: readonly IdentifiedFile[], failed: readonly UnreadFile[
 }
 
 /** Sidecars and names, as asked. Problems with one file are told and do not stop the others. */
-async function act(file: IdentifiedFile, wishes: Wishes, client: Client): Promise<Deed> {
+async function act(
+  file: IdentifiedFile,
+  files: readonly string[],
+  wishes: Wishes,
+  client: Client,
+): Promise<Deed> {
   const [match] = file.matches
   if (!match) return NOTHING
   const { write, rename, dryRun } = wishes
   try {
-    const deed = write && !dryRun && isOne(file) ? await writeBeside(file, match, wishes, client) : NOTHING
-    const renaming = rename && isItself(match) ? await planRenaming(file.path, match.version) : undefined
+    const deed =
+      write && !dryRun && isOne(file)
+        ? await writeBeside(file, match, { files, sidecars: wishes.sidecars }, client)
+        : NOTHING
+    const renaming =
+      rename && isItself(match) ? await planRenaming(file.path, match.version, files) : undefined
     if (renaming && !dryRun) await carryOut(renaming)
     return renaming ? { ...deed, renaming } : deed
   } catch (error) {
@@ -134,10 +144,10 @@ function isItself({ relation }: Match): boolean {
 async function writeBeside(
   { path, sha256 }: IdentifiedFile,
   { version }: Match,
-  { sidecars }: Wishes,
+  { files, sidecars }: Pick<Wishes, 'sidecars'> & { readonly files: readonly string[] },
   { site, world, apiOf }: Client,
 ): Promise<Deed> {
   const whole = await apiOf(site).version(version.id)
   const kinds = sidecars ?? usualSidecars(layoutAround(path))
-  return writeSidecars({ path, sha256, version: whole, kinds }, site, world)
+  return writeSidecars({ path, sha256, version: whole, kinds, files }, site, world)
 }

@@ -1,6 +1,6 @@
 /** Folders of diffusers: finding the weights in them, and writing them whole or not at all. */
-import { existsSync } from 'node:fs'
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { EXIT, refuse, SdtoolError } from '../errors.ts'
 import { counted, info } from '../model/finding.ts'
@@ -167,7 +167,7 @@ export interface StagedFolder {
   abort(): Promise<void>
 }
 
-/** @throws OUTPUT_EXISTS (exit 2) */
+/** @throws what `checkFree` throws */
 export async function stageFolder(target: string, force: boolean): Promise<StagedFolder> {
   checkFree(target, force)
   await mkdir(dirname(target), { recursive: true })
@@ -178,6 +178,8 @@ export async function stageFolder(target: string, force: boolean): Promise<Stage
       checkFree(target, force)
       const old = `${path}.old`
       const isThere = existsSync(target)
+      // the new folder is for those whom the old one was for
+      if (isThere) await chmod(path, statSync(target).mode & 0o777)
       if (isThere) await rename(target, old)
       await rename(path, target)
       if (isThere) await rm(old, { recursive: true, force: true })
@@ -186,11 +188,23 @@ export async function stageFolder(target: string, force: boolean): Promise<Stage
   }
 }
 
+/**
+ * With `force` a folder of diffusers may be replaced, and an empty one; not somebody's folder of other things.
+ * @throws OUTPUT_EXISTS, OUTPUT_NOT_A_PIPELINE (exit 2)
+ */
 export function checkFree(target: string, force: boolean): void {
-  if (!existsSync(target) || force) return
-  throw new SdtoolError('OUTPUT_EXISTS', `${target} exists already`, {
+  if (!existsSync(target)) return
+  if (!force)
+    throw new SdtoolError('OUTPUT_EXISTS', `${target} exists already`, {
+      exitCode: EXIT.usage,
+      hint: 'Use --force to replace it, or -o to write to another folder.',
+    })
+  const isFolder = statSync(target).isDirectory()
+  if (isFolder && (isPipelineFolder(target) || readdirSync(target).length === 0)) return
+  const what = isFolder ? `has no ${INDEX}, so it is no folder of diffusers` : 'is no folder'
+  throw new SdtoolError('OUTPUT_NOT_A_PIPELINE', `${target} ${what}; it is not replaced`, {
     exitCode: EXIT.usage,
-    hint: 'Use --force to replace it, or -o to write to another folder.',
+    hint: 'Name another folder with -o.',
   })
 }
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Stats } from 'node:fs'
 import {
+  chmod,
   type FileHandle,
   link,
   lstat,
@@ -52,10 +53,14 @@ export async function createAtomic(path: string, options: AtomicOptions): Promis
   await checkOutput(path, options)
   const tempPath = temporaryName(path, options.owner)
   const folders = await makeFolders(path)
-  const handle = await open(tempPath, 'wx').catch(async (cause: NodeJS.ErrnoException) => {
-    await folders.remove()
-    throw cannotWrite(path, cause)
-  })
+  // what is private is private while it is written, too
+  const mode = (await modeOf(path)) ?? DEFAULT_MODE
+  const handle = await open(tempPath, 'wx', mode | OWNER_WRITES).catch(
+    async (cause: NodeJS.ErrnoException) => {
+      await folders.remove()
+      throw cannotWrite(path, cause)
+    },
+  )
   let closed = false
   const close = async (): Promise<void> => {
     if (!closed) {
@@ -81,8 +86,20 @@ export async function createAtomic(path: string, options: AtomicOptions): Promis
   }
 }
 
+/** Of a new file; the umask of the person takes its share. */
+const DEFAULT_MODE = 0o666
+const OWNER_WRITES = 0o200
+/** Who may read, write and run it; not whose rights it runs with. */
+const PERMISSIONS = 0o777
+
+/** Permissions of the file that has the path, also through a link; undefined if there is none. */
+async function modeOf(path: string): Promise<number | undefined> {
+  const info = await stat(path).catch(() => undefined)
+  return info && info.mode & PERMISSIONS
+}
+
 /** Makes the missing folders above a path. `remove` takes those away again that are still empty, and never throws. */
-async function makeFolders(path: string): Promise<{ remove(): Promise<void> }> {
+export async function makeFolders(path: string): Promise<{ remove(): Promise<void> }> {
   const lowest = dirname(resolve(path))
   const highest = await mkdir(lowest, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
     throw cannotWrite(path, cause)
@@ -116,16 +133,38 @@ function temporaryName(path: string, owner?: string): string {
 /**
  * Everything that can be known to prevent an output before anything is written or made: for a dry run, and for the
  * run itself before it starts.
- * @throws USAGE if it is a folder, OUTPUT_IS_INPUT, OUTPUT_EXISTS (exit 2), OUTPUT_FOLDER, DISK_FULL (exit 1)
+ * @throws USAGE if it is a folder, OUTPUT_IS_INPUT, OUTPUT_EXISTS, OUTPUT_NOT_A_FILE (exit 2), OUTPUT_FOLDER,
+ *   DISK_FULL (exit 1)
  */
 export async function checkOutput(path: string, { force, bytes, inputs }: AtomicOptions): Promise<void> {
-  const target = await stat(path).catch(() => undefined)
-  if (target?.isDirectory()) throw usage(`${path} is a folder`, 'Name a file with -o.')
+  const target = await checkReplaceable(path)
   for (const input of inputs) await checkNoInput(path, target, input)
   // lstat, as a link to a file that is gone takes the name too
   const taken = await lstat(path).catch(() => undefined)
   if (taken && !force) throw outputExists(path)
   await checkSpace(path, bytes)
+}
+
+/**
+ * What is there may be replaced by a file, if anything may: a file, or nothing. A pipe, a device or a socket is no old
+ * file, and programs that wait at its other end would wait for ever.
+ * @returns what is there, through a link; undefined if there is nothing
+ * @throws USAGE for a folder, OUTPUT_NOT_A_FILE (exit 2)
+ */
+export async function checkReplaceable(path: string): Promise<Stats | undefined> {
+  const target = await stat(path).catch(() => undefined)
+  if (target?.isDirectory()) throw usage(`${path} is a folder`, 'Name a file with -o.')
+  if (target === undefined || target.isFile()) return target
+  throw new SdtoolError('OUTPUT_NOT_A_FILE', `${path} is ${kindOf(target)}, and is not replaced by a file`, {
+    exitCode: EXIT.usage,
+    hint: 'Name another output with -o.',
+  })
+}
+
+function kindOf(info: Stats): string {
+  if (info.isFIFO()) return 'a pipe'
+  if (info.isSocket()) return 'a socket'
+  return 'a device'
 }
 
 async function checkNoInput(path: string, target: Stats | undefined, input: FileRef): Promise<void> {
@@ -211,8 +250,9 @@ export function cannotWrite(path: string, cause: NodeJS.ErrnoException): Error {
 /**
  * Gives a finished file its name.
  * Without `force` a hard link gives the name, as it fails where a rename would replace a file that appeared in the
- * meantime. File systems without links (exFAT) get the rename.
- * @throws OUTPUT_EXISTS
+ * meantime. File systems without links (exFAT) get the rename. With `force` the new file is for those whom the old one
+ * was for: its permissions are kept.
+ * @throws OUTPUT_EXISTS, and what `checkReplaceable` throws
  */
 export async function publish(tempPath: string, path: string, force: boolean): Promise<void> {
   if (!force) {
@@ -222,8 +262,12 @@ export async function publish(tempPath: string, path: string, force: boolean): P
       return
     } catch (cause) {
       if ((cause as NodeJS.ErrnoException).code === 'EEXIST') throw outputExists(path)
+      if (await lstat(path).catch(() => undefined)) throw outputExists(path)
     }
   }
+  const old = await checkReplaceable(path)
+  // file systems without permissions may say no, and lose none
+  if (old) await chmod(tempPath, old.mode & PERMISSIONS).catch(() => {})
   await rename(tempPath, path)
 }
 

@@ -38,10 +38,8 @@ export async function hashFile(path: string, options: HashOptions = {}): Promise
   const handle = await open(path, 'r')
   try {
     const { size } = await handle.stat()
-    const head = Buffer.alloc(LENGTH_BYTES)
-    const { bytesRead } = await handle.read(head, 0, LENGTH_BYTES, 0)
     const wanted = new Set(options.only ?? HASH_NAMES)
-    const sinks = await sinksFor(wanted, dataStart(head.subarray(0, bytesRead)))
+    const sinks = await sinksFor(wanted)
     const onlyAutoV1 = wanted.size === 1 && wanted.has('autoV1')
     await feed(handle, onlyAutoV1 ? Math.min(size, AUTOV1_END) : size, sinks, options)
     return Object.assign({}, ...sinks.map((sink) => sink.digest())) as Hashes
@@ -49,9 +47,6 @@ export async function hashFile(path: string, options: HashOptions = {}): Promise
     await handle.close()
   }
 }
-
-/** AutoV3 is not among them: it begins at a place that only the file's head tells. */
-export type RunningHashName = Exclude<HashName, 'autoV3'>
 
 /** Hashes of bytes that come by in order. */
 export interface RunningHash {
@@ -61,8 +56,8 @@ export interface RunningHash {
 }
 
 /** Starts hashing what is not a file yet: a download, as it comes in. */
-export async function startHash(only: readonly RunningHashName[]): Promise<RunningHash> {
-  const sinks = await sinksFor(new Set(only), LENGTH_BYTES)
+export async function startHash(only: readonly HashName[]): Promise<RunningHash> {
+  const sinks = await sinksFor(new Set(only))
   let position = 0
   return {
     update(chunk) {
@@ -75,20 +70,17 @@ export async function startHash(only: readonly RunningHashName[]): Promise<Runni
 
 /** Where AutoV3 begins: after the header of a safetensors file; at byte 8 of anything else, as Civitai does. */
 function dataStart(head: Uint8Array): number {
-  if (head.byteLength < LENGTH_BYTES) return LENGTH_BYTES
   const length = new DataView(head.buffer, head.byteOffset).getBigUint64(0, true)
   return LENGTH_BYTES + (length < BigInt(AUTOV3_MAX_HEADER) ? Number(length) : 0)
 }
 
-async function sinksFor(wanted: ReadonlySet<HashName>, autoV3Start: number): Promise<Sink[]> {
+async function sinksFor(wanted: ReadonlySet<HashName>): Promise<Sink[]> {
   const sinks: Sink[] = []
   if (wanted.has('sha256') || wanted.has('autoV2')) sinks.push(wholeFile(wanted))
   if (wanted.has('autoV1')) {
     sinks.push(rangeSink(AUTOV1_START, AUTOV1_END, (hex) => ({ autoV1: hex.slice(0, 8) })))
   }
-  if (wanted.has('autoV3')) {
-    sinks.push(rangeSink(autoV3Start, Number.POSITIVE_INFINITY, (hex) => ({ autoV3: hex })))
-  }
+  if (wanted.has('autoV3')) sinks.push(autoV3Sink())
   if (wanted.has('crc32')) sinks.push(crcSink())
   if (wanted.has('blake3')) sinks.push(await blake3Sink())
   return sinks
@@ -111,6 +103,22 @@ function rangeSink(from: number, to: number, name: (hex: string) => Hashes): Sin
       if (first < last) hash.update(chunk.subarray(first, last))
     },
     digest: () => name(hash.digest('hex')),
+  }
+}
+
+/** Where it begins stands in the first bytes. A file that ends before them has nothing behind. */
+function autoV3Sink(): Sink {
+  const head = new Uint8Array(LENGTH_BYTES)
+  const from = (start: number) => rangeSink(start, Number.POSITIVE_INFINITY, (hex) => ({ autoV3: hex }))
+  let sink: Sink | undefined
+  return {
+    update(chunk, start) {
+      if (start < LENGTH_BYTES) head.set(chunk.subarray(0, LENGTH_BYTES - start), start)
+      if (start + chunk.byteLength < LENGTH_BYTES) return
+      sink ??= from(dataStart(head))
+      sink.update(chunk, start)
+    },
+    digest: () => (sink ?? from(LENGTH_BYTES)).digest(),
   }
 }
 
