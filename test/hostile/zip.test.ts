@@ -60,7 +60,7 @@ describe('archives that are refused', () => {
   it.each<[string, string, Buffer]>([
     ['FILE_TRUNCATED', 'cut anywhere before its end', zipOf([pickled, storage]).subarray(0, -30)],
     [
-      'FILE_TRUNCATED',
+      'ZIP_TRAILING_BYTES',
       'with bytes after its end',
       Buffer.concat([zipOf([pickled, storage]), Buffer.from('more')]),
     ],

@@ -1,9 +1,11 @@
 /** torch.save since 1.6: a zip archive with the object in `<name>/data.pkl` and the storages in `<name>/data/<key>`. */
 import { refuse } from '../../errors.ts'
 import type { ByteSource } from '../bytes.ts'
-import type { ModelFile } from '../table.ts'
+import type { Finding, ModelFile } from '../table.ts'
 import { quoted } from '../text.ts'
 import type { Format } from './format.ts'
+import type { PyValue } from './pickle-values.ts'
+import { storageFinder } from './plain-values.ts'
 import { newPickleScan, readPickle, refuseTrailing, requireSafe } from './security.ts'
 import { modelOf, type PickledObject } from './torch-objects.ts'
 import { locateEntries, readEntry, readZipDirectory, type ZipDirectory, type ZipEntry } from './zip.ts'
@@ -78,6 +80,8 @@ export async function readTorchZip(source: ByteSource): Promise<PickledObject> {
   const { value, end } = await readPickle(scan, bytes)
   await refuseTrailing(scan, bytes, end)
   const storages = storageEntries(zip, prefix)
+  // those of entries that nothing uses, too: a header that contradicts the directory is no accident
+  const places = source.costly ? undefined : await placesOf(zip, [...zip.entries.values()])
   return {
     file: source.file,
     format: 'torch-zip',
@@ -86,14 +90,45 @@ export async function readTorchZip(source: ByteSource): Promise<PickledObject> {
     pickleBytes: bytes.byteLength,
     security: requireSafe(scan),
     bigEndian: await readByteOrder(zip, prefix),
-    findings: [],
+    findings: unusedFindings(zip, prefix, value),
     storageBytes: (key) => storages.get(key)?.size,
     locate: async (keys) => {
       const entries = keys.map((key) => storages.get(key)!)
-      const places = await locateEntries(zip, entries)
-      return new Map(keys.map((key, i) => [key, places[i]!]))
+      const found = places ?? (await placesOf(zip, entries))
+      return new Map(keys.map((key, i) => [key, found.get(entries[i]!)!]))
     },
   }
+}
+
+async function placesOf(zip: ZipDirectory, entries: readonly ZipEntry[]): Promise<Map<ZipEntry, number>> {
+  const places = await locateEntries(zip, entries)
+  return new Map(entries.map((entry, i) => [entry, places[i]!]))
+}
+
+/** What torch writes beside the pickle and the storages; it reads `version` and `byteorder`. */
+const RECORDS: ReadonlySet<string> = new Set([
+  DATA_PKL,
+  'version',
+  'byteorder',
+  '.format_version',
+  '.storage_alignment',
+  '.data/serialization_id',
+])
+/** Unused entries that a message names. */
+const NAMED = 5
+
+/** Entries that no reader of the model looks at: who wrote them had something else in mind. */
+function unusedFindings({ entries }: ZipDirectory, prefix: string, root: PyValue): Finding[] {
+  const used = new Set(storageFinder(new Set())(root).map((key) => `${prefix}data/${key}`))
+  const unused = [...entries.values()].filter(
+    ({ name }) => !used.has(name) && !RECORDS.has(name.slice(prefix.length)) && !name.endsWith('/'),
+  )
+  if (unused.length === 0) return []
+  const names = unused.slice(0, NAMED).map(({ name, size }) => `${quoted(name)} (${size} bytes)`)
+  const more = unused.length > NAMED ? ` and ${unused.length - NAMED} more` : ''
+  const message = `entries of the archive that nothing in the model uses: ${names.join(', ')}${more}`
+  const bytes = unused.reduce((sum, { size }) => sum + size, 0)
+  return [{ code: 'unused-entries', severity: 'warning', message, bytes }]
 }
 
 /** Members `data/<key>` by their key. */

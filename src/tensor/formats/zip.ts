@@ -1,6 +1,7 @@
 /**
  * Zip archives by their central directory. Local headers only give the place of the data: torch leaves sizes and CRC
- * zero there and puts them into data descriptors.
+ * zero there and puts them into data descriptors. In the directory a CRC of zero says that nobody computed one
+ * (`torch.serialization.set_crc32_options(False)`, `skip_data`); torch itself never checks them.
  * Format: PKWARE APPNOTE.TXT 6.3.10, sections 4.3.7 (local header), 4.3.12 (directory), 4.3.14 to 4.3.16 (ends).
  */
 import { crc32 } from 'node:zlib'
@@ -24,7 +25,7 @@ const MAX_COMMENT = 0xffff
 
 /** A full Flux checkpoint has about 3,000 entries of 80 bytes; this is room for 500,000. */
 const MAX_DIRECTORY_BYTES = 64_000_000
-/** Local headers read to confirm places computed from the directory. */
+/** Local headers read to confirm places computed from the directory, where each read is a request. */
 const SAMPLES = 8
 /** torch starts all data at multiples of this, by a padding field of at least four bytes in the local header. */
 const TORCH_ALIGNMENT = 64
@@ -75,6 +76,10 @@ function truncated(source: ByteSource): Error {
   )
 }
 
+function trailing(source: ByteSource): Error {
+  return malformed(source, 'TRAILING_BYTES', 'bytes follow the end record of the archive')
+}
+
 function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
@@ -100,7 +105,7 @@ async function findDirectory(source: ByteSource): Promise<Directory> {
   const tailStart = size - tailBytes
   const view = viewOf(await source.read(tailStart, tailBytes))
   const end = findEnd(view)
-  if (end === undefined) throw truncated(source)
+  if (end === undefined) throw hasEnd(view) ? trailing(source) : truncated(source)
   if (view.getUint16(end + 4, true) !== 0 || view.getUint16(end + 6, true) !== 0)
     throw malformed(source, 'MULTI_DISK', 'part of an archive split over several files')
   const classic: Directory = {
@@ -113,6 +118,10 @@ async function findDirectory(source: ByteSource): Promise<Directory> {
   if (!has64) return checkPlace(classic, tailStart + end, source)
   const end64 = readU64(view, locator + 8, source)
   return checkPlace(await readEnd64(source, end64, tailStart + locator, classic), end64, source)
+}
+
+function hasEnd(view: DataView): boolean {
+  return Buffer.from(view.buffer, view.byteOffset, view.byteLength).includes('PK\x05\x06', 0, 'latin1')
 }
 
 /** Index of the last end record whose comment ends with the file. */
@@ -279,7 +288,7 @@ function withPlace(raw: RawEntry, limit: number): ZipEntry {
 
 /**
  * Reads the central directory.
- * @throws FILE_TRUNCATED without an end record; ZIP_ENCRYPTED, ZIP_MULTI_DISK, ZIP_NAME, ZIP_DUPLICATE, ZIP_OVERLAP,
+ * @throws FILE_TRUNCATED without an end record; ZIP_TRAILING_BYTES, ZIP_ENCRYPTED, ZIP_MULTI_DISK, ZIP_NAME, ZIP_DUPLICATE, ZIP_OVERLAP,
  * ZIP_DIRECTORY, ZIP_DIRECTORY_TOO_LARGE, ZIP_END64, ZIP_EXTRA, ZIP_OFFSET, ZIP_SIZE
  */
 export async function readZipDirectory(source: ByteSource): Promise<ZipDirectory> {
@@ -345,10 +354,15 @@ function localContradiction(view: DataView, entry: ZipEntry, name: Buffer): stri
 }
 
 /**
- * Places of the data of several entries. Where the layout is exactly torch's, the directory gives them away, and only
- * a few local headers are read to confirm it: two thousand of them lie scattered over the whole file, a seek each.
+ * Places of the data of several entries, each from its own local header, as torch's reader finds them. Where every
+ * read is a request over a network and the layout is exactly torch's, the directory gives the places away, and only a
+ * few local headers are read to confirm them.
  */
 export async function locateEntries(zip: ZipDirectory, entries: readonly ZipEntry[]): Promise<number[]> {
+  return zip.source.costly ? computePlaces(zip, entries) : readPlaces(zip, entries)
+}
+
+async function computePlaces(zip: ZipDirectory, entries: readonly ZipEntry[]): Promise<number[]> {
   const step = Math.max(1, Math.floor(entries.length / SAMPLES))
   const samples = entries.filter((_, i) => i % step === 0)
   const found = await readPlaces(zip, samples)
@@ -365,7 +379,7 @@ function readPlaces(zip: ZipDirectory, entries: readonly ZipEntry[]): Promise<nu
 }
 
 /**
- * All bytes of a small stored entry, checked against its CRC-32.
+ * All bytes of a small stored entry, checked against its CRC-32 if it has one.
  * @throws ZIP_ENTRY_TOO_LARGE, ZIP_CRC, and what `locateEntry` throws
  */
 export async function readEntry(zip: ZipDirectory, entry: ZipEntry, maxBytes: number): Promise<Uint8Array> {
@@ -377,7 +391,7 @@ export async function readEntry(zip: ZipDirectory, entry: ZipEntry, maxBytes: nu
       `entry ${quoted(entry.name)} has ${entry.size} bytes, the limit is ${maxBytes}`,
     )
   const bytes = await source.read(await locateEntry(zip, entry), entry.size)
-  if (crc32(bytes) !== entry.crc32)
+  if (entry.crc32 !== 0 && crc32(bytes) !== entry.crc32)
     throw malformed(source, 'CRC', `entry ${quoted(entry.name)} does not match its checksum`)
   return bytes
 }
