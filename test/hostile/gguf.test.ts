@@ -103,6 +103,79 @@ describe('GGUF files that open', () => {
   })
 })
 
+const SHAPE_OF = 'comfy.gguf.orig_shape.'
+
+function i32Array(values: readonly number[]): Buffer {
+  const numbers = values.map((value) => {
+    const bytes = Buffer.alloc(4)
+    bytes.writeInt32LE(value, 0)
+    return bytes
+  })
+  return Buffer.concat([u32(5), u64(values.length), ...numbers])
+}
+
+/** 2 rows of 256 values F16, of which a metadata key says another shape. */
+function reshaped(shape: Buffer, type = 9): Buffer {
+  return gguf({
+    pairs: [pair(`${SHAPE_OF}w`, type, shape)],
+    tensors: [info('w', [256, 2], 1, 0)],
+    data: 1024,
+  })
+}
+
+describe('shapes that ComfyUI-GGUF puts aside', () => {
+  it.each<[string, readonly number[]]>([
+    ['a convolution', [8, 16, 2, 2]],
+    ['a convolution of a video', [2, 16, 2, 4, 2]],
+    ['a vector', [512]],
+    ['a linear layer', [4, 128]],
+    ['a table with ones', [1, 512, 1, 1]],
+  ])('%s', async (_, shape) => {
+    const { tensors, metadata } = await openModel(memorySource('m.gguf', reshaped(i32Array(shape))))
+    expect(tensors.get('w')).toMatchObject({ dtype: 'F16', shape, source: { nbytes: 1024 } })
+    expect(metadata).toEqual({})
+  })
+
+  it('count for blocks, too, whose rows they would cut', async () => {
+    const bytes = gguf({
+      pairs: [pair(`${SHAPE_OF}w`, 9, i32Array([32, 4, 4]))],
+      tensors: [info('w', [256, 2], 8, 0)],
+      data: 544,
+    })
+    const { tensors } = await openModel(memorySource('m.gguf', bytes))
+    expect(tensors.get('w')).toMatchObject({ dtype: 'Q8_0', shape: [32, 4, 4], source: { nbytes: 544 } })
+  })
+
+  it('of a tensor that is not there change nothing', async () => {
+    const bytes = gguf({ pairs: [pair(`${SHAPE_OF}gone`, 9, i32Array([7]))] })
+    const { tensors } = await openModel(memorySource('m.gguf', bytes))
+    expect(tensors.get('w')?.shape).toEqual([2, 3])
+  })
+
+  it.each<[string, string, Buffer]>([
+    ['GGUF_SHAPE', 'more values than the tensor has', reshaped(i32Array([8, 16, 2, 3]))],
+    ['GGUF_SHAPE', 'fewer values', reshaped(i32Array([511]))],
+    ['GGUF_SHAPE', 'negative sizes whose product fits', reshaped(i32Array([-2, -256]))],
+    ['GGUF_SHAPE', 'a size of 0', reshaped(i32Array([512, 0]))],
+    ['GGUF_SHAPE', 'no sizes', reshaped(i32Array([]))],
+    ['GGUF_SHAPE', 'nine dimensions', reshaped(i32Array([512, 1, 1, 1, 1, 1, 1, 1, 1]))],
+    ['GGUF_SHAPE', 'a product beyond 2^53', reshaped(i32Array([2 ** 30, 2 ** 30, 2 ** 30]))],
+    ['GGUF_METADATA', '64-bit sizes', reshaped(Buffer.concat([u32(11), u64(1), u64(512)]))],
+    ['GGUF_METADATA', 'a number in place of an array', reshaped(u32(512), 5)],
+    ['GGUF_METADATA', 'a text', reshaped(text('[512]'), 8)],
+    ['GGUF_SHAPE', 'a length beyond the file', reshaped(Buffer.concat([u32(5), u64(2n ** 40n)]))],
+    [
+      'GGUF_DUPLICATE',
+      'two shapes of one tensor',
+      gguf({
+        pairs: [pair(`${SHAPE_OF}w`, 9, i32Array([6])), pair(`${SHAPE_OF}w`, 9, i32Array([3, 2]))],
+      }),
+    ],
+  ])('%s: %s', async (code, _, bytes) => {
+    expect(await codeOf(bytes)).toBe(code)
+  })
+})
+
 describe('GGUF files that are refused', () => {
   it.each<[string, string, Buffer]>([
     ['GGUF_VERSION', 'version 1', gguf({ version: 1 })],

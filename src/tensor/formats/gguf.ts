@@ -8,6 +8,7 @@ import { byteLength, type DType } from '../dtype.ts'
 import type { FileRef, ModelFile, Tensor } from '../table.ts'
 import { quoted } from '../text.ts'
 import type { Format } from './format.ts'
+import { MAX_ORIGINAL_DIMENSIONS, reshapedTensor, shapeFault } from './gguf-shapes.ts'
 import { MAX_TENSORS, tensorCounter } from './limits.ts'
 
 const MAGIC = [0x47, 0x47, 0x55, 0x46] // "GGUF"
@@ -109,6 +110,7 @@ function skipText(c: Cursor, key: string): void {
   advance(c, u64(c, `the length of metadata ${quoted(key)}`))
 }
 
+const INT32 = 5
 const STRING = 8
 const ARRAY = 9
 
@@ -159,6 +161,21 @@ function array(c: Cursor, key: string, depth: number): string {
     }
   }
   return count > SHOWN_ELEMENTS ? `[${shown.join(', ')}, ... ${count} elements]` : `[${shown.join(', ')}]`
+}
+
+/** An array of i32, as ComfyUI-GGUF writes shapes. @throws GGUF_METADATA for anything else */
+function originalShape(c: Cursor, type: number, key: string): number[] {
+  const element = type === ARRAY ? u32(c) : undefined
+  if (element !== INT32)
+    throw malformed(c.file, 'METADATA', `metadata ${quoted(key)} is no array of 32-bit integers`)
+  const count = u64(c, `the length of metadata ${quoted(key)}`)
+  if (count > MAX_ORIGINAL_DIMENSIONS)
+    throw malformed(
+      c.file,
+      'SHAPE',
+      `metadata ${quoted(key)} has ${count} dimensions, the limit is ${MAX_ORIGINAL_DIMENSIONS}`,
+    )
+  return Array.from({ length: count }, () => c.view.getInt32(advance(c, 4), true))
 }
 
 interface Info {
@@ -216,18 +233,31 @@ function parseHeader(file: FileRef, bytes: Uint8Array): Header {
   if (tensorCount > MAX_TENSORS || pairCount > MAX_PAIRS)
     throw malformed(file, 'LIMIT', `${tensorCount} tensors and ${pairCount} metadata entries are too many`)
   const metadata = new Map<string, string>()
+  const shapes = new Map<string, readonly number[]>()
   for (let i = 0; i < pairCount; i++) {
     const key = text(c, 'a metadata key')
-    if (metadata.has(key)) throw malformed(file, 'DUPLICATE', `metadata ${quoted(key)} stands twice`)
-    metadata.set(key, value(c, u32(c), key))
+    const tensor = reshapedTensor(key)
+    if (metadata.has(key) || (tensor !== undefined && shapes.has(tensor)))
+      throw malformed(file, 'DUPLICATE', `metadata ${quoted(key)} stands twice`)
+    if (tensor === undefined) metadata.set(key, value(c, u32(c), key))
+    else shapes.set(tensor, originalShape(c, u32(c), key))
   }
   const count = tensorCounter(file.path)
   const infos = Array.from({ length: tensorCount }, () => {
     const info = tensorInfo(c)
     count(info.name)
-    return info
+    return inOriginalShape(file, info, shapes)
   })
   return { metadata: Object.fromEntries(metadata), infos, bytes: c.at }
+}
+
+/** @throws GGUF_SHAPE where the values do not fill the shape */
+function inOriginalShape(file: FileRef, info: Info, shapes: ReadonlyMap<string, readonly number[]>): Info {
+  const shape = shapes.get(info.name)
+  if (shape === undefined) return info
+  const fault = shapeFault(shape, info.shape)
+  if (fault === undefined) return { ...info, shape }
+  throw malformed(file, 'SHAPE', `tensor ${quoted(info.name)}: its original shape ${fault}`)
 }
 
 function versionError(file: FileRef, version: number): Error {
@@ -290,7 +320,8 @@ function placeTensors(file: FileRef, infos: readonly Info[], dataStart: number):
 }
 
 /**
- * Opens a GGUF file. Shapes are in torch's order, slowest first. Metadata values are text; long arrays are summed up.
+ * Opens a GGUF file. Shapes are in torch's order, slowest first, and those that ComfyUI-GGUF put aside are those of the
+ * tensors. Other metadata values are text; long arrays are summed up.
  */
 async function open(source: ByteSource): Promise<ModelFile> {
   const { file } = source
