@@ -1,4 +1,5 @@
 import type { DType } from '../src/tensor/dtype.ts'
+import { markedTensors } from '../src/tensor/quantised/recognise.ts'
 import type { Tensor, TensorTable } from '../src/tensor/table.ts'
 
 /** A tensor whose bytes are given. */
@@ -11,6 +12,8 @@ export function floatTensor(name: string, shape: number[], values: number[]): Te
   return bytesTensor(name, 'F32', shape, new Uint8Array(Float32Array.from(values).buffer))
 }
 
+/** As a file with these tensors is opened: quantised ones are marked. */
 export function tableOf(tensors: Tensor[], metadata: Record<string, string> = {}): TensorTable {
-  return { tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])), metadata }
+  const table = { tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])), metadata }
+  return { ...table, tensors: markedTensors(table) }
 }

@@ -6,6 +6,9 @@ import { convertedName } from '../model/output-name.ts'
 import { changesNothing, type Plan } from '../model/plan.ts'
 import type { Io } from '../report/io.ts'
 import { torchZip } from '../tensor/formats/torch-zip-write.ts'
+import { isEncoded } from '../tensor/quantised/check.ts'
+import { QUANTISATION_KEY } from '../tensor/quantised/config.ts'
+import type { ModelFile } from '../tensor/table.ts'
 import type { Arguments, Command } from './command.ts'
 import {
   convertFromPipeline,
@@ -174,6 +177,16 @@ function checkPipelineOptions(isFolder: boolean, to: string | undefined, { by = 
     )
 }
 
+/** A torch zip has no header for programs to read. @throws QUANTISED */
+function checkNoHeaderConfig({ metadata, tensors }: ModelFile): void {
+  if (!Object.hasOwn(metadata, QUANTISATION_KEY) || ![...tensors.values()].some(isEncoded)) return
+  throw refuse(
+    'QUANTISED',
+    `the weights are quantised, and how is said in the header (${QUANTISATION_KEY}), which a .ckpt does not have`,
+    'Keep it as safetensors.',
+  )
+}
+
 /** The same as a torch zip, for programs that still want one. */
 function asCkpt(transform: Transform): Transform {
   return {
@@ -188,6 +201,7 @@ function asCkpt(transform: Transform): Transform {
           'Use sdtool extract embeddings --format pt.',
         )
       }
+      checkNoHeaderConfig(opened.model)
       return transform.plan(opened, identity)
     },
     outputName: (input, plan) => convertedName(input, plan).replace(/\.safetensors$/, '.ckpt'),

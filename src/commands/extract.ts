@@ -1,7 +1,7 @@
 import { basename } from 'node:path'
 import { EXIT, type ExitCode, namingFile, usage } from '../errors.ts'
 import { isSelector, type Selector } from '../model/components.ts'
-import { castWeight, checkNoScaledFp8 } from '../model/dtype-choice.ts'
+import { castWeight, checkCast } from '../model/dtype-choice.ts'
 import { type ExtractedComponent, extractComponents } from '../model/extract/component.ts'
 import { counted, info } from '../model/finding.ts'
 import type { Identity } from '../model/identity.ts'
@@ -9,6 +9,8 @@ import { stemOf } from '../model/output-name.ts'
 import type { Io } from '../report/io.ts'
 import { formatCount } from '../report/text.ts'
 import { elementCount } from '../tensor/dtype.ts'
+import { isEncoded } from '../tensor/quantised/check.ts'
+import { headerConfigOf } from '../tensor/quantised/config.ts'
 import type { Tensor } from '../tensor/table.ts'
 import type { Arguments, Command } from './command.ts'
 import { type ExtractedFile, writeExtracted } from './extracted-files.ts'
@@ -82,7 +84,7 @@ function extractedFrom(
   const dtype = FACTOR_DTYPES[filledText(args, 'dtype') ?? '']
   const typed = (tensor: Tensor) => castWeight(tensor, dtype)
   const components = extractComponents(model, identity, selectorOf(args))
-  for (const { component } of components) checkNoScaledFp8(component, dtype)
+  for (const { component } of components) checkCast(model, component, dtype)
   return components.map((one) => fileOf(one, path, typed))
 }
 
@@ -93,10 +95,11 @@ function fileOf(
 ): ExtractedFile {
   const tensors = new Map([...table.tensors].map(([name, tensor]) => [name, typed({ ...tensor, name })]))
   const parameters = [...tensors.values()].reduce((sum, { shape }) => sum + elementCount(shape), 0)
+  const hasCodes = [...tensors.values()].some(isEncoded)
   return {
     fileName: `${stemOf(basename(path))}-${suffix}.safetensors`,
-    // what the metadata says is true of the whole model: the recipe tells where the part comes from
-    table: { tensors, metadata: {} },
+    // what other metadata says is true of the whole model: the recipe tells where the part comes from
+    table: { tensors, metadata: hasCodes ? headerConfigOf(table.metadata, component.prefix) : {} },
     what: `${component.title}: ${tensors.size} tensors, ${formatCount(parameters)} parameters`,
     facts: { component: component.id },
     recipeOptions: { component: component.id },

@@ -5,6 +5,7 @@ import type { ArchitectureInfo, Identity } from '../model/identity.ts'
 import { predictionByMetadata } from '../model/prediction.ts'
 import { describe } from '../report/error.ts'
 import { FORMATS } from '../tensor/formats/open.ts'
+import { quantisedParts } from '../tensor/quantised/summary.ts'
 import type { Tensor } from '../tensor/table.ts'
 import type { Inspection, Refusal } from './inspection.ts'
 
@@ -12,6 +13,7 @@ import type { Inspection, Refusal } from './inspection.ts'
 export function inspectionJson(inspection: Inspection, keys: readonly Tensor[] | undefined): object {
   const { path, bytes, model, identity, hashes, findings, scan, summary, remote } = inspection
   const { adapter, embedding, vae, ema } = identity
+  const quantised = quantisedParts(model)
   return {
     file: path,
     bytes,
@@ -28,6 +30,7 @@ export function inspectionJson(inspection: Inspection, keys: readonly Tensor[] |
       embedding: { ...embedding, parts: embedding.parts.map(({ tensors, ...part }) => part) },
     }),
     ...(vae && { vae }),
+    ...(quantised.length > 0 && { quantised }),
     ...(keys && { tensors: keys.map(({ name, dtype, shape }) => ({ name, dtype, shape })) }),
     metadata: model.metadata,
     extras: model.extras,

@@ -16,6 +16,7 @@ import type { Io } from '../report/io.ts'
 import { elementCount } from '../tensor/dtype.ts'
 import { evaluateInto, newEvaluation, type ReadInto, tensorBytes } from '../tensor/expr.ts'
 import type { Hashes } from '../tensor/hash.ts'
+import { isEncoded } from '../tensor/quantised/check.ts'
 import type { Finding, ModelFile, Tensor } from '../tensor/table.ts'
 import { quoted } from '../tensor/text.ts'
 import { withModel } from './files.ts'
@@ -85,7 +86,8 @@ export function readableVae({ model, read }: Pick<ReadableFile, 'model' | 'read'
   const vae = identifyVae(model)
   if (!vae || vae.layout === 'taesd') return undefined
   const tensors = [...canonicalVae(model, vae).values()]
-  if (tensors.some((tensor) => tensorBytes(tensor) > MAX_VAE_TENSOR_BYTES)) return undefined
+  if (tensors.some((tensor) => isEncoded(tensor) || tensorBytes(tensor) > MAX_VAE_TENSOR_BYTES))
+    return undefined
   return { table: model, info: vae, read: (tensor) => readBytes(tensor, read) }
 }
 

@@ -3,11 +3,12 @@ import { EXIT, refuse, SdtoolError } from '../errors.ts'
 import type { DType, OutputDType } from '../tensor/dtype.ts'
 import { elementCount, isFloat } from '../tensor/dtype.ts'
 import { canCast, renamed } from '../tensor/expr.ts'
+import { checkOperation } from '../tensor/quantised/check.ts'
 import type { Finding, Tensor } from '../tensor/table.ts'
 import { quoted } from '../tensor/text.ts'
 import { VAE_PREFIX } from './architectures/architecture.ts'
 import { architectureById } from './architectures/registry.ts'
-import { COMPONENTS, type Component, measure } from './components.ts'
+import { COMPONENTS, type Component, measure, tensorsOf } from './components.ts'
 import { castWeight, DTYPE_NAMES, type DTypeName, dtypeName } from './dtype-choice.ts'
 import { counted, info, warning } from './finding.ts'
 import type { Identifiable, Identity } from './identity.ts'
@@ -112,6 +113,9 @@ function sizeOf({ title, downscale }: VaeInfo): string {
  * @throws VAE_NOT_FOUND (exit 3); VAE_INCOMPLETE, VAE_WRONG_ARCHITECTURE, VAE_MISFIT (exit 4)
  */
 export function bakedTensors(base: NamedModel, vae: NamedModel, { dtype }: BakeOptions): BakedTensor[] {
+  for (const { name, file, identity } of [vae, base])
+    for (const component of identity.components.filter(({ role }) => role === 'vae'))
+      checkOperation('bake-vae', tensorsOf(file, component), `the ${component.title} of ${name}`)
   const source = sourceOf(vae)
   checkFit(base, vae, source)
   const place = placeFor(base)

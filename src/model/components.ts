@@ -1,6 +1,6 @@
 import { type DType, elementCount } from '../tensor/dtype.ts'
 import { tensorBytes } from '../tensor/expr.ts'
-import type { Tensor } from '../tensor/table.ts'
+import type { Tensor, TensorTable } from '../tensor/table.ts'
 import type { TopologyMatch } from './topology/match.ts'
 
 /** What a component does in a model. Options name a role or a component: `--keep vae`, `--dtype text=fp32`. */
@@ -116,7 +116,12 @@ export interface Component {
   readonly match?: TopologyMatch
 }
 
-/** Sums over the tensors of a component. */
+/** The tensors of a component, in file order. */
+export function tensorsOf({ tensors }: TensorTable, { names }: Pick<Component, 'names'>): Tensor[] {
+  return names.map((name) => tensors.get(name)!)
+}
+
+/** Sums over the tensors of a component. Parameters are those of the weights, however they are stored. */
 export function measure(
   tensors: Iterable<Tensor>,
 ): Pick<Component, 'names' | 'tensors' | 'parameters' | 'bytes' | 'dtypes'> {
@@ -126,7 +131,8 @@ export function measure(
   let bytes = 0
   for (const tensor of tensors) {
     names.push(tensor.name)
-    parameters += elementCount(tensor.shape)
+    if (tensor.quantised?.role !== 'table')
+      parameters += elementCount(tensor.quantised?.shape ?? tensor.shape)
     bytes += tensorBytes(tensor)
     dtypes[tensor.dtype] = (dtypes[tensor.dtype] ?? 0) + 1
   }

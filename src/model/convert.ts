@@ -3,7 +3,7 @@ import type { Selector } from './components.ts'
 import { convertedEmbedding } from './convert-embedding.ts'
 import {
   castWeight,
-  checkNoScaledFp8,
+  checkCast,
   checkSelected,
   chosenDType,
   type DTypeChoice,
@@ -19,7 +19,7 @@ export interface ConvertOptions {
 /**
  * Plans the same model as safetensors: every weight, under the name it has, in the type it has or the one asked
  * for. Embeddings get the names that programs look for; training state of a pickle has no place in safetensors.
- * @throws SdtoolError (exit 3) NO_TENSORS, TENSOR_NOT_CONVERTIBLE, SCALED_FP8, EMBEDDING_IN_PIECES; (exit 4) COMPONENT_NOT_FOUND
+ * @throws SdtoolError (exit 3) NO_TENSORS, TENSOR_NOT_CONVERTIBLE, SCALED_FP8, QUANTISED, EMBEDDING_IN_PIECES; (exit 4) COMPONENT_NOT_FOUND
  */
 export function planConvert(
   file: Identifiable,
@@ -35,7 +35,7 @@ export function planConvert(
   const plan = newPlan()
   for (const component of components) {
     const type = chosenDType(component, dtype)
-    checkNoScaledFp8(component, type)
+    checkCast(file, component, type)
     for (const name of component.names) {
       const tensor = file.tensors.get(name)!
       const placed: Tensor | undefined = names ? names.get(name) : tensor

@@ -1,10 +1,10 @@
-import { EXIT, refuse, SdtoolError } from '../errors.ts'
+import { EXIT, SdtoolError } from '../errors.ts'
 import { isFloat, type OutputDType } from '../tensor/dtype.ts'
 import { canCast, cast } from '../tensor/expr.ts'
-import type { Tensor } from '../tensor/table.ts'
+import { checkOperation, isEncoded } from '../tensor/quantised/check.ts'
+import type { Tensor, TensorTable } from '../tensor/table.ts'
 import { quoted } from '../tensor/text.ts'
-import { type Component, isSelected, type Selector, sameSelector } from './components.ts'
-import { isFp8Scale } from './fp8.ts'
+import { type Component, isSelected, type Selector, sameSelector, tensorsOf } from './components.ts'
 
 /** What people write after `--dtype`. `keep` leaves every tensor as it is. */
 export const DTYPE_NAMES = {
@@ -56,9 +56,9 @@ function isWeights({ id, role }: Component): boolean {
  */
 const RE_EXACT = /\.(?:alpha|position_ids)$/
 
-/** The tensor holds weights, as opposed to integers, flags and numbers that have to stay exact. */
-export function isCastable({ name, dtype }: Pick<Tensor, 'name' | 'dtype'>): boolean {
-  return isFloat(dtype) && !RE_EXACT.test(name)
+/** The tensor holds weights, as opposed to integers, flags, codes and numbers that have to stay exact. */
+export function isCastable(tensor: Pick<Tensor, 'name' | 'dtype' | 'quantised'>): boolean {
+  return isFloat(tensor.dtype) && !RE_EXACT.test(tensor.name) && !isEncoded(tensor)
 }
 
 /** The tensor as a component of this type has it. */
@@ -68,18 +68,11 @@ export function castWeight(tensor: Tensor, dtype: OutputDType | undefined): Tens
 }
 
 /**
- * Refuses to cast a component whose fp8 values count only together with their scales.
- * @throws SCALED_FP8
+ * Refuses to cast a component whose values count only together with their scales or tables.
+ * @throws SCALED_FP8, QUANTISED
  */
-export function checkNoScaledFp8(component: Component, dtype: OutputDType | undefined): void {
-  if (dtype === undefined) return
-  const scale = component.names.find(isFp8Scale)
-  if (scale === undefined) return
-  throw refuse(
-    'SCALED_FP8',
-    `the ${component.title} has scaled fp8 weights (${quoted(scale)}); casting the values without their scales would break it`,
-    'Leave its type as it is, or convert from the original.',
-  )
+export function checkCast(table: TensorTable, component: Component, dtype: OutputDType | undefined): void {
+  if (dtype !== undefined) checkOperation('cast', tensorsOf(table, component), `the ${component.title}`)
 }
 
 /**

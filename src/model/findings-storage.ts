@@ -1,13 +1,15 @@
 import { type DType, elementCount } from '../tensor/dtype.ts'
 import { tensorBytes } from '../tensor/expr.ts'
+import { isEncoded } from '../tensor/quantised/check.ts'
+import { type QuantisedId, quantisedFormat } from '../tensor/quantised/formats.ts'
+import { quantisedParts } from '../tensor/quantised/summary.ts'
 import type { Finding, Tensor, TensorTable } from '../tensor/table.ts'
 import { quoted } from '../tensor/text.ts'
-import type { Role } from './components.ts'
+import { type Role, tensorsOf } from './components.ts'
 import { isCastable } from './dtype-choice.ts'
 import { coversAll, type EmaInfo, isOnlyCounters } from './ema.ts'
 import { counted, info, warning } from './finding.ts'
 import type { Facts } from './findings.ts'
-import { isFp8Scale } from './fp8.ts'
 import { needsRepair, type PositionIds } from './position-ids.ts'
 
 /** What is wrong with an EMA copy, gravest first, or that it is there at all. */
@@ -94,13 +96,17 @@ export function precisionFindings({ file, identity }: Facts): Finding[] {
   const mixed: Finding[] = []
   let wide = 0
   let saved = 0
-  for (const { role, title, names } of identity.components) {
+  for (const component of identity.components) {
+    const { role, title } = component
     if (!HALVES.has(role)) continue
     const counts = new Map<DType, number>()
-    for (const name of names) {
-      const tensor = file.tensors.get(name)!
-      if (!isCastable(tensor) || isFp8Scale(name)) continue
+    const tensors = tensorsOf(file, component)
+    // what cannot be converted is not recommended to be
+    const isConvertible = !tensors.some(isEncoded)
+    for (const tensor of tensors) {
+      if (!isCastable(tensor)) continue
       counts.set(tensor.dtype, (counts.get(tensor.dtype) ?? 0) + 1)
+      if (!isConvertible) continue
       if (tensor.dtype !== 'F32' && tensor.dtype !== 'F64') continue
       wide++
       saved += tensorBytes(tensor) - 2 * elementCount(tensor.shape)
@@ -115,15 +121,27 @@ export function precisionFindings({ file, identity }: Facts): Finding[] {
   return [info('full-precision', message, saved), ...mixed]
 }
 
-export function fp8Findings(file: TensorTable): Finding[] {
-  const scales = [...file.tensors.keys()].filter(isFp8Scale)
-  if (scales.length === 0) return []
-  return [
-    info(
-      'scaled-fp8',
-      `scaled fp8 weights: ${counted(scales, 'scale')}; they are never recast, as the values alone are not the weights`,
-    ),
-  ]
+/** In which formats weights are stored, and what that means for what can be done with them. */
+export function quantisedFindings(file: TensorTable): Finding[] {
+  return quantisedParts(file).map(({ format, title, layers, tables }) => {
+    const what = layers === 1 ? '1 weight is' : `${layers} weights are`
+    const stored = layers > 0 ? `${what} stored in ${title}` : `the file has tables of ${title}`
+    const beside = layers > 0 && tables > 0 ? `, with ${tables} ${tables === 1 ? 'table' : 'tables'}` : ''
+    return info(codeOf(format), `${stored}${beside}; ${meaningOf(format)}`)
+  })
+}
+
+function codeOf(format: QuantisedId): string {
+  if (format === 'fp8') return 'plain-fp8'
+  return format.startsWith('fp8-') ? 'scaled-fp8' : 'quantised-weights'
+}
+
+function meaningOf(format: QuantisedId): string {
+  const { copy, cast } = quantisedFormat(format).decisions
+  if (cast === 'values') return 'the values are the weights, rounded to 8 bits'
+  return copy === 'refused'
+    ? 'sdtool does not decode them yet, and no other container holds them: for anything but looking use the original'
+    : 'sdtool carries them as they are and does not decode them yet: to cast, compare, merge or draw use the original'
 }
 
 /** Tensors that are the same bytes of a file under two names. */

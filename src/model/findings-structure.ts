@@ -1,11 +1,10 @@
-import type { Finding } from '../tensor/table.ts'
+import type { Finding, TensorTable } from '../tensor/table.ts'
 import { quoted } from '../tensor/text.ts'
 import type { Architecture } from './architectures/architecture.ts'
 import { type Component, ROLES, VITAL_ROLES } from './components.ts'
 import { bundledNames } from './embeddings.ts'
 import { counted, info, MAX_NAMES, warning } from './finding.ts'
 import type { Facts } from './findings.ts'
-import { isFp8Scale } from './fp8.ts'
 import { isComplete, type TopologyMatch } from './topology/match.ts'
 import { CLIP_VOCABULARY } from './topology/text.ts'
 
@@ -127,12 +126,13 @@ function bundledText(keys: readonly string[]): string {
 }
 
 /** Keys that a topology does not list and that mean something. */
-function isExpectedExtra(name: string): boolean {
-  return isFp8Scale(name) || name.endsWith('time_embedding.cond_proj.weight')
+function isExpectedExtra(name: string, { tensors }: TensorTable): boolean {
+  const isTable = tensors.get(name)?.quantised?.role === 'table'
+  return isTable || name.endsWith('time_embedding.cond_proj.weight')
 }
 
-export function unknownKeys(components: readonly Component[]): Finding[] {
-  return components.flatMap(({ id, title, names, bytes, match }) => {
+export function unknownKeys({ identity, file }: Facts): Finding[] {
+  return identity.components.flatMap(({ id, title, names, bytes, match }) => {
     if (id === 'other')
       return [
         info(
@@ -141,7 +141,7 @@ export function unknownKeys(components: readonly Component[]): Finding[] {
           bytes,
         ),
       ]
-    const extra = match?.extra.filter((name) => !isExpectedExtra(name)) ?? []
+    const extra = match?.extra.filter((name) => !isExpectedExtra(name, file)) ?? []
     return extra.length === 0
       ? []
       : [info('unknown-keys', `${counted(extra, 'key')} that a ${title} does not have; kept`)]

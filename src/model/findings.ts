@@ -3,9 +3,9 @@ import type { Architecture } from './architectures/architecture.ts'
 import type { Candidate } from './denoiser-info.ts'
 import {
   emaFindings,
-  fp8Findings,
   positionIdFindings,
   precisionFindings,
+  quantisedFindings,
   scheduleFindings,
   sharedTensors,
   trainingLeftovers,
@@ -44,10 +44,10 @@ export function findingsOf(facts: Facts): Finding[] {
     ...scheduleFindings(facts),
     ...positionIdFindings(facts.positionIds),
     ...precisionFindings(facts),
-    ...fp8Findings(facts.file),
+    ...quantisedFindings(facts.file),
     ...nameFindings(facts),
     ...insideFindings(facts.identity.components),
-    ...unknownKeys(facts.identity.components),
+    ...unknownKeys(facts),
     ...sharedTensors(facts.file),
   ]
   const rank = { error: 0, warning: 1, info: 2 }

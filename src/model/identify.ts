@@ -1,3 +1,4 @@
+import { isEncoded } from '../tensor/quantised/check.ts'
 import type { Tensor, TensorTable } from '../tensor/table.ts'
 import { quoted } from '../tensor/text.ts'
 import { BASES } from './adapters/base.ts'
@@ -15,12 +16,14 @@ import { recogniseText, recogniseVae } from './encoders.ts'
 import type { ValueReader } from './evidence.ts'
 import { MAX_NAMES, warning } from './finding.ts'
 import { findingsOf } from './findings.ts'
+import { quantisedFindings } from './findings-storage.ts'
 import { type ArchitectureInfo, type Identifiable, type Identity, KINDS, type Kind } from './identity.ts'
 import { recogniseOther } from './other-kinds.ts'
 import { readPositionIds } from './position-ids.ts'
 import { findPrediction, type Hints, type Prediction } from './prediction.ts'
 import { readSchedule } from './schedule.ts'
 import { type Part, type Slot, splitTable } from './split.ts'
+import { weightShape } from './topology/match.ts'
 import { identifyVae, type VaeInfo } from './vae.ts'
 
 export type { ValueReader } from './evidence.ts'
@@ -34,12 +37,17 @@ export type { Hints, Prediction } from './prediction.ts'
 export async function identify(file: Identifiable, read: ValueReader, hints: Hints = {}): Promise<Identity> {
   const parts = splitTable(file)
   // Looking for an adapter costs as much as all the rest, and names as these leave no doubt
-  if (!parts.some(({ prefix }) => RE_CHECKPOINT.test(prefix))) {
+  if (!parts.some(({ prefix }) => RE_CHECKPOINT.test(prefix)) && !hasCodes(file)) {
     const small = identifyAddition(file)
     if (small) return small
   }
   if (!parts.some(({ slot }) => MODEL_SLOTS.has(slot))) return identifyOther(file, parts)
   return identifyModel(file, parts, read, hints)
+}
+
+/** A quantised model may have a low-rank part in every layer, and is no adapter for that. */
+function hasCodes({ tensors }: TensorTable): boolean {
+  return [...tensors.values()].some((tensor) => tensor.quantised?.role === 'codes' && isEncoded(tensor))
 }
 
 /** Prefixes that only checkpoints have; `unet.` and `text_encoder.` stand before the keys of LoRAs, too. */
@@ -58,12 +66,14 @@ function identifyAddition(file: Identifiable): Identity | undefined {
     const components = [component('adapter', '', [...file.tensors.values()])]
     const base = ADAPTER_BASES.get(adapter.base.architecture ?? '')
     const title = base === undefined ? adapter.title : `${adapter.title} for ${base.title}`
-    return { kind: 'lora', title, components, adapter, findings: adapter.findings }
+    const findings = [...adapter.findings, ...quantisedFindings(file)]
+    return { kind: 'lora', title, components, adapter, findings }
   }
   const embedding = describeEmbedding(file)
   if (!embedding) return undefined
   const components = [component('embedding', '', [...file.tensors.values()])]
-  return { kind: 'embedding', title: embedding.title, components, embedding, findings: embedding.findings }
+  const findings = [...embedding.findings, ...quantisedFindings(file)]
+  return { kind: 'embedding', title: embedding.title, components, embedding, findings }
 }
 
 function identifyOther(file: Identifiable, parts: readonly Part[]): Identity {
@@ -71,9 +81,10 @@ function identifyOther(file: Identifiable, parts: readonly Part[]): Identity {
   const components = parts.map(({ slot, prefix, tensors }) =>
     component(slot === 'other' ? 'weights' : (NAMED[slot] ?? 'other'), prefix, tensors),
   )
-  if (other) return { ...other, components, findings: [] }
+  const findings = quantisedFindings(file)
+  if (other) return { ...other, components, findings }
   const vae = identifyVae(file)
-  if (vae) return { kind: 'taesd', title: vae.title, components, vae, findings: [] }
+  if (vae) return { kind: 'taesd', title: vae.title, components, vae, findings }
   const first = [...file.tensors.keys()].slice(0, MAX_NAMES).map(quoted).join(', ')
   const message =
     file.tensors.size === 0
@@ -83,7 +94,7 @@ function identifyOther(file: Identifiable, parts: readonly Part[]): Identity {
     kind: 'unknown',
     title: 'unknown kind of file',
     components,
-    findings: [warning('unknown-kind', message)],
+    findings: [warning('unknown-kind', message), ...findings],
   }
 }
 
@@ -147,7 +158,10 @@ async function identifyModel(
 }
 
 function resolveParts(file: TensorTable, parts: readonly Part[], ema: EmaInfo | undefined): Resolved {
-  const shapeOf = (name: string) => file.tensors.get(name)?.shape
+  const shapeOf = (name: string) => {
+    const tensor = file.tensors.get(name)
+    return tensor && weightShape(tensor)
+  }
   const components: Component[] = []
   let denoiser: Denoiser | undefined
   let naiNames = false

@@ -1,11 +1,12 @@
 /** What a list of a person's models says of each of them, and what makes two of them the same. */
 import { createHash } from 'node:crypto'
-import { type DType, elementCount, isFloat } from '../tensor/dtype.ts'
+import { blockBytes, DTYPES, elementCount, isFloat, type OutputDType } from '../tensor/dtype.ts'
 import { cast, evaluateInto, newEvaluation, type ReadInto } from '../tensor/expr.ts'
 import { layoutOf } from '../tensor/layout.ts'
+import { isEncoded } from '../tensor/quantised/check.ts'
 import type { ModelFile, Tensor } from '../tensor/table.ts'
 import { BASES } from './adapters/base.ts'
-import type { Component, ComponentId } from './components.ts'
+import { type Component, type ComponentId, tensorsOf } from './components.ts'
 import { DTYPE_NAMES, dtypeName } from './dtype-choice.ts'
 import type { ValueReader } from './evidence.ts'
 import type { Identity, Kind } from './identity.ts'
@@ -55,7 +56,7 @@ export async function libraryFacts(
     kind,
     title,
     ...(architecture === undefined ? {} : { architecture: architecture.id }),
-    precision: precisionOf(identity.components),
+    precision: precisionOf(model, identity.components),
     ...(base === undefined ? {} : { base: BASES[base].title }),
     ...(trainedOn === undefined ? {} : { trainedOn }),
     triggers: triggersOf(model, identity),
@@ -65,21 +66,27 @@ export async function libraryFacts(
   }
 }
 
-function precisionOf(components: readonly Component[]): string {
-  const counts = new Map<DType, number>()
-  for (const { dtypes, parameters, tensors } of components) {
-    for (const [dtype, count] of Object.entries(dtypes) as [DType, number][]) {
-      if (isFloat(dtype) || dtype.startsWith('Q'))
-        counts.set(dtype, (counts.get(dtype) ?? 0) + (count / tensors) * parameters)
-    }
+function precisionOf(model: ModelFile, components: readonly Component[]): string {
+  const counts = new Map<string, number>()
+  for (const tensor of components.flatMap((component) => tensorsOf(model, component))) {
+    const name = precisionName(tensor)
+    if (name !== undefined) counts.set(name, (counts.get(name) ?? 0) + elementCount(tensor.shape))
   }
-  const known = new Set<string | undefined>(Object.values(DTYPE_NAMES))
-  const name = (dtype: DType) =>
-    known.has(dtype) ? dtypeName(dtype as Parameters<typeof dtypeName>[0]) : dtype
   return [...counts]
     .sort(([, a], [, b]) => b - a)
-    .map(([dtype]) => name(dtype))
+    .map(([name]) => name)
     .join(', ')
+}
+
+const OUTPUT_TYPES = new Set<string | undefined>(Object.values(DTYPE_NAMES))
+
+/** As people write it: a type, or the format of quantised weights. Undefined for what is no weight. */
+function precisionName({ dtype, quantised }: Tensor): string | undefined {
+  if (quantised?.role === 'table') return undefined
+  if (quantised !== undefined && isEncoded({ quantised }) && quantised.format !== 'ggml')
+    return quantised.format
+  if (OUTPUT_TYPES.has(dtype)) return dtypeName(dtype as OutputDType)
+  return isFloat(dtype) || quantised !== undefined ? dtype : undefined
 }
 
 /** Words that have to stand in a prompt: as the file says, or the tags that every training image has. */
@@ -139,19 +146,20 @@ const [SAMPLED_TENSORS, SAMPLED_VALUES] = [12, 64]
 
 async function sampleOf(tensors: readonly Tensor[], read: ReadInto): Promise<string> {
   const hash = createHash('sha256').update(String(tensors.length))
-  const floats = tensors.filter(({ dtype, shape }) => isFloat(dtype) && elementCount(shape) > 1)
+  const floats = tensors.filter((tensor) => {
+    return (isFloat(tensor.dtype) || isEncoded(tensor)) && elementCount(tensor.shape) > 1
+  })
   const step = Math.max(1, floats.length / SAMPLED_TENSORS)
   for (let i = 0; i < floats.length; i += step) hash.update(await middleOf(floats[Math.floor(i)]!, read))
   return hash.digest('hex').slice(0, 32)
 }
 
 async function middleOf(tensor: Tensor, read: ReadInto): Promise<Uint8Array> {
-  const count = elementCount(tensor.shape)
-  const length = Math.min(count, SAMPLED_VALUES)
-  const begin = Math.floor((count - length) / 2)
-  const out = new Uint8Array(2 * length)
-  await evaluateInto(cast(tensor, 'F16'), begin, begin + length, out, newEvaluation(read))
-  return out
+  const block = DTYPES[tensor.dtype].elements
+  const blocks = elementCount(tensor.shape) / block
+  const length = Math.min(blocks, Math.ceil(SAMPLED_VALUES / block))
+  const begin = block * Math.floor((blocks - length) / 2)
+  return comparableValues(tensor, begin, begin + block * length, read)
 }
 
 async function digestOf(model: ModelFile, read: ReadInto): Promise<string> {
@@ -171,16 +179,25 @@ export async function partContent(
 ): Promise<string> {
   const hash = createHash('sha256')
   for (const tensor of canonicalTensors(model, identity, component)) {
-    if (!isFloat(tensor.dtype)) continue
+    if (!isFloat(tensor.dtype) && !isEncoded(tensor)) continue
     const count = elementCount(tensor.shape)
-    for (let begin = 0; begin < count; begin += CONTENT_VALUES) {
-      const end = Math.min(begin + CONTENT_VALUES, count)
-      const out = new Uint8Array(2 * (end - begin))
-      await evaluateInto(cast(tensor, 'F16'), begin, end, out, newEvaluation(read))
-      hash.update(out)
-    }
+    for (let begin = 0; begin < count; begin += CONTENT_VALUES)
+      hash.update(await comparableValues(tensor, begin, Math.min(begin + CONTENT_VALUES, count), read))
   }
   return hash.digest('hex')
 }
 
 const CONTENT_VALUES = 1024 * 1024
+
+/** As fp16, so that a copy in another precision is found; codes as they are. */
+async function comparableValues(
+  tensor: Tensor,
+  begin: number,
+  end: number,
+  read: ReadInto,
+): Promise<Uint8Array> {
+  const values = isEncoded(tensor) ? tensor : cast(tensor, 'F16')
+  const out = new Uint8Array(blockBytes(values.dtype, begin, end))
+  await evaluateInto(values, begin, end, out, newEvaluation(read))
+  return out
+}

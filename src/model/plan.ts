@@ -1,6 +1,7 @@
 import { refuse } from '../errors.ts'
 import { tensorBytes } from '../tensor/expr.ts'
 import { isSafetensorsDType } from '../tensor/formats/safetensors.ts'
+import { checkOperation } from '../tensor/quantised/check.ts'
 import type { Finding, Tensor, TensorTable } from '../tensor/table.ts'
 import { quoted } from '../tensor/text.ts'
 import { COMPONENTS, type Component, type ComponentId } from './components.ts'
@@ -130,6 +131,7 @@ export function checkHasTensors({ tensors }: TensorTable): void {
  * @throws TENSOR_NOT_CONVERTIBLE
  */
 export function checkWritable({ tensors }: TensorTable): void {
+  checkOperation('copy', tensors.values(), 'the file')
   const odd = [...tensors.values()].filter(({ dtype }) => !isSafetensorsDType(dtype))
   if (odd.length === 0) return
   const shown = odd.slice(0, MAX_NAMES).map(({ name, dtype }) => `${quoted(name)} is ${dtype}`)

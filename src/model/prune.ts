@@ -1,9 +1,18 @@
 import type { OutputDType } from '../tensor/dtype.ts'
 import { renamed } from '../tensor/expr.ts'
+import { checkOperation } from '../tensor/quantised/check.ts'
 import type { Finding, Tensor } from '../tensor/table.ts'
 import { architectureById } from './architectures/registry.ts'
-import { type Component, isSelected, ROLES, type Role, type Selector, VITAL_ROLES } from './components.ts'
-import { castWeight, checkNoScaledFp8, checkSelected, chosenDType, dtypeName } from './dtype-choice.ts'
+import {
+  type Component,
+  isSelected,
+  ROLES,
+  type Role,
+  type Selector,
+  tensorsOf,
+  VITAL_ROLES,
+} from './components.ts'
+import { castWeight, checkCast, checkSelected, chosenDType, dtypeName } from './dtype-choice.ts'
 import type { EmaInfo } from './ema.ts'
 import type { ValueReader } from './evidence.ts'
 import { warning } from './finding.ts'
@@ -20,7 +29,7 @@ export type { EmaMode, PruneOptions } from './prune-options.ts'
  * Plans a smaller file: without the second copy of the weights, training state and buffers that programs compute,
  * in other types if asked for. Every tensor of the input is in exactly one step.
  * @throws SdtoolError (exit 4) EMA_ALONE, EMA_PARTIAL, EMA_OF_MERGE, EMA_NEVER_UPDATED, EMA_MISSING, COMPONENT_NOT_FOUND, PRUNE_LOSES;
- * (exit 3) NO_TENSORS, SCALED_FP8, TENSOR_NOT_CONVERTIBLE; (exit 2) USAGE where --ema contradicts --keep or --drop
+ * (exit 3) NO_TENSORS, SCALED_FP8, QUANTISED, TENSOR_NOT_CONVERTIBLE; (exit 2) USAGE where --ema contradicts --keep or --drop
  */
 export async function planPrune(
   file: Identifiable,
@@ -65,7 +74,10 @@ function planComponent(plan: PlanBuilder, component: Component, rules: Rules): v
   const { options, file } = rules
   const reason = dropReason(component, rules)
   const dtype = reason === undefined ? chosenDType(component, options.dtype ?? {}) : undefined
-  checkNoScaledFp8(component, dtype)
+  checkCast(file, component, dtype)
+  // EMA values would be read with the scales of the live weights
+  if (rules.emaDecision === 'promote' && component.role === rules.ema?.of)
+    checkOperation('replace', tensorsOf(file, component), `the ${component.title}`)
   const nameOf = renaming(component)
   for (const name of component.names) {
     const tensor = file.tensors.get(name)!

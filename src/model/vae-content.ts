@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { elementCount, isFloat } from '../tensor/dtype.ts'
 import { cast, tensorBytes } from '../tensor/expr.ts'
 import { decodeFloats } from '../tensor/float.ts'
+import { isEncoded } from '../tensor/quantised/check.ts'
 import type { Finding, Tensor, TensorTable } from '../tensor/table.ts'
 import { info } from './finding.ts'
 import { canonicalVae, type VaeInfo } from './vae.ts'
@@ -37,7 +38,8 @@ export async function vaeContent({ table, info, read }: ReadableVae): Promise<Va
   if (info.layout === 'taesd') return undefined
   const tensors = canonicalVae(table, info)
   const all = [...tensors.values()]
-  if (all.length === 0 || !all.every(({ dtype }) => isFloat(dtype))) return undefined
+  if (all.length === 0 || !all.every((tensor) => isFloat(tensor.dtype) && !isEncoded(tensor)))
+    return undefined
   const dtype = all.every(({ dtype }) => dtype === 'BF16') ? 'BF16' : 'F16'
   const records: [name: string, hash: string][] = []
   let [sum, parameters] = [0, 0]

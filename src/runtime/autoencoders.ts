@@ -5,6 +5,7 @@ import { deriveVae } from '../model/topology/derive.ts'
 import type { ShapeOf } from '../model/topology/match.ts'
 import { VAE_KL_F8, type VaeConfig, vaeTopology } from '../model/topology/vae.ts'
 import { canonicalVae, type VaeInfo } from '../model/vae.ts'
+import { checkOperation } from '../tensor/quantised/check.ts'
 import type { Tensor, TensorTable } from '../tensor/table.ts'
 import type { Vae } from './engine.ts'
 import type { SizedGraph } from './network-session.ts'
@@ -39,7 +40,7 @@ export interface Autoencoder extends Sizes {
   readonly signed: boolean
 }
 
-/** @throws COMPONENT_INCOMPLETE */
+/** @throws COMPONENT_INCOMPLETE, SCALED_FP8, QUANTISED */
 export function klAutoencoder(
   table: TensorTable,
   info: VaeInfo,
@@ -47,6 +48,7 @@ export function klAutoencoder(
   format: LatentFormat,
 ): Autoencoder {
   const tensors = canonicalVae(table, info)
+  checkOperation('render', tensors.values(), 'the VAE')
   const config = klConfig(tensors)
   const half = (title: string, build: typeof vaeDecoderGraph, owns: RegExp, upscale: number): Half => ({
     weights: completeWeights(title, tensors, config, owns),

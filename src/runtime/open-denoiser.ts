@@ -17,7 +17,7 @@ export async function openDenoiser(model: RenderModel, options: EngineOptions): 
   const architecture = drawable(model)
   const component = model.identity.components.find(({ id }) => id === 'unet')
   if (component === undefined) throw refuse('COMPONENT_MISSING', `${model.name} has no UNet`)
-  checkComplete(component)
+  checkComplete(model.table, component)
   const { resBlocks } = architecture.network.config
   const { weights, config } = unetWeights(model.table, component, resBlocks)
   checkConfig(model, config)

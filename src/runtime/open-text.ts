@@ -124,7 +124,7 @@ export async function openTextEncoder(
   options: EngineOptions,
 ): Promise<TextEncoder> {
   const component = model.identity.components[tower.component]!
-  checkComplete(component)
+  checkComplete(model.table, component)
   const weights = weightsOf(tower.title, towerTensors(model, component))
   const names = component.layout === 'transformers' ? TRANSFORMERS_NAMES : OPENCLIP_NAMES
   const { activation } = TOWERS[tower.id]

@@ -4,6 +4,7 @@ import { blockBytes, DTYPES, type DType, dtypeInfo, elementCount } from './dtype
 import { evaluateInto, newEvaluation, type ReadInto, readValues } from './expr.ts'
 import { elementsOf } from './float.ts'
 import { isLocal, STRIDED_BLOCK_BYTES } from './jobs.ts'
+import { checkNumbers } from './quantised/check.ts'
 import { borrow, giveBack } from './spare-buffers.ts'
 import type { Tensor } from './table.ts'
 
@@ -70,8 +71,10 @@ const READ_BYTES = 1024 * 1024
 /**
  * Compares two numeric tensors of as many elements, element by element in row-major order. Memory is bounded by two
  * blocks of 1 MiB, of 32 MiB for strided views.
+ * @throws SCALED_FP8, QUANTISED
  */
 export async function compareTensors(a: Tensor, b: Tensor, input: CompareInput): Promise<Comparison> {
+  for (const tensor of [a, b]) checkNumbers(tensor)
   let total = NO_COMPARISON
   await forBlocks(a, b, input, async (left, right, count) => {
     total = addComparisons(total, await compareBlock(a.dtype, left, b.dtype, right, count))

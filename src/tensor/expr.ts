@@ -7,6 +7,7 @@ import { type Evaluation, newEvaluation, statsOf } from './evaluation.ts'
 import { castFloats, decodeNumbers, elementsOf } from './float.ts'
 import { numbersOf } from './numbers.ts'
 import { evaluatePatched } from './patched.ts'
+import { checkNumbers } from './quantised/check.ts'
 import { borrow, giveBack } from './spare-buffers.ts'
 import { readStored } from './stored.ts'
 import type { ReadInto } from './strided.ts'
@@ -22,9 +23,10 @@ export function canCast(from: DType, to: DType): to is OutputDType {
   return isFloat(from) && OUTPUT_DTYPES.has(to)
 }
 
-/** The tensor with its values in another float type; itself if it has that type already. */
+/** The tensor with its values in another float type; itself if it has that type already. @throws SCALED_FP8, QUANTISED */
 export function cast(tensor: Tensor, dtype: OutputDType): Tensor {
   if (tensor.dtype === dtype) return tensor
+  checkNumbers(tensor)
   // computed values are rounded once, to the last type asked for
   if (tensor.source.kind === 'patched') return { ...tensor, dtype }
   if (!canCast(tensor.dtype, dtype))

@@ -1,6 +1,7 @@
 import { blockBytes, DTYPES, elementCount, isFloat } from './dtype.ts'
 import { evaluateInto, newEvaluation, type ReadInto } from './expr.ts'
 import { decodeFloats } from './float.ts'
+import { isEncoded } from './quantised/check.ts'
 import type { Tensor } from './table.ts'
 
 /** What the values of a tensor are, and what half precision would do to them. */
@@ -37,7 +38,8 @@ export async function scanTensor(tensor: Tensor, read: ReadInto, signal?: AbortS
     decodeFloats(tensor.dtype, block, floats)
     total = addScans(total, countValues(new Uint32Array(floats.buffer, 0, floats.length)))
   }
-  return total
+  // of codes and scales only what is broken says something: they are not the size of the weights
+  return isEncoded(tensor) ? { ...total, overflowF16: 0, vanishF16: 0, largest: 0 } : total
 }
 
 export function addScans(a: ScanResult, b: ScanResult): ScanResult {

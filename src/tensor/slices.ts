@@ -1,10 +1,12 @@
 /** Parts of tensors, and tensors put together: the same values in other places, bit for bit. */
 import { matrixOf, transposed } from './algebra/matrix.ts'
 import { blockBytes, DTYPES, elementCount } from './dtype.ts'
+import { checkNumbers } from './quantised/check.ts'
 import type { Source, Tensor } from './table.ts'
 
 /** Rows [start, start + count) of the first dimension, under another name. */
 export function tensorRows(tensor: Tensor, start: number, count: number, name = tensor.name): Tensor {
+  checkNumbers(tensor)
   const [rows = 1, ...rest] = tensor.shape
   if (start < 0 || count < 0 || start + count > rows)
     throw new RangeError(`${tensor.name} has ${rows} rows, not ${start} to ${start + count}`)
@@ -53,6 +55,7 @@ function partsBetween(of: readonly Tensor[], start: number, end: number): Tensor
 export function concatenated(name: string, of: readonly Tensor[], axis: 0 | 1 = 0): Tensor {
   const [first] = of
   if (first === undefined) throw new RangeError('nothing to put together')
+  for (const part of of) checkNumbers(part)
   const fits = of.every(({ dtype, shape }) => {
     return dtype === first.dtype && shape.every((n, i) => i === axis || n === first.shape[i])
   })
@@ -68,6 +71,7 @@ export function concatenated(name: string, of: readonly Tensor[], axis: 0 | 1 = 
 
 /** A matrix [m, n] as [n, m]. */
 export function turned(tensor: Tensor, name = tensor.name): Tensor {
+  checkNumbers(tensor)
   const [m, n] = tensor.shape as [number, number]
   const { source } = tensor
   if (source.kind === 'stored') {

@@ -1,5 +1,6 @@
 import type { Matrix } from './algebra/matrix.ts'
 import type { DType } from './dtype.ts'
+import type { Quantised } from './quantised/formats.ts'
 
 /** A file on disk as expressions name it: plain data, so that it can cross to a worker thread. */
 export interface FileRef {
@@ -55,6 +56,8 @@ export interface Tensor {
   readonly dtype: DType
   readonly shape: readonly number[]
   readonly source: Source
+  /** Its part in a weight that is stored in fewer bits; without it the values are what they are. */
+  readonly quantised?: Quantised
 }
 
 /** A model file, or the plan of one: tensors in order, and text metadata. */

@@ -8,6 +8,7 @@ import { clip, clipTopology, openClipTopology } from '../../src/model/topology/t
 import { unetTopology } from '../../src/model/topology/unet.ts'
 import { VAE_KL_F8, vaeTopology } from '../../src/model/topology/vae.ts'
 import { byteLength, type DType, elementCount } from '../../src/tensor/dtype.ts'
+import { markedTensors } from '../../src/tensor/quantised/recognise.ts'
 import type { Tensor, TensorTable } from '../../src/tensor/table.ts'
 import { realFile } from '../real-files.ts'
 
@@ -32,7 +33,7 @@ export function tableOf(
     tensors.set(name, { name, dtype: type, shape, source: { kind: 'stored', file, offset, nbytes } })
     offset += nbytes
   }
-  return { tensors, metadata }
+  return { tensors: markedTensors({ tensors, metadata }), metadata }
 }
 
 /** Keys of a component as they are in a checkpoint. */

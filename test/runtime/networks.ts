@@ -15,6 +15,7 @@ import { elementCount } from '../../src/tensor/dtype.ts'
 import { readValues } from '../../src/tensor/expr.ts'
 import type { Tensor, TensorTable } from '../../src/tensor/table.ts'
 import { type Contents, contentsOf, floatsOf } from '../model-files.ts'
+import { tableOf } from '../tables.ts'
 
 /** Sessions are loaded in these tests: seconds each, and more where several run at a time. */
 export const SLOW = { timeout: 240_000 }
@@ -53,7 +54,7 @@ export function seededModel(
 }
 
 export function modelOf(tensors: readonly Tensor[]): Promise<RenderModel> {
-  return renderModel({ tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])), metadata: {} })
+  return renderModel(tableOf([...tensors]))
 }
 
 export async function renderModel(table: TensorTable): Promise<RenderModel> {

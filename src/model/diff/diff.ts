@@ -8,12 +8,13 @@ import {
 } from '../../tensor/compare.ts'
 import { tensorBytes } from '../../tensor/expr.ts'
 import { inParallel } from '../../tensor/parallel.ts'
+import { checkOperation, isRefused } from '../../tensor/quantised/check.ts'
 import type { Tensor } from '../../tensor/table.ts'
 import { sameShape } from '../topology/match.ts'
 import { type Pair, pairTensors, type Side } from './pairs.ts'
 import type { Place } from './place.ts'
 
-/** `incomparable`: other bytes, but no numbers to compare: quantised values, or another number of values. */
+/** `incomparable`: other bytes, but no numbers to compare: codes of a format, or another number of values. */
 export type Change = 'same' | 'changed' | 'incomparable' | 'added' | 'removed'
 
 export interface TensorDiff {
@@ -42,9 +43,13 @@ export interface DiffInput extends CompareInput {
   onProgress?(doneBytes: number, totalBytes: number): void
 }
 
-/** Compares the values of two files. Reads both whole, in blocks; the calling thread counts what other threads read. */
+/**
+ * Compares the values of two files. Reads both whole, in blocks; the calling thread counts what other threads read.
+ * @throws SCALED_FP8, QUANTISED where the same weight is stored in a format that nothing decodes in one of them only
+ */
 export async function diffTensors(a: Side, b: Side, input: DiffInput): Promise<TensorDiff[]> {
   const pairs = pairTensors(a, b)
+  checkFormats(pairs)
   const total = pairs.reduce((sum, pair) => sum + bytesToRead(pair), 0)
   let done = 0
   const onBytes = (bytes: number) => {
@@ -52,6 +57,17 @@ export async function diffTensors(a: Side, b: Side, input: DiffInput): Promise<T
     input.onProgress?.(done, total)
   }
   return inParallel(pairs, LANES, (pair) => diffPair(pair, { ...input, onBytes }))
+}
+
+/** The codes of two formats, or codes and numbers, say nothing about each other. */
+function checkFormats(pairs: readonly Pair[]): void {
+  const unlike = pairs.filter(({ a, b }) => a && b && a.quantised?.format !== b.quantised?.format)
+  for (const side of ['a', 'b'] as const)
+    checkOperation(
+      'diff',
+      unlike.map((pair) => pair[side]!),
+      side,
+    )
 }
 
 function bytesToRead({ a, b }: Pair): number {
@@ -87,7 +103,8 @@ async function changeOf(
 
 function comparability(a: Tensor, b: Tensor): 'numbers' | 'bytes' | 'none' {
   if (!sameShape(withoutOnes(a), withoutOnes(b))) return 'none'
-  if (isNumeric(a.dtype) && isNumeric(b.dtype)) return 'numbers'
+  const isEncoded = isRefused(a, 'diff') || isRefused(b, 'diff')
+  if (!isEncoded && isNumeric(a.dtype) && isNumeric(b.dtype)) return 'numbers'
   return a.dtype === b.dtype ? 'bytes' : 'none'
 }
 

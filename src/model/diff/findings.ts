@@ -1,3 +1,5 @@
+import { isRefused } from '../../tensor/quantised/check.ts'
+import { quantisedFormat } from '../../tensor/quantised/formats.ts'
 import type { Finding } from '../../tensor/table.ts'
 import { quoted } from '../../tensor/text.ts'
 import { warning } from '../finding.ts'
@@ -10,6 +12,7 @@ export function diffFindings(a: Side, b: Side, diffs: readonly TensorDiff[]): Fi
   return [
     ...unlikeFiles(a.identity, b.identity),
     ...nothingShared(diffs),
+    ...comparedAsBytes(diffs),
     ...brokenValues('a', diffs),
     ...brokenValues('b', diffs),
     ...loneEma(a.identity, b.identity),
@@ -32,6 +35,15 @@ function nothingShared(diffs: readonly TensorDiff[]): Finding[] {
   return [
     warning('nothing-in-common', 'the files have no tensor in common, so there are no values to compare'),
   ]
+}
+
+function comparedAsBytes(diffs: readonly TensorDiff[]): Finding[] {
+  const encoded = diffs.filter(({ a, b }) => a && b && isRefused(a, 'diff'))
+  if (encoded.length === 0) return []
+  const formats = new Set(encoded.map(({ a }) => quantisedFormat(a!.quantised!.format).title))
+  const count = encoded.length === 1 ? '1 tensor' : `${encoded.length} tensors`
+  const message = `${count} of weights in ${[...formats].join(' and ')} are compared byte for byte: how far they differ is not known before they are decoded`
+  return [warning('compared-as-bytes', message)]
 }
 
 function brokenValues(side: 'a' | 'b', diffs: readonly TensorDiff[]): Finding[] {

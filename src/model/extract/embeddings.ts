@@ -2,6 +2,7 @@
 import { refuse } from '../../errors.ts'
 import { blockBytes, isFloat } from '../../tensor/dtype.ts'
 import { type Evaluation, evaluateInto } from '../../tensor/expr.ts'
+import { checkOperation } from '../../tensor/quantised/check.ts'
 import { concatenated, shaped, tensorRows } from '../../tensor/slices.ts'
 import type { PlainValue, Tensor, TensorTable } from '../../tensor/table.ts'
 import { quoted } from '../../tensor/text.ts'
@@ -100,6 +101,15 @@ export function tokenTables(table: TensorTable, { components }: Identity): Token
   return found.length === 1 ? [{ ...found[0]!, role: 'single' }] : found
 }
 
+/** @throws SCALED_FP8, QUANTISED */
+function checkReadable(tables: readonly TokenTable[]): void {
+  checkOperation(
+    'embeddings',
+    tables.map(({ tensor }) => tensor),
+    'the token table',
+  )
+}
+
 /** Consecutive rows of the token tables. */
 interface Run {
   readonly start: number
@@ -114,6 +124,7 @@ export function addedTokens(tables: readonly TokenTable[], stem: string, each: b
   const rows = Math.max(0, ...tables.map(({ tensor }) => tensor.shape[0]!)) - CLIP_VOCABULARY
   if (rows <= 0) return []
   if (rows > MAX_ROWS) throw tooMany(rows, 'behind the vocabulary of CLIP')
+  checkReadable(tables)
   return runsAsEmbeddings(tables, [{ start: CLIP_VOCABULARY, length: rows }], stem, each)
 }
 
@@ -125,6 +136,7 @@ export async function changedTokens(
   each: boolean,
   evaluation: Evaluation,
 ): Promise<FoundEmbedding[]> {
+  checkReadable([...tables, ...base])
   const changed = new Set<number>()
   for (const { role, tensor } of tables) {
     const other = base.find((table) => table.role === role)
@@ -224,6 +236,7 @@ export function promptEmbedding(
 ): FoundEmbedding {
   if (tables.length === 0)
     throw refuse('NO_TOKEN_TABLE', 'the file has no text encoder of CLIP, so no vectors of words')
+  checkReadable(tables)
   if (tokens.length === 0) throw refuse('PROMPT_EMPTY', 'the prompt has no words')
   if (tokens.length > MAX_PROMPT_TOKENS) {
     throw refuse(

@@ -1,4 +1,5 @@
 /** UNets and VAEs with the names of ldm, and with those of diffusers. */
+import { checkOperation } from '../../tensor/quantised/check.ts'
 import { shaped } from '../../tensor/slices.ts'
 import type { Tensor } from '../../tensor/table.ts'
 import { unetNameInDiffusers } from '../topology/diffusers.ts'
@@ -29,6 +30,7 @@ function inDiffusers(name: string, { resBlocks }: UnetConfig): string {
 }
 
 function renamedBy(tensors: Locals, names: ReadonlyMap<string, string>, adapt = same): Renamed {
+  checkOperation('relayout', tensors.values(), 'the network')
   const found = new Map<string, Tensor>()
   const left: string[] = []
   for (const [name, tensor] of tensors) {

@@ -1,4 +1,5 @@
 /** A CLIP text encoder with the names of OpenCLIP, and with those of transformers. */
+import { checkOperation } from '../../tensor/quantised/check.ts'
 import { concatenated, tensorRows, turned } from '../../tensor/slices.ts'
 import type { Tensor } from '../../tensor/table.ts'
 
@@ -43,6 +44,7 @@ function layer(i: number): string {
  * @param layers blocks to take; all without it. diffusers has one less for SD 2.x, as its last one is never used
  */
 export function toTransformers(openClip: Locals, layers = Number.POSITIVE_INFINITY): Map<string, Tensor> {
+  checkOperation('relayout', openClip.values(), 'the text encoder')
   const out = new Map<string, Tensor>()
   const rename = (from: string, to: string): void => {
     const tensor = openClip.get(from)
@@ -69,6 +71,7 @@ export function toTransformers(openClip: Locals, layers = Number.POSITIVE_INFINI
 
 /** Transformers to OpenCLIP; q, k and v become one tensor. */
 export function toOpenClip(transformers: Locals): Map<string, Tensor> {
+  checkOperation('relayout', transformers.values(), 'the text encoder')
   const out = new Map<string, Tensor>()
   const rename = (from: string, to: string): void => {
     const tensor = transformers.get(from)

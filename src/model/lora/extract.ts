@@ -5,9 +5,11 @@ import { seedFor } from '../../tensor/algebra/random.ts'
 import { allSingularValues, leadingSvd } from '../../tensor/algebra/svd.ts'
 import { type Evaluation, matrixValues } from '../../tensor/expr.ts'
 import { type CastStats, newCastStats } from '../../tensor/float.ts'
+import { checkOperation } from '../../tensor/quantised/check.ts'
 import type { Finding, Tensor } from '../../tensor/table.ts'
 import { quoted } from '../../tensor/text.ts'
 import { architectureById } from '../architectures/registry.ts'
+import { tensorsOf } from '../components.ts'
 import { warning } from '../finding.ts'
 import { type BasePart, baseParts } from '../merge-lora/base-parts.ts'
 import { viewOf } from '../merge-lora/place.ts'
@@ -77,7 +79,7 @@ interface Pair {
 /**
  * Extracts a LoRA of tuned - base. What is the same once both are in the narrower of their two types counts as the
  * same: what saving in half precision does to a layer is no training.
- * @throws SdtoolError (exit 3) MIXED_ARCHITECTURES, LAYER_SHAPES, NOT_FINITE, NO_LAYERS; (exit 4) NOTHING_DIFFERS
+ * @throws SdtoolError (exit 3) SCALED_FP8, QUANTISED, MIXED_ARCHITECTURES, LAYER_SHAPES, NOT_FINITE, NO_LAYERS; (exit 4) NOTHING_DIFFERS
  */
 export async function extractLora(
   tuned: MergeBase,
@@ -85,6 +87,7 @@ export async function extractLora(
   options: ExtractOptions,
   work: ExtractWork,
 ): Promise<Extraction> {
+  for (const model of [tuned, base]) checkDecoded(model, options)
   checkSameArchitecture(tuned, base)
   const parts = { tuned: chosenParts(tuned, options), base: chosenParts(base, options) }
   const pairs = pairLayers(tuned, base, parts, options.algo)
@@ -119,6 +122,16 @@ function overflowFinding({ overflow }: CastStats): Finding[] {
   return overflow === 0
     ? []
     : [warning('cast-overflow', `${overflow} values of the LoRA became infinite; use --dtype bf16 or fp32`)]
+}
+
+/** Before the architectures are told from each other, which packed shapes may hide. @throws SCALED_FP8, QUANTISED */
+function checkDecoded({ name, file, identity }: MergeBase, { only }: ExtractOptions): void {
+  for (const component of identity.components) {
+    const { role } = component
+    const isMeant =
+      role === 'unet' || role === 'text' ? only === undefined || role === only : role === 'other'
+    if (isMeant) checkOperation('extract lora', tensorsOf(file, component), name)
+  }
 }
 
 /** @throws MIXED_ARCHITECTURES */

@@ -85,7 +85,7 @@ async function planWith(
 }
 
 function checkInputs({ name, file, identity }: MergeBase, loras: readonly LoraInput[]): void {
-  checkBase(name, identity)
+  checkBase(name, file, identity)
   for (const lora of loras) checkMergeable(lora)
   inBase(name, () => {
     checkHasTensors(file)

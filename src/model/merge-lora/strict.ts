@@ -1,6 +1,7 @@
 /** What keeps an adapter from being merged, said in one line. */
 import { EXIT, type ExitCode, refuse, SdtoolError } from '../../errors.ts'
-import type { Finding } from '../../tensor/table.ts'
+import { checkOperation } from '../../tensor/quantised/check.ts'
+import type { Finding, TensorTable } from '../../tensor/table.ts'
 import { quoted } from '../../tensor/text.ts'
 import { BASES, type BaseId, baseById } from '../adapters/base.ts'
 import { cloneofsimoRefusal, namedByOrder } from '../adapters/cloneofsimo-order.ts'
@@ -39,8 +40,13 @@ export function namedModules(modules: readonly AdapterModule[], name: string): r
 
 const BASE_KINDS: ReadonlySet<Kind> = new Set<Kind>(['checkpoint', 'unet', 'dit', 'text-encoder'])
 
-/** @throws BASE_NOT_A_MODEL, BASE_UNKNOWN */
-export function checkBase(name: string, { kind, title, components, architecture }: Identity): void {
+/** @throws BASE_NOT_A_MODEL, BASE_UNKNOWN, SCALED_FP8, QUANTISED */
+export function checkBase(name: string, file: TensorTable, identity: Identity): void {
+  const { kind, title, components, architecture } = identity
+  const isKnown =
+    BASE_KINDS.has(kind) && (architecture !== undefined || !components.some(({ role }) => role === 'unet'))
+  // the keys of some formats are no layers that could be told
+  if (!isKnown) checkOperation('merge-lora', file.tensors.values(), name)
   if (!BASE_KINDS.has(kind)) {
     throw refuse(
       'BASE_NOT_A_MODEL',
@@ -50,7 +56,7 @@ export function checkBase(name: string, { kind, title, components, architecture 
         : `It is of the kind ${KINDS[kind]}.`,
     )
   }
-  if (architecture !== undefined || !components.some(({ role }) => role === 'unet')) return
+  if (isKnown) return
   throw refuse('BASE_UNKNOWN', `${name}: sdtool does not know this architecture, so no layer can be told`)
 }
 

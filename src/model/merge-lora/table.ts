@@ -1,12 +1,13 @@
 /** The table of a merged model: changed weights, and all others as they are. */
 import { refuse } from '../../errors.ts'
 import { canCast } from '../../tensor/expr.ts'
+import { checkOperation } from '../../tensor/quantised/check.ts'
 import type { Finding, Tensor } from '../../tensor/table.ts'
 import { quoted } from '../../tensor/text.ts'
-import type { Component, Selector } from '../components.ts'
+import { type Component, type Selector, tensorsOf } from '../components.ts'
 import {
   castWeight,
-  checkNoScaledFp8,
+  checkCast,
   checkSelected,
   chosenDType,
   type DTypeChoice,
@@ -14,7 +15,6 @@ import {
   isCastable,
 } from '../dtype-choice.ts'
 import { warning } from '../finding.ts'
-import { isFp8Scale } from '../fp8.ts'
 import type { Identifiable, Identity } from '../identity.ts'
 import { newPlan, type Plan, type PlanBuilder } from '../plan.ts'
 import type { MergeOptions } from './options.ts'
@@ -33,7 +33,7 @@ interface PatchedTable {
 }
 
 /**
- * @throws SCALED_FP8, NOT_PATCHABLE, COMPONENT_NOT_FOUND
+ * @throws SCALED_FP8, QUANTISED, NOT_PATCHABLE, COMPONENT_NOT_FOUND
  */
 export function patchedTable(
   { file, identity }: { readonly file: Identifiable; readonly identity: Identity },
@@ -85,13 +85,13 @@ function addComponent(
   choice: DTypeChoice,
 ): [string, PlannedPatch][] {
   const dtype = chosenDType(component, choice)
-  checkNoScaledFp8(component, dtype)
+  checkCast(file, component, dtype)
+  checkPatchable(file, component, patches)
   const planned: [string, PlannedPatch][] = []
   for (const name of component.names) {
     const tensor = file.tensors.get(name)!
     const patch = patches.get(name)
     if (patch !== undefined && patch.by.length > 0) {
-      if (planned.length === 0) checkPlainFp8(component)
       const after = patchedTensor(patch, dtype)
       plan.add(component, 'patch', tensor, after, `changed by the LoRAs${as(tensor, after)}`)
       planned.push([name, { component, by: patch.by }])
@@ -123,13 +123,9 @@ function patchedTensor(patch: Patch, wanted: ReturnType<typeof chosenDType>): Te
   return { name: base.name, dtype, shape, source: { kind: 'patched', base: grownBase(patch), value } }
 }
 
-/** @throws SCALED_FP8 */
-function checkPlainFp8({ names, title }: Component): void {
-  const scale = names.find(isFp8Scale)
-  if (scale === undefined) return
-  throw refuse(
-    'SCALED_FP8',
-    `the ${title} has scaled fp8 weights (${quoted(scale)}); what is added to the values without their scales would be wrong`,
-    'Merge into the original in fp16 or bf16.',
-  )
+/** @throws SCALED_FP8, QUANTISED */
+function checkPatchable({ tensors }: Identifiable, component: Component, patches: Patches): void {
+  const changes = component.names.some((name) => (patches.get(name)?.by.length ?? 0) > 0)
+  if (changes)
+    checkOperation('merge-lora', tensorsOf({ tensors, metadata: {} }, component), `the ${component.title}`)
 }

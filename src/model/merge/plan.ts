@@ -2,11 +2,12 @@
 import { usage } from '../../errors.ts'
 import { canCast, renamed } from '../../tensor/expr.ts'
 import { mergeMethod } from '../../tensor/merge/registry.ts'
+import { checkOperation } from '../../tensor/quantised/check.ts'
 import type { Tensor } from '../../tensor/table.ts'
 import { architectureById } from '../architectures/registry.ts'
 import { blockOf } from '../blocks.ts'
-import type { Component, Selector } from '../components.ts'
-import { castWeight, checkNoScaledFp8, checkSelected, chosenDType, isCastable } from '../dtype-choice.ts'
+import { type Component, type Selector, tensorsOf } from '../components.ts'
+import { castWeight, checkCast, checkSelected, chosenDType, isCastable } from '../dtype-choice.ts'
 import type { ValueReader } from '../evidence.ts'
 import { warning } from '../finding.ts'
 import { checkBlocks } from '../merge-lora/block-ratios.ts'
@@ -32,7 +33,7 @@ export interface CheckpointMergePlan extends Plan {
  * text encoders are blended, the VAE is taken whole from one model unless a blend is asked for, everything else is A's.
  * An EMA copy goes, as it copies weights that are no longer there.
  * @param read reads the position ids of A
- * @throws SdtoolError (exit 2) USAGE, BLOCK_UNKNOWN; (exit 3) MERGE_NOT_A_MODEL, SCALED_FP8; (exit 4)
+ * @throws SdtoolError (exit 2) USAGE, BLOCK_UNKNOWN; (exit 3) MERGE_NOT_A_MODEL, SCALED_FP8, QUANTISED; (exit 4)
  *   MERGE_MIXED_ARCHITECTURES, MERGE_MIXED_PREDICTIONS, MERGE_KEYS_MISSING, MERGE_MISFIT, MERGE_NOTHING, COMPONENT_NOT_FOUND,
  *   PATTERN_UNUSED
  */
@@ -126,7 +127,7 @@ function addBlend(blend: Blend, job: Job, repaired: ReadonlyMap<string, Tensor>)
   const { models, options, plan } = job
   const [first] = models
   const dtype = chosenDType(component, options.dtype ?? {})
-  for (const other of models) checkScales(other, component, dtype)
+  for (const other of models) checkBlendable(other, component)
   const places = placesIn(first!, component)
   checkCoverage(blend, places, job)
   for (const name of component.names) {
@@ -145,15 +146,12 @@ function addBlend(blend: Blend, job: Job, repaired: ReadonlyMap<string, Tensor>)
   }
 }
 
-/** @throws SCALED_FP8 */
-function checkScales(
-  model: MergeModel,
-  { id, role }: Component,
-  dtype: ReturnType<typeof chosenDType>,
-): void {
-  const own = model.identity.components.find((component) => component.id === id && component.role === role)
-  // weights with scales are no numbers to calculate with, whatever type is asked for
-  if (own !== undefined) checkNoScaledFp8(own, dtype ?? 'F16')
+/** @throws SCALED_FP8, QUANTISED */
+function checkBlendable({ name, file, identity }: MergeModel, { role }: Component): void {
+  // one that is stored in another way may look like another encoder
+  const own = identity.components.filter((component) => component.role === role)
+  for (const component of own)
+    checkOperation('merge', tensorsOf(file, component), `the ${component.title} of ${name}`)
 }
 
 function addTensor(
@@ -230,7 +228,7 @@ function addAsItIs(
         component.bytes,
       ),
     )
-  } else checkNoScaledFp8(component, dtype)
+  } else checkCast(models[0]!.file, component, dtype)
   for (const name of component.names) {
     const tensor = models[0]!.file.tensors.get(name)!
     const other = vae?.tensors.get(name)

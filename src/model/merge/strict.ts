@@ -1,6 +1,7 @@
 /** What keeps models from being merged, said in one line. */
 import { EXIT, refuse, SdtoolError, usage } from '../../errors.ts'
 import { mergeMethod } from '../../tensor/merge/registry.ts'
+import { checkOperation } from '../../tensor/quantised/check.ts'
 import { quoted } from '../../tensor/text.ts'
 import { counted } from '../finding.ts'
 import { KINDS, type Kind } from '../identity.ts'
@@ -33,8 +34,9 @@ export function checkCount(count: number, { method }: Pick<CheckpointMergeOption
   )
 }
 
-function checkKind({ name, identity: { kind, title } }: MergeModel): void {
+function checkKind({ name, file, identity: { kind, title } }: MergeModel): void {
   if (MERGEABLE.has(kind)) return
+  checkOperation('merge', file.tensors.values(), name)
   throw refuse(
     'MERGE_NOT_A_MODEL',
     `${name} is no model to merge: ${title}`,

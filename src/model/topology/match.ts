@@ -1,4 +1,6 @@
 import { elementCount } from '../../tensor/dtype.ts'
+import { quantisedFormat } from '../../tensor/quantised/formats.ts'
+import type { Tensor } from '../../tensor/table.ts'
 
 /** Shape of each key of a network, by the name it has inside its component. */
 export type Shape = readonly number[]
@@ -38,6 +40,15 @@ export function distance(match: TopologyMatch): number {
   return match.missing.length + match.misshapen.length + match.extra.length
 }
 
+/** Of a weight whose codes are packed, and nothing tells the shape it had: it fits anywhere. */
+export const UNTOLD_SHAPE: Shape = []
+
+/** The shape of a weight, however it is stored. */
+export function weightShape({ shape, quantised }: Pick<Tensor, 'shape' | 'quantised'>): Shape {
+  if (quantised?.role !== 'codes') return shape
+  return quantised.shape ?? (quantisedFormat(quantised.format).packing === 'none' ? shape : UNTOLD_SHAPE)
+}
+
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((n, i) => n === b[i])
 }
@@ -59,12 +70,13 @@ export function matchTopology(
     const name = prefix + key
     const actual = shapeOf(name)
     if (actual === undefined) missing.push({ name, shape: expected })
-    else if (!sameShape(actual, expected)) misshapen.push({ name, expected, actual })
+    else if (actual !== UNTOLD_SHAPE && !sameShape(actual, expected))
+      misshapen.push({ name, expected, actual })
   }
   for (const [key, expected] of optional) {
     const actual = shapeOf(prefix + key)
     // [77] and [1, 77] are the same position_ids
-    if (actual && elementCount(actual) !== elementCount(expected)) {
+    if (actual && actual !== UNTOLD_SHAPE && elementCount(actual) !== elementCount(expected)) {
       misshapen.push({ name: prefix + key, expected, actual })
     }
   }

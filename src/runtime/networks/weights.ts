@@ -1,11 +1,11 @@
 import { refuse, type SdtoolError } from '../../errors.ts'
-import type { Component } from '../../model/components.ts'
-import { isFp8Scale } from '../../model/fp8.ts'
+import { type Component, tensorsOf } from '../../model/components.ts'
 import { deriveUnet } from '../../model/topology/derive.ts'
 import { unetNaming } from '../../model/topology/diffusers.ts'
 import type { Shape, ShapeOf } from '../../model/topology/match.ts'
 import { type UnetConfig, unetTopology } from '../../model/topology/unet.ts'
 import type { DType } from '../../tensor/dtype.ts'
+import { checkNumbers, checkOperation } from '../../tensor/quantised/check.ts'
 import type { Tensor, TensorTable } from '../../tensor/table.ts'
 import { quoted } from '../../tensor/text.ts'
 import type { ElementType } from '../onnx/model.ts'
@@ -37,18 +37,12 @@ function incomplete(title: string, what: string): SdtoolError {
 }
 
 /**
- * A layer that lost its bias would run, and give something else; so would fp8 values without their scales.
- * @throws COMPONENT_INCOMPLETE, SCALED_FP8
+ * A layer that lost its bias would run, and give something else; so would codes without their scales.
+ * @throws COMPONENT_INCOMPLETE, SCALED_FP8, QUANTISED
  */
-export function checkComplete({ title, match, names }: Component): void {
-  const scale = names.find(isFp8Scale)
-  if (scale !== undefined) {
-    throw refuse(
-      'SCALED_FP8',
-      `the ${title} has scaled fp8 weights (${quoted(scale)}), which sdtool cannot draw with`,
-      'Draw with the original in fp16 or bf16.',
-    )
-  }
+export function checkComplete(table: TensorTable, component: Component): void {
+  const { title, match } = component
+  checkOperation('render', tensorsOf(table, component), `the ${title}`)
   const [missing] = match?.missing ?? []
   if (missing) throw incomplete(title, `lacks ${quoted(missing.name)}`)
   const [misshapen] = match?.misshapen ?? []
@@ -105,7 +99,9 @@ const ELEMENTS: Readonly<Partial<Record<DType, ElementType>>> = {
 }
 
 /** @throws NOT_RENDERABLE for types that are not simply numbers */
-export function elementTypeOf({ name, dtype }: Tensor): ElementType {
+export function elementTypeOf(tensor: Tensor): ElementType {
+  const { name, dtype } = tensor
+  checkNumbers(tensor)
   const type = ELEMENTS[dtype]
   if (type) return type
   throw refuse(

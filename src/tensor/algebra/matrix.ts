@@ -7,6 +7,7 @@
  */
 import { elementCount } from '../dtype.ts'
 import type { MergeParameters } from '../merge/method.ts'
+import { checkNumbers } from '../quantised/check.ts'
 import type { PatchedSource, Tensor } from '../table.ts'
 
 interface Size {
@@ -110,8 +111,9 @@ function misshapen(op: string, a: Size, b: Size): RangeError {
   return new RangeError(`${op}: [${a.rows}, ${a.columns}] and [${b.rows}, ${b.columns}] do not fit`)
 }
 
-/** Any row-major view of a tensor's values; without a size [O, I*kh*kw]. */
+/** Any row-major view of a tensor's values; without a size [O, I*kh*kw]. @throws SCALED_FP8, QUANTISED */
 export function matrixOf(tensor: Tensor, rows = tensor.shape[0] ?? 1, columns?: number): Matrix {
+  checkNumbers(tensor)
   const count = elementCount(tensor.shape)
   const width = columns ?? (rows === 0 ? 0 : count / rows)
   if (rows * width !== count)

@@ -1,6 +1,7 @@
 /** Opens any model file by its content; the extension is never looked at. */
 import { refuse } from '../../errors.ts'
 import type { ByteSource } from '../bytes.ts'
+import { withQuantisedMarks } from '../quantised/recognise.ts'
 import type { FormatId, ModelFile, Tensor } from '../table.ts'
 import { quoted } from '../text.ts'
 import { barePickleFormat, readBarePickle } from './bare-pickle.ts'
@@ -52,14 +53,15 @@ async function formatOf(source: ByteSource): Promise<Format> {
 }
 
 /**
- * Opens a model file: headers only, nothing of the tensor data is read.
+ * Opens a model file: headers only; of the tensor data nothing is read but the descriptions of quantised layers, which
+ * are marked as what they are.
  * @throws SdtoolError with exit code 3: EMPTY_FILE, NOT_A_MODEL, TORCH_TAR, UNKNOWN_FORMAT, and the codes of the
  * format. An UnsafePickleError carries the security report.
  */
 export async function openModel(source: ByteSource): Promise<ModelFile> {
   const model = await (await formatOf(source)).open(source)
   await source.pause?.()
-  return model
+  return withQuantisedMarks(model, source)
 }
 
 /**

@@ -67,9 +67,8 @@ describe('tensors', () => {
     const quantised = (last: number) => bytesTensor('w', 'Q8_0', [32], new Uint8Array(34).fill(last, 33))
     expect(changes(await diff([quantised(1)], [quantised(1)]))).toEqual({ w: 'same' })
     expect(changes(await diff([quantised(1)], [quantised(2)]))).toEqual({ w: 'incomparable' })
-    expect(changes(await diff([quantised(1)], [floatTensor('w', [32], new Array(32).fill(0))]))).toEqual({
-      w: 'incomparable',
-    })
+    const complex = (last: number) => bytesTensor('w', 'C64', [1], new Uint8Array(8).fill(last, 7))
+    expect(changes(await diff([complex(1)], [floatTensor('w', [1], [0])]))).toEqual({ w: 'incomparable' })
   })
 
   it('are found in the same component behind another prefix', async () => {

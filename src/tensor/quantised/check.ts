@@ -1,0 +1,60 @@
+/** The one place that knows what may be done with a quantised tensor. */
+import { refuse, type SdtoolError } from '../../errors.ts'
+import type { Tensor } from '../table.ts'
+import { quoted } from '../text.ts'
+import { type QuantisedId, quantisedFormat } from './formats.ts'
+import { OPERATIONS, type Operation } from './operations.ts'
+
+/** The stored values are not the numbers of a weight. */
+export function isEncoded({ quantised }: Pick<Tensor, 'quantised'>): boolean {
+  return quantised !== undefined && quantisedFormat(quantised.format).decisions.cast !== 'values'
+}
+
+/** Whether an operation would be wrong on this tensor. */
+export function isRefused({ quantised }: Pick<Tensor, 'quantised'>, operation: Operation): boolean {
+  return quantised !== undefined && quantisedFormat(quantised.format).decisions[operation] === 'refused'
+}
+
+/**
+ * Refuses what would be wrong on tensors in a quantised format.
+ * @param what they belong to, for people: "the UNet", "base.safetensors"
+ * @throws SCALED_FP8, QUANTISED, TENSOR_NOT_CONVERTIBLE
+ */
+export function checkOperation(operation: Operation, tensors: Iterable<Tensor>, what: string): void {
+  const refused: Tensor[] = []
+  for (const tensor of tensors) if (isRefused(tensor, operation)) refused.push(tensor)
+  const [first] = refused
+  if (first === undefined) return
+  const formats = [...new Set(refused.map(({ quantised }) => quantised!.format))]
+  const titles = formats.map((format) => quantisedFormat(format).title).join(' and ')
+  throw quantisedError(
+    operation === 'copy' ? 'TENSOR_NOT_CONVERTIBLE' : codeOf(formats[0]!),
+    `${what} has weights in ${titles} (${quoted(first.name)} is ${first.dtype}${more(refused.length)}), which cannot ${OPERATIONS[operation]} before they are decoded`,
+  )
+}
+
+function more(count: number): string {
+  return count > 1 ? `, and ${count - 1} more` : ''
+}
+
+/**
+ * The last line of defence: no number is made of the codes of a weight, whatever asks for it.
+ * @throws SCALED_FP8, QUANTISED
+ */
+export function checkNumbers(tensor: Tensor): void {
+  if (!isEncoded(tensor)) return
+  const { format, role } = tensor.quantised!
+  const what = role === 'codes' ? 'holds the codes of a weight' : 'is a table'
+  throw quantisedError(
+    codeOf(format),
+    `${quoted(tensor.name)} ${what} in ${quantisedFormat(format).title}: its values are no numbers to calculate with`,
+  )
+}
+
+function codeOf(format: QuantisedId): string {
+  return format.startsWith('fp8-') ? 'SCALED_FP8' : 'QUANTISED'
+}
+
+function quantisedError(code: string, message: string): SdtoolError {
+  return refuse(code, message, 'sdtool does not decode this format yet: use the original in fp16 or bf16.')
+}
