@@ -36,9 +36,9 @@ const { metafile } = await build({
   target: 'node20.19',
   mainFields: ['module', 'main'], // the CommonJS build of hash-wasm loses its named exports in a bundle
   // yargs brings string-width 7 and 8, which load ICU's text segmenter three times over (25 ms each) to measure the
-  // width of emoji in help texts. cli-table3's string-width 4 does for both.
+  // width of emoji in help texts. string-width 4 does for both.
   alias: {
-    'string-width': createRequire(require.resolve('cli-table3')).resolve('string-width'),
+    'string-width': require.resolve('string-width'),
     undici: join(root, 'scripts/undici-agents.mjs'),
   },
   external: Object.keys(manifest.dependencies),

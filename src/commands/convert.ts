@@ -150,7 +150,7 @@ async function convertFiles(
   { dtype, output, to, folders }: FileConversion,
   io: Io,
 ): Promise<ExitCode> {
-  const files = await listFiles(namedFiles(args), (name) => resolveModel(name, 'any', folders))
+  const files = await listFiles(namedFiles(args), (name) => resolveModel(name, 'any', folders), io)
   const transform: Transform = {
     verb: 'convert',
     plan: ({ model }, identity) => planConvert(model, identity, { dtype }),

@@ -1,14 +1,15 @@
-import { readdir, readFile, stat } from 'node:fs/promises'
-import { basename, extname, join, relative, sep } from 'node:path'
+import { stat } from 'node:fs/promises'
+import { basename, extname } from 'node:path'
 import { refuse, SdtoolError, usage } from '../errors.ts'
 import { type Identity, identify } from '../model/identify.ts'
 import { MODEL_ENDINGS } from '../model/output-name.ts'
 import type { Io } from '../report/io.ts'
-import { openFileSource } from '../tensor/bytes.ts'
+import { openFileSource, readSmallFile } from '../tensor/bytes.ts'
 import { type ReadInto, readValues } from '../tensor/expr.ts'
 import { openModel } from '../tensor/formats/open.ts'
 import { openInputs } from '../tensor/jobs.ts'
 import type { ModelFile, Tensor } from '../tensor/table.ts'
+import { noteSkipped, scanFolder } from './folder-scan.ts'
 
 export interface ListedFile {
   readonly path: string
@@ -27,11 +28,13 @@ export interface FileList {
 
 /**
  * @param find gives the path that a name stands for
- * @throws USAGE when nothing was named, FOLDER_EMPTY when folders hold no model file
+ * @throws USAGE when nothing was named, FOLDER_EMPTY when folders hold no model file,
+ * MODEL_FOLDER_TOO_LARGE
  */
 export async function listFiles(
   args: readonly string[],
   find: (name: string) => Promise<string>,
+  io: Pick<Io, 'signal' | 'stderr'>,
 ): Promise<FileList> {
   if (args.length === 0) throw usage('no file was named', 'Name one or more model files or folders.')
   const files = new Map<string, ListedFile>()
@@ -45,11 +48,12 @@ export async function listFiles(
       continue
     }
     walked = true
-    const found = await walk(arg)
+    const { files: found, skipped } = await scanFolder(arg, io.signal)
+    noteSkipped(skipped, io)
     if (found.length === 0) {
       throw refuse('FOLDER_EMPTY', `${arg}: no model file inside`, `Looked for ${MODEL_ENDINGS.join(', ')}.`)
     }
-    for (const path of found) files.set(path, { path, relative: relative(arg, path) })
+    for (const { path, name } of found) files.set(path, { path, relative: name })
   }
   return { files: [...files.values()], walked }
 }
@@ -62,24 +66,6 @@ async function lookUp(name: string, find: (name: string) => Promise<string>): Pr
     if (!(error instanceof SdtoolError)) throw error
     return { path: name, relative: name, problem: error }
   }
-}
-
-async function walk(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { withFileTypes: true, recursive: true })
-  return (
-    entries
-      .filter((entry) => !entry.isDirectory())
-      .map((entry) => join(entry.parentPath, entry.name))
-      // `.git`, `.cache` and the like hold copies, not models
-      .filter(
-        (path) =>
-          !relative(folder, path)
-            .split(sep)
-            .some((part) => part.startsWith('.')),
-      )
-      .filter((path) => MODEL_ENDINGS.some((ending) => path.toLowerCase().endsWith(ending)))
-      .sort()
-  )
 }
 
 export interface OpenedModel {
@@ -133,7 +119,5 @@ const MAX_SIDECAR_BYTES = 1_000_000
 /** Text of the `.yaml` beside a checkpoint, the strongest evidence for its prediction type. */
 async function readSidecar(path: string): Promise<string | undefined> {
   const sidecar = `${path.slice(0, path.length - extname(path).length)}.yaml`
-  const info = await stat(sidecar).catch(() => undefined)
-  if (!info?.isFile() || info.size > MAX_SIDECAR_BYTES) return undefined
-  return readFile(sidecar, 'utf8').catch(() => undefined)
+  return (await readSmallFile(sidecar, MAX_SIDECAR_BYTES))?.toString('utf8')
 }

@@ -1,9 +1,11 @@
 /** The model files below a folder, found without getting lost in it. */
 import type { Dirent } from 'node:fs'
-import { readdir, realpath, stat } from 'node:fs/promises'
-import { join } from 'node:path'
-import { refuse } from '../errors.ts'
+import { readdir, realpath, stat, statfs } from 'node:fs/promises'
+import { join, sep } from 'node:path'
+import { escaped, refuse } from '../errors.ts'
 import { MODEL_ENDINGS } from '../model/output-name.ts'
+import type { Io } from '../report/io.ts'
+import { plural } from '../report/text.ts'
 
 /** People sort models into folders, three or four deep; a program's own folder adds some. */
 const MAX_DEPTH = 10
@@ -18,48 +20,119 @@ export interface FoundFile {
   readonly name: string
 }
 
+/** Why a folder was not looked into. */
+export const SKIP_REASONS = {
+  program: 'a program keeps its own files there',
+  locked: 'it may not be read',
+  deep: `it is more than ${MAX_DEPTH} folders deep`,
+  system: 'it is a folder of the system',
+  loop: 'it leads back to a folder above',
+} as const
+
+export interface SkippedFolder {
+  readonly path: string
+  readonly why: keyof typeof SKIP_REASONS
+}
+
+export interface FolderScan {
+  /** In order of their names. */
+  readonly files: readonly FoundFile[]
+  readonly skipped: readonly SkippedFolder[]
+}
+
+/** Entries that are made up while they are read, without end. Source: Linux `magic.h`; proc, sysfs, cgroup, cgroup2. */
+const SYSTEM_TYPES: ReadonlySet<number> = new Set([0x9fa0, 0x62656572, 0x27e0eb, 0x63677270])
+
 interface Scan {
   readonly root: string
+  readonly realRoot: string
   readonly signal: AbortSignal
   readonly maxEntries: number
   /** Real paths of the folders seen: a linked folder is read once, whatever points at it. */
   readonly seen: Set<string>
   readonly found: FoundFile[]
+  readonly skipped: SkippedFolder[]
   entries: number
 }
 
 /**
  * Model files below a folder in order of names, through linked folders, too; none if there is no such folder.
- * Hidden folders are left out: they hold caches and trash. So are those that may not be read.
+ * Hidden folders are left out without a word: they hold caches and trash. What else is left out is said.
  * @throws MODEL_FOLDER_TOO_LARGE
  */
 export async function scanFolder(
   root: string,
   signal: AbortSignal,
   maxEntries = MAX_ENTRIES,
-): Promise<readonly FoundFile[]> {
-  const real = await realpath(root).catch(() => undefined)
-  if (real === undefined) return []
-  const scan: Scan = { root, signal, maxEntries, seen: new Set([real]), found: [], entries: 0 }
-  await visit(scan, '', real, 1)
-  return scan.found
+): Promise<FolderScan> {
+  const realRoot = await realpath(root).catch(() => undefined)
+  if (realRoot === undefined) return { files: [], skipped: [] }
+  const seen = new Set([realRoot])
+  const scan: Scan = { root, realRoot, signal, maxEntries, seen, found: [], skipped: [], entries: 0 }
+  await visit(scan, '', realRoot, 1)
+  return { files: scan.found, skipped: scan.skipped }
 }
 
 async function visit(scan: Scan, below: string, real: string, depth: number): Promise<void> {
   scan.signal.throwIfAborted()
-  const entries = await readdir(real, { withFileTypes: true }).catch((): Dirent[] => [])
+  const entries = await entriesOf(scan, below, real)
   scan.entries += entries.length
   if (scan.entries > scan.maxEntries) throw tooLarge(scan)
   entries.sort((a, b) => (a.name < b.name ? -1 : 1))
   for (const entry of entries) {
-    if (entry.name.startsWith('.') || SKIPPED.has(entry.name)) continue
+    if (entry.name.startsWith('.')) continue
     const name = below + entry.name
     const target = await targetOf(entry, real)
     if (target.kind === 'file' && isModelName(entry.name))
       scan.found.push({ path: join(scan.root, name), name })
-    if (target.kind !== 'folder' || depth >= MAX_DEPTH || scan.seen.has(target.real)) continue
-    scan.seen.add(target.real)
-    await visit(scan, `${name}/`, target.real, depth + 1)
+    if (target.kind === 'folder') await enter(scan, name, target.real, depth)
+  }
+}
+
+async function enter(scan: Scan, name: string, real: string, depth: number): Promise<void> {
+  if (scan.seen.has(real)) return
+  if (SKIPPED.has(name.slice(name.lastIndexOf('/') + 1))) return skip(scan, name, 'program')
+  if (isAbove(real, scan.realRoot)) return skip(scan, name, 'loop')
+  if (depth >= MAX_DEPTH) return skip(scan, name, 'deep')
+  scan.seen.add(real)
+  await visit(scan, `${name}/`, real, depth + 1)
+}
+
+function skip(scan: Scan, name: string, why: SkippedFolder['why']): void {
+  scan.skipped.push({ path: join(scan.root, name), why })
+}
+
+/** A link to a folder that holds the one that is scanned: `root -> /` would lead through the whole disk. */
+function isAbove(folder: string, root: string): boolean {
+  return root.startsWith(folder.endsWith(sep) ? folder : folder + sep)
+}
+
+async function entriesOf(scan: Scan, below: string, real: string): Promise<Dirent[]> {
+  const type = await statfs(real).then(
+    (found) => found.type,
+    () => 0,
+  )
+  if (SYSTEM_TYPES.has(type)) {
+    skip(scan, below, 'system')
+    return []
+  }
+  return readdir(real, { withFileTypes: true }).catch((): Dirent[] => {
+    skip(scan, below, 'locked')
+    return []
+  })
+}
+
+/** More folders of one kind are counted. */
+const MAX_NAMED = 3
+
+/** Tells the person what was not looked into, a line for each reason. */
+export function noteSkipped(skipped: readonly SkippedFolder[], { stderr }: Pick<Io, 'stderr'>): void {
+  for (const [why, words] of Object.entries(SKIP_REASONS)) {
+    const paths = skipped.filter((folder) => folder.why === why).map(({ path }) => path)
+    if (paths.length === 0) continue
+    const more = paths.length > MAX_NAMED ? ` and ${plural(paths.length - MAX_NAMED, 'other')}` : ''
+    const named = paths.slice(0, MAX_NAMED).join(', ')
+    stderr.write(`sdtool: not looked into, as ${words}: ${escaped(named)}${more}\n`)
   }
 }
 

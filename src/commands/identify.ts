@@ -63,7 +63,11 @@ async function runIdentify(args: Arguments, client: Client, io: Io): Promise<Exi
   const { json, quiet, verbose } = commonOptions(args)
   const wishes = wishesOf(args)
   const folders = modelFolders(args, io)
-  const { files: listed } = await listFiles(namedFiles(args), (name) => resolveModel(name, 'any', folders))
+  const { files: listed } = await listFiles(
+    namedFiles(args),
+    (name) => resolveModel(name, 'any', folders),
+    io,
+  )
   const missing = listed.flatMap(({ path, problem }) => (problem ? [{ path, error: problem }] : []))
   const found = listed.filter(({ problem }) => !problem)
   const cache = await openHashCache(io)

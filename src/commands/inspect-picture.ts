@@ -1,5 +1,4 @@
 /** Pictures among the files of `sdtool inspect`: how they were made. */
-import { open, readFile } from 'node:fs/promises'
 import { aboutFile, refuse } from '../errors.ts'
 import { IMAGE_HEAD, type ImageFile, imageFormat, openImage } from '../image/open.ts'
 import { type PictureParameters, pictureParameters, pictureProgram } from '../image/parameters.ts'
@@ -7,6 +6,7 @@ import type { Io } from '../report/io.ts'
 import { formatTable } from '../report/table.ts'
 import { formatBytes, type Paint } from '../report/text.ts'
 import { hanging } from '../report/wrap.ts'
+import { openRegularFile } from '../tensor/bytes.ts'
 import type { Hashes } from '../tensor/hash.ts'
 import { printable } from '../tensor/text.ts'
 import { hashWithProgress } from './hashing.ts'
@@ -27,7 +27,7 @@ const MAX_PICTURE_BYTES = 256 * 1024 * 1024
 
 /** Whether a file is a picture, by its first bytes. */
 export async function isPicture(path: string): Promise<boolean> {
-  const handle = await open(path, 'r').catch(() => undefined)
+  const handle = await openRegularFile(path).catch(() => undefined)
   try {
     const head = Buffer.alloc(IMAGE_HEAD)
     await handle?.read(head, 0, IMAGE_HEAD, 0)
@@ -67,7 +67,7 @@ export async function inspectPicture(
 }
 
 async function readPicture(path: string): Promise<Uint8Array> {
-  const handle = await open(path, 'r')
+  const handle = await openRegularFile(path)
   try {
     const { size } = await handle.stat()
     if (size > MAX_PICTURE_BYTES) {
@@ -76,7 +76,7 @@ async function readPicture(path: string): Promise<Uint8Array> {
         `${path}: ${size} bytes, more than ${MAX_PICTURE_BYTES} for a picture`,
       )
     }
-    return await readFile(handle)
+    return await handle.readFile()
   } finally {
     await handle.close()
   }
@@ -141,6 +141,9 @@ function promptText(text: string, width: number): string {
     .join('\n')
 }
 
+/** Programs write three or four. */
+const MAX_TEXTS_SHOWN = 50
+
 /** Texts that are not shown: workflows, or all of them where no parameters were understood. */
 function otherTexts({ picture, parameters }: PictureInspection): string {
   const rows = picture.texts
@@ -150,9 +153,10 @@ function otherTexts({ picture, parameters }: PictureInspection): string {
       printable(text.slice(0, 60), 60),
       formatBytes(Buffer.byteLength(text)),
     ])
-  return rows.length === 0
-    ? ''
-    : formatTable([{ head: 'text' }, { head: 'begins' }, { head: 'size', align: 'right' }], rows)
+  if (rows.length === 0) return ''
+  const columns = [{ head: 'text' }, { head: 'begins' }, { head: 'size', align: 'right' }] as const
+  const more = rows.length > MAX_TEXTS_SHOWN ? `\n  and ${rows.length - MAX_TEXTS_SHOWN} more` : ''
+  return formatTable(columns, rows.slice(0, MAX_TEXTS_SHOWN)) + more
 }
 
 /** One line for a list of files. */

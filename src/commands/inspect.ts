@@ -115,8 +115,10 @@ async function runInspect(args: Arguments, folders: ModelFolders, io: Io): Promi
   const options = inspectOptions(args)
   const remote = options.files.filter(isRemote)
   if (remote.length > 0) checkRemote(options)
-  const { files, walked } = await listFiles(options.files, async (name) =>
-    isRemote(name) ? name : resolveModel(name, 'any', folders),
+  const { files, walked } = await listFiles(
+    options.files,
+    async (name) => (isRemote(name) ? name : resolveModel(name, 'any', folders)),
+    io,
   )
   const several = files.length > 1 || walked
   const brief = isBrief(options, walked)

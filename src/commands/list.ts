@@ -6,7 +6,7 @@ import { formatTable } from '../report/table.ts'
 import { formatBytes, painter, plural } from '../report/text.ts'
 import { printable } from '../tensor/text.ts'
 import type { Command } from './command.ts'
-import { scanFolder } from './folder-scan.ts'
+import { noteSkipped, SKIP_REASONS, type SkippedFolder, scanFolder } from './folder-scan.ts'
 import { toJson } from './inspect-json.ts'
 import {
   type Duplicates,
@@ -50,17 +50,24 @@ export const listCommand: Command = {
     if (folders.length === 0) throw usage('no folder was named', 'sdtool list models/, or set SDTOOL_MODELS.')
     for (const folder of folders) await checkFolder(folder)
     const scans = await Promise.all(folders.map((folder) => scanFolder(folder, io.signal)))
+    const skipped = scans.flatMap((scan) => scan.skipped)
+    noteSkipped(skipped, io)
     const cache = await openCache(io)
     const quiet = options.quiet || options.json
     const opening = startProgress('opening models', io, quiet, COUNT)
     try {
-      const files = await libraryOf(scans.flat(), cache, opening, io)
+      const files = await libraryOf(
+        scans.flatMap((scan) => scan.files),
+        cache,
+        opening,
+        io,
+      )
       const duplicates = flag(args, 'duplicates')
         ? await provenDuplicates(files, cache, startProgress('comparing models', io, quiet, COUNT), io)
         : likelyDuplicates(files)
       io.stdout.write(
         options.json
-          ? `${toJson(document(files, duplicates))}\n`
+          ? `${toJson(document(files, duplicates, skipped))}\n`
           : page(files, duplicates, options.verbose, io),
       )
     } finally {
@@ -77,7 +84,11 @@ async function checkFolder(folder: string): Promise<void> {
     throw refuse('NOT_A_FOLDER', `${folder} is no folder`, 'sdtool inspect looks at a file.')
 }
 
-function document(files: readonly LibraryFile[], duplicates: readonly Duplicates[]): object {
+function document(
+  files: readonly LibraryFile[],
+  duplicates: readonly Duplicates[],
+  skipped: readonly SkippedFolder[],
+): object {
   const results = files.map(({ path, bytes, facts, triggers, error, autoV3 }) => {
     const { digest, parts, ...shown } = facts ?? { digest: undefined, parts: undefined }
     return {
@@ -89,7 +100,8 @@ function document(files: readonly LibraryFile[], duplicates: readonly Duplicates
       ...(error && { error }),
     }
   })
-  return { command: 'list', results, duplicates }
+  const left = skipped.map(({ path, why }) => ({ path, code: why, message: SKIP_REASONS[why] }))
+  return { command: 'list', results, duplicates, skipped: left }
 }
 
 /** More files of one group than this are counted. */

@@ -48,7 +48,7 @@ export function modelFolders(args: Arguments, io: Io): ModelFolders {
     roots: named.length > 0 ? named : listed,
     note: (line) => io.stderr.write(`sdtool: ${escaped(line)}\n`),
     scan(folder) {
-      const scan = scans.get(folder) ?? scanFolder(folder, io.signal)
+      const scan = scans.get(folder) ?? scanFolder(folder, io.signal).then(({ files }) => files)
       scans.set(folder, scan)
       return scan
     },

@@ -1,12 +1,13 @@
 /** Folders of diffusers: finding the weights in them, and writing them whole or not at all. */
 import { existsSync, readdirSync, statSync } from 'node:fs'
-import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { EXIT, refuse, SdtoolError } from '../errors.ts'
 import { counted, info } from '../model/finding.ts'
 import { PIPELINE_FOLDERS, type PipelineFolder } from '../model/layout/pipeline.ts'
 import { isJsonObject, type JsonObject, parseJsonText } from '../model/metadata/json-text.ts'
 import { temporaryFolder } from '../runtime/leftovers.ts'
+import { readSmallFile } from '../tensor/bytes.ts'
 import type { Finding, ModelFile } from '../tensor/table.ts'
 import { quoted } from '../tensor/text.ts'
 
@@ -20,8 +21,8 @@ export function isPipelineFolder(path: string): boolean {
 const MAX_CONFIG_BYTES = 1_000_000
 
 async function configAt(path: string): Promise<JsonObject> {
-  const bytes = await readFile(path).catch(() => undefined)
-  if (bytes === undefined || bytes.byteLength > MAX_CONFIG_BYTES) return {}
+  const bytes = await readSmallFile(path, MAX_CONFIG_BYTES)
+  if (bytes === undefined) return {}
   const config = parseJsonText(bytes.toString('utf8'))
   return isJsonObject(config) ? config : {}
 }

@@ -65,7 +65,7 @@ export const pruneCommand: Command = {
   async run(args, io) {
     const options = pruneOptions(args)
     const folders = modelFolders(args, io)
-    const files = await listFiles(namedFiles(args), (name) => resolveModel(name, 'checkpoint', folders))
+    const files = await listFiles(namedFiles(args), (name) => resolveModel(name, 'checkpoint', folders), io)
     const transform = {
       verb: 'prune',
       plan: ({ model, read }, identity) =>

@@ -1,8 +1,8 @@
 /** The recipe of a model file, or of a JSON file that holds one. */
-import { readFile, stat } from 'node:fs/promises'
 import { refuse } from '../errors.ts'
 import { isJsonObject, parseJsonText } from '../model/metadata/json-text.ts'
 import { type JsonValue, parseRecipe, RECIPE_KEY, type Recipe, recipeText } from '../model/recipe.ts'
+import { readSmallFile } from '../tensor/bytes.ts'
 import { type Interruptible, withModel } from './files.ts'
 
 export interface RecipeSource {
@@ -24,9 +24,8 @@ export async function recipeOf(path: string, io: Interruptible): Promise<RecipeS
 
 /** The recipe itself, or metadata that has it, as `sdtool inspect --metadata` or another program has printed it. */
 async function recipeInJson(path: string): Promise<Recipe> {
-  const { size } = await stat(path)
-  if (size > MAX_JSON_BYTES) throw noRecipe(path)
-  const text = await readFile(path, 'utf8')
+  const text = (await readSmallFile(path, MAX_JSON_BYTES))?.toString('utf8')
+  if (text === undefined) throw noRecipe(path)
   const recipe = parseRecipe(text) ?? nested(parseJsonText(text))
   if (recipe === undefined) throw noRecipe(path)
   return recipe

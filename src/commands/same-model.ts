@@ -1,5 +1,4 @@
 /** Whether two model files hold the same tensors. */
-import type { Io } from '../report/io.ts'
 import { hashFile } from '../tensor/hash.ts'
 import { sameValues } from '../tensor/same.ts'
 import { type Interruptible, type OpenedModel, withModels } from './files.ts'

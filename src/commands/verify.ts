@@ -34,7 +34,7 @@ export const verifyCommand: Command = {
   async run(args, io) {
     const options = commonOptions(args)
     const folders = modelFolders(args, io)
-    const { files } = await listFiles(namedFiles(args), (name) => resolveModel(name, 'any', folders))
+    const { files } = await listFiles(namedFiles(args), (name) => resolveModel(name, 'any', folders), io)
     const results: Verified[] = []
     for (const file of files) {
       const result = await verified(file, options, io)

@@ -20,12 +20,16 @@ const EXIF_DIRECTORY = 0x8769
 /** Bytes of a value, by its type. Others hold no text. */
 const SIZES: Readonly<Record<number, number>> = { 1: 1, 2: 1, 3: 2, 4: 4, 7: 1 }
 
+/** A workflow of ComfyUI is some 100 KB. Entries may all name the same bytes, so the sum counts. */
+const MAX_TEXT_BYTES = 16 * 1024 * 1024
+
 /** A value of up to four bytes stands in the entry itself. */
 const ENTRY = { bytes: 12, inline: 4 } as const
 
 /**
  * Texts of an EXIF block (a TIFF file, with or without `Exif\0\0` before it). What makes no sense is left out: it is a
- * note on a picture, not the picture.
+ * note on a picture, not the picture: also what has more than 16 MiB of text, and all but the first text of a tag, which
+ * may stand once.
  */
 export function exifTexts(block: Uint8Array): ImageText[] {
   const whole = Buffer.from(block)
@@ -36,7 +40,19 @@ export function exifTexts(block: Uint8Array): ImageText[] {
   const main = entriesAt(reader, reader.u32(4))
   const pointer = main.find(({ tag }) => tag === EXIF_DIRECTORY)
   const more = pointer ? entriesAt(reader, reader.u32(pointer.at + 8)) : []
-  return [...main, ...more].flatMap((entry) => textOf(reader, entry) ?? [])
+  return firstTexts(reader, [...main, ...more])
+}
+
+function firstTexts(reader: Reader, entries: readonly Entry[]): ImageText[] {
+  const texts = new Map<number, ImageText>()
+  let room = MAX_TEXT_BYTES
+  for (const entry of entries) {
+    const value = texts.has(entry.tag) ? undefined : textBytes(reader, entry)
+    if (value === undefined || value.data.byteLength > room) continue
+    room -= value.data.byteLength
+    texts.set(entry.tag, textOf(value))
+  }
+  return [...texts.values()]
 }
 
 interface Reader {
@@ -69,15 +85,24 @@ function entriesAt({ data, u16 }: Reader, at: number): Entry[] {
   })
 }
 
-function textOf({ data, u16, u32 }: Reader, { tag, at }: Entry): ImageText | undefined {
+interface TextValue {
+  readonly keyword: string
+  readonly data: Buffer
+}
+
+/** Undefined for a tag without text, and for a value beyond the end. */
+function textBytes({ data, u16, u32 }: Reader, { tag, at }: Entry): TextValue | undefined {
   const keyword = Object.hasOwn(TAGS, tag) ? TAGS[tag]! : undefined
   const size = SIZES[u16(at + 2)]
   if (keyword === undefined || size === undefined) return undefined
   const bytes = size * u32(at + 4)
   const from = bytes <= ENTRY.inline ? at + 8 : u32(at + 8)
   if (from + bytes > data.length) return undefined
-  const value = data.subarray(from, from + bytes)
-  const text = keyword === 'UserComment' ? commentText(value) : value.toString('utf8')
+  return { keyword, data: data.subarray(from, from + bytes) }
+}
+
+function textOf({ keyword, data }: TextValue): ImageText {
+  const text = keyword === 'UserComment' ? commentText(data) : data.toString('utf8')
   return { keyword, text: text.replace(/\0+$/, '') }
 }
 

@@ -1,4 +1,3 @@
-import Table from 'cli-table3'
 import { displayWidth, linesOf } from './wrap.ts'
 
 export interface Column {
@@ -6,59 +5,49 @@ export interface Column {
   readonly align?: 'left' | 'right'
 }
 
-const BORDERLESS = {
-  top: '',
-  'top-mid': '',
-  'top-left': '',
-  'top-right': '',
-  bottom: '',
-  'bottom-mid': '',
-  'bottom-left': '',
-  'bottom-right': '',
-  left: '',
-  'left-mid': '',
-  mid: '',
-  'mid-mid': '',
-  right: '',
-  'right-mid': '',
-  middle: '  ',
-} as const
+type Row = readonly string[]
 
-const INDENT = 2
-const GAP = BORDERLESS.middle.length
+const INDENT = '  '
+const GAP = '  '
 
 /**
- * A table without lines, indented by two spaces: readable on a terminal, and still easy to cut with tools.
+ * A table without lines, indented by two spaces: readable on a terminal, and still easy to cut with tools. Written by
+ * hand, as the table libraries take a millisecond a row, and some tables have a row for each of 200,000 tensors.
  * @param width columns of the terminal; the last column of the table is broken into lines to fit
  */
 export function formatTable(
   columns: readonly Column[],
-  rows: readonly (readonly string[])[],
+  rows: readonly Row[],
   width = Number.POSITIVE_INFINITY,
 ): string {
-  const table = new Table({
-    head: columns.map(({ head }) => head),
-    colAligns: columns.map(({ align }) => align ?? 'left'),
-    chars: BORDERLESS,
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
-  })
-  table.push(...rows.map(fitted(columns, rows, width)))
-  return table
-    .toString()
-    .split('\n')
-    .map((line) => `${' '.repeat(INDENT)}${line}`.trimEnd())
-    .join('\n')
+  const all = [columns.map(({ head }) => head), ...rows]
+  const widths = columns.map((_, i) => widest(all, i))
+  const room = widths.slice(0, -1).reduce((left, taken) => left - taken - GAP.length, width - INDENT.length)
+  return all.flatMap((row) => linesOfRow(fitted(row, room), columns, widths)).join('\n')
 }
 
-/** Rows with a last cell that is no wider than what the others leave. */
-function fitted(
+function widest(rows: readonly Row[], column: number): number {
+  return rows.reduce((most, row) => Math.max(most, displayWidth(row[column] ?? '')), 0)
+}
+
+/** The row with its last cell in lines no wider than what the others leave. */
+function fitted(row: Row, room: number): string[][] {
+  return row.map((cell, i) => (i === row.length - 1 ? linesOf(cell, room) : [cell]))
+}
+
+function linesOfRow(
+  cells: readonly string[][],
   columns: readonly Column[],
-  rows: readonly (readonly string[])[],
-  width: number,
-): (row: readonly string[]) => string[] {
-  const others = columns.slice(0, -1).map(({ head }, i) => {
-    return Math.max(...[head, ...rows.map((row) => row[i] ?? '')].map(displayWidth)) + GAP
+  widths: readonly number[],
+): string[] {
+  const height = Math.max(...cells.map(({ length }) => length))
+  return Array.from({ length: height }, (_, line) => {
+    const padded = cells.map((cell, i) => pad(cell[line] ?? '', columns[i]!, widths[i]!))
+    return `${INDENT}${padded.join(GAP)}`.trimEnd()
   })
-  const room = others.reduce((left, taken) => left - taken, width - INDENT)
-  return (row) => [...row.slice(0, -1), linesOf(row.at(-1) ?? '', room).join('\n')]
+}
+
+function pad(text: string, { align }: Column, width: number): string {
+  const space = ' '.repeat(Math.max(0, width - displayWidth(text)))
+  return align === 'right' ? space + text : text + space
 }

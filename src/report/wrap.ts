@@ -1,3 +1,4 @@
+import stringWidth from 'string-width'
 import type { TextStream } from './io.ts'
 
 /** Less room than this for text, and lines of a word or two would be harder to read than what the terminal breaks. */
@@ -31,11 +32,9 @@ export function linesOf(text: string, room: number): string[] {
   return [...lines, line]
 }
 
-/** Chinese, Japanese and Korean characters and emoji take two columns (East Asian Width W and F, roughly). */
-const RE_WIDE =
-  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Extended_Pictographic}/gu
+const RE_PLAIN = /^[\x20-\x7e]*$/
 
-/** Columns that a text without control characters and colours takes. */
+/** Columns that a text takes, colours not counted. Nearly all texts are plain ASCII, which needs no look at each character. */
 export function displayWidth(text: string): number {
-  return [...text].length + (text.match(RE_WIDE)?.length ?? 0)
+  return RE_PLAIN.test(text) ? text.length : stringWidth(text)
 }

@@ -96,6 +96,22 @@ export async function openRegularFile(path: string): Promise<FileHandle> {
 }
 
 /**
+ * A small regular file as a whole: what lies beside models under names that anything may have. Undefined where there is
+ * none, where it may not be read, and where it is larger than such files are.
+ */
+export async function readSmallFile(path: string, maxBytes: number): Promise<Buffer | undefined> {
+  const handle = await openRegularFile(path).catch(() => undefined)
+  try {
+    if (handle === undefined || (await handle.stat()).size > maxBytes) return undefined
+    return await handle.readFile()
+  } catch {
+    return undefined
+  } finally {
+    await handle?.close()
+  }
+}
+
+/**
  * Opens a file for reading at any place.
  * @param signal ends the work of the parsers that read from it
  * @throws NOT_A_FILE, and what the system says

@@ -197,7 +197,7 @@ describe('a folder with too much in it', () => {
   it('is refused, not searched for minutes', async () => {
     const { root } = worldOf('a/x.pt', 'b/y.pt')
     const { signal } = new AbortController()
-    expect(await scanFolder(root, signal, 4)).toHaveLength(2) // two folders, two files
+    expect((await scanFolder(root, signal, 4)).files).toHaveLength(2) // two folders, two files
     await expect(scanFolder(root, signal, 3)).rejects.toMatchObject({ code: 'MODEL_FOLDER_TOO_LARGE' })
   })
 

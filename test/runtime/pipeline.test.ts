@@ -37,7 +37,7 @@ const TIMEOUT = 300_000
 const signal = new AbortController().signal
 const folders: ModelFolders = {
   roots: [],
-  scan: (folder) => scanFolder(folder, signal),
+  scan: async (folder) => (await scanFolder(folder, signal)).files,
   note: (line) => {
     throw new Error(line)
   },
