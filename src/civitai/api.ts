@@ -3,9 +3,9 @@ import { EXIT, SdtoolError } from '../errors.ts'
 import { explainRefusal } from './api-errors.ts'
 import { type Followed, type FollowRequest, follow } from './follow.ts'
 import type { Site } from './hosts.ts'
-import { networkError, readBody, type World } from './http.ts'
+import { deadline, networkError, readBody, type World } from './http.ts'
 import { field, idField, type Json, listField, parseJson, textField } from './json.ts'
-import { type Attempt, withRetries } from './retry.ts'
+import { type Attempt, againAfter, withRetries } from './retry.ts'
 import { type CivitaiModel, type CivitaiVersion, modelOf, versionOf } from './shapes.ts'
 
 /** A list of 100 models with their versions has about 5 MB. */
@@ -155,14 +155,17 @@ async function attempt(
   site: Site,
   world: World,
 ): Promise<Attempt<Json>> {
+  const limit = deadline(world, 'wholeMs')
   try {
     const headers = { accept: 'application/json', 'accept-encoding': 'identity', ...request.headers }
-    const followed = await follow({ ...request, headers }, site, world)
+    const followed = await follow({ ...request, headers, signal: limit.signal }, site, world)
     return await readJson(followed, what, site, world)
   } catch (error) {
     world.signal.throwIfAborted()
     if (!(error instanceof SdtoolError)) throw error
-    return { error, again: error.code === 'NETWORK' ? 'yes' : 'no' }
+    return { error, again: againAfter(error) }
+  } finally {
+    limit.lift()
   }
 }
 

@@ -9,9 +9,9 @@ import { checkFirstBytes, type Delivery, readDelivery, storageRefusal } from './
 import { checkSameClass, deliveredName } from './file-name.ts'
 import { type Followed, follow } from './follow.ts'
 import type { Site } from './hosts.ts'
-import { networkError, type World } from './http.ts'
+import { deadline, networkError, type World } from './http.ts'
 import { openPart, type PartFile, type PartIdentity, partPaths, quarantinePath } from './part.ts'
-import { type Attempt, type Failure, mayRetry, pause } from './retry.ts'
+import { type Attempt, againAfter, type Failure, mayRetry, pause } from './retry.ts'
 import { coversLength, hashesToCompute, hashMismatch, judgesOf } from './verify.ts'
 
 export interface DownloadJob {
@@ -58,6 +58,7 @@ export async function download(job: DownloadJob, world: World): Promise<Download
   const { bytes, hashes } = expected
   const part = await openPart(target, identity, hashesToCompute(hashes), bytes, world)
   const resumedFrom = part.inherited
+  job.onProgress?.(resumedFrom, part.remote.total ?? bytes ?? 0)
   try {
     await fetchAll(part, job, world)
     const received = await verified(part, job, world)
@@ -144,16 +145,22 @@ async function fetchOnce(
 ): Promise<Attempt<'whole'>> {
   const offset = part.size
   if (offset > 0 && offset === part.remote.total) return { value: 'whole' }
+  const limit = deadline(world, 'answerMs')
   try {
-    const { answer, ...place } = await follow({ url, headers: rangeHeaders(part) }, job.site, world)
-    const followed = { answer, ...place }
-    const { status } = answer
+    const request = { url, headers: rangeHeaders(part), signal: limit.signal }
+    const followed = await follow(request, job.site, world)
+    const { status } = followed.answer
     if (status !== 200 && status !== 206 && status !== 416) return await refused(followed, job, world)
+    // the file itself takes as long as it takes, as long as it comes
+    limit.lift()
     return await receive(followed, part, job, world)
   } catch (error) {
     world.signal.throwIfAborted()
     if (!(error instanceof SdtoolError)) throw error
-    return { error, again: error.code === 'NETWORK' ? 'yes' : 'no' }
+    const came = error.code === 'NETWORK' && part.size > offset
+    return { error, again: came ? 'yes' : againAfter(error) }
+  } finally {
+    limit.lift()
   }
 }
 

@@ -7,8 +7,8 @@ import { readDelivery, storageRefusal } from './delivery.ts'
 import { type ByteRange, fewRanges } from './few-ranges.ts'
 import { type Followed, follow } from './follow.ts'
 import type { Site } from './hosts.ts'
-import { networkError, type World } from './http.ts'
-import { type Attempt, type Failure, withRetries } from './retry.ts'
+import { deadline, networkError, type World } from './http.ts'
+import { type Attempt, againAfter, type Failure, withRetries } from './retry.ts'
 
 /** What looking into a file may cost. */
 export interface Budget {
@@ -117,10 +117,12 @@ async function fetchRange(
   length: number,
   world: World,
 ): Promise<Attempt<Fetched>> {
+  const limit = deadline(world, 'wholeMs')
+  const { signal } = limit
   try {
     const range = `bytes=${start}-${start + length - 1}`
     const followed = await follow(
-      { url, headers: { range, accept: '*/*', 'accept-encoding': 'identity' } },
+      { url, headers: { range, accept: '*/*', 'accept-encoding': 'identity' }, signal },
       site,
       world,
     )
@@ -132,7 +134,9 @@ async function fetchRange(
   } catch (error) {
     world.signal.throwIfAborted()
     if (!(error instanceof SdtoolError)) throw error
-    return { error, again: error.code === 'NETWORK' ? 'yes' : 'no' }
+    return { error, again: againAfter(error) }
+  } finally {
+    limit.lift()
   }
 }
 

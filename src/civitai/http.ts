@@ -24,9 +24,21 @@ export interface HttpAnswer {
 /** @throws whatever the network throws; `networkError` puts it into words */
 export type Send = (request: HttpRequest) => Promise<HttpAnswer>
 
+/** What a server gets in time, however it spends it: on names, connections, redirects, or byte by byte. */
+export interface Patience {
+  /** Until the answer begins that all redirects lead to. */
+  readonly answerMs: number
+  /** For all of an answer that is kept in memory: data, an error page, a picture. */
+  readonly wholeMs: number
+}
+
+export const PATIENCE: Patience = { answerMs: 90_000, wholeMs: 120_000 }
+
 /** The world as this folder sees it. */
 export interface World {
   readonly send: Send
+  /** `PATIENCE` if missing. */
+  readonly patience?: Patience
   now(): Date
   /** Between 0 and 1, for the jitter of waiting times. */
   random(): number
@@ -39,6 +51,25 @@ export interface World {
    * none: its firewall turns the defaults of libraries away.
    */
   readonly userAgent: string
+}
+
+const DEADLINE = 'DEADLINE'
+
+export interface Deadline {
+  /** Also that of the world. */
+  readonly signal: AbortSignal
+  /** There is time from now on. */
+  lift(): void
+}
+
+/** Ends an exchange that takes longer. What it ends with, `networkError` puts into words. */
+export function deadline({ signal, patience = PATIENCE }: World, time: keyof Patience): Deadline {
+  const control = new AbortController()
+  const waitedMs = patience[time]
+  const timer = setTimeout(() => {
+    control.abort(Object.assign(new Error('too slow'), { code: DEADLINE, waitedMs }))
+  }, waitedMs)
+  return { signal: AbortSignal.any([signal, control.signal]), lift: () => clearTimeout(timer) }
 }
 
 /** What the codes of Node and undici mean to a person. */
@@ -54,6 +85,7 @@ const CAUSES: Readonly<Record<string, string>> = {
   UND_ERR_CONNECT_TIMEOUT: 'it does not answer',
   UND_ERR_HEADERS_TIMEOUT: 'it took the request, but does not answer',
   UND_ERR_BODY_TIMEOUT: 'it stopped sending',
+  [DEADLINE]: 'its answer takes too long',
   UND_ERR_SOCKET: 'the connection was cut',
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'it sent another number of bytes than it said',
   CERT_HAS_EXPIRED: 'its certificate has expired',
@@ -65,8 +97,9 @@ const CAUSES: Readonly<Record<string, string>> = {
 
 /** A failed exchange in words, exit 5. Only the host is named: addresses of storage carry signatures. */
 export function networkError(cause: unknown, url: URL): SdtoolError {
-  const { code = '', message, address, port } = innermost(cause)
-  const why = CAUSES[code] ?? (code.startsWith('HPE_') ? 'it does not speak HTTP' : message)
+  const { code = '', message, address, port, waitedMs } = innermost(cause)
+  const what = CAUSES[code] ?? (code.startsWith('HPE_') ? 'it does not speak HTTP' : message)
+  const why = waitedMs === undefined ? what : `${what} (waited ${waitedMs / 1000} s)`
   // who was asked at another port than that of the address stands in between
   const isProxy = address !== undefined && port !== undefined && port !== portOf(url)
   const who = isProxy ? why.replace(/^it /, `${address}:${port}, its proxy, `) : why
@@ -75,6 +108,20 @@ export function networkError(cause: unknown, url: URL): SdtoolError {
     hint: 'Check the connection and run the same command again; downloads go on where they stopped.',
     cause,
   })
+}
+
+/** Asking again can help, but takes as long. */
+const TIMEOUTS: ReadonlySet<string> = new Set([
+  'ETIMEDOUT',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'UND_ERR_HEADERS_TIMEOUT',
+  'UND_ERR_BODY_TIMEOUT',
+  DEADLINE,
+])
+
+/** Whether an exchange failed because the server did not do its part in time. */
+export function isTimeout({ code, cause }: SdtoolError): boolean {
+  return code === 'NETWORK' && TIMEOUTS.has(innermost(cause).code ?? '')
 }
 
 function portOf({ port, protocol }: URL): number {
@@ -86,6 +133,7 @@ interface Told {
   readonly message: string
   readonly address?: string
   readonly port?: number
+  readonly waitedMs?: number
 }
 
 /** Of several addresses that were tried, and of wrapped errors, the one that says something. */

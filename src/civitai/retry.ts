@@ -1,5 +1,5 @@
 import type { SdtoolError } from '../errors.ts'
-import type { World } from './http.ts'
+import { isTimeout, type World } from './http.ts'
 
 /** Whether asking again can help: never, once (a lookup that failed on their side), or with patience. */
 export type Again = 'no' | 'once' | 'yes'
@@ -12,6 +12,12 @@ export interface Failure {
 }
 
 export type Attempt<T> = { readonly value: T } | Failure
+
+/** Who does not answer in time is asked once more: five times would be minutes of nothing. */
+export function againAfter(error: SdtoolError): Again {
+  if (error.code !== 'NETWORK') return 'no'
+  return isTimeout(error) ? 'once' : 'yes'
+}
 
 /** 1, 2, 4, 8 s: what a hiccup of the network or of a proxy takes. */
 export const MAX_ATTEMPTS = 5

@@ -10,7 +10,7 @@ import { kindOfName } from './file-kinds.ts'
 import { nameKey, splitName } from './file-name.ts'
 import { follow } from './follow.ts'
 import { isPrivateHost, mayBePrivate, type Site } from './hosts.ts'
-import { readBody, type World } from './http.ts'
+import { deadline, networkError, readBody, type World } from './http.ts'
 import {
   field,
   idField,
@@ -184,12 +184,22 @@ async function fetchPicture(address: string, site: Site, world: World): Promise<
   const foreign = isPrivateHost(url.hostname) && !mayBePrivate(url, site)
   if (foreign || !/^https?:$/.test(url.protocol))
     throw new SdtoolError('CIVITAI_PREVIEW', `${url.host}: no place for a picture`)
-  const { answer } = await follow({ url, headers: { accept: 'image/*' } }, site, world)
-  if (answer.status !== 200) {
+  const limit = deadline(world, 'wholeMs')
+  try {
+    const { answer } = await follow(
+      { url, headers: { accept: 'image/*' }, signal: limit.signal },
+      site,
+      world,
+    )
+    if (answer.status === 200) return await readBody(answer, MAX_PREVIEW_BYTES, url)
     answer.discard()
     throw new SdtoolError('CIVITAI_PREVIEW', `${url.host} answers ${answer.status} for the preview`)
+  } catch (cause) {
+    world.signal.throwIfAborted()
+    throw cause instanceof SdtoolError ? cause : networkError(cause, url)
+  } finally {
+    limit.lift()
   }
-  return readBody(answer, MAX_PREVIEW_BYTES, url)
 }
 
 /**

@@ -48,7 +48,8 @@ export function connection(
   }
   return {
     async send(request) {
-      return exchange(await dispatcherFor(request.publicOnly ? 'public' : 'anywhere'), request)
+      const dispatcher = await dispatcherFor(request.publicOnly ? 'public' : 'anywhere')
+      return exchange(dispatcher, request, timeouts)
     },
     async close() {
       for (const dispatcher of dispatchers.values()) await (await dispatcher).destroy()
@@ -77,15 +78,15 @@ async function open(
   })
 }
 
-function exchange(dispatcher: Dispatcher, request: HttpRequest): Promise<HttpAnswer> {
+function exchange(dispatcher: Dispatcher, request: HttpRequest, timeouts: Timeouts): Promise<HttpAnswer> {
   const { url, method = 'GET', headers, body = null, signal } = request
   return new Promise((resolve, reject) => {
     let control: Dispatcher.DispatchController | undefined
     const abandon = (): void => control?.abort(new Error('no longer wanted'))
     const interrupt = (): void => {
       // still waiting for a connection, which may take its time
-      if (control) control.abort(abortError())
-      else reject(abortError())
+      if (control) control.abort(abortError(signal))
+      else reject(abortError(signal))
     }
     const queue = bodyQueue({ pause: () => control?.pause(), resume: () => control?.resume(), abandon })
     const settle = (error?: Error): void => {
@@ -106,14 +107,29 @@ function exchange(dispatcher: Dispatcher, request: HttpRequest): Promise<HttpAns
       onResponseData: (_controller, chunk) => queue.push(chunk),
       onResponseEnd: () => settle(),
       onResponseError(_controller, error) {
-        settle(error)
-        reject(error)
+        const told = withWait(error, timeouts)
+        settle(told)
+        reject(told)
       },
     })
   })
 }
 
-function abortError(): Error {
+/** Its code, and how long that took. */
+const WAITS: Readonly<Record<string, keyof Timeouts>> = {
+  UND_ERR_CONNECT_TIMEOUT: 'connectMs',
+  UND_ERR_HEADERS_TIMEOUT: 'headersMs',
+  UND_ERR_BODY_TIMEOUT: 'bodyMs',
+}
+
+function withWait(error: NodeJS.ErrnoException, timeouts: Timeouts): Error {
+  const wait = WAITS[error.code ?? '']
+  return wait === undefined ? error : Object.assign(error, { waitedMs: timeouts[wait] })
+}
+
+/** A deadline says itself what it is. */
+function abortError({ reason }: AbortSignal): Error {
+  if (reason instanceof Error && 'waitedMs' in reason) return reason
   return new DOMException('This operation was aborted', 'AbortError')
 }
 

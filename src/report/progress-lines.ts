@@ -1,5 +1,5 @@
 import type { Io } from './io.ts'
-import { type Progress, startProgress } from './progress.ts'
+import { BYTES, type Progress, startProgress } from './progress.ts'
 import { formatBytes, formatDuration } from './text.ts'
 import { lineWidth } from './wrap.ts'
 
@@ -28,7 +28,7 @@ export function progressLines(io: Io, quiet: boolean): ProgressLines {
   const { stderr } = io
   if (quiet || stderr.isTTY !== true) {
     return {
-      start: (label) => startProgress(label, io, quiet),
+      start: (label) => startProgress(label, io, quiet, BYTES, true),
       print: (line) => stderr.write(`${line}\n`),
     }
   }
@@ -77,5 +77,5 @@ function lineText({ label, start, inherited = 0, done, total }: Line, now: numbe
   const left = speed > 0 && total > done ? `, ${formatDuration((total - done) / speed)} left` : ''
   const percent = total > 0 ? `${Math.floor((100 * done) / total)} %`.padStart(5) : ''
   const of = total > 0 ? ` of ${formatBytes(total)}` : ''
-  return `${name.padEnd(24)} ${percent}  ${formatBytes(done)}${of}, ${formatBytes(Math.round(speed))}/s${left}`
+  return `${name.padEnd(24)} ${percent}  ${formatBytes(done)}${of}, ${formatBytes(speed)}/s${left}`
 }

@@ -16,19 +16,29 @@ interface Unit {
   readonly rate: (perSecond: number) => string
 }
 
-const BYTES: Unit = { amount: formatBytes, rate: (speed) => `, ${formatBytes(speed)}/s` }
+export const BYTES: Unit = { amount: formatBytes, rate: (speed) => `, ${formatBytes(speed)}/s` }
 
 /** Things that are counted: `137 of 1000`. */
 export const COUNT: Unit = { amount: String, rate: () => '' }
 
 /** Progress of one file on stderr: a line that redraws itself on a terminal, a line every 10 s in a log. */
-export function startProgress(label: string, io: Io, quiet: boolean, unit: Unit = BYTES): Progress {
+export function startProgress(
+  label: string,
+  io: Io,
+  quiet: boolean,
+  unit: Unit = BYTES,
+  // the first report says what was there before, which has no share in the speed
+  resumes = false,
+): Progress {
   const start = io.now().getTime()
   const line = statusLine(io, quiet, TIMES)
+  let inherited = resumes ? undefined : 0
   return {
     update(done, total) {
+      inherited ??= done
+      const came = done - inherited
       line.show(() =>
-        progressLine(label, unit, { done, total, seconds: (io.now().getTime() - start) / 1000 }),
+        progressLine(label, unit, { done, came, total, seconds: (io.now().getTime() - start) / 1000 }),
       )
     },
     end: line.end,
@@ -37,13 +47,17 @@ export function startProgress(label: string, io: Io, quiet: boolean, unit: Unit 
 
 interface State {
   readonly done: number
+  /** Of it, in this run. */
+  readonly came: number
+  /** 0 if nobody knows. */
   readonly total: number
   readonly seconds: number
 }
 
-function progressLine(label: string, unit: Unit, { done, total, seconds }: State): string {
-  const percent = total > 0 ? Math.floor((100 * done) / total) : 100
-  const speed = seconds > 0 ? done / seconds : 0
+function progressLine(label: string, unit: Unit, { done, came, total, seconds }: State): string {
+  const speed = seconds > 0 ? came / seconds : 0
+  if (total <= 0) return `${label}  ${unit.amount(done)}${unit.rate(speed)}`
+  const percent = Math.floor((100 * done) / total)
   const left = speed > 0 ? `, ${formatDuration((total - done) / speed)} left` : ''
   return `${label}  ${percent} %  ${unit.amount(done)} of ${unit.amount(total)}${unit.rate(speed)}${left}`
 }

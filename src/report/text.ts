@@ -7,7 +7,8 @@ const BYTE_UNITS = ['bytes', 'kB', 'MB', 'GB', 'TB'] as const
 /** "4.27 GB", decimal, as the sites that host models count. */
 export function formatBytes(bytes: number): string {
   let unit = 0
-  let value = bytes
+  // a rate is no whole number
+  let value = bytes < 999.5 ? Math.round(bytes) : bytes
   while (value >= 999.5 && unit < BYTE_UNITS.length - 1) {
     value /= 1000
     unit++
