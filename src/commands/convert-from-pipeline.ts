@@ -10,6 +10,7 @@ import {
   type PipelineTensors,
 } from '../model/layout/pipeline.ts'
 import { modelspecId } from '../model/modelspec-facts.ts'
+import { withKnownNames } from '../model/names/known-names.ts'
 import type { Recipe } from '../model/recipe.ts'
 import type { Io } from '../report/io.ts'
 import { plural } from '../report/text.ts'
@@ -128,7 +129,10 @@ export function replayedFiles(args: Arguments, paths: readonly string[]): Pipeli
   }
 }
 
-/** @throws USAGE when two shards have the same tensor */
+/**
+ * One network. A shard does not say by itself which encoder its layers are of: names are looked at again.
+ * @throws USAGE when two shards have the same tensor
+ */
 function joined(models: readonly ModelFile[]): ReadonlyMap<string, Tensor> {
   const out = new Map<string, Tensor>()
   for (const { tensors, file } of models) {
@@ -137,7 +141,7 @@ function joined(models: readonly ModelFile[]): ReadonlyMap<string, Tensor> {
       out.set(name, tensor)
     }
   }
-  return out
+  return withKnownNames({ tensors: out, metadata: {} }).tensors
 }
 
 const V_PREDICTION = 'v_prediction'

@@ -1,14 +1,16 @@
+import { basename } from 'node:path'
 import { EXIT, type ExitCode, refuse, usage } from '../errors.ts'
 import { planConvert } from '../model/convert.ts'
 import type { DTypeChoice } from '../model/dtype-choice.ts'
 import { PIPELINE_FOLDERS, type PipelineFolder, toPipeline } from '../model/layout/pipeline.ts'
+import { isNamedAs } from '../model/names/endings.ts'
 import { convertedName } from '../model/output-name.ts'
 import { changesNothing, type Plan } from '../model/plan.ts'
 import type { Io } from '../report/io.ts'
 import { torchZip } from '../tensor/formats/torch-zip-write.ts'
 import { isEncoded } from '../tensor/quantised/check.ts'
 import { QUANTISATION_KEY } from '../tensor/quantised/config.ts'
-import type { ModelFile } from '../tensor/table.ts'
+import type { FormatId, ModelFile } from '../tensor/table.ts'
 import type { Arguments, Command } from './command.ts'
 import {
   convertFromPipeline,
@@ -154,9 +156,9 @@ async function convertFiles(
   const transform: Transform = {
     verb: 'convert',
     plan: ({ model }, identity) => planConvert(model, identity, { dtype }),
-    outputName: convertedName,
+    outputName: (input, plan) => convertedName(input, plan),
     recipeOptions: () => ({ to: to === 'ckpt' ? to : undefined, dtype: listOrNothing(list(args, 'dtype')) }),
-    isNothing: (plan, model) => model.format === 'safetensors' && changesNothing(plan),
+    isNothing: (plan, model) => isAs('safetensors', model) && changesNothing(plan),
     nothingToDo: 'it is safetensors already, and its weights have the types asked for',
   }
   return runTransform(files, to === 'ckpt' ? asCkpt(transform) : transform, output, io)
@@ -187,6 +189,11 @@ function checkNoHeaderConfig({ metadata, tensors }: ModelFile): void {
   )
 }
 
+/** In this format already, and called so. */
+function isAs(format: FormatId, { format: own, file }: ModelFile): boolean {
+  return own === format && isNamedAs(format, basename(file.path))
+}
+
 /** The same as a torch zip, for programs that still want one. */
 function asCkpt(transform: Transform): Transform {
   return {
@@ -204,8 +211,8 @@ function asCkpt(transform: Transform): Transform {
       checkNoHeaderConfig(opened.model)
       return transform.plan(opened, identity)
     },
-    outputName: (input, plan) => convertedName(input, plan).replace(/\.safetensors$/, '.ckpt'),
-    isNothing: (plan, model) => model.format === 'torch-zip' && changesNothing(plan),
+    outputName: (input, plan) => convertedName(input, plan, '.ckpt'),
+    isNothing: (plan, model) => isAs('torch-zip', model) && changesNothing(plan),
     nothingToDo: 'it is a torch zip already, and its weights have the types asked for',
   }
 }

@@ -2,13 +2,15 @@ import { stat } from 'node:fs/promises'
 import { basename, extname } from 'node:path'
 import { refuse, SdtoolError, usage } from '../errors.ts'
 import { type Identity, identify } from '../model/identify.ts'
+import type { KnownFile } from '../model/identity.ts'
+import { withKnownNames } from '../model/names/known-names.ts'
 import { MODEL_ENDINGS } from '../model/output-name.ts'
 import type { Io } from '../report/io.ts'
 import { openFileSource, readSmallFile } from '../tensor/bytes.ts'
 import { type ReadInto, readValues } from '../tensor/expr.ts'
 import { openModel } from '../tensor/formats/open.ts'
 import { openInputs } from '../tensor/jobs.ts'
-import type { ModelFile, Tensor } from '../tensor/table.ts'
+import type { Tensor } from '../tensor/table.ts'
 import { noteSkipped, scanFolder } from './folder-scan.ts'
 
 export interface ListedFile {
@@ -69,7 +71,8 @@ async function lookUp(name: string, find: (name: string) => Promise<string>): Pr
 }
 
 export interface OpenedModel {
-  readonly model: ModelFile
+  /** Its tensors have the names that programs look for, whatever the file calls them. */
+  readonly model: KnownFile
   readonly read: ReadInto
   /** Of a file on a server: makes these tensors ready to be read, unless that takes too much; then it says false. */
   prefetch?(tensors: readonly Tensor[]): Promise<boolean>
@@ -87,7 +90,7 @@ export async function withModel<T>(
   const source = await openFileSource(path, signal)
   const inputs = openInputs()
   try {
-    return await use({ model: await openModel(source), read: inputs.read })
+    return await use({ model: withKnownNames(await openModel(source)), read: inputs.read })
   } finally {
     await inputs.close()
     await source.close()

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { looksRemote } from '../civitai/reference.ts'
 import { EXIT, type ExitCode, escaped, SdtoolError, usage } from '../errors.ts'
+import { storedName } from '../model/names/stored.ts'
 import { errorText, exitCodeOf } from '../report/error.ts'
 import type { Io } from '../report/io.ts'
 import { type Paint, painter } from '../report/text.ts'
@@ -306,6 +307,12 @@ function partOf(result: Inspection | PictureInspection, options: InspectOptions,
 /** Undefined if none were asked for. Pictures have none. */
 function keysOf(result: Inspection | PictureInspection, { keys }: InspectOptions): Tensor[] | undefined {
   if (keys === undefined) return undefined
+  if ('picture' in result) return []
   const matches = keys === '' ? () => true : globMatcher(keys)
-  return 'picture' in result ? [] : [...result.model.tensors.values()].filter(({ name }) => matches(name))
+  const { model } = result
+  // as the file calls them; a pattern may mean the names it has everywhere else, too
+  return [...model.tensors.values()].flatMap((tensor) => {
+    const stored = storedName(model, tensor.name)
+    return matches(stored) || matches(tensor.name) ? [{ ...tensor, name: stored }] : []
+  })
 }

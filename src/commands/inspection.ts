@@ -4,6 +4,7 @@ import { alphaTensors, readAlphas } from '../model/adapters/describe.ts'
 import type { Component } from '../model/components.ts'
 import { embeddingHash } from '../model/embedding-checksum.ts'
 import type { Identity, ValueReader } from '../model/identify.ts'
+import type { KnownFile } from '../model/identity.ts'
 import { type MetadataSummary, summariseMetadata } from '../model/metadata.ts'
 import type { Io } from '../report/io.ts'
 import { startProgress } from '../report/progress.ts'
@@ -40,7 +41,7 @@ export interface ComponentScan {
 export interface Inspection {
   readonly path: string
   readonly bytes: number
-  readonly model: ModelFile
+  readonly model: KnownFile
   readonly identity: Identity
   readonly summary: MetadataSummary
   /** Of the file; of the VAE's values, with the metric of model-toolkit; A1111's four digits of an embedding. */

@@ -4,11 +4,13 @@ import { chmod, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { EXIT, refuse, SdtoolError } from '../errors.ts'
 import { counted, info } from '../model/finding.ts'
+import type { KnownFile } from '../model/identity.ts'
 import { PIPELINE_FOLDERS, type PipelineFolder } from '../model/layout/pipeline.ts'
 import { isJsonObject, type JsonObject, parseJsonText } from '../model/metadata/json-text.ts'
+import { storedName } from '../model/names/stored.ts'
 import { temporaryFolder } from '../runtime/leftovers.ts'
 import { readSmallFile } from '../tensor/bytes.ts'
-import type { Finding, ModelFile } from '../tensor/table.ts'
+import type { Finding } from '../tensor/table.ts'
 import { quoted } from '../tensor/text.ts'
 
 const INDEX = 'model_index.json'
@@ -132,11 +134,13 @@ function checkShards(folder: string, set: readonly WeightFile[]): void {
  * Holds the shards of a network against the list beside them, `*.index.json`.
  * @throws SHARDS_INCOMPLETE (exit 3) for a tensor that is in none of them
  */
-export async function checkIndexes(paths: readonly string[], models: readonly ModelFile[]): Promise<void> {
+export async function checkIndexes(paths: readonly string[], models: readonly KnownFile[]): Promise<void> {
   for (const folder of new Set(paths.map((path) => dirname(path)))) {
     const own = paths.flatMap((path, i) => (dirname(path) === folder ? [{ path, model: models[i]! }] : []))
     if (own.length < 2) continue
-    const there = new Set(own.flatMap(({ model }) => [...model.tensors.keys()]))
+    const there = new Set(
+      own.flatMap(({ model }) => [...model.tensors.keys()].map((name) => storedName(model, name))),
+    )
     const listed = await indexOf(folder, basename(own[0]!.path))
     const missing = [...listed].filter((name) => !there.has(name))
     if (missing.length > 0)

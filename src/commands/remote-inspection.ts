@@ -5,6 +5,7 @@ import { type Site, siteFor } from '../civitai/hosts.ts'
 import { openRemote, type RemoteFile } from '../civitai/http-source.ts'
 import { parseReference, urlOf } from '../civitai/reference.ts'
 import { resolveReference } from '../civitai/resolve.ts'
+import { withKnownNames } from '../model/names/known-names.ts'
 import type { Io } from '../report/io.ts'
 import { openModel } from '../tensor/formats/open.ts'
 import type { Tensor } from '../tensor/table.ts'
@@ -30,7 +31,7 @@ export async function inspectRemote(
   try {
     remote = await openReference(reference, client)
     const { source, spent, prefetch } = remote
-    const model = await openModel(source)
+    const model = withKnownNames(await openModel(source))
     const opened = {
       model,
       read: async (_file: unknown, offset: number, target: Uint8Array) => {

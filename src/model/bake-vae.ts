@@ -51,7 +51,7 @@ export interface BakePlan extends Plan {
 export function planBakeVae(base: NamedModel, vae: NamedModel, options: BakeOptions = {}): BakePlan {
   checkBase(base)
   const baked = bakedTensors(base, vae, options)
-  const plan = newPlan()
+  const plan = newPlan(base.file)
   const byName = new Map(baked.flatMap((one) => (one.before ? [[one.before.name, one]] : [])))
   for (const component of base.identity.components) addComponent(plan, component, base, byName, vae.name)
   const added = baked.filter(({ before }) => before === undefined)

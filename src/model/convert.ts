@@ -32,7 +32,7 @@ export function planConvert(
   checkWritable(file)
   // In safetensors an embedding is what its writer made it, and the programs that wrote it read it
   const names = embedding && file.format !== 'safetensors' ? convertedEmbedding(embedding) : undefined
-  const plan = newPlan()
+  const plan = newPlan(file)
   for (const component of components) {
     const type = chosenDType(component, dtype)
     checkCast(file, component, type)

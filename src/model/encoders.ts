@@ -3,13 +3,7 @@ import type { ComponentId, Layout } from './components.ts'
 import type { PartKeys } from './denoiser-info.ts'
 import { deriveClip, deriveOpenClip, deriveVae } from './topology/derive.ts'
 import { vaeInDiffusers, vaeNameInDiffusers } from './topology/diffusers.ts'
-import {
-  matchTopology,
-  renameTopology,
-  type ShapeOf,
-  type Topology,
-  type TopologyMatch,
-} from './topology/match.ts'
+import { matchTopology, type ShapeOf, type Topology, type TopologyMatch } from './topology/match.ts'
 import {
   type ClipConfig,
   clipOptional,
@@ -29,8 +23,6 @@ export interface Encoder {
   /** Where the keys of the topology begin. */
   readonly prefix: string
   readonly match?: TopologyMatch
-  /** The text encoder of NovelAI's leak: `text_model.` is left out of the names. */
-  readonly naiNames?: true
 }
 
 /** Component ids of the CLIPs by layout and width. */
@@ -51,27 +43,20 @@ function clipId(layout: 'transformers' | 'openclip', { width }: ClipConfig, pref
 export function recogniseText(part: PartKeys): Encoder {
   const has = (name: string) => part.shapeOf(part.prefix + name) !== undefined
   if (has('text_model.embeddings.token_embedding.weight') || has('text_model.final_layer_norm.weight')) {
-    return transformersClip(part, 'text_model.')
+    return transformersClip(part)
   }
-  if (has('embeddings.token_embedding.weight')) return transformersClip(part, '')
   if (has('transformer.resblocks.0.ln_1.weight')) return openClip(part)
   if (has('encoder.block.0.layer.0.SelfAttention.q.weight')) return t5(part)
   return { id: 'text', prefix: part.prefix }
 }
 
-function transformersClip(part: PartKeys, model: '' | 'text_model.'): Encoder {
-  const config = deriveClip((name) => part.shapeOf(part.prefix + name), model)
+function transformersClip(part: PartKeys): Encoder {
+  const config = deriveClip((name) => part.shapeOf(part.prefix + name))
   const shared = { prefix: part.prefix, layout: 'transformers' } as const
   if (!config) return { ...shared, id: 'text' }
-  const rename = (topology: Topology) =>
-    model === '' ? renameTopology(topology, (name) => name.replace(/^text_model\./, '')) : topology
-  const topology = rename(withProjection(clipTopology(config), config, 'text_projection.weight'))
-  return {
-    ...shared,
-    id: clipId('transformers', config, part.prefix),
-    match: matchTopology(part.names, part.shapeOf, part.prefix, topology, rename(clipOptional(config))),
-    ...(model === '' ? { naiNames: true } : {}),
-  }
+  const topology = withProjection(clipTopology(config), config, 'text_projection.weight')
+  const match = matchTopology(part.names, part.shapeOf, part.prefix, topology, clipOptional(config))
+  return { ...shared, id: clipId('transformers', config, part.prefix), match }
 }
 
 const CLIP_G_WIDTH = 1280

@@ -80,13 +80,8 @@ export function incompleteComponents(components: readonly Component[]): Finding[
   })
 }
 
-export function nameFindings({ naiNames, file }: Facts): Finding[] {
+export function nameFindings({ file }: Facts): Finding[] {
   const findings: Finding[] = []
-  if (naiNames) {
-    const message =
-      'the text encoder has the old names without "text_model." (NovelAI); several programs do not load it; sdtool prune renames it'
-    findings.push(warning('nai-names', message))
-  }
   for (const [name, { shape }] of file.tensors) {
     if (!name.endsWith('token_embedding.weight') || shape.length !== 2 || shape[0]! <= CLIP_VOCABULARY)
       continue

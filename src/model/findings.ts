@@ -28,7 +28,6 @@ export interface Facts {
   readonly identity: Omit<Identity, 'findings'>
   readonly known: Architecture | undefined
   readonly candidates: readonly Candidate[]
-  readonly naiNames: boolean
   readonly positionIds: readonly PositionIds[]
   readonly schedule: Schedule | undefined
 }

@@ -18,11 +18,12 @@ import { MAX_NAMES, warning } from './finding.ts'
 import { findingsOf } from './findings.ts'
 import { quantisedFindings } from './findings-storage.ts'
 import { type ArchitectureInfo, type Identifiable, type Identity, KINDS, type Kind } from './identity.ts'
+import { misnamed } from './names/endings.ts'
 import { recogniseOther } from './other-kinds.ts'
 import { readPositionIds } from './position-ids.ts'
 import { findPrediction, type Hints, type Prediction } from './prediction.ts'
 import { readSchedule } from './schedule.ts'
-import { type Part, type Slot, splitTable } from './split.ts'
+import { MODEL_SLOTS, type Part, RE_CHECKPOINT, type Slot, splitTable } from './split.ts'
 import { weightShape } from './topology/match.ts'
 import { identifyVae, type VaeInfo } from './vae.ts'
 
@@ -35,6 +36,12 @@ export type { Hints, Prediction } from './prediction.ts'
  * `read` is called for a handful of tensors of at most a few thousand elements (markers, buffers, one bias).
  */
 export async function identify(file: Identifiable, read: ValueReader, hints: Hints = {}): Promise<Identity> {
+  const identity = await identifyTable(file, read, hints)
+  const { findings = [] } = file.renaming ?? {}
+  return { ...identity, findings: [...findings, ...misnamed(file, hints), ...identity.findings] }
+}
+
+async function identifyTable(file: Identifiable, read: ValueReader, hints: Hints): Promise<Identity> {
   const parts = splitTable(file)
   // Looking for an adapter costs as much as all the rest, and names as these leave no doubt
   if (!parts.some(({ prefix }) => RE_CHECKPOINT.test(prefix)) && !hasCodes(file)) {
@@ -49,13 +56,6 @@ export async function identify(file: Identifiable, read: ValueReader, hints: Hin
 function hasCodes({ tensors }: TensorTable): boolean {
   return [...tensors.values()].some((tensor) => tensor.quantised?.role === 'codes' && isEncoded(tensor))
 }
-
-/** Prefixes that only checkpoints have; `unet.` and `text_encoder.` stand before the keys of LoRAs, too. */
-const RE_CHECKPOINT =
-  /^(?:model\.diffusion_model|first_stage_model|cond_stage_model|conditioner|control_model)\./
-
-/** Parts that a model or a component file is made of. */
-const MODEL_SLOTS: ReadonlySet<Slot> = new Set(['unet', 'text', 'vae', 'controlnet', 'vision'])
 
 const ADAPTER_BASES = new Map<string, { readonly title: string }>(Object.entries(BASES))
 
@@ -125,7 +125,6 @@ function component(
 interface Resolved {
   readonly components: readonly Component[]
   readonly denoiser?: Denoiser
-  readonly naiNames: boolean
 }
 
 async function identifyModel(
@@ -151,9 +150,8 @@ async function identifyModel(
     ...(ema ? { ema } : {}),
     ...(vae ? { vae } : {}),
   }
-  const { naiNames } = resolved
   const candidates = denoiser?.candidates ?? []
-  const facts = { file, identity, known, candidates, naiNames, positionIds, schedule }
+  const facts = { file, identity, known, candidates, positionIds, schedule }
   return { ...identity, findings: findingsOf(facts) }
 }
 
@@ -164,7 +162,6 @@ function resolveParts(file: TensorTable, parts: readonly Part[], ema: EmaInfo | 
   }
   const components: Component[] = []
   let denoiser: Denoiser | undefined
-  let naiNames = false
   for (const { slot, prefix, tensors } of parts) {
     const keys = { prefix, names: tensors.map((tensor) => tensor.name), shapeOf }
     if (slot === 'unet') {
@@ -174,7 +171,6 @@ function resolveParts(file: TensorTable, parts: readonly Part[], ema: EmaInfo | 
       components.push(component(found.id, prefix, tensors, matched(found)))
     } else if (slot === 'text' || slot === 'vae') {
       const found = slot === 'text' ? recogniseText(keys) : recogniseVae(keys)
-      naiNames ||= found.naiNames === true
       components.push(component(found.id, found.prefix, tensors, matched(found)))
     } else if (slot === 'controlnet') {
       components.push(component('controlnet', prefix, tensors, matched(recogniseControlnet(keys))))
@@ -182,7 +178,7 @@ function resolveParts(file: TensorTable, parts: readonly Part[], ema: EmaInfo | 
       components.push(component(ema?.of === 'vae' ? 'vae_ema' : 'unet_ema', prefix, tensors))
     } else components.push(component(NAMED[slot] ?? 'other', prefix, tensors))
   }
-  return { components: inOrder(components), naiNames, ...(denoiser ? { denoiser } : {}) }
+  return { components: inOrder(components), ...(denoiser ? { denoiser } : {}) }
 }
 
 function matched({

@@ -1,4 +1,4 @@
-import type { Finding, FormatId, Leftover, PlainValue, TensorTable } from '../tensor/table.ts'
+import type { Finding, FormatId, Leftover, ModelFile, PlainValue, TensorTable } from '../tensor/table.ts'
 import type { AdapterInfo } from './adapters/info.ts'
 import type { Component } from './components.ts'
 import type { EmaInfo } from './ema.ts'
@@ -62,9 +62,20 @@ export interface Identity {
   readonly findings: readonly Finding[]
 }
 
+/** What became of the names of a file that has others than programs look for. */
+export interface Renaming {
+  /** Known name -> name in the file, of the tensors whose names differ. */
+  readonly stored: ReadonlyMap<string, string>
+  readonly findings: readonly Finding[]
+}
+
 /** What `identify` uses of a `ModelFile`, so that plans and merged tables can be identified, too. */
 export interface Identifiable extends TensorTable {
   readonly format?: FormatId
   readonly extras?: Readonly<Record<string, PlainValue>>
   readonly leftovers?: readonly Leftover[]
+  readonly renaming?: Renaming
 }
+
+/** An opened file whose tensors have the names that programs look for. */
+export type KnownFile = ModelFile & Pick<Identifiable, 'renaming'>

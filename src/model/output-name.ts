@@ -95,9 +95,15 @@ function prunedNameOf(fileName: string, plan: Plan): string {
   return nameWith(fileName, [...whatIsGone(plan), ...newType(plan)])
 }
 
-/** As `prunedName`, for a conversion: `model-fp16.safetensors`, or `model.safetensors` if all values stay. */
-export function convertedName(fileName: string, plan: Plan): string {
-  return nameWith(fileName, newType(plan))
+/**
+ * As `prunedName`, for a conversion: `model-fp16.safetensors`, or `model.safetensors` if all values stay. What has that
+ * name already (a pickle called .safetensors, a model whose keys alone change) becomes `model-converted.safetensors`.
+ */
+export function convertedName(fileName: string, plan: Plan, ending = '.safetensors'): string {
+  const name = stemOf(nameWith(fileName, newType(plan)))
+  // file systems of Windows and macOS do not tell cases apart
+  const isTaken = `${name}${ending}`.toLowerCase() === fileName.toLowerCase()
+  return `${name}${isTaken ? '-converted' : ''}${ending}`
 }
 
 /** Bytes of the longest name that sdtool makes up; file systems allow 255, and downloads add some. */

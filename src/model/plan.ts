@@ -6,6 +6,8 @@ import type { Finding, Tensor, TensorTable } from '../tensor/table.ts'
 import { quoted } from '../tensor/text.ts'
 import { COMPONENTS, type Component, type ComponentId } from './components.ts'
 import { MAX_NAMES } from './finding.ts'
+import type { Identifiable } from './identity.ts'
+import { storedName } from './names/stored.ts'
 
 export type StepAction =
   | 'keep'
@@ -67,7 +69,10 @@ interface OpenStep {
   tensors: number
 }
 
-export function newPlan(): PlanBuilder {
+const RENAMED = 'the names programs look for'
+
+/** @param file the input: what has another name in it is renamed, and told so */
+export function newPlan(file: Pick<Identifiable, 'renaming'>): PlanBuilder {
   const tensors = new Map<string, Tensor>()
   const steps = new Map<string, OpenStep>()
   const stepFor = (component: ComponentId, action: StepAction, why: string): OpenStep => {
@@ -84,6 +89,10 @@ export function newPlan(): PlanBuilder {
     steps.set(id, step)
     return step
   }
+  const renaming = (component: ComponentId, action: StepAction, why: string): OpenStep => {
+    if (action === 'keep') return stepFor(component, 'rename', RENAMED)
+    return stepFor(component, action, action === 'rename' ? why : `${why}; ${RENAMED}`)
+  }
   const put = (step: OpenStep, after: Tensor): void => {
     if (tensors.has(after.name)) throw nameTaken(after.name)
     tensors.set(after.name, after)
@@ -91,8 +100,10 @@ export function newPlan(): PlanBuilder {
   }
   return {
     add(component, action, before, after, why) {
-      const step = stepFor(component.id, action, why)
-      step.names.push(before.name)
+      const stored = storedName(file, before.name)
+      const isRenamed = after !== undefined && stored !== before.name
+      const step = isRenamed ? renaming(component.id, action, why) : stepFor(component.id, action, why)
+      step.names.push(stored)
       step.tensors++
       step.bytesBefore += tensorBytes(before)
       if (after !== undefined) put(step, after)

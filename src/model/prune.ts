@@ -49,7 +49,7 @@ export async function planPrune(
     isDefaultSchedule: await hasDefaultSchedule(file, identity, read),
     damagedIds: await damagedPositionIds(file, read),
   }
-  const plan = newPlan()
+  const plan = newPlan(file)
   for (const component of identity.components) planComponent(plan, component, rules)
   for (const { path, bytes } of file.leftovers ?? []) {
     if (bytes > 0) plan.addLeftover(path, bytes, 'training state in the pickle')
@@ -78,11 +78,10 @@ function planComponent(plan: PlanBuilder, component: Component, rules: Rules): v
   // EMA values would be read with the scales of the live weights
   if (rules.emaDecision === 'promote' && component.role === rules.ema?.of)
     checkOperation('replace', tensorsOf(file, component), `the ${component.title}`)
-  const nameOf = renaming(component)
   for (const name of component.names) {
     const tensor = file.tensors.get(name)!
     if (reason !== undefined) plan.add(component, 'drop', tensor, undefined, reason)
-    else planTensor(plan, component, tensor, { name: nameOf(name), dtype }, rules)
+    else planTensor(plan, component, tensor, dtype, rules)
   }
 }
 
@@ -120,22 +119,20 @@ function planTensor(
   plan: PlanBuilder,
   component: Component,
   tensor: Tensor,
-  { name, dtype }: { name: string; dtype: OutputDType | undefined },
+  dtype: OutputDType | undefined,
   rules: Rules,
 ): void {
   if (rules.damagedIds.has(tensor.name)) {
-    const repaired = renamed(repairedPositionIds(tensor), name)
+    const repaired = repairedPositionIds(tensor)
     plan.add(component, 'rewrite', tensor, repaired, 'damaged position_ids, written as 0, 1, 2 ... again')
     return
   }
   const copy = rules.emaDecision === 'promote' ? rules.ema?.pairs.get(tensor.name) : undefined
   const values = copy === undefined ? tensor : rules.file.tensors.get(copy)!
-  const after = renamed(castWeight(values, dtype), name)
+  const after = renamed(castWeight(values, dtype), tensor.name)
   const as = after.dtype === values.dtype ? '' : `, as ${dtypeName(dtype!)}`
   if (copy !== undefined)
     plan.add(component, 'promote', tensor, after, `the EMA values take their place${as}`)
-  else if (name !== tensor.name)
-    plan.add(component, 'rename', tensor, after, `the names programs expect${as}`)
   else if (as !== '') plan.add(component, 'cast', tensor, after, `stored as ${dtypeName(dtype!)}`)
   else plan.add(component, 'keep', tensor, after, keepReason(component))
 }
@@ -144,22 +141,6 @@ function keepReason({ role, id }: Component): string {
   if (role === 'marker') return 'tells programs how to use the model'
   if (role === 'schedule') return 'not the usual noise schedule, or kept by name'
   return id === 'other' ? 'unknown, so nothing is known against it' : 'part of the model'
-}
-
-/** Names of a CLIP without `text_model.`, as NovelAI's leak has them. T5 has `encoder.block.` instead of layers. */
-const RE_NAI_NAME = /^(?:embeddings\.|encoder\.layers\.|final_layer_norm\.)/
-
-/**
- * New names of a text encoder that lacks `text_model.`. Merges can have a second set of keys with it; then the
- * names are taken, and the keys stay what they are: unknown.
- */
-function renaming({ role, layout, prefix, names }: Component): (name: string) => string {
-  const isClip = role === 'text' && layout === 'transformers' && prefix !== ''
-  if (!isClip || names.some((name) => name.startsWith(`${prefix}text_model.`))) return (name) => name
-  return (name) => {
-    const own = name.slice(prefix.length)
-    return RE_NAI_NAME.test(own) ? `${prefix}text_model.${own}` : name
-  }
 }
 
 async function hasDefaultSchedule(

@@ -1,5 +1,6 @@
 import type { Tensor, TensorTable } from '../tensor/table.ts'
 import type { Role } from './components.ts'
+import { WRAPPERS } from './names/wrappers.ts'
 
 /** Keys that belong together because of what their names begin with, before anyone has looked at shapes. */
 export interface Part {
@@ -79,12 +80,15 @@ export const SCHEDULE_BUFFERS: readonly string[] = [
 const MARKERS: Rule = ['', 'markers']
 const SCHEDULE: Rule = ['', 'schedule']
 const ADAPTER: Rule = ['', 'adapter']
+const TRAINING: Rule = ['', 'training']
 
 /** Keys without a dot that are whole names. */
 const BY_NAME = new Map<string, Rule>([
   ...['v_pred', 'ztsnr', 'edm_mean', 'edm_std'].map((name) => [name, MARKERS] as const),
   ...['logvar', 'scale_factor', 'lvlb_weights'].map((name) => [name, SCHEDULE] as const),
   ...SCHEDULE_BUFFERS.map((name) => [name, SCHEDULE] as const),
+  // the counter of torch.optim.swa_utils.AveragedModel
+  ['n_averaged', TRAINING],
 ])
 
 const BY_SEGMENT = new Map<string, Rule[]>()
@@ -135,8 +139,27 @@ const BARE: readonly { slot: Slot; marker: RegExp; owns: RegExp }[] = [
   },
 ]
 
-/** Words some programs put before the keys of a file of one network. */
-const WRAPPERS = ['', 'model.', 'module.', 'net.', 'model.model.', 'diffusion_model.', 'transformer.']
+/** What may stand before the keys of a file of one network. */
+const FRONTS = ['', ...WRAPPERS.map(({ word }) => `${word}.`), 'model.model.']
+
+/** Parts that a model or a component file is made of. */
+export const MODEL_SLOTS: ReadonlySet<Slot> = new Set(['unet', 'text', 'vae', 'controlnet', 'vision'])
+
+/** Prefixes that only checkpoints have; `unet.` and `text_encoder.` stand before the keys of LoRAs, too. */
+export const RE_CHECKPOINT =
+  /^(?:model\.diffusion_model|first_stage_model|cond_stage_model|conditioner|control_model)\./
+
+/** A name that stands where programs look: behind a prefix of checkpoints, or as a whole name of them. */
+export function isOwned(name: string): boolean {
+  return ownerByName(name) !== undefined
+}
+
+/** Where a name that gives a network away has its network: in a checkpoint, or in a file of its own. */
+export function placeOf(name: string): 'checkpoint' | 'bare' | undefined {
+  const owner = ownerByName(name)
+  if (owner) return MODEL_SLOTS.has(owner[1]) ? 'checkpoint' : undefined
+  return BARE.some(({ marker }) => marker.test(name)) ? 'bare' : undefined
+}
 
 /**
  * Gives every key of a file to one part: first by prefix, then, for files of one network, by names that give the
@@ -163,7 +186,7 @@ export function splitTable(table: TensorTable): Part[] {
     part.tensors.push(tensor)
   }
   for (const { slot, marker, owns } of BARE) {
-    const wrapper = WRAPPERS.find((prefix) => unowned.some((tensor) => isMarked(tensor.name, prefix, marker)))
+    const wrapper = FRONTS.find((prefix) => unowned.some((tensor) => isMarked(tensor.name, prefix, marker)))
     if (wrapper === undefined) continue
     const isOurs = (tensor: Tensor) => isMarked(tensor.name, wrapper, owns)
     for (const tensor of unowned) if (isOurs(tensor)) partOf(slot, wrapper).tensors.push(tensor)

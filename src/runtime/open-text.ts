@@ -6,7 +6,6 @@ import type { ShapeOf } from '../model/topology/match.ts'
 import type { ClipConfig } from '../model/topology/text.ts'
 import { decodeInto, newEvaluation } from '../tensor/expr.ts'
 import { type Inputs, openInputs } from '../tensor/jobs.ts'
-import type { Tensor } from '../tensor/table.ts'
 import { checkFinite } from './check-values.ts'
 import {
   CHUNK_TOKENS,
@@ -91,20 +90,10 @@ export function textTowers(model: RenderModel): TextTower[] {
 
 const CUT_LAYERS = 23
 
-/** Local name -> tensor. NovelAI's leak leaves `text_model.` out. */
-function towerTensors(model: RenderModel, component: Component): Map<string, Tensor> {
-  const tensors = localTensors(model.table, component)
-  if (component.layout !== 'transformers') return tensors
-  const named = (name: string) =>
-    /^(?:embeddings|encoder|final_layer_norm)\./.test(name) ? `text_model.${name}` : name
-  return new Map([...tensors].map(([name, tensor]) => [named(name), tensor]))
-}
-
 function configOf(model: RenderModel, component: Component): ClipConfig {
-  const tensors = towerTensors(model, component)
+  const tensors = localTensors(model.table, component)
   const shapeOf: ShapeOf = (name) => tensors.get(name)?.shape
-  const config =
-    component.layout === 'transformers' ? deriveClip(shapeOf, 'text_model.') : deriveOpenClip(shapeOf)
+  const config = component.layout === 'transformers' ? deriveClip(shapeOf) : deriveOpenClip(shapeOf)
   if (config) return config
   throw refuse('NOT_RENDERABLE', `${model.name}: the ${component.title} is incomplete`)
 }
@@ -125,7 +114,7 @@ export async function openTextEncoder(
 ): Promise<TextEncoder> {
   const component = model.identity.components[tower.component]!
   checkComplete(model.table, component)
-  const weights = weightsOf(tower.title, towerTensors(model, component))
+  const weights = weightsOf(tower.title, localTensors(model.table, component))
   const names = component.layout === 'transformers' ? TRANSFORMERS_NAMES : OPENCLIP_NAMES
   const { activation } = TOWERS[tower.id]
   const plan = { names, width: tower.width, heads: headsOf(tower.width), layers: tower.layers, activation }

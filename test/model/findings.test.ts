@@ -129,11 +129,6 @@ describe('findings', () => {
     expect(found?.message).toContain('2 embeddings ("cat", "dog")')
   })
 
-  it('report the old names of NovelAI without calling the text encoder broken', async () => {
-    const keys = narrowSd1().map(([name, shape]): [string, Shape] => [name.replace('text_model.', ''), shape])
-    expect((await findings(half(keys))).map(({ code }) => code)).toEqual(['nai-names'])
-  })
-
   it('report tokens that were trained into the token table', async () => {
     const keys = narrowSd1().map(([name, shape]): [string, Shape] =>
       name.endsWith('token_embedding.weight') ? [name, [49410, 48]] : [name, shape],

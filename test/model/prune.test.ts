@@ -4,6 +4,7 @@ import { fluxDev } from '../../src/model/architectures/flux.ts'
 import { sd3Medium } from '../../src/model/architectures/sd3.ts'
 import { emaName } from '../../src/model/ema.ts'
 import { type Identifiable, identify } from '../../src/model/identify.ts'
+import { withKnownNames } from '../../src/model/names/known-names.ts'
 import { changesNothing, type Plan } from '../../src/model/plan.ts'
 import { type PruneOptions, planPrune } from '../../src/model/prune.ts'
 import { alphasCumprod, DEFAULT_BETAS } from '../../src/model/schedule.ts'
@@ -23,7 +24,8 @@ const usual = Array.from(alphasCumprod(DEFAULT_BETAS), Math.fround)
 
 async function prune(file: Identifiable, options: PruneOptions = {}, values: Values = {}): Promise<Plan> {
   const read = valuesOf(values)
-  return planPrune(file, await identify(file, read), options, read)
+  const known = withKnownNames(file)
+  return planPrune(known, await identify(known, read), options, read)
 }
 
 async function failure(promise: Promise<unknown>): Promise<SdtoolError> {

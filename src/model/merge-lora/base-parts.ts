@@ -66,20 +66,14 @@ interface Network {
   readonly shapes: Topology
 }
 
-function networkOf({ prefix, names, role, layout }: Component, table: TensorTable): Network {
+function networkOf({ prefix, names }: Component, table: TensorTable): Network {
   const keys = new Map<string, string>()
   for (const key of names) {
     if (!key.startsWith(prefix)) continue
-    const local = key.slice(prefix.length)
-    keys.set(role === 'text' && layout === 'transformers' ? withTextModel(local) : local, key)
+    keys.set(key.slice(prefix.length), key)
   }
   const shapes = new Map([...keys].map(([name, key]) => [name, table.tensors.get(key)!.shape] as const))
   return { keys, shapes }
-}
-
-/** NovelAI's leak leaves `text_model.` out; trainers never do. */
-function withTextModel(name: string): string {
-  return /^(?:embeddings|encoder\.layers|final_layer_norm)\./.test(name) ? `text_model.${name}` : name
 }
 
 interface Names {

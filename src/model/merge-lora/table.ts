@@ -41,7 +41,7 @@ export function patchedTable(
   { dtype = {}, ema }: MergeOptions,
 ): PatchedTable {
   checkSelected(identity.components, Object.keys(dtype.by ?? {}) as Selector[])
-  const plan = newPlan()
+  const plan = newPlan(file)
   const isStale = isStaleCopy(identity, patches, ema)
   const planned = new Map<string, PlannedPatch>()
   const findings: Finding[] = []

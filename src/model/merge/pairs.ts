@@ -38,13 +38,7 @@ export function placesIn(model: MergeModel, component: Component): Map<string, s
   const local = (name: string) => (name.startsWith(prefix) ? name.slice(prefix.length) : name)
   if (role === 'vae') return vaePlaces(model)
   const toLdm = role === 'unet' && layout === 'diffusers' ? ldmNames(model, component) : undefined
-  return new Map(
-    names.map((name) => {
-      const key = local(name)
-      // NovelAI's leak leaves `text_model.` out
-      return [name, toLdm?.get(key) ?? (layout === 'transformers' ? key.replace(/^text_model\./, '') : key)]
-    }),
-  )
+  return new Map(names.map((name) => [name, toLdm?.get(local(name)) ?? local(name)]))
 }
 
 function vaePlaces({ file, identity: { vae } }: MergeModel): Map<string, string> {

@@ -83,7 +83,7 @@ function newJob(models: readonly MergeModel[], options: CheckpointMergeOptions):
     method,
     alphas: numbers.map((otherwise) => ({ keys, rules, otherwise })),
     beta: { keys: [], rules: betaRules, otherwise: options.beta ?? method.beta ?? 0 },
-    plan: newPlan(),
+    plan: newPlan(first!.file),
     findings: [],
     blended: new Map(),
     used: new Set(),

@@ -92,17 +92,17 @@ export function deriveUnet(shapeOf: ShapeOf): UnetConfig | undefined {
 }
 
 /** Configuration of a CLIP text encoder in the layout of transformers. */
-export function deriveClip(shapeOf: ShapeOf, model: string): ClipConfig | undefined {
-  const tokens = shapeOf(`${model}embeddings.token_embedding.weight`)
-  const layers = count(shapeOf, (i) => `${model}encoder.layers.${i}.layer_norm1.weight`)
-  const width = tokens?.[1] ?? shapeOf(`${model}final_layer_norm.weight`)?.[0]
+export function deriveClip(shapeOf: ShapeOf): ClipConfig | undefined {
+  const tokens = shapeOf('text_model.embeddings.token_embedding.weight')
+  const layers = count(shapeOf, (i) => `text_model.encoder.layers.${i}.layer_norm1.weight`)
+  const width = tokens?.[1] ?? shapeOf('text_model.final_layer_norm.weight')?.[0]
   if (width === undefined || layers === 0) return undefined
   return {
     width,
     layers: fullDepth(width, layers),
-    hidden: shapeOf(`${model}encoder.layers.0.mlp.fc1.weight`)?.[0] ?? 4 * width,
+    hidden: shapeOf('text_model.encoder.layers.0.mlp.fc1.weight')?.[0] ?? 4 * width,
     vocabulary: tokens?.[0] ?? CLIP_VOCABULARY,
-    positions: shapeOf(`${model}embeddings.position_embedding.weight`)?.[0] ?? CLIP_POSITIONS,
+    positions: shapeOf('text_model.embeddings.position_embedding.weight')?.[0] ?? CLIP_POSITIONS,
   }
 }
 

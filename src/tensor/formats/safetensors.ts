@@ -63,7 +63,9 @@ function malformed(file: FileRef, code: string, detail: string): Error {
   return refuse(
     `SAFETENSORS_${code}`,
     `${file.path}: ${detail}`,
-    'The file is damaged or was written by a faulty tool; download or export it again.',
+    code === 'TRUNCATED'
+      ? 'This is what a broken download looks like: download or copy the file again.'
+      : 'The file is damaged or was written by a faulty tool; download or export it again.',
   )
 }
 

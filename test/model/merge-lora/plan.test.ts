@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { withKnownNames } from '../../../src/model/names/known-names.ts'
 import { writeSafetensors } from '../../../src/tensor/write.ts'
 import { floatTensor, tableOf } from '../../tables.ts'
 import { tempFolder } from '../../temp-folder.ts'
@@ -172,9 +173,9 @@ describe('planMergeLora', () => {
     const tensors = [...CLIP.tensors.values()].map((tensor) => {
       return { ...tensor, name: tensor.name.replace('.text_model', '') }
     })
-    const key = Q_KEY.replace('.text_model', '')
-    const plan = await planOf(tableOf(tensors), [adapter(rankOne({ [Q]: [UP, DOWN] }))])
-    expect(await valuesOf(plan.table, key)).toEqual(plus(await valuesOf(CLIP, Q_KEY), outer(UP, DOWN)))
+    const base = withKnownNames(tableOf(tensors))
+    const plan = await planOf(base, [adapter(rankOne({ [Q]: [UP, DOWN] }))])
+    expect(await valuesOf(plan.table, Q_KEY)).toEqual(plus(await valuesOf(CLIP, Q_KEY), outer(UP, DOWN)))
   })
 })
 

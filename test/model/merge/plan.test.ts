@@ -3,6 +3,7 @@ import type { SdtoolError } from '../../../src/errors.ts'
 import { identify } from '../../../src/model/identify.ts'
 import type { CheckpointMergeOptions, MergeModel } from '../../../src/model/merge/options.ts'
 import { type CheckpointMergePlan, planMerge } from '../../../src/model/merge/plan.ts'
+import { withKnownNames } from '../../../src/model/names/known-names.ts'
 import { unetNaming } from '../../../src/model/topology/diffusers.ts'
 import type { Shape } from '../../../src/model/topology/match.ts'
 import type { PatchedSource } from '../../../src/tensor/table.ts'
@@ -19,7 +20,7 @@ const FIRST_STAGE = 'first_stage_model.'
 const read = async () => Float64Array.from({ length: 77 }, (_, i) => i)
 
 async function model(name: string, keys: Keys = SD1, options: TableOptions = {}): Promise<MergeModel> {
-  const file = tableOf(keys, options)
+  const file = withKnownNames(tableOf(keys, options))
   return { name, file, identity: await identify(file, read) }
 }
 
