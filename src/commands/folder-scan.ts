@@ -99,7 +99,7 @@ async function enter(scan: Scan, name: string, real: string, depth: number): Pro
 }
 
 function skip(scan: Scan, name: string, why: SkippedFolder['why']): void {
-  scan.skipped.push({ path: join(scan.root, name), why })
+  scan.skipped.push({ path: join(scan.root, name.replace(/\/$/, '')), why })
 }
 
 /** A link to a folder that holds the one that is scanned: `root -> /` would lead through the whole disk. */
