@@ -1,7 +1,7 @@
 import type { JsonValue } from '../recipe.ts'
 
-/** Metadata values are at most a few MB (tag counts of a large data set); anything longer is not ours to read. */
-const MAX_TEXT = 16 * 1024 * 1024
+/** The tag counts of a large data set take 1 MB; what is much longer is not ours to read, and takes seconds to walk. */
+const MAX_TEXT = 4 * 1024 * 1024
 
 /** A workflow nests some ten levels. Limits what code that walks the value has to expect. */
 const MAX_DEPTH = 100
