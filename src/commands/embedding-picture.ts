@@ -7,7 +7,7 @@ import { CARD_KEYWORD, embeddingFromPixels, embeddingFromText } from '../model/e
 import { type FoundEmbedding, ownEmbeddings } from '../model/extract/embeddings.ts'
 import { stemOf } from '../model/output-name.ts'
 import { openFileSource } from '../tensor/bytes.ts'
-import type { ModelFile } from '../tensor/table.ts'
+import type { FileRef, ModelFile } from '../tensor/table.ts'
 
 /** What is in a file, and what it was found in. */
 export interface Found {
@@ -30,13 +30,14 @@ export async function pictureAt(path: string): Promise<Found | undefined> {
         'PICTURE_TOO_LARGE',
         `${path}: a picture of ${size} bytes, the limit is ${MAX_PICTURE_BYTES}`,
       )
-    return await foundIn(path, await source.read(0, size), size)
+    return await foundIn(source.file, await source.read(0, size))
   } finally {
     await source.close()
   }
 }
 
-async function foundIn(path: string, bytes: Uint8Array, size: number): Promise<Found> {
+async function foundIn(file: FileRef, bytes: Uint8Array): Promise<Found> {
+  const { path } = file
   try {
     const image = openImage(bytes)
     const text = image.texts.find(({ keyword }) => keyword === CARD_KEYWORD)?.text
@@ -44,7 +45,6 @@ async function foundIn(path: string, bytes: Uint8Array, size: number): Promise<F
     const info = card && describeEmbedding(card)
     if (card === undefined || info === undefined) return { embeddings: [], models: [], title: image.title }
     const name = info.name ?? stemOf(basename(path))
-    const file = { path, size }
     const model: ModelFile = {
       ...card,
       file,

@@ -10,6 +10,7 @@ import { openFileSource, readSmallFile } from '../tensor/bytes.ts'
 import { type ReadInto, readValues } from '../tensor/expr.ts'
 import { openModel } from '../tensor/formats/open.ts'
 import { openInputs } from '../tensor/jobs.ts'
+import { checkUnchanged } from '../tensor/stamp.ts'
 import type { Tensor } from '../tensor/table.ts'
 import { noteSkipped, scanFolder } from './folder-scan.ts'
 
@@ -81,7 +82,7 @@ export interface OpenedModel {
 /** What may end the reading of a file. */
 export type Interruptible = Pick<Io, 'signal'>
 
-/** Opens a model file for as long as `use` runs. @throws NOT_A_FILE, and what `openModel` throws */
+/** Opens a model file for as long as `use` runs. @throws NOT_A_FILE, INPUT_CHANGED, and what `openModel` throws */
 export async function withModel<T>(
   path: string,
   { signal }: Interruptible,
@@ -90,7 +91,9 @@ export async function withModel<T>(
   const source = await openFileSource(path, signal)
   const inputs = openInputs()
   try {
-    return await use({ model: withKnownNames(await openModel(source)), read: inputs.read })
+    const result = await use({ model: withKnownNames(await openModel(source)), read: inputs.read })
+    await checkUnchanged([source.file])
+    return result
   } finally {
     await inputs.close()
     await source.close()

@@ -79,6 +79,8 @@ export async function writePlannedFile(
   const finished = container.metadataOf
     ? pending.finish(({ file }, wanted) => inputHashes(file, wanted, hash, io)).then(standing)
     : undefined
+  // it may fail before the writer waits for it
+  finished?.catch(() => {})
   try {
     const table = { tensors: plan.table.tensors, metadata: standing(pending.draft) }
     await removeLeftovers(dirname(output))

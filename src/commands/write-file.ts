@@ -1,8 +1,9 @@
 import { createAtomic } from '../tensor/atomic.ts'
 import { writeFully } from '../tensor/bytes.ts'
+import { checkUnchanged } from '../tensor/stamp.ts'
 import type { FileRef } from '../tensor/table.ts'
 
-/** Writes a small file that appears under its name only when it is whole. @throws what `createAtomic` throws */
+/** Writes a small file that appears under its name only when it is whole. @throws INPUT_CHANGED, and what `createAtomic` throws */
 export async function writeNewFile(
   path: string,
   data: Uint8Array,
@@ -11,6 +12,7 @@ export async function writeNewFile(
   const file = await createAtomic(path, { force, bytes: data.byteLength, inputs })
   try {
     await writeFully(file.handle, data)
+    await checkUnchanged(inputs)
     await file.commit()
   } catch (error) {
     await file.abort()

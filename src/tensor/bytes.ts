@@ -2,6 +2,7 @@ import { readSync, writeSync } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { refuse, type SdtoolError } from '../errors.ts'
 import { newPause, type Pause } from './pause.ts'
+import { stampOf } from './stamp.ts'
 import type { FileRef } from './table.ts'
 
 /** Bytes that can be read at any place: a file now, a remote file by HTTP Range later. Parsers see only this. */
@@ -71,11 +72,11 @@ export function writeFullySync(fd: number, bytes: Uint8Array, position: number):
 }
 
 /** @throws NOT_A_FILE, as a pipe or device could keep its reader waiting for ever */
-async function sizeOf(handle: FileHandle, path: string): Promise<number> {
+async function factsOf(handle: FileHandle, path: string): Promise<Required<FileRef>> {
   try {
-    const info = await handle.stat()
+    const info = await handle.stat({ bigint: true })
     if (!info.isFile()) throw notAFile(path)
-    return info.size
+    return { path, size: Number(info.size), stamp: stampOf(info) }
   } catch (error) {
     await handle.close()
     throw error
@@ -118,9 +119,9 @@ export async function readSmallFile(path: string, maxBytes: number): Promise<Buf
  */
 export async function openFileSource(path: string, signal?: AbortSignal): Promise<ByteSource> {
   const handle = await openRegularFile(path)
-  const size = await sizeOf(handle, path)
+  const file = await factsOf(handle, path)
   return {
-    file: { path, size },
+    file,
     pause: newPause(signal),
     async read(offset, length) {
       if (length > MAX_READ) throw refuse('READ_TOO_LARGE', `${path}: asked for ${length} bytes in one piece`)

@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, fstatSync, openSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { readExactly, readExactlySync } from './bytes.ts'
 import type { Checksum } from './checksum.ts'
@@ -6,7 +6,8 @@ import { blockBytes, DTYPES, type DType, elementCount } from './dtype.ts'
 import { type Evaluation, evaluateInto, type ReadInto } from './expr.ts'
 import { PATCH_VALUES } from './float-kernels.ts'
 import type { Layout } from './layout.ts'
-import type { Source, Tensor } from './table.ts'
+import { checkStamp, stampOf } from './stamp.ts'
+import type { FileRef, Source, Tensor } from './table.ts'
 
 /**
  * Bytes of output made at once. The input of a block is read, and the block written, by copies inside the system:
@@ -175,17 +176,17 @@ export interface Inputs {
 
 export function openInputs(): Inputs {
   const handles = new Map<string, Promise<FileHandle>>()
-  const handleOf = (path: string): Promise<FileHandle> => {
-    let handle = handles.get(path)
+  const handleOf = (file: FileRef): Promise<FileHandle> => {
+    let handle = handles.get(file.path)
     if (!handle) {
-      handle = open(path, 'r')
-      handles.set(path, handle)
+      handle = openUnchanged(file)
+      handles.set(file.path, handle)
     }
     return handle
   }
   return {
     async read(file, offset, target) {
-      await readExactly(await handleOf(file.path), file.path, target, offset)
+      await readExactly(await handleOf(file), file.path, target, offset)
     },
     async close() {
       const opened = await Promise.allSettled(handles.values())
@@ -196,20 +197,33 @@ export function openInputs(): Inputs {
   }
 }
 
+/** @throws INPUT_CHANGED where the path leads to another file than the one whose header was read */
+async function openUnchanged(file: FileRef): Promise<FileHandle> {
+  const handle = await open(file.path, 'r')
+  try {
+    if (file.stamp !== undefined) checkStamp(file, stampOf(await handle.stat({ bigint: true })))
+    return handle
+  } catch (error) {
+    await handle.close()
+    throw error
+  }
+}
+
 /** The same for a thread that has nothing else to do. */
 export function openInputsSync(): Inputs {
   const fds = new Map<string, number>()
-  const fdOf = (path: string): number => {
-    let fd = fds.get(path)
+  const fdOf = (file: FileRef): number => {
+    let fd = fds.get(file.path)
     if (fd === undefined) {
-      fd = openSync(path, 'r')
-      fds.set(path, fd)
+      fd = openSync(file.path, 'r')
+      fds.set(file.path, fd)
+      if (file.stamp !== undefined) checkStamp(file, stampOf(fstatSync(fd, { bigint: true })))
     }
     return fd
   }
   return {
     async read(file, offset, target) {
-      readExactlySync(fdOf(file.path), file.path, target, offset)
+      readExactlySync(fdOf(file), file.path, target, offset)
     },
     async close() {
       for (const fd of fds.values()) closeSync(fd)

@@ -6,6 +6,8 @@ import type { Quantised } from './quantised/formats.ts'
 export interface FileRef {
   readonly path: string
   readonly size: number
+  /** What it was when it was opened (`stampOf`), to tell a change; absent for files nobody else knows of. */
+  readonly stamp?: string
 }
 
 /**

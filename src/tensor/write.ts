@@ -12,6 +12,7 @@ import type { CastStats } from './float.ts'
 import { SAFETENSORS } from './formats/safetensors-write.ts'
 import { type Batch, batchesOf, isLocal, type Job, type JobResult, jobsOf } from './jobs.ts'
 import type { Layout } from './layout.ts'
+import { checkUnchanged } from './stamp.ts'
 import type { FileRef, Source, TensorTable } from './table.ts'
 import { verifyFile } from './verify.ts'
 import type { PatchCheck } from './verify-patches.ts'
@@ -60,7 +61,7 @@ export interface WriteResult {
 /**
  * Writes `table` to `path`: to a sibling temporary file first, made durable, then renamed. On any error, or when
  * `signal` fires, nothing stays behind and an existing file is as it was.
- * @throws SdtoolError OUTPUT_EXISTS, OUTPUT_IS_INPUT, DISK_FULL, USAGE, DTYPE_NOT_WRITABLE ..., or the signal's reason
+ * @throws SdtoolError INPUT_CHANGED, OUTPUT_EXISTS, OUTPUT_IS_INPUT, DISK_FULL, USAGE, DTYPE_NOT_WRITABLE ..., or the signal's reason
  */
 export async function writeModelFile(
   table: TensorTable,
@@ -87,6 +88,7 @@ export async function writeModelFile(
       return patchCheck ? { ...made, patchCheck } : made
     })
     options.signal?.throwIfAborted()
+    await checkUnchanged(inputs)
     await file.commit()
     return result
   } catch (error) {

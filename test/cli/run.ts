@@ -37,14 +37,23 @@ export async function runTyping(
   return run(args, { signal: new AbortController().signal, env, stdin })
 }
 
+/** The same with something that happens whenever the program looks at the clock, which it does in the middle of its work. */
+export function runDisturbed(args: readonly string[], disturb: () => void): Promise<CliResult> {
+  return run(args, { signal: new AbortController().signal, env: {}, disturb })
+}
+
 interface World {
+  readonly disturb?: () => void
   readonly signal: AbortSignal
   readonly stdin?: InputStream
   readonly env: Readonly<Record<string, string>>
   readonly terminal?: { readonly isTTY: true; readonly columns: number }
 }
 
-async function run(args: readonly string[], { signal, env, terminal, stdin }: World): Promise<CliResult> {
+async function run(
+  args: readonly string[],
+  { signal, env, terminal, stdin, disturb }: World,
+): Promise<CliResult> {
   let stdout = ''
   let stderr = ''
   const code = await main(args, {
@@ -52,7 +61,10 @@ async function run(args: readonly string[], { signal, env, terminal, stdin }: Wo
     stderr: { write: (text) => (stderr += text) },
     env,
     ...(stdin && { stdin }),
-    now: () => new Date('2026-01-02T03:04:05Z'),
+    now: () => {
+      disturb?.()
+      return new Date('2026-01-02T03:04:05Z')
+    },
     threads: 0,
     random: () => 1,
     sleep: async () => {},

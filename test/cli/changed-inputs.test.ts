@@ -1,0 +1,180 @@
+/** An input that is changed while a command reads it: nothing of what is made of it gets a name. */
+import {
+  copyFileSync,
+  cpSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { basename, join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { COMMANDS } from '../../src/commands/registry.ts'
+import { openFileSource } from '../../src/tensor/bytes.ts'
+import { checkUnchanged } from '../../src/tensor/stamp.ts'
+import { tempFolder } from '../temp-folder.ts'
+import { runCli, runDisturbed } from './run.ts'
+
+const TINY = join(import.meta.dirname, '../../fixtures/tiny-sd')
+
+/** Commands that make no file out of a model. */
+const MAKES_NOTHING = ['inspect', 'list', 'verify', 'download', 'search', 'identify', 'login', 'doctor']
+
+/** Command, files it needs, arguments; the first file is the one that changes. */
+const WRITERS: readonly (readonly [name: string, files: readonly string[], args: readonly string[]])[] = [
+  ['convert', ['tiny-sd.ckpt'], ['convert', 'tiny-sd.ckpt', '-o', 'out.safetensors']],
+  [
+    'convert',
+    ['tiny-sd-b.safetensors'],
+    ['convert', 'tiny-sd-b.safetensors', '--to', 'ckpt', '-o', 'out.ckpt'],
+  ],
+  [
+    'convert',
+    ['tiny-sd-b.safetensors'],
+    ['convert', 'tiny-sd-b.safetensors', '--to', 'diffusers', '-o', 'out'],
+  ],
+  ['prune', ['tiny-sd.ckpt'], ['prune', 'tiny-sd.ckpt', '-o', 'out.safetensors']],
+  [
+    'merge-lora',
+    ['tiny-stripes.safetensors', 'tiny-sd.ckpt'],
+    ['merge-lora', 'tiny-sd.ckpt', 'tiny-stripes.safetensors', '-o', 'out.safetensors'],
+  ],
+  [
+    'merge',
+    ['tiny-sd-b.safetensors', 'tiny-sd.ckpt'],
+    ['merge', 'tiny-sd.ckpt', 'tiny-sd-b.safetensors', '--alpha', '0.5', '-o', 'out.safetensors'],
+  ],
+  [
+    'bake-vae',
+    ['vivid.vae.safetensors', 'tiny-sd.ckpt'],
+    ['bake-vae', 'tiny-sd.ckpt', 'vivid.vae.safetensors', '-o', 'out.safetensors'],
+  ],
+  ['extract', ['tiny-sd.ckpt'], ['extract', 'vae', 'tiny-sd.ckpt', '-o', 'out.safetensors']],
+  [
+    'extract lora',
+    ['tiny-sd-b.safetensors', 'tiny-sd.ckpt'],
+    ['extract', 'lora', 'tiny-sd-b.safetensors', 'tiny-sd.ckpt', '--rank', '2', '-o', 'out.safetensors'],
+  ],
+  ['extract embeddings', ['sd-bad.pt'], ['extract', 'embeddings', 'sd-bad.pt', '-o', 'out.safetensors']],
+  [
+    'lora merge',
+    ['tiny-stripes.safetensors', 'tiny-outline.safetensors'],
+    ['lora', 'merge', 'tiny-stripes.safetensors', 'tiny-outline.safetensors', '-o', 'out.safetensors'],
+  ],
+  [
+    'lora resize',
+    ['tiny-stripes.safetensors'],
+    ['lora', 'resize', 'tiny-stripes.safetensors', '--rank', '1', '-o', 'out.safetensors'],
+  ],
+  [
+    'render',
+    ['tiny-sd.ckpt'],
+    ['render', 'tiny-sd.ckpt', '-p', 'a red circle', '--steps', '1', '--size', '64', '-o', 'out.png'],
+  ],
+]
+
+describe('every command that makes files of models', () => {
+  it('is in this table, or said to make none', () => {
+    const listed = [...MAKES_NOTHING, ...WRITERS.map(([name]) => name), 'replay', 'diff', 'lora check']
+    expect([...new Set(listed)].sort()).toEqual(COMMANDS.map(({ name }) => name).sort())
+  })
+
+  it.each(WRITERS)('%s of %j', async (_, files, args) => {
+    const folder = folderWith(files)
+    const { code, stderr } = await runDisturbed(inFolder(args, folder), () => touch(join(folder, files[0]!)))
+    expect(stderr).toContain(`${files[0]} changed while it was read: it was written to`)
+    expect(code).toBe(1)
+    expect(readdirSync(folder).sort()).toEqual([...files].sort())
+  })
+
+  it('replay', async () => {
+    const folder = folderWith(['tiny-sd.ckpt'])
+    const made = join(folder, 'made.safetensors')
+    expect(await runCli(['prune', join(folder, 'tiny-sd.ckpt'), '-o', made])).toMatchObject({ code: 0 })
+    const input = join(folder, 'tiny-sd.ckpt')
+    const before = readFileSync(made)
+    const { code, stderr } = await runDisturbed(
+      ['replay', made, '-o', join(folder, 'again.safetensors')],
+      () => touch(input),
+    )
+    // it holds its inputs against the recipe first
+    expect([code, stderr]).toEqual([4, expect.stringContaining('tiny-sd.ckpt is not the')])
+    expect(readdirSync(folder).sort()).toEqual(['made.safetensors', 'tiny-sd.ckpt'])
+    expect(readFileSync(made).equals(before)).toBe(true)
+  })
+})
+
+describe('what counts as a change', () => {
+  const args = ['convert', 'tiny-sd.ckpt', '-o', 'out.safetensors']
+  it.each<[string, string, (path: string) => void]>([
+    ['a byte written in place', 'it was written to', (path) => touch(path)],
+    [
+      'the same bytes in another file of that name',
+      'another file has its name now',
+      (path) => {
+        copyFileSync(path, `${path}.new`)
+        renameSync(`${path}.new`, path)
+      },
+    ],
+    ['bytes behind its end', 'bytes, and has', (path) => writeFileSync(path, 'more', { flag: 'a' })],
+    ['its removal', 'does not exist', (path) => rmSync(path, { force: true })],
+  ])('%s', async (_, message, change) => {
+    const folder = folderWith(['tiny-sd.ckpt'])
+    let isChanged = false
+    const { code, stderr } = await runDisturbed(inFolder(args, folder), () => {
+      if (!isChanged) change(join(folder, 'tiny-sd.ckpt'))
+      isChanged = true
+    })
+    expect([code, stderr]).toEqual([1, expect.stringContaining(message)])
+    expect(readdirSync(folder)).not.toContain('out.safetensors')
+  })
+
+  it('its removal after all of it was read', async () => {
+    const path = join(folderWith(['sd-bad.pt']), 'sd-bad.pt')
+    const source = await openFileSource(path)
+    await source.close()
+    rmSync(path)
+    await expect(checkUnchanged([source.file])).rejects.toMatchObject({
+      code: 'INPUT_CHANGED',
+      message: expect.stringContaining('it is gone'),
+    })
+  })
+
+  it('is not that somebody read it', async () => {
+    const folder = folderWith(['tiny-sd.ckpt'])
+    const result = await runDisturbed(inFolder(args, folder), () =>
+      readFileSync(join(folder, 'tiny-sd.ckpt')),
+    )
+    expect(result).toMatchObject({ code: 0, stderr: '' })
+  })
+})
+
+function folderWith(files: readonly string[]): string {
+  const folder = tempFolder()
+  for (const file of files) cpSync(join(TINY, file), join(folder, file))
+  return folder
+}
+
+/** The arguments with the paths of those that are files. */
+function inFolder(args: readonly string[], folder: string): string[] {
+  return args.map((arg) =>
+    /^[\w-]+(\.vae)?\.\w+$|^out$/.test(arg) && !/^[\d.]+$/.test(arg) ? join(folder, arg) : arg,
+  )
+}
+
+let touched = 0
+
+/** One bit flipped in place; the clock of a file system may be too coarse to show it by itself. */
+function touch(path: string): void {
+  const bytes = readFileSync(path)
+  const at = bytes.byteLength - 200
+  bytes[at] = bytes[at]! ^ 1
+  const { ino } = statSync(path)
+  writeFileSync(path, bytes, { flag: 'r+' })
+  touched += 1
+  utimesSync(path, new Date(), new Date(Date.now() + touched * 1000))
+  if (statSync(path).ino !== ino) throw new Error(`${basename(path)} was not written in place`)
+}
