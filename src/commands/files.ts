@@ -11,7 +11,8 @@ import { type ReadInto, readValues } from '../tensor/expr.ts'
 import { openModel } from '../tensor/formats/open.ts'
 import { openInputs } from '../tensor/jobs.ts'
 import { checkUnchanged } from '../tensor/stamp.ts'
-import type { Tensor } from '../tensor/table.ts'
+import type { ModelFile, Tensor } from '../tensor/table.ts'
+import { companionOf, mayHaveCompanion } from './companion.ts'
 import { noteSkipped, scanFolder } from './folder-scan.ts'
 
 export interface ListedFile {
@@ -91,13 +92,23 @@ export async function withModel<T>(
   const source = await openFileSource(path, signal)
   const inputs = openInputs()
   try {
-    const result = await use({ model: withKnownNames(await openModel(source)), read: inputs.read })
+    const model = withKnownNames(await openModel(source))
+    const companion = await companionOf(path, model)
+    const known = companion === undefined ? model : { ...model, companion }
+    const result = await use({ model: known, read: inputs.read })
     await checkUnchanged([source.file])
     return result
   } finally {
     await inputs.close()
     await source.close()
   }
+}
+
+/** What lies beside a model file now and says how it is meant. */
+export async function companionNow(path: string, io: Interruptible): Promise<ModelFile['companion']> {
+  return (await mayHaveCompanion(path))
+    ? withModel(path, io, async ({ model }) => model.companion)
+    : undefined
 }
 
 /** Opens several model files, in order, for as long as `use` runs. */

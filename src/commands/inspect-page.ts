@@ -146,13 +146,15 @@ function baseTitle(id: BaseId | undefined): string {
   return id === undefined ? 'unknown base' : BASES[id].title
 }
 
-function alphaLine({ alphas, withoutAlpha, peft }: AdapterInfo): string {
-  const configured = peft.flatMap(({ target, alpha }) =>
-    alpha === undefined ? [] : [`${alpha} for ${target}`],
-  )
+function alphaLine({ alphas, withoutAlpha, settings }: AdapterInfo): string {
+  const configured = settings.configs.flatMap(({ target, alpha, rankStabilised, alphas, source }) => {
+    const by = `${rankStabilised ? ', rank-stabilised' : ''}${target === undefined ? '' : ` for ${target}`} by ${source}`
+    const single = alphas.length === 0 ? '' : `; another for ${plural(alphas.length, 'pattern')}`
+    return alpha === undefined && alphas.length === 0 ? [] : [`${alpha ?? ''}${by}${single}`]
+  })
   const missing = withoutAlpha > 0 ? [`none in ${plural(withoutAlpha, 'module')} (scale 1)`] : []
-  // diffusers keeps alpha in the metadata; its modules have no tensor for it
-  const rest = configured.length > 0 ? [`${configured.join(', ')} by metadata`] : missing
+  // PEFT, and who follows it, keeps alpha outside of the tensors
+  const rest = configured.length > 0 ? [configured.join(', ')] : missing
   return [alphas ? distribution(alphas) : 'not fetched', ...rest].filter(Boolean).join('; ')
 }
 

@@ -102,7 +102,7 @@ async function checkOpened(
       ...check,
       file,
       ...(fit && { base: fit.base }),
-      findings: [...findingsOf(check), ...(fit?.findings ?? []), ...file.adapter.findings],
+      findings: [...findingsOf(check), ...(fit?.findings ?? []), ...ownFindings(file)],
     }
   } finally {
     progress.end()
@@ -140,7 +140,16 @@ function findingsOf({ modules }: LoraCheck): Finding[] {
   const names = (state: CheckedModule['state']) =>
     modules.filter((module) => module.state === state).map(({ name }) => name)
   const [broken, dead] = [names('not-finite'), names('dead')]
+  const misshapen = modules.filter(({ fault }) => fault !== undefined)
   return [
+    ...(misshapen.length > 0
+      ? [
+          error(
+            'lora-misshapen',
+            `${counted(names('misshapen'), 'module')} cannot be computed with: ${misshapen[0]!.fault}`,
+          ),
+        ]
+      : []),
     ...(broken.length > 0
       ? [error('lora-not-finite', `${counted(broken, 'module')} would make the weights NaN or infinite`)]
       : []),
@@ -148,6 +157,14 @@ function findingsOf({ modules }: LoraCheck): Finding[] {
       ? [warning('lora-dead-modules', `${counted(dead, 'module')} add nothing: one of the factors is 0`)]
       : []),
   ]
+}
+
+/** Those of an inspection: what it warns of, and no program could apply, is worse here. Shapes are checked anew. */
+function ownFindings({ adapter }: LoraFile): Finding[] {
+  return adapter.findings.flatMap((finding) => {
+    if (finding.code === 'adapter-misshapen-modules') return []
+    return finding.code === 'adapter-incomplete-modules' ? { ...finding, severity: 'error' } : finding
+  })
 }
 
 interface BlockRow {

@@ -1,6 +1,7 @@
 import { basename, extname } from 'node:path'
 import { EXIT, type ExitCode, usage } from '../errors.ts'
 import { baseById } from '../model/adapters/base.ts'
+import { applyingFindings } from '../model/adapters/findings.ts'
 import type { Keep } from '../model/lora/factors.ts'
 import { rankMetadata } from '../model/lora/metadata.ts'
 import type { LoraFile } from '../model/lora/modules.ts'
@@ -118,8 +119,9 @@ async function resizeOpened(file: LoraFile, { model, read }: OpenedModel, run: R
     }
   }
   const common = { input: file.name, title: file.adapter.title, output: target }
+  const findings = applyingFindings(file.name, file.adapter)
   if (output.dryRun) {
-    printResize({ ...common, status: 'planned', resized: await resized(), findings: [] }, output, io)
+    printResize({ ...common, status: 'planned', resized: await resized(), findings }, output, io)
     return
   }
   await withSpool(target, async ({ keep }) => {
@@ -140,7 +142,7 @@ async function outputPath(path: string, { rule }: ResizeOptions, { output }: Out
 
 function plannedFile(
   { layers, tensors }: Resized,
-  { adapter }: LoraFile,
+  { name, adapter }: LoraFile,
   model: ModelFile,
   target: string,
   { options, output, io, engine }: Run,
@@ -162,7 +164,7 @@ function plannedFile(
     plan: {
       table: { tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])), metadata: {} },
       steps: [],
-      findings: [],
+      findings: applyingFindings(name, adapter),
     },
     output: target,
     inputs: [model.file],

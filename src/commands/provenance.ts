@@ -1,4 +1,5 @@
 import { basename, extname } from 'node:path'
+import { embeddedSettings } from '../model/adapters/peft/sources.ts'
 import { carryMetadata, type OutputFacts, sourceFacts } from '../model/carry-metadata.ts'
 import type { Identity, Prediction } from '../model/identify.ts'
 import { modelspecId, resolutionOf } from '../model/modelspec-facts.ts'
@@ -8,6 +9,7 @@ import {
   buildRecipe,
   type JsonValue,
   RECIPE_KEY,
+  type RecipeCompanion,
   type RecipeInput,
   recipeInput,
   recipeText,
@@ -58,7 +60,13 @@ export function outputMetadata(
   const source = sourceFacts(token === undefined ? model.extras : { token, ...model.extras })
   const mergedFrom = models.length > 1 ? { mergedFrom: models.map(titleOf).join(', ') } : {}
   const facts = { ...outputFacts(model, identity, plan, outputPath), ...mergedFrom }
-  return pendingMetadata(models, { ...source, ...model.metadata }, facts, operation, io)
+  return pendingMetadata(
+    models,
+    { ...source, ...embeddedSettings(model), ...model.metadata },
+    facts,
+    operation,
+    io,
+  )
 }
 
 /** Metadata of a file that is made from others and carries none of theirs on: what it says of itself, the recipe, modelspec. */
@@ -100,7 +108,13 @@ function pendingMetadata(
 function describedInput(model: ModelFile, hashes: Hashes): RecipeInput {
   const { path: name, size: bytes } = model.file
   const own = recipeText(model)
-  return recipeInput({ name, bytes, ...hashes }, own === undefined ? {} : { [RECIPE_KEY]: own })
+  const file = { name, bytes, ...hashes, companion: recipeCompanion(model.companion) }
+  return recipeInput(file, own === undefined ? {} : { [RECIPE_KEY]: own })
+}
+
+function recipeCompanion(companion: ModelFile['companion']): RecipeCompanion | undefined {
+  if (companion?.sha256 === undefined) return undefined
+  return { name: companion.name, sha256: companion.sha256 }
 }
 
 /** Digits of the hashes that recipes have. */

@@ -8,7 +8,8 @@ import type { Recipe, RecipeInput } from '../model/recipe.ts'
 import type { Io } from '../report/io.ts'
 import { MAX_HEADER_BYTES } from '../tensor/formats/safetensors.ts'
 import type { HashName } from '../tensor/hash.ts'
-import { quoted } from '../tensor/text.ts'
+import { printable, quoted } from '../tensor/text.ts'
+import { companionNow } from './files.ts'
 import { hashWithProgress } from './hashing.ts'
 import type { ModelFolders } from './model-folders.ts'
 import { isPipelineFolder } from './pipeline-folder.ts'
@@ -113,11 +114,16 @@ async function findInput(
   if (PROOFS.every((name) => input[name] === undefined)) return { input, problem: withoutHash(input) }
   const named = files.filter(({ name }) => name === input.name)
   const sameLength = files.filter(({ name, bytes }) => bytes === input.bytes && name !== input.name)
+  let problem: SdtoolError | undefined
   for (const { path, bytes } of [...named, ...sameLength]) {
     const proof = await proofFor(input, path, bytes, places, io)
-    if (proof !== undefined) return { input, path, by: proof }
+    if (proof === undefined) continue
+    const other = await companionProblem(input, path, io)
+    if (other === undefined) return { input, path, by: proof }
+    problem ??= other
   }
-  const problem = named.length > 0 ? changed(input, named[0]!.path) : notFound(input, places)
+  if (problem !== undefined) return { input, problem }
+  problem = named.length > 0 ? changed(input, named[0]!.path) : notFound(input, places)
   return { input, problem }
 }
 
@@ -143,6 +149,24 @@ export async function proofFor(
   // files of the same tensors differ by their headers at most
   if (Math.abs(bytes - input.bytes) > MAX_HEADER_BYTES) return undefined
   return (await has('autoV3', input.autoV3)) ? 'autoV3' : undefined
+}
+
+/** Why what lies beside a file says something else than when the recipe was made; undefined if it does not. */
+async function companionProblem(
+  { companion }: RecipeInput,
+  path: string,
+  io: Io,
+): Promise<SdtoolError | undefined> {
+  const now = await companionNow(path, io)
+  if (companion?.sha256 === now?.sha256) return undefined
+  const name = printable((companion ?? now)!.name, 80)
+  const what =
+    companion === undefined
+      ? `${name} now lies beside ${path}, and the recipe knows of none`
+      : now === undefined
+        ? `${path} was used with the ${name} beside it, which is gone`
+        : `the ${name} beside ${path} is not the one of the recipe (SHA-256 ${companion.sha256.slice(0, 10)}...)`
+  return unproven('INPUT_CHANGED', what, 'It decides the strength of the adapter. Put back what was there.')
 }
 
 function hashText({ sha256, autoV1 }: RecipeInput): string {

@@ -1,4 +1,12 @@
-import type { Finding, FormatId, Leftover, ModelFile, PlainValue, TensorTable } from '../tensor/table.ts'
+import type {
+  Companion,
+  Finding,
+  FormatId,
+  Leftover,
+  ModelFile,
+  PlainValue,
+  TensorTable,
+} from '../tensor/table.ts'
 import type { AdapterInfo } from './adapters/info.ts'
 import type { Component } from './components.ts'
 import type { EmaInfo } from './ema.ts'
@@ -75,6 +83,7 @@ export interface Identifiable extends TensorTable {
   readonly extras?: Readonly<Record<string, PlainValue>>
   readonly leftovers?: readonly Leftover[]
   readonly renaming?: Renaming
+  readonly companion?: Companion
 }
 
 /** An opened file whose tensors have the names that programs look for. */

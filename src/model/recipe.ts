@@ -21,10 +21,17 @@ export interface RecipeInput {
   readonly sha256?: string
   readonly autoV1?: string
   readonly autoV3?: string
+  /** A file beside it that said how it is meant: `adapter_config.json`. */
+  readonly companion?: RecipeCompanion
   /** How that file was itself made, if sdtool made it. */
   readonly recipe?: Recipe
   /** It had a recipe, which was left out because the ancestry grew too long. */
   readonly recipeOmitted?: true
+}
+
+export interface RecipeCompanion {
+  readonly name: string
+  readonly sha256: string
 }
 
 /** How a file was made: the value of the metadata key `sdtool.recipe`. */
@@ -60,11 +67,12 @@ export interface InputFile {
   readonly sha256?: string | undefined
   readonly autoV1?: string | undefined
   readonly autoV3?: string | undefined
+  readonly companion?: RecipeCompanion | undefined
 }
 
 /** An input with the recipe that its own metadata carries. */
 export function recipeInput(file: InputFile, metadata: Readonly<Record<string, string>>): RecipeInput {
-  const { sha256, autoV1, autoV3 } = file
+  const { sha256, autoV1, autoV3, companion } = file
   const recipe = parseRecipe(Object.hasOwn(metadata, RECIPE_KEY) ? metadata[RECIPE_KEY] : undefined)
   return {
     name: file.name.split(/[/\\]/).at(-1)!,
@@ -72,6 +80,7 @@ export function recipeInput(file: InputFile, metadata: Readonly<Record<string, s
     ...(sha256 === undefined ? {} : { sha256 }),
     ...(autoV1 === undefined ? {} : { autoV1 }),
     ...(autoV3 === undefined ? {} : { autoV3 }),
+    ...(companion === undefined ? {} : { companion }),
     ...(recipe === undefined ? {} : { recipe }),
   }
 }
@@ -156,8 +165,16 @@ function inputOf(value: JsonValue, generations: number): RecipeInput | undefined
     name,
     bytes,
     ...hashes(value),
+    ...companionOf(value.companion),
     ...(isOmitted ? { recipeOmitted: true } : ancestor === undefined ? {} : { recipe: ancestor }),
   }
+}
+
+function companionOf(value: JsonValue | undefined): Pick<RecipeInput, 'companion'> {
+  if (!isJsonObject(value)) return {}
+  const { name, sha256 } = value
+  if (typeof name !== 'string' || typeof sha256 !== 'string' || !HASHES.sha256.test(sha256)) return {}
+  return { companion: { name, sha256 } }
 }
 
 /** Only well-formed hashes: what is looked up on the network later must be hex and nothing else. */

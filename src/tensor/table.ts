@@ -107,6 +107,14 @@ export interface SecurityReport {
 
 export type FormatId = 'safetensors' | 'torch-zip' | 'torch-legacy' | 'pickle' | 'gguf'
 
+/** A small file beside a model file without which that is read wrongly: `adapter_config.json` of PEFT. */
+export interface Companion {
+  readonly name: string
+  /** Undefined where it was too large, or could not be read. */
+  readonly text?: string
+  readonly sha256?: string
+}
+
 /** An opened file: headers only, nothing of the tensor data has been read. */
 export interface ModelFile extends TensorTable {
   readonly file: FileRef
@@ -124,6 +132,7 @@ export interface ModelFile extends TensorTable {
   readonly findings: readonly Finding[]
   /** Only for pickle-based files. */
   readonly security?: SecurityReport
+  readonly companion?: Companion
 }
 
 /** Part of a pickle that is not a weight: training state, callbacks, values that are no tensors. */

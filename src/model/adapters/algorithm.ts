@@ -1,5 +1,6 @@
 import type { Matrix } from '../../tensor/algebra/matrix.ts'
 import type { Tensor } from '../../tensor/table.ts'
+import type { PeftConfig } from './peft/config.ts'
 
 /**
  * What a tensor is to its module: the suffix in its most common spelling (`lora_down`, `lokr_w1_a`, `alpha`).
@@ -20,7 +21,10 @@ export interface TargetShape {
   readonly kernel?: readonly [number, number]
 }
 
-/** Values of the small tensors of a module that steer what its factors do, by role. See `readNumbers`. */
+/**
+ * Values of the small tensors of a module that steer what its factors do, by role (`readNumbers`), and those that stand
+ * outside of its tensors (`withSettings`).
+ */
 export type Numbers = ReadonlyMap<PartRole, Float64Array>
 
 /** A matrix as it is, or as a product up @ down. */
@@ -52,6 +56,14 @@ export interface PatchInput {
   /** Strength the user asked for. 1 is full; it may be negative. */
   readonly ratio: number
   readonly numbers: Numbers
+}
+
+/** A module as configurations know it. */
+export interface ConfiguredModule {
+  readonly name: string
+  /** What stands before its path. */
+  readonly prefix: string
+  readonly parts: Parts
 }
 
 /** How a suffix is spelled in files. The longest spelling at the end of a key wins. */
@@ -86,6 +98,13 @@ export interface Algorithm {
   readonly structure?: (parts: Parts, numbers: Numbers) => Structured | undefined
   /** Roles whose values `patch` needs in `numbers`, with the most values each may have. */
   readonly steeredBy?: Readonly<Record<PartRole, number>>
+  /**
+   * Further `numbers`, where its trainer keeps them outside of the tensors. Where it is undefined, alpha / rank is all
+   * that a configuration gives. @throws PEFT_CONFIG where nothing else tells
+   */
+  readonly configured?: (config: PeftConfig | undefined, module: ConfiguredModule) => Numbers
+  /** The new values [O, 1] of the bias of the layer, where it has one and the algorithm changes it along. */
+  readonly patchBias?: (parts: Parts, bias: Matrix, input: Pick<PatchInput, 'ratio' | 'numbers'>) => Matrix
   /** Shapes that contradict each other, as the end of a sentence; undefined when they fit. */
   readonly misfit?: (parts: Parts) => string | undefined
   /** As `misfit`, of what does not fit the weight to be changed and `target` does not tell. */

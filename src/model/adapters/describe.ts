@@ -18,9 +18,9 @@ import type {
 } from './info.ts'
 import { describeLllite } from './lllite.ts'
 import { type AdapterKeys, type AdapterModule, splitKey, splitModules } from './modules.ts'
-import { peftConfigs } from './peft-config.ts'
+import { type AdapterTable, peftSettings } from './peft/sources.ts'
 import { MODIFIERS } from './registry.ts'
-import { TARGETS, type TargetId } from './targets.ts'
+import { TARGETS, type TargetId, WRAPPERS } from './targets.ts'
 
 /** Files that carry LoRA factors as a side matter (IP-Adapter FaceID) are something else. */
 const NO_ADAPTER = /^(ip_adapter|image_proj)\./
@@ -32,7 +32,7 @@ const CONTROL_LORA_MARK = 'lora_controlnet'
  * Describes a LoRA or another adapter from names, shapes and metadata. Undefined if the table is none: at least
  * half of its tensors must belong to complete adapter modules, so a checkpoint with some LoRA keys in it is none.
  */
-export function describeAdapter(table: TensorTable): AdapterInfo | undefined {
+export function describeAdapter(table: AdapterTable): AdapterInfo | undefined {
   const lllite = describeLllite(table)
   if (lllite !== undefined) return lllite
   const { own, embeddings } = ownTensors(table)
@@ -45,7 +45,7 @@ export function adapterKeys(table: TensorTable): AdapterKeys {
   return splitFile(ownTensors(table).own)
 }
 
-function ownTensors(table: TensorTable): { own: TensorTable; embeddings: string[] } {
+function ownTensors(table: AdapterTable): { own: AdapterTable; embeddings: string[] } {
   const marked = markedEmbeddings(table)
   const embeddings = [...marked, ...bundledNames(table.tensors.keys())]
   return { own: embeddings.length > 0 ? withoutEmbeddings(table, new Set(marked)) : table, embeddings }
@@ -74,7 +74,7 @@ function isOneNumber(tensor: Tensor): boolean {
   return elementCount(tensor.shape) === 1 && isPlain(tensor)
 }
 
-function withoutEmbeddings(table: TensorTable, marked: ReadonlySet<string>): TensorTable {
+function withoutEmbeddings(table: AdapterTable, marked: ReadonlySet<string>): AdapterTable {
   const kept = [...table.tensors].filter(([name]) => bundleName(name) === undefined && !marked.has(name))
   return { ...table, tensors: new Map(kept) }
 }
@@ -102,7 +102,7 @@ function isAdapter(table: TensorTable, { modules }: AdapterKeys): boolean {
   return 2 * tensors >= table.tensors.size
 }
 
-function summarise(table: TensorTable, split: AdapterKeys, embeddings: readonly string[]): AdapterInfo {
+function summarise(table: AdapterTable, split: AdapterKeys, embeddings: readonly string[]): AdapterInfo {
   const { modules } = split
   const verdict = verdictOf(modules)
   const ranks = modules.map(({ algorithm, parts }) => algorithm.rank?.(parts))
@@ -120,15 +120,21 @@ function summarise(table: TensorTable, split: AdapterKeys, embeddings: readonly 
     convModules: modules.filter(isConvolution).length,
     ranks: countValues(ranks.filter((rank) => rank !== undefined)),
     withoutAlpha: modules.filter(({ parts }) => !parts.has('alpha')).length,
-    peft: peftConfigs(table.metadata),
+    settings: peftSettings(table),
     doraModules: modules.filter(hasDora).length,
     textEncoderTrained: modules.some(({ target }) => target.startsWith('te')),
     base: baseOf(verdict, table),
     embeddings,
+    wrapped: wrappedModules(modules),
     strays: split.strays.map(({ name }) => name),
     unknownModules: unknownModules(modules, verdict.base),
   }
   return { ...facts, findings: adapterFindings(facts, split, verdict, table.metadata) }
+}
+
+function wrappedModules(modules: readonly AdapterModule[]): AdapterInfo['wrapped'] {
+  const wrapped = modules.flatMap(({ wrapper }) => wrapper ?? [])
+  return countBy(wrapped, (id) => id).map(([id, modules]) => ({ title: WRAPPERS[id].title, modules }))
 }
 
 /** Where no layer is telling by itself, all of them together may be. */

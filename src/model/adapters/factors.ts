@@ -35,8 +35,10 @@ export function numberOf(parts: Parts, numbers: Numbers, role: PartRole): number
   return value
 }
 
-/** alpha / rank; 1 without an alpha, or without a rank that could divide it. */
+/** alpha / rank, or the scale of a configuration; 1 without an alpha, or without a rank that could divide it. */
 export function alphaScale(parts: Parts, numbers: Numbers, rank: number | undefined): number {
+  const scale = numbers.get('scale')?.[0]
+  if (scale !== undefined) return scale
   const alpha = numberOf(parts, numbers, 'alpha')
   return alpha === undefined || rank === undefined ? 1 : alpha / rank
 }

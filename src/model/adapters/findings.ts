@@ -8,6 +8,21 @@ import type { AdapterKeys } from './modules.ts'
 import { surplusRoles } from './registry.ts'
 import { doubledPrefix } from './targets.ts'
 
+/** Findings that tell how an adapter is applied, which belong on the page of whatever applies it. */
+const OF_APPLYING: ReadonlySet<string> = new Set([
+  'adapter-alpha-unknown',
+  'adapter-alpha-claim',
+  'adapter-oft-old',
+  'adapter-wrapped-names',
+])
+
+/** Those of an adapter, each with the name of its file. */
+export function applyingFindings(name: string, { findings }: Pick<AdapterInfo, 'findings'>): Finding[] {
+  return findings
+    .filter(({ code }) => OF_APPLYING.has(code))
+    .map((finding) => ({ ...finding, message: `${name}: ${finding.message}` }))
+}
+
 type Facts = Omit<AdapterInfo, 'findings' | 'alphas'>
 
 /** What a person should know before using or baking an adapter. */
@@ -23,6 +38,7 @@ export function adapterFindings(
     ...baseFindings(facts, verdict),
     ...mixtures(facts),
     ...rankClaim(facts, metadata),
+    ...settingFindings(facts, split, metadata),
     ...trainedOnKnown(baseHash(metadata)),
   ]
 }
@@ -61,6 +77,10 @@ function strangeNames(facts: Facts, { modules }: AdapterKeys): Finding[] {
   if (doubled.length > 0) {
     const message = `${counted(doubled, 'module')} have their prefix twice; programs will not find their target`
     findings.push(warning('adapter-doubled-prefix', message))
+  }
+  for (const { title, modules } of facts.wrapped) {
+    const message = `${modules} modules carry what ${title} leaves in their names; it is taken off`
+    findings.push(info('adapter-wrapped-names', message))
   }
   const surplus = modules.flatMap(({ name, algorithm, parts }) => {
     return surplusRoles(algorithm, parts).map((role) => `${name}.${role}`)
@@ -120,6 +140,44 @@ function rankClaim({ ranks }: Facts, metadata: Readonly<Record<string, string>>)
   const found = ranks.map(({ value }) => value)
   const range = found.length === 1 ? `${found[0]}` : `${found[0]} to ${found.at(-1)}`
   return [info('adapter-rank-claim', `the metadata says rank ${text}, the shapes have ${range}`)]
+}
+
+/** What is known of the strength, and what is not. */
+function settingFindings(
+  { settings, dialects, withoutAlpha, modules, algorithms }: Facts,
+  { modules: own }: AdapterKeys,
+  metadata: Readonly<Record<string, string>>,
+): Finding[] {
+  const findings = settings.problems.map((problem) => error('adapter-config', problem))
+  const old = settings.configs.find(({ oft }) => oft?.isOld)
+  if (old !== undefined)
+    findings.push(
+      warning(
+        'adapter-oft-old',
+        `${old.source} is of PEFT before 0.18, which summed its rotations differently: it is applied as PEFT does now`,
+      ),
+    )
+  const isScaled = own.some(({ algorithm, parts }) => algorithm.rank?.(parts) !== undefined)
+  const isUnsaid =
+    isScaled && withoutAlpha === modules && algorithms.length > 0 && settings.configs.length === 0
+  if (!isUnsaid || settings.problems.length > 0) return findings
+  if (dialects.some(({ id }) => id === 'peft'))
+    findings.push(
+      warning(
+        'adapter-alpha-unknown',
+        'PEFT wrote it without an alpha, and no adapter_config.json lies beside it: scale 1 is assumed, which is wrong unless alpha is the rank',
+      ),
+    )
+  const claim = Object.hasOwn(metadata, 'ss_network_alpha') ? metadata.ss_network_alpha : undefined
+  // kohya reads alpha from the tensors alone; tools that drop those mostly multiply the factors by it
+  if (claim !== undefined)
+    findings.push(
+      info(
+        'adapter-alpha-claim',
+        `the metadata says network alpha ${quoted(claim)}, but no tensor holds it: scale 1, as every program takes it`,
+      ),
+    )
+  return findings
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Finding } from '../../tensor/table.ts'
 import type { BaseId } from './base.ts'
 import type { DialectId } from './dialects.ts'
-import type { PeftConfig } from './peft-config.ts'
+import type { PeftSettings } from './peft/sources.ts'
 import type { TargetId } from './targets.ts'
 
 export interface AlgorithmCount {
@@ -59,16 +59,18 @@ export interface AdapterInfo {
   readonly parameters: number
   readonly convModules: number
   readonly ranks: readonly ValueCount[]
-  /** Only after `readAlphas`. Modules without alpha are in `withoutAlpha`: scale 1, unless `peft` has one. */
+  /** Only after `readAlphas`. Modules without alpha are in `withoutAlpha`: scale 1, unless `settings` have one. */
   readonly alphas?: readonly ValueCount[]
   readonly withoutAlpha: number
-  /** Ranks and alphas that newer diffusers keeps in the metadata. */
-  readonly peft: readonly PeftConfig[]
+  /** Ranks, alphas and more that stand in the metadata, or in a file of PEFT beside it. */
+  readonly settings: PeftSettings
   readonly doraModules: number
   readonly textEncoderTrained: boolean
   readonly base: AdapterBase
   /** Names of embeddings carried in the file (`bundle_emb`, cloneofsimo tokens). */
   readonly embeddings: readonly string[]
+  /** Modules in whose names something stands that belongs to no path. */
+  readonly wrapped: readonly { readonly title: string; readonly modules: number }[]
   /** Keys that belong to no module. */
   readonly strays: readonly string[]
   /** Modules whose name does not exist in the base architecture; empty if that is not known. */

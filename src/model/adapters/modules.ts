@@ -19,8 +19,7 @@ export function adapterModule(
   algorithm: Algorithm,
   place = placeOf(name),
 ): AdapterModule {
-  const { target, dialect, prefix, path } = place
-  return { name, parts, algorithm, shape: algorithm.target(parts), target, dialect, prefix, path }
+  return { ...place, name, parts, algorithm, shape: algorithm.target(parts) }
 }
 
 /** The keys of a file as adapter modules, and what is left over. */
@@ -36,7 +35,8 @@ export interface AdapterKeys {
 const MAX_SUFFIX_PARTS = 3
 
 // PEFT writes the adapter's name between: lora_A.default.weight
-const NAMED_ADAPTER = /\.(lora_[AB]|lora_embedding_[AB]|lora_magnitude_vector)\.([^.]+)(\.weight)?$/
+const NAMED_ADAPTER =
+  /\.(lora_[AB]|lora_embedding_[AB]|lora_magnitude_vector|oft_R|boft_[Rs]|ia3_l|(?:hada|lokr)_\w+)\.([^.]+)(\.weight)?$/
 // diffusers attention processors, old text encoders: ...to_q_lora.down.weight
 const ATTENTION_LORA = /([._]to_(?:q|k|v|out))_lora\.(down|up)\.weight$/
 // cloneofsimo/lora: unet:12:up, numbered in the order the modules are walked

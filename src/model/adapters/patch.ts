@@ -1,6 +1,7 @@
 /** What an adapter module makes of a weight and of its bias. */
 import { added, type Matrix, matrixOf, place } from '../../tensor/algebra/matrix.ts'
 import { elementCount } from '../../tensor/dtype.ts'
+import { isPlain } from '../evidence.ts'
 import type { Algorithm, Modifier, Numbers, PartRole, Parts, PatchInput } from './algorithm.ts'
 import { column, countOf, isLatentPart, sizeOf } from './factors.ts'
 import { loraScale } from './lora.ts'
@@ -70,9 +71,7 @@ export function patchMisfit(
   shape: readonly number[],
   numbers: Numbers,
 ): string | undefined {
-  const empty = [...parts].find(([, part]) => elementCount(part.shape) === 0)
-  if (empty !== undefined) return `its ${empty[0]} is empty`
-  const wanted = algorithm.misfit?.(parts) ?? shapeMisfit(parts, numbers, shape)
+  const wanted = partsMisfit({ algorithm, parts }) ?? shapeMisfit(parts, numbers, shape)
   if (wanted !== undefined) return wanted
   const target = patchedShape(parts, numbers, shape)
   return (
@@ -81,6 +80,29 @@ export function patchMisfit(
     modifierOf({ algorithm, parts })?.clash(parts, target) ??
     buildMisfit({ algorithm, parts }, shape, numbers)
   )
+}
+
+/** What is wrong with the tensors of a module whatever the weight, as `patchMisfit`. */
+function partsMisfit({ algorithm, parts }: Patchable): string | undefined {
+  for (const [role, part] of parts) {
+    if (elementCount(part.shape) === 0) return `its ${role} is empty`
+    if (!isPlain(part)) return `its ${role} is ${part.dtype}, of which no numbers can be read`
+  }
+  return algorithm.misfit?.(parts)
+}
+
+/**
+ * Why nothing can be computed of a module by itself, as `patchMisfit`: where its tensors say which weight it is for, they
+ * have to fit that one.
+ */
+export function moduleMisfit(module: Patchable, numbers: Numbers): string | undefined {
+  const { rows, columns, kernel = [1, 1] } = module.algorithm.target(module.parts)
+  const fault = partsMisfit(module)
+  if (fault !== undefined || rows === undefined || columns === undefined) return fault
+  const inputs = columns / (kernel[0] * kernel[1])
+  if (!Number.isInteger(inputs)) return 'the shapes of its tensors do not fit together'
+  const shape = kernel[0] * kernel[1] === 1 ? [rows, inputs] : [rows, inputs, ...kernel]
+  return patchMisfit(module, shape, numbers)
 }
 
 /** What is left: the constructors of expressions check every shape (a factor of one dimension, a kernel of three). */
@@ -110,9 +132,10 @@ const BIAS_DELTAS: readonly PartRole[] = ['diff_b', 'b_norm']
 /** The bias of `up`, which takes part in its scale. Source: PEFT `lora_bias`, `merge`. */
 const UP_BIAS: PartRole = 'lora_up_bias'
 
-/** Whether the module changes the bias of its layer. */
-export function changesBias(parts: Parts): boolean {
-  return [...BIAS_DELTAS, UP_BIAS].some((role) => parts.has(role))
+/** Whether the module changes the bias of its layer: `needed` has values for it, `along` scales it where there is one. */
+export function biasUse({ algorithm, parts }: Patchable): 'needed' | 'along' | undefined {
+  if ([...BIAS_DELTAS, UP_BIAS].some((role) => parts.has(role))) return 'needed'
+  return algorithm.patchBias === undefined ? undefined : 'along'
 }
 
 /** As `patchMisfit`, for a bias of `count` values. */
@@ -124,8 +147,13 @@ export function biasMisfit(parts: Parts, count: number): string | undefined {
 }
 
 /** The new values of the bias, [O, 1]; the very matrix given if the module does not change it. No alpha, no DoRA. */
-export function patchBias(parts: Parts, bias: Matrix, ratio: number, numbers: Numbers): Matrix {
-  let patched = bias
+export function patchBias(
+  { algorithm, parts }: Patchable,
+  bias: Matrix,
+  ratio: number,
+  numbers: Numbers,
+): Matrix {
+  let patched = algorithm.patchBias?.(parts, bias, { ratio, numbers }) ?? bias
   for (const role of BIAS_DELTAS) if (parts.has(role)) patched = added(patched, ratio, column(parts, role))
   if (!parts.has(UP_BIAS)) return patched
   return added(patched, ratio * loraScale(parts, numbers), column(parts, UP_BIAS))

@@ -9,6 +9,9 @@ import { lokr } from './lokr.ts'
 import { lora } from './lora.ts'
 import { norm } from './norm.ts'
 import { oft } from './oft.ts'
+import { peftBoft } from './peft-boft.ts'
+import { peftIa3 } from './peft-ia3.ts'
+import { peftOft } from './peft-oft.ts'
 import { setWeight } from './set-weight.ts'
 
 /** Every algorithm. The order decides for a module that could be two: the first wins. */
@@ -20,6 +23,9 @@ export const ALGORITHMS: readonly Algorithm[] = [
   oft,
   boft,
   ia3,
+  peftOft,
+  peftBoft,
+  peftIa3,
   norm,
   setWeight,
   full,

@@ -67,7 +67,12 @@ const BARE_PATHS: readonly { pattern: RegExp; target: TargetId; dialect?: Dialec
   { pattern: /\.processor\.to_(q|k|v|out)$/, target: 'unet', dialect: 'diffusers-attn-processors' },
   { pattern: /^unet:\d+$/, target: 'unet', dialect: 'cloneofsimo' },
   { pattern: /^text_encoder:\d+$/, target: 'te1', dialect: 'cloneofsimo' },
-  { pattern: /^text_model\.|^(encoder\.)?layers\.\d+\.self_attn\./, target: 'te1', dialect: 'diffusers' },
+  {
+    pattern:
+      /^text_model\.|^(encoder\.)?layers\.\d+\.self_attn\.|^encoder\.layers\.\d+\.(mlp|layer_norm)|^(embeddings\.token_embedding|final_layer_norm)$/,
+    target: 'te1',
+    dialect: 'diffusers',
+  },
   {
     pattern: /^(down_blocks|up_blocks|mid_block|conv_in|conv_out|time_embedding|add_embedding)\b/,
     target: 'unet',
@@ -96,12 +101,72 @@ export interface ModulePlace {
   readonly target: TargetId
   readonly dialect: DialectId
   readonly prefix: string
-  /** The rest of the name: a path in the network, with `_` or `.` between the steps. */
+  /**
+   * The rest of the name: a path in the network, with `_` or `.` between the steps. Without what `wrapper` names, and as
+   * transformers 4 names the layers of CLIP.
+   */
   readonly path: string
+  /** What stood in the name that belongs to no path. */
+  readonly wrapper?: WrapperId
+}
+
+/**
+ * What ways to train leave in the names of modules, which no network has. The names without it mean the same layers.
+ * A LoRA of kohya for a layer that was named itself, not by its block, ends in the dot to no child.
+ */
+export const WRAPPERS = {
+  compiled: { title: 'torch.compile (_orig_mod)', pattern: /(?:(?<=^|\.)_orig_mod\.)|(?:(?<=_)_orig_mod_)/g },
+  parallel: {
+    title: 'DistributedDataParallel (module.)',
+    pattern:
+      /^module\.|(?<=^(?:unet|transformer|text_encoder(?:_[23])?)\.)module\.|(?<=^base_model\.model\.)module\.|(?<=^lora_(?:unet|transformer|te[123]?)_)module_/g,
+  },
+  sharded: {
+    title: 'FSDP (_fsdp_wrapped_module)',
+    pattern: /(?<=^|\.)_fsdp_wrapped_module\.|(?<=_)_fsdp_wrapped_module_/g,
+  },
+  checkpointed: {
+    title: 'activation checkpointing (_checkpoint_wrapped_module)',
+    pattern: /(?<=^|\.)_checkpoint_wrapped_module\.|(?<=_)_checkpoint_wrapped_module_/g,
+  },
+  trailing: { title: 'a trailing _', pattern: /(?<=\w)_$/g },
+} as const satisfies Record<string, { readonly title: string; readonly pattern: RegExp }>
+
+export type WrapperId = keyof typeof WRAPPERS
+
+function unwrapped(module: string): { name: string; wrapper?: WrapperId } {
+  let name = module
+  let wrapper: WrapperId | undefined
+  for (const [id, { pattern }] of Object.entries(WRAPPERS)) {
+    const without = name.replace(pattern, '')
+    if (without !== name) wrapper ??= id as WrapperId
+    name = without
+  }
+  return { name, ...(wrapper === undefined ? {} : { wrapper }) }
+}
+
+/** Layers of CLIP as transformers 5 names them: it has no `text_model` around them. */
+const FLAT_CLIP =
+  /^(?:encoder[._]layers[._]\d+[._]|embeddings[._](?:token|position)_embedding$|final_layer_norm$)/
+
+/** A path of CLIP as transformers 4 has it, which all other programs know. */
+function clipPath(path: string, separator: '.' | '_'): string {
+  if (/^layers[._]\d+[._]self_attn[._]/.test(path)) return `text_model${separator}encoder${separator}${path}`
+  return FLAT_CLIP.test(path) ? `text_model${separator}${path}` : path
 }
 
 /** Which network a module belongs to and how its trainer names things. */
 export function placeOf(module: string): ModulePlace {
+  const { name, wrapper } = unwrapped(module)
+  const place = namedPlace(name)
+  const separator = place.prefix.endsWith('_') ? '_' : '.'
+  // LyCORIS has one prefix for all networks, and CLIP has no word of its own before its layers any more
+  const target = place.dialect === 'lycoris' && FLAT_CLIP.test(place.path) ? 'te1' : place.target
+  const path = target.startsWith('te') ? clipPath(place.path, separator) : place.path
+  return { ...place, target, path, ...(wrapper === undefined ? {} : { wrapper }) }
+}
+
+function namedPlace(module: string): ModulePlace {
   const known = PREFIXES.find(({ prefix }) => module.startsWith(prefix))
   if (known === undefined) {
     return module.startsWith(PEFT_WRAPPER)

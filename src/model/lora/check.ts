@@ -28,7 +28,9 @@ export interface CheckedModule {
   readonly rank?: number
   /** Frobenius norm of what it adds at full strength; of its tensors, where that depends on the model. */
   readonly norm: number
-  readonly state: 'alive' | 'dead' | 'not-finite'
+  readonly state: 'alive' | 'dead' | 'not-finite' | 'misshapen'
+  /** Why nothing can be computed of it. */
+  readonly fault?: string
 }
 
 export interface LoraCheck {
@@ -55,15 +57,19 @@ export async function checkLora(
 }
 
 async function checkModule(one: PlacedLora, evaluation: Evaluation): Promise<CheckedModule> {
-  const { module, component, block } = one
+  const { module, component, block, fault } = one
   const rank = module.algorithm.rank?.(module.parts)
-  const norm = Math.sqrt(await squaredNorm(one, evaluation))
-  return {
+  const facts = {
     name: module.name,
     component,
     block,
     kind: kindOf(lookupName(module.path)),
     ...(rank === undefined ? {} : { rank }),
+  }
+  if (fault !== undefined) return { ...facts, norm: 0, state: 'misshapen', fault }
+  const norm = Math.sqrt(await squaredNorm(one, evaluation))
+  return {
+    ...facts,
     norm: Number.isFinite(norm) ? norm : 0,
     state: !Number.isFinite(norm) ? 'not-finite' : norm === 0 ? 'dead' : 'alive',
   }

@@ -7,11 +7,12 @@ import { concatenated, shaped } from '../../tensor/slices.ts'
 import type { Finding, Tensor, TensorTable } from '../../tensor/table.ts'
 import { quoted } from '../../tensor/text.ts'
 import { adapterKeys } from '../adapters/describe.ts'
+import { applyingFindings } from '../adapters/findings.ts'
 import { bundleName } from '../embeddings.ts'
 import { counted, info, warning } from '../finding.ts'
 import { type LoraRatio, sideOf } from '../merge-lora/options.ts'
 import { alphaTensor, type FactorDType } from './factors.ts'
-import { isPlainLora, kohyaName, type LoraFile, type PlacedLora, placedModules, scaleOf } from './modules.ts'
+import { isPlainLora, kohyaName, type LoraFile, type PlacedLora, scaleOf, soundModules } from './modules.ts'
 
 export interface LoraToMerge {
   readonly file: LoraFile
@@ -47,7 +48,7 @@ interface Share {
  * Plans the sum of LoRAs. Ranks add up; the factors of a layer stand side by side, and differences between their strengths
  * are multiplied into `lora_up`, so that one alpha is right for all. Exact but for that rounding, and for none where the
  * strengths are the same.
- * @throws MIXED_ARCHITECTURES, LORA_NOT_PLAIN, LORA_UNKNOWN_KEYS, LAYER_SHAPES (exit 3)
+ * @throws MIXED_ARCHITECTURES, LORA_MISSHAPEN, LORA_NOT_PLAIN, LORA_UNKNOWN_KEYS, LAYER_SHAPES (exit 3)
  */
 export async function mergeLoras(loras: readonly LoraToMerge[], wanted?: FactorDType): Promise<LoraMerge> {
   checkSameBase(loras)
@@ -76,7 +77,8 @@ export async function mergeLoras(loras: readonly LoraToMerge[], wanted?: FactorD
   }
   const bundles = bundledOf(loras)
   const table = { tensors: new Map([...tensors, ...bundles.tensors]), metadata: {} }
-  return { table, modules, dtype, findings: [...idleFinding(idle), ...bundles.findings] }
+  const told = loras.flatMap(({ file: { name, adapter } }) => applyingFindings(name, adapter))
+  return { table, modules, dtype, findings: [...told, ...idleFinding(idle), ...bundles.findings] }
 }
 
 function idleFinding(idle: readonly string[]): Finding[] {
@@ -130,7 +132,7 @@ function checkSameBase(loras: readonly LoraToMerge[]): void {
 
 /** @throws LORA_NOT_PLAIN */
 export async function plainModules(file: LoraFile): Promise<PlacedLora[]> {
-  const placed = await placedModules(file)
+  const placed = await soundModules(file)
   const odd = placed.filter((one) => !isPlainLora(one))
   if (odd.length === 0) return placed
   throw refuse(

@@ -1,4 +1,5 @@
 /** The modules of a LoRA file, each with its place in the model it is for. */
+import { refuse } from '../../errors.ts'
 import { type Matrix, matrixOf } from '../../tensor/algebra/matrix.ts'
 import { elementCount } from '../../tensor/dtype.ts'
 import type { TensorTable } from '../../tensor/table.ts'
@@ -11,7 +12,8 @@ import { lookupName, modulesOf } from '../adapters/keymap.ts'
 import { loraScale } from '../adapters/lora.ts'
 import type { AdapterModule } from '../adapters/modules.ts'
 import { readNumbers } from '../adapters/numbers.ts'
-import { patchWeight } from '../adapters/patch.ts'
+import { moduleMisfit, patchWeight } from '../adapters/patch.ts'
+import { withSettings } from '../adapters/peft/steer.ts'
 import { TARGETS } from '../adapters/targets.ts'
 import type { Architecture } from '../architectures/architecture.ts'
 import { architectureById } from '../architectures/registry.ts'
@@ -19,7 +21,7 @@ import { sd1 } from '../architectures/sd1.ts'
 import { sdxl } from '../architectures/sdxl.ts'
 import { type BlockLabel, blockOf } from '../blocks.ts'
 import type { ValueReader } from '../evidence.ts'
-import { withPeftAlpha } from '../merge-lora/peft-alpha.ts'
+import { counted } from '../finding.ts'
 
 /** A LoRA that was opened. */
 export interface LoraFile {
@@ -39,26 +41,53 @@ export interface PlacedLora {
   readonly block: BlockLabel
   /** "UNet", "text encoder 1". */
   readonly component: string
+  /** Why nothing can be computed of it, as the end of a sentence. */
+  readonly fault?: string
 }
 
-/** @throws BAD_ADAPTER_NUMBER, PEFT_PATTERN */
+/** @throws BAD_ADAPTER_NUMBER, PEFT_CONFIG, PEFT_PATTERN */
 export async function placedModules({ table, adapter, read }: LoraFile): Promise<PlacedLora[]> {
   const { modules } = adapterKeys(table)
   const numbers = await readNumbers(modules, read)
   const architectures = architecturesOf(adapter)
+  const layers = new Set<string>()
   return modules.map((module) => {
     const found = placeIn(module, architectures)
     const named = found ?? placeIn(module, NAMESAKES)
     const path = lookupName(module.path)
+    const own = withSettings(module, numbers.get(module.name)!, adapter.settings)
+    const layer = `${module.target} ${found ? `${found.place.weight} ${found.place.rows?.start ?? ''}` : path}`
+    const fault = layers.has(layer)
+      ? 'another module of the file changes the same layer'
+      : moduleMisfit(module, own)
+    layers.add(layer)
     return {
       module,
-      numbers: withPeftAlpha(module, numbers.get(module.name)!, adapter.peft),
+      numbers: own,
       ...(found && { place: found.place }),
-      layer: `${module.target} ${found ? `${found.place.weight} ${found.place.rows?.start ?? ''}` : path}`,
+      layer,
       block: named ? blockOf(named.place.weight, named.architecture) : 'BASE',
       component: TARGETS[module.target],
+      ...(fault === undefined ? {} : { fault }),
     }
   })
+}
+
+/**
+ * The same for tools that compute with all of them.
+ * @throws LORA_MISSHAPEN (exit 3), and what `placedModules` throws
+ */
+export async function soundModules(file: LoraFile): Promise<PlacedLora[]> {
+  const placed = await placedModules(file)
+  const broken = placed.filter(({ fault }) => fault !== undefined)
+  const [first] = broken
+  if (first === undefined) return placed
+  const names = broken.map(({ module }) => module.name)
+  throw refuse(
+    'LORA_MISSHAPEN',
+    `${file.name}: ${counted(names, 'module')} cannot be computed with: ${first.fault}`,
+    'The file is damaged; sdtool lora check lists what is wrong.',
+  )
 }
 
 /** Where widths are those of no published model, names still tell the block. */
@@ -149,7 +178,7 @@ export function changeOf({ module, numbers }: PlacedLora, shape: readonly number
 }
 
 /** The name kohya's tools give a module: its own if it has one, flattened otherwise. */
-export function kohyaName({ module: { name, dialect, target, path } }: PlacedLora): string {
-  if (dialect.startsWith('kohya') && name.startsWith('lora_')) return name
+export function kohyaName({ module: { dialect, target, prefix, path } }: PlacedLora): string {
+  if (dialect.startsWith('kohya') && prefix.startsWith('lora_')) return prefix + path
   return `lora_${target === 'te1' ? 'te' : target}_${lookupName(path)}`
 }

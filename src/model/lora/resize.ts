@@ -14,8 +14,8 @@ import {
   type LoraFile,
   layerShape,
   type PlacedLora,
-  placedModules,
   scaleOf,
+  soundModules,
 } from './modules.ts'
 import { chosenRank, type RankRule } from './rank-rule.ts'
 import { spectralOf } from './spectral.ts'
@@ -46,10 +46,10 @@ export interface Resized {
 /**
  * Resizes every module by the rule; the strength of a plain LoRA stays in its alpha, as kohya's `resize_lora.py` does it.
  * LoHa, LoKr, full differences and convolutions in Tucker form become plain LoRAs.
- * @throws LORA_UNRESIZABLE (exit 3) where the change depends on the model, NOT_FINITE
+ * @throws LORA_UNRESIZABLE (exit 3) where the change depends on the model, LORA_MISSHAPEN, NOT_FINITE
  */
 export async function resizeLora(file: LoraFile, options: ResizeOptions, work: ResizeWork): Promise<Resized> {
-  const placed = await placedModules(file)
+  const placed = await soundModules(file)
   const ranked = placed.filter((one) => isAdditive(one) && !isBiasAlone(one))
   const others = placed.filter((one) => !ranked.includes(one))
   checkResizable(file, others, ranked)

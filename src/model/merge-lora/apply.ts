@@ -5,13 +5,13 @@ import type { Numbers } from '../adapters/algorithm.ts'
 import { adapterKeys } from '../adapters/describe.ts'
 import type { AdapterKeys, AdapterModule } from '../adapters/modules.ts'
 import { readNumbers } from '../adapters/numbers.ts'
+import { withSettings } from '../adapters/peft/steer.ts'
 import { surplusRoles } from '../adapters/registry.ts'
 import { placeOf } from '../adapters/targets.ts'
 import type { Architecture } from '../architectures/architecture.ts'
 import type { BasePart } from './base-parts.ts'
 import type { LoraInput, MergeOptions } from './options.ts'
 import { applyModule, type Patches, type Twin } from './patches.ts'
-import { withPeftAlpha } from './peft-alpha.ts'
 import { isMeant, type PlacedModule, selectModules, type Unmatched, type UsedPatterns } from './select.ts'
 import { namedModules } from './strict.ts'
 
@@ -35,7 +35,7 @@ export interface PatchedBase {
 /**
  * Puts the modules of an adapter on top of `patches`, which it changes.
  * @param index which adapter it is, in the order they were named
- * @throws LORA_UNSUPPORTED, BAD_ADAPTER_NUMBER, PEFT_PATTERN, BLOCK_WITHOUT_RATIO
+ * @throws LORA_UNSUPPORTED, BAD_ADAPTER_NUMBER, PEFT_CONFIG, PEFT_PATTERN, BLOCK_WITHOUT_RATIO
  */
 export async function applyLora(
   base: PatchedBase,
@@ -78,7 +78,7 @@ async function numbersFor(
   try {
     const own = await readNumbers(modules, read)
     const all = new Map(
-      modules.map((module) => [module, withPeftAlpha(module, own.get(module.name)!, adapter.peft)]),
+      modules.map((module) => [module, withSettings(module, own.get(module.name)!, adapter.settings)]),
     )
     return (module) => all.get(module)!
   } catch (error) {
@@ -89,7 +89,8 @@ async function numbersFor(
 /** alpha / rank is 0, and nothing else would change the weight. */
 function isOff({ algorithm, parts }: AdapterModule, numbers: Numbers): boolean {
   const isScaled = algorithm.rank?.(parts) !== undefined && !parts.has('scale')
-  return isScaled && numbers.get('alpha')?.[0] === 0 && !parts.has('dora_scale') && !parts.has('magnitude')
+  const scale = numbers.get('scale')?.[0] ?? numbers.get('alpha')?.[0]
+  return isScaled && scale === 0 && !parts.has('dora_scale') && !parts.has('magnitude')
 }
 
 /** What of the file makes no module, or no use of it. */

@@ -3,14 +3,7 @@ import { type Matrix, matrixOf, place as placed } from '../../tensor/algebra/mat
 import { elementCount } from '../../tensor/dtype.ts'
 import type { Tensor, TensorTable } from '../../tensor/table.ts'
 import type { Numbers } from '../adapters/algorithm.ts'
-import {
-  biasMisfit,
-  changesBias,
-  patchBias,
-  patchedShape,
-  patchMisfit,
-  patchWeight,
-} from '../adapters/patch.ts'
+import { biasMisfit, biasUse, patchBias, patchedShape, patchMisfit, patchWeight } from '../adapters/patch.ts'
 import type { Component } from '../components.ts'
 import { sameShape } from '../topology/match.ts'
 import { type Place, viewOf, withView } from './place.ts'
@@ -51,8 +44,9 @@ export function applyModule(
   twin: Twin | undefined,
 ): Pick<Unmatched, 'reason' | 'detail'> | undefined {
   const weight = opened(patches, table, place.weight, part.component)
-  const bias = changesBias(module.parts) ? place.bias : undefined
-  if (changesBias(module.parts) && bias === undefined) return { reason: 'no-bias' }
+  const use = biasUse(module)
+  const bias = use !== undefined && table.tensors.has(place.bias ?? '') ? place.bias : undefined
+  if (use === 'needed' && bias === undefined) return { reason: 'no-bias' }
   const biasLength = place.rows?.length ?? (bias === undefined ? 0 : table.tensors.get(bias)!.shape[0]!)
   const misfit =
     patchMisfit(module, seenShape(weight.shape, place), numbers) ??
@@ -119,7 +113,7 @@ function changeBias(
 ): void {
   const place: Place = { ...(rows && { rows }), ...(swappedHalves && { swappedHalves }) }
   const view = viewOf(patch.value, place)
-  const changed = patchBias(module.parts, view, change.ratio, change.numbers)
+  const changed = patchBias(module, view, change.ratio, change.numbers)
   if (changed === view) return
   patch.value = withView(patch.value, view, changed, place)
   patch.by.push(change.by)

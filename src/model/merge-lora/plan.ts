@@ -1,6 +1,7 @@
 /** LoRAs and other adapters into the weights of a model. */
 import { aboutFile, type SdtoolError } from '../../errors.ts'
 import type { Finding } from '../../tensor/table.ts'
+import { applyingFindings } from '../adapters/findings.ts'
 import { architectureById } from '../architectures/registry.ts'
 import { blockOf } from '../blocks.ts'
 import { counted, info, warning } from '../finding.ts'
@@ -38,7 +39,7 @@ export interface MergeBase {
  * (LoRA, LoHa, LoKr, differences) give the same in any order; DoRA, IA3, GLoRA, OFT, BOFT and replaced weights act on
  * what those before them made. What does not fit is in `problems`, so that it can be shown together.
  * @throws SdtoolError (exit 3) BASE_NOT_A_MODEL, BASE_UNKNOWN, NO_TENSORS, TENSOR_NOT_CONVERTIBLE, SCALED_FP8,
- *   NOT_PATCHABLE, LORA_UNSUPPORTED, BAD_ADAPTER_NUMBER, PEFT_PATTERN; (exit 2) BLOCK_UNKNOWN, BLOCK_WITHOUT_RATIO;
+ *   NOT_PATCHABLE, LORA_UNSUPPORTED, BAD_ADAPTER_NUMBER, PEFT_CONFIG, PEFT_PATTERN; (exit 2) BLOCK_UNKNOWN, BLOCK_WITHOUT_RATIO;
  *   (exit 4) COMPONENT_NOT_FOUND, EMA_MISSING, PATTERN_UNUSED
  */
 export async function planMergeLora(
@@ -157,7 +158,11 @@ function findingsOf(results: readonly LoraResult[], identity: Identity, isProble
               `${name}: its ${counted(adapter.embeddings, 'embedding')} cannot be merged and stay in the LoRA`,
             ),
           ]
-    return [...unmatchedFindings(result, identity, isProblem ? 'error' : 'warning'), ...embeddings]
+    return [
+      ...unmatchedFindings(result, identity, isProblem ? 'error' : 'warning'),
+      ...applyingFindings(name, adapter),
+      ...embeddings,
+    ]
   })
 }
 

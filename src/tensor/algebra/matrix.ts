@@ -69,6 +69,7 @@ export type Matrix =
       readonly size: number
       readonly stages: number
       readonly butterfly: boolean
+      readonly chunk: number
     })
   /** What a merge method makes of a tensor of this shape in several models. */
   | (Size & {
@@ -90,19 +91,31 @@ export interface Term {
 
 /** Rotation of the rows of a matrix by orthogonal blocks: OFT, BOFT. */
 export interface Rotation {
-  /** [stages * count * size, size]: the trained blocks, one below the other. */
+  /**
+   * [stages * count * size, size]: the trained blocks B, one below the other. Or packed, [stages * count, size * (size -
+   * 1) / 2]: what stands above their diagonals, row by row, with zeros elsewhere. One block alone is for all rows.
+   */
   readonly blocks: Matrix
+  readonly packed?: true
   readonly size: number
   /** OFT has one stage; BOFT several, with a butterfly permutation around each. */
   readonly stages: number
   /** OFT applies the transpose of its blocks, BOFT the blocks. */
   readonly butterfly: boolean
+  /** Neighbouring rows that a butterfly moves together; 1 without it. */
+  readonly chunk?: number
   /**
-   * How a trained block becomes a rotation: `cayley` (I + Q)(I - Q)^-1 of Q = B - B^T, or `plain`: it is one already.
+   * How a trained block becomes a rotation: `cayley` (I + Q)(I - Q)^-1 of Q = skew * (B - B^T), `neumann` the first
+   * `terms` of its series as PEFT sums them, or `plain`: it is one already.
    */
-  readonly form: 'cayley' | 'plain'
+  readonly form: 'cayley' | 'neumann' | 'plain'
+  readonly terms?: number
+  /** 1 without it. */
+  readonly skew?: number
   /** All Q together are scaled down to this Frobenius norm if theirs is larger. */
   readonly constraint?: number
+  /** The same for each Q alone. */
+  readonly blockLimit?: number
   /** R becomes I + strength * (R - I). */
   readonly strength: number
 }
@@ -226,11 +239,14 @@ export function columnNorms(of: Matrix, count: number): Matrix {
 }
 
 export function rotate(of: Matrix, rotation: Rotation): Matrix {
-  const { blocks, size, stages, butterfly } = rotation
-  if (blocks.columns !== size || blocks.rows !== stages * of.rows) throw misshapen('rotate', of, blocks)
+  const { blocks, packed, size, stages, butterfly, chunk = 1 } = rotation
+  const values = packed ? (size * (size - 1)) / 2 : size * size
+  const count = (blocks.rows * blocks.columns) / values
+  const isWhole = count * size === stages * of.rows || (count === 1 && stages === 1)
   if (of.rows % size !== 0) throw new RangeError(`rotate: ${of.rows} rows in blocks of ${size}`)
-  const turns: Matrix = { op: 'orthogonal', rotation, rows: blocks.rows, columns: size }
-  return { op: 'rotate', of, turns, size, stages, butterfly, rows: of.rows, columns: of.columns }
+  if (blocks.columns !== (packed ? values : size) || !isWhole) throw misshapen('rotate', of, blocks)
+  const turns: Matrix = { op: 'orthogonal', rotation, rows: count * size, columns: size }
+  return { op: 'rotate', of, turns, size, stages, butterfly, chunk, rows: of.rows, columns: of.columns }
 }
 
 /** @param shape of the tensor in every model: a method may look at its axes */

@@ -1,4 +1,4 @@
-/** Orthogonal fine-tuning: rows of a weight are rotated among each other. Sources: OFT (arXiv 2306.07280), BOFT (arXiv 2311.06243), LyCORIS. */
+/** Orthogonal fine-tuning: rows of a weight are rotated among each other. Sources: OFT (arXiv 2306.07280), BOFT (arXiv 2311.06243), LyCORIS, PEFT. */
 import { type Arithmetic, fillRows, multiply, remembered, wholeOf } from './evaluate.ts'
 import type { Floats } from './matmul.ts'
 import type { Matrix, Rotation } from './matrix.ts'
@@ -42,7 +42,8 @@ async function fillBlock(
   const weight = scratch(by.precision, size * columns)
   await fillRows(of, block * size, (block + 1) * size, weight, by)
   const left = scratch(by.precision, (end - begin) * size)
-  const first = block * size * size
+  // one block may be for all rows
+  const first = (block * size * size) % turns.length
   for (let r = begin; r < end; r++) {
     for (let c = 0; c < size; c++) left[(r - begin) * size + c] = turns[first + c * size + r]!
   }
@@ -52,13 +53,13 @@ async function fillBlock(
 
 /** All stages, each on the rows the one before left, in the order of a butterfly. */
 async function fillButterfly(m: Rotate, out: Floats, by: Arithmetic): Promise<void> {
-  const { of, size, stages, columns } = m
+  const { of, size, stages, chunk, columns } = m
   const turns = await wholeOf(m.turns, by)
   await fillRows(of, 0, of.rows, out, by)
   const gathered = scratch(by.precision, size * columns)
   const turned = scratch(by.precision, size * columns)
   for (let stage = 0; stage < stages; stage++) {
-    const order = butterflyOrder(of.rows, (2 ** stage * size) / 2)
+    const order = butterflyOrder(of.rows, (2 ** stage * size) / 2, chunk)
     for (let block = 0; block < of.rows / size; block++) {
       const rows = order.subarray(block * size, (block + 1) * size)
       rows.forEach(
@@ -73,12 +74,13 @@ async function fillButterfly(m: Rotate, out: Floats, by: Arithmetic): Promise<vo
   release(gathered, turned)
 }
 
-/** Row numbers, seen as [n, 2, half], with the last two axes exchanged. */
-function butterflyOrder(rows: number, half: number): Uint32Array {
+/** Row numbers, seen as [n, 2, half / chunk, chunk], with the two axes in the middle exchanged. */
+function butterflyOrder(rows: number, half: number, chunk: number): Uint32Array {
   const order = new Uint32Array(rows)
   for (let i = 0; i < rows; i++) {
     const [group, rest] = [Math.floor(i / (2 * half)), i % (2 * half)]
-    order[i] = group * 2 * half + (rest % 2) * half + Math.floor(rest / 2)
+    const [piece, inside] = [Math.floor(rest / chunk), rest % chunk]
+    order[i] = group * 2 * half + (piece % 2) * half + Math.floor(piece / 2) * chunk + inside
   }
   return order
 }
@@ -97,14 +99,18 @@ export async function fillOrthogonal(
   out.set(all.subarray(begin * m.columns, end * m.columns))
 }
 
-function orthogonal(values: Float64Array, { size, form, constraint, strength }: Rotation): Float64Array {
+function orthogonal(trained: Float64Array, rotation: Rotation): Float64Array {
+  const { size, form, constraint, blockLimit, strength, skew = 1 } = rotation
+  const values = rotation.packed ? unpacked(trained, size) : trained
   const blocks = Array.from({ length: values.length / size ** 2 }, (_, b) => {
     return values.subarray(b * size ** 2, (b + 1) * size ** 2)
   })
-  if (form === 'cayley') {
-    for (const block of blocks) makeSkew(block, size)
+  if (form !== 'plain') {
+    for (const block of blocks) makeSkew(block, size, skew)
     shrink(values, constraint)
-    for (const block of blocks) block.set(cayley(block, size))
+    for (const block of blocks) shrink(block, blockLimit, 0)
+    for (const block of blocks)
+      block.set(form === 'cayley' ? cayley(block, size) : neumann(block, size, rotation.terms ?? 1))
   }
   for (const block of blocks) {
     for (let i = 0; i < block.length; i++) {
@@ -115,11 +121,23 @@ function orthogonal(values: Float64Array, { size, form, constraint, strength }: 
   return values
 }
 
-/** B -> B - B^T. */
-function makeSkew(block: Float64Array, size: number): void {
+/** Square blocks of what stands above their diagonals. */
+function unpacked(triangles: Float64Array, size: number): Float64Array {
+  const each = (size * (size - 1)) / 2
+  const out = new Float64Array((triangles.length / each) * size * size)
+  let at = 0
+  for (let block = 0; block < out.length; block += size * size) {
+    for (let r = 0; r < size; r++)
+      for (let c = r + 1; c < size; c++) out[block + r * size + c] = triangles[at++]!
+  }
+  return out
+}
+
+/** B -> factor * (B - B^T). */
+function makeSkew(block: Float64Array, size: number, factor: number): void {
   for (let r = 0; r < size; r++) {
     for (let c = 0; c <= r; c++) {
-      const q = block[r * size + c]! - block[c * size + r]!
+      const q = factor * (block[r * size + c]! - block[c * size + r]!)
       block[r * size + c] = q
       block[c * size + r] = -q
     }
@@ -129,9 +147,9 @@ function makeSkew(block: Float64Array, size: number): void {
 /** LyCORIS' guard against a norm of 0. */
 const NORM_GUARD = 1e-8
 
-function shrink(values: Float64Array, constraint: number | undefined): void {
+function shrink(values: Float64Array, constraint: number | undefined, guard = NORM_GUARD): void {
   if (constraint === undefined) return
-  const norm = Math.sqrt(values.reduce((square, value) => square + value * value, 0)) + NORM_GUARD
+  const norm = Math.sqrt(values.reduce((square, value) => square + value * value, 0)) + guard
   if (norm <= constraint) return
   for (let i = 0; i < values.length; i++) values[i] = (values[i]! * constraint) / norm
 }
@@ -142,4 +160,37 @@ function cayley(q: Float64Array, size: number): Float64Array {
   const left = q.map((value, i) => unit(i) - value)
   const right = q.map((value, i) => unit(i) + value)
   return solve(left, right, size)
+}
+
+/**
+ * I + 2Q + 2Q^2 + ... + Q^k, the series of `cayley` cut off. The last power has half its factor, and three terms are
+ * four, as in PEFT (`OFTRotationModule._cayley_batch`).
+ */
+function neumann(q: Float64Array, size: number, terms: number): Float64Array {
+  const out = q.map((_, i) => (i % (size + 1) === 0 ? 1 : 0))
+  const add = (power: Float64Array, factor: number) => {
+    for (let i = 0; i < out.length; i++) out[i] = out[i]! + factor * power[i]!
+  }
+  if (terms < 2) return out
+  add(q, 2)
+  if (terms < 3) return out
+  let power = squareProduct(q, q, size)
+  add(power, 2)
+  for (let term = 3; term < terms - 1; term++) {
+    power = squareProduct(power, q, size)
+    add(power, 2)
+  }
+  add(squareProduct(power, q, size), 1)
+  return out
+}
+
+function squareProduct(a: Float64Array, b: Float64Array, size: number): Float64Array {
+  const out = new Float64Array(size * size)
+  for (let r = 0; r < size; r++) {
+    for (let k = 0; k < size; k++) {
+      const factor = a[r * size + k]!
+      for (let c = 0; c < size; c++) out[r * size + c] = out[r * size + c]! + factor * b[k * size + c]!
+    }
+  }
+  return out
 }

@@ -4,6 +4,8 @@ import type { AdapterModule } from '../../../src/model/adapters/modules.ts'
 import { splitModules } from '../../../src/model/adapters/modules.ts'
 import { readNumbers } from '../../../src/model/adapters/numbers.ts'
 import { patchBias, patchedShape, patchMisfit, patchWeight } from '../../../src/model/adapters/patch.ts'
+import { peftSettings } from '../../../src/model/adapters/peft/sources.ts'
+import { withSettings } from '../../../src/model/adapters/peft/steer.ts'
 import { fillRows } from '../../../src/tensor/algebra/evaluate.ts'
 import { newFloats, plainMatMul } from '../../../src/tensor/algebra/matmul.ts'
 import { type Matrix, matrixOf, place } from '../../../src/tensor/algebra/matrix.ts'
@@ -26,6 +28,8 @@ export interface GoldenCase {
   readonly name: string
   readonly modules: readonly string[]
   readonly by: string
+  /** `adapter_config.json` of PEFT. */
+  readonly config?: object
   readonly steps: readonly {
     readonly ratios: readonly number[]
     readonly expected: string
@@ -66,7 +70,7 @@ export interface Patched {
 /** The expression of a case at some strengths. */
 export async function patchedBy(
   goldens: Goldens,
-  { name, modules }: GoldenCase,
+  { name, modules, config }: GoldenCase,
   ratios: readonly number[],
 ): Promise<Patched> {
   const { file, read } = goldens
@@ -79,8 +83,13 @@ export async function patchedBy(
     shape: base.shape,
     ...(bias ? { bias: matrixOf(bias) } : {}),
   }
+  const settings = peftSettings({
+    tensors: new Map(),
+    metadata: {},
+    ...(config && { companion: { name: 'adapter_config.json', text: JSON.stringify(config) } }),
+  })
   own.forEach((module, i) => {
-    patched = step(patched, module, ratios[i]!, numbers.get(module.name)!)
+    patched = step(patched, module, ratios[i]!, withSettings(module, numbers.get(module.name)!, settings))
   })
   return patched
 }
@@ -96,7 +105,7 @@ function step(
   return {
     weight: patchWeight(module, { weight: before.weight, shape: before.shape, ratio, numbers }),
     shape: patchedShape(module.parts, numbers, before.shape),
-    ...(before.bias ? { bias: patchBias(module.parts, before.bias, ratio, numbers) } : {}),
+    ...(before.bias ? { bias: patchBias(module, before.bias, ratio, numbers) } : {}),
   }
 }
 

@@ -4,7 +4,7 @@ import type { Algorithm, Numbers } from '../../../src/model/adapters/algorithm.t
 import { splitModules } from '../../../src/model/adapters/modules.ts'
 import {
   biasMisfit,
-  changesBias,
+  biasUse,
   patchedShape,
   patchMisfit,
   patchWeight,
@@ -186,10 +186,10 @@ describe('patchMisfit', () => {
 
 describe('the bias of a layer', () => {
   it('is changed by differences, and by the bias PEFT gives to up', () => {
-    expect(changesBias(moduleOf({ diff: [4, 4], diff_b: [4] }).parts)).toBe(true)
-    expect(changesBias(moduleOf({ w_norm: [4], b_norm: [4] }).parts)).toBe(true)
-    expect(changesBias(moduleOf({ ...LORA, 'lora_B.bias': [16] }).parts)).toBe(true)
-    expect(changesBias(moduleOf(LORA).parts)).toBe(false)
+    expect(biasUse(moduleOf({ diff: [4, 4], diff_b: [4] }))).toBe('needed')
+    expect(biasUse(moduleOf({ w_norm: [4], b_norm: [4] }))).toBe('needed')
+    expect(biasUse(moduleOf({ ...LORA, 'lora_B.bias': [16] }))).toBe('needed')
+    expect(biasUse(moduleOf(LORA))).toBeUndefined()
   })
 
   it('has to be as long as what is added to it', () => {

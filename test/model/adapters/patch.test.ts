@@ -4,12 +4,12 @@ import type { OutputDType } from '../../../src/tensor/dtype.ts'
 import { readValues } from '../../../src/tensor/expr.ts'
 import { doublesOf, type Goldens, patchedBy, readGoldens, writtenAs } from './goldens.ts'
 
-/** Cases with several modules on one weight. */
-const STACKED = 'stacked'
+/** Cases with several modules on one weight, and of PEFT, whose settings stand in a file of their own. */
+const MIXED = ['stacked', 'peft']
 
 const NAMES = [...ALGORITHMS, ...MODIFIERS].map(({ id }) => id)
 const loaded = new Map<string, Goldens | undefined>()
-for (const name of [...NAMES, STACKED]) loaded.set(name, await readGoldens(name))
+for (const name of [...NAMES, ...MIXED]) loaded.set(name, await readGoldens(name))
 const found = [...loaded].flatMap(([name, goldens]) => (goldens ? [{ name, goldens }] : []))
 const cases = found.flatMap(({ name, goldens }) =>
   goldens.cases.map((golden) => ({ title: `${name}/${golden.name} (${golden.by})`, goldens, golden })),
