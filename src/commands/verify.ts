@@ -113,9 +113,13 @@ function structure(model: ModelFile, { components, findings }: Identity): Check[
   const odd = [...model.findings, ...findings].filter(({ severity }) => severity === 'error')
   const failed = odd.map(({ message }): Check => ({ check: 'structure', result: 'failed', detail: message }))
   const sound = `${model.format}, ${plural(model.tensors.size, 'tensor')}, ${formatBytes(model.file.size)}`
+  const named = findings.filter(({ code }) => code === 'misnamed')
+  const warned = named.map(
+    ({ message }): Check => ({ check: 'structure', result: 'warning', detail: message }),
+  )
   return lacking.length + failed.length > 0
-    ? [...lacking, ...failed]
-    : [{ check: 'structure', result: 'ok', detail: sound }]
+    ? [...lacking, ...failed, ...warned]
+    : [{ check: 'structure', result: 'ok', detail: sound }, ...warned]
 }
 
 interface Claim extends StatedHash {
