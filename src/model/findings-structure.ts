@@ -1,7 +1,7 @@
 import type { Finding, TensorTable } from '../tensor/table.ts'
 import { quoted } from '../tensor/text.ts'
 import type { Architecture } from './architectures/architecture.ts'
-import { type Component, ROLES, VITAL_ROLES } from './components.ts'
+import { type Component, ROLES, sameSelector, VITAL_ROLES } from './components.ts'
 import { bundledNames } from './embeddings.ts'
 import { counted, info, MAX_NAMES, warning } from './finding.ts'
 import type { Facts } from './findings.ts'
@@ -71,6 +71,26 @@ function missingTexts(components: readonly Component[], known: Architecture | un
   return needed
     .filter(({ id }) => !texts.some((found) => isNear(found.id, id)))
     .map(({ id, prefix }) => `${id} (${prefix})`)
+}
+
+/**
+ * Text encoders with the names of transformers where programs look for those of OpenCLIP: the same weights, in matrices
+ * of another shape.
+ */
+export function misplacedTexts({ identity, known }: Facts): Finding[] {
+  if (identity.kind !== 'checkpoint') return []
+  const texts = identity.components.filter(({ role }) => role === 'text')
+  const expected = known?.components.filter(({ id }) => id.startsWith('openclip')) ?? []
+  return expected.flatMap(({ id, prefix }) => {
+    const other = texts.find((text) => text.id !== id && sameSelector(text.id, id))
+    if (other === undefined || texts.some((text) => text.id === id)) return []
+    return [
+      warning(
+        'text-layout',
+        `the ${other.title} (${other.prefix}*) has the names of transformers, but programs look for those of OpenCLIP (${prefix}*); sdtool convert --to diffusers, and convert of that folder, gives it those`,
+      ),
+    ]
+  })
 }
 
 export function incompleteComponents(components: readonly Component[]): Finding[] {

@@ -14,6 +14,7 @@ import {
   architectureFindings,
   incompleteComponents,
   insideFindings,
+  misplacedTexts,
   missingComponents,
   nameFindings,
   unknownKeys,
@@ -37,6 +38,7 @@ export function findingsOf(facts: Facts): Finding[] {
   const found = [
     ...architectureFindings(facts),
     ...missingComponents(facts),
+    ...misplacedTexts(facts),
     ...incompleteComponents(facts.identity.components),
     ...emaFindings(facts.identity.ema),
     ...trainingLeftovers(facts),

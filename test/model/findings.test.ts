@@ -1,12 +1,19 @@
 import { describe, expect, it } from 'vitest'
+import { ARCHITECTURES } from '../../src/model/architectures/registry.ts'
 import { emaName } from '../../src/model/ema.ts'
 import { type Identifiable, identify } from '../../src/model/identify.ts'
 import type { Shape } from '../../src/model/topology/match.ts'
+import { clip, clipTopology } from '../../src/model/topology/text.ts'
 import type { DType } from '../../src/tensor/dtype.ts'
 import type { Finding } from '../../src/tensor/table.ts'
-import { narrowSd1, narrowSdxl, tableOf, valuesOf } from './tables.ts'
+import { componentKeys, narrowSd1, narrowSdxl, prefixed, tableOf, valuesOf } from './tables.ts'
 
 type Keys = [string, Shape][]
+
+/** The bias that tells the predictions of SD 2.x apart. */
+const FLAT_BIAS = {
+  'model.diffusion_model.output_blocks.11.1.transformer_blocks.0.norm1.bias': new Array(320).fill(0),
+}
 
 const UNET = 'model.diffusion_model.'
 const IDS = 'cond_stage_model.transformer.text_model.embeddings.position_ids'
@@ -151,4 +158,26 @@ describe('findings', () => {
     const severities = (await findings(tableOf([...keys, ['v_pred', [0]]]))).map(({ severity }) => severity)
     expect(severities).toEqual(['warning', 'info', 'info'])
   })
+})
+
+describe('a text encoder with the names of transformers', () => {
+  const WIDTHS = { openclip_h: clip(1024, 23), openclip_g: clip(1280, 32, true) }
+  const withOpenClip = ARCHITECTURES.filter(({ components }) => components.some(({ id }) => id in WIDTHS))
+
+  it('is expected of five architectures in those of OpenCLIP', () => {
+    expect(withOpenClip.length).toBeGreaterThanOrEqual(5)
+  })
+
+  for (const { title, components } of withOpenClip) {
+    it(`is said where programs look for those of OpenCLIP: ${title}`, async () => {
+      const keys = components.flatMap((component) => {
+        const config = WIDTHS[component.id as keyof typeof WIDTHS]
+        return config ? prefixed(component.prefix, clipTopology(config)) : componentKeys(component)
+      })
+      const found = await findings(half(keys), FLAT_BIAS)
+      expect(found).toContainEqual(expect.objectContaining({ code: 'text-layout', severity: 'warning' }))
+      const sound = await findings(half(components.flatMap(componentKeys)), FLAT_BIAS)
+      expect(sound.map(({ code }) => code)).not.toContain('text-layout')
+    })
+  }
 })

@@ -24,7 +24,8 @@ function frontsOf(names: readonly string[]): string[] {
   const fronts = new Set<string>()
   const isCheckpoint = names.some((name) => placeOf(name) === 'checkpoint')
   for (const name of names) {
-    if (isOwned(name) || placeOf(name) !== undefined) continue
+    if (!FRONT.some(({ word }) => name.startsWith(`${word}.`)) || isOwned(name)) continue
+    if (placeOf(name) !== undefined) continue
     let rest = name
     for (let n = 0; n < MAX_FRONTS; n++) {
       const found = FRONT.find(({ word }) => rest.startsWith(`${word}.`))
