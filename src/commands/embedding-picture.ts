@@ -1,8 +1,8 @@
 /** Embeddings that pictures carry, in a text or in the pixels. */
 import { basename } from 'node:path'
 import { aboutFile, refuse } from '../errors.ts'
-import { type ImageFile, imageFormat, openImage } from '../image/open.ts'
-import { describeEmbedding, type EmbeddingFile } from '../model/embeddings.ts'
+import { IMAGE_HEAD, type ImageFile, imageFormat, openImage } from '../image/open.ts'
+import { describeEmbedding, type EmbeddingFile, type EmbeddingInfo } from '../model/embeddings.ts'
 import { CARD_KEYWORD, embeddingFromPixels, embeddingFromText } from '../model/extract/embedding-card.ts'
 import { type FoundEmbedding, ownEmbeddings } from '../model/extract/embeddings.ts'
 import { stemOf } from '../model/output-name.ts'
@@ -21,45 +21,73 @@ const MAX_PICTURE_BYTES = 64 * 1024 * 1024
 
 /** What is in a picture; undefined if the file is none. @throws NO_EMBEDDINGS, PICTURE_TOO_LARGE, CARD_DAMAGED */
 export async function pictureAt(path: string): Promise<Found | undefined> {
+  const picture = await readPicture(path)
+  if (picture === undefined) return undefined
+  try {
+    const image = openImage(picture.bytes)
+    const card = await cardIn(image, path)
+    return card === undefined
+      ? { embeddings: [], models: [], title: image.title }
+      : foundIn(card, picture.file, image.title)
+  } catch (error) {
+    throw aboutFile(path, error)
+  }
+}
+
+/** An embedding that a picture carries, under the name it has there, or that of the file. */
+export interface EmbeddingCard {
+  readonly name: string
+  readonly file: EmbeddingFile
+  readonly info: EmbeddingInfo
+}
+
+/** The embedding in a picture; undefined if there is none, as in most pictures. @throws what `pictureAt` throws */
+export async function cardAt(path: string): Promise<EmbeddingCard | undefined> {
+  const picture = await readPicture(path)
+  return picture && cardIn(openImage(picture.bytes), path)
+}
+
+interface PictureFile {
+  readonly file: FileRef
+  readonly bytes: Uint8Array
+}
+
+async function readPicture(path: string): Promise<PictureFile | undefined> {
   const source = await openFileSource(path)
   try {
     const { size } = source.file
-    if (imageFormat(await source.read(0, Math.min(size, 12))) === undefined) return undefined
+    if (imageFormat(await source.read(0, Math.min(size, IMAGE_HEAD))) === undefined) return undefined
     if (size > MAX_PICTURE_BYTES)
       throw refuse(
         'PICTURE_TOO_LARGE',
         `${path}: a picture of ${size} bytes, the limit is ${MAX_PICTURE_BYTES}`,
       )
-    return await foundIn(source.file, await source.read(0, size))
+    return { file: source.file, bytes: await source.read(0, size) }
   } finally {
     await source.close()
   }
 }
 
-async function foundIn(file: FileRef, bytes: Uint8Array): Promise<Found> {
-  const { path } = file
-  try {
-    const image = openImage(bytes)
-    const text = image.texts.find(({ keyword }) => keyword === CARD_KEYWORD)?.text
-    const card = text === undefined ? await fromPixels(image) : embeddingFromText(text)
-    const info = card && describeEmbedding(card)
-    if (card === undefined || info === undefined) return { embeddings: [], models: [], title: image.title }
-    const name = info.name ?? stemOf(basename(path))
-    const model: ModelFile = {
-      ...card,
-      file,
-      format: 'pickle',
-      extras: card.extras ?? {},
-      leftovers: [],
-      findings: [],
-    }
-    return {
-      embeddings: ownEmbeddings(card, info, name),
-      models: [model],
-      title: `embedding in a picture (${image.title})`,
-    }
-  } catch (error) {
-    throw aboutFile(path, error)
+async function cardIn(image: ImageFile, path: string): Promise<EmbeddingCard | undefined> {
+  const text = image.texts.find(({ keyword }) => keyword === CARD_KEYWORD)?.text
+  const file = text === undefined ? await fromPixels(image) : embeddingFromText(text)
+  const info = file && describeEmbedding(file)
+  return info && { name: info.name ?? stemOf(basename(path)), file, info }
+}
+
+function foundIn({ name, file: card, info }: EmbeddingCard, file: FileRef, title: string): Found {
+  const model: ModelFile = {
+    ...card,
+    file,
+    format: 'pickle',
+    extras: card.extras ?? {},
+    leftovers: [],
+    findings: [],
+  }
+  return {
+    embeddings: ownEmbeddings(card, info, name),
+    models: [model],
+    title: `embedding in a picture (${title})`,
   }
 }
 

@@ -48,6 +48,7 @@ interface Scan {
   readonly realRoot: string
   readonly signal: AbortSignal
   readonly maxEntries: number
+  readonly endings: readonly string[]
   /** Real paths of the folders seen: a linked folder is read once, whatever points at it. */
   readonly seen: Set<string>
   readonly found: FoundFile[]
@@ -56,7 +57,8 @@ interface Scan {
 }
 
 /**
- * Model files below a folder in order of names, through linked folders, too; none if there is no such folder.
+ * Model files below a folder, or those with other endings, in order of names, through linked folders, too; none if there
+ * is no such folder.
  * Hidden folders are left out without a word: they hold caches and trash. What else is left out is said.
  * @throws MODEL_FOLDER_TOO_LARGE
  */
@@ -64,11 +66,12 @@ export async function scanFolder(
   root: string,
   signal: AbortSignal,
   maxEntries = MAX_ENTRIES,
+  endings: readonly string[] = MODEL_ENDINGS,
 ): Promise<FolderScan> {
   const realRoot = await realpath(root).catch(() => undefined)
   if (realRoot === undefined) return { files: [], skipped: [] }
   const seen = new Set([realRoot])
-  const scan: Scan = { root, realRoot, signal, maxEntries, seen, found: [], skipped: [], entries: 0 }
+  const scan: Scan = { root, realRoot, signal, maxEntries, endings, seen, found: [], skipped: [], entries: 0 }
   await visit(scan, '', realRoot, 1)
   return { files: scan.found, skipped: scan.skipped }
 }
@@ -83,7 +86,7 @@ async function visit(scan: Scan, below: string, real: string, depth: number): Pr
     if (entry.name.startsWith('.')) continue
     const name = below + entry.name
     const target = await targetOf(entry, real)
-    if (target.kind === 'file' && isModelName(entry.name))
+    if (target.kind === 'file' && hasEnding(entry.name, scan.endings))
       scan.found.push({ path: join(scan.root, name), name })
     if (target.kind === 'folder') await enter(scan, name, target.real, depth)
   }
@@ -147,8 +150,8 @@ async function targetOf(entry: Dirent, parent: string): Promise<Target> {
   return { kind: info?.isFile() ? 'file' : 'other' }
 }
 
-function isModelName(name: string): boolean {
-  return MODEL_ENDINGS.some((ending) => name.toLowerCase().endsWith(ending))
+function hasEnding(name: string, endings: readonly string[]): boolean {
+  return endings.some((ending) => name.toLowerCase().endsWith(ending))
 }
 
 function tooLarge({ root, maxEntries }: Scan): Error {

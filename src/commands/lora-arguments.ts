@@ -21,7 +21,8 @@ export interface LoraBlocks extends BlockRatios {
   readonly text: string
 }
 
-interface Spec {
+/** A LoRA as it was typed, which may leave the ratio to an option. */
+export interface LoraSpec {
   readonly name: string
   readonly ratio?: LoraRatio
   readonly blocks?: string
@@ -45,7 +46,7 @@ export function loraArguments(
   exists: (path: string) => boolean,
   blocks: readonly string[] = [],
 ): LoraArgument[] {
-  const specs = args.flatMap((arg) => specsOf(arg, exists))
+  const specs = loraSpecs(args, exists)
   if (specs.length === 0) throw usage('no LoRA was named', 'Name the base first, then one or more LoRAs.')
   const given = ratios.map((text) => ratioOf(text.trim().split(':'), '--ratio'))
   const ratioFor = perLora('ratio', given, specs)
@@ -60,8 +61,28 @@ export function loraArguments(
   return loras
 }
 
+/** Of an argument with several tags, each. @throws USAGE */
+export function loraSpecs(args: readonly string[], exists: (path: string) => boolean): LoraSpec[] {
+  return args.flatMap((arg) => specsOf(arg, exists))
+}
+
+/** Would end the tag, its name, or the line of a prompt: no LoRA that A1111 can load has them in its name. */
+const RE_NOT_IN_TAG = /[:>#\n]/g
+
+/** As A1111 has it in a prompt, the text encoder first: `<lora:style:0.7>`, `<lora:style:0.5:0.7>`. */
+export function loraTag({ name, ratio, blocks }: LoraSpec): string {
+  const { unet, text } = ratio ?? { unet: 1, text: 1 }
+  const ratios = unet === text ? `${unet}` : `${text}:${unet}`
+  const lbw = blocks === undefined ? '' : `:lbw=${blocks}`
+  return `<lora:${name.replace(RE_NOT_IN_TAG, '')}:${ratios}${lbw}>`
+}
+
+export function loraSpec({ name, ratio, blocks }: LoraArgument): LoraSpec {
+  return { name, ratio, ...(blocks && { blocks: blocks.text }) }
+}
+
 /** @throws USAGE, saying where the text stands */
-function namedBlocks(spec: Spec, text: string | undefined): Pick<LoraArgument, 'blocks'> {
+function namedBlocks(spec: LoraSpec, text: string | undefined): Pick<LoraArgument, 'blocks'> {
   if (text === undefined) return {}
   const of = spec.blocks === undefined ? '--blocks' : `lbw of ${spec.name}`
   return { blocks: { text, ...blockRatios(text, of) } }
@@ -70,9 +91,9 @@ function namedBlocks(spec: Spec, text: string | undefined): Pick<LoraArgument, '
 /** What a LoRA has of its own, or what an option gives it: one value is for all, several are for one LoRA each. */
 function perLora<K extends 'ratio' | 'blocks'>(
   option: K,
-  given: readonly NonNullable<Spec[K]>[],
-  specs: readonly Spec[],
-): (index: number) => Spec[K] | undefined {
+  given: readonly NonNullable<LoraSpec[K]>[],
+  specs: readonly LoraSpec[],
+): (index: number) => LoraSpec[K] | undefined {
   if (given.length > 1 && given.length !== specs.length) {
     throw usage(
       `--${option} has ${given.length} values for ${specs.length} LoRAs`,
@@ -88,14 +109,14 @@ function perLora<K extends 'ratio' | 'blocks'>(
 
 const OWN = { ratio: 'a ratio', blocks: 'ratios of blocks' } as const
 
-function specsOf(arg: string, exists: (path: string) => boolean): Spec[] {
+function specsOf(arg: string, exists: (path: string) => boolean): LoraSpec[] {
   if (arg === '') throw usage('a file name is empty')
   if (exists(arg)) return [{ name: arg }]
   return arg.startsWith('<') ? tagsOf(arg) : [colonSpec(arg)]
 }
 
 /** `name:unet` or `name:unet:text`. Colons before that belong to the name: a drive, a file called so. */
-function colonSpec(arg: string): Spec {
+function colonSpec(arg: string): LoraSpec {
   const parts = arg.split(':')
   const numbers: string[] = []
   while (parts.length > 1 && numbers.length < 2 && isRatio(parts.at(-1)!)) numbers.unshift(parts.pop()!)
@@ -131,15 +152,8 @@ function noRatio(text: string, of: string): Error {
 
 const RE_TAG = /<[^<>]*>/g
 
-const RE_LORA_TAG = /<(?:lora|lyco):[^<>]*>/gi
-
-/** A prompt without its LoRA tags, and the tags; spaces and commas around them stay, as in A1111. */
-export function splitLoraTags(prompt: string): { readonly prompt: string; readonly tags: string[] } {
-  return { prompt: prompt.replace(RE_LORA_TAG, ''), tags: prompt.match(RE_LORA_TAG) ?? [] }
-}
-
 /** Tags copied from a prompt, one or several. */
-function tagsOf(arg: string): Spec[] {
+function tagsOf(arg: string): LoraSpec[] {
   const tags = arg.match(RE_TAG) ?? []
   if (tags.length === 0 || /[^\s,]/.test(arg.replace(RE_TAG, ''))) throw noTag(arg)
   return tags.map(tagSpec)
@@ -150,7 +164,7 @@ function tagsOf(arg: string): Spec[] {
  * the prompts it comes from (A1111 `extra_networks_lora.py`), where the text encoder stands first. Behind them
  * `lbw=1,0,..` or `lbw=MIDD`, the name left out in old prompts (sd-webui-lora-block-weight).
  */
-function tagSpec(tag: string): Spec {
+function tagSpec(tag: string): LoraSpec {
   const [kind, name, ...rest] = tag
     .slice(1, -1)
     .split(':')

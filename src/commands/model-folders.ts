@@ -22,10 +22,15 @@ const SEARCHED_FIRST: Readonly<Record<Exclude<ModelKind, 'any'>, readonly Folder
   embedding: ['embedding'],
 }
 
+/** Of pictures that keep what is in their pixels. */
+const CARD_ENDINGS = ['.png', '.webp'] as const
+
 /** Where bare names are looked up. Nothing is read before the first one, and each folder once. */
 export interface ModelFolders {
   readonly roots: readonly string[]
   scan(folder: string): Promise<readonly FoundFile[]>
+  /** Pictures that may carry an embedding. */
+  scanPictures(folder: string): Promise<readonly FoundFile[]>
   /** Tells the person something about a choice that was made. */
   note(line: string): void
 }
@@ -52,6 +57,7 @@ export function modelFolders(args: Arguments, io: Io): ModelFolders {
       scans.set(folder, scan)
       return scan
     },
+    scanPictures: async (folder) => (await scanFolder(folder, io.signal, undefined, CARD_ENDINGS)).files,
   }
 }
 

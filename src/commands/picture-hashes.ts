@@ -43,8 +43,9 @@ export async function hashedLora(
   return { name, hash: await digits(path, isSafetensors ? 'autoV3' : 'sha256', ADDITION_DIGITS, world) }
 }
 
-export async function hashedEmbedding(path: string, world: World): Promise<HashedFile> {
-  return { name: stemOf(basename(path)), hash: await digits(path, 'sha256', ADDITION_DIGITS, world) }
+/** @param name that of the file, or what a picture with an embedding calls it */
+export async function hashedEmbedding(name: string, path: string, world: World): Promise<HashedFile> {
+  return { name, hash: await digits(path, 'sha256', ADDITION_DIGITS, world) }
 }
 
 async function digits(path: string, hash: HashName, count: number, { quiet, io }: World): Promise<string> {

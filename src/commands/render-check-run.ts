@@ -1,22 +1,26 @@
 /** The command line, the page and the sheet of `sdtool render --check`. */
 import { basename } from 'node:path'
 import { type ExitCode, escaped, usage } from '../errors.ts'
+import type { GenerationFacts } from '../image/infotext/write.ts'
 import type { Io } from '../report/io.ts'
 import { painter } from '../report/text.ts'
 import type { RenderModel } from '../runtime/engine.ts'
 import type { RenderSettings } from '../runtime/pipeline.ts'
+import type { LoadedEmbedding } from '../runtime/text/embedding.ts'
 import { printable } from '../tensor/text.ts'
 import { agrees, MIN_PSNR } from './check-verdict.ts'
 import type { Arguments } from './command.ts'
 import { comparisonJson, comparisonSheet, comparisonTable } from './comparison.ts'
 import { findingLines } from './findings-text.ts'
+import { hashBook, pictureHashes } from './hash-book.ts'
 import { type ModelFolders, resolveModel } from './model-folders.ts'
 import { filledText, namedFiles } from './options.ts'
 import { type CheckOutcome, checkBaked, exitCodeOfCheck, verdictLine } from './render-check.ts'
 import { engineFor } from './render-draw.ts'
+import { type Making, sheetFacts } from './render-facts.ts'
 import type { RenderOptions } from './render-options.ts'
 import { settingsText } from './render-sheet.ts'
-import { type Shots, settingsFor, shots } from './render-shots.ts'
+import { noteOnClipSkip, noteOnShots, type Shots, settingsFor, shots } from './render-shots.ts'
 import { drawSubject, finishSheet, type StudyRun, sheetPlace } from './render-study.ts'
 
 /** A check is about agreement, not beauty: eight steps at half the size show a wrong weight as well, in a tenth of the time. */
@@ -28,41 +32,42 @@ export async function runCheck(
   folders: ModelFolders,
   io: Io,
 ): Promise<ExitCode> {
-  checkOptions(args, given)
+  checkNoModel(args)
   const options =
     args.steps === undefined ? { ...given, settings: { ...given.settings, steps: QUICK.steps } } : given
   const path = await resolveModel(filledText(args, 'check')!, 'checkpoint', folders)
-  const { requests, prompts } = checkedShots(options)
+  const chosen = checkedShots(options)
+  const { requests, prompts } = chosen
+  noteOnShots(chosen, options, folders)
   const place = await sheetPlace(path, 'check', options)
-  const run = { options, folders, io, engine: await engineFor(options, io), requests }
+  const book = hashBook(io)
+  const run = { options, folders, io, engine: await engineFor(options, io), requests, book }
   let settings: RenderSettings | undefined
-  const draw = (model: RenderModel) => {
+  const embeddings = new Map<string, LoadedEmbedding>()
+  const draw = async (model: RenderModel) => {
+    if (settings === undefined) noteOnClipSkip(model, options, folders)
     settings ??= checkSettings(model, options)
-    return drawSubject({ label: basename(model.name), model, settings }, run)
+    const drawn = await drawSubject({ label: basename(model.name), model, settings }, run)
+    for (const embedding of drawn.embeddings) embeddings.set(embedding.path, embedding)
+    return drawn.images
   }
   const compared = requests.map(({ seed }, i) => ({ prompt: prompts[i]!, seed }))
-  const outcome = await checkBaked(
-    { path, folders, quiet: options.quiet || options.json, shots: compared, draw },
-    io,
-  )
-  await print(outcome, settings!, place, run)
+  const quiet = options.quiet || options.json
+  const outcome = await checkBaked({ path, folders, quiet, shots: compared, draw }, io)
+  const hashes = await pictureHashes({ path, loras: [] }, [...embeddings.values()], book)
+  const making = { settings: settings!, options, hashes, version: io.version }
+  const shown = { Sheet: 'check', Recipe: outcome.recipe.operation, Verdict: outcome.verdict }
+  await print(outcome, making, sheetFacts({ requests, prompts }, making, shown), place, run)
   return exitCodeOfCheck(outcome)
 }
 
-/** @throws USAGE for what would hide the faults that are looked for */
-function checkOptions(args: Arguments, { loras, vae, ema }: RenderOptions): void {
+/** @throws USAGE */
+function checkNoModel(args: Arguments): void {
   if (args.model !== undefined || namedFiles(args).length > 0)
     throw usage(
       '--check takes one file',
       'Its inputs are found by the recipe in it: sdtool render --check merged.safetensors',
     )
-  const other = [
-    ...(loras.length > 0 ? ['--lora'] : []),
-    ...(vae === undefined ? [] : ['--vae']),
-    ...(ema ? ['--ema'] : []),
-  ]
-  if (other.length > 0)
-    throw usage(`--check goes without ${other.join(', ')}: the recipe says what is in the file`)
 }
 
 function checkedShots(options: RenderOptions): Shots {
@@ -82,10 +87,12 @@ function checkSettings(model: RenderModel, options: RenderOptions): RenderSettin
 
 async function print(
   outcome: CheckOutcome,
-  settings: RenderSettings,
+  { settings }: Making,
+  facts: GenerationFacts,
   place: string,
-  { options, io }: StudyRun,
+  run: StudyRun,
 ): Promise<void> {
+  const { options, io } = run
   const subtitle = settingsText(settings)
   io.stdout.write(
     options.json
@@ -99,7 +106,7 @@ async function print(
     verdictOf: (similarity, model) =>
       model !== outcome.baked?.label ? undefined : agrees(similarity) ? 'good' : 'bad',
   })
-  await finishSheet(place, sheet, options, io)
+  await finishSheet(place, sheet, facts, run)
 }
 
 function checkPage(outcome: CheckOutcome, settings: string, place: string, io: Io): string {

@@ -1,6 +1,7 @@
 /** `sdtool render A --compare B C`: the same pictures by several models. */
 import { basename } from 'node:path'
 import { EXIT, type ExitCode, escaped, usage } from '../errors.ts'
+import { type GenerationFacts, hashList } from '../image/infotext/write.ts'
 import type { Io } from '../report/io.ts'
 import { lineWidth } from '../report/wrap.ts'
 import type { RenderSettings } from '../runtime/pipeline.ts'
@@ -13,14 +14,17 @@ import {
   comparisonTable,
   type DrawnModel,
 } from './comparison.ts'
+import { hashBook, type PictureHashes } from './hash-book.ts'
+import { loraSpec } from './lora-arguments.ts'
 import { existing, type ModelFolders } from './model-folders.ts'
 import { values } from './options.ts'
 import { engineFor } from './render-draw.ts'
-import { type ModelRequest, withRenderSource } from './render-model.ts'
+import { promptWithTags, sheetFacts } from './render-facts.ts'
+import { type ModelRequest, type UsedLora, withRenderSource } from './render-model.ts'
 import type { RenderOptions } from './render-options.ts'
 import { settingsText, sourceTitle } from './render-sheet.ts'
-import { modelName, settingsFor, shots, warnOfWeights } from './render-shots.ts'
-import { drawSubject, finishSheet, type StudyRun, sheetPlace } from './render-study.ts'
+import { modelName, noteOnClipSkip, noteOnShots, type Shots, settingsFor, shots } from './render-shots.ts'
+import { drawAndHash, finishSheet, type StudyRun, sheetPlace } from './render-study.ts'
 
 export async function runCompare(
   args: Arguments,
@@ -31,48 +35,75 @@ export async function runCompare(
   const named = [modelName(args), ...values(args, 'compare')]
   if (named.length < 2 || named.includes('')) throw usage('--compare needs the name of a model')
   const [first, ...others] = await existing(named, 'checkpoint', folders)
-  const { requests, prompts, tags } = shots(options)
-  warnOfWeights(requests, options, io)
-  const run = { options, folders, io, engine: await engineFor(options, io), requests }
+  const chosen = shots(options)
+  const { requests, prompts, tags } = chosen
+  noteOnShots(chosen, options, folders)
+  const book = hashBook(io)
+  const run = { options, folders, io, engine: await engineFor(options, io), requests, book }
   const place = await sheetPlace(first!, 'compare', options)
-  const loras = [...options.loras, ...tags]
-  const reference = await drawModel({ ...options, model: first!, loras }, run)
-  const drawn: DrawnModel[] = []
-  for (const model of others) {
-    // the same size for all, whatever each was trained for
-    const request = { model, loras: tags, ema: false, allowUnmatched: options.allowUnmatched }
-    drawn.push(await drawModel(request, run, reference.settings))
+  try {
+    const loras = [...options.loras, ...tags]
+    const reference = await drawModel({ ...options, model: first!, loras }, run)
+    const drawn: DrawnSource[] = []
+    for (const model of others) {
+      // the same size for all, whatever each was trained for
+      const request = { model, loras: tags, ema: false, allowUnmatched: options.allowUnmatched }
+      drawn.push(await drawModel(request, run, reference.settings))
+    }
+    const compared = requests.map(({ seed }, i) => ({ prompt: prompts[i]!, seed }))
+    const comparison = compareDrawn(compared, reference, drawn)
+    const facts = factsOf(chosen, [reference, ...drawn], run)
+    await print(comparison, reference, facts, place, run)
+  } finally {
+    book.stop()
   }
-  const compared = requests.map(({ seed }, i) => ({ prompt: prompts[i]!, seed }))
-  const comparison = compareDrawn(compared, reference, drawn)
-  await print(comparison, reference, place, run)
   return EXIT.ok
 }
 
-interface DrawnReference extends DrawnModel {
+interface DrawnSource extends DrawnModel {
   readonly settings: RenderSettings
+  readonly hashes: PictureHashes
+  readonly loras: readonly UsedLora[]
 }
 
 async function drawModel(
   request: ModelRequest,
   run: StudyRun,
   chosen?: RenderSettings,
-): Promise<DrawnReference> {
+): Promise<DrawnSource> {
   return withRenderSource(request, run.folders, run.io, async (source) => {
-    const { model, vae } = source
+    const { model, vae, loras } = source
+    noteOnClipSkip(model, run.options, run.folders)
     const label = sourceTitle(source, request.ema)
     const settings = chosen ?? settingsFor(model, run.options)
     const subject = { label: basename(source.path), model, settings, ...(vae && { vae }) }
-    return { label, settings, images: await drawSubject(subject, run) }
+    const { images, hashes } = await drawAndHash(source, subject, run)
+    return { label, settings, images, hashes, loras }
   })
+}
+
+/** Those of the first model, whose pictures are the measure; then what it was held against. */
+function factsOf(
+  { requests, prompts, tags }: Shots,
+  [first, ...others]: readonly DrawnSource[],
+  { options, io }: StudyRun,
+): GenerationFacts {
+  const { settings, hashes, loras } = first!
+  const byOption = loras.slice(0, loras.length - tags.length)
+  const shown = { requests, prompts: prompts.map((prompt) => promptWithTags(prompt, byOption.map(loraSpec))) }
+  const making = { settings, options, hashes, version: io.version }
+  const against = hashList(others.map((other) => other.hashes.model))
+  return sheetFacts(shown, making, { Sheet: 'compare', 'Compared with': against })
 }
 
 async function print(
   comparison: Comparison,
-  { label, settings }: DrawnReference,
+  { label, settings }: DrawnSource,
+  facts: GenerationFacts,
   place: string,
-  { options, io }: StudyRun,
+  run: StudyRun,
 ): Promise<void> {
+  const { options, io } = run
   const names = comparison.others.map((other) => other.label)
   const title = `${label} against ${names.join(', ')}`
   const subtitle = settingsText(settings)
@@ -89,5 +120,5 @@ async function print(
     const head = escaped(`${title}: ${subtitle}`)
     io.stdout.write(`${head}\n${comparisonTable(comparison, lineWidth(io.stdout))}\n${escaped(place)}\n`)
   }
-  await finishSheet(place, comparisonSheet(comparison, { title, subtitle }), options, io)
+  await finishSheet(place, comparisonSheet(comparison, { title, subtitle }), facts, run)
 }

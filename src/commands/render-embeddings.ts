@@ -1,12 +1,17 @@
 /** Textual inversions that prompts name, from folders. */
-import { basename } from 'node:path'
+import { stat } from 'node:fs/promises'
+import { basename, extname } from 'node:path'
+import { SdtoolError, usage } from '../errors.ts'
 import { stemOf } from '../model/output-name.ts'
 import type { TextTower } from '../runtime/engine.ts'
 import { chunksOf } from '../runtime/text/chunks.ts'
-import { type LoadedEmbedding, loadEmbedding } from '../runtime/text/embedding.ts'
+import { type LoadedEmbedding, type LoadedRows, loadRows } from '../runtime/text/embedding.ts'
 import { clipTokenizer } from '../runtime/text/tokenizer.ts'
-import { readValues } from '../tensor/expr.ts'
+import { type ReadInto, readValues } from '../tensor/expr.ts'
+import type { Tensor } from '../tensor/table.ts'
+import { cardAt } from './embedding-picture.ts'
 import { type Interruptible, identifyFile, withModel } from './files.ts'
+import type { FoundFile } from './folder-scan.ts'
 import { type ModelFolders, placesOf } from './model-folders.ts'
 
 export interface EmbeddingSearch {
@@ -18,35 +23,98 @@ export interface EmbeddingSearch {
   readonly io: Interruptible
 }
 
+/** @throws USAGE for `--embeddings` with what is no folder */
+export async function checkEmbeddingFolders(named: readonly string[]): Promise<void> {
+  for (const folder of named) {
+    const info = await stat(folder).catch(() => undefined)
+    if (info?.isDirectory()) continue
+    const what = folder === '' ? 'it needs a value' : info ? 'that is no folder' : 'there is no such folder'
+    throw usage(`--embeddings ${folder}: ${what}`, 'Name the folder that the embeddings are in.')
+  }
+}
+
 /**
  * The embeddings that stand in the prompts, in the order of their names. Those for other models are left out with a
  * note, as A1111 does.
  */
 export async function findEmbeddings(search: EmbeddingSearch): Promise<LoadedEmbedding[]> {
-  const { prompts, folders, towers, io } = search
+  const { prompts, folders, towers } = search
   const loaded: LoadedEmbedding[] = []
-  for (const [name, path] of await namedFiles(search)) {
-    const embedding = await load(name, path, towers, io)
-    if (embedding) loaded.push(embedding)
+  for (const { name, path, load } of await candidates(search)) {
+    const embedding = await load(towers)
+    if (embedding) loaded.push({ ...embedding, name, path })
     else folders.note(`${path} stands in the prompt, but is no embedding for this model`)
   }
   const used = new Set(prompts.flatMap((prompt) => usedIn(prompt, loaded)))
   return loaded.filter((embedding) => used.has(embedding))
 }
 
-/** Files whose name may be in a prompt; that with safe tensors where there are twins. */
-async function namedFiles({ prompts, named, folders }: EmbeddingSearch): Promise<Map<string, string>> {
-  const places = named.length > 0 ? named : folders.roots.flatMap((root) => placesOf('embedding', root))
-  const text = squeezed(prompts.join('\n'))
-  const files = new Map<string, string>()
-  for (const place of new Set(places)) {
-    for (const { path, name } of await folders.scan(place)) {
-      const stem = stemOf(basename(name))
-      const isBetter = !files.has(stem) || path.endsWith('.safetensors')
-      if (text.includes(squeezed(stem)) && isBetter) files.set(stem, path)
+/** A file whose name may be in a prompt. */
+interface Candidate {
+  readonly name: string
+  readonly path: string
+  load(towers: readonly TextTower[]): Promise<LoadedRows | undefined>
+}
+
+/** In order of their names; of twins that with safe tensors, and a picture only where there is nothing else. */
+async function candidates(search: EmbeddingSearch): Promise<Candidate[]> {
+  const { named, folders } = search
+  const places = new Set(
+    named.length > 0 ? named : folders.roots.flatMap((root) => placesOf('embedding', root)),
+  )
+  const files = new Map<string, Candidate>()
+  for (const place of places) {
+    const models = await folders.scan(place)
+    for (const file of models) addFile(file, search, files)
+    const stems = new Set(models.map(({ name }) => stemOf(basename(name))))
+    for (const picture of await folders.scanPictures(place)) {
+      search.io.signal.throwIfAborted()
+      // beside a file of its name it is what that looks like
+      if (!RE_PREVIEW.test(picture.name) && !stems.has(pictureStem(picture)))
+        await addCard(picture, search, files)
     }
   }
-  return new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1)))
+  return [...files.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+function addFile({ path, name }: FoundFile, search: EmbeddingSearch, files: Map<string, Candidate>): void {
+  const stem = stemOf(basename(name))
+  const isBetter = !files.has(stem) || path.endsWith('.safetensors')
+  if (isBetter && mayBeIn(search, stem))
+    files.set(stem, { name: stem, path, load: (towers) => loadFile(path, towers, search.io) })
+}
+
+/** What A1111 and other programs save beside a model to show what it is. */
+const RE_PREVIEW = /\.preview\.[^.]+$/i
+
+/** Its name stands in the picture, whatever the file is called: each has to be looked into. */
+async function addCard(
+  picture: FoundFile,
+  search: EmbeddingSearch,
+  files: Map<string, Candidate>,
+): Promise<void> {
+  const { path } = picture
+  const card = await cardAt(path).catch((error: unknown) => {
+    // most are pictures and no more; A1111 says nothing of them, either
+    if (!(error instanceof SdtoolError)) throw error
+    if (mayBeIn(search, pictureStem(picture)))
+      search.folders.note(`${path} stands in the prompt: ${error.message}`)
+  })
+  if (card === undefined || files.has(card.name) || !mayBeIn(search, card.name)) return
+  const { name, info } = card
+  const read = (tensor: Tensor) => readValues(tensor, NOTHING_TO_READ)
+  files.set(name, { name, path, load: (towers) => loadRows(info, towers, read) })
+}
+
+function pictureStem({ name }: FoundFile): string {
+  return basename(name, extname(name))
+}
+
+/** The vectors of a card are in memory. */
+const NOTHING_TO_READ: ReadInto = () => Promise.reject(new Error('a picture has no tensors in files'))
+
+function mayBeIn({ prompts }: EmbeddingSearch, name: string): boolean {
+  return squeezed(prompts.join('\n')).includes(squeezed(name))
 }
 
 /** Tokens do not know of spaces between signs and words. */
@@ -54,17 +122,14 @@ function squeezed(text: string): string {
   return text.toLowerCase().replaceAll(/\s/g, '')
 }
 
-function load(
-  name: string,
+function loadFile(
   path: string,
   towers: readonly TextTower[],
   io: Interruptible,
-): Promise<LoadedEmbedding | undefined> {
+): Promise<LoadedRows | undefined> {
   return withModel(path, io, async (opened) => {
     const { embedding } = await identifyFile(path, opened)
-    return (
-      embedding && loadEmbedding(name, path, embedding, towers, (tensor) => readValues(tensor, opened.read))
-    )
+    return embedding && loadRows(embedding, towers, (tensor) => readValues(tensor, opened.read))
   })
 }
 

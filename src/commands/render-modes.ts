@@ -6,6 +6,7 @@ import { MERGE_METHODS } from '../tensor/merge/registry.ts'
 import type { Arguments } from './command.ts'
 import type { ModelFolders } from './model-folders.ts'
 import type { RenderOptions } from './render-options.ts'
+import { checkOptions, type RenderMode } from './render-rules.ts'
 
 export type Study = (
   args: Arguments,
@@ -15,7 +16,7 @@ export type Study = (
 ) => Promise<ExitCode>
 
 /** By the option that asks for them. */
-const STUDIES: Readonly<Record<string, () => Promise<Study>>> = {
+const STUDIES: Readonly<Record<Exclude<RenderMode, 'pictures' | 'sheet'>, () => Promise<Study>>> = {
   compare: async () => (await import('./render-compare.ts')).runCompare,
   sweep: async () => (await import('./render-sweep.ts')).runSweep,
   check: async () => (await import('./render-check-run.ts')).runCheck,
@@ -52,9 +53,11 @@ export function withStudyOptions(yargs: Argv): Argv {
     })
 }
 
-/** @throws USAGE for several at once */
+/** @throws USAGE for several at once, and for what the mode would pass over */
 export async function studyOf(args: Arguments): Promise<Study | undefined> {
-  const asked = Object.keys(STUDIES).filter((name) => args[name] !== undefined)
+  const asked = (Object.keys(STUDIES) as (keyof typeof STUDIES)[]).filter((name) => args[name] !== undefined)
   if (asked.length > 1) throw usage(`${asked.map((name) => `--${name}`).join(' and ')} do not go together`)
-  return asked[0] === undefined ? undefined : STUDIES[asked[0]]!()
+  const [study] = asked
+  checkOptions(args, study ?? (args.prompt === undefined ? 'sheet' : 'pictures'))
+  return study && STUDIES[study]()
 }

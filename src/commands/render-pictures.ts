@@ -1,17 +1,12 @@
-/** Where pictures go, and the text in them. */
+/** Where pictures go, and what is written there. */
 import { existsSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
 import { usage } from '../errors.ts'
-import { type GenerationFacts, type HashedFile, infotextOf } from '../image/infotext/write.ts'
+import type { RgbImage } from '../image/image.ts'
+import { type GenerationFacts, infotextOf } from '../image/infotext/write.ts'
 import { encodePng } from '../image/png/encode.ts'
 import { stemOf } from '../model/output-name.ts'
-import type { Io } from '../report/io.ts'
-import type { ImageRequest, RenderedImage, RenderSettings } from '../runtime/pipeline.ts'
-import { RNGS } from '../runtime/random/registry.ts'
-import type { LoadedEmbedding } from '../runtime/text/embedding.ts'
-import { hashedEmbedding, hashedLora, hashedModel, hashedVae } from './picture-hashes.ts'
-import type { RenderSource } from './render-model.ts'
 
 /** Names of the pictures of one run. */
 export interface PicturePlaces {
@@ -65,70 +60,6 @@ function freePath(name: string, force: boolean, taken: ReadonlySet<string>): str
   }
 }
 
-/** Files by which a picture can be made again. */
-export interface PictureHashes {
-  readonly model: HashedFile
-  readonly vae?: HashedFile
-  readonly loras: readonly HashedFile[]
-  readonly embeddings: readonly HashedFile[]
-}
-
-export async function pictureHashes(
-  { path, vae, loras }: RenderSource,
-  embeddings: readonly LoadedEmbedding[],
-  io: Io,
-): Promise<PictureHashes> {
-  const world = { quiet: true, io }
-  const hashed: HashedFile[] = []
-  for (const lora of loras) {
-    const name = stemOf(basename(lora.path))
-    hashed.push(await hashedLora(name, lora.path, lora.metadata, world))
-  }
-  const inversions: HashedFile[] = []
-  for (const embedding of embeddings) inversions.push(await hashedEmbedding(embedding.path, world))
-  return {
-    model: await hashedModel(path, world),
-    ...(vae && { vae: await hashedVae(vae.name, world) }),
-    loras: hashed,
-    embeddings: inversions,
-  }
-}
-
-/** What stands in the `parameters` of a picture. */
-export function generationFacts(
-  { prompt, negative, seed }: ImageRequest,
-  settings: RenderSettings,
-  hashes: PictureHashes,
-  version: string,
-): GenerationFacts {
-  const { sampler, schedule, steps, cfg, cfgRescale, width, height, rng, clipSkip, zeroTerminalSnr } =
-    settings
-  const { vae } = hashes
-  return {
-    prompt,
-    negative,
-    steps,
-    sampler: sampler.label,
-    scheduleType: schedule?.label ?? 'Automatic',
-    cfgScale: cfg,
-    seed,
-    width,
-    height,
-    model: hashes.model,
-    ...(vae && { vae }),
-    ...(clipSkip !== undefined && { clipSkip }),
-    rng: RNGS[rng].label,
-    loras: hashes.loras,
-    embeddings: hashes.embeddings,
-    extra: {
-      'CFG Rescale φ': cfgRescale || undefined,
-      'Noise Schedule': zeroTerminalSnr ? 'Zero Terminal SNR' : undefined,
-    },
-    version: `sdtool ${version}`,
-  }
-}
-
-/** @param prompt as it was given, with its LoRA tags */
-export function pictureBytes({ image }: RenderedImage, facts: GenerationFacts): Uint8Array {
+export function pictureBytes(image: RgbImage, facts: GenerationFacts): Uint8Array {
   return encodePng(image, [{ keyword: 'parameters', text: infotextOf(facts) }])
 }

@@ -1,8 +1,6 @@
 /** All pictures of a run on one sheet. */
 import { basename } from 'node:path'
-import { encodePng } from '../image/png/encode.ts'
-import { paint } from '../report/raster.ts'
-import { type Sheet, sheetPicture } from '../report/sheet.ts'
+import type { Sheet } from '../report/sheet.ts'
 import type { RenderedImage, RenderSettings } from '../runtime/pipeline.ts'
 import type { RenderSource } from './render-model.ts'
 
@@ -22,10 +20,6 @@ export function pictureSheet(
     return { cells: cells.slice(i * columns, (i + 1) * columns) }
   })
   return { title, subtitle: settingsText(settings), rows }
-}
-
-export function sheetBytes(sheet: Sheet): Uint8Array {
-  return encodePng(paint(sheetPicture(sheet), 1))
 }
 
 /** `base.ckpt (EMA) + style.safetensors at 0.7, VAE vivid.vae.pt` */

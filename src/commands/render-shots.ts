@@ -1,53 +1,96 @@
 /** What a run of `sdtool render` draws: the model, the prompts, the seeds, the size. */
 import { randomBytes } from 'node:crypto'
+import { basename } from 'node:path'
 import { usage } from '../errors.ts'
-import type { Io } from '../report/io.ts'
+import { knowsClipSkip } from '../runtime/conditioning.ts'
 import type { RenderModel } from '../runtime/engine.ts'
+import { onnxEngine } from '../runtime/onnx-engine.ts'
 import type { ImageRequest, RenderSettings } from '../runtime/pipeline.ts'
 import { composedPrompts } from '../runtime/text/composition.ts'
+import { isLoraTag, splitTags, withoutComments } from '../runtime/text/tags.ts'
 import type { Arguments } from './command.ts'
-import { splitLoraTags } from './lora-arguments.ts'
+import type { ModelFolders } from './model-folders.ts'
 import { namedFiles } from './options.ts'
 import type { RenderOptions } from './render-options.ts'
 import { VERIFICATION_SHOTS } from './render-prompts.ts'
 
 export interface Shots {
-  /** Prompts without tags. */
+  /** Prompts without comments and tags. */
   readonly requests: readonly ImageRequest[]
-  /** As they were given, for the text in the pictures. */
+  /** With their tags, for the text in the pictures. */
   readonly prompts: readonly string[]
+  /** Of LoRAs. */
   readonly tags: readonly string[]
+  /** Of what sdtool does not have: hypernetworks, and what extensions of A1111 add. */
+  readonly ignored: readonly string[]
 }
 
-/** @throws USAGE for a LoRA in a negative prompt, where it would do nothing */
-export function shots({ prompt, negative, seed, count }: RenderOptions): Shots {
+/** @throws USAGE for a tag in a negative prompt, where it would do nothing */
+export function shots({ prompt, negative: given, seed, count }: RenderOptions): Shots {
   if (prompt === undefined) {
-    if (negative !== '')
-      throw usage('--negative needs a --prompt', 'The verification prompts have their own.')
-    return { requests: VERIFICATION_SHOTS, prompts: VERIFICATION_SHOTS.map((shot) => shot.prompt), tags: [] }
+    const prompts = VERIFICATION_SHOTS.map((shot) => shot.prompt)
+    return { requests: VERIFICATION_SHOTS, prompts, tags: [], ignored: [] }
   }
-  if (splitLoraTags(negative).tags.length > 0)
-    throw usage('a LoRA in the negative prompt does nothing', 'Name it in the prompt, or with --lora.')
-  const { prompt: text, tags } = splitLoraTags(prompt)
+  const negative = withoutComments(given)
+  checkNegative(negative)
+  const whole = withoutComments(prompt)
+  const { prompt: text, tags } = splitTags(whole)
   const first = seed ?? BigInt(randomBytes(4).readUInt32LE())
   const requests = Array.from({ length: count }, (_, i) => ({
     prompt: text,
     negative,
     seed: first + BigInt(i),
   }))
-  return { requests, prompts: requests.map(() => prompt), tags }
+  const [loras, ignored] = [tags.filter(isLoraTag), tags.filter((tag) => !isLoraTag(tag))]
+  return {
+    requests,
+    prompts: requests.map(() => whole),
+    tags: loras.map((tag) => tag.text),
+    ignored: ignored.map((tag) => tag.text),
+  }
+}
+
+/** A1111 reads tags there as words. */
+function checkNegative(negative: string): void {
+  const [tag] = splitTags(negative).tags
+  if (tag === undefined) return
+  if (isLoraTag(tag))
+    throw usage('a LoRA in the negative prompt does nothing', 'Name it in the prompt, or with --lora.')
+  throw usage(`${tag.text} in the negative prompt does nothing`, 'Leave it out.')
+}
+
+/** Says what of a run is not what somebody may think it is. */
+export function noteOnShots(
+  { requests, ignored }: Shots,
+  options: RenderOptions,
+  folders: ModelFolders,
+): void {
+  for (const tag of new Set(ignored))
+    folders.note(`${tag} in the prompt is ignored: of such tags, sdtool knows those of LoRAs`)
+  if (!options.quiet) for (const weight of endWeights(requests)) folders.note(weightNote(weight))
 }
 
 /** A picture of 16:9 gets another guidance than was meant, in A1111, too; there nobody is told. */
-export function warnOfWeights(requests: readonly ImageRequest[], { quiet }: RenderOptions, io: Io): void {
+function endWeights(requests: readonly ImageRequest[]): Set<number> {
   const weights = requests.flatMap(({ prompt }) => {
     const [only, other] = composedPrompts(prompt)
     return other === undefined && only!.weight !== 1 ? [only!.weight] : []
   })
-  for (const weight of quiet ? [] : new Set(weights)) {
-    const hint = 'if it is meant as text, put a comma behind it'
-    io.stderr.write(`sdtool: the prompt ends in a number, its weight, as in A1111: ${weight}; ${hint}\n`)
-  }
+  return new Set(weights)
+}
+
+function weightNote(weight: number): string {
+  return `the prompt ends in a number, its weight, as in A1111: ${weight}; if it is meant as text, put a comma behind it`
+}
+
+/** Only SD 1.x is told to leave out layers, as in A1111. */
+export function noteOnClipSkip(
+  model: RenderModel,
+  { settings: { clipSkip } }: Pick<RenderOptions, 'settings'>,
+  folders: ModelFolders,
+): void {
+  if ((clipSkip ?? 1) > 1 && !knowsClipSkip(onnxEngine.textTowers(model)))
+    folders.note(`clip skip changes nothing in ${basename(model.name)}: only SD 1.x knows it`)
 }
 
 const USUAL_SIDE = 512

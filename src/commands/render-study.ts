@@ -1,20 +1,23 @@
 /** What the runs have in common that draw the same pictures several times: how they draw, and their sheet. */
 import type { RgbImage } from '../image/image.ts'
-import { encodePng } from '../image/png/encode.ts'
+import type { GenerationFacts } from '../image/infotext/write.ts'
 import type { Io } from '../report/io.ts'
 import { paint } from '../report/raster.ts'
 import { type Sheet, sheetPicture } from '../report/sheet.ts'
 import type { Engine, EngineOptions, RenderModel } from '../runtime/engine.ts'
 import { onnxEngine } from '../runtime/onnx-engine.ts'
 import type { ImageRequest, RenderSettings } from '../runtime/pipeline.ts'
+import type { LoadedEmbedding } from '../runtime/text/embedding.ts'
 import { checkOutput } from '../tensor/atomic.ts'
 import type { FileRef } from '../tensor/table.ts'
+import { type HashBook, type PictureHashes, pictureHashes } from './hash-book.ts'
 import type { ModelFolders } from './model-folders.ts'
 import { preview } from './preview-option.ts'
 import { drawPictures } from './render-draw.ts'
 import { findEmbeddings } from './render-embeddings.ts'
+import type { RenderSource } from './render-model.ts'
 import type { RenderOptions } from './render-options.ts'
-import { picturePlaces } from './render-pictures.ts'
+import { pictureBytes, picturePlaces } from './render-pictures.ts'
 import { writeNewFile } from './write-file.ts'
 
 export interface StudyRun {
@@ -25,6 +28,7 @@ export interface StudyRun {
   /** Those that several subjects share. */
   readonly networks?: Engine
   readonly requests: readonly ImageRequest[]
+  readonly book: HashBook
 }
 
 /** A model to draw with, and the settings it is drawn with. */
@@ -35,11 +39,17 @@ export interface Subject {
   readonly settings: RenderSettings
 }
 
+export interface DrawnSubject {
+  readonly images: readonly RgbImage[]
+  /** Those that prompts named. */
+  readonly embeddings: readonly LoadedEmbedding[]
+}
+
 /** The pictures of all requests by one model. Nothing of it stays in memory. */
 export async function drawSubject(
   { label, model, vae, settings }: Subject,
   run: StudyRun,
-): Promise<RgbImage[]> {
+): Promise<DrawnSubject> {
   const { options, folders, io, engine, networks, requests } = run
   const embeddings = await findEmbeddings({
     prompts: requests.flatMap(({ prompt, negative }) => [prompt, negative]),
@@ -50,7 +60,18 @@ export async function drawSubject(
   })
   const job = { model, embeddings, images: requests, settings, ...(vae && { vae }) }
   const drawn = await drawPictures({ job, engine, label, ...(networks && { networks }) }, options, io)
-  return drawn.map(({ image }) => image)
+  return { images: drawn.map(({ image }) => image), embeddings }
+}
+
+/** The same, while the files it is drawn with are hashed. */
+export async function drawAndHash(
+  source: Pick<RenderSource, 'path' | 'vae' | 'loras'>,
+  subject: Subject,
+  run: StudyRun,
+): Promise<DrawnSubject & { readonly hashes: PictureHashes }> {
+  pictureHashes(source, [], run.book).catch(() => {})
+  const drawn = await drawSubject(subject, run)
+  return { ...drawn, hashes: await pictureHashes(source, drawn.embeddings, run.book) }
 }
 
 /** Enough for any sheet. */
@@ -72,9 +93,14 @@ export async function sheetPlace(
   return path
 }
 
-/** Writes a sheet, and shows it where that was asked for. */
-export async function finishSheet(path: string, sheet: Sheet, options: RenderOptions, io: Io): Promise<void> {
+/** Writes a sheet with what it shows in its parameters, and shows it where that was asked for. */
+export async function finishSheet(
+  path: string,
+  sheet: Sheet,
+  facts: GenerationFacts,
+  { options, io }: Pick<StudyRun, 'options' | 'io'>,
+): Promise<void> {
   const image = paint(sheetPicture(sheet), 1)
-  await writeNewFile(path, encodePng(image), { force: options.force, inputs: [] })
+  await writeNewFile(path, pictureBytes(image, facts), { force: options.force, inputs: [] })
   if (options.preview) await preview(image, options, io)
 }

@@ -1,25 +1,28 @@
 /** `sdtool render base --sweep style=0..1:0.25`: values of a LoRA or a setting side by side; nothing is written. */
+import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
 import { EXIT, type ExitCode, escaped } from '../errors.ts'
 import type { RgbImage } from '../image/image.ts'
-import { stemOf } from '../model/output-name.ts'
 import type { Io } from '../report/io.ts'
 import type { Sheet, SheetRow } from '../report/sheet.ts'
 import { plural } from '../report/text.ts'
 import { onnxEngine } from '../runtime/onnx-engine.ts'
 import { sharedEngine } from '../runtime/shared-networks.ts'
 import type { Arguments } from './command.ts'
+import { hashBook } from './hash-book.ts'
+import { loraSpecs } from './lora-arguments.ts'
 import { existing, type ModelFolders } from './model-folders.ts'
 import { values } from './options.ts'
 import { engineFor } from './render-draw.ts'
 import { type ModelRequest, withRenderSource } from './render-model.ts'
 import type { RenderOptions } from './render-options.ts'
 import { settingsText } from './render-sheet.ts'
-import { modelName, type Shots, settingsFor, shots, warnOfWeights } from './render-shots.ts'
-import { drawSubject, finishSheet, type StudyRun, sheetPlace } from './render-study.ts'
-import { type SweepAxis, sweepAxes } from './sweep-arguments.ts'
+import { modelName, noteOnClipSkip, noteOnShots, type Shots, settingsFor, shots } from './render-shots.ts'
+import { drawAndHash, finishSheet, type StudyRun, type Subject, sheetPlace } from './render-study.ts'
+import { axisTitle, type SweepAxis, sweepAxes } from './sweep-arguments.ts'
+import { type DrawnVariant, type Sweep, sweepFacts } from './sweep-facts.ts'
 import { sweepMerge, withMerge } from './sweep-merge.ts'
-import { byModel, checkMerge, isUsed, nameOf, type Variant, variantsOf } from './sweep-variants.ts'
+import { byModel, checkMerge, isUsed, loraArgument, type Variant, variantsOf } from './sweep-variants.ts'
 
 export async function runSweep(
   args: Arguments,
@@ -34,24 +37,26 @@ export async function runSweep(
   const drawn = options.prompt === undefined ? firstShots(chosen, rows ? 1 : 2) : chosen
   const merge = sweepMerge(args)
   const plain: Variant = {
-    loras: [...options.loras, ...chosen.tags],
+    loras: loraSpecs([...options.loras, ...chosen.tags], existsSync),
     settings: options.settings,
     ...(merge && { merge }),
   }
   checkMerge(plain, [columns!, ...(rows ? [rows] : [])])
   const variants = variantsOf(plain, columns!, rows)
-  const loras = new Set(variants.flatMap((variant) => variant.loras.map(nameOf)))
+  const loras = new Set(variants.flatMap((variant) => variant.loras.map(({ name }) => name)))
   await existing([...loras], 'lora', folders)
   await existing([model, ...(merge?.models ?? [])], 'checkpoint', folders)
-  warnOfWeights(drawn.requests, options, io)
+  noteOnShots(drawn, options, folders)
   const place = await sheetPlace(model, 'sweep', options)
   const networks = sharedEngine(onnxEngine)
   const engine = await engineFor(options, io)
-  const run = { options, folders, io, engine, networks, requests: drawn.requests }
+  const book = hashBook(io)
+  const run = { options, folders, io, engine, networks, requests: drawn.requests, book }
   try {
-    const cells = await drawVariants(model, variants, run)
-    await print({ model, columns: columns!, ...(rows && { rows }), shots: drawn, plain, cells }, place, run)
+    const places = await drawVariants(model, variants, run)
+    await print({ model, columns: columns!, ...(rows && { rows }), shots: drawn, plain, places }, place, run)
   } finally {
+    book.stop()
     await networks.close()
   }
   return EXIT.ok
@@ -62,51 +67,55 @@ async function drawVariants(
   model: string,
   variants: readonly Variant[],
   run: StudyRun,
-): Promise<RgbImage[][]> {
-  const cells = new Map<Variant, RgbImage[]>()
+): Promise<DrawnVariant[]> {
+  const places = new Map<Variant, DrawnVariant>()
   for (const alike of byModel(variants)) {
     const requests = alike.flatMap(({ settings: { cfg, steps } }) =>
       run.requests.map((request) => ({ ...request, settings: { cfg, steps } })),
     )
-    const images = await drawVariant(model, alike[0]!, { ...run, requests })
+    const drawn = await drawVariant(model, alike[0]!, places.size === 0, { ...run, requests })
     const each = run.requests.length
-    for (const [n, variant] of alike.entries()) cells.set(variant, images.slice(n * each, (n + 1) * each))
+    for (const [n, variant] of alike.entries())
+      places.set(variant, { ...drawn, images: drawn.images.slice(n * each, (n + 1) * each) })
   }
-  return variants.map((variant) => cells.get(variant)!)
+  return variants.map((variant) => places.get(variant)!)
 }
 
-function firstShots({ requests, prompts, tags }: Shots, count: number): Shots {
-  return { requests: requests.slice(0, count), prompts: prompts.slice(0, count), tags }
+function firstShots(chosen: Shots, count: number): Shots {
+  const { requests, prompts } = chosen
+  return { ...chosen, requests: requests.slice(0, count), prompts: prompts.slice(0, count) }
 }
 
-async function drawVariant(model: string, variant: Variant, run: StudyRun): Promise<RgbImage[]> {
-  const { loras, settings, merge } = variant
+async function drawVariant(
+  model: string,
+  variant: Variant,
+  isFirst: boolean,
+  run: StudyRun,
+): Promise<DrawnVariant> {
+  const { loras, settings: chosen, merge } = variant
   const { options, folders, io } = run
-  const request: ModelRequest = { ...options, model, loras: loras.filter(isUsed) }
+  const given = loras.filter(isUsed).map(loraArgument)
+  const request: ModelRequest = { ...options, model, loras: given }
   return withRenderSource(request, folders, io, async (source) => {
+    if (isFirst) noteOnClipSkip(source.model, options, folders)
+    const settings = settingsFor(source.model, { ...options, settings: chosen })
     const subject = {
-      label: [basename(source.path), ...loras.map((lora) => basename(lora))].join(' + '),
+      label: [source.path, ...given].map((name) => basename(name)).join(' + '),
       model: source.model,
-      settings: settingsFor(source.model, { ...options, settings }),
+      settings,
       ...(source.vae && { vae: source.vae }),
     }
-    if (merge === undefined) return drawSubject(subject, run)
-    return withMerge(source, merge, run, (merged) => drawSubject({ ...subject, ...merged }, run))
+    const draw = (own: Subject) => drawAndHash(source, own, run)
+    const drawn = await (merge
+      ? withMerge(source, merge, run, (merged) => draw({ ...subject, ...merged }))
+      : draw(subject))
+    return { images: drawn.images, settings, hashes: drawn.hashes }
   })
 }
 
-interface Sweep {
-  readonly model: string
-  readonly columns: SweepAxis
-  readonly rows?: SweepAxis
-  readonly shots: Shots
-  readonly plain: Variant
-  /** Row by row; of each place a picture for each shot. */
-  readonly cells: RgbImage[][]
-}
-
-async function print(sweep: Sweep, place: string, { options, io }: StudyRun): Promise<void> {
-  const { columns, rows, shots: drawn, cells } = sweep
+async function print(sweep: Sweep, place: string, run: StudyRun): Promise<void> {
+  const { columns, rows, shots: drawn, places } = sweep
+  const { options, io } = run
   if (options.json) {
     const document = {
       command: 'render',
@@ -120,12 +129,13 @@ async function print(sweep: Sweep, place: string, { options, io }: StudyRun): Pr
     io.stdout.write(`${JSON.stringify(document, null, 2)}\n`)
   } else {
     const values = axesOf(sweep).map((axis) => `${axisTitle(axis)} ${axis.values.join(', ')}`)
-    const pictures = plural(cells.length * drawn.requests.length, 'picture')
+    const pictures = plural(places.length * drawn.requests.length, 'picture')
     io.stdout.write(
       `${escaped(`${basename(sweep.model)}: ${values.join('; ')}: ${pictures}`)}\n${escaped(place)}\n`,
     )
   }
-  await finishSheet(place, sweepSheet(sweep, cells[0]![0]!, options), options, io)
+  const sheet = sweepSheet(sweep, places[0]!.images[0]!, options)
+  await finishSheet(place, sheet, await sweepFacts(sweep, run), run)
 }
 
 function sweepSheet(sweep: Sweep, { width, height }: RgbImage, { settings }: RenderOptions): Sheet {
@@ -137,10 +147,6 @@ function sweepSheet(sweep: Sweep, { width, height }: RgbImage, { settings }: Ren
     heads: columns.values.map((value) => `${axisTitle(columns)} ${value}`),
     rows: drawn.requests.flatMap((_, shot) => rowsOf(sweep, shot)),
   }
-}
-
-function axisTitle({ name }: SweepAxis): string {
-  return stemOf(basename(name))
 }
 
 function axesOf({ columns, rows }: Sweep): SweepAxis[] {
@@ -158,11 +164,11 @@ function promptText({ prompts, requests }: Shots, shot: number): string {
 
 /** The rows of one prompt. */
 function rowsOf(sweep: Sweep, shot: number): SheetRow[] {
-  const { columns, rows, shots: drawn, cells } = sweep
+  const { columns, rows, shots: drawn, places } = sweep
   const width = columns.values.length
   const prompt = isOfOnePrompt(sweep) ? [] : [promptText(drawn, shot)]
   return (rows?.values ?? [undefined]).map((value, row) => ({
     label: [...(value === undefined ? [] : [`${axisTitle(rows!)} ${value}`]), ...prompt].join(': '),
-    cells: cells.slice(row * width, (row + 1) * width).map((images) => ({ image: images[shot]! })),
+    cells: places.slice(row * width, (row + 1) * width).map(({ images }) => ({ image: images[shot]! })),
   }))
 }

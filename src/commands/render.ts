@@ -1,21 +1,25 @@
 import { EXIT, type ExitCode, escaped } from '../errors.ts'
 import type { Io } from '../report/io.ts'
-import { knowsClipSkip } from '../runtime/conditioning.ts'
+import { paint } from '../report/raster.ts'
+import { sheetPicture } from '../report/sheet.ts'
 import { onnxEngine } from '../runtime/onnx-engine.ts'
-import type { ImageRequest, RenderedImage, RenderSettings } from '../runtime/pipeline.ts'
+import type { RenderedImage, RenderSettings } from '../runtime/pipeline.ts'
 import type { LoadedEmbedding } from '../runtime/text/embedding.ts'
 import { checkOutput } from '../tensor/atomic.ts'
 import type { Arguments, Command } from './command.ts'
+import { hashBook, pictureHashes } from './hash-book.ts'
+import { loraSpec } from './lora-arguments.ts'
 import { type ModelFolders, modelFolders } from './model-folders.ts'
 import { preview } from './preview-option.ts'
 import { drawPictures, engineFor } from './render-draw.ts'
-import { findEmbeddings } from './render-embeddings.ts'
+import { checkEmbeddingFolders, findEmbeddings } from './render-embeddings.ts'
+import { generationFacts, promptWithTags, sheetFacts } from './render-facts.ts'
 import { type RenderSource, withRenderSource } from './render-model.ts'
 import { studyOf, withStudyOptions } from './render-modes.ts'
 import { type RenderOptions, renderOptions, withRenderOptions } from './render-options.ts'
-import { generationFacts, pictureBytes, pictureHashes, picturePlaces } from './render-pictures.ts'
-import { pictureSheet, settingsText, sheetBytes, sourceTitle } from './render-sheet.ts'
-import { modelName, settingsFor, shots, warnOfWeights } from './render-shots.ts'
+import { pictureBytes, picturePlaces } from './render-pictures.ts'
+import { pictureSheet, settingsText, sourceTitle } from './render-sheet.ts'
+import { modelName, noteOnClipSkip, noteOnShots, type Shots, settingsFor, shots } from './render-shots.ts'
 import { writeNewFile } from './write-file.ts'
 
 export const renderCommand: Command = {
@@ -51,22 +55,15 @@ export const renderCommand: Command = {
 async function runRender(args: Arguments, io: Io): Promise<ExitCode> {
   const options = renderOptions(args)
   const folders = modelFolders(args, io)
+  await checkEmbeddingFolders(options.embeddings)
   const study = await studyOf(args)
   if (study) return study(args, options, folders, io)
   const model = modelName(args)
-  const { requests, prompts, tags } = shots(options)
-  const request = { ...options, model, loras: [...options.loras, ...tags] }
-  warnOfWeights(requests, options, io)
+  const chosen = shots(options)
+  const request = { ...options, model, loras: [...options.loras, ...chosen.tags] }
+  noteOnShots(chosen, options, folders)
   await withRenderSource(request, folders, io, async (source) => {
-    const run: Run = {
-      source,
-      options,
-      io,
-      folders,
-      requests,
-      prompts,
-      settings: settingsFor(source.model, options),
-    }
+    const run: Run = { source, options, io, folders, ...chosen, settings: settingsFor(source.model, options) }
     const drawn = await draw(run)
     printDrawn(drawn, run)
     for (const { image } of options.preview ? drawn.images : []) await preview(image.image, options, io)
@@ -74,13 +71,11 @@ async function runRender(args: Arguments, io: Io): Promise<ExitCode> {
   return EXIT.ok
 }
 
-interface Run {
+interface Run extends Shots {
   readonly source: RenderSource
   readonly options: RenderOptions
   readonly io: Io
   readonly folders: ModelFolders
-  readonly requests: readonly ImageRequest[]
-  readonly prompts: readonly string[]
   readonly settings: RenderSettings
 }
 
@@ -94,28 +89,22 @@ async function draw(run: Run): Promise<Drawn> {
   const isSheet = options.prompt === undefined
   const places = await picturePlaces(
     source.path,
-    requests.length > 1 && !isSheet,
+    !isSheet && (requests.length > 1 || options.grid),
     options.output,
     options.force,
   )
   const sheetPath = isSheet || options.grid ? places.pathOf('sheet') : undefined
   const paths = isSheet ? [] : requests.map(({ seed }) => places.pathOf(String(seed)))
   for (const path of [...paths, ...(sheetPath === undefined ? [] : [sheetPath])]) await checkPlace(path, run)
-  const towers = onnxEngine.textTowers(source.model)
-  if ((options.settings.clipSkip ?? 1) > 1 && !options.quiet && !knowsClipSkip(towers))
-    run.io.stderr.write('sdtool: clip skip changes nothing here: only SD 1.x knows it\n')
+  noteOnClipSkip(source.model, options, run.folders)
   const embeddings = await findEmbeddings({
     prompts: requests.flatMap(({ prompt, negative }) => [prompt, negative]),
-    towers,
+    towers: onnxEngine.textTowers(source.model),
     named: options.embeddings,
     folders: run.folders,
     io: run.io,
   })
-  const images = await drawAndWrite(run, embeddings, paths)
-  if (sheetPath !== undefined) {
-    const sheet = pictureSheet(images, titleOf(run), run.settings)
-    await writeNewFile(sheetPath, sheetBytes(sheet), { force: options.force, inputs: inputsOf(run) })
-  }
+  const images = await drawAndWrite(run, embeddings, paths, sheetPath)
   return {
     images: images.map((image, i) => ({ image, ...(paths[i] !== undefined && { path: paths[i] }) })),
     ...(sheetPath !== undefined && { sheet: sheetPath }),
@@ -137,28 +126,44 @@ async function drawAndWrite(
   run: Run,
   embeddings: readonly LoadedEmbedding[],
   paths: readonly string[],
+  sheetPath: string | undefined,
 ): Promise<RenderedImage[]> {
-  const { source, options, io, requests, prompts, settings } = run
+  const { source, options, io, requests, settings } = run
   const engine = await engineFor(options, io)
-  // the networks run in processes of their own, so hashing takes no time of theirs; it ends when they fail
-  const hashing = new AbortController()
-  const signal = AbortSignal.any([io.signal, hashing.signal])
-  const hashes = paths.length > 0 ? pictureHashes(source, embeddings, { ...io, signal }) : undefined
-  hashes?.catch(() => {})
+  const book = hashBook(io)
+  const hashes = pictureHashes(source, embeddings, book)
+  hashes.catch(() => {})
   const { model, vae } = source
   const job = { model, embeddings, images: requests, settings, ...(vae && { vae }) }
-  const onImage = async (image: RenderedImage, i: number): Promise<void> => {
-    const path = paths[i]
-    if (path === undefined || hashes === undefined) return
-    const request = { ...image.request, prompt: prompts[i]! }
-    const facts = generationFacts(request, settings, await hashes, io.version)
-    await writeNewFile(path, pictureBytes(image, facts), { force: options.force, inputs: inputsOf(run) })
+  const making = async () => ({ settings, options, hashes: await hashes, version: io.version })
+  const prompts = promptsInPictures(run)
+  const onImage = async ({ image, request }: RenderedImage, i: number): Promise<void> => {
+    if (paths[i] === undefined) return
+    const facts = generationFacts({ ...request, prompt: prompts[i]! }, await making())
+    await write(paths[i], pictureBytes(image, facts), run)
   }
   try {
-    return await drawPictures({ job, engine, onImage }, options, io)
+    const images = await drawPictures({ job, engine, onImage }, options, io)
+    if (sheetPath !== undefined) {
+      const sheet = paint(sheetPicture(pictureSheet(images, titleOf(run), settings)), 1)
+      const shown = { Sheet: options.prompt === undefined ? 'verification prompts' : 'seeds' }
+      const facts = sheetFacts({ requests, prompts }, await making(), shown)
+      await write(sheetPath, pictureBytes(sheet, facts), run)
+    }
+    return images
   } finally {
-    hashing.abort()
+    book.stop()
   }
+}
+
+async function write(path: string, bytes: Uint8Array, run: Run): Promise<void> {
+  await writeNewFile(path, bytes, { force: run.options.force, inputs: inputsOf(run) })
+}
+
+/** With tags for all LoRAs: those of the prompt stand in it, behind those of options among the LoRAs of the model. */
+function promptsInPictures({ source, prompts, tags }: Run): string[] {
+  const byOption = source.loras.slice(0, source.loras.length - tags.length)
+  return prompts.map((prompt) => promptWithTags(prompt, byOption.map(loraSpec)))
 }
 
 function titleOf({ source, options }: Run): string {

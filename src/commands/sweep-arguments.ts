@@ -1,11 +1,18 @@
 /** What `--sweep` may say: `style=0..1:0.25`, `cfg=3,5,7`. */
+import { basename } from 'node:path'
 import { usage } from '../errors.ts'
+import { stemOf } from '../model/output-name.ts'
 import { quoted } from '../tensor/text.ts'
 
 export interface SweepAxis {
   /** As it was written: a LoRA, or the word for a setting. */
   readonly name: string
   readonly values: readonly number[]
+}
+
+/** Without folders and ending. */
+export function axisTitle({ name }: SweepAxis): string {
+  return stemOf(basename(name))
 }
 
 /** A sheet of more would be too wide to look at, and take hours to draw. */

@@ -1,5 +1,4 @@
 /** `--merge b --sweep alpha=0..1:0.25`: merges of a model that are drawn and not written. */
-import { usage } from '../errors.ts'
 import { checkCount } from '../model/merge/strict.ts'
 import { buildRecipe } from '../model/recipe.ts'
 import type { RenderModel } from '../runtime/engine.ts'
@@ -25,10 +24,7 @@ export interface SweepMerge {
 export function sweepMerge(args: Arguments): SweepMerge | undefined {
   const models = values(args, 'merge')
   const id = filledText(args, 'mergeMethod')
-  if (models.length === 0) {
-    if (id === undefined) return undefined
-    throw usage('--merge-method needs a model to merge', 'Name it with --merge.')
-  }
+  if (models.length === 0) return undefined
   const method = id === undefined ? MERGE_METHODS[0]! : mergeMethod(id)
   checkCount(1 + models.length, { method: method.id })
   return { models, method, alpha: 0 }

@@ -2,13 +2,14 @@
 import { basename } from 'node:path'
 import { usage } from '../errors.ts'
 import { stemOf } from '../model/output-name.ts'
+import { type LoraSpec, loraTag } from './lora-arguments.ts'
 import type { DrawSettings } from './render-options.ts'
 import type { SweepAxis } from './sweep-arguments.ts'
 import type { SweepMerge } from './sweep-merge.ts'
 
 /** What a place on a sheet is drawn with. */
 export interface Variant {
-  readonly loras: readonly string[]
+  readonly loras: readonly LoraSpec[]
   readonly settings: DrawSettings
   readonly merge?: SweepMerge
 }
@@ -22,12 +23,12 @@ export function variantsOf(plain: Variant, columns: SweepAxis, rows: SweepAxis |
 /** @throws USAGE */
 export function checkMerge({ merge, loras }: Variant, axes: readonly SweepAxis[]): void {
   const isSwept = axes.some(({ name }) => name === 'alpha')
-  if (isSwept !== (merge !== undefined))
+  if (isSwept && merge === undefined)
     throw usage(
       '--merge and --sweep alpha=... go together',
       'For example --merge b.safetensors --sweep alpha=0..1:0.25',
     )
-  if (isSwept && (loras.length > 0 || axes.some(({ name }) => !Object.hasOwn(CHANGES, name))))
+  if (isSwept && (loras.length > 0 || axes.some(({ name }) => namesALora(name))))
     throw usage('--merge goes without LoRAs', 'Write the merge, and draw that with them.')
 }
 
@@ -48,37 +49,47 @@ const CHANGES: Readonly<Record<string, (variant: Variant, value: number) => Vari
         '--sweep lora=... changes the LoRAs of --lora, and there are none',
         'Name one: --sweep style=0..1:0.25',
       )
-    return { ...variant, loras: variant.loras.map((lora) => withRatio(nameOf(lora), value)) }
+    return { ...variant, loras: variant.loras.map((lora) => withRatio(lora, value)) }
   },
+}
+
+/** Of the names that a sweep can have. */
+export function namesALora(name: string): boolean {
+  return name === 'lora' || !Object.hasOwn(CHANGES, name)
 }
 
 function changed(variant: Variant, { name }: SweepAxis, value: number): Variant {
   const change = Object.hasOwn(CHANGES, name) ? CHANGES[name] : undefined
   if (change) return change(variant, value)
   const isNew = !variant.loras.some((lora) => isCalled(lora, name))
-  const kept = variant.loras.map((lora) => (isCalled(lora, name) ? withRatio(nameOf(lora), value) : lora))
-  return { ...variant, loras: isNew ? [...kept, withRatio(name, value)] : kept }
+  const kept = variant.loras.map((lora) => (isCalled(lora, name) ? withRatio(lora, value) : lora))
+  return { ...variant, loras: isNew ? [...kept, withRatio({ name }, value)] : kept }
 }
 
-/** `style:0.7` and `<lora:style:0.7>` are `style`. */
-export function nameOf(lora: string): string {
-  const tag = /^<\w+:([^:>]+)/.exec(lora)
-  return tag ? tag[1]! : lora.replace(/(?::[+-]?[\d.]+){1,2}$/, '')
+/** Whether an axis is about a LoRA. */
+export function isChangedBy(lora: LoraSpec, { name }: SweepAxis): boolean {
+  return name === 'lora' || isCalled(lora, name)
 }
 
-function isCalled(lora: string, name: string): boolean {
-  const own = nameOf(lora)
+function isCalled({ name: own }: LoraSpec, name: string): boolean {
   return own === name || stemOf(basename(own)) === stemOf(basename(name))
 }
 
-function withRatio(name: string, ratio: number): string {
-  return `${name}:${ratio}`
+/** Its blocks stay. */
+function withRatio(lora: LoraSpec, ratio: number): LoraSpec {
+  return { ...lora, ratio: { unet: ratio, text: ratio } }
 }
 
 /** At 0 a LoRA does nothing, and merge-lora would say so. */
-export function isUsed(lora: string): boolean {
-  const ratios = lora.slice(nameOf(lora).length).split(':').slice(1)
-  return lora.startsWith('<') || ratios.length === 0 || ratios.some((ratio) => Number(ratio) !== 0)
+export function isUsed({ ratio }: LoraSpec): boolean {
+  return ratio === undefined || ratio.unet !== 0 || ratio.text !== 0
+}
+
+/** As on a command line. A name with ratios of blocks came from a tag, so that it can stand in one. */
+export function loraArgument(lora: LoraSpec): string {
+  const { name, ratio, blocks } = lora
+  if (blocks !== undefined) return loraTag(lora)
+  return ratio === undefined ? name : `${name}:${ratio.unet}:${ratio.text}`
 }
 
 /** Those that are drawn with the same weights stand together. */

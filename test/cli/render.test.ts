@@ -112,7 +112,7 @@ describe('sdtool render', () => {
       const pixels = async (path: string) => (await openImage(readFileSync(path)).pixels!()).data
       expect(await pixels(`${byOption}tiny-sd-2.png`)).toEqual(await pixels(`${byTag}tiny-sd-2.png`))
       expect(parametersOf(`${byOption}tiny-sd-2.png`)).toMatch(
-        /Sampler: DPM\+\+ 2M, Schedule type: Karras, .*Lora hashes: "?tiny-stripes: [0-9a-f]{12}/,
+        /^a heart <lora:tiny-stripes:0\.7>\nSteps: 2, Sampler: DPM\+\+ 2M, Schedule type: Karras, .*Lora hashes: "?tiny-stripes: [0-9a-f]{12}/,
       )
       expect(readdirSync(byTag).sort()).toEqual(['tiny-sd-1.png', 'tiny-sd-2.png', 'tiny-sd-sheet.png'])
     },

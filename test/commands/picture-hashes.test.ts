@@ -46,7 +46,7 @@ it('LoRAs whose trainer wrote the hash: that one, if it is one', async () => {
 })
 
 it('embeddings: twelve digits of SHA-256', async () => {
-  expect(await hashedEmbedding(join(folder, 'sd-bad.pt'), world)).toEqual({
+  expect(await hashedEmbedding('sd-bad', join(folder, 'sd-bad.pt'), world)).toEqual({
     name: 'sd-bad',
     hash: sha256('sd-bad.pt').slice(0, 12),
   })

@@ -38,6 +38,7 @@ const signal = new AbortController().signal
 const folders: ModelFolders = {
   roots: [],
   scan: async (folder) => (await scanFolder(folder, signal)).files,
+  scanPictures: async () => [],
   note: (line) => {
     throw new Error(line)
   },

@@ -59,7 +59,7 @@ export function infotextOf(facts: GenerationFacts): string {
 }
 
 /** `name: 12hex, name: 12hex`; separators inside of a name are left out, as in A1111. */
-function hashList(files: readonly HashedFile[] = []): string | undefined {
+export function hashList(files: readonly HashedFile[] = []): string | undefined {
   if (files.length === 0) return undefined
   return files.map(({ name, hash }) => `${name.replace(/[:,]/g, '')}: ${hash}`).join(', ')
 }

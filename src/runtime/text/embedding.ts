@@ -3,12 +3,17 @@ import type { ValueReader } from '../../model/evidence.ts'
 import type { TextTower } from '../engine.ts'
 import type { PromptEmbedding } from './chunks.ts'
 
-/** An embedding whose vectors are read, for the text encoders of one model. */
-export interface LoadedEmbedding extends PromptEmbedding {
-  /** Where it was found. */
-  readonly path: string
+/** The vectors of an embedding, for the text encoders of one model. */
+export interface LoadedRows {
+  /** Tokens it takes up. */
+  readonly vectors: number
   /** [vectors, width] of each tower it is for. */
   readonly rows: ReadonlyMap<TextTower['id'], Float32Array>
+}
+
+export interface LoadedEmbedding extends PromptEmbedding, LoadedRows {
+  /** Where it was found. */
+  readonly path: string
 }
 
 /** The part of an embedding that is for a tower: by its role, or the only one there is, of the right width. */
@@ -20,13 +25,11 @@ function partFor({ parts }: EmbeddingInfo, tower: TextTower): readonly Embedding
  * Reads the vectors for all towers of a model. Undefined if the embedding is for another kind of model: it lacks
  * vectors for one of them, or has others than that.
  */
-export async function loadEmbedding(
-  name: string,
-  path: string,
+export async function loadRows(
   info: EmbeddingInfo,
   towers: readonly TextTower[],
   read: ValueReader,
-): Promise<LoadedEmbedding | undefined> {
+): Promise<LoadedRows | undefined> {
   const rows = new Map<TextTower['id'], Float32Array>()
   let vectors = 0
   for (const tower of towers) {
@@ -37,5 +40,5 @@ export async function loadEmbedding(
     rows.set(tower.id, own)
     vectors = Math.max(vectors, own.length / tower.width)
   }
-  return { name, path, vectors, rows }
+  return { vectors, rows }
 }
