@@ -18,6 +18,8 @@ import { stemOf } from '../model/output-name.ts'
 import type { Io } from '../report/io.ts'
 import { plural } from '../report/text.ts'
 import { parseAttention } from '../runtime/text/attention.ts'
+import { composedPrompts } from '../runtime/text/composition.ts'
+import { splitTags, withoutComments } from '../runtime/text/tags.ts'
 import { clipTokenizer } from '../runtime/text/tokenizer.ts'
 import { newEvaluation } from '../tensor/expr.ts'
 import { torchZip } from '../tensor/formats/torch-zip-write.ts'
@@ -177,8 +179,17 @@ async function embeddingsIn(
   return [...bundledEmbeddings(model), ...addedTokens(tables, stem, each), ...changed]
 }
 
-/** @throws PROMPT_WEIGHTS: what weights do is done behind the text encoder, and no vector says it */
-function tokensOf(prompt: string): number[] {
+/**
+ * Without the comments of the prompt. @throws PROMPT_WEIGHTS: what weights, AND and tags do is done elsewhere than in the
+ * tokens, and no vector says it
+ */
+function tokensOf(whole: string): number[] {
+  const prompt = withoutComments(whole)
+  const [tag] = splitTags(prompt).tags
+  if (tag !== undefined || composedPrompts(prompt).length > 1) {
+    const what = tag?.text ?? 'AND'
+    throw refuse('PROMPT_WEIGHTS', `${what} cannot be part of an embedding`, 'Leave it out.')
+  }
   const weighted = parseAttention(prompt).some((part) => part === 'BREAK' || part.weight !== 1)
   if (weighted) {
     throw refuse(

@@ -1,4 +1,5 @@
 /** What stands in the `parameters` of a picture, and of a sheet of pictures. */
+import { stripped } from '../image/infotext/python-text.ts'
 import type { GenerationFacts } from '../image/infotext/write.ts'
 import type { ImageRequest, RenderSettings } from '../runtime/pipeline.ts'
 import { RNGS } from '../runtime/random/registry.ts'
@@ -88,6 +89,7 @@ function distinct(texts: readonly string[]): string[] {
 
 /** A prompt with the LoRAs that options name, as A1111 would have them in it. */
 export function promptWithTags(prompt: string, loras: readonly LoraSpec[]): string {
+  if (loras.length === 0) return prompt
   const tags = loras.map((lora) => loraTag({ ...lora, name: mentionedName(lora) }))
-  return [prompt, ...tags].join(' ')
+  return [stripped(prompt), ...tags].join(' ')
 }

@@ -68,6 +68,12 @@ describe('of a prompt', () => {
       3,
     ],
     [
+      ['--prompt', 'blurry <lora:a:1>', '--name', 'x'],
+      'DIR/tiny-sd.ckpt: <lora:a:1> cannot be part of an embedding',
+      3,
+    ],
+    [['--prompt', 'a AND b', '--name', 'x'], 'DIR/tiny-sd.ckpt: AND cannot be part of an embedding', 3],
+    [
       ['--prompt', 'cat '.repeat(76), '--name', 'x'],
       'DIR/tiny-sd.ckpt: the prompt has 76 tokens, an embedding can have 75',
       3,

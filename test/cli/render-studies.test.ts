@@ -232,7 +232,7 @@ describe('render --sweep', () => {
     ],
     [['--merge-method', 'slerp', '--sweep', 'cfg=1'], '--merge-method needs a model to merge'],
     [['--sweep', 'lora=0..1'], 'there are none'],
-    [['--sweep', 'steps=0.5'], 'no number of steps'],
+    [['--sweep', 'steps=2,3'], '--steps and --sweep steps=... do not go together'],
     [['--sweep', 'style'], 'name what to change'],
     [['--sweep', 'cfg=1', '--compare', 'x'], '--compare and --sweep do not go together'],
     [['--compare', ''], '--compare needs the name of a model'],
@@ -244,6 +244,11 @@ describe('render --sweep', () => {
     const { code, stderr } = await runCli(['render', BASE, ...args, ...QUICK])
     expect([code, stderr]).toEqual([message.includes('exist') ? 1 : 2, expect.stringContaining(message)])
   })
+})
+
+it('render --sweep refuses half a step', async () => {
+  const { code, stderr } = await runCli(['render', BASE, '--sweep', 'steps=0.5'])
+  expect([code, stderr]).toEqual([2, expect.stringContaining('no number of steps')])
 })
 
 describe('render --check', () => {
