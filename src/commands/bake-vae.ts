@@ -34,6 +34,7 @@ import { recipeArguments } from './recipe-options.ts'
 import { readableVae } from './recognise-known.ts'
 import type { Outcome } from './transform.ts'
 import { resultPrinter } from './transform-report.ts'
+import { latentsByValues } from './vae-values.ts'
 
 export const bakeVaeCommand: Command = {
   positionals: '[model] [vae]',
@@ -120,7 +121,9 @@ async function bakeOpened(
       identity: await identifyFile(path, opened[i]!),
     })
   }
-  const [base, vae] = named as [NamedModel, NamedModel]
+  const [base, given] = named as [NamedModel, NamedModel]
+  const quiet = run.output.quiet || run.output.json
+  const vae = { ...given, ...(await latentsByValues(paths[1]!, opened[1]!, given.identity, quiet, run.io)) }
   const planned = planBakeVae(base, vae, options)
   await checkChanges(planned, opened[0]!, paths)
   const findings = [coverage(planned), ...(await fp16Findings(planned, base, paths[1]!, opened[1]!, run))]

@@ -11,7 +11,9 @@ import {
 } from '../model/layout/pipeline.ts'
 import { modelspecId } from '../model/modelspec-facts.ts'
 import { withKnownNames } from '../model/names/known-names.ts'
+import type { SchedulerFacts } from '../model/prediction.ts'
 import type { Recipe } from '../model/recipe.ts'
+import { statedOf } from '../model/stated.ts'
 import type { Io } from '../report/io.ts'
 import { plural } from '../report/text.ts'
 import { readValues } from '../tensor/expr.ts'
@@ -19,8 +21,9 @@ import type { Finding, ModelFile, Tensor, TensorTable } from '../tensor/table.ts
 import type { Arguments } from './command.ts'
 import { writeExtracted } from './extracted-files.ts'
 import { withModels } from './files.ts'
+import { schedulerOf } from './hints.ts'
 import type { OutputOptions } from './options.ts'
-import { checkIndexes, type SchedulerFacts, schedulerOf, weightFiles } from './pipeline-folder.ts'
+import { checkIndexes, weightFiles } from './pipeline-folder.ts'
 import { leftFindings, typed } from './pipeline-tables.ts'
 
 /** The files of a folder, each with the network it is of. */
@@ -56,8 +59,12 @@ export async function convertFromPipeline(
     const parts = files.map(({ part }) => part)
     await checkIndexes(paths, models)
     const { table, left } = namingFile(name, () => singleFile(models, parts, scheduler, dtype))
-    const identity = await identify(table, (tensor) => readValues(tensor, opened[0]!.read), {
+    // where the scheduler is silent, the file of the network may say what it predicts
+    const { metadata = {} } = models[parts.indexOf('unet')] ?? {}
+    const whole = { tensors: table.tensors, metadata }
+    const identity = await identify(whole, (tensor) => readValues(tensor, opened[0]!.read), {
       fileName: basename(name),
+      scheduler,
     })
     const extracting = {
       verb: 'convert',
@@ -68,7 +75,7 @@ export async function convertFromPipeline(
     }
     const file = {
       fileName: `${basename(resolve(name))}.safetensors`,
-      table,
+      table: { tensors: table.tensors, metadata: statedOf(identity) },
       what: `${identity.title}: ${plural(table.tensors.size, 'tensor')}`,
       facts: { kind: identity.kind },
       findings: [...findings, ...leftFindings(left)],
@@ -91,9 +98,7 @@ export function singleFile(
     }),
   )
   const { table, left } = fromPipeline(tensors)
-  const { tensors: whole } = typed(withMarkers(table, scheduler).tensors, dtype)
-  const metadata = scheduler.prediction === V_PREDICTION ? { 'modelspec.prediction_type': 'v' } : {}
-  return { table: { tensors: whole, metadata }, left }
+  return { table: typed(withMarkers(table, scheduler).tensors, dtype), left }
 }
 
 function singleRecipe(

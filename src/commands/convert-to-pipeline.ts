@@ -1,12 +1,14 @@
 /** convert from one file to a folder of diffusers, or to one of the files in it. */
 import { basename, dirname, join } from 'node:path'
 import { namingFile, refuse } from '../errors.ts'
+import type { Role } from '../model/components.ts'
 import type { DTypeChoice } from '../model/dtype-choice.ts'
 import type { Identity } from '../model/identity.ts'
 import { PIPELINE_FOLDERS, type Pipeline, type PipelineFolder, toPipeline } from '../model/layout/pipeline.ts'
 import { pipelineConfigs, tokenizerFolders } from '../model/layout/pipeline-config.ts'
 import { stemOf } from '../model/output-name.ts'
 import type { JsonValue } from '../model/recipe.ts'
+import { statedOfPart } from '../model/stated.ts'
 import type { Io } from '../report/io.ts'
 import { formatBytes, painter, plural } from '../report/text.ts'
 import { tokenizerFiles } from '../runtime/text/tokenizer-files.ts'
@@ -28,6 +30,13 @@ const WEIGHT_NAMES: Readonly<Record<PipelineFolder, string>> = {
   vae: 'diffusion_pytorch_model.safetensors',
   text_encoder: 'model.safetensors',
   text_encoder_2: 'model.safetensors',
+}
+
+const ROLES: Readonly<Record<PipelineFolder, Role>> = {
+  unet: 'unet',
+  vae: 'vae',
+  text_encoder: 'text',
+  text_encoder_2: 'text',
 }
 
 export interface ToPipelineOptions {
@@ -70,7 +79,8 @@ export function partOfPipeline(pipeline: Pipeline, part: PipelineFolder, dtype: 
 
 async function writePart(made: Made, part: PipelineFolder, output: OutputOptions, io: Io): Promise<void> {
   const { path, model, identity, pipeline, dtype } = made
-  const table = namingFile(path, () => partOfPipeline(pipeline, part, dtype))
+  const { tensors } = namingFile(path, () => partOfPipeline(pipeline, part, dtype))
+  const table = { tensors, metadata: statedOfPart(ROLES[part], identity) }
   const file = {
     fileName: `${stemOf(basename(path))}-${part}.safetensors`,
     table,
@@ -95,12 +105,12 @@ async function writeFolder(made: Made, output: OutputOptions, io: Io): Promise<v
   const texts = namingFile(path, () => textsOf(pipeline, identity))
   const staged = output.dryRun ? undefined : await stageFolder(target, output.force)
   try {
-    const parts = await writeParts(made, staged?.path ?? target, output, io)
+    const { parts, findings: ofParts } = await writeParts(made, staged?.path ?? target, output, io)
     if (staged) {
       await writeTexts(staged.path, texts)
       await staged.commit()
     }
-    const findings = leftFindings(pipeline.left)
+    const findings = [...leftFindings(pipeline.left), ...ofParts]
     printFolder({ input: path, title: identity.title, output: target, parts, findings }, output, io)
   } finally {
     await staged?.abort()
@@ -117,12 +127,13 @@ function textsOf(pipeline: Pipeline, identity: Identity): Map<string, string> {
 }
 
 async function writeParts(
-  { pipeline, model, dtype }: Made,
+  { pipeline, model, identity, dtype }: Made,
   home: string,
   output: OutputOptions,
   io: Io,
-): Promise<FolderOutcome['parts']> {
+): Promise<Pick<FolderOutcome, 'parts' | 'findings'>> {
   const parts: { folder: string; tensors: number; bytesAfter: number }[] = []
+  const findings: Finding[] = []
   for (const folder of PIPELINE_FOLDERS) {
     if (pipeline.tensors[folder] === undefined) continue
     const operation = { ...output, verb: 'convert', options: partRecipe(folder, dtype) }
@@ -130,14 +141,17 @@ async function writeParts(
       plan: { table: partOfPipeline(pipeline, folder, dtype), steps: [], findings: [] },
       output: join(home, folder, WEIGHT_NAMES[folder]),
       inputs: [model.file],
-      metadata: () => derivedMetadata([model], {}, {}, operation, io),
+      metadata: () => derivedMetadata([model], statedOfPart(ROLES[folder], identity), {}, operation, io),
     }
     const made = output.dryRun
       ? await rehearseFile(job, output)
       : (await writePlannedFile(job, output, io)).file
     parts.push({ folder, tensors: made.tensors, bytesAfter: made.bytesAfter })
+    findings.push(
+      ...made.findings.map((finding) => ({ ...finding, message: `${folder}: ${finding.message}` })),
+    )
   }
-  return parts
+  return { parts, findings }
 }
 
 interface FolderOutcome {

@@ -8,6 +8,7 @@ import type { MergeBase } from '../model/merge-lora/plan.ts'
 import { resolutionOf } from '../model/modelspec-facts.ts'
 import { stemOf } from '../model/output-name.ts'
 import type { Plan } from '../model/plan.ts'
+import { statedOf } from '../model/stated.ts'
 import type { Io } from '../report/io.ts'
 import { startProgress } from '../report/progress.ts'
 import { checkOutput } from '../tensor/atomic.ts'
@@ -167,10 +168,13 @@ function plannedFile(
     findings,
   }
   const isConv = options.algo === 'locon'
-  const own = loraMetadata(identity, {
-    ranks: layers.map(({ rank }) => rank),
-    ...(isConv ? { convRank: options.convLimit } : {}),
-  })
+  const own = {
+    ...statedOf(identity),
+    ...loraMetadata(identity, {
+      ranks: layers.map(({ rank }) => rank),
+      ...(isConv ? { convRank: options.convLimit } : {}),
+    }),
+  }
   const { algo, only } = options
   const operation = {
     ...output,

@@ -6,6 +6,7 @@ import { type ExtractedComponent, extractComponents } from '../model/extract/com
 import { counted, info } from '../model/finding.ts'
 import type { Identity } from '../model/identity.ts'
 import { stemOf } from '../model/output-name.ts'
+import { statedOfPart } from '../model/stated.ts'
 import type { Io } from '../report/io.ts'
 import { formatCount } from '../report/text.ts'
 import { elementCount } from '../tensor/dtype.ts'
@@ -85,21 +86,25 @@ function extractedFrom(
   const typed = (tensor: Tensor) => castWeight(tensor, dtype)
   const components = extractComponents(model, identity, selectorOf(args))
   for (const { component } of components) checkCast(model, component, dtype)
-  return components.map((one) => fileOf(one, path, typed))
+  return components.map((one) => fileOf(one, path, typed, statedOfPart(one.component.role, identity)))
 }
 
 function fileOf(
   { component, table, suffix, left }: ExtractedComponent,
   path: string,
   typed: (tensor: Tensor) => Tensor,
+  metadata: Readonly<Record<string, string>>,
 ): ExtractedFile {
   const tensors = new Map([...table.tensors].map(([name, tensor]) => [name, typed({ ...tensor, name })]))
   const parameters = [...tensors.values()].reduce((sum, { shape }) => sum + elementCount(shape), 0)
   const hasCodes = [...tensors.values()].some(isEncoded)
   return {
     fileName: `${stemOf(basename(path))}-${suffix}.safetensors`,
-    // what other metadata says is true of the whole model: the recipe tells where the part comes from
-    table: { tensors, metadata: hasCodes ? headerConfigOf(table.metadata, component.prefix) : {} },
+    // most of what the metadata says is true of the whole model: the recipe tells where the part comes from
+    table: {
+      tensors,
+      metadata: { ...(hasCodes ? headerConfigOf(table.metadata, component.prefix) : {}), ...metadata },
+    },
     what: `${component.title}: ${tensors.size} tensors, ${formatCount(parameters)} parameters`,
     facts: { component: component.id },
     recipeOptions: { component: component.id },

@@ -1,12 +1,12 @@
 import { stat } from 'node:fs/promises'
-import { basename, extname } from 'node:path'
+import { basename } from 'node:path'
 import { refuse, SdtoolError, usage } from '../errors.ts'
 import { type Identity, identify } from '../model/identify.ts'
 import type { KnownFile } from '../model/identity.ts'
 import { withKnownNames } from '../model/names/known-names.ts'
 import { MODEL_ENDINGS } from '../model/output-name.ts'
 import type { Io } from '../report/io.ts'
-import { openFileSource, readSmallFile } from '../tensor/bytes.ts'
+import { openFileSource } from '../tensor/bytes.ts'
 import { type ReadInto, readValues } from '../tensor/expr.ts'
 import { openModel } from '../tensor/formats/open.ts'
 import { openInputs } from '../tensor/jobs.ts'
@@ -14,6 +14,7 @@ import { checkUnchanged } from '../tensor/stamp.ts'
 import type { ModelFile, Tensor } from '../tensor/table.ts'
 import { companionOf, mayHaveCompanion } from './companion.ts'
 import { noteSkipped, scanFolder } from './folder-scan.ts'
+import { readHints } from './hints.ts'
 
 export interface ListedFile {
   readonly path: string
@@ -123,18 +124,7 @@ export function withModels<T>(
   return open(paths, [])
 }
 
-/** What the file is, with the evidence that lies beside it: its name, a `.yaml`. */
+/** What the file is, with the evidence that lies around it. */
 export async function identifyFile(path: string, { model, read }: OpenedModel): Promise<Identity> {
-  const sidecar = await readSidecar(path)
-  const hints = { fileName: basename(path), ...(sidecar === undefined ? {} : { sidecar }) }
-  return identify(model, (tensor) => readValues(tensor, read), hints)
-}
-
-/** A configuration beside a checkpoint is small; a larger file of that name is something else. */
-const MAX_SIDECAR_BYTES = 1_000_000
-
-/** Text of the `.yaml` beside a checkpoint, the strongest evidence for its prediction type. */
-async function readSidecar(path: string): Promise<string | undefined> {
-  const sidecar = `${path.slice(0, path.length - extname(path).length)}.yaml`
-  return (await readSmallFile(sidecar, MAX_SIDECAR_BYTES))?.toString('utf8')
+  return identify(model, (tensor) => readValues(tensor, read), await readHints(path))
 }

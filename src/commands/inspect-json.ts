@@ -2,7 +2,7 @@ import { type BaseId, baseById } from '../model/adapters/base.ts'
 import type { AdapterBase } from '../model/adapters/info.ts'
 import type { Component } from '../model/components.ts'
 import type { ArchitectureInfo, Identity } from '../model/identity.ts'
-import { predictionByMetadata } from '../model/prediction.ts'
+import { predictionInMetadata } from '../model/prediction-statements.ts'
 import { describe } from '../report/error.ts'
 import { FORMATS } from '../tensor/formats/open.ts'
 import { quantisedParts } from '../tensor/quantised/summary.ts'
@@ -49,7 +49,7 @@ export function inspectionJson(inspection: Inspection, keys: readonly Tensor[] |
 function architectureJson(identity: Identity, metadata: Readonly<Record<string, string>>): object {
   const { architecture, adapter, embedding, vae, evidence = [] } = identity
   if (architecture) return modelArchitectureJson(architecture)
-  const prediction = predictionByMetadata(metadata)
+  const prediction = predictionInMetadata(metadata)
   const common = {
     prediction: prediction?.type ?? null,
     ...(prediction && { predictionEvidence: prediction.evidence }),

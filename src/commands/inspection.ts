@@ -3,6 +3,7 @@ import { basename } from 'node:path'
 import { alphaTensors, readAlphas } from '../model/adapters/describe.ts'
 import type { Component } from '../model/components.ts'
 import { embeddingHash } from '../model/embedding-checksum.ts'
+import { mayBeInfinite } from '../model/finite.ts'
 import type { Identity, ValueReader } from '../model/identify.ts'
 import type { KnownFile } from '../model/identity.ts'
 import { type MetadataSummary, summariseMetadata } from '../model/metadata.ts'
@@ -179,7 +180,8 @@ export async function scanComponents(
       const broken: string[] = []
       for (const name of component.names) {
         const tensor = model.tensors.get(name)!
-        const result = await scanTensor(tensor, read, io.signal)
+        const scanned = await scanTensor(tensor, read, io.signal)
+        const result = mayBeInfinite(name) ? { ...scanned, inf: 0 } : scanned
         if (result.nan + result.inf > 0) broken.push(name)
         total = addScans(total, result)
         done += result.values * (component.bytes / Math.max(1, component.parameters))

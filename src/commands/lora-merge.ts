@@ -7,6 +7,7 @@ import { type LoraMerge, type LoraToMerge, mergeLoras } from '../model/lora/merg
 import { mergedMetadata } from '../model/lora/merge-metadata.ts'
 import { rankMetadata } from '../model/lora/metadata.ts'
 import { mergedName, stemOf } from '../model/output-name.ts'
+import type { Plan } from '../model/plan.ts'
 import type { Io } from '../report/io.ts'
 import { formatTable } from '../report/table.ts'
 import { painter, plural } from '../report/text.ts'
@@ -138,7 +139,8 @@ async function plannedFile(
   const said = mergedMetadata(
     inputs.map(({ file }) => ({ name: stemOf(basename(file.name)), metadata: file.table.metadata })),
   )
-  const plan = { table: merge.table, steps: [], findings: [...merge.findings, ...said.findings] }
+  const findings = [...merge.findings, ...said.findings]
+  const plan: Plan = { table: merge.table, steps: [], findings, sum: true }
   const names = loras.map(({ ratio: { unet, text } }, i) => {
     const ratio = unet === 1 && text === 1 ? '' : unet === text ? `-${unet}` : `-${unet}-te${text}`
     return stemOf(basename(inputs[i]!.file.name)) + ratio

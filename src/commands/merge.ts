@@ -1,10 +1,12 @@
 import { basename } from 'node:path'
 import { EXIT, type ExitCode, usage } from '../errors.ts'
+import type { NamedModel } from '../model/bake-vae.ts'
 import { type CheckpointMergeOptions, letterOf, type MergeModel } from '../model/merge/options.ts'
 import { type CheckpointMergePlan, planMerge } from '../model/merge/plan.ts'
 import { checkMerge, mergeProof } from '../model/merge/proof.ts'
 import { rangeOf } from '../model/merge/similarity.ts'
 import { mergedName, stemOf } from '../model/output-name.ts'
+import { withStated } from '../model/same-prediction.ts'
 import { exitCodeOf } from '../report/error.ts'
 import type { Io } from '../report/io.ts'
 import { COUNT, startProgress } from '../report/progress.ts'
@@ -29,6 +31,7 @@ import {
 import { type PlannedFile, rehearseFile } from './output-file.ts'
 import { writeProven } from './proven-output.ts'
 import type { RecipeModel } from './replan.ts'
+import { latentsByValues } from './vae-values.ts'
 
 const SIDES = ['unet', 'text'] as const
 
@@ -136,12 +139,26 @@ async function runMerge(args: Arguments, io: Io): Promise<ExitCode> {
   const vaeFile = typeof vae === 'object' ? [await resolveModel(vae.file, 'vae', folders)] : []
   const outcome = await withModels([...paths, ...vaeFile], io, async (opened) => {
     const models = await mergeModels([...paths, ...vaeFile], opened)
-    const chosen = typeof vae === 'object' ? models[paths.length]! : vae
+    const chosen = typeof vae === 'object' ? await chosenVae(models, opened, output, io) : vae
     const options = chosen === undefined ? merge : { ...merge, vae: chosen }
     return mergeOpened(models.slice(0, paths.length), opened, options, { args, output, io })
   })
   printCheckpointMerge(outcome, output, io)
   return outcome.error === undefined ? EXIT.ok : exitCodeOf(outcome.error)
+}
+
+/** The last of the files. */
+async function chosenVae(
+  models: readonly MergeModel[],
+  opened: readonly OpenedModel[],
+  { quiet, json }: OutputOptions,
+  io: Io,
+): Promise<NamedModel> {
+  const vae = models.at(-1)!
+  return {
+    ...vae,
+    ...(await latentsByValues(vae.name, opened.at(-1)!, vae.identity, quiet || json, io)),
+  }
 }
 
 async function mergeModels(paths: readonly string[], opened: readonly OpenedModel[]): Promise<MergeModel[]> {
@@ -236,5 +253,7 @@ function plannedFile(
   const method = options.method === MERGE_METHODS[0]!.id ? [] : [options.method]
   const name = mergedName(basename(first!.name), [...stems, ...method, ...numbers], plan)
   const operation = { verb: 'merge', options: mergeRecipe(run.args, others.length + 1, options) }
-  return plannedOutput(plan, name, opened, first!.identity, operation, run)
+  // all predict the same, and one of them may know what the others only assume
+  const identity = others.reduce((known, other) => withStated(known, other.identity), first!.identity)
+  return plannedOutput(plan, name, opened, options.allowMixed ? first!.identity : identity, operation, run)
 }

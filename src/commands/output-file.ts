@@ -1,6 +1,7 @@
 /** The last step of every command that makes a model file: write the plan, or do all of it but that. */
 import { basename, dirname } from 'node:path'
 import { besideStructure } from '../model/carry-metadata.ts'
+import { checkFinite, finiteFindings } from '../model/finite.ts'
 import type { Plan } from '../model/plan.ts'
 import type { Io } from '../report/io.ts'
 import { startProgress } from '../report/progress.ts'
@@ -92,7 +93,11 @@ export async function writePlannedFile(
       ...(finished && { metadata: finished }),
       threads: io.threads,
       ...(io.matmul && { matmul: io.matmul }),
-      ...(check && { check }),
+      check(result) {
+        // what a command says of its own work comes first
+        check?.(result)
+        checkFinite(plan, inputs, result)
+      },
       signal: io.signal,
       onProgress(done, all) {
         isWritten = done === all
@@ -104,7 +109,7 @@ export async function writePlannedFile(
       output,
       tensors: plan.table.tensors.size,
       bytesAfter: written.bytes,
-      findings: [...plan.findings, ...castFindings(written, plan)],
+      findings: [...plan.findings, ...castFindings(written, plan), ...finiteFindings(plan, inputs, written)],
       seconds: (io.now().getTime() - start) / 1000,
     }
     return { file, written }

@@ -6,43 +6,17 @@ import { EXIT, refuse, SdtoolError } from '../errors.ts'
 import { counted, info } from '../model/finding.ts'
 import type { KnownFile } from '../model/identity.ts'
 import { PIPELINE_FOLDERS, type PipelineFolder } from '../model/layout/pipeline.ts'
-import { isJsonObject, type JsonObject, parseJsonText } from '../model/metadata/json-text.ts'
+import { isJsonObject } from '../model/metadata/json-text.ts'
 import { storedName } from '../model/names/stored.ts'
 import { temporaryFolder } from '../runtime/leftovers.ts'
-import { readSmallFile } from '../tensor/bytes.ts'
 import type { Finding } from '../tensor/table.ts'
 import { quoted } from '../tensor/text.ts'
+import { smallJson } from './hints.ts'
 
 const INDEX = 'model_index.json'
 
 export function isPipelineFolder(path: string): boolean {
   return existsSync(join(path, INDEX))
-}
-
-/** A configuration is small; something else under its name is not read. */
-const MAX_CONFIG_BYTES = 1_000_000
-
-async function configAt(path: string): Promise<JsonObject> {
-  const bytes = await readSmallFile(path, MAX_CONFIG_BYTES)
-  if (bytes === undefined) return {}
-  const config = parseJsonText(bytes.toString('utf8'))
-  return isJsonObject(config) ? config : {}
-}
-
-/** What the scheduler says of the model, and no tensor. */
-export interface SchedulerFacts {
-  readonly prediction?: string
-  readonly zeroSnr: boolean
-}
-
-/** What the model predicts, and whether its schedule ends in pure noise. */
-export async function schedulerOf(folder: string): Promise<SchedulerFacts> {
-  const config = await configAt(join(folder, 'scheduler/scheduler_config.json'))
-  const { prediction_type: prediction } = config
-  return {
-    ...(typeof prediction === 'string' ? { prediction } : {}),
-    zeroSnr: config.rescale_betas_zero_snr === true,
-  }
 }
 
 /**
@@ -157,7 +131,7 @@ async function indexOf(folder: string, file: string): Promise<Set<string>> {
     /\.index(?:\.\w+)?\.json$/.test(name),
   )
   for (const name of names) {
-    const { weight_map: map } = await configAt(join(folder, name))
+    const { weight_map: map } = await smallJson(join(folder, name))
     if (map !== undefined && isJsonObject(map) && Object.values(map).includes(file))
       return new Set(Object.keys(map))
   }

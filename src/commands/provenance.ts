@@ -1,7 +1,7 @@
 import { basename, extname } from 'node:path'
 import { embeddedSettings } from '../model/adapters/peft/sources.ts'
 import { carryMetadata, type OutputFacts, sourceFacts } from '../model/carry-metadata.ts'
-import type { Identity, Prediction } from '../model/identify.ts'
+import type { Identity } from '../model/identify.ts'
 import { modelspecId, resolutionOf } from '../model/modelspec-facts.ts'
 import type { Plan } from '../model/plan.ts'
 import { changesNothing } from '../model/plan.ts'
@@ -14,6 +14,7 @@ import {
   recipeInput,
   recipeText,
 } from '../model/recipe.ts'
+import { statedOf } from '../model/stated.ts'
 import type { Io } from '../report/io.ts'
 import type { DType } from '../tensor/dtype.ts'
 import type { Hashes, HashName } from '../tensor/hash.ts'
@@ -148,7 +149,6 @@ const SPEC_DTYPES: Partial<Record<DType, string>> = {
 function outputFacts(model: ModelFile, identity: Identity, plan: Plan, outputPath: string): OutputFacts {
   const architecture = modelspecId(identity)
   const resolution = resolutionOf(identity)
-  const prediction = identity.architecture?.prediction
   const unetDtype = plannedDtype(identity, plan, 'unet')
   const vaeDtype = plannedDtype(identity, plan, 'vae')
   return {
@@ -156,17 +156,10 @@ function outputFacts(model: ModelFile, identity: Identity, plan: Plan, outputPat
     title: basename(outputPath, extname(outputPath)),
     ...(architecture === undefined ? {} : { architecture }),
     ...(resolution === undefined ? {} : { resolution }),
-    ...predictionFact(prediction),
+    stated: statedOf(identity),
     ...(unetDtype === undefined ? {} : { unetDtype }),
     ...(vaeDtype === undefined ? {} : { vaeDtype }),
   }
-}
-
-/** Only what is known is written down: a guess would be the strongest evidence for the next reader. */
-function predictionFact(prediction: Prediction | undefined): Pick<OutputFacts, 'predictionType'> {
-  if (!prediction || prediction.assumed) return {}
-  const { type } = prediction
-  return type === 'epsilon' || type === 'v' ? { predictionType: type } : {}
 }
 
 /** Type of a component in the output; undefined where it is mixed or not there. */

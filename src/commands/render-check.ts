@@ -8,6 +8,7 @@ import { withEmaWeights } from '../model/diff/ema.ts'
 import type { Side } from '../model/diff/pairs.ts'
 import { warning } from '../model/finding.ts'
 import { parseRecipe, type Recipe, recipeText } from '../model/recipe.ts'
+import { predictionFindings, withStated } from '../model/same-prediction.ts'
 import type { Io } from '../report/io.ts'
 import type { RenderModel } from '../runtime/engine.ts'
 import type { ReadInto } from '../tensor/expr.ts'
@@ -62,8 +63,8 @@ export async function checkBaked(job: CheckJob, io: Io): Promise<CheckOutcome> {
     const models = await openedModels(job, recipe, inputs, baked!, opened)
     const drawn = await drawAll(models, job)
     const verdict = drawn.baked ? verdictOf(drawn.baked.similarities, drawn.base?.similarities) : 'failed'
-    const findings = verdict === 'failed' ? [...drawn.findings, ...(await diagnosis(models, recipe, io))] : []
-    return { path: job.path, recipe, inputs, verdict, ...drawn, findings }
+    const why = verdict === 'failed' ? [...drawn.findings, ...(await diagnosis(models, recipe, io))] : []
+    return { path: job.path, recipe, inputs, verdict, ...drawn, findings: [...models.said, ...why] }
   })
 }
 
@@ -88,6 +89,8 @@ interface CheckModels {
   readonly base: RenderModel
   /** The recipe is there to change pictures; `prune` and `convert` are not. */
   readonly changes: boolean
+  /** What is wrong with what the file says of itself. */
+  readonly said: readonly Finding[]
   readonly inputs: readonly RecipeModel[]
   readonly read: ReadInto
 }
@@ -111,12 +114,19 @@ async function openedModels(
     })
   }
   const { table } = await replanRecipe(recipe, inputs)
-  const base = inputs[0]!
+  const { path: name, opened: source, identity: own } = inputs[0]!
+  const made = await identifyFile(path, baked)
+  // a file that says less than the other is drawn as that one is: the check is of the weights
+  const base = withStated(own, made)
   return {
-    live: await plannedModel('its recipe', table, base.identity, baked.read),
-    baked: { name: path, table: baked.model, identity: await identifyFile(path, baked) },
-    base: { name: base.path, table: base.opened.model, identity: base.identity },
+    live: await plannedModel('its recipe', table, base, baked.read),
+    baked: { name: path, table: baked.model, identity: withStated(made, own) },
+    base: { name, table: source.model, identity: base },
     changes: !HARMLESS.includes(recipe.operation),
+    said: predictionFindings(
+      { name: basename(path), identity: made },
+      { name: basename(name), identity: own },
+    ),
     inputs,
     read: baked.read,
   }

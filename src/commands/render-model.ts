@@ -1,7 +1,8 @@
 /** The model that is drawn: a file, its LoRAs and its VAE, as one table that is never written. */
 import { existsSync } from 'node:fs'
-import { EXIT, refuse, SdtoolError } from '../errors.ts'
+import { EXIT, escaped, refuse, SdtoolError } from '../errors.ts'
 import { architectureById } from '../model/architectures/registry.ts'
+import { checkVaeFit, latentsFindings, type NamedModel } from '../model/bake-vae.ts'
 import { withEmaWeights } from '../model/diff/ema.ts'
 import { type Identity, KINDS, type Kind } from '../model/identity.ts'
 import type { MergeOptions } from '../model/merge-lora/options.ts'
@@ -14,6 +15,7 @@ import { type LoraArgument, loraArguments } from './lora-arguments.ts'
 import { loraInput } from './merge-lora.ts'
 import { checkAlive } from './merge-lora-alive.ts'
 import { type ModelFolders, resolveModel } from './model-folders.ts'
+import { latentsByValues } from './vae-values.ts'
 
 export interface ModelRequest {
   readonly model: string
@@ -22,6 +24,8 @@ export interface ModelRequest {
   readonly loras: readonly string[]
   readonly ema: boolean
   readonly allowUnmatched: boolean
+  /** Nothing on stderr but errors. */
+  readonly quiet?: boolean
 }
 
 /** A LoRA with the place it was found at. */
@@ -62,7 +66,7 @@ export async function withRenderSource<T>(
     })
     const model = await patchedModel(path, opened[0]!, { used, adapters, request, io })
     const vae = vaePath[0] === undefined ? undefined : await plainModel(vaePath[0], opened.at(-1)!)
-    if (vae) checkVae(vae)
+    if (vae) await checkVae(model, vae, opened.at(-1)!, request, io)
     const files = opened.map((one) => one.model)
     return use({ model, path, loras: used, files, ...(vae && { vae }) })
   })
@@ -91,14 +95,30 @@ const HINTS: Readonly<Partial<Record<Kind, string>>> = {
     'Name the checkpoint it is for, and its folder with --embeddings; its name belongs into the prompt.',
 }
 
-/** @throws NOT_A_VAE */
-function checkVae({ name, identity: { kind, title, components } }: RenderModel): void {
-  if (kind === 'taesd' || components.some(({ role }) => role === 'vae')) return
-  throw refuse(
-    'NOT_A_VAE',
-    `--vae ${name}: that is ${title} (${KINDS[kind]})`,
-    'Name a VAE, a TAESD, or a checkpoint that has one.',
-  )
+/** @throws NOT_A_VAE, VAE_WRONG_ARCHITECTURE */
+async function checkVae(
+  model: RenderModel,
+  { name, table, identity }: RenderModel,
+  opened: OpenedModel,
+  { quiet = false }: ModelRequest,
+  io: Io,
+): Promise<void> {
+  const { kind, title, components, vae } = identity
+  if (vae === undefined || (kind !== 'taesd' && !components.some(({ role }) => role === 'vae')))
+    throw refuse(
+      'NOT_A_VAE',
+      `--vae ${name}: that is ${title} (${KINDS[kind]})`,
+      'Name a VAE, a TAESD, or a checkpoint that has one.',
+    )
+  const values = await latentsByValues(name, opened, identity, quiet, io)
+  const [base, given] = [namedModel(model), { name, file: table, identity, ...values }]
+  checkVaeFit(base, given, vae)
+  for (const { severity, message } of quiet ? [] : latentsFindings(base, given))
+    if (severity === 'warning') io.stderr.write(`sdtool: ${escaped(message)}\n`)
+}
+
+function namedModel({ name, table, identity }: RenderModel): NamedModel {
+  return { name, file: table, identity }
 }
 
 interface Patching {

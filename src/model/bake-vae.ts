@@ -16,6 +16,7 @@ import { checkHasTensors, checkWritable, newPlan, type Plan, type PlanBuilder } 
 import { isComplete, type Shape, sameShape } from './topology/match.ts'
 import { canonicalVae, type VaeInfo, vaeKey } from './vae.ts'
 import { ldmShape } from './vae-content.ts'
+import { latentsFit, spacesOf, type VaeLatents } from './vae-latents.ts'
 
 /** A file of a bake with what it is. */
 export interface NamedModel {
@@ -23,6 +24,8 @@ export interface NamedModel {
   readonly name: string
   readonly file: Identifiable
   readonly identity: Identity
+  /** Of a VAE: what its values say of its latents, where nothing else does. */
+  readonly latents?: VaeLatents
 }
 
 export interface BakeOptions {
@@ -60,7 +63,7 @@ export function planBakeVae(base: NamedModel, vae: NamedModel, options: BakeOpti
   for (const { path, bytes } of base.file.leftovers ?? []) {
     if (bytes > 0) plan.addLeftover(path, bytes, 'training state in the pickle, no weights')
   }
-  return { ...plan.build(base.file.metadata, []), baked }
+  return { ...plan.build(base.file.metadata, latentsFindings(base, vae)), baked }
 }
 
 function checkBase({ name, file, identity: { components, title } }: NamedModel): void {
@@ -93,15 +96,40 @@ function sourceOf({ name, identity }: NamedModel): VaeInfo {
   )
 }
 
-/** @throws VAE_WRONG_ARCHITECTURE */
-function checkFit({ name, identity }: NamedModel, vae: NamedModel, source: VaeInfo): void {
-  const { architecture, vae: own } = identity
+/**
+ * Every command that takes a VAE for a model asks this.
+ * @throws VAE_WRONG_ARCHITECTURE for one of another size, or of other latents
+ */
+export function checkVaeFit(base: NamedModel, vae: NamedModel, source: VaeInfo): void {
+  const { architecture, vae: own } = base.identity
   const fits = own
     ? own.latentChannels === source.latentChannels && own.downscale === source.downscale
     : architecture === undefined || source.architectures.includes(architecture.id)
-  if (fits) return
-  const wanted = own ? `a ${sizeOf(own)}` : `that of ${architecture?.title}`
-  throw unfit('VAE_WRONG_ARCHITECTURE', `${vae.name} is a ${sizeOf(source)}; ${name} needs ${wanted}`)
+  if (!fits) {
+    const wanted = own ? `a ${sizeOf(own)}` : `that of ${architecture?.title}`
+    throw unfit('VAE_WRONG_ARCHITECTURE', `${vae.name} is a ${sizeOf(source)}; ${base.name} needs ${wanted}`)
+  }
+  const found = latentsFit(base, withLatents(vae))
+  if (found.fit === 'other')
+    throw unfit(
+      'VAE_WRONG_ARCHITECTURE',
+      found.message,
+      'Of the same shapes, but of other numbers: all pictures would be noise.',
+    )
+}
+
+/** What cannot be refused, as nothing is sure of it. */
+export function latentsFindings(base: NamedModel, vae: NamedModel): Finding[] {
+  const found = latentsFit(base, withLatents(vae))
+  if (found.fit === 'probably-other') return [warning('vae-other-latents', found.message)]
+  if (found.fit !== 'unknown') return []
+  const spaces = spacesOf(vae.identity.vae)
+  const message = `nothing says whether ${vae.name} is for ${spaces.join(' or ')}: their VAEs have the same shapes`
+  return spaces.length > 1 ? [info('vae-latents-unknown', message)] : []
+}
+
+function withLatents({ name, identity, latents = identity.latents }: NamedModel) {
+  return { name, latents }
 }
 
 function sizeOf({ title, downscale }: VaeInfo): string {
@@ -117,7 +145,7 @@ export function bakedTensors(base: NamedModel, vae: NamedModel, { dtype }: BakeO
     for (const component of identity.components.filter(({ role }) => role === 'vae'))
       checkOperation('bake-vae', tensorsOf(file, component), `the ${component.title} of ${name}`)
   const source = sourceOf(vae)
-  checkFit(base, vae, source)
+  checkVaeFit(base, vae, source)
   const place = placeFor(base)
   const own = base.identity.vae ? canonicalVae(base.file, base.identity.vae) : new Map<string, Tensor>()
   const given = canonicalVae(vae.file, source)

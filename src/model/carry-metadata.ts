@@ -1,5 +1,6 @@
 import { refuse } from '../errors.ts'
 import type { PlainValue } from '../tensor/table.ts'
+import { PREDICTION_KEYS } from './prediction-statements.ts'
 import { parseRecipe, RECIPE_KEY, type Recipe, serialiseRecipe } from './recipe.ts'
 
 /** What is known of a file that is about to be written. */
@@ -10,7 +11,8 @@ export interface OutputFacts {
   readonly title?: string
   /** A modelspec architecture id, `stable-diffusion-v1` or `stable-diffusion-v1/lora`; undefined: unknown. */
   readonly architecture?: string
-  readonly predictionType?: 'epsilon' | 'v'
+  /** What the model is, wherever that was said: its metadata may be silent, or wrong. */
+  readonly stated?: Readonly<Record<string, string>>
   /** Side of the square pictures it was trained for. */
   readonly resolution?: number
   /** `float16`, `bfloat16` ..., as modelspec spells them. */
@@ -56,6 +58,7 @@ const IMPLEMENTATIONS: readonly (readonly [architecture: RegExp, implementation:
  *   as it is the one under which the model was published
  * - `sdtool.recipe` is the recipe of this operation, with the source's recipe inside (`inputs[].recipe`)
  * - `modelspec.unet_dtype` and `vae_dtype` follow the tensors
+ * - what is stated of the model takes the place of what the metadata said otherwise, which goes to `sdtool.source.*`
  * - `modelspec.merged_from` of a merge names what was merged now; what that was made from is in the recipe
  *
  * Modelspec keys that are missing are added where that gives all the specification demands; half of it would be
@@ -72,7 +75,7 @@ export function carryMetadata(
     // transformers refuses safetensors files that do not say what wrote them
     format: 'pt',
     ...modelspecDefaults(source, recipe, facts),
-    ...(facts.sameData ? kept : withoutStaleFacts(kept)),
+    ...withStatements(facts.sameData ? kept : withoutStaleFacts(kept), facts.stated),
     ...unreadable(previous),
     [RECIPE_KEY]: serialiseRecipe(recipe),
   }
@@ -121,6 +124,23 @@ function unreadable(previous: string | undefined): Record<string, string> {
     : { [UNREADABLE_RECIPE]: previous }
 }
 
+/** Statements in place of what the source said under the same keys, or under another name of one. */
+function withStatements(
+  source: Readonly<Record<string, string>>,
+  stated: OutputFacts['stated'] = {},
+): Record<string, string> {
+  const kept: Record<string, string> = { ...source }
+  const [key, oldKey] = PREDICTION_KEYS
+  const meant = Object.hasOwn(stated, key) ? { [oldKey]: stated[key]! } : {}
+  for (const [name, value] of Object.entries({ ...stated, ...meant })) {
+    const said = Object.hasOwn(source, name) ? source[name]! : value
+    if (said === value) continue
+    delete kept[name]
+    kept[SOURCE_PREFIX + name] ??= said
+  }
+  return { ...kept, ...stated }
+}
+
 /** Without what is no longer true of changed tensors; a type that is no longer one for all must not stay either. */
 function withoutStaleFacts(source: Readonly<Record<string, string>>): Record<string, string> {
   const kept: Record<string, string> = { ...source }
@@ -138,7 +158,7 @@ function withoutStaleFacts(source: Readonly<Record<string, string>>): Record<str
 function modelspecDefaults(
   source: Readonly<Record<string, string>>,
   recipe: Recipe,
-  { architecture: id, resolution, predictionType, title }: OutputFacts,
+  { architecture: id, resolution, title }: OutputFacts,
 ): Record<string, string> {
   const architecture = source['modelspec.architecture'] ?? id
   const demanded = {
@@ -156,7 +176,6 @@ function modelspecDefaults(
   return {
     ...Object.fromEntries(known),
     'modelspec.date': recipe.produced,
-    ...(predictionType === undefined ? {} : { 'modelspec.prediction_type': predictionType }),
   }
 }
 

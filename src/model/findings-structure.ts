@@ -5,6 +5,7 @@ import { type Component, ROLES, sameSelector, VITAL_ROLES } from './components.t
 import { bundledNames } from './embeddings.ts'
 import { counted, info, MAX_NAMES, warning } from './finding.ts'
 import type { Facts } from './findings.ts'
+import { PREDICTIONS } from './prediction.ts'
 import { isComplete, type TopologyMatch } from './topology/match.ts'
 import { CLIP_VOCABULARY } from './topology/text.ts'
 
@@ -43,6 +44,14 @@ function faultText({ expected, missing, misshapen }: TopologyMatch): string {
     parts.push(`${misshapen.length} misshapen: ${first}${misshapen.length > 1 ? ', ...' : ''}`)
   }
   return parts.join('; ')
+}
+
+/** Where sources disagree, the person must know which of them is followed. */
+export function predictionFindings({ identity: { architecture } }: Facts): Finding[] {
+  const { type, evidence, against } = architecture?.prediction ?? {}
+  if (type === undefined || against === undefined) return []
+  const message = `it predicts ${PREDICTIONS[type]}, by ${evidence}; ${against.join(' and ')} says otherwise, and is not followed`
+  return [warning('prediction-contradicted', message)]
 }
 
 export function missingComponents({ identity, known }: Facts): Finding[] {

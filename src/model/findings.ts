@@ -17,6 +17,7 @@ import {
   misplacedTexts,
   missingComponents,
   nameFindings,
+  predictionFindings,
   unknownKeys,
 } from './findings-structure.ts'
 import type { Identifiable, Identity } from './identity.ts'
@@ -37,6 +38,7 @@ export interface Facts {
 export function findingsOf(facts: Facts): Finding[] {
   const found = [
     ...architectureFindings(facts),
+    ...predictionFindings(facts),
     ...missingComponents(facts),
     ...misplacedTexts(facts),
     ...incompleteComponents(facts.identity.components),

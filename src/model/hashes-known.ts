@@ -1,4 +1,5 @@
 import type { Finding } from '../tensor/table.ts'
+import type { LatentSpace } from './architectures/architecture.ts'
 import { info } from './finding.ts'
 
 /** A published file, by its hashes. Lower-case hex; `autoV1` has 8 digits. */
@@ -10,6 +11,10 @@ export interface KnownFile {
   readonly bytes?: number
 }
 
+export interface KnownVae extends KnownFile {
+  readonly latents: LatentSpace
+}
+
 /**
  * Published VAEs by the hash of the whole file; saved in another container or type a VAE has another one, see
  * `vae-content.ts`. Each name and hash stands in at least two public lists that were made independently of each
@@ -17,73 +22,91 @@ export interface KnownFile {
  * Civitai, links into the storage of Hugging Face. What only one list has was left out: of three such entries two were
  * no VAEs at all.
  */
-export const KNOWN_VAES: readonly KnownFile[] = [
+export const KNOWN_VAES: readonly KnownVae[] = [
   {
     name: 'vae-ft-mse-840000-ema-pruned.safetensors',
+    latents: 'sd',
     sha256: '735e4c3a447a3255760d7f86845f09f937809baa529c17370d83e4c3758f3c75',
     bytes: 334_641_190,
   },
   {
     name: 'vae-ft-mse-840000-ema-pruned.ckpt',
+    latents: 'sd',
     sha256: 'c6a580b13a5bc05a5e16e4dbb80608ff2ec251a162311590c1f34c013d7f3dab',
     autoV1: '223531c6',
   },
   {
     name: 'vae-ft-ema-560000-ema-pruned.ckpt',
+    latents: 'sd',
     sha256: '0b204ad0cae549e0a7e298d803d57e36363760dec71c63109c1da3e1147ec520',
   },
   {
     name: 'animevae.pt (NovelAI, Anything V3)',
+    latents: 'sd',
     sha256: 'f921fb3f29891d2a77a6571e56b8b5052420d2884129517a333c60b1b4816cdf',
     autoV1: 'f458b5c6',
   },
   {
     name: 'kl-f8-anime2.ckpt',
+    latents: 'sd',
     sha256: 'df3c506e51b7ee1d7b5a6a2bb7142d47d488743c96aa778afb0f53a2cdc2d38d',
     autoV1: '9f45927e',
     bytes: 404_662_241,
   },
-  { name: 'ClearVAE', sha256: '600345c503784cd77536d714f0e4c43f9e1fa4379007e730d54c454c66ee36db' },
+  {
+    name: 'ClearVAE',
+    latents: 'sd',
+    sha256: '600345c503784cd77536d714f0e4c43f9e1fa4379007e730d54c454c66ee36db',
+  },
   {
     name: 'the VAE of Stable Diffusion 1.5 (diffusers)',
+    latents: 'sd',
     sha256: 'a2b5134f4dbc140d9c11f11cba3233099e00af40f262f136c691fb7d38d2194c',
     bytes: 334_643_276,
   },
   {
     name: 'sdxl_vae.safetensors',
+    latents: 'sdxl',
     sha256: '63aeecb90ff7bc1c115395962d3e803571385b61938377bc7089b36e81e92e2e',
     bytes: 334_641_164,
   },
   {
     name: 'the VAE of SDXL (diffusers)',
+    latents: 'sdxl',
     sha256: '1598f3d24932bcfe6634e8b618ea1e30ab1d57f5aad13a6d2de446d2199f2341',
   },
   {
     name: 'the VAE of SDXL in fp16 (diffusers)',
+    latents: 'sdxl',
     sha256: 'bcb60880a46b63dea58e9bc591abe15f8350bde47b405f9c38f4be70c6161e68',
     bytes: 167_335_342,
   },
   {
     name: 'sdxl-vae-fp16-fix',
+    latents: 'sdxl',
     sha256: '235745af8d86bf4a4c1b5b4f529868b37019a10f7c0b2e79ad0abca3a22bc6e1',
     bytes: 334_641_162,
   },
   {
     name: 'sdxl-vae-fp16-fix (diffusers)',
+    latents: 'sdxl',
     sha256: '1b909373b28f2137098b0fd9dbc6f97f8410854f31f84ddc9fa04b077b0ace2c',
   },
   {
     name: 'ae.safetensors (Flux.1)',
+    latents: 'flux',
     sha256: 'afc8e28272cd15db3919bacdb6918ce9c1ed22e96cb12c4d5ed0fba823529e38',
     bytes: 335_304_388,
   },
   {
     name: 'the VAE of Flux.1 (diffusers)',
+    latents: 'flux',
     sha256: 'f5b59a26851551b67ae1fe58d32e76486e1e812def4696a4bea97f16604d40a3',
     bytes: 167_666_902,
   },
   {
     name: 'the VAE of Stable Diffusion 3.5 (diffusers)',
+    latents: 'sd3',
     sha256: '8f53304a79335b55e13ec50f63e5157fee4deb2f30d5fae0654e2b2653c109dc',
     bytes: 167_666_902,
   },
@@ -128,7 +151,7 @@ export const KNOWN_CHECKPOINTS: readonly KnownFile[] = [
 ]
 
 /** Published VAEs a file may be, by A1111's first hash and by its size where that is known. */
-export function knownVaesByAutoV1(autoV1: string, bytes: number): KnownFile[] {
+export function knownVaesByAutoV1(autoV1: string, bytes: number): KnownVae[] {
   return KNOWN_VAES.filter((file) => file.autoV1 === autoV1 && (file.bytes ?? bytes) === bytes)
 }
 
@@ -138,6 +161,10 @@ export function trainedOnKnown(hash: string | undefined): Finding[] {
   if (known.length === 0) return []
   const names = known.map(({ name }) => name).join(' or ')
   return [info('trained-on-known', `the hash it carries of its base model is that of ${names}`)]
+}
+
+export function knownVaeBySha256(sha256: string): KnownVae | undefined {
+  return KNOWN_VAES.find((file) => file.sha256 === sha256.toLowerCase())
 }
 
 /** The published file with this sha256. */

@@ -14,6 +14,7 @@ import { describeEma, type EmaInfo } from './ema.ts'
 import { describeEmbedding } from './embeddings.ts'
 import { recogniseText, recogniseVae } from './encoders.ts'
 import type { ValueReader } from './evidence.ts'
+import { findPrediction } from './find-prediction.ts'
 import { MAX_NAMES, warning } from './finding.ts'
 import { findingsOf } from './findings.ts'
 import { quantisedFindings } from './findings-storage.ts'
@@ -21,11 +22,12 @@ import { type ArchitectureInfo, type Identifiable, type Identity, KINDS, type Ki
 import { misnamed } from './names/endings.ts'
 import { recogniseOther } from './other-kinds.ts'
 import { readPositionIds } from './position-ids.ts'
-import { findPrediction, type Hints, type Prediction } from './prediction.ts'
+import type { Hints, Prediction } from './prediction.ts'
 import { readSchedule } from './schedule.ts'
 import { MODEL_SLOTS, type Part, RE_CHECKPOINT, type Slot, splitTable } from './split.ts'
 import { weightShape } from './topology/match.ts'
 import { identifyVae, type VaeInfo } from './vae.ts'
+import { findVaeLatents } from './vae-latents.ts'
 
 export type { ValueReader } from './evidence.ts'
 export { type Identifiable, type Identity, KINDS } from './identity.ts'
@@ -48,7 +50,7 @@ async function identifyTable(file: Identifiable, read: ValueReader, hints: Hints
     const small = identifyAddition(file)
     if (small) return small
   }
-  if (!parts.some(({ slot }) => MODEL_SLOTS.has(slot))) return identifyOther(file, parts)
+  if (!parts.some(({ slot }) => MODEL_SLOTS.has(slot))) return identifyOther(file, parts, hints)
   return identifyModel(file, parts, read, hints)
 }
 
@@ -76,7 +78,7 @@ function identifyAddition(file: Identifiable): Identity | undefined {
   return { kind: 'embedding', title: embedding.title, components, embedding, findings }
 }
 
-function identifyOther(file: Identifiable, parts: readonly Part[]): Identity {
+function identifyOther(file: Identifiable, parts: readonly Part[], hints: Hints): Identity {
   const other = recogniseOther(file)
   const components = parts.map(({ slot, prefix, tensors }) =>
     component(slot === 'other' ? 'weights' : (NAMED[slot] ?? 'other'), prefix, tensors),
@@ -84,7 +86,11 @@ function identifyOther(file: Identifiable, parts: readonly Part[]): Identity {
   const findings = quantisedFindings(file)
   if (other) return { ...other, components, findings }
   const vae = identifyVae(file)
-  if (vae) return { kind: 'taesd', title: vae.title, components, vae, findings }
+  if (vae) {
+    const { title } = vae
+    const latents = findVaeLatents(file, { title, vae }, hints)
+    return { kind: 'taesd', title, components, vae, ...(latents && { latents }), findings }
+  }
   const first = [...file.tensors.keys()].slice(0, MAX_NAMES).map(quoted).join(', ')
   const message =
     file.tensors.size === 0
@@ -142,13 +148,20 @@ async function identifyModel(
   const architecture = known && (await describeArchitecture(file, known, denoiser, read, hints))
   const positionIds = await readPositionIds(file, read)
   const schedule = await readSchedule(file, read, known)
+  const title = titleOf(kind, components, architecture, vae)
+  const latents = findVaeLatents(
+    file,
+    { title, ...(architecture && { architecture }), ...(vae && { vae }) },
+    hints,
+  )
   const identity = {
     kind,
-    title: titleOf(kind, components, architecture, vae),
+    title,
     ...(architecture ? { architecture } : {}),
     components,
     ...(ema ? { ema } : {}),
     ...(vae ? { vae } : {}),
+    ...(latents ? { latents } : {}),
   }
   const candidates = denoiser?.candidates ?? []
   const facts = { file, identity, known, candidates, positionIds, schedule }

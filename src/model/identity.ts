@@ -13,6 +13,7 @@ import type { EmaInfo } from './ema.ts'
 import type { EmbeddingInfo } from './embeddings.ts'
 import type { Prediction } from './prediction.ts'
 import type { VaeInfo } from './vae.ts'
+import type { VaeLatents } from './vae-latents.ts'
 
 /** Kinds of model files, with the words for people. */
 export const KINDS = {
@@ -67,6 +68,8 @@ export interface Identity {
   readonly adapter?: AdapterInfo
   readonly embedding?: EmbeddingInfo
   readonly vae?: VaeInfo
+  /** For whose latents that VAE is, as far as anything says so. */
+  readonly latents?: VaeLatents
   readonly findings: readonly Finding[]
 }
 

@@ -41,6 +41,8 @@ export interface Plan {
   readonly table: TensorTable
   readonly steps: readonly PlanStep[]
   readonly findings: readonly Finding[]
+  /** It is a sum of several files: nothing in it is simply kept, even where only one of them has it. */
+  readonly sum?: true
 }
 
 /** True if writing the plan would give the same tensors as the input has. */

@@ -5,6 +5,7 @@ import { cast, tensorBytes } from '../tensor/expr.ts'
 import { decodeFloats } from '../tensor/float.ts'
 import { isEncoded } from '../tensor/quantised/check.ts'
 import type { Finding, Tensor, TensorTable } from '../tensor/table.ts'
+import type { LatentSpace } from './architectures/architecture.ts'
 import { info } from './finding.ts'
 import { canonicalVae, type VaeInfo } from './vae.ts'
 
@@ -107,6 +108,7 @@ export function logisticSum(bytes: Uint8Array): number {
 
 interface KnownContent {
   readonly name: string
+  readonly latents: LatentSpace
   readonly fingerprints: readonly string[]
 }
 
@@ -118,6 +120,7 @@ interface KnownContent {
 export const KNOWN_VAE_CONTENTS: readonly KnownContent[] = [
   {
     name: 'SDXL 1.0 (stabilityai/stable-diffusion-xl-base-1.0, vae)',
+    latents: 'sdxl',
     fingerprints: [
       '6b683dcce579943a7ea2adc76e328f9b84e6866909de1f9fa241d99490128e4d',
       '6a1c433a0c293c40aebdc9034ab7f3dc510888f61def18d492659b4f75758ad4',
@@ -126,26 +129,44 @@ export const KNOWN_VAE_CONTENTS: readonly KnownContent[] = [
 ]
 
 /** Metrics of known VAEs. Source: model-toolkit, IDENTIFICATION in toolkit.py (commit e19dd46, MIT). */
-export const VAE_METRICS: readonly { readonly name: string; readonly metric: number }[] = [
-  { name: 'Stable Diffusion 1.x', metric: 0 },
-  { name: 'Stable Diffusion 2.x', metric: 869 },
-  { name: 'NovelAI (animevae, Anything V3)', metric: 2982 },
-  { name: 'Waifu Diffusion (kl-f8-anime)', metric: 155 },
-  { name: 'Waifu Diffusion (kl-f8-anime2)', metric: 41 },
+export const VAE_METRICS: readonly {
+  readonly name: string
+  readonly latents: LatentSpace
+  readonly metric: number
+}[] = [
+  { name: 'Stable Diffusion 1.x', latents: 'sd', metric: 0 },
+  { name: 'Stable Diffusion 2.x', latents: 'sd', metric: 869 },
+  { name: 'NovelAI (animevae, Anything V3)', latents: 'sd', metric: 2982 },
+  { name: 'Waifu Diffusion (kl-f8-anime)', latents: 'sd', metric: 155 },
+  { name: 'Waifu Diffusion (kl-f8-anime2)', latents: 'sd', metric: 41 },
 ]
 
 /** Its author sums in float32, in an order of torch's: the last digit may differ. */
 const METRIC_TOLERANCE = 1
 
-/** Names the VAE if its values are known: by a fingerprint for sure, by a metric of four digits probably. */
-export function knownVae({ fingerprint, metric }: VaeContent): Finding[] {
+interface KnownValues {
+  readonly latents: LatentSpace
+  /** Says which VAE it is. */
+  readonly message: string
+}
+
+/** The VAE with these values: by a fingerprint for sure, by a metric of four digits probably. */
+export function knownByContent({ fingerprint, metric }: VaeContent): KnownValues | undefined {
   const same = KNOWN_VAE_CONTENTS.find(({ fingerprints }) => fingerprints.includes(fingerprint))
-  if (same) return [info('known-vae', `the VAE is that of ${same.name}, by all its values`)]
-  if (metric === undefined) return []
+  if (same) return { latents: same.latents, message: `the VAE is that of ${same.name}, by all its values` }
+  if (metric === undefined) return undefined
   const like = VAE_METRICS.find((known) => Math.abs(known.metric - metric) <= METRIC_TOLERANCE)
-  if (!like) return []
-  const message = `the VAE is probably that of ${like.name}: its metric ${metric} is the one model-toolkit lists for it`
-  return [info('known-vae', message)]
+  return (
+    like && {
+      latents: like.latents,
+      message: `the VAE is probably that of ${like.name}: its metric ${metric} is the one model-toolkit lists for it`,
+    }
+  )
+}
+
+export function knownVae(content: VaeContent): Finding[] {
+  const known = knownByContent(content)
+  return known === undefined ? [] : [info('known-vae', known.message)]
 }
 
 /** All biases and norms, and the convolutions at both ends: 183 of the 248 tensors of the usual VAE, in 0.3 MB. */

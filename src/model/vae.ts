@@ -40,6 +40,10 @@ const USED_BY: Readonly<Record<string, readonly string[]>> = {
     'stable-diffusion-v2',
     'stable-diffusion-xl-v1-base',
     'stable-diffusion-xl-v1-refiner',
+    'ssd-1b',
+    'segmind-vega',
+    'koala-700m',
+    'koala-1b',
   ],
   '4/4': ['stable-diffusion-x4-upscaler'],
   '16/8': [
@@ -47,6 +51,7 @@ const USED_BY: Readonly<Record<string, readonly string[]>> = {
     'stable-diffusion-v3.5-medium',
     'stable-diffusion-v3.5-large',
     'flux-1-dev',
+    'chroma',
   ],
 }
 

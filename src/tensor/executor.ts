@@ -6,6 +6,7 @@ import { writeFully, writeFullySync } from './bytes.ts'
 import type { Checksum } from './checksum.ts'
 import { newEvaluation, type ReadInto } from './expr.ts'
 import { type Batch, evaluateJob, isPatched, type JobResult, openInputs, openInputsSync } from './jobs.ts'
+import { noteNotFinite } from './not-finite.ts'
 import { startThread } from './thread.ts'
 import { type Checker, type CheckPiece, checkPieces, type RowCheck } from './verify-patches.ts'
 
@@ -102,17 +103,19 @@ function jobRunner(task: ExecutorTask, read: ReadInto, matmul: MatMul, write: Wr
   return async (batch) => {
     const evaluation = newEvaluation(read, matmul)
     const checksums: Checksum[] = []
+    const notFinite = new Map<string, number>()
     for (const job of batch) {
       const kept = buffers.pop()
       const buffer = kept && kept.byteLength >= job.bytes ? kept : new Uint8Array(job.bytes)
       const bytes = buffer.subarray(0, job.bytes)
       await evaluateJob(job, bytes, evaluation)
+      noteNotFinite(job, bytes, notFinite)
       if (task.checksums === 'all' || (task.checksums && isPatched(job)))
         checksums.push({ offset: job.offset, bytes: job.bytes, crc32: crc32(bytes) })
       await write(bytes, job.offset)
       buffers.push(buffer)
     }
-    return { stats: evaluation.stats, patches: evaluation.patches, checksums }
+    return { stats: evaluation.stats, patches: evaluation.patches, checksums, notFinite }
   }
 }
 

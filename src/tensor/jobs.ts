@@ -156,6 +156,8 @@ function isComputed({ source }: Tensor): boolean {
 /** What a batch counted, for each tensor it wrote, and checksums of the jobs that were computed. */
 export interface JobResult extends Pick<Evaluation, 'stats' | 'patches'> {
   readonly checksums: readonly Checksum[]
+  /** NaN and infinite values, for each tensor that has any. */
+  readonly notFinite: ReadonlyMap<string, number>
 }
 
 /** Evaluates the parts of a job into `buffer`, one behind the other. */

@@ -52,6 +52,8 @@ export interface WriteResult {
   readonly headerBytes: number
   /** What rounding did, for each tensor where it did anything. */
   readonly casts: ReadonlyMap<string, CastStats>
+  /** NaN and infinite values in what was written, for each tensor that has any. */
+  readonly notFinite: ReadonlyMap<string, number>
   /** What was done to each patched tensor. */
   readonly patches: ReadonlyMap<string, PatchStats>
   /** What the check of the patched tensors found, where it was asked for. */
@@ -168,7 +170,7 @@ async function runJobs(
   handle: FileHandle,
   { temporary, signal, onProgress }: WriteOptions,
 ): Promise<Counts> {
-  const counts: Counts = { casts: new Map(), patches: new Map(), checksums: [] }
+  const counts: Counts = { casts: new Map(), patches: new Map(), notFinite: new Map(), checksums: [] }
   let done = 0
   let flushed = 0
   let flush = Promise.resolve()
@@ -204,6 +206,7 @@ async function runJobs(
 interface Counts {
   readonly casts: Map<string, CastStats>
   readonly patches: Map<string, PatchStats>
+  readonly notFinite: Map<string, number>
   readonly checksums: Checksum[]
 }
 
@@ -265,8 +268,9 @@ const MIN_THREADED_BYTES = 64 * 1024 * 1024
 /** More were not faster, as the work is bound by copies inside the system. A thread takes about 10 MB. */
 const MAX_THREADS = 3
 
-function addCounts({ casts, patches, checksums }: Counts, result: JobResult): void {
+function addCounts({ casts, patches, notFinite, checksums }: Counts, result: JobResult): void {
   checksums.push(...result.checksums)
+  for (const [name, count] of result.notFinite) notFinite.set(name, (notFinite.get(name) ?? 0) + count)
   for (const [name, { overflow, underflow }] of result.stats) {
     if (overflow === 0 && underflow === 0) continue
     const sum = casts.get(name) ?? { overflow: 0, underflow: 0 }

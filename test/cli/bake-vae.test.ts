@@ -34,6 +34,7 @@ describe('sdtool bake-vae', () => {
   keep     EMA copy of the UNet        688  11.1 MB  11.1 MB  unchanged
   keep     noise schedule buffers       12  48.0 kB  48.0 kB  unchanged
   drop     training leftovers            0  27.2 kB        -  training state in the pickle, no weights
+  - nothing says whether vivid.vae.pt is for Stable Diffusion 1.x and 2.x or Stable Diffusion XL: their VAEs have the same shapes
   - all 248 tensors of the VAE are baked in: 248 replaced, 0 added
   wrote DIR/out.safetensors: 33.6 MB -> 33.1 MB, 1831 tensors, T s
 `)

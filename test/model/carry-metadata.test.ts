@@ -49,7 +49,7 @@ describe('carryMetadata', () => {
       sameData: false,
       title: 'my model',
       architecture: 'stable-diffusion-v1',
-      predictionType: 'epsilon',
+      stated: { 'modelspec.prediction_type': 'epsilon' },
       resolution: 512,
       unetDtype: 'float16',
     } as const

@@ -91,6 +91,7 @@ describe('prediction type', () => {
     expect(await predict(tableOf(sdxlKeys), 0, named)).toEqual({
       type: 'v',
       evidence: 'only the file name "noob_vpred_1.0.safetensors" says so',
+      weak: true,
     })
     const table = tableOf(sdxlKeys, { metadata: { 'modelspec.prediction_type': 'epsilon' } })
     expect((await predict(table, 0, named)).type).toBe('epsilon')

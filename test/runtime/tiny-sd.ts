@@ -1,8 +1,8 @@
 /** The small trained model of fixtures/tiny-sd, and what torch made of it at step 10 of ten renderings. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { latentFormat } from '../../src/model/latents.ts'
 import type { EngineOptions, RenderModel } from '../../src/runtime/engine.ts'
-import { latentFormat } from '../../src/runtime/latent-format.ts'
 import { openDenoiser } from '../../src/runtime/open-denoiser.ts'
 import { openTextEncoder, textTowers } from '../../src/runtime/open-text.ts'
 import { openVae } from '../../src/runtime/open-vae.ts'

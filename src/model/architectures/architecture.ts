@@ -40,6 +40,22 @@ export interface LatentFormat {
   readonly std?: readonly number[]
 }
 
+/** Whose pictures latents stand for: a VAE of one of them makes noise of those of another, whatever its shapes. */
+export const LATENT_SPACES = {
+  sd: 'Stable Diffusion 1.x and 2.x',
+  sdxl: 'Stable Diffusion XL',
+  x4: 'the x4 upscaler',
+  sd3: 'Stable Diffusion 3',
+  flux: 'Flux.1',
+  cascade: 'Stable Cascade',
+} as const
+
+export type LatentSpace = keyof typeof LATENT_SPACES
+
+export interface Latents extends LatentFormat {
+  readonly space: LatentSpace
+}
+
 /** First and last beta of a schedule whose square roots are evenly spaced. */
 export type BetaRange = readonly [first: number, last: number]
 
@@ -57,7 +73,7 @@ export interface Variant {
   readonly prediction?: PredictionType
   /** Only where it is not that of the architecture. */
   readonly resolution?: number
-  readonly latent?: LatentFormat
+  readonly latent?: Latents
 }
 
 /** One family of models: what a file of it contains, and how to tell it from others. */
@@ -73,7 +89,7 @@ export interface Architecture {
   readonly prediction: PredictionType
   /** Side of the square pictures it was trained for, in pixels; undefined if its members differ, or it makes none. */
   readonly resolution?: number
-  readonly latent: LatentFormat
+  readonly latent: Latents
   /** Only where it is not that of SD 1.x. */
   readonly betas?: BetaRange
   readonly variants: readonly Variant[]

@@ -30,7 +30,7 @@ export const fluxDev: Architecture = {
   ],
   prediction: 'flow',
   resolution: 1024,
-  latent: { channels: 16, scale: 0.3611, shift: 0.1159 },
+  latent: { space: 'flux', channels: 16, scale: 0.3611, shift: 0.1159 },
   variants: [
     { id: 'schnell', title: 'schnell', modelspec: 'flux-1-schnell', flux: { guidance: false } },
     { id: 'fill', title: 'fill', flux: { inChannels: 384 } },

@@ -20,6 +20,6 @@ export const cascade: Architecture = {
   network: { kind: 'named', component: 'unet', marker: 'clip_txt_mapper.weight' },
   components: [],
   prediction: 'epsilon',
-  latent: { channels: 16, scale: 1, shift: 0 },
+  latent: { space: 'cascade', channels: 16, scale: 1, shift: 0 },
   variants: [],
 }

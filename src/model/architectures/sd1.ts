@@ -1,7 +1,7 @@
 import { clip } from '../topology/text.ts'
 import { evenDepths, type UnetConfig } from '../topology/unet.ts'
 import { VAE_KL_F8 } from '../topology/vae.ts'
-import { type Architecture, clipText, type LatentFormat, unet, vae } from './architecture.ts'
+import { type Architecture, clipText, type Latents, unet, vae } from './architecture.ts'
 
 /** configs/stable-diffusion/v1-inference.yaml of CompVis/stable-diffusion. */
 export const SD1_UNET: UnetConfig = {
@@ -15,7 +15,7 @@ export const SD1_UNET: UnetConfig = {
   linear: false,
 }
 
-export const SD_LATENT: LatentFormat = { channels: 4, scale: 0.18215, shift: 0 }
+export const SD_LATENT: Latents = { space: 'sd', channels: 4, scale: 0.18215, shift: 0 }
 
 export const sd1: Architecture = {
   id: 'stable-diffusion-v1',

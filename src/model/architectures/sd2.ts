@@ -83,7 +83,7 @@ export const upscaler: Architecture = {
     vae(VAE_KL_F4),
   ],
   prediction: 'v',
-  latent: { channels: 4, scale: 0.08333, shift: 0 },
+  latent: { space: 'x4', channels: 4, scale: 0.08333, shift: 0 },
   betas: [0.0001, 0.02],
   variants: [],
 }

@@ -27,7 +27,7 @@ function stableDiffusion3(id: string, title: string, config: MmditConfig): Omit<
     ],
     prediction: 'flow',
     resolution: 1024,
-    latent: { channels: 16, scale: 1.5305, shift: 0.0609 },
+    latent: { space: 'sd3', channels: 16, scale: 1.5305, shift: 0.0609 },
     variants: [],
   }
 }

@@ -5,7 +5,7 @@ import {
   type Architecture,
   type ComponentTemplate,
   clipText,
-  type LatentFormat,
+  type Latents,
   openClipText,
   unet,
   vae,
@@ -24,10 +24,12 @@ export const SDXL_UNET: UnetConfig = {
   adm: 2816, // pooled text 1280 + 6 sizes of 256 features
 }
 
-export const SDXL_LATENT: LatentFormat = { channels: 4, scale: 0.13025, shift: 0 }
+export const SDXL_LATENT: Latents = { space: 'sdxl', channels: 4, scale: 0.13025, shift: 0 }
 
 /** playground-v2.5: model_index.json and the VAE configuration. */
-const PLAYGROUND_LATENT: LatentFormat = {
+/** The VAE is that of SDXL, only the scales differ. */
+const PLAYGROUND_LATENT: Latents = {
+  space: 'sdxl',
   channels: 4,
   scale: 0.5,
   shift: 0,

@@ -45,7 +45,8 @@ export function extractComponents(
   if (chosen.length === 0) throw notFound(identity, selector)
   return chosen.map((component) => {
     const locals = localsOf(file, component)
-    const { tensors, left } = inFileLayout(component, locals, identity)
+    const { tensors: own, left } = inFileLayout(component, locals, identity)
+    const tensors = component.role === 'unet' ? new Map([...own, ...markersOf(file, identity)]) : own
     return {
       component,
       table: { tensors, metadata: file.metadata },
@@ -53,6 +54,12 @@ export function extractComponents(
       left,
     }
   })
+}
+
+/** Empty tensors that tell programs what the network predicts; they look for them beside its weights, without a prefix. */
+function markersOf({ tensors }: TensorTable, { components }: Identity): [string, Tensor][] {
+  const names = components.flatMap(({ id, names }) => (id === 'markers' ? names : []))
+  return names.map((name) => [name, tensors.get(name)!])
 }
 
 function notFound({ components }: Identity, selector: Selector): SdtoolError {

@@ -3,6 +3,7 @@ import { refuse } from '../../errors.ts'
 import type { Tensor } from '../../tensor/table.ts'
 import { architectureById } from '../architectures/registry.ts'
 import type { Identity } from '../identity.ts'
+import type { PredictionType } from '../prediction.ts'
 import type { JsonValue } from '../recipe.ts'
 import type { UnetConfig } from '../topology/unet.ts'
 import { vaeLevels } from '../vae.ts'
@@ -192,6 +193,12 @@ function clipConfig(encoder: Locals): Config {
   }
 }
 
+/** What schedulers call it. */
+const SCHEDULER_WORDS: Readonly<Partial<Record<PredictionType, string>>> = {
+  v: 'v_prediction',
+  x0: 'sample',
+}
+
 function schedulerConfig({ architecture }: Identity): Config {
   return {
     _class_name: 'EulerDiscreteScheduler',
@@ -201,7 +208,7 @@ function schedulerConfig({ architecture }: Identity): Config {
     beta_start: 0.00085,
     interpolation_type: 'linear',
     num_train_timesteps: 1000,
-    prediction_type: architecture?.prediction.type === 'v' ? 'v_prediction' : 'epsilon',
+    prediction_type: SCHEDULER_WORDS[architecture?.prediction.type ?? 'epsilon'] ?? 'epsilon',
     // a schedule that ends in pure noise has to begin there: Lin et al. 2023, "Common Diffusion Noise Schedules"
     ...(architecture?.prediction.zeroTerminalSnr ? { rescale_betas_zero_snr: true } : {}),
     steps_offset: 1,

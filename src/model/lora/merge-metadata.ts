@@ -27,6 +27,7 @@ const SHARED = [
   'ss_clip_skip',
   'ss_resolution',
   'ss_zero_terminal_snr',
+  'sdtool.zero_terminal_snr',
   'modelspec.prediction_type',
   'modelspec.resolution',
   'modelspec.encoder_layer',

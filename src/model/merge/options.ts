@@ -1,5 +1,6 @@
 import { usage } from '../../errors.ts'
 import type { MergeMethod } from '../../tensor/merge/method.ts'
+import type { NamedModel } from '../bake-vae.ts'
 import type { DTypeChoice } from '../dtype-choice.ts'
 import type { Identifiable, Identity } from '../identity.ts'
 import type { Side } from '../merge-lora/options.ts'
@@ -35,7 +36,7 @@ export interface CheckpointMergeOptions {
   /** Blend only this half; the other one is A's. */
   readonly only?: Side
   /** Whose VAE it gets, by the index of the model, or another file's; `blend`: one of all of them. That of A without it. */
-  readonly vae?: number | MergeModel | 'blend'
+  readonly vae?: number | NamedModel | 'blend'
   /** Keep A's tensor where another model has none, and leave out what A does not have. */
   readonly allowMissing?: boolean
   /** Merge models that predict different things. */

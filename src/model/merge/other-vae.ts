@@ -1,6 +1,6 @@
 import { usage } from '../../errors.ts'
 import type { Finding, Tensor } from '../../tensor/table.ts'
-import { bakedTensors, vaeComponent } from '../bake-vae.ts'
+import { bakedTensors, latentsFindings, vaeComponent } from '../bake-vae.ts'
 import { info } from '../finding.ts'
 import type { Job } from './job.ts'
 import { type CheckpointMergeOptions, letterOf, type MergeModel } from './options.ts'
@@ -35,6 +35,7 @@ export function addMissingVae(vae: OtherVae | undefined, { models, plan }: Job):
 export function vaeFindings(models: readonly MergeModel[], { vae }: CheckpointMergeOptions): Finding[] {
   const has = ({ identity }: MergeModel) => identity.components.some(({ role }) => role === 'vae')
   const [first, ...others] = models as [MergeModel, ...MergeModel[]]
+  if (typeof vae === 'object') return latentsFindings(first, vae)
   const donor = others.findIndex(has) + 1
   if (vae !== undefined || first.identity.kind !== 'checkpoint' || has(first) || donor === 0) return []
   const letter = letterOf(donor)

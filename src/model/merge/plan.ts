@@ -59,7 +59,8 @@ export async function planMerge(
     if (bytes > 0) job.plan.addLeftover(path, bytes, 'training state in the pickle, no weights')
   }
   const mixed = mixedPredictions(models)
-  if (mixed !== undefined) job.findings.push(warning('merge-mixed-predictions', mixed.message))
+  if (mixed !== undefined)
+    job.findings.push(warning('merge-mixed-predictions', `${mixed.message}; the merge says what A does`))
   job.findings.push(...vaeFindings(models, options))
   checkUse(job)
   return { ...job.plan.build(first.file.metadata, job.findings), blended: job.blended }

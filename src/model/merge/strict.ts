@@ -6,7 +6,8 @@ import { quoted } from '../../tensor/text.ts'
 import { counted } from '../finding.ts'
 import { KINDS, type Kind } from '../identity.ts'
 import { checkHasTensors, checkWritable } from '../plan.ts'
-import { PREDICTIONS, type Prediction } from '../prediction.ts'
+import { PREDICTIONS } from '../prediction.ts'
+import { samePrediction } from '../same-prediction.ts'
 import { type CheckpointMergeOptions, letterOf, type MergeModel } from './options.ts'
 
 const MERGEABLE: ReadonlySet<Kind> = new Set<Kind>(['checkpoint', 'unet', 'dit', 'text-encoder'])
@@ -69,10 +70,6 @@ export function mixedPredictions(models: readonly MergeModel[]): SdtoolError | u
     `${known[0]!.text}, ${other.text} (${other.prediction.evidence}): what is between them predicts neither`,
     '--allow-mixed merges them all the same.',
   )
-}
-
-function samePrediction(a: Prediction, b: Prediction): boolean {
-  return a.type === b.type && a.zeroTerminalSnr === b.zeroTerminalSnr
 }
 
 /** Places that not all models have. */
