@@ -5,7 +5,7 @@ import wabt from 'wabt'
 
 const folder = join(import.meta.dirname, '../src/tensor')
 const assembler = await wabt()
-for (const name of ['float', 'compare']) {
+for (const name of ['float', 'compare', 'matmul']) {
   const source = readFileSync(join(folder, `${name}.wat`), 'utf8')
   const { buffer } = assembler.parseWat(`${name}.wat`, source, { simd: true }).toBinary({})
   const base64 = Buffer.from(buffer).toString('base64')

@@ -41,7 +41,7 @@ const { metafile } = await build({
     'string-width': require.resolve('string-width'),
     undici: join(root, 'scripts/undici-agents.mjs'),
   },
-  external: Object.keys(manifest.dependencies),
+  external: Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies }),
   minifySyntax: true,
   minifyWhitespace: true,
   metafile: true,

@@ -5,6 +5,7 @@ import { startStepProgress } from '../report/step-progress.ts'
 import { thisMachine } from '../runtime/choose-device.ts'
 import type { Engine, EngineOptions } from '../runtime/engine.ts'
 import { onnxEngine } from '../runtime/onnx-engine.ts'
+import { findOnnxRuntime } from '../runtime/onnxruntime.ts'
 import { type RenderedImage, type RenderHooks, type RenderJob, renderImages } from '../runtime/pipeline.ts'
 import { knownDevice, openDeviceCache } from './device-cache.ts'
 import type { CommonOptions } from './options.ts'
@@ -12,13 +13,14 @@ import type { RenderOptions } from './render-options.ts'
 
 /**
  * Where the networks of a run are computed; one line says what was taken, and why.
- * @throws DEVICE_UNAVAILABLE
+ * @throws DEVICE_UNAVAILABLE, and what `findOnnxRuntime` throws, before anything is computed
  */
 export async function engineFor(
   options: Pick<RenderOptions, 'device' | 'precision' | 'quiet' | 'json'>,
   io: Io,
 ): Promise<EngineOptions> {
   const world = { ...(io.sessions && { sessions: io.sessions }), signal: io.signal }
+  findOnnxRuntime()
   const { device, why } = await knownDevice(options.device, thisMachine(world), io)
   if (!options.quiet && !options.json) io.stderr.write(`sdtool: ${escaped(why)}\n`)
   return {

@@ -22,7 +22,7 @@ export interface Io {
   now(): Date
   /** Threads for computed tensors; 0 keeps all work in the calling thread. */
   readonly threads: number
-  /** Module that multiplies matrices faster than plain loops do (`MatMulModule`). */
+  /** Module that multiplies matrices by native code where there is some (`MatMulModule`); our own kernel without it. */
   readonly matmul?: URL
   /** Script of the processes that hold networks; the calling process holds them without it. */
   readonly sessions?: URL

@@ -1,8 +1,7 @@
 /** What decides whether a device works, as far as it can be told without trying one. */
 import { readdir, readFile, stat } from 'node:fs/promises'
-import { createRequire } from 'node:module'
 import { release } from 'node:os'
-import { dirname, join } from 'node:path'
+import { findOnnxRuntime, type OnnxRuntimePlace } from './onnxruntime.ts'
 
 /**
  * Files, and folders whose list changes, when a card or a driver does. Kernel modules tell their versions, Vulkan and
@@ -31,18 +30,20 @@ const VARIABLES = [
 
 /** Another text where other cards, drivers or libraries of onnxruntime are there. */
 export async function graphicsStamp(env: Readonly<Record<string, string | undefined>>): Promise<string> {
-  const library = await onnxruntimePlace()
+  const library = onnxruntimePlace()
   const traces = [...(TRACES[process.platform] ?? []), library.binaries]
   const seen = await Promise.all(traces.map(trace))
   const chosen = VARIABLES.map((name) => env[name] ?? '')
   return [library.version, process.platform, process.arch, release(), ...chosen, ...seen].join(' | ')
 }
 
-/** Where its libraries are, CUDA's among them if they were fetched. Loading it only to ask would take 0.1 s. */
-async function onnxruntimePlace(): Promise<{ readonly version: string; readonly binaries: string }> {
-  const manifest = createRequire(import.meta.url).resolve('onnxruntime-node/package.json')
-  const { version } = JSON.parse(await readFile(manifest, 'utf8')) as { version: string }
-  return { version, binaries: join(dirname(manifest), 'bin', 'napi-v6', process.platform, process.arch) }
+/** Nothing where there is none. */
+function onnxruntimePlace(): OnnxRuntimePlace {
+  try {
+    return findOnnxRuntime()
+  } catch {
+    return { version: 'no onnxruntime', binaries: '' }
+  }
 }
 
 /** Some first bytes of a file, the names in a folder and when it was changed; nothing where there is nothing. */

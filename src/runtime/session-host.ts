@@ -1,10 +1,16 @@
-import { InferenceSession, Tensor } from 'onnxruntime-node'
+import type { InferenceSession } from 'onnxruntime-node'
 import { SdtoolError } from '../errors.ts'
+import { loadOnnxRuntime } from './onnxruntime.ts'
 import type { Feed, Results, Session, SessionModel } from './session.ts'
 
-/** A session in the calling thread, which stands still while it loads and runs. */
+/**
+ * A session in the calling thread, which stands still while it loads and runs.
+ * @throws SESSION_FAILED, and what `loadOnnxRuntime` throws
+ */
 export async function hostSession({ model, options }: SessionModel): Promise<Session> {
-  const session = await InferenceSession.create(model, options as InferenceSession.SessionOptions).catch(
+  const ort = loadOnnxRuntime()
+  const tensorOf = ({ data, dims }: Feed) => new ort.Tensor('float32', data, dims)
+  const session = await ort.InferenceSession.create(model, options as InferenceSession.SessionOptions).catch(
     (cause: unknown) => {
       throw failed('load', cause)
     },
@@ -27,10 +33,6 @@ export async function hostSession({ model, options }: SessionModel): Promise<Ses
       await session.release().catch(() => {})
     },
   }
-}
-
-function tensorOf({ data, dims }: Feed): Tensor {
-  return new Tensor('float32', data, dims)
 }
 
 function failed(what: 'load' | 'run', cause: unknown): SdtoolError {

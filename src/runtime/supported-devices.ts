@@ -1,8 +1,15 @@
 import { DEVICE_IDS, type DeviceId } from './devices.ts'
+import { loadOnnxRuntime } from './onnxruntime.ts'
 
-/** The devices that this build of onnxruntime has code for, whether or not they are there. */
+/**
+ * The devices that this build of onnxruntime has code for, whether or not they are there.
+ * @throws what `loadOnnxRuntime` throws
+ */
 export async function supportedDevices(): Promise<DeviceId[]> {
-  const { listSupportedBackends } = await import('onnxruntime-node')
-  const names = new Set(listSupportedBackends().map(({ name }) => name))
+  const names = new Set(
+    loadOnnxRuntime()
+      .listSupportedBackends()
+      .map(({ name }) => name),
+  )
   return DEVICE_IDS.filter((id) => names.has(id))
 }

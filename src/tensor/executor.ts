@@ -1,7 +1,8 @@
 import { closeSync, openSync } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
-import { type MatMul, plainMatMul } from './algebra/matmul.ts'
+import type { MatMul } from './algebra/matmul.ts'
+import { wasmMatMul } from './algebra/wasm-matmul.ts'
 import { writeFully, writeFullySync } from './bytes.ts'
 import type { Checksum } from './checksum.ts'
 import { newEvaluation, type ReadInto } from './expr.ts'
@@ -13,7 +14,7 @@ import { type Checker, type CheckPiece, checkPieces, type RowCheck } from './ver
 /** What an executor is for. Plain data: it crosses to a thread. */
 export interface ExecutorTask {
   readonly outputPath: string
-  /** Address of a `MatMulModule`; plain loops without it. */
+  /** Address of a `MatMulModule`; the kernel of this folder without it. */
   readonly matmul: string | undefined
   /** Keep checksums of what is computed, or of everything. */
   readonly checksums: boolean | 'all'
@@ -39,7 +40,7 @@ export async function inlineExecutor(task: ExecutorTask, lanes = INLINE_LANES): 
   const output = await open(task.outputPath, 'r+')
   return {
     lanes,
-    run: jobRunner(task, inputs.read, await matMulOf(task.matmul), (bytes, position) =>
+    run: jobRunner(task, inputs.read, matMulOf(task.matmul), (bytes, position) =>
       writeFully(output, bytes, position),
     ),
     check: (pieces) => checkOutput(task, pieces, inputs.read),
@@ -59,7 +60,7 @@ export async function blockingExecutor(task: ExecutorTask): Promise<Executor> {
   const output = openSync(task.outputPath, 'r+')
   return {
     lanes: 1,
-    run: jobRunner(task, inputs.read, await matMulOf(task.matmul), async (bytes, position) =>
+    run: jobRunner(task, inputs.read, matMulOf(task.matmul), async (bytes, position) =>
       writeFullySync(output, bytes, position),
     ),
     check: (pieces) => checkOutput(task, pieces, inputs.read),
@@ -90,12 +91,17 @@ export interface MatMulModule {
 }
 
 /**
- * A thread cannot be handed a function, so an engine is named by its module and loaded where it is used. This also
- * keeps the engine out of what this folder knows.
+ * A thread cannot be handed a function, so an engine is named by its module, and loaded for the first product: most
+ * files are written without one. This also keeps the engine out of what this folder knows.
  */
-async function matMulOf(module: string | undefined): Promise<MatMul> {
-  if (module === undefined) return plainMatMul
-  return ((await import(module)) as MatMulModule).matmul
+function matMulOf(module: string | undefined): MatMul {
+  if (module === undefined) return wasmMatMul
+  let loading: Promise<MatMulModule> | undefined
+  return async (...product) => {
+    loading ??= import(module) as Promise<MatMulModule>
+    const { matmul } = await loading
+    return matmul(...product)
+  }
 }
 
 function jobRunner(task: ExecutorTask, read: ReadInto, matmul: MatMul, write: Write): Executor['run'] {

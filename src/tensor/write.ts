@@ -34,7 +34,7 @@ export interface WriteOptions {
    * computed, which is a fraction of the work.
    */
   readonly verify?: boolean | 'patched'
-  /** Module that multiplies matrices, a `MatMulModule`; plain loops without it. */
+  /** Module that multiplies matrices, a `MatMulModule`; the kernel of this folder without it. */
   readonly matmul?: URL
   /**
    * The metadata to be written in the end, where that of the table is only a draft of the same size: with zeros for
