@@ -1,14 +1,16 @@
 import { cpus, totalmem } from 'node:os'
-import { EXIT, type ExitCode } from '../errors.ts'
+import { EXIT, type ExitCode, SdtoolError } from '../errors.ts'
 import type { Io } from '../report/io.ts'
 import { formatTable } from '../report/table.ts'
 import { formatBytes } from '../report/text.ts'
 import { chooseDevice, type Machine, NOT_BUILT, slowness, thisMachine } from '../runtime/choose-device.ts'
 import { DEVICES, type DeviceId, type DeviceKind } from '../runtime/devices.ts'
 import { availableMemory } from '../runtime/memory.ts'
+import { findOnnxRuntime } from '../runtime/onnxruntime.ts'
 import type { Measured, Probe } from '../runtime/probe.ts'
 import type { Arguments, Command } from './command.ts'
 import { openDeviceCache } from './device-cache.ts'
+import { engineOf } from './matmul.ts'
 import { commonOptions, withCommonOptions } from './options.ts'
 
 /** What a check of one device found. */
@@ -29,15 +31,25 @@ export interface DeviceReport {
 export interface DoctorReport {
   readonly sdtool: string
   readonly node: string
-  readonly onnxruntime: string
+  /** Its version; null where it cannot be loaded, and then nothing can be drawn. */
+  readonly onnxruntime: string | null
+  readonly onnxruntimeProblem?: OnnxRuntimeProblem
+  /** What multiplies matrices for what is written. */
+  readonly products: string
   readonly platform: string
   readonly processor: string
   readonly cores: number
   readonly memoryBytes: number
   readonly freeBytes: number
   readonly devices: readonly DeviceReport[]
-  /** What `--device auto` takes. */
-  readonly auto: string
+  /** What `--device auto` takes; null where nothing works. */
+  readonly auto: string | null
+}
+
+interface OnnxRuntimeProblem {
+  readonly code: string
+  readonly message: string
+  readonly hint?: string
 }
 
 export const doctorCommand: Command = {
@@ -56,7 +68,8 @@ export const doctorCommand: Command = {
     const machine = remembering(thisMachine(world))
     const report = await examine(machine, say, io)
     // what was found now is what the next run of render takes
-    await (await openDeviceCache(io)).set('auto', await chooseDevice('auto', machine))
+    if (report.auto !== null)
+      await (await openDeviceCache(io)).set('auto', await chooseDevice('auto', machine))
     io.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : doctorPage(report, io.stdout.columns))
     return EXIT.ok
   },
@@ -84,10 +97,32 @@ export function remembering(machine: Machine): Machine {
 export async function examine(
   machine: Machine,
   say: (title: string) => void,
-  io: Pick<Io, 'version'>,
+  io: Pick<Io, 'version' | 'matmul'>,
 ): Promise<DoctorReport> {
-  const supported = await machine.supported()
-  const cpu = await machine.cpu()
+  const found = await tryDevices(machine, say)
+  const [first] = cpus()
+  return {
+    sdtool: io.version,
+    node: process.version,
+    ...found,
+    products: (await engineOf(io)).name,
+    platform: `${process.platform} ${process.arch}`,
+    processor: first?.model.trim() ?? 'unknown processor',
+    cores: cpus().length,
+    memoryBytes: totalmem(),
+    freeBytes: availableMemory(),
+  }
+}
+
+type Found = Pick<DoctorReport, 'onnxruntime' | 'onnxruntimeProblem' | 'devices' | 'auto'>
+
+async function tryDevices(machine: Machine, say: (title: string) => void): Promise<Found> {
+  const engine = await working(machine).catch((error: unknown) => {
+    if (error instanceof SdtoolError) return error
+    throw error
+  })
+  if (engine instanceof SdtoolError) return withoutOnnxRuntime(engine)
+  const { version, supported, cpu } = engine
   const devices: DeviceReport[] = []
   for (const kind of DEVICES) {
     if (!supported.includes(kind.id)) {
@@ -97,19 +132,29 @@ export async function examine(
     say(kind.title)
     devices.push(reportOf(kind, await machine.probe(kind.id, cpu), cpu))
   }
-  const [first] = cpus()
-  return {
-    sdtool: io.version,
-    node: process.version,
-    onnxruntime: (await import('onnxruntime-node')).env.versions.node ?? '?',
-    platform: `${process.platform} ${process.arch}`,
-    processor: first?.model.trim() ?? 'unknown processor',
-    cores: cpus().length,
-    memoryBytes: totalmem(),
-    freeBytes: availableMemory(),
-    devices,
-    auto: devices.find(({ recommended }) => recommended)!.id,
-  }
+  return { onnxruntime: version, devices, auto: devices.find(({ recommended }) => recommended)?.id ?? null }
+}
+
+/** @throws what `loadOnnxRuntime` throws, SESSION_FAILED or SESSION_ENDED where it loads but computes nothing */
+async function working(machine: Machine) {
+  const supported = await machine.supported()
+  return { supported, cpu: await machine.cpu(), version: findOnnxRuntime().version }
+}
+
+function withoutOnnxRuntime({ code, message, hint }: SdtoolError): Found {
+  const devices = DEVICES.map(({ id, title, needs }) => {
+    return {
+      id,
+      title,
+      works: false,
+      fp16: false,
+      recommended: false,
+      problem: 'onnxruntime does not work',
+      needs,
+    }
+  })
+  const problem = { code, message, ...(hint !== undefined && { hint }) }
+  return { onnxruntime: null, onnxruntimeProblem: problem, devices, auto: null }
 }
 
 function reportOf({ id, title, needs }: DeviceKind, probe: Probe, cpu: Measured): DeviceReport {
@@ -131,7 +176,8 @@ function reportOf({ id, title, needs }: DeviceKind, probe: Probe, cpu: Measured)
 
 /** The report for people. */
 export function doctorPage(report: DoctorReport, columns?: number): string {
-  const { sdtool, node, onnxruntime, platform, processor, cores, memoryBytes, freeBytes } = report
+  const { sdtool, node, platform, processor, cores, memoryBytes, freeBytes } = report
+  const onnxruntime = report.onnxruntime === null ? 'no onnxruntime' : `onnxruntime ${report.onnxruntime}`
   const rows = report.devices.map((device) => [
     device.title,
     device.works ? 'works' : 'no',
@@ -146,16 +192,27 @@ export function doctorPage(report: DoctorReport, columns?: number): string {
     { head: 'probe', align: 'right' },
     { head: 'note' },
   ] as const
-  const { title } = report.devices.find(({ id }) => id === report.auto)!
   return [
-    `sdtool ${sdtool}, Node ${node}, onnxruntime ${onnxruntime}, ${platform}`,
+    `sdtool ${sdtool}, Node ${node}, ${onnxruntime}, ${platform}`,
     `${processor}, ${cores} cores, ${formatBytes(freeBytes)} of ${formatBytes(memoryBytes)} memory free`,
+    `matrices are multiplied by ${report.products}`,
     '',
-    formatTable(table, rows, columns),
+    ...(report.onnxruntimeProblem
+      ? problemLines(report.onnxruntimeProblem)
+      : [formatTable(table, rows, columns)]),
     '',
-    `--device auto takes ${title}.`,
+    autoLine(report),
     '',
   ].join('\n')
+}
+
+function problemLines({ message, hint }: OnnxRuntimeProblem): string[] {
+  return [message, ...(hint === undefined ? [] : [`  ${hint}`])]
+}
+
+function autoLine({ devices, auto }: DoctorReport): string {
+  const device = devices.find(({ id }) => id === auto)
+  return device ? `--device auto takes ${device.title}.` : 'Nothing can be drawn here.'
 }
 
 function noteOf({ problem, needs, fp16Problem }: DeviceReport): string {

@@ -14,6 +14,7 @@ import type { Arguments, Command } from './command.ts'
 import { identifyFile, type OpenedModel, withModels } from './files.ts'
 import { globMatcher } from './glob.ts'
 import { type LoraArgument, loraArguments } from './lora-arguments.ts'
+import { engineOf } from './matmul.ts'
 import { checkAlive } from './merge-lora-alive.ts'
 import { type MergeOutcome, nearestFindings, printMerge } from './merge-lora-page.ts'
 import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
@@ -106,6 +107,7 @@ export const mergeLoraCommand: Command = {
       exclude: 'texts',
       allowUnmatched: 'flag',
       ema: 'text',
+      engine: 'text',
     })
     if (ratio === undefined) throw refuse('RECIPE_INVALID', 'the recipe has no ratios')
     return { base, loras, ratio, ...rest }
@@ -221,7 +223,7 @@ export async function loraInput(
   return { name, table: opened.model, adapter, ratio, ...(blocks && { blocks }), read }
 }
 
-function plannedFile(
+async function plannedFile(
   plan: MergePlan,
   identity: Identity,
   opened: readonly OpenedModel[],
@@ -230,7 +232,10 @@ function plannedFile(
   run: Run,
 ): Promise<PlannedFile> {
   const name = mergedName(basename(opened[0]!.model.file.path), inputs.map(nameInOutput), plan)
-  const operation = { verb: 'merge-lora', options: recipeOptions(run.args, loras) }
+  const operation = {
+    verb: 'merge-lora',
+    options: { ...recipeOptions(run.args, loras), engine: (await engineOf(run.io)).name },
+  }
   return plannedOutput(plan, name, opened, identity, operation, run)
 }
 

@@ -6,6 +6,7 @@ import type { Recipe, RecipeInput } from '../model/recipe.ts'
 import type { Io } from '../report/io.ts'
 import { temporaryFolder } from '../runtime/leftovers.ts'
 import { quoted } from '../tensor/text.ts'
+import { worldOf } from './matmul.ts'
 import { existingFolder } from './output-path.ts'
 import {
   type FoundInput,
@@ -97,7 +98,11 @@ async function remade(
   )
   const path = join(folder, fileName(input))
   const { command, again } = await repeatable(recipe)
-  const silent = { ...io, stdout: { write: () => {} }, now: () => timeOf(recipe, io) }
+  const silent = {
+    ...worldOf(recipe.options.engine, io),
+    stdout: { write: () => {} },
+    now: () => timeOf(recipe, io),
+  }
   const exitCode = await withInputs(steps, { ...remake, target: path }, io, (paths) => {
     const args = { ...repeatArguments({ quiet }, recipe), ...again(recipe.options, paths), output: path }
     return command.run(args, silent)

@@ -11,7 +11,7 @@ import { checkOutput } from '../tensor/atomic.ts'
 import { printable } from '../tensor/text.ts'
 import type { Arguments, Command } from './command.ts'
 import { toJson } from './inspect-json.ts'
-import { engineOf } from './matmul.ts'
+import { engineOf, worldOf } from './matmul.ts'
 import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
 import { namedFiles, type OutputOptions, outputOptions, withOutputOptions } from './options.ts'
 import { type RecipeSource, recipeOf } from './recipe-source.ts'
@@ -46,6 +46,7 @@ async function runReplay(args: Arguments, io: Io): Promise<ExitCode> {
   const path = await resolveModel(name, 'any', folders)
   const source = await recipeOf(path, io)
   const { recipe } = source
+  const world = worldOf(recipe.options.engine, io)
   await repeatable(recipe)
   const places = { path, folders, quiet: output.quiet || output.json }
   const inputs = await planInputs(recipe, places, io)
@@ -64,11 +65,11 @@ async function runReplay(args: Arguments, io: Io): Promise<ExitCode> {
       command,
       { ...shared, ...again(recipe.options, paths), output: target },
       output,
-      io,
+      world,
     )
     if (exitCode !== EXIT.ok) return exitCode
     if (output.dryRun) return ended(replay, undefined, text, output, io)
-    return ended(replay, await sameness(source, target, io), text, output, io)
+    return ended(replay, await sameness(source, target, io), text, output, world)
   })
 }
 
@@ -168,7 +169,7 @@ function differs(path: string, target: string, { sdtool, options }: Recipe, engi
   const { engine: first } = options
   const computed =
     typeof first === 'string'
-      ? ` Its factors were computed by ${printable(first, 60)}, these by ${engine}: on another processor, or by another version, the last bits may differ.`
+      ? ` Its products were computed by ${printable(first, 60)}, these by ${engine}: on another processor, or by another version, the last bits may differ.`
       : ''
   return new SdtoolError('REPLAY_DIFFERS', `${target} is not the same as ${path}: its tensors differ`, {
     hint: `sdtool diff shows where. The file was made by sdtool ${sdtool}, this is ${io.version}.${computed}`,

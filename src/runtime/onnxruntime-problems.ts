@@ -62,7 +62,7 @@ function remedy(code: 'MISSING' | 'NO_BINARY' | 'BROKEN', system: SystemFacts): 
 function install({ platform, arch }: SystemFacts): string {
   const command = 'npm install -g sdtool --include=optional'
   return platform === 'linux' && arch === 'x64'
-    ? `ONNXRUNTIME_NODE_INSTALL=skip ${command} installs it, without the CUDA libraries that its installer could not fetch.`
+    ? `ONNXRUNTIME_NODE_INSTALL=skip ${command} installs it, without the CUDA libraries, which its installer may not have been able to fetch.`
     : `${command} installs it.`
 }
 

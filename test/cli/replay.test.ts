@@ -389,7 +389,7 @@ describe('sdtool replay', () => {
     expect((await runCli(['lora', 'resize', STRIPES, '--rank', '2', '-o', made])).code).toBe(0)
     const { model } = await contentsOf(made)
     const recipe = JSON.parse(model.metadata['sdtool.recipe']!)
-    expect(recipe.options).toEqual({ rank: '2', dtype: 'fp16', seed: 0, engine: 'plain loops' })
+    expect(recipe.options).toEqual({ rank: '2', dtype: 'fp16', seed: 0, engine: 'sdtool wasm 1' })
     const other = {
       ...recipe,
       options: { ...recipe.options, dtype: 'bf16', engine: 'onnxruntime 9.9 arm64' },
@@ -407,7 +407,7 @@ describe('sdtool replay', () => {
     ])
     expect(code).toBe(4)
     expect(stderr).toContain(
-      'Its factors were computed by onnxruntime 9.9 arm64, these by plain loops: on another processor, or by another version, the last bits may differ.\n',
+      'Its products were computed by onnxruntime 9.9 arm64, these by sdtool wasm 1: on another processor, or by another version, the last bits may differ.\n',
     )
   })
 

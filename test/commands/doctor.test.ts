@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { doctorPage, examine } from '../../src/commands/doctor.ts'
+import { SdtoolError } from '../../src/errors.ts'
 import type { Machine } from '../../src/runtime/choose-device.ts'
 import { CPU, deviceKind } from '../../src/runtime/devices.ts'
 
@@ -45,6 +46,7 @@ describe('doctor', () => {
       [
         'sdtool 9.9.9, Node v20, onnxruntime 1.30.0, linux x64',
         'Some CPU, 2 cores, 12.0 GB of 24.0 GB memory free',
+        'matrices are multiplied by sdtool wasm 1',
         '',
         '  device  state  fp16      probe  note',
         '  WebGPU  works  no    3000.0 ms  300 times slower than the CPU, so not a card but a renderer in software. no fp16: the card or its driver has none',
@@ -54,5 +56,28 @@ describe('doctor', () => {
         '',
       ].join('\n'),
     )
+  })
+
+  it.each([
+    ['ONNXRUNTIME_MISSING', 'onnxruntime-node, which draws, is not installed', 'supported'],
+    ['ONNXRUNTIME_NO_BINARY', 'onnxruntime-node, which draws, has no binary for this system', 'supported'],
+    ['ONNXRUNTIME_BROKEN', 'onnxruntime-node, which draws, cannot be loaded', 'supported'],
+    ['SESSION_FAILED', 'onnxruntime could not load the network', 'cpu'],
+    ['SESSION_ENDED', 'the process that ran the network ended by SIGILL', 'cpu'],
+  ] as const)('says what is wrong where nothing can be drawn: %s', async (code, message, step) => {
+    const fails = async () => {
+      throw new SdtoolError(code, message, { hint: 'Do this.' })
+    }
+    const report = await examine({ ...MACHINE, [step]: fails }, () => {}, { version: '9.9.9' })
+    expect(report).toMatchObject({
+      onnxruntime: null,
+      onnxruntimeProblem: { code, message, hint: 'Do this.' },
+      auto: null,
+      products: 'sdtool wasm 1',
+    })
+    expect(report.devices.map(({ works, recommended }) => works || recommended)).not.toContain(true)
+    const page = doctorPage(report)
+    expect(page).toContain('no onnxruntime')
+    expect(page).toContain(`\n${message}\n  Do this.\n\nNothing can be drawn here.\n`)
   })
 })

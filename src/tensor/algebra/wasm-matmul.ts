@@ -1,13 +1,10 @@
-/**
- * Products of matrices by matmul.wat, a third as fast as native code on one thread or less, but everywhere: what multiplies where
- * onnxruntime cannot be loaded.
- */
+/** Products of matrices by matmul.wat: what multiplies where there is no native code for it. */
 import { setImmediate } from 'node:timers/promises'
 import { MATMUL_WASM } from '../matmul-wasm.ts'
 import type { Floats, MatMul, ProductSize } from './matmul.ts'
 
 /** For recipes. No product is shared between threads, and none depends on the processor. */
-export const WASM_ENGINE = 'wasm 1'
+export const WASM_ENGINE = 'sdtool wasm 1'
 
 /** Of a block: rows of a, columns of a, columns of b, see `PLACES`. */
 const BLOCK = { m: 256, k: 256, n: 1024 } as const
