@@ -52,10 +52,15 @@ function remedy(code: 'MISSING' | 'NO_BINARY' | 'BROKEN', system: SystemFacts): 
     return 'It needs a Linux with glibc, as Debian or Ubuntu: in a container, node:22-slim instead of node:22-alpine.'
   if (!hasBinary(system)) return `Draw on one of ${allSystems()}.`
   if (code === 'BROKEN' && system.platform === 'win32')
-    return `It needs the Microsoft Visual C++ Redistributable for ${system.arch}. If that is there: ${install(system)}`
+    return `It needs the Microsoft Visual C++ Redistributable for ${system.arch}. If that is there: ${again(system)}`
   if (code === 'BROKEN')
-    return `An interrupted download, or a copy from another kind of machine, may be the reason: ${install(system)}`
-  return install(system)
+    return `An interrupted download, or a copy from another kind of machine, may be the reason: ${again(system)}`
+  return code === 'MISSING' ? install(system) : again(system)
+}
+
+/** What is there already would stay. */
+function again(system: SystemFacts): string {
+  return `after npm uninstall -g sdtool, ${install(system)}`
 }
 
 /** On Linux x64 its installer fetches CUDA libraries, and where it cannot, npm leaves the package out. */
