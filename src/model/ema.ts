@@ -23,12 +23,12 @@ export interface EmaInfo {
   readonly bytes: number
 }
 
-const PREFIX = 'model_ema.'
+export const EMA_PREFIX = 'model_ema.'
 /** The copy of a UNet, even where the UNet itself is gone. */
-const UNET_COPY = `${PREFIX}diffusion_model`
+const UNET_COPY = `${EMA_PREFIX}diffusion_model`
 
 /** Scalars beside the weights; they belong to the EMA itself. */
-const COUNTERS = { decay: `${PREFIX}decay`, updates: `${PREFIX}num_updates` } as const
+const COUNTERS = { decay: `${EMA_PREFIX}decay`, updates: `${EMA_PREFIX}num_updates` } as const
 
 /** Metadata that the WebUI and supermerger write into merges. */
 const MERGE_KEYS = ['sd_merge_recipe', 'sd_merge_models']
@@ -48,7 +48,7 @@ export function isOnlyCounters(ema: EmaInfo): boolean {
  * Source: LitEma in ldm/modules/ema.py, which copies the module `model` of a checkpoint (hence no `model.`).
  */
 export function emaName(live: string): string {
-  return PREFIX + live.replace(/^model\./, '').replaceAll('.', '')
+  return EMA_PREFIX + live.replace(/^model\./, '').replaceAll('.', '')
 }
 
 /** Pairs the weights of the UNet, in a VAE file those of the VAE, with their EMA copies. */

@@ -30,8 +30,8 @@ export function withKnownNames<T extends Identifiable>(file: T): T {
   for (const [i, tensor] of [...file.tensors.values()].entries())
     tensors.set(known[i]!, renamed(tensor, known[i]!))
   const stored = new Map(known.flatMap((name, i) => (name === names[i] ? [] : [[name, names[i]!]])))
-  const after = { ...file, tensors, renaming: { stored, findings: findingsOf(steps) } }
-  return isSafe(file, after) ? after : file
+  const after = { ...file, tensors, renaming: { stored, findings: [] } }
+  return isSafe(file, after) ? { ...after, renaming: { stored, findings: findingsOf(steps) } } : file
 }
 
 /** The names of a file, each in its place, after each step. */
@@ -80,10 +80,12 @@ function isRecognised(file: Identifiable): boolean {
 
 /** The words that were, or would be, taken off: "_orig_mod." (torch.compile). */
 function wrapperText({ names, inner, long, front }: Steps): string {
-  const fronts = new Set(long.flatMap((name, i) => name.slice(0, name.length - front[i]!.length).split('.')))
-  const wrapped = names.filter((name, i) => name !== inner[i]).map((name) => name.split('.'))
-  const words = new Set(wrapped.flat())
-  return WRAPPERS.filter(({ word, place }) => (place === 'front' ? fronts : words).has(word))
+  const wrapped = names.filter((name, i) => name !== inner[i])
+  const fronts = new Set(long.map((name, i) => name.slice(0, name.length - front[i]!.length)))
+  return WRAPPERS.filter(({ word, place }) => {
+    const pattern = new RegExp(`(?:^|\\.)${word}\\.`)
+    return (place === 'front' ? [...fronts] : wrapped).some((text) => pattern.test(text))
+  })
     .map(({ word, by }) => `"${word}." (${by})`)
     .join(' and ')
 }

@@ -1,5 +1,5 @@
 /** Names without what programs put around them. */
-import { emaName } from '../ema.ts'
+import { EMA_PREFIX, emaName } from '../ema.ts'
 import { isOwned, placeOf } from '../split.ts'
 import { WRAPPERS } from './wrappers.ts'
 
@@ -57,6 +57,7 @@ const UNET = 'model.diffusion_model.'
  * @param plain what they have become
  */
 export function withEmaNames(names: readonly string[], plain: readonly string[]): string[] {
+  if (!plain.some((name) => name.startsWith(EMA_PREFIX))) return [...plain]
   const copies = new Map<string, string>()
   for (const [i, name] of names.entries()) {
     const live = name.slice(Math.max(0, name.indexOf(UNET)))
