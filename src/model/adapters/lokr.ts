@@ -99,6 +99,8 @@ function secondFactor(parts: Parts): TargetShape {
 }
 
 function misfit(parts: Parts): string | undefined {
+  const flat = [...parts].find(([role, { shape }]) => role.startsWith('lokr_') && shape.length < 2)
+  if (flat !== undefined) return `its ${flat[0]} is no matrix`
   const pairs = [
     ['lokr_w1_a', 1, 'lokr_w1_b'],
     ['lokr_w2_a', parts.has('lokr_t2') ? 0 : 1, 'lokr_w2_b'],

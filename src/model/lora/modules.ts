@@ -151,6 +151,8 @@ export function layerShape({
   module: { shape, algorithm, parts },
   place,
 }: PlacedLora): readonly number[] | undefined {
+  // a convolution in time as well is no layer that is known here
+  if ([...parts.values()].some(({ shape }) => shape.length > 4)) return undefined
   if (algorithm.id === 'full') return parts.get('diff')?.shape
   const { rows, columns, kernel } = shape
   if (rows === undefined || columns === undefined) return place?.shape
