@@ -40,6 +40,7 @@ export const peftOft: Algorithm = {
       ? undefined
       : `oft_R [${parts.get('oft_R')?.shape}] holds no triangles of square blocks`,
   clash(parts, shape, numbers) {
+    if (!numbers.has('oft_terms')) return 'how its values become a rotation is not said'
     const [blocks = 0, size = 1] = [dim(parts, 'oft_R', 0), blockSize(parts)]
     const [, columns] = sizeOf(shape)
     const isShared = blocks === 1 && numbers.get('oft_shared')?.[0] === 1
