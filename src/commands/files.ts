@@ -11,7 +11,8 @@ import { type ReadInto, readValues } from '../tensor/expr.ts'
 import { openModel } from '../tensor/formats/open.ts'
 import { openInputs } from '../tensor/jobs.ts'
 import { checkUnchanged } from '../tensor/stamp.ts'
-import type { ModelFile, Tensor } from '../tensor/table.ts'
+import { refuseDamaged, type SumCheck, sumCheck, summing } from '../tensor/stated-sums.ts'
+import type { ModelFile, StatedSum, Tensor } from '../tensor/table.ts'
 import { companionOf, mayHaveCompanion } from './companion.ts'
 import { noteSkipped, scanFolder } from './folder-scan.ts'
 import { readHints } from './hints.ts'
@@ -77,6 +78,8 @@ export interface OpenedModel {
   /** Its tensors have the names that programs look for, whatever the file calls them. */
   readonly model: KnownFile
   readonly read: ReadInto
+  /** Checksums of the container, held against what `read` reads; none of a file on a server. */
+  readonly sums?: SumCheck
   /** Of a file on a server: makes these tensors ready to be read, unless that takes too much; then it says false. */
   prefetch?(tensors: readonly Tensor[]): Promise<boolean>
 }
@@ -84,11 +87,16 @@ export interface OpenedModel {
 /** What may end the reading of a file. */
 export type Interruptible = Pick<Io, 'signal'>
 
-/** Opens a model file for as long as `use` runs. @throws NOT_A_FILE, INPUT_CHANGED, and what `openModel` throws */
+/**
+ * Opens a model file for as long as `use` runs.
+ * @param onDamage called for an entry that was read and does not match the checksum of its archive
+ * @throws NOT_A_FILE, INPUT_CHANGED, ZIP_CRC, and what `openModel` throws
+ */
 export async function withModel<T>(
   path: string,
   { signal }: Interruptible,
   use: (opened: OpenedModel) => Promise<T>,
+  onDamage: (run: StatedSum) => void = refuseDamaged,
 ): Promise<T> {
   const source = await openFileSource(path, signal)
   const inputs = openInputs()
@@ -96,7 +104,9 @@ export async function withModel<T>(
     const model = withKnownNames(await openModel(source))
     const companion = await companionOf(path, model)
     const known = companion === undefined ? model : { ...model, companion }
-    const result = await use({ model: known, read: inputs.read })
+    const sums = sumCheck(model.checksums?.stated ?? [], onDamage)
+    const summed = new Set(model.checksums === undefined ? [] : [path])
+    const result = await use({ model: known, read: summing(inputs.read, summed, sums.note), sums })
     await checkUnchanged([source.file])
     return result
   } finally {

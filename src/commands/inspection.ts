@@ -16,6 +16,7 @@ import type { Hashes } from '../tensor/hash.ts'
 import { addScans, EMPTY_SCAN, type ScanResult, scanTensor } from '../tensor/scan.ts'
 import type { Finding, ModelFile, SecurityReport } from '../tensor/table.ts'
 import { quoted } from '../tensor/text.ts'
+import { damageFindings, tolerated } from './checksums.ts'
 import { identifyFile, type OpenedModel, withModel } from './files.ts'
 import { hashWithProgress } from './hashing.ts'
 import type { ModelFolders } from './model-folders.ts'
@@ -73,7 +74,7 @@ export async function inspectFile(
   io: Io,
 ): Promise<Inspection | Refusal> {
   try {
-    return await withModel(path, io, (opened) => inspectOpened(path, opened, options, io))
+    return await withModel(path, io, (opened) => inspectOpened(path, opened, options, io), tolerated)
   } catch (error) {
     io.signal.throwIfAborted()
     const bytes = (await stat(path).catch(() => undefined))?.size ?? 0
@@ -97,6 +98,7 @@ export async function inspectOpened(
   const valuesOf = (tensor: Parameters<typeof readValues>[0]) => readValues(tensor, read)
   const identity = await withAlphas(opened, await identifyFile(path, opened), valuesOf)
   const scan = options.scan ? await scanComponents(path, model, identity, read, options, io) : undefined
+  if (options.scan) await opened.sums?.finish(read, io.signal)
   const hashes = options.hashes
     ? {
         ...(await hashWithProgress(path, undefined, options.quiet, io)),
@@ -116,6 +118,7 @@ export async function inspectOpened(
     ...(scan === undefined ? {} : { scan }),
     findings: [
       ...model.findings,
+      ...damageFindings(opened.sums?.damaged ?? []),
       ...identity.findings,
       ...(scan?.flatMap(scanFindings) ?? []),
       ...known.findings,

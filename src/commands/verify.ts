@@ -11,6 +11,7 @@ import { formatBytes, painter, plural } from '../report/text.ts'
 import type { Hashes, HashName } from '../tensor/hash.ts'
 import type { ModelFile } from '../tensor/table.ts'
 import { printable } from '../tensor/text.ts'
+import { damageText, tolerated } from './checksums.ts'
 import type { Command } from './command.ts'
 import { identifyFile, type ListedFile, listFiles, type OpenedModel, withModel } from './files.ts'
 import { hashWithProgress } from './hashing.ts'
@@ -49,7 +50,7 @@ export const verifyCommand: Command = {
 
 /** One thing that was looked at. */
 interface Check {
-  readonly check: 'structure' | 'values' | 'hash' | 'recipe'
+  readonly check: 'structure' | 'checksums' | 'values' | 'hash' | 'recipe'
   /** `unknown`: there was nothing to hold it against. */
   readonly result: 'ok' | 'failed' | 'warning' | 'unknown'
   readonly detail: string
@@ -67,7 +68,7 @@ interface Verified {
 async function verified({ path, problem }: ListedFile, options: CommonOptions, io: Io): Promise<Verified> {
   try {
     if (problem !== undefined) throw problem
-    return await withModel(path, io, (opened) => checked(path, opened, options, io))
+    return await withModel(path, io, (opened) => checked(path, opened, options, io), tolerated)
   } catch (error) {
     io.signal.throwIfAborted()
     return { path, checks: [], error }
@@ -88,6 +89,7 @@ async function checked(path: string, opened: OpenedModel, options: CommonOptions
   const values: Check[] = scans.flatMap(scanFindings).flatMap(({ code, message }) => {
     return code === 'not-finite' ? [{ check: 'values', result: 'failed', detail: message }] : []
   })
+  const sums = await checksums(opened, io)
   const count = scans.reduce((sum, { total }) => sum + total.values, 0)
   const sound: Check = { check: 'values', result: 'ok', detail: `${count} values, all of them finite` }
   return {
@@ -96,6 +98,7 @@ async function checked(path: string, opened: OpenedModel, options: CommonOptions
     title: identity.title,
     checks: [
       ...structure(model, identity),
+      ...sums,
       ...(values.length > 0 ? values : [sound]),
       ...(await hashes(path, model, options, io)),
       recipe(model),
@@ -120,6 +123,20 @@ function structure(model: ModelFile, { components, findings }: Identity): Check[
   return lacking.length + failed.length > 0
     ? [...lacking, ...failed, ...warned]
     : [{ check: 'structure', result: 'ok', detail: sound }, ...warned]
+}
+
+/** Every entry of an archive, also those that are no weights; other containers state no checksums. */
+async function checksums({ model, read, sums }: OpenedModel, io: Io): Promise<Check[]> {
+  if (model.checksums === undefined || sums === undefined) return []
+  await sums.finish(read, io.signal)
+  const { stated, without } = model.checksums
+  if (sums.damaged.length > 0)
+    return [{ check: 'checksums', result: 'failed', detail: damageText(sums.damaged) }]
+  const none = without === 0 ? '' : `${plural(without, 'entry', 'entries')} without one`
+  if (stated.length === 0)
+    return [{ check: 'checksums', result: 'unknown', detail: none || 'it states none' }]
+  const detail = `CRC-32 of ${plural(stated.length, 'entry', 'entries')}${none && `; ${none}`}`
+  return [{ check: 'checksums', result: 'ok', detail }]
 }
 
 interface Claim extends StatedHash {

@@ -8,6 +8,7 @@ import type { Checksum } from './checksum.ts'
 import { newEvaluation, type ReadInto } from './expr.ts'
 import { type Batch, evaluateJob, isPatched, type JobResult, openInputs, openInputsSync } from './jobs.ts'
 import { noteNotFinite } from './not-finite.ts'
+import { type ReadSum, summing } from './stated-sums.ts'
 import { startThread } from './thread.ts'
 import { type Checker, type CheckPiece, checkPieces, type RowCheck } from './verify-patches.ts'
 
@@ -18,6 +19,8 @@ export interface ExecutorTask {
   readonly matmul: string | undefined
   /** Keep checksums of what is computed, or of everything. */
   readonly checksums: boolean | 'all'
+  /** Paths of inputs whose container states checksums of what it holds. */
+  readonly summed: readonly string[]
 }
 
 /** Runs jobs of one output file: evaluates their tensors and writes the bytes to their place. Checks it afterwards. */
@@ -106,8 +109,11 @@ function matMulOf(module: string | undefined): MatMul {
 
 function jobRunner(task: ExecutorTask, read: ReadInto, matmul: MatMul, write: Write): Executor['run'] {
   const buffers: Uint8Array[] = []
+  const summed = new Set(task.summed)
   return async (batch) => {
-    const evaluation = newEvaluation(read, matmul)
+    const reads: ReadSum[] = []
+    const summedRead = summing(read, summed, (sum) => reads.push(sum))
+    const evaluation = newEvaluation(summedRead, matmul)
     const checksums: Checksum[] = []
     const notFinite = new Map<string, number>()
     for (const job of batch) {
@@ -121,7 +127,7 @@ function jobRunner(task: ExecutorTask, read: ReadInto, matmul: MatMul, write: Wr
       await write(bytes, job.offset)
       buffers.push(buffer)
     }
-    return { stats: evaluation.stats, patches: evaluation.patches, checksums, notFinite }
+    return { stats: evaluation.stats, patches: evaluation.patches, checksums, notFinite, reads }
   }
 }
 

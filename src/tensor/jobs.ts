@@ -7,6 +7,7 @@ import { type Evaluation, evaluateInto, type ReadInto } from './expr.ts'
 import { PATCH_VALUES } from './float-kernels.ts'
 import type { Layout } from './layout.ts'
 import { checkStamp, stampOf } from './stamp.ts'
+import type { ReadSum } from './stated-sums.ts'
 import type { FileRef, Source, Tensor } from './table.ts'
 
 /**
@@ -158,6 +159,8 @@ export interface JobResult extends Pick<Evaluation, 'stats' | 'patches'> {
   readonly checksums: readonly Checksum[]
   /** NaN and infinite values, for each tensor that has any. */
   readonly notFinite: ReadonlyMap<string, number>
+  /** Sums of what was read of `ExecutorTask.summed`. */
+  readonly reads: readonly ReadSum[]
 }
 
 /** Evaluates the parts of a job into `buffer`, one behind the other. */

@@ -41,6 +41,16 @@ export interface ConcatSource {
   readonly axis: 0 | 1
 }
 
+/** A run of bytes of a file with the CRC-32 that its container states. */
+export interface StatedSum {
+  readonly file: FileRef
+  /** Of the entry of an archive. */
+  readonly name: string
+  readonly offset: number
+  readonly bytes: number
+  readonly crc32: number
+}
+
 export interface StoredSource {
   readonly kind: 'stored'
   readonly file: FileRef
@@ -51,6 +61,8 @@ export interface StoredSource {
   readonly strides?: readonly number[]
   /** Elements are big-endian in the file. */
   readonly bigEndian?: true
+  /** The run it lies in, where the container states the CRC-32 of one. */
+  readonly sum?: StatedSum
 }
 
 export interface Tensor {
@@ -129,6 +141,8 @@ export interface ModelFile extends TensorTable {
    */
   readonly extras: Readonly<Record<string, PlainValue>>
   readonly leftovers: readonly Leftover[]
+  /** CRC-32s that the container states of its entries, and how many entries have none; absent for other containers. */
+  readonly checksums?: { readonly stated: readonly StatedSum[]; readonly without: number }
   readonly findings: readonly Finding[]
   /** Only for pickle-based files. */
   readonly security?: SecurityReport

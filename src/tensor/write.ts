@@ -10,10 +10,11 @@ import { combineCrc32 } from './crc.ts'
 import { type Executor, type ExecutorTask, inlineExecutor, workerExecutor } from './executor.ts'
 import type { CastStats } from './float.ts'
 import { SAFETENSORS } from './formats/safetensors-write.ts'
-import { type Batch, batchesOf, isLocal, type Job, type JobResult, jobsOf } from './jobs.ts'
+import { type Batch, batchesOf, isLocal, type Job, type JobResult, jobsOf, openInputs } from './jobs.ts'
 import type { Layout } from './layout.ts'
 import { checkUnchanged } from './stamp.ts'
-import type { FileRef, Source, TensorTable } from './table.ts'
+import { refuseDamaged, type SumCheck, sumCheck } from './stated-sums.ts'
+import type { FileRef, Source, StatedSum, StoredSource, TensorTable } from './table.ts'
 import { verifyFile } from './verify.ts'
 import type { PatchCheck } from './verify-patches.ts'
 
@@ -63,7 +64,7 @@ export interface WriteResult {
 /**
  * Writes `table` to `path`: to a sibling temporary file first, made durable, then renamed. On any error, or when
  * `signal` fires, nothing stays behind and an existing file is as it was.
- * @throws SdtoolError INPUT_CHANGED, OUTPUT_EXISTS, OUTPUT_IS_INPUT, DISK_FULL, USAGE, DTYPE_NOT_WRITABLE ..., or the signal's reason
+ * @throws SdtoolError INPUT_CHANGED, ZIP_CRC, OUTPUT_EXISTS, OUTPUT_IS_INPUT, DISK_FULL, USAGE, DTYPE_NOT_WRITABLE ..., or the signal's reason
  */
 export async function writeModelFile(
   table: TensorTable,
@@ -75,13 +76,16 @@ export async function writeModelFile(
   options.metadata?.catch(() => {})
   const frame = container.frame(table)
   const { dataStart, bytes } = frame
-  const inputs = [...inputsOf(table), ...(options.inputs ?? [])]
+  const sources = [...storedIn(table)]
+  const read = new Map(sources.map(({ file }) => [file.path, file]))
+  const inputs = [...read.values(), ...(options.inputs ?? [])]
+  const sums = new Set(sources.flatMap(({ sum }) => sum ?? []))
   const { force = false, temporary = false, owner } = options
   const file = await createAtomic(path, { force, temporary, bytes, inputs, ...(owner && { owner }) })
   try {
     await file.handle.truncate(bytes)
-    const result = await withTeams(frame, file.tempPath, options, async (teams) => {
-      const { checksums, ...counts } = await runJobs(frame, teams, file.handle, options)
+    const result = await withTeams(frame, file.tempPath, sums, options, async (teams) => {
+      const { checksums, ...counts } = await runJobs(frame, teams, file.handle, sums, options)
       const made = { path, bytes, headerBytes: dataStart, ...counts }
       options.check?.(made)
       const final = { ...table, metadata: (await options.metadata) ?? table.metadata }
@@ -168,14 +172,17 @@ async function runJobs(
   { layout }: Frame,
   teams: readonly Team[],
   handle: FileHandle,
+  sums: ReadonlySet<StatedSum>,
   { temporary, signal, onProgress }: WriteOptions,
 ): Promise<Counts> {
+  const check = sumCheck(sums, refuseDamaged)
   const counts: Counts = { casts: new Map(), patches: new Map(), notFinite: new Map(), checksums: [] }
   let done = 0
   let flushed = 0
   let flush = Promise.resolve()
   const finish = (batch: Batch, result: JobResult): void => {
     addCounts(counts, result)
+    for (const read of result.reads) check.note(read)
     done += batch.reduce((sum, { bytes }) => sum + bytes, 0)
     onProgress?.(done, layout.dataBytes)
     if (!temporary && done - flushed >= FLUSH_BYTES) {
@@ -200,7 +207,18 @@ async function runJobs(
     for (const { batches } of teams) batches.return(undefined)
     await Promise.allSettled([...lanes, flush])
   }
+  await finishCheck(check, signal)
   return counts
+}
+
+/** Parts of storages that no tensor is a view of, and views in strides, were not read in the order of the file. */
+async function finishCheck(check: SumCheck, signal: AbortSignal | undefined): Promise<void> {
+  const inputs = openInputs()
+  try {
+    await check.finish(inputs.read, signal)
+  } finally {
+    await inputs.close()
+  }
 }
 
 interface Counts {
@@ -219,10 +237,11 @@ interface Team {
 async function withTeams<R>(
   frame: Frame,
   outputPath: string,
+  sums: ReadonlySet<StatedSum>,
   options: WriteOptions,
   work: (teams: readonly Team[]) => Promise<R>,
 ): Promise<R> {
-  const teams = await teamsFor(frame, outputPath, options)
+  const teams = await teamsFor(frame, outputPath, sums, options)
   try {
     return await work(teams)
   } finally {
@@ -234,10 +253,12 @@ async function withTeams<R>(
 async function teamsFor(
   { layout, dataStart, needsChecksums }: Frame,
   outputPath: string,
+  sums: ReadonlySet<StatedSum>,
   { threads, matmul, verify }: WriteOptions,
 ): Promise<Team[]> {
   const checksums = needsChecksums ? 'all' : Boolean(verify)
-  const task = { outputPath, matmul: matmul?.href, checksums } as const
+  const summed = [...new Set([...sums].map(({ file }) => file.path))]
+  const task = { outputPath, matmul: matmul?.href, checksums, summed } as const
   const stays = ({ parts }: Job): boolean => parts.some(({ tensor }) => isLocal(tensor.source))
   const team = (executors: readonly Executor[], local: boolean): Team => {
     return { executors, batches: batchesOf(only(jobsOf(layout, dataStart), (job) => stays(job) === local)) }
@@ -281,15 +302,15 @@ function addCounts({ casts, patches, notFinite, checksums }: Counts, result: Job
   }
 }
 
-/** The files the table reads from. */
-function inputsOf(table: TensorTable): FileRef[] {
-  const files = new Map<string, FileRef>()
+/** Where the values of the table lie. */
+function storedIn(table: TensorTable): Set<StoredSource> {
+  const found = new Set<StoredSource>()
   const visit = (source: Source): void => {
-    if (source.kind === 'stored') files.set(source.file.path, source.file)
+    if (source.kind === 'stored') found.add(source)
     if (source.kind === 'cast') visit(source.of.source)
     if (source.kind === 'concat') for (const part of source.of) visit(part.source)
     if (source.kind === 'patched') for (const { source: leaf } of leavesOf(source)) visit(leaf)
   }
   for (const { source } of table.tensors.values()) visit(source)
-  return [...files.values()]
+  return found
 }

@@ -3,7 +3,7 @@ import { workerExecutor } from '../../src/tensor/executor.ts'
 import type { Batch } from '../../src/tensor/jobs.ts'
 
 const BATCH: Batch = []
-const TASK = { outputPath: 'out', matmul: undefined, checksums: false }
+const TASK = { outputPath: 'out', matmul: undefined, checksums: false, summed: [] }
 
 function script(code: string): URL {
   return new URL(`data:text/javascript,${encodeURIComponent(code)}`)

@@ -183,7 +183,7 @@ export async function readTorchLegacy(source: ByteSource): Promise<PickledObject
     bigEndian: !pickles.littleEndian,
     findings,
     storageBytes: (key) => places.get(key)?.nbytes,
-    locate: async (keys) => new Map(keys.map((key) => [key, places.get(key)!.offset])),
+    locate: async (keys) => new Map(keys.map((key) => [key, { offset: places.get(key)!.offset }])),
   }
 }
 

@@ -11,6 +11,7 @@ import type {
   ModelFile,
   PlainValue,
   SecurityReport,
+  StatedSum,
   Tensor,
 } from '../table.ts'
 import { quoted } from '../text.ts'
@@ -18,6 +19,12 @@ import { isNode, mapping, type PyValue } from './pickle-values.ts'
 import { plainConverter, storageFinder, typeName } from './plain-values.ts'
 import { keyText, newWalk, type ObjectPath, type Walk, walkTensors } from './tensor-walk.ts'
 import type { ObjectTensor } from './torch-tensors.ts'
+
+export interface StoragePlace {
+  /** Byte of the file at which it begins. */
+  readonly offset: number
+  readonly sum?: StatedSum
+}
 
 /** What a pickle-based container gives: an object, and where the storages it speaks of are. */
 export interface PickledObject {
@@ -32,8 +39,9 @@ export interface PickledObject {
   readonly findings: readonly Finding[]
   /** Bytes there are for a storage; undefined if the file has no such storage. */
   storageBytes(key: string): number | undefined
-  /** Byte of the file at which each of these storages begins. */
-  locate(keys: readonly string[]): Promise<ReadonlyMap<string, number>>
+  /** Where each of these storages lies in the file. */
+  locate(keys: readonly string[]): Promise<ReadonlyMap<string, StoragePlace>>
+  readonly checksums?: ModelFile['checksums']
 }
 
 /** Keys under which programs put the weights, the better first. */
@@ -175,7 +183,7 @@ function storageProblem(object: PickledObject, { path, tensor }: Named): Error |
 function sourceOf(
   object: PickledObject,
   tensor: ObjectTensor,
-  places: ReadonlyMap<string, number>,
+  places: ReadonlyMap<string, StoragePlace>,
 ): Tensor['source'] {
   if (tensor.kind === 'inline') {
     const bytes = { kind: 'bytes', data: tensor.data } as const
@@ -183,13 +191,15 @@ function sourceOf(
     return { kind: 'cast', of: { name: '', dtype: tensor.stored, shape: tensor.shape, source: bytes } }
   }
   const { storage, offset, nbytes, strides } = tensor
+  const place = places.get(storage.key)!
   return {
     kind: 'stored',
     file: object.file,
-    offset: places.get(storage.key)! + storage.viewOffset + offset,
+    offset: place.offset + storage.viewOffset + offset,
     nbytes,
     ...(strides ? { strides } : {}),
     ...(object.bigEndian ? { bigEndian: true } : {}),
+    ...(place.sum && { sum: place.sum }),
   }
 }
 
@@ -279,6 +289,7 @@ export async function modelOf(object: PickledObject): Promise<ModelFile> {
     ...(weights.wrappers.length > 0 ? { weightsAt: weights.wrappers.join('/') } : {}),
     extras,
     leftovers,
+    ...(object.checksums && { checksums: object.checksums }),
     findings: findingsOf(object, tensors),
     security: object.security,
   }

@@ -7,7 +7,7 @@ import type { Format } from './format.ts'
 import type { PyValue } from './pickle-values.ts'
 import { storageFinder } from './plain-values.ts'
 import { newPickleScan, readPickle, refuseTrailing, requireSafe } from './security.ts'
-import { modelOf, type PickledObject } from './torch-objects.ts'
+import { modelOf, type PickledObject, type StoragePlace } from './torch-objects.ts'
 import { locateEntries, readEntry, readZipDirectory, type ZipDirectory, type ZipEntry } from './zip.ts'
 
 /** The data.pkl of SD 1.5 with EMA has 0.3 MB, of a checkpoint with optimizer 1 MB. It is read in one piece. */
@@ -92,6 +92,7 @@ export async function readTorchZip(source: ByteSource): Promise<PickledObject> {
     bigEndian: await readByteOrder(zip, prefix),
     findings: unusedFindings(zip, prefix, value),
     storageBytes: (key) => storages.get(key)?.size,
+    ...(places && { checksums: checksumsOf(places) }),
     locate: async (keys) => {
       const entries = keys.map((key) => storages.get(key)!)
       const found = places ?? (await placesOf(zip, entries))
@@ -100,9 +101,24 @@ export async function readTorchZip(source: ByteSource): Promise<PickledObject> {
   }
 }
 
-async function placesOf(zip: ZipDirectory, entries: readonly ZipEntry[]): Promise<Map<ZipEntry, number>> {
+async function placesOf(
+  zip: ZipDirectory,
+  entries: readonly ZipEntry[],
+): Promise<Map<ZipEntry, StoragePlace>> {
   const places = await locateEntries(zip, entries)
-  return new Map(entries.map((entry, i) => [entry, places[i]!]))
+  return new Map(entries.map((entry, i) => [entry, placeOf(zip, entry, places[i]!)]))
+}
+
+function placeOf({ source: { file } }: ZipDirectory, entry: ZipEntry, offset: number): StoragePlace {
+  const { name, size: bytes, crc32 } = entry
+  // where torch computed no checksum it writes 0
+  return crc32 === 0 ? { offset } : { offset, sum: { file, name, offset, bytes, crc32 } }
+}
+
+function checksumsOf(places: ReadonlyMap<ZipEntry, StoragePlace>): NonNullable<ModelFile['checksums']> {
+  const stated = [...places.values()].flatMap(({ sum }) => sum ?? [])
+  const without = [...places].filter(([{ size }, { sum }]) => size > 0 && sum === undefined).length
+  return { stated, without }
 }
 
 /** What torch writes beside the pickle and the storages; it reads `version` and `byteorder`. */
