@@ -19,6 +19,7 @@ import { columnOf, plotEncoder } from './diff-plot.ts'
 import { identifyFile, type OpenedModel, withModels } from './files.ts'
 import { findingLines } from './findings-text.ts'
 import { toJson } from './inspect-json.ts'
+import { resolveLora } from './lora-aliases.ts'
 import { loraFile } from './lora-files.ts'
 import { engineOf } from './matmul.ts'
 import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
@@ -69,7 +70,7 @@ async function runLoraCheck(args: Arguments, io: Io): Promise<ExitCode> {
   const [base, plot] = [filledText(args, 'base'), filledText(args, 'plot')]
   const encode = plot === undefined ? undefined : plotEncoder(plot)
   const folders = modelFolders(args, io)
-  const paths = [await resolveModel(name, 'lora', folders)]
+  const paths = [await resolveLora(name, folders, io)]
   if (base !== undefined) paths.push(await resolveModel(base, 'checkpoint', folders))
   const force = flag(args, 'force')
   if (plot !== undefined) await checkOutput(plot, { force, bytes: 0, inputs: [] })

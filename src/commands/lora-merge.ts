@@ -18,10 +18,11 @@ import { madeLine } from './extracted-files.ts'
 import { withModels } from './files.ts'
 import { findingLines } from './findings-text.ts'
 import { toJson } from './inspect-json.ts'
+import { resolveLora } from './lora-aliases.ts'
 import { type LoraArgument, loraArguments } from './lora-arguments.ts'
 import { loraFile } from './lora-files.ts'
 import { FACTOR_DTYPES, factorTypeName } from './lora-options.ts'
-import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
+import { modelFolders, withModelFolders } from './model-folders.ts'
 import {
   filledText,
   list,
@@ -97,7 +98,7 @@ async function runLoraMerge(args: Arguments, io: Io): Promise<ExitCode> {
   const output = outputOptions(args)
   const folders = modelFolders(args, io)
   const paths: string[] = []
-  for (const { name } of loras) paths.push(await resolveModel(name, 'lora', folders))
+  for (const { name } of loras) paths.push(await resolveLora(name, folders, io))
   await withModels(paths, io, async (opened) => {
     const inputs: LoraToMerge[] = []
     for (const [i, { ratio }] of loras.entries())

@@ -13,6 +13,7 @@ import { readValues } from '../tensor/expr.ts'
 import type { Arguments, Command } from './command.ts'
 import { identifyFile, type OpenedModel, withModels } from './files.ts'
 import { globMatcher } from './glob.ts'
+import { resolveLora } from './lora-aliases.ts'
 import { type LoraArgument, loraArguments } from './lora-arguments.ts'
 import { engineOf } from './matmul.ts'
 import { checkAlive } from './merge-lora-alive.ts'
@@ -127,7 +128,7 @@ async function runMergeLora(args: Arguments, io: Io): Promise<ExitCode> {
   const output = { ...outputOptions(args), verify: verification(args), hash: hashesInputs(args) }
   const folders = modelFolders(args, io)
   const paths = [await resolveModel(base, 'checkpoint', folders)]
-  for (const { name } of loras) paths.push(await resolveModel(name, 'lora', folders))
+  for (const { name } of loras) paths.push(await resolveLora(name, folders, io))
   const outcome = await withModels(paths, io, (opened) =>
     mergeOpened(paths, opened, loras, { args, merge, output, io }),
   )

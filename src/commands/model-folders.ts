@@ -91,10 +91,15 @@ export async function existing(
   const paths: string[] = []
   for (const name of names) {
     const path = await resolveModel(name, kind, folders)
-    if (!existsSync(path)) throw new SdtoolError('ENOENT', `${path} does not exist`)
+    checkThere(path)
     paths.push(path)
   }
   return paths
+}
+
+/** @throws ENOENT */
+export function checkThere(path: string): void {
+  if (!existsSync(path)) throw new SdtoolError('ENOENT', `${path} does not exist`)
 }
 
 /** `styles/foo` may be looked up; `./foo`, `/foo`, `../foo`, `~/foo`, `C:\foo` say where the file is. */

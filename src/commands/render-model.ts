@@ -11,6 +11,7 @@ import type { Io } from '../report/io.ts'
 import type { RenderModel } from '../runtime/engine.ts'
 import type { ModelFile, TensorTable } from '../tensor/table.ts'
 import { identifyFile, type OpenedModel, withModels } from './files.ts'
+import { resolveLora } from './lora-aliases.ts'
 import { type LoraArgument, loraArguments } from './lora-arguments.ts'
 import { loraInput } from './merge-lora.ts'
 import { checkAlive } from './merge-lora-alive.ts'
@@ -57,7 +58,7 @@ export async function withRenderSource<T>(
   const loras = request.loras.length > 0 ? loraArguments(request.loras, [], existsSync) : []
   const path = await resolveModel(request.model, 'checkpoint', folders)
   const loraPaths: string[] = []
-  for (const { name } of loras) loraPaths.push(await resolveModel(name, 'lora', folders))
+  for (const { name } of loras) loraPaths.push(await resolveLora(name, folders, io))
   const vaePath = request.vae === undefined ? [] : [await resolveModel(request.vae, 'vae', folders)]
   return withModels([path, ...loraPaths, ...vaePath], io, async (opened) => {
     const adapters = opened.slice(1, 1 + loras.length)

@@ -10,8 +10,9 @@ import { onnxEngine } from '../runtime/onnx-engine.ts'
 import { sharedEngine } from '../runtime/shared-networks.ts'
 import type { Arguments } from './command.ts'
 import { hashBook } from './hash-book.ts'
+import { resolveLora } from './lora-aliases.ts'
 import { loraSpecs } from './lora-arguments.ts'
-import { existing, type ModelFolders } from './model-folders.ts'
+import { checkThere, existing, type ModelFolders } from './model-folders.ts'
 import { values } from './options.ts'
 import { engineFor } from './render-draw.ts'
 import { type ModelRequest, withRenderSource } from './render-model.ts'
@@ -44,7 +45,7 @@ export async function runSweep(
   checkMerge(plain, [columns!, ...(rows ? [rows] : [])])
   const variants = variantsOf(plain, columns!, rows)
   const loras = new Set(variants.flatMap((variant) => variant.loras.map(({ name }) => name)))
-  await existing([...loras], 'lora', folders)
+  for (const lora of loras) checkThere(await resolveLora(lora, folders, io))
   await existing([model, ...(merge?.models ?? [])], 'checkpoint', folders)
   noteOnShots(drawn, options, folders)
   const place = await sheetPlace(model, 'sweep', options)
