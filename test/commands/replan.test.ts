@@ -4,6 +4,7 @@ import { expect, it } from 'vitest'
 import { identifyFile, withModels } from '../../src/commands/files.ts'
 import { type RecipeModel, replanRecipe } from '../../src/commands/replan.ts'
 import { buildRecipe, parseRecipe, RECIPE_KEY, type Recipe } from '../../src/model/recipe.ts'
+import { wasmMatMul } from '../../src/tensor/algebra/wasm-matmul.ts'
 import { blockBytes, elementCount } from '../../src/tensor/dtype.ts'
 import { evaluateInto, newEvaluation, type ReadInto } from '../../src/tensor/expr.ts'
 import type { Tensor } from '../../src/tensor/table.ts'
@@ -39,7 +40,8 @@ async function replanned<T>(
 async function bytesOf(tensor: Tensor, read: ReadInto): Promise<Buffer> {
   const count = elementCount(tensor.shape)
   const out = new Uint8Array(blockBytes(tensor.dtype, 0, count))
-  await evaluateInto(tensor, 0, count, out, newEvaluation(read))
+  // the writer's engine, where the world has none of its own
+  await evaluateInto(tensor, 0, count, out, newEvaluation(read, wasmMatMul))
   return Buffer.from(out)
 }
 
