@@ -3,7 +3,11 @@ const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
 
 /** Text from a file or a file name, with every character escaped that could act on a terminal. */
 export function escaped(text: string): string {
-  return text.replace(UNPRINTABLE, (c) => `\\u${c.codePointAt(0)!.toString(16).padStart(4, '0')}`)
+  return text.replace(UNPRINTABLE, (c) => {
+    // halves of a pair each for itself, as in JSON
+    const units = Array.from({ length: c.length }, (_, i) => c.charCodeAt(i))
+    return units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('')
+  })
 }
 
 /** What a code means for the shell. See `sdtool --help`, "Exit codes". */
@@ -40,7 +44,7 @@ export class SdtoolError extends Error {
     this.name = 'SdtoolError'
     this.code = code
     this.exitCode = options.exitCode ?? EXIT.failed
-    this.hint = options.hint
+    this.hint = options.hint === undefined ? undefined : escaped(options.hint)
   }
 }
 

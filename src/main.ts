@@ -5,6 +5,7 @@ import { EXIT, type ExitCode, usage } from './errors.ts'
 import { reportError } from './report/error.ts'
 import type { Io } from './report/io.ts'
 import { nearestNames } from './report/nearest.ts'
+import { safeIo } from './report/safe-output.ts'
 import { usageError } from './report/usage.ts'
 
 const EPILOGUE = `Exit codes: 0 done, 1 failed, 2 wrong usage, 3 input refused (malformed, unsafe, unsupported),
@@ -14,7 +15,8 @@ const EPILOGUE = `Exit codes: 0 done, 1 failed, 2 wrong usage, 3 input refused (
 const MAX_WIDTH = 110
 
 /** Runs one command line. Prints to `io` only, never throws, returns the exit code. */
-export async function main(argv: readonly string[], io: Io): Promise<ExitCode> {
+export async function main(argv: readonly string[], world: Io): Promise<ExitCode> {
+  const io = safeIo(world)
   const style = { json: argv.includes('--json'), verbose: argv.includes('--verbose') }
   try {
     if (argv[0] === '--version') return printed(io, `${io.version}\n`)

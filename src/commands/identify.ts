@@ -4,6 +4,7 @@ import { type Sidecar, writeSidecars } from '../civitai/sidecars.ts'
 import { EXIT, type ExitCode, SdtoolError } from '../errors.ts'
 import { errorText, exitCodeOf } from '../report/error.ts'
 import type { Io } from '../report/io.ts'
+import { printable } from '../tensor/text.ts'
 import { type Client, withCivitai } from './civitai-client.ts'
 import { withCivitaiUrl } from './civitai-options.ts'
 import type { Arguments, Command } from './command.ts'
@@ -96,8 +97,8 @@ function printText(
   if (files.length > 0) io.stdout.write(`${identifyTable(files, io)}\n`)
   for (const { written, problems, renaming } of deeds.values()) {
     if (renaming) io.stdout.write(renamingLine(renaming, dryRun))
-    for (const path of written) io.stdout.write(`  wrote ${path}\n`)
-    for (const problem of problems) io.stderr.write(`sdtool: ${problem}\n`)
+    for (const path of written) io.stdout.write(`  wrote ${printable(path, 300)}\n`)
+    for (const problem of problems) io.stderr.write(`sdtool: ${printable(problem, 600)}\n`)
   }
 }
 

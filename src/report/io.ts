@@ -1,6 +1,8 @@
 /** A stream of the terminal, or what stands in for one in a test. */
 export interface TextStream {
   write(text: string): unknown
+  /** Control sequences that draw a picture; nothing else goes past `safeText`. */
+  picture?(text: string): unknown
   readonly isTTY?: boolean
   readonly columns?: number
 }

@@ -1,3 +1,4 @@
+import { escaped } from '../errors.ts'
 import type { Io } from './io.ts'
 import { BYTES, type Progress, startProgress } from './progress.ts'
 import { formatBytes, formatDuration } from './text.ts'
@@ -45,7 +46,13 @@ export function progressLines(io: Io, quiet: boolean): ProgressLines {
   }
   return {
     start(label) {
-      const line: Line = { label, start: io.now().getTime(), inherited: undefined, done: 0, total: 0 }
+      const line: Line = {
+        label: escaped(label),
+        start: io.now().getTime(),
+        inherited: undefined,
+        done: 0,
+        total: 0,
+      }
       lines.add(line)
       return {
         update(done, total) {

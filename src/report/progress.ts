@@ -1,3 +1,4 @@
+import { escaped } from '../errors.ts'
 import type { Io } from './io.ts'
 import { statusLine } from './status-line.ts'
 import { formatBytes, formatDuration } from './text.ts'
@@ -38,7 +39,12 @@ export function startProgress(
       inherited ??= done
       const came = done - inherited
       line.show(() =>
-        progressLine(label, unit, { done, came, total, seconds: (io.now().getTime() - start) / 1000 }),
+        progressLine(escaped(label), unit, {
+          done,
+          came,
+          total,
+          seconds: (io.now().getTime() - start) / 1000,
+        }),
       )
     },
     end: line.end,

@@ -35,6 +35,9 @@ export function protocolFor({ stdout, env }: Pick<Io, 'stdout' | 'env'>): Protoc
 export function showPreview(image: RgbImage, io: Pick<Io, 'stdout' | 'env'>): boolean {
   const protocol = protocolFor(io)
   if (!protocol) return false
-  io.stdout.write(`${protocol.show(image, io.stdout.columns || DEFAULT_COLUMNS, io.env)}\n`)
+  const { stdout, env } = io
+  const text = `${protocol.show(image, stdout.columns || DEFAULT_COLUMNS, env)}\n`
+  if (stdout.picture) stdout.picture(text)
+  else stdout.write(text)
   return true
 }
