@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { EXIT } from './errors.ts'
 import { main } from './main.ts'
+import { misspeltName } from './report/spelling.ts'
 
 const abort = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -20,7 +21,8 @@ process.stderr.on('error', () => {})
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string
 }
-const exitCode = await main(process.argv.slice(2), {
+const argv = process.argv.slice(2)
+const exitCode = await main(argv, {
   stdout: process.stdout,
   stderr: process.stderr,
   stdin: process.stdin,
@@ -31,6 +33,7 @@ const exitCode = await main(process.argv.slice(2), {
   sessions: new URL('./session-process.js', import.meta.url),
   partThread: new URL('./part-writer-worker.js', import.meta.url),
   signal: abort.signal,
+  misspelt: misspeltName(argv.length),
   version,
 })
 process.exitCode ??= exitCode

@@ -6,6 +6,7 @@ import { reportError } from './report/error.ts'
 import type { Io } from './report/io.ts'
 import { nearestNames } from './report/nearest.ts'
 import { safeIo } from './report/safe-output.ts'
+import { checkSpelling } from './report/spelling.ts'
 import { usageError } from './report/usage.ts'
 
 const EPILOGUE = `Exit codes: 0 done, 1 failed, 2 wrong usage, 3 input refused (malformed, unsafe, unsupported),
@@ -20,6 +21,7 @@ export async function main(argv: readonly string[], world: Io): Promise<ExitCode
   const style = { json: argv.includes('--json'), verbose: argv.includes('--verbose') }
   try {
     if (argv[0] === '--version') return printed(io, `${io.version}\n`)
+    checkSpelling(io)
     return await run(argv, io)
   } catch (error) {
     return reportError(error, io, style)

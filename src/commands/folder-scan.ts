@@ -1,11 +1,12 @@
 /** The model files below a folder, found without getting lost in it. */
 import type { Dirent } from 'node:fs'
-import { readdir, realpath, stat, statfs } from 'node:fs/promises'
+import { realpath, stat, statfs } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import { escaped, refuse } from '../errors.ts'
 import { MODEL_ENDINGS } from '../model/output-name.ts'
 import type { Io } from '../report/io.ts'
 import { plural } from '../report/text.ts'
+import { readFolder } from './unreadable-names.ts'
 
 /** People sort models into folders, three or four deep; a program's own folder adds some. */
 const MAX_DEPTH = 10
@@ -20,13 +21,14 @@ export interface FoundFile {
   readonly name: string
 }
 
-/** Why a folder was not looked into. */
+/** Why a folder was not looked into, or a file. */
 export const SKIP_REASONS = {
   program: 'a program keeps its own files there',
   locked: 'it may not be read',
   deep: `it is more than ${MAX_DEPTH} folders deep`,
   system: 'it is a folder of the system',
   loop: 'it leads back to a folder above',
+  spelling: 'its name is not UTF-8 (rename it)',
 } as const
 
 export interface SkippedFolder {
@@ -119,10 +121,15 @@ async function entriesOf(scan: Scan, below: string, real: string): Promise<Diren
     skip(scan, below, 'system')
     return []
   }
-  return readdir(real, { withFileTypes: true }).catch((): Dirent[] => {
+  try {
+    const { entries, unreadable } = await readFolder(real)
+    const missed = unreadable.filter(({ shown, isFolder }) => isFolder || isModelName(shown))
+    for (const { shown } of missed) if (!shown.startsWith('.')) skip(scan, below + shown, 'spelling')
+    return entries
+  } catch {
     skip(scan, below, 'locked')
     return []
-  })
+  }
 }
 
 /** More folders of one kind are counted. */

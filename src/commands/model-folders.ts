@@ -8,7 +8,7 @@ import { MODEL_ENDINGS } from '../model/output-name.ts'
 import type { Io } from '../report/io.ts'
 import { nearestNames } from '../report/nearest.ts'
 import type { Arguments } from './command.ts'
-import { type FoundFile, scanFolder } from './folder-scan.ts'
+import { type FolderScan, type FoundFile, noteSkipped, scanFolder } from './folder-scan.ts'
 import { type FolderKind, LAYOUTS } from './layouts.ts'
 import { values } from './options.ts'
 
@@ -33,6 +33,8 @@ export interface ModelFolders {
   scanPictures(folder: string): Promise<readonly FoundFile[]>
   /** Tells the person something about a choice that was made. */
   note(line: string): void
+  /** Tells what of the folders was not looked into. */
+  noteSkipped(): Promise<void>
 }
 
 export function withModelFolders(yargs: Argv): Argv {
@@ -48,14 +50,18 @@ export function modelFolders(args: Arguments, io: Io): ModelFolders {
   const named = values(args, 'models')
   if (named.includes('')) throw usage('--models needs a value')
   const listed = (io.env.SDTOOL_MODELS ?? '').split(delimiter).filter((folder) => folder !== '')
-  const scans = new Map<string, Promise<readonly FoundFile[]>>()
+  const scans = new Map<string, Promise<FolderScan>>()
+  const roots = named.length > 0 ? named : listed
   return {
-    roots: named.length > 0 ? named : listed,
+    roots,
     note: (line) => io.stderr.write(`sdtool: ${escaped(line)}\n`),
-    scan(folder) {
-      const scan = scans.get(folder) ?? scanFolder(folder, io.signal).then(({ files }) => files)
+    async scan(folder) {
+      const scan = scans.get(folder) ?? scanFolder(folder, io.signal)
       scans.set(folder, scan)
-      return scan
+      return (await scan).files
+    },
+    async noteSkipped() {
+      for (const root of roots) noteSkipped((await scans.get(root))?.skipped ?? [], io)
     },
     scanPictures: async (folder) => (await scanFolder(folder, io.signal, undefined, CARD_ENDINGS)).files,
   }
@@ -194,6 +200,7 @@ function noFolders(name: string): SdtoolError {
 async function notFound(name: string, folders: ModelFolders): Promise<SdtoolError> {
   const searched = folders.roots.map((root) => (existsSync(root) ? root : `${root} (does not exist)`))
   const files = await filesIn(folders.roots, folders)
+  await folders.noteSkipped()
   const names = files.map((file) => stemOf(basename(file.name)))
   const nearest = nearestNames(stemOf(basename(name)), names)
   const hint =

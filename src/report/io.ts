@@ -37,6 +37,8 @@ export interface Io {
   random?(): number
   /** Waits, until the signal ends it; a timer if missing. */
   sleep?(milliseconds: number, signal: AbortSignal): Promise<void>
+  /** What of the command line, or around it, is not UTF-8, and so not what it seems. */
+  readonly misspelt?: { readonly what: string; readonly name: string } | undefined
   /** Of sdtool, for `--version` and recipes. */
   readonly version: string
 }

@@ -39,6 +39,7 @@ const folders: ModelFolders = {
   roots: [],
   scan: async (folder) => (await scanFolder(folder, signal)).files,
   scanPictures: async () => [],
+  noteSkipped: async () => {},
   note: (line) => {
     throw new Error(line)
   },

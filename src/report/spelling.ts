@@ -1,0 +1,45 @@
+/** What was typed, byte by byte: Node has decoded its arguments, and put U+FFFD for what is not UTF-8. */
+import { isUtf8 } from 'node:buffer'
+import { readFileSync, readlinkSync } from 'node:fs'
+import { type SdtoolError, usage } from '../errors.ts'
+import type { Io } from './io.ts'
+
+/** The first name that is lost; undefined if all are there, or on systems whose names are always Unicode. */
+export function misspeltName(count: number): Io['misspelt'] {
+  try {
+    const folder = readlinkSync('/proc/self/cwd', { encoding: 'buffer' })
+    if (!isUtf8(folder)) return { what: 'the name of the current folder', name: shownBytes(folder) }
+    const words = splitAtZero(readFileSync('/proc/self/cmdline'))
+    const odd = words.slice(words.length - count).find((word) => !isUtf8(word))
+    return odd && { what: 'a word of the command line', name: shownBytes(odd) }
+  } catch {
+    return undefined // no Linux
+  }
+}
+
+/** Each word ends with a zero. */
+function splitAtZero(bytes: Buffer): Buffer[] {
+  const words: Buffer[] = []
+  for (let at = 0, end = bytes.indexOf(0); end >= 0; at = end + 1, end = bytes.indexOf(0, at))
+    words.push(bytes.subarray(at, end))
+  return words
+}
+
+/** `caf\xe9.pt` */
+export function shownBytes(name: Uint8Array): string {
+  if (isUtf8(name)) return Buffer.from(name).toString()
+  const text = Buffer.from(name).toString('latin1')
+  return text.replaceAll(/[^\x20-\x7e]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
+}
+
+/** @throws USAGE for a command line that says something else than what was typed */
+export function checkSpelling({ misspelt }: Pick<Io, 'misspelt'>): void {
+  if (misspelt !== undefined) throw notUtf8(misspelt)
+}
+
+function notUtf8({ what, name }: NonNullable<Io['misspelt']>): SdtoolError {
+  return usage(
+    `${what} is not UTF-8: ${name}`,
+    'sdtool cannot open such names: rename the file or folder, for example with convmv or mv.',
+  )
+}
