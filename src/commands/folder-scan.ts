@@ -123,7 +123,7 @@ async function entriesOf(scan: Scan, below: string, real: string): Promise<Diren
   }
   try {
     const { entries, unreadable } = await readFolder(real)
-    const missed = unreadable.filter(({ shown, isFolder }) => isFolder || isModelName(shown))
+    const missed = unreadable.filter(({ shown, isFolder }) => isFolder || hasEnding(shown, scan.endings))
     for (const { shown } of missed) if (!shown.startsWith('.')) skip(scan, below + shown, 'spelling')
     return entries
   } catch {
