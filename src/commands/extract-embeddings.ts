@@ -23,6 +23,7 @@ import { splitTags, withoutComments } from '../runtime/text/tags.ts'
 import { clipTokenizer } from '../runtime/text/tokenizer.ts'
 import { newEvaluation } from '../tensor/expr.ts'
 import { torchZip } from '../tensor/formats/torch-zip-write.ts'
+import { checkOperation } from '../tensor/quantised/check.ts'
 import type { Arguments, Command } from './command.ts'
 import { type Found, pictureAt } from './embedding-picture.ts'
 import { type ExtractedFile, writeExtracted } from './extracted-files.ts'
@@ -167,6 +168,8 @@ async function embeddingsIn(
   const stem = stemOf(basename(path))
   const tables = tokenTables(model, identity!)
   const prompt = filledText(args, 'prompt')
+  if (prompt !== undefined && tables.length === 0)
+    checkOperation('embeddings', model.tensors.values(), 'the file')
   if (prompt !== undefined) return [promptEmbedding(tables, tokensOf(prompt), filledText(args, 'name')!)]
   const { embedding } = identity!
   if (embedding !== undefined && embedding.layout !== 'bundle')

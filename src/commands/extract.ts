@@ -10,7 +10,7 @@ import { statedOfPart } from '../model/stated.ts'
 import type { Io } from '../report/io.ts'
 import { formatCount } from '../report/text.ts'
 import { elementCount } from '../tensor/dtype.ts'
-import { isEncoded } from '../tensor/quantised/check.ts'
+import { checkOperation, isEncoded } from '../tensor/quantised/check.ts'
 import { headerConfigOf } from '../tensor/quantised/config.ts'
 import type { Tensor } from '../tensor/table.ts'
 import type { Arguments, Command } from './command.ts'
@@ -85,7 +85,10 @@ function extractedFrom(
   const dtype = FACTOR_DTYPES[filledText(args, 'dtype') ?? '']
   const typed = (tensor: Tensor) => castWeight(tensor, dtype)
   const components = extractComponents(model, identity, selectorOf(args))
-  for (const { component } of components) checkCast(model, component, dtype)
+  for (const { component, table } of components) {
+    checkOperation('copy', table.tensors.values(), `the ${component.title}`)
+    checkCast(model, component, dtype)
+  }
   return components.map((one) => fileOf(one, path, typed, statedOfPart(one.component.role, identity)))
 }
 

@@ -151,8 +151,7 @@ function bundledText(keys: readonly string[]): string {
 
 /** Keys that a topology does not list and that mean something. */
 function isExpectedExtra(name: string, { tensors }: TensorTable): boolean {
-  const isTable = tensors.get(name)?.quantised?.role === 'table'
-  return isTable || name.endsWith('time_embedding.cond_proj.weight')
+  return tensors.get(name)?.quantised !== undefined || name.endsWith('time_embedding.cond_proj.weight')
 }
 
 export function unknownKeys({ identity, file }: Facts): Finding[] {

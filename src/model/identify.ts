@@ -25,7 +25,7 @@ import { readPositionIds } from './position-ids.ts'
 import type { Hints, Prediction } from './prediction.ts'
 import { readSchedule } from './schedule.ts'
 import { MODEL_SLOTS, type Part, RE_CHECKPOINT, type Slot, splitTable } from './split.ts'
-import { weightShape } from './topology/match.ts'
+import { weightName, weightShape } from './topology/match.ts'
 import { identifyVae, type VaeInfo } from './vae.ts'
 import { findVaeLatents } from './vae-latents.ts'
 
@@ -169,8 +169,9 @@ async function identifyModel(
 }
 
 function resolveParts(file: TensorTable, parts: readonly Part[], ema: EmaInfo | undefined): Resolved {
+  const named = codesByWeight(file)
   const shapeOf = (name: string) => {
-    const tensor = file.tensors.get(name)
+    const tensor = file.tensors.get(name) ?? named.get(name)
     return tensor && weightShape(tensor)
   }
   const components: Component[] = []
@@ -192,6 +193,16 @@ function resolveParts(file: TensorTable, parts: readonly Part[], ema: EmaInfo | 
     } else components.push(component(NAMED[slot] ?? 'other', prefix, tensors))
   }
   return { components: inOrder(components), ...(denoiser ? { denoiser } : {}) }
+}
+
+/** Codes whose names are not those of their weights, by these. */
+function codesByWeight({ tensors }: TensorTable): Map<string, Tensor> {
+  return new Map(
+    [...tensors.values()].flatMap((tensor) => {
+      const name = weightName(tensor)
+      return name === tensor.name ? [] : [[name, tensor] as const]
+    }),
+  )
 }
 
 function matched({

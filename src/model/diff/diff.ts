@@ -10,7 +10,7 @@ import { tensorBytes } from '../../tensor/expr.ts'
 import { inParallel } from '../../tensor/parallel.ts'
 import { checkOperation, isRefused } from '../../tensor/quantised/check.ts'
 import type { Tensor } from '../../tensor/table.ts'
-import { sameShape } from '../topology/match.ts'
+import { sameShape, weightName } from '../topology/match.ts'
 import { type Pair, pairTensors, type Side } from './pairs.ts'
 import type { Place } from './place.ts'
 
@@ -49,7 +49,7 @@ export interface DiffInput extends CompareInput {
  */
 export async function diffTensors(a: Side, b: Side, input: DiffInput): Promise<TensorDiff[]> {
   const pairs = pairTensors(a, b)
-  checkFormats(pairs)
+  checkFormats(pairs, a, b)
   const total = pairs.reduce((sum, pair) => sum + bytesToRead(pair), 0)
   let done = 0
   const onBytes = (bytes: number) => {
@@ -59,15 +59,19 @@ export async function diffTensors(a: Side, b: Side, input: DiffInput): Promise<T
   return inParallel(pairs, LANES, (pair) => diffPair(pair, { ...input, onBytes }))
 }
 
-/** The codes of two formats, or codes and numbers, say nothing about each other. */
-function checkFormats(pairs: readonly Pair[]): void {
-  const unlike = pairs.filter(({ a, b }) => a && b && a.quantised?.format !== b.quantised?.format)
-  for (const side of ['a', 'b'] as const)
-    checkOperation(
-      'diff',
-      unlike.map((pair) => pair[side]!),
-      side,
-    )
+/** The codes of two formats, or codes and numbers, say nothing about each other. @throws SCALED_FP8, QUANTISED */
+function checkFormats(pairs: readonly Pair[], a: Side, b: Side): void {
+  const unlike = pairs.filter(
+    (pair) => pair.a && pair.b && pair.a.quantised?.format !== pair.b.quantised?.format,
+  )
+  // some formats have names of their own for their codes
+  const lone = (side: 'a' | 'b', other: Side) =>
+    pairs.flatMap(({ [side]: tensor, ...rest }) => {
+      const isAlone = (rest as Partial<Pair>)[side === 'a' ? 'b' : 'a'] === undefined
+      return tensor && isAlone && other.table.tensors.has(weightName(tensor)) ? [tensor] : []
+    })
+  checkOperation('diff', [...unlike.map((pair) => pair.a!), ...lone('a', b)], 'a')
+  checkOperation('diff', [...unlike.map((pair) => pair.b!), ...lone('b', a)], 'b')
 }
 
 function bytesToRead({ a, b }: Pair): number {

@@ -38,11 +38,11 @@ function nothingShared(diffs: readonly TensorDiff[]): Finding[] {
 }
 
 function comparedAsBytes(diffs: readonly TensorDiff[]): Finding[] {
-  const encoded = diffs.filter(({ a, b }) => a && b && isRefused(a, 'diff'))
+  const encoded = diffs.filter(({ a, b, change }) => a && b && change !== 'same' && isRefused(a, 'diff'))
   if (encoded.length === 0) return []
   const formats = new Set(encoded.map(({ a }) => quantisedFormat(a!.quantised!.format).title))
   const count = encoded.length === 1 ? '1 tensor' : `${encoded.length} tensors`
-  const message = `${count} of weights in ${[...formats].join(' and ')} are compared byte for byte: how far they differ is not known before they are decoded`
+  const message = `${count} of weights in ${[...formats].join(' and ')} are not the same byte for byte: how far they differ is not known before they are decoded`
   return [warning('compared-as-bytes', message)]
 }
 

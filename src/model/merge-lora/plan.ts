@@ -1,9 +1,11 @@
 /** LoRAs and other adapters into the weights of a model. */
 import { aboutFile, type SdtoolError } from '../../errors.ts'
+import { checkOperation } from '../../tensor/quantised/check.ts'
 import type { Finding } from '../../tensor/table.ts'
 import { applyingFindings } from '../adapters/findings.ts'
 import { architectureById } from '../architectures/registry.ts'
 import { blockOf } from '../blocks.ts'
+import { tensorsOf } from '../components.ts'
 import { counted, info, warning } from '../finding.ts'
 import type { Identifiable, Identity } from '../identity.ts'
 import { checkHasTensors, checkWritable, type Plan } from '../plan.ts'
@@ -76,6 +78,10 @@ async function planWith(
   const { plan, planned } = inBase(name, () => patchedTable(base, patches, options))
   const allowed = options.allowUnmatched === true
   const problems = results.flatMap((result) => problemOf(result, identity, allowed) ?? [])
+  // layers that are stored in another way are the likely reason
+  if (problems.length > 0)
+    for (const { component } of patchedBase.parts)
+      checkOperation('merge-lora', tensorsOf(base.file, component), `${name}: the ${component.title}`)
   const findings = [
     ...findingsOf(results, identity, problems.length > 0),
     ...twinFindings(patches, base, options),

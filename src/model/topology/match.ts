@@ -49,6 +49,12 @@ export function weightShape({ shape, quantised }: Pick<Tensor, 'shape' | 'quanti
   return quantised.shape ?? (quantisedFormat(quantised.format).packing === 'none' ? shape : UNTOLD_SHAPE)
 }
 
+/** Name the weight has where it is not quantised; that of the tensor itself for all that are no codes. */
+export function weightName({ name, quantised }: Pick<Tensor, 'name' | 'quantised'>): string {
+  const codes = quantised?.role === 'codes' ? quantisedFormat(quantised.format).codes : ''
+  return codes === '' || !name.endsWith(`.${codes}`) ? name : `${name.slice(0, -codes.length)}weight`
+}
+
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((n, i) => n === b[i])
 }

@@ -23,18 +23,17 @@ export function isRefused({ quantised }: Pick<Tensor, 'quantised'>, operation: O
 export function checkOperation(operation: Operation, tensors: Iterable<Tensor>, what: string): void {
   const refused: Tensor[] = []
   for (const tensor of tensors) if (isRefused(tensor, operation)) refused.push(tensor)
-  const [first] = refused
-  if (first === undefined) return
-  const formats = [...new Set(refused.map(({ quantised }) => quantised!.format))]
-  const titles = formats.map((format) => quantisedFormat(format).title).join(' and ')
+  if (refused.length === 0) return
+  const codes = refused.filter(({ quantised }) => quantised?.role === 'codes')
+  const [first] = codes.length > 0 ? codes : refused
+  const { name, dtype, quantised } = first!
+  const formats = new Set(refused.map((tensor) => quantisedFormat(tensor.quantised!.format).title))
+  const count =
+    codes.length === 1 ? 'a weight' : codes.length > 1 ? `${codes.length} weights` : 'tables of weights'
   throw quantisedError(
-    operation === 'copy' ? 'TENSOR_NOT_CONVERTIBLE' : codeOf(formats[0]!),
-    `${what} has weights in ${titles} (${quoted(first.name)} is ${first.dtype}${more(refused.length)}), which cannot ${OPERATIONS[operation]} before they are decoded`,
+    operation === 'copy' ? 'TENSOR_NOT_CONVERTIBLE' : codeOf(quantised!.format),
+    `${what} has ${count} in ${[...formats].join(' and ')} (${quoted(name)} is ${dtype}), which cannot ${OPERATIONS[operation]} before they are decoded`,
   )
-}
-
-function more(count: number): string {
-  return count > 1 ? `, and ${count - 1} more` : ''
 }
 
 /**
