@@ -10,6 +10,7 @@ import {
   type FoundEmbedding,
   ownEmbeddings,
   promptEmbedding,
+  tokensInAdapter,
   tokenTables,
   vectorsOf,
 } from '../model/extract/embeddings.ts'
@@ -172,14 +173,14 @@ async function embeddingsIn(
     checkOperation('embeddings', model.tensors.values(), 'the file')
   if (prompt !== undefined) return [promptEmbedding(tables, tokensOf(prompt), filledText(args, 'name')!)]
   const { embedding } = identity!
-  if (embedding !== undefined && embedding.layout !== 'bundle')
-    return ownEmbeddings(model, embedding, embedding.name ?? stem)
+  if (embedding !== undefined && embedding.layout !== 'bundle') return ownEmbeddings(model, embedding, stem)
   const each = flag(args, 'each')
   const changed =
     base === undefined
       ? []
       : await changedTokens(tables, tokenTables(base.model, baseIdentity!), stem, each, newEvaluation(read))
-  return [...bundledEmbeddings(model), ...addedTokens(tables, stem, each), ...changed]
+  const trained = identity!.adapter === undefined ? [] : tokensInAdapter(model)
+  return [...bundledEmbeddings(model), ...trained, ...addedTokens(tables, stem, each), ...changed]
 }
 
 /**

@@ -1,6 +1,7 @@
 import { type BaseId, baseById } from '../model/adapters/base.ts'
 import type { AdapterBase } from '../model/adapters/info.ts'
 import type { Component } from '../model/components.ts'
+import type { EmbeddingInfo } from '../model/embeddings.ts'
 import type { ArchitectureInfo, Identity } from '../model/identity.ts'
 import { predictionInMetadata } from '../model/prediction-statements.ts'
 import { describe } from '../report/error.ts'
@@ -27,7 +28,7 @@ export function inspectionJson(inspection: Inspection, keys: readonly Tensor[] |
     ...(ema && { ema: { of: ema.of, tensors: ema.pairs.size, uncovered: ema.uncovered, bytes: ema.bytes } }),
     ...(adapter && { adapter }),
     ...(embedding && {
-      embedding: { ...embedding, parts: embedding.parts.map(({ tensors, ...part }) => part) },
+      embedding: embeddingJson(embedding),
     }),
     ...(vae && { vae }),
     ...(quantised.length > 0 && { quantised }),
@@ -42,6 +43,14 @@ export function inspectionJson(inspection: Inspection, keys: readonly Tensor[] |
     ...(model.security && { security: model.security }),
     leftovers: model.leftovers,
     findings,
+  }
+}
+
+function embeddingJson({ parts, snapshots, ...facts }: EmbeddingInfo): object {
+  return {
+    ...facts,
+    parts: parts.map(({ tensors, ...part }) => part),
+    ...(snapshots && { snapshots: snapshots.length }),
   }
 }
 

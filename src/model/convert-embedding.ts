@@ -12,7 +12,8 @@ const SINGLE = 'emb_params'
  * @returns by the name a tensor has now; others (token ids) have no place in such a file
  * @throws EMBEDDING_IN_PIECES for files whose vectors are tensors of their own or that hold several embeddings
  */
-export function convertedEmbedding({ parts }: EmbeddingInfo): Map<string, Tensor> {
+export function convertedEmbedding({ parts, snapshots }: EmbeddingInfo): Map<string, Tensor> {
+  if (snapshots !== undefined) throw inPieces(snapshots.flat())
   const converted = new Map<string, Tensor>()
   const taken = new Set<string>()
   for (const part of parts) {
@@ -30,7 +31,7 @@ function inPieces(parts: readonly EmbeddingPart[]): Error {
   return refuse(
     'EMBEDDING_IN_PIECES',
     `the file holds ${names.length} separate tensors of vectors, first ${quoted(names[0] ?? '')}; no format for safetensors has room for that`,
-    'Split it into one file an embedding first.',
+    'sdtool extract embeddings writes each as a file of its own.',
   )
 }
 

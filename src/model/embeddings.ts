@@ -5,6 +5,7 @@ import type { BaseId } from './adapters/base.ts'
 import { SOURCE_PREFIX } from './carry-metadata.ts'
 import { MAX_NAMES, warning } from './finding.ts'
 import { trainedOnKnown } from './hashes-known.ts'
+import { BARE_TENSOR } from './other-kinds.ts'
 
 /** Which text encoder the vectors are for. `single`: the file has one kind and does not say. */
 export type EmbeddingRole = 'single' | 'clip_l' | 'clip_g' | 't5xxl'
@@ -32,6 +33,10 @@ export interface EmbeddingInfo {
   readonly parts: readonly EmbeddingPart[]
   /** Tokens of a prompt it takes: of one part, as `clip_l` and `clip_g` stand at the same places. */
   readonly vectors: number
+  /**
+   * Of a file of training progress: the states of one embedding, the oldest first. `parts` are those of the last.
+   */
+  readonly snapshots?: readonly (readonly EmbeddingPart[])[]
   /** Undefined if the widths fit none, or several. */
   readonly architecture?: BaseId
   readonly steps?: number
@@ -44,6 +49,7 @@ const LAYOUTS = {
   ldm: 'original textual inversion (ParameterDict)',
   diffusers: 'diffusers learned embedding',
   list: 'list of learned embeddings',
+  snapshots: 'snapshots of a learned embedding',
   emb_params: 'embedding for one text encoder (emb_params)',
   encoders: 'embedding with a tensor for each text encoder',
   bundle: 'bundled embeddings (bundle_emb)',
@@ -89,6 +95,7 @@ export interface EmbeddingFile extends TensorTable {
 interface Found {
   readonly layout: EmbeddingLayout
   readonly parts: readonly EmbeddingPart[]
+  readonly snapshots?: readonly (readonly EmbeddingPart[])[]
 }
 
 /**
@@ -157,20 +164,30 @@ export function bundledNames(keys: Iterable<string>): string[] {
   return [...names]
 }
 
-/** A list of dicts, one for each vector; ComfyUI joins those of the same width. */
+/** A list of dicts of a token and its vectors. */
 const LIST_ENTRY = /^\[\d+\]\/(.+)$/s
 
+/**
+ * A token that comes once is an embedding. One that comes again, with vectors for the same encoder, is the same embedding
+ * at a later time of its training: trainers write such lists of their progress.
+ */
 function listForm(tensors: readonly Tensor[]): Found | undefined {
-  const byWidth = new Map<number, Tensor[]>()
+  const times = new Map<string, number>()
+  const states: (EmbeddingPart | undefined)[][] = []
   for (const tensor of tensors) {
-    const width = tensor.shape.at(-1) ?? 0
-    if (!LIST_ENTRY.test(tensor.name)) return undefined
-    const own = byWidth.get(width)
-    if (own === undefined) byWidth.set(width, [tensor])
-    else own.push(tensor)
+    const token = LIST_ENTRY.exec(tensor.name)?.[1]
+    if (token === undefined) return undefined
+    const id = `${tensor.shape.at(-1)} ${token}`
+    const time = times.get(id) ?? 0
+    times.set(id, time + 1)
+    states[time] = [...(states[time] ?? []), part([tensor], 'single', token)]
   }
-  const parts = [...byWidth.values()].map((own) => part(own, 'single', LIST_ENTRY.exec(own[0]!.name)![1]))
-  return complete('list', parts)
+  const found = states.map((parts) => complete('snapshots', parts))
+  const last = found.at(-1)
+  if (last === undefined || !found.every((state) => state !== undefined)) return undefined
+  return found.length === 1
+    ? { layout: 'list', parts: last.parts }
+    : { ...last, snapshots: found.map(({ parts }) => parts) }
 }
 
 /** Names that networks give their weights; what people call a token looks different. */
@@ -180,7 +197,8 @@ const WEIGHT_NAME =
 /** diffusers `learned_embeds.bin`: the token is the key. */
 function learned(tensors: readonly Tensor[]): Found | undefined {
   const parts = tensors.map((tensor) => {
-    const taken = WEIGHT_NAME.test(tensor.name) || ENCODER_KEYS.has(tensor.name)
+    const taken =
+      WEIGHT_NAME.test(tensor.name) || ENCODER_KEYS.has(tensor.name) || BARE_TENSOR.test(tensor.name)
     return taken ? undefined : part([tensor], 'single', tensor.name)
   })
   return complete('diffusers', parts)
@@ -217,11 +235,12 @@ function part(
   return { role, tensors, vectors, dim, ...(token === undefined ? {} : { token }) }
 }
 
-function describe({ layout, parts }: Found, file: EmbeddingFile): EmbeddingInfo {
+function describe({ layout, parts, snapshots }: Found, file: EmbeddingFile): EmbeddingInfo {
   const facts = {
     layout,
     title: LAYOUTS[layout],
     parts,
+    ...(snapshots && { snapshots }),
     vectors: promptTokens(parts),
     ...names(parts, file),
     ...architectureOf(parts),
@@ -237,14 +256,19 @@ function promptTokens(parts: readonly EmbeddingPart[]): number {
   return Math.max(...byRole.values())
 }
 
+/** Beside the vectors in files whose keys have no room for the token. */
+export const TOKEN_KEY = 'token'
+
 /** A1111 calls every embedding `*` inside and keeps its name beside. */
 function names(parts: readonly EmbeddingPart[], file: EmbeddingFile): Pick<EmbeddingInfo, 'name' | 'token'> {
   const tokens = new Set(parts.map(({ token }) => token))
-  const [token] = tokens
+  const kept = valueBeside(file, TOKEN_KEY)
+  const token =
+    tokens.size === 1 ? ([...tokens][0] ?? (typeof kept === 'string' ? kept : undefined)) : undefined
   const name = valueBeside(file, 'name') ?? file.metadata['modelspec.title']
   return {
     ...(typeof name === 'string' && name !== '' ? { name } : {}),
-    ...(tokens.size === 1 && token !== undefined && token !== '*' ? { token } : {}),
+    ...(token !== undefined && token !== '*' ? { token } : {}),
   }
 }
 
@@ -276,8 +300,12 @@ function trainingOf(file: EmbeddingFile): Pick<EmbeddingInfo, 'steps' | 'trained
   }
 }
 
-function embeddingFindings({ layout, parts }: Omit<EmbeddingInfo, 'findings'>): Finding[] {
+function embeddingFindings({ layout, parts, snapshots }: Omit<EmbeddingInfo, 'findings'>): Finding[] {
   const findings: Finding[] = []
+  if (snapshots !== undefined) {
+    const message = `holds ${snapshots.length} states of one embedding (${quoted(parts[0]?.token ?? '')}) as it was trained; programs take them for one of ${snapshots.length} times the vectors; sdtool extract embeddings writes each by itself, the last is the one trained longest`
+    findings.push(warning('embedding-snapshots', message))
+  }
   const roles = new Set(parts.map(({ role }) => role))
   if (parts.length > roles.size) {
     const tokens = parts.slice(0, MAX_NAMES).map(({ token }) => quoted(token ?? ''))

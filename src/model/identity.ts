@@ -25,6 +25,7 @@ export const KINDS = {
   'vision-encoder': 'image encoder',
   lora: 'LoRA',
   embedding: 'embedding',
+  aesthetic: 'aesthetic gradient embedding',
   controlnet: 'ControlNet',
   taesd: 'tiny autoencoder (TAESD)',
   upscaler: 'upscaler',

@@ -15,10 +15,30 @@ interface Rule {
   /** Recognised by one key that matches. */
   readonly marker: RegExp
   readonly title: (shapeOf: (pattern: RegExp) => Shape | undefined) => string
+  /** What the tensors of the file have to look like, where the key alone could be of something else. */
+  readonly fits?: (shapes: readonly Shape[]) => boolean
 }
 
 /** Pickles of basicsr keep the weights below one of these; nested names are joined with a dot or a slash. */
 const BASICSR = '(?:params_ema[./]|params[./]|model[./])?'
+
+/** What a pickle is called by that is a tensor and nothing else. */
+export const BARE_TENSOR = /^tensor$/
+
+/** Widths of the pooled text of CLIP-L, -H and -bigG. */
+const POOLED_WIDTHS: readonly number[] = [768, 1024, 1280]
+
+/**
+ * The mean of the features of pictures somebody liked: one vector, in a file without a dict around it. It steers the text
+ * encoder while it draws, and no word stands for it. Source: vicgalle/stable-diffusion-aesthetic-gradients.
+ */
+function isAestheticGradient(shapes: readonly Shape[]): boolean {
+  const [[...shape] = []] = shapes
+  const width = shape.pop() ?? 0
+  return (
+    shapes.length === 1 && shape.every((n) => n === 1) && shape.length < 2 && POOLED_WIDTHS.includes(width)
+  )
+}
 
 /** One key each, as the programs that read these files look for them. First match wins. */
 const RULES: readonly Rule[] = [
@@ -47,6 +67,12 @@ const RULES: readonly Rule[] = [
   },
   { kind: 'hypernetwork', marker: /^\d+\/\[[01]\]\/linear/, title: () => 'hypernetwork' },
   {
+    kind: 'aesthetic',
+    marker: BARE_TENSOR,
+    title: () => 'aesthetic gradient embedding',
+    fits: isAestheticGradient,
+  },
+  {
     kind: 'training',
     marker: /(^|[./])(exp_avg|exp_avg_sq|momentum_buffer)([./]|$)/,
     title: () => 'optimizer state of a training run',
@@ -57,9 +83,10 @@ const RULES: readonly Rule[] = [
 export function recogniseOther(table: TensorTable): OtherKind | undefined {
   const names = [...table.tensors.keys()]
   const find = (pattern: RegExp) => names.find((name) => pattern.test(name))
-  for (const { kind, marker, title } of RULES) {
+  const shapes = () => [...table.tensors.values()].map(({ shape }) => shape)
+  for (const { kind, marker, title, fits } of RULES) {
     const name = find(marker)
-    if (name === undefined) continue
+    if (name === undefined || fits?.(shapes()) === false) continue
     const shapeOf = (pattern: RegExp) => table.tensors.get(find(pattern) ?? '')?.shape
     return { kind, title: title(shapeOf), evidence: [`the key ${quoted(name)}`] }
   }

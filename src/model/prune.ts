@@ -40,7 +40,7 @@ export async function planPrune(
   checkHasTensors(file)
   const { dtype = {}, keep = [], drop = [] } = options
   checkSelected(identity.components, [...keep, ...drop, ...(Object.keys(dtype.by ?? {}) as Selector[])])
-  const emaDecision = decideEma(identity, options)
+  const emaDecision = decidedEma(file, identity, options)
   const rules: Rules = {
     file,
     options,
@@ -49,6 +49,7 @@ export async function planPrune(
     isDefaultSchedule: await hasDefaultSchedule(file, identity, read),
     damagedIds: await damagedPositionIds(file, read),
   }
+  if (emaDecision === 'promote') checkReplaceable(file, identity)
   const plan = newPlan(file)
   for (const component of identity.components) planComponent(plan, component, rules)
   for (const { path, bytes } of file.leftovers ?? []) {
@@ -58,6 +59,22 @@ export async function planPrune(
   checkNothingLost(identity, result, options)
   checkWritable(result.table)
   return result
+}
+
+/** Scales and tables beside live weights have no copies, and are the likely reason why EMA values do not cover all. */
+function decidedEma(file: Identifiable, identity: Identity, options: PruneOptions): EmaDecision {
+  try {
+    return decideEma(identity, options)
+  } catch (error) {
+    if (identity.ema?.pairs.size) checkReplaceable(file, identity)
+    throw error
+  }
+}
+
+/** EMA values would be read with the scales of the live weights. @throws SCALED_FP8, QUANTISED */
+function checkReplaceable(file: Identifiable, { components, ema }: Identity): void {
+  for (const component of components.filter(({ role }) => role === ema?.of))
+    checkOperation('replace', tensorsOf(file, component), `the ${component.title}`)
 }
 
 interface Rules {
@@ -75,9 +92,6 @@ function planComponent(plan: PlanBuilder, component: Component, rules: Rules): v
   const reason = dropReason(component, rules)
   const dtype = reason === undefined ? chosenDType(component, options.dtype ?? {}) : undefined
   checkCast(file, component, dtype)
-  // EMA values would be read with the scales of the live weights
-  if (rules.emaDecision === 'promote' && component.role === rules.ema?.of)
-    checkOperation('replace', tensorsOf(file, component), `the ${component.title}`)
   for (const name of component.names) {
     const tensor = file.tensors.get(name)!
     if (reason !== undefined) plan.add(component, 'drop', tensor, undefined, reason)

@@ -214,3 +214,92 @@ describeReal('of files that others made', () => {
     expect(found).toEqual(expected)
   })
 })
+
+describe('of other files with vectors', () => {
+  async function extracted(tensors: Tensor[], metadata: Record<string, string> = {}, more: string[] = []) {
+    const folder = tempFolder()
+    const path = join(folder, 'file.safetensors')
+    await writeModel(path, tableOf(tensors, metadata))
+    const out = join(folder, 'out')
+    const run = await runCli(['extract', 'embeddings', path, '-o', `${out}/`, '--json', ...more])
+    const inspected = JSON.parse((await runCli(['inspect', path, '--json'])).stdout)
+    const names =
+      run.code === 0 ? (JSON.parse(run.stdout).results as { name: string }[]).map(({ name }) => name) : []
+    return { ...run, out, inspected, names, path }
+  }
+
+  const row = (name: string, value: number) => vectors(name, 1, 768, () => value)
+
+  it('writes each state of a training by itself, the last one last', async () => {
+    const states = [1, 2, 3].map((value, i) => row(`[${i}]/<styled-image>`, value))
+    const { names, out, path } = await extracted(states)
+    expect(names).toEqual(['styled-image-1', 'styled-image-2', 'styled-image-3'])
+    for (const [i, name] of names.entries()) {
+      const values = floatsOf(await contentsOf(join(out, `${name}.safetensors`)), 'emb_params')
+      expect([...values]).toEqual(new Array(768).fill(i + 1))
+    }
+    const only = await runCli([
+      'extract',
+      'embeddings',
+      path,
+      '--only',
+      '3',
+      '-o',
+      `${out}/`,
+      '--force',
+      '--json',
+    ])
+    expect(JSON.parse(only.stdout).results).toHaveLength(1)
+  })
+
+  it('does not join the states of a training when it converts them', async () => {
+    const { path, out } = await extracted([1, 2].map((value, i) => row(`[${i}]/<a>`, value)))
+    const { code, stderr } = await runCli(['convert', path, '--to', 'ckpt', '-o', join(out, 'x.ckpt')])
+    expect([code, stderr]).toEqual([3, expect.stringContaining('extract embeddings')])
+  })
+
+  it.each<[string, Tensor[], Record<string, string>]>([
+    ['marked in the metadata', [row('<s1>', 1), row('s2', 2)], { '<s1>': '<embed>', s2: '<embed>' }],
+    ['written like tokens', [row('<s1>', 1), row('<s2>', 2)], {}],
+    ['as single vectors', [1, 2].map((i) => floatTensor(`<s${i}>`, [768], new Array(768).fill(i))), {}],
+    ['for SD 2.x', [1, 2].map((i) => vectors(`<s${i}>`, 1, 1024, () => i)), {}],
+    ['of two vectors each', [1, 2].map((i) => vectors(`<s${i}>`, 2, 768, () => i)), {}],
+  ])('finds the tokens that inspect finds in a LoRA: %s', async (_, tokens, metadata) => {
+    const factors = [0, 1].flatMap((i) => [
+      vectors(`text_encoder:${i}:up`, 768, 1, () => 1),
+      vectors(`text_encoder:${i}:down`, 1, 768, () => 1),
+    ])
+    const { names, inspected, out } = await extracted([...factors, ...tokens], metadata)
+    expect(inspected.adapter.embeddings).toEqual(tokens.map(({ name }) => name))
+    expect(names).toEqual(['s1', 's2'])
+    const values = floatsOf(await contentsOf(join(out, 's2.safetensors')), 'emb_params')
+    expect(new Set(values)).toEqual(new Set([2]))
+  })
+
+  it.each<[string, Tensor[], string]>([
+    ['diffusers', [row('<styled-image>', 1)], '<styled-image>'],
+    ['diffusers, without brackets', [row('my token', 1)], 'my token'],
+    ['a list', [row('[0]/<a>', 1)], '<a>'],
+    ['two encoders', [row('[0]/<b>', 1), vectors('[1]/<b>', 1, 1280, () => 1)], '<b>'],
+    ['A1111', [row('string_to_param/<c>', 1)], '<c>'],
+  ])('keeps the token of %s', async (_, tensors, token) => {
+    const { names, out } = await extracted(tensors)
+    expect(names).toEqual([token.replace(/^<|>$/g, '')])
+    const again = await runCli(['inspect', join(out, `${names[0]}.safetensors`), '--json'])
+    expect(JSON.parse(again.stdout).embedding.token).toBe(token)
+  })
+
+  it.each([[768], [1, 768], [1024], [1, 1024], [1, 1280]])(
+    'an aesthetic gradient of [%s, %s] is no textual inversion',
+    async (...shape) => {
+      const sizes = shape.filter((n) => n !== undefined)
+      const count = sizes.reduce((product, n) => product * n, 1)
+      const { code, stderr, inspected } = await extracted([
+        floatTensor('tensor', sizes, new Array(count).fill(1)),
+      ])
+      expect([code, stderr]).toEqual([4, expect.stringContaining('no embedding')])
+      expect(inspected).toMatchObject({ kind: 'aesthetic', title: 'aesthetic gradient embedding' })
+      expect(inspected.embedding).toBeUndefined()
+    },
+  )
+})

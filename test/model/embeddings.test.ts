@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { embeddingChecksum, embeddingHash } from '../../src/model/embedding-checksum.ts'
-import { bundledNames, describeEmbedding } from '../../src/model/embeddings.ts'
+import { bundledNames, describeEmbedding, type EmbeddingPart } from '../../src/model/embeddings.ts'
 import { describeReal } from '../real-files.ts'
 import { realKeys, realTable, type Shapes, shapeTable } from './shape-table.ts'
 
@@ -9,7 +9,11 @@ function embedding(shapes: Shapes, extras = {}) {
 }
 
 function roles(info: ReturnType<typeof describeEmbedding>) {
-  return info?.parts.map(({ role, vectors, dim }) => `${role} ${vectors}x${dim}`)
+  return info && partTexts(info.parts)
+}
+
+function partTexts(parts: readonly EmbeddingPart[]) {
+  return parts.map(({ role, vectors, dim }) => `${role} ${vectors}x${dim}`)
 }
 
 function codes(info: ReturnType<typeof describeEmbedding>) {
@@ -67,17 +71,57 @@ describe('describeEmbedding', () => {
     expect(roles(embedding({ [name]: [8, 768] }))).toEqual(['single 8x768'])
   })
 
-  it('joins a list of single vectors into one embedding', () => {
-    const info = embedding({ '[0]/<a>': [768], '[1]/<a>': [768], '[2]/<a>': [2, 768] })
-    expect(info).toMatchObject({ layout: 'list', vectors: 4, token: '<a>' })
-    expect(info?.parts[0]?.tensors.map(({ name }) => name)).toEqual(['[0]/<a>', '[1]/<a>', '[2]/<a>'])
+  it.each<[string, Shapes, readonly string[][]]>([
+    ['one token again', { '[0]/<a>': [768], '[1]/<a>': [768] }, [['single 1x768'], ['single 1x768']]],
+    [
+      'one token that grew',
+      { '[0]/<a>': [768], '[1]/<a>': [768], '[2]/<a>': [2, 768] },
+      [['single 1x768'], ['single 1x768'], ['single 2x768']],
+    ],
+    [
+      'a dict with both encoders again',
+      { '[0]/emb': [768], '[0]/emb2': [1280], '[1]/emb': [768], '[1]/emb2': [1280] },
+      [
+        ['clip_l 1x768', 'clip_g 1x1280'],
+        ['clip_l 1x768', 'clip_g 1x1280'],
+      ],
+    ],
+    [
+      'a dict for each encoder, again',
+      { '[0]/a': [768], '[1]/a': [1280], '[2]/a': [768], '[3]/a': [1280] },
+      [
+        ['clip_l 1x768', 'clip_g 1x1280'],
+        ['clip_l 1x768', 'clip_g 1x1280'],
+      ],
+    ],
+    [
+      'two tokens again',
+      { '[0]/<a>': [768], '[0]/<b>': [768], '[1]/<a>': [768], '[1]/<b>': [768] },
+      [
+        ['single 1x768', 'single 1x768'],
+        ['single 1x768', 'single 1x768'],
+      ],
+    ],
+  ])('a list with %s is the progress of a training, not one embedding', (_, shapes, states) => {
+    const info = embedding(shapes)
+    expect(info?.layout).toBe('snapshots')
+    expect(info?.snapshots?.map(partTexts)).toEqual(states)
+    expect(partTexts(info!.parts)).toEqual(states.at(-1))
+    expect(codes(info)).toContain('embedding-snapshots')
   })
 
-  it('splits a list by width for two encoders', () => {
-    expect(roles(embedding({ '[0]/a': [768], '[1]/a': [1280], '[2]/a': [768], '[3]/a': [1280] }))).toEqual([
-      'clip_l 2x768',
-      'clip_g 2x1280',
-    ])
+  it.each<[string, Shapes, readonly string[]]>([
+    ['one dict', { '[0]/<a>': [3, 768] }, ['single 3x768']],
+    ['a dict for each encoder', { '[0]/a': [768], '[1]/a': [1280] }, ['clip_l 1x768', 'clip_g 1x1280']],
+    ['tokens of their own', { '[0]/<a>': [768], '[1]/<b>': [768] }, ['single 1x768', 'single 1x768']],
+  ])('a list of %s is no progress', (_, shapes, parts) => {
+    const info = embedding(shapes)
+    expect([info?.layout, info?.snapshots]).toEqual(['list', undefined])
+    expect(partTexts(info!.parts)).toEqual(parts)
+  })
+
+  it.each([[768], [1, 768], [1024], [1, 1280], [3, 768]])('a bare tensor of [%s, %s] is none', (...shape) => {
+    expect(embedding({ tensor: shape })).toBeUndefined()
   })
 
   it('knows SDXL by clip_l and clip_g, which take the same places in a prompt', () => {

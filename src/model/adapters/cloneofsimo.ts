@@ -1,3 +1,4 @@
+import { isFloat } from '../../tensor/dtype.ts'
 import type { Tensor, TensorTable } from '../../tensor/table.ts'
 import { lora } from './lora.ts'
 import { type AdapterModule, adapterModule } from './modules.ts'
@@ -46,9 +47,13 @@ function withTarget(modules: readonly AdapterModule[]): AdapterModule[] {
   return modules.map((module) => (widths.size > 1 ? module : { ...module, target: 'te1' }))
 }
 
-/** Tokens trained along with the factors: a key of its own each, marked in the metadata. */
-export function markedEmbeddings(table: TensorTable): string[] {
-  return Object.entries(table.metadata).flatMap(([name, value]) => {
-    return value === EMBED_MARK && table.tensors.has(name) ? [name] : []
+/** How people write tokens; no layer is called so. */
+const TOKEN = /^<[^<>]+>$/
+
+/** Tokens trained along with the factors: a key of its own each, marked in the metadata or written like a token. */
+export function tokenTensors({ tensors, metadata }: TensorTable): Tensor[] {
+  return [...tensors.values()].filter(({ name, shape, dtype }) => {
+    const isNamed = TOKEN.test(name) || (Object.hasOwn(metadata, name) && metadata[name] === EMBED_MARK)
+    return isNamed && isFloat(dtype) && (shape.length === 1 || shape.length === 2)
   })
 }

@@ -4,7 +4,7 @@ import type { Tensor, TensorTable } from '../../tensor/table.ts'
 import { bundledNames, bundleName } from '../embeddings.ts'
 import { isPlain, type ValueReader } from '../evidence.ts'
 import { BASES, baseByMetadata, baseByShapes, type ShapeVerdict } from './base.ts'
-import { markedEmbeddings, numberedPairs } from './cloneofsimo.ts'
+import { numberedPairs, tokenTensors } from './cloneofsimo.ts'
 import { DIALECTS } from './dialects.ts'
 import { adapterFindings, alphaFindings } from './findings.ts'
 import { basesThatFit, unknownModules } from './fit.ts'
@@ -46,7 +46,7 @@ export function adapterKeys(table: TensorTable): AdapterKeys {
 }
 
 function ownTensors(table: AdapterTable): { own: AdapterTable; embeddings: string[] } {
-  const marked = markedEmbeddings(table)
+  const marked = tokenTensors(table).map(({ name }) => name)
   const embeddings = [...marked, ...bundledNames(table.tensors.keys())]
   return { own: embeddings.length > 0 ? withoutEmbeddings(table, new Set(marked)) : table, embeddings }
 }

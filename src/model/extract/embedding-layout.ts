@@ -2,6 +2,8 @@
 import { canCast, cast, renamed } from '../../tensor/expr.ts'
 import type { TorchObject } from '../../tensor/formats/pickle-write.ts'
 import type { PlainValue, Tensor, TensorTable } from '../../tensor/table.ts'
+import { SOURCE_PREFIX } from '../carry-metadata.ts'
+import { TOKEN_KEY } from '../embeddings.ts'
 import type { FoundEmbedding } from './embeddings.ts'
 
 /** The token A1111 stores, and its id: of no importance, but its loader wants them. */
@@ -10,8 +12,9 @@ const PLACEHOLDER = { token: '*', id: 265 } as const
 const PT_PARAM = `string_to_param/${PLACEHOLDER.token}`
 
 /** safetensors: `emb_params` for one text encoder, `clip_l` and `clip_g` for two. Read by A1111, Forge, ComfyUI, diffusers. */
-export function safetensorsEmbedding({ parts }: FoundEmbedding): TensorTable {
-  return tableOf([...parts].map(([role, tensor]) => renamed(tensor, role === 'single' ? 'emb_params' : role)))
+export function safetensorsEmbedding({ parts, token }: FoundEmbedding): TensorTable {
+  const tensors = [...parts].map(([role, tensor]) => renamed(tensor, role === 'single' ? 'emb_params' : role))
+  return tableOf(tensors, token === undefined ? {} : { [SOURCE_PREFIX + TOKEN_KEY]: token })
 }
 
 /**
@@ -49,6 +52,6 @@ function plain(value: PlainValue | undefined): string | number | null {
   return typeof value === 'string' || typeof value === 'number' ? value : null
 }
 
-function tableOf(tensors: readonly Tensor[]): TensorTable {
-  return { tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])), metadata: {} }
+function tableOf(tensors: readonly Tensor[], metadata: TensorTable['metadata'] = {}): TensorTable {
+  return { tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])), metadata }
 }

@@ -6,6 +6,7 @@ import { checkOperation } from '../../tensor/quantised/check.ts'
 import { concatenated, shaped, tensorRows } from '../../tensor/slices.ts'
 import type { PlainValue, Tensor, TensorTable } from '../../tensor/table.ts'
 import { quoted } from '../../tensor/text.ts'
+import { tokenTensors } from '../adapters/cloneofsimo.ts'
 import {
   bundleName,
   describeEmbedding,
@@ -21,6 +22,8 @@ import { CLIP_VOCABULARY } from '../topology/text.ts'
 /** One embedding, ready to be written: a table of vectors for each text encoder. */
 export interface FoundEmbedding {
   readonly name: string
+  /** The text that called it in the source. */
+  readonly token?: string
   /** [n, d] each; `single` where there is one encoder. */
   readonly parts: ReadonlyMap<EmbeddingRole, Tensor>
   /** Where it was, for people: "bundled", "rows 49408-49410 of the token table". */
@@ -57,11 +60,45 @@ export function bundledEmbeddings(table: TensorTable): FoundEmbedding[] {
 export function ownEmbeddings(file: EmbeddingFile, info: EmbeddingInfo, name: string): FoundEmbedding[] {
   const extras = file.extras ?? {}
   const roles = new Set(info.parts.map(({ role }) => role))
+  const own = info.name ?? plainToken(info.token) ?? name
+  const { snapshots } = info
+  if (snapshots !== undefined) {
+    return snapshots.map((parts, i) => {
+      const from = `state ${i + 1} of ${snapshots.length} of its training`
+      return { name: `${own}-${i + 1}`, ...tokenOf(info.token), parts: partsOf(parts), from, extras }
+    })
+  }
   // parts of one role are embeddings of their own; those of different roles belong together
   if (info.parts.length === roles.size)
-    return [{ name, parts: partsOf(info.parts), from: 'the file', extras }]
+    return [{ name: own, ...tokenOf(info.token), parts: partsOf(info.parts), from: 'the file', extras }]
   return info.parts.map((part) => {
-    return { name: part.token ?? name, parts: partsOf([part]), from: 'the file', extras }
+    const { token } = part
+    return {
+      name: plainToken(token) ?? own,
+      ...tokenOf(token),
+      parts: partsOf([part]),
+      from: 'the file',
+      extras,
+    }
+  })
+}
+
+/** The name of a file for a token: `<cat-toy>` is called `cat-toy`. `*` is the token of all that have none. */
+function plainToken(token: string | undefined): string | undefined {
+  return token === undefined || token === '*' ? undefined : token.replace(/^<([^<>]+)>$/, '$1')
+}
+
+function tokenOf(token: string | undefined): Pick<FoundEmbedding, 'token'> {
+  return token === undefined || token === '*' ? {} : { token }
+}
+
+/** Tokens that were trained together with a LoRA and stand in its file. */
+export function tokensInAdapter(table: TensorTable): FoundEmbedding[] {
+  return tokenTensors(table).map((tensor) => {
+    const { name: token, shape } = tensor
+    const rows = shaped(tensor, [shape.length === 1 ? 1 : shape[0]!, shape.at(-1)!])
+    const parts = new Map([['single', rows] as const])
+    return { name: plainToken(token) ?? token, token, parts, from: 'the LoRA', extras: {} }
   })
 }
 

@@ -99,8 +99,13 @@ function comfy(title: string, packing: Packing, matches: (layer: Layer) => boole
   return { title, codes: 'weight', tables: COMFY, packing, decisions: CODES, matches, source: COMFY_SOURCE }
 }
 
-function scaledFp8(title: string, by: (scale: Look, codes: Look) => boolean): QuantisedFormat {
-  return comfy(title, 'none', (layer) => isScaledFp8(layer, (scale) => by(scale, layer.codes)))
+function scaledFp8(title: string, by: (scale: Look, layer: Layer) => boolean): QuantisedFormat {
+  return comfy(title, 'none', (layer) => isScaledFp8(layer, (scale) => by(scale, layer)))
+}
+
+/** Whoever writes `weight_scale_inv` means blocks, even where one is enough. */
+function isByBlock({ part }: Layer): boolean {
+  return part('weight_scale_inv') !== undefined
 }
 
 function bitsandbytes4(kind: 'nf4' | 'fp4'): QuantisedFormat {
@@ -169,10 +174,12 @@ export const QUANTISED = {
   'awq-w4a16': comfy('AWQ int4 of ComfyUI (awq_w4a16)', 'unknown', (layer) => {
     return formatOf(layer) === 'awq_w4a16'
   }),
-  'fp8-tensor-scale': scaledFp8('scaled fp8 (weight_scale of each tensor)', ({ shape }) => {
-    return count(shape) === 1
+  'fp8-tensor-scale': scaledFp8('scaled fp8 (weight_scale of each tensor)', (scale, layer) => {
+    return count(scale.shape) === 1 && !isByBlock(layer)
   }),
-  'fp8-row-scale': scaledFp8('scaled fp8 (weight_scale of each row)', isByRow),
+  'fp8-row-scale': scaledFp8('scaled fp8 (weight_scale of each row)', (scale, layer) => {
+    return isByRow(scale, layer.codes) && !isByBlock(layer)
+  }),
   'fp8-block-scale': scaledFp8('scaled fp8 (weight_scale of each block)', () => true),
   'comfy-other': comfy('a format of comfy_quant that sdtool does not know', 'unknown', (layer) => {
     return formatOf(layer) !== undefined || layer.part('comfy_quant') !== undefined
