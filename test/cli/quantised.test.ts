@@ -198,7 +198,9 @@ async function written(
     return layer === undefined ? [plain] : LAYERS[id](layer, plain)
   })
   const table = {
-    tensors: new Map([...tensors, ...LEFTOVERS].map((tensor) => [tensor.name, tensor])),
+    tensors: new Map(
+      [...tensors, ...(source === PLAIN_LORA ? [] : LEFTOVERS)].map((tensor) => [tensor.name, tensor]),
+    ),
     metadata: {},
   }
   if (id === 'ggml') writeGguf(path, table)
