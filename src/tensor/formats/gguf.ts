@@ -200,13 +200,23 @@ function tensorInfo(c: Cursor): Info {
   if (!dtype) throw malformed(c.file, 'TYPE', `${where} has the unknown ggml type ${type}`)
   const offset = u64(c, `the offset of ${where}`)
   const nbytes = byteLength(dtype, shape)
-  if (nbytes === undefined || !Number.isSafeInteger(nbytes) || blocksCrossRows(dtype, shape))
+  if (
+    nbytes === undefined ||
+    !Number.isSafeInteger(nbytes) ||
+    overflows(shape) ||
+    blocksCrossRows(dtype, shape)
+  )
     throw malformed(
       c.file,
       'SHAPE',
       `${where}: shape [${shape.join(', ')}] of ${dtype} is not a possible size`,
     )
   return { name, dtype, shape, offset, nbytes }
+}
+
+/** An absurd size is no better for a size of 0 beside it. */
+function overflows(shape: readonly number[]): boolean {
+  return !Number.isSafeInteger(shape.reduce((product, n) => product * Math.max(n, 1), 1))
 }
 
 /** ggml quantises each row by itself, so a row is a whole number of blocks. */
@@ -239,6 +249,7 @@ function parseHeader(file: FileRef, bytes: Uint8Array): Header {
     const tensor = reshapedTensor(key)
     if (metadata.has(key) || (tensor !== undefined && shapes.has(tensor)))
       throw malformed(file, 'DUPLICATE', `metadata ${quoted(key)} stands twice`)
+    if (key === ALIGNMENT_KEY) checkAlignmentType(c)
     if (tensor === undefined) metadata.set(key, value(c, u32(c), key))
     else shapes.set(tensor, originalShape(c, u32(c), key))
   }
@@ -291,10 +302,22 @@ function truncated(file: FileRef, where: string): Error {
   )
 }
 
+const ALIGNMENT_KEY = 'general.alignment'
+const U32 = 4
+
+/** Readers that take any number and those that want a u32 would begin the data at two places. */
+function checkAlignmentType({ file, view, at }: Cursor): void {
+  const type = at + 4 <= view.byteLength ? view.getUint32(at, true) : U32
+  if (type !== U32)
+    throw malformed(file, 'ALIGNMENT', `${ALIGNMENT_KEY} has the type ${type}, not ${U32} (u32)`)
+}
+
+/** A power of two, as ggml demands. */
 function alignmentOf(file: FileRef, metadata: Record<string, string>): number {
-  const alignment = Number(metadata['general.alignment'] ?? DEFAULT_ALIGNMENT)
-  if (!Number.isInteger(alignment) || alignment < 1 || alignment > MAX_ALIGNMENT)
-    throw malformed(file, 'ALIGNMENT', `general.alignment is ${quoted(metadata['general.alignment'] ?? '')}`)
+  const alignment = Number(metadata[ALIGNMENT_KEY] ?? DEFAULT_ALIGNMENT)
+  const isPower = Number.isInteger(Math.log2(alignment))
+  if (!isPower || alignment < 1 || alignment > MAX_ALIGNMENT)
+    throw malformed(file, 'ALIGNMENT', `${ALIGNMENT_KEY} is ${quoted(metadata[ALIGNMENT_KEY] ?? '')}`)
   return alignment
 }
 
