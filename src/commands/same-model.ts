@@ -28,12 +28,32 @@ export async function autoV3Of(path: string, signal: AbortSignal): Promise<strin
   return (await hashFile(path, { only: ['autoV3'], signal })).autoV3!
 }
 
-async function sameTensors({ model: a, read }: OpenedModel, { model: b }: OpenedModel): Promise<boolean> {
-  if (a.tensors.size !== b.tensors.size) return false
-  for (const [name, tensor] of a.tensors) {
-    const other = b.tensors.get(name)
-    const isAlike = other !== undefined && String(other.shape) === String(tensor.shape)
-    if (!isAlike || !(await sameValues(tensor, other, read))) return false
-  }
+/** Names of the tensors that are not the same in both files, or stand in one only, and how many there are in all. */
+export async function differingTensors(
+  a: string,
+  b: string,
+  io: Interruptible,
+): Promise<{ readonly names: readonly string[]; readonly tensors: number }> {
+  return withModels([a, b], io, async (opened) => {
+    const [first, second] = opened as [OpenedModel, OpenedModel]
+    const all = new Set([...first.model.tensors.keys(), ...second.model.tensors.keys()])
+    const names: string[] = []
+    for (const name of all) {
+      io.signal.throwIfAborted()
+      if (!(await isSameTensor(name, first, second))) names.push(name)
+    }
+    return { names, tensors: all.size }
+  })
+}
+
+async function sameTensors(first: OpenedModel, second: OpenedModel): Promise<boolean> {
+  if (first.model.tensors.size !== second.model.tensors.size) return false
+  for (const name of first.model.tensors.keys()) if (!(await isSameTensor(name, first, second))) return false
   return true
+}
+
+async function isSameTensor(name: string, first: OpenedModel, second: OpenedModel): Promise<boolean> {
+  const [a, b] = [first.model.tensors.get(name), second.model.tensors.get(name)]
+  if (a === undefined || b === undefined || String(a.shape) !== String(b.shape)) return false
+  return sameValues(a, b, first.read)
 }

@@ -2,12 +2,12 @@ import { readFile, stat } from 'node:fs/promises'
 import { basename, extname } from 'node:path'
 import { EXIT, type ExitCode } from '../errors.ts'
 import type { Identity } from '../model/identity.ts'
-import { parseRecipe, recipeText } from '../model/recipe.ts'
 import { hashesInMetadata, SIDECAR_ENDINGS, type StatedHash, statedHashes } from '../model/sidecar-hashes.ts'
 import { describe, errorText, exitCodeOf } from '../report/error.ts'
 import type { Io } from '../report/io.ts'
 import { formatTable } from '../report/table.ts'
 import { formatBytes, painter, plural } from '../report/text.ts'
+import { isFloat } from '../tensor/dtype.ts'
 import type { Hashes, HashName } from '../tensor/hash.ts'
 import type { ModelFile } from '../tensor/table.ts'
 import { printable } from '../tensor/text.ts'
@@ -16,25 +16,36 @@ import type { Command } from './command.ts'
 import { identifyFile, type ListedFile, listFiles, type OpenedModel, withModel } from './files.ts'
 import { hashWithProgress } from './hashing.ts'
 import { toJson } from './inspect-json.ts'
-import { scanComponents, scanFindings } from './inspection.ts'
-import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
-import { type CommonOptions, commonOptions, namedFiles, withCommonOptions } from './options.ts'
+import { type ComponentScan, scanComponents, scanFindings } from './inspection.ts'
+import { type ModelFolders, modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
+import { type CommonOptions, commonOptions, flag, namedFiles, withCommonOptions } from './options.ts'
+import type { Check } from './verify-check.ts'
+import { recipeCheck } from './verify-recipe.ts'
 
 export const verifyCommand: Command = {
   positionals: '[files..]',
   examples: [
     ['$0 verify model.safetensors', 'Whole, without NaN, and with the hashes that files beside it state'],
+    [
+      '$0 verify mix.safetensors --deep --models ~/models',
+      'And are its weights what its recipe makes of its inputs?',
+    ],
     ['$0 verify models/ --json', 'Every model file of a folder, for a program'],
   ],
   options: (yargs) =>
-    withModelFolders(withCommonOptions(yargs)).positional('files', {
-      type: 'string',
-      array: true,
-      describe: 'Model files or folders. All of each file is read',
-    }),
+    withModelFolders(withCommonOptions(yargs))
+      .positional('files', {
+        type: 'string',
+        array: true,
+        describe: 'Model files or folders. All of each file is read',
+      })
+      .option('deep', {
+        type: 'boolean',
+        describe: 'Make each file again from its recipe, beside it for that long, and compare every tensor',
+      }),
   async run(args, io) {
-    const options = commonOptions(args)
     const folders = modelFolders(args, io)
+    const options = { ...commonOptions(args), folders, deep: flag(args, 'deep') }
     const { files } = await listFiles(namedFiles(args), (name) => resolveModel(name, 'any', folders), io)
     const results: Verified[] = []
     for (const file of files) {
@@ -44,16 +55,14 @@ export const verifyCommand: Command = {
       if (!options.json) io.stdout.write(page(result, io))
     }
     if (options.json) io.stdout.write(`${toJson({ command: 'verify', results: results.map(document) })}\n`)
-    return worst(results)
+    return worst(results, options.deep)
   },
 }
 
-/** One thing that was looked at. */
-interface Check {
-  readonly check: 'structure' | 'checksums' | 'values' | 'hash' | 'recipe'
-  /** `unknown`: there was nothing to hold it against. */
-  readonly result: 'ok' | 'failed' | 'warning' | 'unknown'
-  readonly detail: string
+interface VerifyOptions extends CommonOptions {
+  readonly folders: ModelFolders
+  /** The recipe is done again, and held against the tensors. */
+  readonly deep: boolean
 }
 
 interface Verified {
@@ -65,7 +74,7 @@ interface Verified {
   readonly error?: unknown
 }
 
-async function verified({ path, problem }: ListedFile, options: CommonOptions, io: Io): Promise<Verified> {
+async function verified({ path, problem }: ListedFile, options: VerifyOptions, io: Io): Promise<Verified> {
   try {
     if (problem !== undefined) throw problem
     return await withModel(path, io, (opened) => checked(path, opened, options, io), tolerated)
@@ -75,23 +84,12 @@ async function verified({ path, problem }: ListedFile, options: CommonOptions, i
   }
 }
 
-async function checked(path: string, opened: OpenedModel, options: CommonOptions, io: Io): Promise<Verified> {
+async function checked(path: string, opened: OpenedModel, options: VerifyOptions, io: Io): Promise<Verified> {
   const { model, read } = opened
   const identity = await identifyFile(path, opened)
-  const scans = await scanComponents(
-    path,
-    model,
-    identity,
-    read,
-    { quiet: options.quiet || options.json },
-    io,
-  )
-  const values: Check[] = scans.flatMap(scanFindings).flatMap(({ code, message }) => {
-    return code === 'not-finite' ? [{ check: 'values', result: 'failed', detail: message }] : []
-  })
+  const quiet = options.quiet || options.json
+  const scans = await scanComponents(path, model, identity, read, { quiet }, io)
   const sums = await checksums(opened, io)
-  const count = scans.reduce((sum, { total }) => sum + total.values, 0)
-  const sound: Check = { check: 'values', result: 'ok', detail: `${count} values, all of them finite` }
   return {
     path,
     bytes: model.file.size,
@@ -99,11 +97,27 @@ async function checked(path: string, opened: OpenedModel, options: CommonOptions
     checks: [
       ...structure(model, identity),
       ...sums,
-      ...(values.length > 0 ? values : [sound]),
+      ...valueChecks(scans, model),
       ...(await hashes(path, model, options, io)),
-      recipe(model),
+      await recipeCheck({ path, model, folders: options.folders, quiet, deep: options.deep }, io),
     ],
   }
+}
+
+/** Only floats may be no numbers; what else there is was not looked at, and that is said. */
+function valueChecks(scans: readonly ComponentScan[], { tensors }: ModelFile): Check[] {
+  const failed = scans.flatMap(scanFindings).flatMap(({ code, message }): Check[] => {
+    return code === 'not-finite' ? [{ check: 'values', result: 'failed', detail: message }] : []
+  })
+  if (failed.length > 0) return failed
+  const count = scans.reduce((sum, { total }) => sum + total.values, 0)
+  const others = [...tensors.values()].filter(({ dtype }) => !isFloat(dtype))
+  const types = [...new Set(others.map(({ dtype }) => dtype))].sort().join(', ')
+  const rest = `not looked at: ${plural(others.length, 'tensor')} of ${types}`
+  if (count === 0)
+    return [{ check: 'values', result: 'unknown', detail: others.length > 0 ? rest : 'there are none' }]
+  const detail = `${count} values, all of them finite${others.length > 0 ? `; ${rest}` : ''}`
+  return [{ check: 'values', result: 'ok', detail }]
 }
 
 /** The reader has looked at every range and size; what it found odd, and what the model lacks. */
@@ -115,7 +129,7 @@ function structure(model: ModelFile, { components, findings }: Identity): Check[
   })
   const odd = [...model.findings, ...findings].filter(({ severity }) => severity === 'error')
   const failed = odd.map(({ message }): Check => ({ check: 'structure', result: 'failed', detail: message }))
-  const sound = `${model.format}, ${plural(model.tensors.size, 'tensor')}, ${formatBytes(model.file.size)}`
+  const sound = `${model.format}, ${plural(model.tensors.size, 'tensor')}, ${formatBytes(model.file.size)}; ${comparedParts(components)}`
   const named = findings.filter(({ code }) => code === 'misnamed')
   const warned = named.map(
     ({ message }): Check => ({ check: 'structure', result: 'warning', detail: message }),
@@ -137,6 +151,13 @@ async function checksums({ model, read, sums }: OpenedModel, io: Io): Promise<Ch
     return [{ check: 'checksums', result: 'unknown', detail: none || 'it states none' }]
   const detail = `CRC-32 of ${plural(stated.length, 'entry', 'entries')}${none && `; ${none}`}`
   return [{ check: 'checksums', result: 'ok', detail }]
+}
+
+/** Which parts have the names and shapes of a known model: of others, only that the file can be read is known. */
+function comparedParts(components: Identity['components']): string {
+  const known = components.filter(({ match }) => match !== undefined)
+  if (known.length === 0) return 'readable, with nothing to hold its names and shapes against'
+  return `complete: ${known.map(({ title }) => title).join(', ')}`
 }
 
 interface Claim extends StatedHash {
@@ -195,17 +216,6 @@ async function sidecarClaims(path: string): Promise<Claim[]> {
   return claims
 }
 
-function recipe(model: ModelFile): Check {
-  const text = recipeText(model)
-  if (text === undefined) return { check: 'recipe', result: 'unknown', detail: 'it has none' }
-  const found = parseRecipe(text)
-  if (found === undefined) return { check: 'recipe', result: 'failed', detail: 'it cannot be read' }
-  const { operation, inputs, sdtool } = found
-  const names = inputs.map(({ name }) => printable(name, 80)).join(', ')
-  const detail = `${operation} of ${names} by sdtool ${printable(sdtool, 40)}; sdtool replay makes it again`
-  return { check: 'recipe', result: 'ok', detail }
-}
-
 function page({ path, bytes = 0, title = '', checks }: Verified, io: Io): string {
   const paint = painter(io.stdout, io.env)
   if (checks.length === 0) return ''
@@ -222,9 +232,13 @@ function isSound({ checks }: Pick<Verified, 'checks'>): boolean {
   return checks.length > 0 && checks.every(({ result }) => result !== 'failed')
 }
 
-/** The gravest: a file that was refused before one that failed a check. */
-function worst(results: readonly Verified[]): ExitCode {
+/**
+ * The gravest: a file that was refused before one that failed a check. Who asks for the recipe is not told that all is
+ * well where it could not be repeated.
+ */
+function worst(results: readonly Verified[], deep: boolean): ExitCode {
   const refused = results.find(({ error }) => error !== undefined)
   if (refused !== undefined) return exitCodeOf(refused.error)
-  return results.every(isSound) ? EXIT.ok : EXIT.unverified
+  const isProven = ({ checks }: Verified) => checks.every(({ result }) => result !== 'unchecked')
+  return results.every((one) => isSound(one) && (!deep || isProven(one))) ? EXIT.ok : EXIT.unverified
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { CLIP } from '../model/merge-lora/small.ts'
 import { writeModel } from '../model-files.ts'
-import { floatTensor, tableOf } from '../tables.ts'
+import { bytesTensor, floatTensor, tableOf } from '../tables.ts'
 import { tempFolder } from '../temp-folder.ts'
 import { runCli } from './run.ts'
 
@@ -36,7 +36,9 @@ describe('sdtool verify', () => {
     )
     expect(stdout.split('\n').slice(1)).toEqual([
       '  check      result   what',
-      expect.stringMatching(/^ {2}structure {2}ok {7}safetensors, 20 tensors, [\d.]+ kB$/),
+      expect.stringMatching(
+        /^ {2}structure {2}ok {7}safetensors, 20 tensors, [\d.]+ kB; complete: CLIP-L text encoder$/,
+      ),
       `  values     ok       ${count} values, all of them finite`,
       '  hash       ok       sha256 is that of model.safetensors.sha256',
       '  recipe     unknown  it has none',
@@ -66,15 +68,32 @@ describe('sdtool verify', () => {
     ])
   })
 
-  it('reads the recipe of a file that sdtool has made', async () => {
+  it('says of a recipe what the file says, and that nobody has checked it', async () => {
     const path = await small()
     const made = path.replace('model', 'made')
     await runCli(['convert', path, '--dtype', 'fp16', '-o', made])
-    const { code, stdout } = await runCli(['verify', made])
+    const { code, stdout } = await runCli(['verify', made, '--json'])
     expect(code).toBe(0)
-    expect(stdout).toContain(
-      '  recipe     ok       convert of model.safetensors by sdtool 9.9.9; sdtool replay makes it again\n',
-    )
+    expect(JSON.parse(stdout).results[0].checks.at(-1)).toEqual({
+      check: 'recipe',
+      result: 'unchecked',
+      detail:
+        'the file says: convert of model.safetensors by sdtool 9.9.9; --deep holds its tensors against that',
+    })
+  })
+
+  it('does not call sound what it did not look at', async () => {
+    const path = join(tempFolder(), 'odd.safetensors')
+    await writeModel(path, tableOf([bytesTensor('numbers', 'I32', [1], new Uint8Array(4))]))
+    const { stdout } = await runCli(['verify', path, '--json'])
+    expect(JSON.parse(stdout).results[0].checks.slice(0, 2)).toEqual([
+      {
+        check: 'structure',
+        result: 'ok',
+        detail: expect.stringContaining('with nothing to hold its names and shapes against'),
+      },
+      { check: 'values', result: 'unknown', detail: 'not looked at: 1 tensor of I32' },
+    ])
   })
 
   it('a file that is cut off is refused, exit 3; the next one is still looked at', async () => {

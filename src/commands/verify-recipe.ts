@@ -1,0 +1,95 @@
+/** What a file says of how it was made, and, where that is wanted, whether it is true. */
+import { dirname, extname, join, resolve } from 'node:path'
+import { EXIT, SdtoolError } from '../errors.ts'
+import { counted } from '../model/finding.ts'
+import { parseRecipe, type Recipe, recipeText } from '../model/recipe.ts'
+import type { Io } from '../report/io.ts'
+import { temporaryFolder } from '../runtime/leftovers.ts'
+import type { ModelFile } from '../tensor/table.ts'
+import { printable } from '../tensor/text.ts'
+import type { ModelFolders } from './model-folders.ts'
+import { existingFolder } from './output-path.ts'
+import { planInputs, withInputs } from './replay-inputs.ts'
+import { repeatArguments, repeatable } from './replay-recipe.ts'
+import { differingTensors } from './same-model.ts'
+import type { Check } from './verify-check.ts'
+
+export interface RecipeJob {
+  readonly path: string
+  readonly model: ModelFile
+  readonly folders: ModelFolders
+  readonly quiet: boolean
+  /** Do it again, and compare every tensor. */
+  readonly deep: boolean
+}
+
+export async function recipeCheck(job: RecipeJob, io: Io): Promise<Check> {
+  const text = recipeText(job.model)
+  if (text === undefined) return { check: 'recipe', result: 'unknown', detail: 'it has none' }
+  const recipe = parseRecipe(text)
+  if (recipe === undefined) return { check: 'recipe', result: 'failed', detail: 'it cannot be read' }
+  const said = `${printable(recipe.operation, 40)} of ${namesOf(recipe)} by sdtool ${printable(recipe.sdtool, 40)}`
+  if (!job.deep)
+    return {
+      check: 'recipe',
+      result: 'unchecked',
+      detail: `the file says: ${said}; --deep holds its tensors against that`,
+    }
+  try {
+    return await replayed(job, recipe, said, io)
+  } catch (error) {
+    io.signal.throwIfAborted()
+    if (!(error instanceof SdtoolError)) throw error
+    const detail = `the file says: ${said}; that cannot be done again: ${error.message}`
+    return { check: 'recipe', result: 'unchecked', detail }
+  }
+}
+
+function namesOf({ inputs }: Recipe): string {
+  return inputs.map(({ name }) => printable(name, 80)).join(', ')
+}
+
+/** Makes the file again, beside it, for as long as it takes to compare them. */
+async function replayed(
+  { path, folders, quiet }: RecipeJob,
+  recipe: Recipe,
+  said: string,
+  io: Io,
+): Promise<Check> {
+  const { command, again } = await repeatable(recipe)
+  const places = { path, folders, quiet }
+  const inputs = await planInputs(recipe, places, io)
+  const folder = await temporaryFolder(existingFolder(dirname(resolve(path))), '.sdtool')
+  try {
+    const target = join(folder.path, `again${extname(path)}`)
+    const silent = { ...io, stdout: { write: () => {} } }
+    const exitCode = await withInputs(inputs, { target, places }, io, (paths) => {
+      const args = { ...repeatArguments({ quiet }, recipe), ...again(recipe.options, paths), output: target }
+      return command.run(args, silent)
+    })
+    if (exitCode !== EXIT.ok)
+      throw new SdtoolError('REPLAY_FAILED', `${recipe.operation} ended with exit code ${exitCode}`)
+    return verdict(await differingTensors(path, target, io), recipe, said, io)
+  } finally {
+    await folder.remove()
+  }
+}
+
+function verdict(
+  { names, tensors }: { readonly names: readonly string[]; readonly tensors: number },
+  { sdtool, options }: Recipe,
+  said: string,
+  io: Io,
+): Check {
+  if (names.length === 0)
+    return {
+      check: 'recipe',
+      result: 'ok',
+      detail: `all ${tensors} tensors are those of ${said}, made again`,
+    }
+  const other =
+    sdtool === io.version ? '' : `; it was made by sdtool ${printable(sdtool, 40)}, this is ${io.version}`
+  const engine = typeof options.engine === 'string' ? '; on another processor the last bits may differ' : ''
+  const detail = `${counted(names, 'tensor')} of ${tensors} ${names.length === 1 ? 'is' : 'are'} not what the recipe makes: ${said}${other}${engine}`
+  return { check: 'recipe', result: 'failed', detail }
+}
