@@ -23,6 +23,7 @@ import { rehearseFile, writePlannedFile } from './output-file.ts'
 import { checkFree, stageFolder, writeTexts } from './pipeline-folder.ts'
 import { leftFindings, typed } from './pipeline-tables.ts'
 import { derivedMetadata } from './provenance.ts'
+import { sidecarsLeft } from './source-sidecars.ts'
 
 /** File names that the libraries look for. */
 const WEIGHT_NAMES: Readonly<Record<PipelineFolder, string>> = {
@@ -110,7 +111,8 @@ async function writeFolder(made: Made, output: OutputOptions, io: Io): Promise<v
       await writeTexts(staged.path, texts)
       await staged.commit()
     }
-    const findings = [...leftFindings(pipeline.left), ...ofParts]
+    const beside = await sidecarsLeft(path)
+    const findings = [...leftFindings(pipeline.left), ...ofParts, ...beside]
     printFolder({ input: path, title: identity.title, output: target, parts, findings }, output, io)
   } finally {
     await staged?.abort()

@@ -2,10 +2,13 @@ import { basename } from 'node:path'
 import { EXIT, type ExitCode, refuse, usage } from '../errors.ts'
 import { planConvert } from '../model/convert.ts'
 import type { DTypeChoice } from '../model/dtype-choice.ts'
+import { warning } from '../model/finding.ts'
+import type { Identity } from '../model/identity.ts'
 import { PIPELINE_FOLDERS, type PipelineFolder, toPipeline } from '../model/layout/pipeline.ts'
 import { isNamedAs } from '../model/names/endings.ts'
 import { convertedName } from '../model/output-name.ts'
 import { changesNothing, type Plan } from '../model/plan.ts'
+import { isStated } from '../model/same-prediction.ts'
 import type { Io } from '../report/io.ts'
 import { torchZip } from '../tensor/formats/torch-zip-write.ts'
 import { isEncoded } from '../tensor/quantised/check.ts'
@@ -200,7 +203,7 @@ function asCkpt(transform: Transform): Transform {
     ...transform,
     container: torchZip(),
     endings: ['.ckpt', '.pt', '.pth', '.bin'],
-    plan(opened, identity) {
+    async plan(opened, identity) {
       if (identity.kind === 'embedding') {
         throw refuse(
           'EMBEDDING_LAYOUT',
@@ -209,10 +212,19 @@ function asCkpt(transform: Transform): Transform {
         )
       }
       checkNoHeaderConfig(opened.model)
-      return transform.plan(opened, identity)
+      return withUnseen(await transform.plan(opened, identity), identity)
     },
     outputName: (input, plan) => convertedName(input, plan, '.ckpt'),
     isNothing: (plan, model) => isAs('torch-zip', model) && changesNothing(plan),
     nothingToDo: 'it is a torch zip already, and its weights have the types asked for',
   }
+}
+
+/** UIs look at the tensors of a torch file, and beside it, but not at its texts. */
+function withUnseen(plan: Plan, { architecture, components }: Identity): Plan {
+  const prediction = architecture?.prediction
+  const isMarked = components.some(({ id }) => id === 'markers')
+  if (prediction?.type !== 'v' || !isStated(prediction) || isMarked) return plan
+  const message = `it predicts velocity, by ${prediction.evidence}: programs that load a torch file learn that from a .yaml beside it`
+  return { ...plan, findings: [...plan.findings, warning('prediction-unseen', message)] }
 }

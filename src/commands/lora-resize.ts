@@ -105,6 +105,9 @@ async function resizeOpened(file: LoraFile, { model, read }: OpenedModel, run: R
   const start = io.now().getTime()
   const target = await outputPath(file.name, options, output)
   await checkOutput(target, { force: output.force, bytes: 0, inputs: [model.file] })
+  const { force, sidecars: copies } = output
+  const beside = { source: file.name, output: target, inputs: [model.file], copies, force }
+  const findings = await plannedSidecars(beside)
   const progress = startProgress(basename(target), io, output.quiet || output.json)
   const resized = async (keep?: Keep): Promise<Resized> => {
     try {
@@ -167,6 +170,7 @@ function plannedFile(
       findings: applyingFindings(name, adapter),
     },
     output: target,
+    source: model.file.path,
     inputs: [model.file],
     metadata: () => derivedMetadata([model], own, facts, operation, io),
   }

@@ -36,6 +36,7 @@ export async function plannedOutput(
   return {
     plan,
     output: target,
+    source: model.file.path,
     inputs: [model, ...additions].map(({ file }) => file),
     metadata: () => outputMetadata(model, identity, plan, target, { ...output, ...operation, additions }, io),
   }

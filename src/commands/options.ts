@@ -28,6 +28,8 @@ export interface OutputOptions extends CommonOptions {
   /** Every tensor, or only those that were computed. */
   readonly verify: boolean | 'patched'
   readonly hash: boolean
+  /** Copy what lies beside the source under its name. */
+  readonly sidecars: boolean
 }
 
 export function withOutputOptions(yargs: Argv): Argv {
@@ -36,6 +38,10 @@ export function withOutputOptions(yargs: Argv): Argv {
     .option('force', { type: 'boolean', describe: 'Replace existing files' })
     .option('dry-run', { type: 'boolean', describe: 'Show what would be written, write nothing' })
     .option('verify', { type: 'boolean', describe: 'Read back and compare every tensor' })
+    .option('sidecars', {
+      type: 'boolean',
+      describe: 'Copy the files beside the source that have its name: .yaml, previews, notes',
+    })
     .option('hash', { type: 'boolean', describe: 'Put the SHA-256 of large inputs into the recipe, too' })
 }
 
@@ -62,6 +68,7 @@ export function outputOptions(args: Arguments): OutputOptions {
     dryRun: flag(args, 'dryRun'),
     verify: flag(args, 'verify'),
     hash: flag(args, 'hash'),
+    sidecars: flag(args, 'sidecars'),
   }
 }
 

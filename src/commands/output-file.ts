@@ -16,6 +16,7 @@ import { castFindings } from './cast-findings.ts'
 import { openHashCache } from './hash-cache.ts'
 import type { OutputOptions } from './options.ts'
 import type { PendingMetadata } from './provenance.ts'
+import { copySidecars, plannedSidecars } from './source-sidecars.ts'
 
 /** A plan and the place it is for. */
 export interface PlannedFile {
@@ -28,6 +29,8 @@ export interface PlannedFile {
   readonly container?: Container
   /** Looks at what was written before the file gets its name. */
   readonly check?: (result: WriteResult) => void
+  /** The model it is another form of: what lies beside that is of this, too. */
+  readonly source?: string
 }
 
 const NONE: ReadonlySet<string> = new Set()
@@ -50,21 +53,26 @@ export interface WrittenFile extends OutputFacts {
 
 /** What `writePlannedFile` would do, up to the point where it would touch the disk; the same refusals. */
 export async function rehearseFile(
-  { plan, output, inputs, container = SAFETENSORS }: PlannedFile,
-  { force }: OutputOptions,
+  { plan, output, inputs, source, container = SAFETENSORS }: PlannedFile,
+  { force, sidecars: copies }: OutputOptions,
 ): Promise<RehearsedFile> {
   const { bytes } = container.frame(plan.table)
   await checkOutput(output, { force, bytes, inputs })
   const tensors = plan.table.tensors.size
-  return { status: 'planned', output, tensors, bytesAfter: bytes, findings: plan.findings }
+  const beside = source === undefined ? [] : await plannedSidecars({ source, output, inputs, copies, force })
+  const findings = [...plan.findings, ...beside]
+  return { status: 'planned', output, tensors, bytesAfter: bytes, findings }
 }
 
 export async function writePlannedFile(
-  { plan, output, inputs, metadata, check, container = SAFETENSORS }: PlannedFile,
-  { force, verify, quiet, json }: OutputOptions,
+  { plan, output, inputs, metadata, check, source, container = SAFETENSORS }: PlannedFile,
+  { force, verify, quiet, json, sidecars: copies }: OutputOptions,
   io: Io,
 ): Promise<{ readonly file: WrittenFile; readonly written: WriteResult }> {
   const start = io.now().getTime()
+  const sidecars = source === undefined ? undefined : { source, output, inputs, copies, force }
+  // a copy that has no place is said before minutes of work, not after
+  if (sidecars) await plannedSidecars(sidecars)
   const pending = metadata()
   const standing = (texts: TensorTable['metadata']) => besideStructure(texts, container.reservedKeys ?? NONE)
   const progress = startProgress(basename(output), io, quiet || json)
@@ -109,7 +117,12 @@ export async function writePlannedFile(
       output,
       tensors: plan.table.tensors.size,
       bytesAfter: written.bytes,
-      findings: [...plan.findings, ...castFindings(written, plan), ...finiteFindings(plan, inputs, written)],
+      findings: [
+        ...plan.findings,
+        ...castFindings(written, plan),
+        ...finiteFindings(plan, inputs, written),
+        ...(sidecars ? await copySidecars(sidecars) : []),
+      ],
       seconds: (io.now().getTime() - start) / 1000,
     }
     return { file, written }

@@ -29,7 +29,7 @@ export async function repeatable({ operation, options, inputs }: Recipe): Promis
 
 /** What a person may ask of any command, and what decides whether large inputs are hashed in full. */
 export function repeatArguments(args: Arguments, { inputs }: Recipe): Arguments {
-  const { force, dryRun, quiet, json, verbose, verify } = args
+  const { force, dryRun, quiet, json, verbose, verify, sidecars } = args
   const hash = args.hash === true || inputs.every(({ sha256 }) => sha256 !== undefined)
-  return { force, dryRun, quiet, json, verbose, verify, hash }
+  return { force, dryRun, quiet, json, verbose, verify, sidecars, hash }
 }

@@ -124,6 +124,7 @@ async function transformFile(
       plan,
       output,
       inputs: [model.file],
+      source: file.path,
       ...(transform.container && { container: transform.container }),
       metadata: () => outputMetadata(model, identity, plan, output, operation, io),
     }

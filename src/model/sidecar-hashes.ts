@@ -78,6 +78,18 @@ function stated(key: string, value: JsonValue): StatedHash[] {
   return known.digits.includes(value.length) ? [{ name: known.name, value: value.toLowerCase() }] : []
 }
 
+/** The same notes, for a file of other bytes. */
+export function withoutHashes(value: JsonValue, depth = 0): JsonValue {
+  if (depth > MAX_NOTES_DEPTH) return value
+  if (Array.isArray(value)) return value.map((item: JsonValue) => withoutHashes(item, depth + 1))
+  if (!isJsonObject(value)) return value
+  const kept = jsonEntries(value).filter(([key, text]) => stated(key, text).length === 0)
+  return Object.fromEntries(kept.map(([key, part]) => [key, withoutHashes(part, depth + 1)]))
+}
+
+/** Deeper than any notes are. */
+const MAX_NOTES_DEPTH = 32
+
 /** AutoV3 as programs store it in the file itself. */
 export function hashesInMetadata(
   metadata: Readonly<Record<string, string>>,

@@ -1,0 +1,143 @@
+/** What lies beside the source of a model under its name, and would be lost with the name. */
+import { readdir, readFile, stat } from 'node:fs/promises'
+import { basename, dirname, extname, join, resolve } from 'node:path'
+import { EXIT, SdtoolError } from '../errors.ts'
+import { counted, info } from '../model/finding.ts'
+import { parseJsonText } from '../model/metadata/json-text.ts'
+import { withoutHashes } from '../model/sidecar-hashes.ts'
+import type { FileRef, Finding } from '../tensor/table.ts'
+import { writeNewFile } from './write-file.ts'
+
+const PICTURES = ['png', 'jpg', 'jpeg', 'webp', 'gif'].flatMap((kind) => [`.${kind}`, `.preview.${kind}`])
+
+/** Endings in place of that of the model, by what becomes of such files. */
+const ENDINGS: ReadonlyMap<string, 'copy' | 'json' | 'stays'> = new Map([
+  ...['.yaml', '.txt', '.md', '.description.txt', ...PICTURES].map((ending) => [ending, 'copy'] as const),
+  // they state hashes, which are those of other bytes then
+  ...['.civitai.info', '.cm-info.json', '.metadata.json', '.json'].map((ending) => [ending, 'json'] as const),
+  ...['.sha256', '.vae.pt', '.vae.ckpt', '.vae.safetensors'].map((ending) => [ending, 'stays'] as const),
+])
+
+/** Larger ones are no notes. */
+const MAX_BYTES = 64 * 1024 * 1024
+
+interface SourceSidecar {
+  readonly path: string
+  readonly ending: string
+  readonly use: 'copy' | 'json' | 'stays'
+}
+
+function stemOfPath(path: string): string {
+  return path.slice(0, path.length - extname(path).length)
+}
+
+/** Nothing where the output has the name of its source, in the same folder. */
+async function sidecarsOf(source: string, output: string): Promise<SourceSidecar[]> {
+  const stem = stemOfPath(source)
+  if (resolve(stem) === resolve(stemOfPath(output))) return []
+  const folder = dirname(source)
+  const found: SourceSidecar[] = []
+  for (const name of (await readdir(folder).catch(() => [])).sort()) {
+    const ending = name.startsWith(basename(stem)) ? name.slice(basename(stem).length) : ''
+    const use = ENDINGS.get(ending.toLowerCase())
+    const path = join(folder, name)
+    if (use === undefined || resolve(path) === resolve(source)) continue
+    const size = await stat(path).then(
+      (info) => (info.isFile() ? info.size : Number.POSITIVE_INFINITY),
+      () => Number.POSITIVE_INFINITY,
+    )
+    if (size <= MAX_BYTES || use === 'stays') found.push({ path, ending, use })
+  }
+  return found
+}
+
+export interface SidecarJob {
+  readonly source: string
+  readonly output: string
+  /** Files of the run, which must not be overwritten. */
+  readonly inputs: readonly FileRef[]
+  readonly copies: boolean
+  readonly force: boolean
+}
+
+/** What would become of them. @throws OUTPUT_EXISTS (exit 2) where a copy has no place */
+export async function plannedSidecars({ source, output, copies, force }: SidecarJob): Promise<Finding[]> {
+  const found = await sidecarsOf(source, output)
+  if (!copies) return leftFindings(source, found)
+  for (const one of found.filter(({ use }) => use !== 'stays')) await checkPlace(placeOf(one, output), force)
+  return copiedFindings(found, output)
+}
+
+/** Of a model that becomes a folder, where such files have no place. */
+export async function sidecarsLeft(source: string): Promise<Finding[]> {
+  const found = await sidecarsOf(source, '')
+  if (found.length === 0) return []
+  const names = found.map(({ path }) => basename(path))
+  return [info('sidecars-left', `${counted(names, 'file')} beside it: a folder has no place for them`)]
+}
+
+/** Copies them to the name of the output, which is there. */
+export async function copySidecars(job: SidecarJob): Promise<Finding[]> {
+  const { source, output, inputs, copies, force } = job
+  const found = await sidecarsOf(source, output)
+  if (!copies) return leftFindings(source, found)
+  for (const one of found) {
+    if (one.use === 'stays') continue
+    const data = await readFile(one.path)
+    await writeNewFile(placeOf(one, output), one.use === 'json' ? restated(data) : data, { force, inputs })
+  }
+  return copiedFindings(found, output)
+}
+
+function placeOf({ ending }: SourceSidecar, output: string): string {
+  return stemOfPath(output) + ending
+}
+
+async function checkPlace(path: string, force: boolean): Promise<void> {
+  const isThere = await stat(path).then(
+    () => true,
+    () => false,
+  )
+  if (!isThere || force) return
+  throw new SdtoolError('OUTPUT_EXISTS', `${path} exists already`, {
+    exitCode: EXIT.usage,
+    hint: 'Use --force to replace it, or leave out --sidecars.',
+  })
+}
+
+/** Notes without the hashes in them; as they are where they are no JSON. */
+function restated(data: Buffer): Uint8Array {
+  const value = parseJsonText(data.toString('utf8'))
+  return value === undefined ? data : Buffer.from(`${JSON.stringify(withoutHashes(value), null, 4)}\n`)
+}
+
+function leftFindings(source: string, found: readonly SourceSidecar[]): Finding[] {
+  if (found.length === 0) return []
+  const names = found.map(({ path }) => basename(path))
+  const what = counted(names, 'file')
+  return [
+    info(
+      'sidecars-left',
+      `${what} beside ${basename(source)} ${names.length === 1 ? 'has' : 'have'} its name, and no longer that of the output; --sidecars copies such files`,
+    ),
+  ]
+}
+
+function copiedFindings(found: readonly SourceSidecar[], output: string): Finding[] {
+  const names = (wanted: boolean) =>
+    found
+      .filter(({ use }) => (use !== 'stays') === wanted)
+      .map((one) => basename(wanted ? placeOf(one, output) : one.path))
+  const [copied, left] = [names(true), names(false)]
+  return [
+    ...(copied.length === 0 ? [] : [info('sidecars', `${counted(copied, 'file')} beside it, too`)]),
+    ...(left.length === 0
+      ? []
+      : [
+          info(
+            'sidecars-left',
+            `${counted(left, 'file')} not copied: hashes of other bytes, or VAEs (see bake-vae)`,
+          ),
+        ]),
+  ]
+}
