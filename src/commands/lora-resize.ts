@@ -31,6 +31,7 @@ import { type PlannedFile, writePlannedFile } from './output-file.ts'
 import { outputPlaces } from './output-path.ts'
 import { derivedMetadata } from './provenance.ts'
 import { recipeArguments } from './recipe-options.ts'
+import { plannedSidecars } from './source-sidecars.ts'
 import { withSpool } from './spool-beside.ts'
 
 const DEFAULT_RANK = 32
@@ -107,7 +108,7 @@ async function resizeOpened(file: LoraFile, { model, read }: OpenedModel, run: R
   await checkOutput(target, { force: output.force, bytes: 0, inputs: [model.file] })
   const { force, sidecars: copies } = output
   const beside = { source: file.name, output: target, inputs: [model.file], copies, force }
-  const findings = await plannedSidecars(beside)
+  const besideFindings = await plannedSidecars(beside)
   const progress = startProgress(basename(target), io, output.quiet || output.json)
   const resized = async (keep?: Keep): Promise<Resized> => {
     try {
@@ -124,7 +125,11 @@ async function resizeOpened(file: LoraFile, { model, read }: OpenedModel, run: R
   const common = { input: file.name, title: file.adapter.title, output: target }
   const findings = applyingFindings(file.name, file.adapter)
   if (output.dryRun) {
-    printResize({ ...common, status: 'planned', resized: await resized(), findings }, output, io)
+    printResize(
+      { ...common, status: 'planned', resized: await resized(), findings: [...findings, ...besideFindings] },
+      output,
+      io,
+    )
     return
   }
   await withSpool(target, async ({ keep }) => {
