@@ -185,7 +185,7 @@ beforeAll(async () => {
   made.cache = join(folder, 'cache')
   const cache = await openDeviceCache({
     env: { SDTOOL_CACHE: made.cache },
-    now: QUIET_IO.now,
+    now: () => new Date('2026-01-02T01:00:00Z'),
     version: '9.9.9',
   })
   await cache.set('auto', { device: CPU, why: 'CPU, as no graphics card works' })
