@@ -11,7 +11,7 @@
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
-import { identifyFile, withModel } from '../src/commands/files.ts'
+import { identifyFile, withModel } from '../src/library/session.ts'
 import { latentFormat } from '../src/model/latents.ts'
 import { chooseDevice, thisMachine } from '../src/runtime/choose-device.ts'
 import { DEVICE_IDS, type DeviceId } from '../src/runtime/devices.ts'

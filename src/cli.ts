@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { EXIT } from './errors.ts'
 import { main } from './main.ts'
-import { misspeltName } from './report/spelling.ts'
+import { misspeltName } from './system/spelling.ts'
 
 const abort = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {

@@ -3,11 +3,11 @@ import type { Arguments, Command, CommandEntry } from './commands/command.ts'
 import { COMMANDS } from './commands/registry.ts'
 import { EXIT, type ExitCode, usage } from './errors.ts'
 import { reportError } from './report/error.ts'
-import type { Io } from './report/io.ts'
-import { nearestNames } from './report/nearest.ts'
 import { safeIo } from './report/safe-output.ts'
-import { checkSpelling } from './report/spelling.ts'
 import { usageError } from './report/usage.ts'
+import { nearestNames } from './system/nearest.ts'
+import { checkSpelling } from './system/spelling.ts'
+import type { Io } from './system/world.ts'
 
 const EPILOGUE = `Exit codes: 0 done, 1 failed, 2 wrong usage, 3 input refused (malformed, unsafe, unsupported),
 4 not everything matched or nothing to do, 5 network, 130 interrupted.`

@@ -6,13 +6,16 @@ const src = join(import.meta.dirname, '../src')
 
 /** Folders each folder may import from, besides itself and `errors.ts`. */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
+  system: ['tensor'],
   tensor: [],
-  report: ['image'],
-  civitai: ['tensor'],
   image: [],
   model: ['tensor'],
-  runtime: ['image', 'model', 'tensor'],
-  commands: ['report', 'civitai', 'runtime', 'image', 'model', 'tensor'],
+  runtime: ['system', 'image', 'model', 'tensor'],
+  library: ['system', 'model', 'tensor'],
+  civitai: ['system', 'tensor'],
+  report: ['system', 'image'],
+  operations: ['report', 'library', 'runtime', 'system', 'image', 'model', 'tensor'],
+  commands: ['operations', 'report', 'library', 'civitai', 'runtime', 'system', 'image', 'model', 'tensor'],
 }
 
 const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))

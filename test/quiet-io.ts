@@ -1,4 +1,4 @@
-import type { Io } from '../src/report/io.ts'
+import type { Io } from '../src/system/world.ts'
 
 /** A world that nothing is printed to, at the beginning of time, without threads. */
 export const QUIET_IO: Io = {

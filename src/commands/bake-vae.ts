@@ -1,5 +1,7 @@
 import { basename } from 'node:path'
 import { EXIT, type ExitCode, SdtoolError, usage } from '../errors.ts'
+import { resolveModel } from '../library/resolve.ts'
+import { identifyFile, type OpenedModel, withModels } from '../library/session.ts'
 import {
   type BakePlan,
   mayOverflow,
@@ -12,27 +14,20 @@ import { DTYPE_NAMES, type DTypeName, isDTypeName } from '../model/dtype-choice.
 import { knownVaesByAutoV1 } from '../model/hashes-known.ts'
 import { mergedName, stemOf } from '../model/output-name.ts'
 import { knownVae, vaeContent } from '../model/vae-content.ts'
-import type { Io } from '../report/io.ts'
+import { plannedOutput } from '../operations/output/one-output.ts'
+import type { OutputOptions } from '../operations/output/options.ts'
+import { rehearseFile, writePlannedFile } from '../operations/output/write-file.ts'
+import type { Outcome } from '../operations/run.ts'
 import { plural } from '../report/text.ts'
+import type { Io } from '../system/world.ts'
 import { sameValues } from '../tensor/same.ts'
 import type { Finding } from '../tensor/table.ts'
 import type { Arguments, Command } from './command.ts'
-import { identifyFile, type OpenedModel, withModels } from './files.ts'
 import { hashWithProgress } from './hashing.ts'
-import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
-import { plannedOutput } from './one-output.ts'
-import {
-  filledText,
-  hashesInputs,
-  type OutputOptions,
-  outputOptions,
-  withInputHashes,
-  withOutputOptions,
-} from './options.ts'
-import { rehearseFile, writePlannedFile } from './output-file.ts'
+import { modelFolders, withModelFolders } from './model-folders.ts'
+import { filledText, hashesInputs, outputOptions, withInputHashes, withOutputOptions } from './options.ts'
 import { recipeArguments } from './recipe-options.ts'
 import { readableVae } from './recognise-known.ts'
-import type { Outcome } from './transform.ts'
 import { resultPrinter } from './transform-report.ts'
 import { latentsByValues } from './vae-values.ts'
 

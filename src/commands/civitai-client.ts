@@ -7,7 +7,7 @@ import { DEFAULT_URL, type Site } from '../civitai/hosts.ts'
 import type { World } from '../civitai/http.ts'
 import { connection, type Proxies } from '../civitai/undici-send.ts'
 import { escaped, usage } from '../errors.ts'
-import type { Io } from '../report/io.ts'
+import type { Io } from '../system/world.ts'
 import type { Arguments } from './command.ts'
 import { filledText } from './options.ts'
 

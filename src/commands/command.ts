@@ -2,7 +2,7 @@ import type { Argv } from 'yargs'
 import type { ExitCode } from '../errors.ts'
 import type { Plan } from '../model/plan.ts'
 import type { Recipe } from '../model/recipe.ts'
-import type { Io } from '../report/io.ts'
+import type { Io } from '../system/world.ts'
 import type { RecipeModel } from './replan.ts'
 
 /** Parsed options of any command. */

@@ -1,5 +1,6 @@
 import { basename } from 'node:path'
 import { EXIT, type ExitCode, refuse, usage } from '../errors.ts'
+import { type ModelFolders, resolveModel } from '../library/resolve.ts'
 import { planConvert } from '../model/convert.ts'
 import type { DTypeChoice } from '../model/dtype-choice.ts'
 import { warning } from '../model/finding.ts'
@@ -9,7 +10,8 @@ import { isNamedAs } from '../model/names/endings.ts'
 import { convertedName } from '../model/output-name.ts'
 import { changesNothing, type Plan } from '../model/plan.ts'
 import { isStated } from '../model/same-prediction.ts'
-import type { Io } from '../report/io.ts'
+import type { OutputOptions } from '../operations/output/options.ts'
+import type { Io } from '../system/world.ts'
 import { torchZip } from '../tensor/formats/torch-zip-write.ts'
 import { isEncoded } from '../tensor/quantised/check.ts'
 import { QUANTISATION_KEY } from '../tensor/quantised/config.ts'
@@ -23,18 +25,10 @@ import {
   singleFile,
 } from './convert-from-pipeline.ts'
 import { convertToPipeline, partOfPipeline } from './convert-to-pipeline.ts'
-import { listFiles } from './files.ts'
-import { type ModelFolders, modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
+import { listedFiles } from './listed-files.ts'
+import { modelFolders, withModelFolders } from './model-folders.ts'
 import { DTYPE_LIST, dtypeChoice } from './model-options.ts'
-import {
-  filledText,
-  list,
-  listOrNothing,
-  namedFiles,
-  type OutputOptions,
-  outputOptions,
-  withOutputOptions,
-} from './options.ts'
+import { filledText, list, listOrNothing, namedFiles, outputOptions, withOutputOptions } from './options.ts'
 import { isPipelineFolder } from './pipeline-folder.ts'
 import { recipeArguments } from './recipe-options.ts'
 import type { RecipeModel } from './replan.ts'
@@ -155,7 +149,7 @@ async function convertFiles(
   { dtype, output, to, folders }: FileConversion,
   io: Io,
 ): Promise<ExitCode> {
-  const files = await listFiles(namedFiles(args), (name) => resolveModel(name, 'any', folders), io)
+  const files = await listedFiles(namedFiles(args), (name) => resolveModel(name, 'any', folders), io)
   const transform: Transform = {
     verb: 'convert',
     plan: ({ model }, identity) => planConvert(model, identity, { dtype }),

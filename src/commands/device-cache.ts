@@ -1,11 +1,12 @@
 /** Which device was found to work, kept between runs: trying one takes seconds. */
+
+import { openCacheFile } from '../library/caches/cache-file.ts'
 import { isJsonObject } from '../model/metadata/json-text.ts'
 import type { JsonValue } from '../model/recipe.ts'
-import type { Io } from '../report/io.ts'
 import { type ChosenDevice, chooseDevice, type Machine } from '../runtime/choose-device.ts'
 import { DEVICE_IDS, type DeviceId, deviceKind } from '../runtime/devices.ts'
 import { graphicsStamp } from '../runtime/graphics-stamp.ts'
-import { openCacheFile } from './cache-file.ts'
+import type { Io } from '../system/world.ts'
 
 type Wish = DeviceId | 'auto'
 

@@ -4,7 +4,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { kindOfName } from '../civitai/file-kinds.ts'
 import type { CivitaiFile } from '../civitai/shapes.ts'
 import { usage } from '../errors.ts'
-import { type FolderKind, LAYOUTS, type Layout } from './layouts.ts'
+import { type FolderKind, LAYOUTS, type Layout } from '../library/layouts.ts'
 
 /** Programs a person can name. Forge keeps its models where A1111 does. */
 export const LAYOUT_NAMES = ['a1111', 'forge', 'comfyui', 'flat'] as const

@@ -10,13 +10,13 @@ import { resolveReference } from '../civitai/resolve.ts'
 import type { CivitaiFile, CivitaiVersion } from '../civitai/shapes.ts'
 import { coversLength, differing, judgesOf } from '../civitai/verify.ts'
 import { EXIT, refuse, SdtoolError } from '../errors.ts'
+import type { HashCache } from '../library/caches/hash-cache.ts'
 import { checkReplaceable } from '../tensor/atomic.ts'
 import { type Hashes, hashFile } from '../tensor/hash.ts'
 import type { Client } from './civitai-client.ts'
 import { checkKind } from './download-check.ts'
 import type { Place } from './download-place.ts'
 import { targetsOf, type Wanted } from './download-target.ts'
-import type { HashCache } from './hash-cache.ts'
 
 export interface PlannedDownload {
   /** What the person named. */

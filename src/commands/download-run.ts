@@ -7,12 +7,12 @@ import type { Site } from '../civitai/hosts.ts'
 import { removeOrphan } from '../civitai/part.ts'
 import type { CivitaiFile, CivitaiVersion } from '../civitai/shapes.ts'
 import { type Sidecar, stemOf, writeSidecars } from '../civitai/sidecars.ts'
+import type { HashCache } from '../library/caches/hash-cache.ts'
 import type { ProgressLines } from '../report/progress-lines.ts'
 import { inParallel } from '../tensor/parallel.ts'
 import type { Client } from './civitai-client.ts'
 import { checkDownloaded } from './download-check.ts'
 import type { PlannedDownload } from './download-plan.ts'
-import type { HashCache } from './hash-cache.ts'
 
 export interface RunOptions {
   readonly jobs: number

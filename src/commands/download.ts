@@ -1,9 +1,11 @@
 import type { Choice } from '../civitai/choose.ts'
 import { REFERENCE_HELP } from '../civitai/reference.ts'
 import { EXIT, type ExitCode, usage } from '../errors.ts'
+import { openHashCache } from '../library/caches/hash-cache.ts'
+import type { CommonOptions } from '../operations/output/options.ts'
 import { errorText, exitCodeOf } from '../report/error.ts'
-import type { Io } from '../report/io.ts'
 import { progressLines } from '../report/progress-lines.ts'
+import type { Io } from '../system/world.ts'
 import { type Client, withCivitai } from './civitai-client.ts'
 import { withCivitaiUrl } from './civitai-options.ts'
 import type { Arguments, Command } from './command.ts'
@@ -13,17 +15,9 @@ import { type DownloadPlan, type PlanOptions, planDownloads } from './download-p
 import { type Outcome, type RunOptions, runDownloads } from './download-run.ts'
 import { spaceShortage } from './download-space.ts'
 import { globMatcher } from './glob.ts'
-import { openHashCache } from './hash-cache.ts'
+import { hashesOf } from './hashing.ts'
 import { modelFolders, withModelFolders } from './model-folders.ts'
-import {
-  type CommonOptions,
-  commonOptions,
-  filledText,
-  flag,
-  list,
-  values,
-  withCommonOptions,
-} from './options.ts'
+import { commonOptions, filledText, flag, list, values, withCommonOptions } from './options.ts'
 import { namedSidecars, usualSidecars, withSidecars } from './sidecar-options.ts'
 
 const MAX_JOBS = 16
@@ -117,7 +111,7 @@ const TOKEN_IN_ADDRESS =
 
 async function runDownload(options: DownloadOptions, client: Client, io: Io): Promise<ExitCode> {
   const { json, quiet, verbose, dryRun } = options
-  const cache = await openHashCache(io)
+  const cache = await openHashCache(io, hashesOf(io))
   if (options.references.some((reference) => /[?&]token=/i.test(reference))) io.stderr.write(TOKEN_IN_ADDRESS)
   const plan = await planDownloads(options, client, cache)
   if (!json) io.stdout.write(planText(plan, io))

@@ -1,15 +1,15 @@
 import { type BlockLabel, compareBlocks } from '../model/blocks.ts'
 import type { ExtractedLayer, Extraction } from '../model/lora/extract.ts'
 import type { Resized } from '../model/lora/resize.ts'
-import type { Io } from '../report/io.ts'
+import type { OutputOptions } from '../operations/output/options.ts'
+import type { Outcome } from '../operations/run.ts'
 import { formatTable } from '../report/table.ts'
 import { painter, plural } from '../report/text.ts'
+import type { Io } from '../system/world.ts'
 import { printable } from '../tensor/text.ts'
 import { madeLine } from './extracted-files.ts'
 import { findingLines } from './findings-text.ts'
 import { toJson } from './inspect-json.ts'
-import type { OutputOptions } from './options.ts'
-import type { Outcome } from './transform.ts'
 import { outcomeJson } from './transform-report.ts'
 
 export interface ExtractOutcome extends Omit<Outcome, 'steps' | 'error'> {

@@ -3,23 +3,23 @@ import { basename, extname } from 'node:path'
 import type { Identity } from '../model/identity.ts'
 import { resolutionOf } from '../model/modelspec-facts.ts'
 import type { JsonValue } from '../model/recipe.ts'
-import type { Io } from '../report/io.ts'
-import { formatBytes, type Paint, painter, plural } from '../report/text.ts'
-import type { Container } from '../tensor/container.ts'
-import type { Finding, ModelFile, TensorTable } from '../tensor/table.ts'
-import { printable } from '../tensor/text.ts'
-import { findingLines } from './findings-text.ts'
-import { toJson } from './inspect-json.ts'
-import type { OutputOptions } from './options.ts'
+import { derivedMetadata } from '../operations/output/metadata.ts'
+import type { OutputOptions } from '../operations/output/options.ts'
+import { outputPlaces } from '../operations/output/place.ts'
 import {
   type PlannedFile,
   type RehearsedFile,
   rehearseFile,
   type WrittenFile,
   writePlannedFile,
-} from './output-file.ts'
-import { outputPlaces } from './output-path.ts'
-import { derivedMetadata } from './provenance.ts'
+} from '../operations/output/write-file.ts'
+import { formatBytes, type Paint, painter, plural } from '../report/text.ts'
+import type { Io } from '../system/world.ts'
+import type { Container } from '../tensor/container.ts'
+import type { Finding, ModelFile, TensorTable } from '../tensor/table.ts'
+import { printable } from '../tensor/text.ts'
+import { findingLines } from './findings-text.ts'
+import { toJson } from './inspect-json.ts'
 
 /** One file to be made. */
 export interface ExtractedFile {

@@ -2,8 +2,8 @@
 import { basename } from 'node:path'
 import type { HashedFile } from '../image/infotext/write.ts'
 import { stemOf } from '../model/output-name.ts'
-import type { Io } from '../report/io.ts'
 import type { LoadedEmbedding } from '../runtime/text/embedding.ts'
+import type { Io } from '../system/world.ts'
 import { hashedEmbedding, hashedLora, hashedModel, hashedVae } from './picture-hashes.ts'
 import type { RenderSource, UsedLora } from './render-model.ts'
 

@@ -1,7 +1,13 @@
 import { basename } from 'node:path'
-import type { Io } from '../report/io.ts'
+import type { HashNow } from '../library/caches/hash-cache.ts'
 import { startProgress } from '../report/progress.ts'
+import type { Io } from '../system/world.ts'
 import { type Hashes, type HashName, hashFile } from '../tensor/hash.ts'
+
+/** For the cache of hashes. */
+export function hashesOf(io: Io): HashNow {
+  return (path, only, quiet) => hashWithProgress(path, only, quiet, io)
+}
 
 /** Hashes a file with progress on stderr. All hashes if none are named. */
 export async function hashWithProgress(

@@ -10,10 +10,11 @@ import {
   newestVersions,
 } from '../civitai/lookup.ts'
 import type { CivitaiVersion } from '../civitai/shapes.ts'
+import type { HashCache } from '../library/caches/hash-cache.ts'
+import type { ListedFile } from '../library/files.ts'
+import { type Interruptible, withModel } from '../library/session.ts'
 import { parseRecipe, RECIPE_KEY, type Recipe } from '../model/recipe.ts'
-import type { Io } from '../report/io.ts'
-import { type Interruptible, type ListedFile, withModel } from './files.ts'
-import type { HashCache } from './hash-cache.ts'
+import type { Io } from '../system/world.ts'
 
 export interface IdentifiedFile {
   readonly path: string

@@ -2,19 +2,21 @@ import { basename } from 'node:path'
 import type { Match } from '../civitai/lookup.ts'
 import { type Sidecar, writeSidecars } from '../civitai/sidecars.ts'
 import { EXIT, type ExitCode, SdtoolError } from '../errors.ts'
+import { openHashCache } from '../library/caches/hash-cache.ts'
+import { resolveModel } from '../library/resolve.ts'
 import { errorText, exitCodeOf } from '../report/error.ts'
-import type { Io } from '../report/io.ts'
+import type { Io } from '../system/world.ts'
 import { printable } from '../tensor/text.ts'
 import { type Client, withCivitai } from './civitai-client.ts'
 import { withCivitaiUrl } from './civitai-options.ts'
 import type { Arguments, Command } from './command.ts'
 import { layoutAround } from './download-place.ts'
-import { listFiles } from './files.ts'
-import { openHashCache } from './hash-cache.ts'
+import { hashesOf } from './hashing.ts'
 import { type IdentifiedFile, identifyFiles, type UnreadFile } from './identify-files.ts'
 import { identifyJson, identifyTable, renamingLine } from './identify-page.ts'
 import { carryOut, type Deed, planRenaming } from './identify-rename.ts'
-import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
+import { listedFiles } from './listed-files.ts'
+import { modelFolders, withModelFolders } from './model-folders.ts'
 import { commonOptions, flag, namedFiles, withCommonOptions } from './options.ts'
 import { namedSidecars, usualSidecars, withSidecars } from './sidecar-options.ts'
 
@@ -64,14 +66,14 @@ async function runIdentify(args: Arguments, client: Client, io: Io): Promise<Exi
   const { json, quiet, verbose } = commonOptions(args)
   const wishes = wishesOf(args)
   const folders = modelFolders(args, io)
-  const { files: listed } = await listFiles(
+  const { files: listed } = await listedFiles(
     namedFiles(args),
     (name) => resolveModel(name, 'any', folders),
     io,
   )
   const missing = listed.flatMap(({ path, problem }) => (problem ? [{ path, error: problem }] : []))
   const found = listed.filter(({ problem }) => !problem)
-  const cache = await openHashCache(io)
+  const cache = await openHashCache(io, hashesOf(io))
   const api = client.apiOf(client.site)
   try {
     const { files, unread } = await identifyFiles(found, { api, cache, quiet: quiet || json, io })

@@ -1,15 +1,16 @@
 import { existsSync } from 'node:fs'
 import { looksRemote } from '../civitai/reference.ts'
 import { EXIT, type ExitCode, escaped, SdtoolError, usage } from '../errors.ts'
+import { type ModelFolders, resolveModel } from '../library/resolve.ts'
 import { storedName } from '../model/names/stored.ts'
+import type { CommonOptions } from '../operations/output/options.ts'
 import { errorText, exitCodeOf } from '../report/error.ts'
-import type { Io } from '../report/io.ts'
 import { type Paint, painter } from '../report/text.ts'
+import type { Io } from '../system/world.ts'
 import type { Tensor } from '../tensor/table.ts'
 import { printable } from '../tensor/text.ts'
 import { withCivitaiUrl } from './civitai-options.ts'
 import type { Arguments, Command } from './command.ts'
-import { listFiles } from './files.ts'
 import { globMatcher } from './glob.ts'
 import { inspectionJson, refusalJson, toJson } from './inspect-json.ts'
 import {
@@ -30,8 +31,9 @@ import {
   picturePage,
 } from './inspect-picture.ts'
 import { type Inspection, type InspectionOptions, inspectFile, type Refusal } from './inspection.ts'
-import { type ModelFolders, modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
-import { type CommonOptions, commonOptions, flag, namedFiles, text, withCommonOptions } from './options.ts'
+import { listedFiles } from './listed-files.ts'
+import { modelFolders, withModelFolders } from './model-folders.ts'
+import { commonOptions, flag, namedFiles, text, withCommonOptions } from './options.ts'
 import { preview, withPreview } from './preview-option.ts'
 
 interface InspectOptions extends CommonOptions {
@@ -116,7 +118,7 @@ async function runInspect(args: Arguments, folders: ModelFolders, io: Io): Promi
   const options = inspectOptions(args)
   const remote = options.files.filter(isRemote)
   if (remote.length > 0) checkRemote(options)
-  const { files, walked } = await listFiles(
+  const { files, walked } = await listedFiles(
     options.files,
     async (name) => (isRemote(name) ? name : resolveModel(name, 'any', folders)),
     io,

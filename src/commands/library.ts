@@ -2,16 +2,16 @@
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { triggerWordsBeside } from '../civitai/sidecars.ts'
+import type { CachedFile, LibraryCache } from '../library/caches/library-cache.ts'
+import type { FoundFile } from '../library/scan.ts'
+import { identifyFile, withModel } from '../library/session.ts'
 import { type LibraryFacts, libraryFacts, partContent } from '../model/library.ts'
 import { describe } from '../report/error.ts'
-import type { Io } from '../report/io.ts'
 import type { Progress } from '../report/progress.ts'
+import type { Io } from '../system/world.ts'
 import { readValues } from '../tensor/expr.ts'
 import { hashFile } from '../tensor/hash.ts'
 import { inParallel } from '../tensor/parallel.ts'
-import { identifyFile, withModel } from './files.ts'
-import type { FoundFile } from './folder-scan.ts'
-import type { CachedFile, LibraryCache } from './library-cache.ts'
 
 /** A file of the library. */
 export interface LibraryFile extends CachedFile {

@@ -1,12 +1,13 @@
 import { stat } from 'node:fs/promises'
 import { EXIT, refuse, usage } from '../errors.ts'
-import type { Io } from '../report/io.ts'
+import { openCache } from '../library/caches/library-cache.ts'
+import { SKIP_REASONS, type SkippedFolder, scanFolder } from '../library/scan.ts'
 import { COUNT, startProgress } from '../report/progress.ts'
 import { formatTable } from '../report/table.ts'
 import { formatBytes, painter, plural } from '../report/text.ts'
+import type { Io } from '../system/world.ts'
 import { printable } from '../tensor/text.ts'
 import type { Command } from './command.ts'
-import { noteSkipped, SKIP_REASONS, type SkippedFolder, scanFolder } from './folder-scan.ts'
 import { toJson } from './inspect-json.ts'
 import {
   type Duplicates,
@@ -15,7 +16,7 @@ import {
   likelyDuplicates,
   provenDuplicates,
 } from './library.ts'
-import { openCache } from './library-cache.ts'
+import { noteSkipped } from './listed-files.ts'
 import { modelFolders, withModelFolders } from './model-folders.ts'
 import { commonOptions, flag, withCommonOptions } from './options.ts'
 

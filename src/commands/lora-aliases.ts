@@ -1,8 +1,8 @@
 /** LoRAs by the name their trainer gave them, which is the one that A1111 writes into prompts. */
 import { basename } from 'node:path'
 import { EXIT, SdtoolError } from '../errors.ts'
-import { type Interruptible, withModel } from './files.ts'
-import { type ModelFolders, placesOf, resolveModel } from './model-folders.ts'
+import { type ModelFolders, placesOf, resolveModel } from '../library/resolve.ts'
+import { type Interruptible, withModel } from '../library/session.ts'
 
 /**
  * The path of a LoRA: as `resolveModel` finds it, or else the only one below the folders for LoRAs whose metadata call it

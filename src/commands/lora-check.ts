@@ -1,37 +1,32 @@
 import { basename } from 'node:path'
 import { EXIT, type ExitCode, refuse, usage } from '../errors.ts'
+import { resolveModel } from '../library/resolve.ts'
+import { identifyFile, type OpenedModel, withModels } from '../library/session.ts'
 import { type BlockLabel, compareBlocks } from '../model/blocks.ts'
 import { counted, error, warning } from '../model/finding.ts'
 import { type CheckedModule, checkLora, type LoraCheck } from '../model/lora/check.ts'
 import type { LoraFile } from '../model/lora/modules.ts'
 import { planMergeLora } from '../model/merge-lora/plan.ts'
+import { writeNewFile } from '../operations/output/new-file.ts'
+import type { CommonOptions } from '../operations/output/options.ts'
 import type { HeatMap, HeatPanel } from '../report/heat-map.ts'
-import type { Io } from '../report/io.ts'
 import { startProgress } from '../report/progress.ts'
 import { formatTable } from '../report/table.ts'
 import { painter, plural } from '../report/text.ts'
+import type { Io } from '../system/world.ts'
 import { checkOutput } from '../tensor/atomic.ts'
 import { newEvaluation } from '../tensor/expr.ts'
 import type { Finding } from '../tensor/table.ts'
 import { printable } from '../tensor/text.ts'
 import type { Arguments, Command } from './command.ts'
 import { columnOf, plotEncoder } from './diff-plot.ts'
-import { identifyFile, type OpenedModel, withModels } from './files.ts'
 import { findingLines } from './findings-text.ts'
 import { toJson } from './inspect-json.ts'
 import { resolveLora } from './lora-aliases.ts'
 import { loraFile } from './lora-files.ts'
 import { engineOf } from './matmul.ts'
-import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
-import {
-  type CommonOptions,
-  commonOptions,
-  filledText,
-  flag,
-  namedFiles,
-  withCommonOptions,
-} from './options.ts'
-import { writeNewFile } from './write-file.ts'
+import { modelFolders, withModelFolders } from './model-folders.ts'
+import { commonOptions, filledText, flag, namedFiles, withCommonOptions } from './options.ts'
 
 export const loraCheckCommand: Command = {
   positionals: '[files..]',

@@ -1,8 +1,8 @@
 import { refuse } from '../errors.ts'
+import { identifyFile, type OpenedModel } from '../library/session.ts'
 import type { LoraFile } from '../model/lora/modules.ts'
 import { readValues } from '../tensor/expr.ts'
 import { checkOperation } from '../tensor/quantised/check.ts'
-import { identifyFile, type OpenedModel } from './files.ts'
 
 /** @throws NOT_A_LORA, SCALED_FP8, QUANTISED */
 export async function loraFile(name: string, opened: OpenedModel): Promise<LoraFile> {

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { basename, extname } from 'node:path'
 import { EXIT, type ExitCode, refuse, usage } from '../errors.ts'
+import { withModels } from '../library/session.ts'
 import { baseById } from '../model/adapters/base.ts'
 import type { FactorDType } from '../model/lora/factors.ts'
 import { type LoraMerge, type LoraToMerge, mergeLoras } from '../model/lora/merge.ts'
@@ -8,14 +9,23 @@ import { mergedMetadata } from '../model/lora/merge-metadata.ts'
 import { rankMetadata } from '../model/lora/metadata.ts'
 import { mergedName, stemOf } from '../model/output-name.ts'
 import type { Plan } from '../model/plan.ts'
-import type { Io } from '../report/io.ts'
+import { derivedMetadata } from '../operations/output/metadata.ts'
+import type { OutputOptions } from '../operations/output/options.ts'
+import { outputPlaces } from '../operations/output/place.ts'
+import {
+  type PlannedFile,
+  type RehearsedFile,
+  rehearseFile,
+  type WrittenFile,
+  writePlannedFile,
+} from '../operations/output/write-file.ts'
 import { formatTable } from '../report/table.ts'
 import { painter, plural } from '../report/text.ts'
+import type { Io } from '../system/world.ts'
 import type { ModelFile } from '../tensor/table.ts'
 import { printable } from '../tensor/text.ts'
 import type { Arguments, Command } from './command.ts'
 import { madeLine } from './extracted-files.ts'
-import { withModels } from './files.ts'
 import { findingLines } from './findings-text.ts'
 import { toJson } from './inspect-json.ts'
 import { resolveLora } from './lora-aliases.ts'
@@ -23,23 +33,7 @@ import { type LoraArgument, loraArguments } from './lora-arguments.ts'
 import { loraFile } from './lora-files.ts'
 import { FACTOR_DTYPES, factorTypeName } from './lora-options.ts'
 import { modelFolders, withModelFolders } from './model-folders.ts'
-import {
-  filledText,
-  list,
-  namedFiles,
-  type OutputOptions,
-  outputOptions,
-  withOutputOptions,
-} from './options.ts'
-import {
-  type PlannedFile,
-  type RehearsedFile,
-  rehearseFile,
-  type WrittenFile,
-  writePlannedFile,
-} from './output-file.ts'
-import { outputPlaces } from './output-path.ts'
-import { derivedMetadata } from './provenance.ts'
+import { filledText, list, namedFiles, outputOptions, withOutputOptions } from './options.ts'
 import { recipeArguments } from './recipe-options.ts'
 
 export const loraMergeCommand: Command = {

@@ -1,4 +1,4 @@
-import type { Io } from '../report/io.ts'
+import type { Io } from '../system/world.ts'
 import type { MatMul } from '../tensor/algebra/matmul.ts'
 import { WASM_ENGINE, wasmMatMul } from '../tensor/algebra/wasm-matmul.ts'
 import type { MatMulModule } from '../tensor/executor.ts'

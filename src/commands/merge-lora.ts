@@ -1,41 +1,42 @@
 import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
 import { EXIT, type ExitCode, refuse, usage } from '../errors.ts'
+import { resolveModel } from '../library/resolve.ts'
+import { identifyFile, type OpenedModel, withModels } from '../library/session.ts'
 import type { Identity } from '../model/identify.ts'
 import type { LoraInput, MergeOptions, NamePattern } from '../model/merge-lora/options.ts'
 import { type MergePlan, planMergeLora } from '../model/merge-lora/plan.ts'
 import { checkProof, proofOf } from '../model/merge-lora/proof.ts'
 import { mergedName, stemOf } from '../model/output-name.ts'
 import type { JsonValue } from '../model/recipe.ts'
+import { plannedOutput } from '../operations/output/one-output.ts'
+import type { OutputOptions } from '../operations/output/options.ts'
+import { writeProven } from '../operations/output/prove.ts'
+import { type PlannedFile, rehearseFile } from '../operations/output/write-file.ts'
 import { exitCodeOf } from '../report/error.ts'
-import type { Io } from '../report/io.ts'
+import type { Io } from '../system/world.ts'
 import { readValues } from '../tensor/expr.ts'
 import type { Arguments, Command } from './command.ts'
-import { identifyFile, type OpenedModel, withModels } from './files.ts'
 import { globMatcher } from './glob.ts'
 import { resolveLora } from './lora-aliases.ts'
 import { type LoraArgument, loraArguments } from './lora-arguments.ts'
 import { engineOf } from './matmul.ts'
 import { checkAlive } from './merge-lora-alive.ts'
 import { type MergeOutcome, nearestFindings, printMerge } from './merge-lora-page.ts'
-import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
+import { modelFolders, withModelFolders } from './model-folders.ts'
 import { DTYPE_LIST, dtypeChoice } from './model-options.ts'
-import { plannedOutput } from './one-output.ts'
 import {
   filledText,
   flag,
   hashesInputs,
   list,
   listOrNothing,
-  type OutputOptions,
   outputOptions,
   values,
   verification,
   withInputHashes,
   withOutputOptions,
 } from './options.ts'
-import { type PlannedFile, rehearseFile } from './output-file.ts'
-import { writeProven } from './proven-output.ts'
 import { recipeArguments } from './recipe-options.ts'
 import type { RecipeModel } from './replan.ts'
 

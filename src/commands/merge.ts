@@ -1,5 +1,7 @@
 import { basename } from 'node:path'
 import { EXIT, type ExitCode, usage } from '../errors.ts'
+import { resolveModel } from '../library/resolve.ts'
+import { identifyFile, type OpenedModel, withModels } from '../library/session.ts'
 import type { NamedModel } from '../model/bake-vae.ts'
 import { type CheckpointMergeOptions, letterOf, type MergeModel } from '../model/merge/options.ts'
 import { type CheckpointMergePlan, planMerge } from '../model/merge/plan.ts'
@@ -7,29 +9,28 @@ import { checkMerge, mergeProof } from '../model/merge/proof.ts'
 import { rangeOf } from '../model/merge/similarity.ts'
 import { mergedName, stemOf } from '../model/output-name.ts'
 import { withStated } from '../model/same-prediction.ts'
+import { plannedOutput } from '../operations/output/one-output.ts'
+import type { OutputOptions } from '../operations/output/options.ts'
+import { writeProven } from '../operations/output/prove.ts'
+import { type PlannedFile, rehearseFile } from '../operations/output/write-file.ts'
 import { exitCodeOf } from '../report/error.ts'
-import type { Io } from '../report/io.ts'
 import { COUNT, startProgress } from '../report/progress.ts'
+import type { Io } from '../system/world.ts'
 import { readValues } from '../tensor/expr.ts'
 import { MERGE_METHODS } from '../tensor/merge/registry.ts'
 import type { Arguments, Command } from './command.ts'
-import { identifyFile, type OpenedModel, withModels } from './files.ts'
 import { mergeArguments, mergeOptions, mergeRecipe, vaeChoice } from './merge-arguments.ts'
 import { type CheckpointMergeOutcome, methodLines, printCheckpointMerge } from './merge-page.ts'
-import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
+import { modelFolders, withModelFolders } from './model-folders.ts'
 import { DTYPE_LIST } from './model-options.ts'
-import { plannedOutput } from './one-output.ts'
 import {
   hashesInputs,
   namedFiles,
-  type OutputOptions,
   outputOptions,
   verification,
   withInputHashes,
   withOutputOptions,
 } from './options.ts'
-import { type PlannedFile, rehearseFile } from './output-file.ts'
-import { writeProven } from './proven-output.ts'
 import type { RecipeModel } from './replan.ts'
 import { latentsByValues } from './vae-values.ts'
 

@@ -1,13 +1,7 @@
 import type { Argv } from 'yargs'
 import { usage } from '../errors.ts'
+import type { CommonOptions, OutputOptions } from '../operations/output/options.ts'
 import type { Arguments } from './command.ts'
-
-/** Options that every command has. */
-export interface CommonOptions {
-  readonly json: boolean
-  readonly quiet: boolean
-  readonly verbose: boolean
-}
 
 export function withCommonOptions(yargs: Argv): Argv {
   return yargs
@@ -18,18 +12,6 @@ export function withCommonOptions(yargs: Argv): Argv {
 
 export function commonOptions(args: Arguments): CommonOptions {
   return { json: flag(args, 'json'), quiet: flag(args, 'quiet'), verbose: flag(args, 'verbose') }
-}
-
-/** Options of commands that write model files. */
-export interface OutputOptions extends CommonOptions {
-  readonly output?: string
-  readonly force: boolean
-  readonly dryRun: boolean
-  /** Every tensor, or only those that were computed. */
-  readonly verify: boolean | 'patched'
-  readonly hash: boolean
-  /** Copy what lies beside the source under its name. */
-  readonly sidecars: boolean
 }
 
 export function withOutputOptions(yargs: Argv): Argv {

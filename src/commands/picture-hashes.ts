@@ -2,7 +2,7 @@
 import { basename } from 'node:path'
 import type { HashedFile } from '../image/infotext/write.ts'
 import { stemOf } from '../model/output-name.ts'
-import type { Io } from '../report/io.ts'
+import type { Io } from '../system/world.ts'
 import type { HashName } from '../tensor/hash.ts'
 import { hashWithProgress } from './hashing.ts'
 

@@ -1,6 +1,6 @@
 import type { Argv } from 'yargs'
 import type { RgbImage } from '../image/image.ts'
-import type { Io } from '../report/io.ts'
+import type { Io } from '../system/world.ts'
 
 export function withPreview(yargs: Argv): Argv {
   return yargs.option('preview', {

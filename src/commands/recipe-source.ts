@@ -1,9 +1,9 @@
 /** The recipe of a model file, or of a JSON file that holds one. */
 import { refuse } from '../errors.ts'
+import { type Interruptible, withModel } from '../library/session.ts'
 import { isJsonObject, parseJsonText } from '../model/metadata/json-text.ts'
 import { type JsonValue, parseRecipe, RECIPE_KEY, type Recipe, recipeText } from '../model/recipe.ts'
 import { readSmallFile } from '../tensor/bytes.ts'
-import { type Interruptible, withModel } from './files.ts'
 
 export interface RecipeSource {
   readonly recipe: Recipe

@@ -1,6 +1,9 @@
 /** Says which published file a file is, and whose VAE a checkpoint has. */
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import { type ModelFolders, placesOf } from '../library/resolve.ts'
+import type { FoundFile } from '../library/scan.ts'
+import { withModel } from '../library/session.ts'
 import { info } from '../model/finding.ts'
 import { knownBySha256, knownVaesByAutoV1 } from '../model/hashes-known.ts'
 import type { Identity } from '../model/identify.ts'
@@ -12,18 +15,15 @@ import {
   SMALL_TENSOR_BYTES,
   vaeContent,
 } from '../model/vae-content.ts'
-import type { Io } from '../report/io.ts'
+import type { Io } from '../system/world.ts'
 import { elementCount } from '../tensor/dtype.ts'
 import { evaluateInto, newEvaluation, type ReadInto, tensorBytes } from '../tensor/expr.ts'
 import type { Hashes } from '../tensor/hash.ts'
 import { isEncoded } from '../tensor/quantised/check.ts'
 import type { Finding, ModelFile, Tensor } from '../tensor/table.ts'
 import { quoted } from '../tensor/text.ts'
-import { withModel } from './files.ts'
-import type { FoundFile } from './folder-scan.ts'
 import { hashWithProgress } from './hashing.ts'
 import type { InspectionOptions } from './inspection.ts'
-import { type ModelFolders, placesOf } from './model-folders.ts'
 
 export interface ReadableFile {
   readonly path: string

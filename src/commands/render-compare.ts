@@ -2,9 +2,10 @@
 import { basename } from 'node:path'
 import { EXIT, type ExitCode, escaped, usage } from '../errors.ts'
 import { type GenerationFacts, hashList } from '../image/infotext/write.ts'
-import type { Io } from '../report/io.ts'
+import { existing, type ModelFolders } from '../library/resolve.ts'
 import { lineWidth } from '../report/wrap.ts'
 import type { RenderSettings } from '../runtime/pipeline.ts'
+import type { Io } from '../system/world.ts'
 import type { Arguments } from './command.ts'
 import {
   type Comparison,
@@ -16,7 +17,6 @@ import {
 } from './comparison.ts'
 import { hashBook, type PictureHashes } from './hash-book.ts'
 import { loraSpec } from './lora-arguments.ts'
-import { existing, type ModelFolders } from './model-folders.ts'
 import { values } from './options.ts'
 import { engineFor } from './render-draw.ts'
 import { promptWithTags, sheetFacts } from './render-facts.ts'

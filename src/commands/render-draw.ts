@@ -1,14 +1,14 @@
 /** Drawing with one model, seen from a terminal: the device that is taken, and progress. */
 import { escaped, SdtoolError } from '../errors.ts'
-import type { Io } from '../report/io.ts'
+import type { CommonOptions } from '../operations/output/options.ts'
 import { startStepProgress } from '../report/step-progress.ts'
 import { thisMachine } from '../runtime/choose-device.ts'
 import type { Engine, EngineOptions } from '../runtime/engine.ts'
 import { onnxEngine } from '../runtime/onnx-engine.ts'
 import { findOnnxRuntime } from '../runtime/onnxruntime.ts'
 import { type RenderedImage, type RenderHooks, type RenderJob, renderImages } from '../runtime/pipeline.ts'
+import type { Io } from '../system/world.ts'
 import { knownDevice, openDeviceCache } from './device-cache.ts'
-import type { CommonOptions } from './options.ts'
 import type { RenderOptions } from './render-options.ts'
 
 /**

@@ -2,6 +2,9 @@
 import { stat } from 'node:fs/promises'
 import { basename, extname } from 'node:path'
 import { SdtoolError, usage } from '../errors.ts'
+import { type ModelFolders, placesOf } from '../library/resolve.ts'
+import type { FoundFile } from '../library/scan.ts'
+import { type Interruptible, identifyFile, withModel } from '../library/session.ts'
 import { stemOf } from '../model/output-name.ts'
 import type { TextTower } from '../runtime/engine.ts'
 import { chunksOf } from '../runtime/text/chunks.ts'
@@ -10,9 +13,6 @@ import { clipTokenizer } from '../runtime/text/tokenizer.ts'
 import { type ReadInto, readValues } from '../tensor/expr.ts'
 import type { Tensor } from '../tensor/table.ts'
 import { cardAt } from './embedding-picture.ts'
-import { type Interruptible, identifyFile, withModel } from './files.ts'
-import type { FoundFile } from './folder-scan.ts'
-import { type ModelFolders, placesOf } from './model-folders.ts'
 
 export interface EmbeddingSearch {
   readonly prompts: readonly string[]

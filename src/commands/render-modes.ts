@@ -1,10 +1,10 @@
 /** Runs of `sdtool render` that hold pictures of several models against each other. A new one is a file and a line here. */
 import type { Argv } from 'yargs'
 import { type ExitCode, usage } from '../errors.ts'
-import type { Io } from '../report/io.ts'
+import type { ModelFolders } from '../library/resolve.ts'
+import type { Io } from '../system/world.ts'
 import { MERGE_METHODS } from '../tensor/merge/registry.ts'
 import type { Arguments } from './command.ts'
-import type { ModelFolders } from './model-folders.ts'
 import type { RenderOptions } from './render-options.ts'
 import { checkOptions, type RenderMode } from './render-rules.ts'
 

@@ -1,5 +1,6 @@
 /** What `sdtool render` can be told. */
 import type { Argv } from 'yargs'
+import type { CommonOptions } from '../operations/output/options.ts'
 import { DEVICE_IDS, type DeviceId } from '../runtime/devices.ts'
 import type { Precision } from '../runtime/engine.ts'
 import type { RenderSettings } from '../runtime/pipeline.ts'
@@ -9,15 +10,7 @@ import { findSampler, SAMPLERS } from '../runtime/sampling/samplers/registry.ts'
 import { findSchedule, SCHEDULES } from '../runtime/sampling/schedules/registry.ts'
 import type { Arguments } from './command.ts'
 import { withModelFolders } from './model-folders.ts'
-import {
-  type CommonOptions,
-  commonOptions,
-  filledText,
-  flag,
-  text,
-  values,
-  withCommonOptions,
-} from './options.ts'
+import { commonOptions, filledText, flag, text, values, withCommonOptions } from './options.ts'
 import { withPreview } from './preview-option.ts'
 import { named, number, type Size, seedOf, sizeOf } from './render-values.ts'
 

@@ -1,24 +1,24 @@
 /** What the runs have in common that draw the same pictures several times: how they draw, and their sheet. */
 import type { RgbImage } from '../image/image.ts'
 import type { GenerationFacts } from '../image/infotext/write.ts'
-import type { Io } from '../report/io.ts'
+import type { ModelFolders } from '../library/resolve.ts'
+import { writeNewFile } from '../operations/output/new-file.ts'
 import { paint } from '../report/raster.ts'
 import { type Sheet, sheetPicture } from '../report/sheet.ts'
 import type { Engine, EngineOptions, RenderModel } from '../runtime/engine.ts'
 import { onnxEngine } from '../runtime/onnx-engine.ts'
 import type { ImageRequest, RenderSettings } from '../runtime/pipeline.ts'
 import type { LoadedEmbedding } from '../runtime/text/embedding.ts'
+import type { Io } from '../system/world.ts'
 import { checkOutput } from '../tensor/atomic.ts'
 import type { FileRef } from '../tensor/table.ts'
 import { type HashBook, type PictureHashes, pictureHashes } from './hash-book.ts'
-import type { ModelFolders } from './model-folders.ts'
 import { preview } from './preview-option.ts'
 import { drawPictures } from './render-draw.ts'
 import { findEmbeddings } from './render-embeddings.ts'
 import type { RenderSource } from './render-model.ts'
 import type { RenderOptions } from './render-options.ts'
 import { pictureBytes, picturePlaces } from './render-pictures.ts'
-import { writeNewFile } from './write-file.ts'
 
 export interface StudyRun {
   readonly options: RenderOptions

@@ -1,8 +1,8 @@
 /** Values of options: one of a registry, numbers in a range, seeds, sizes. */
 import { usage } from '../errors.ts'
-import { nearestNames } from '../report/nearest.ts'
 import type { Seed } from '../runtime/random/gaussian.ts'
 import { SIZE_MULTIPLE } from '../runtime/steered-denoiser.ts'
+import { nearestNames } from '../system/nearest.ts'
 import { quoted } from '../tensor/text.ts'
 import type { Arguments } from './command.ts'
 import { filledText } from './options.ts'

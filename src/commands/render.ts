@@ -1,15 +1,17 @@
 import { EXIT, type ExitCode, escaped } from '../errors.ts'
-import type { Io } from '../report/io.ts'
+import type { ModelFolders } from '../library/resolve.ts'
+import { writeNewFile } from '../operations/output/new-file.ts'
 import { paint } from '../report/raster.ts'
 import { sheetPicture } from '../report/sheet.ts'
 import { onnxEngine } from '../runtime/onnx-engine.ts'
 import type { RenderedImage, RenderSettings } from '../runtime/pipeline.ts'
 import type { LoadedEmbedding } from '../runtime/text/embedding.ts'
+import type { Io } from '../system/world.ts'
 import { checkOutput } from '../tensor/atomic.ts'
 import type { Arguments, Command } from './command.ts'
 import { hashBook, pictureHashes } from './hash-book.ts'
 import { loraSpec } from './lora-arguments.ts'
-import { type ModelFolders, modelFolders } from './model-folders.ts'
+import { modelFolders } from './model-folders.ts'
 import { preview } from './preview-option.ts'
 import { drawPictures, engineFor } from './render-draw.ts'
 import { checkEmbeddingFolders, findEmbeddings } from './render-embeddings.ts'
@@ -20,7 +22,6 @@ import { type RenderOptions, renderOptions, withRenderOptions } from './render-o
 import { pictureBytes, picturePlaces } from './render-pictures.ts'
 import { pictureSheet, settingsText, sourceTitle } from './render-sheet.ts'
 import { modelName, noteOnClipSkip, noteOnShots, type Shots, settingsFor, shots } from './render-shots.ts'
-import { writeNewFile } from './write-file.ts'
 
 export const renderCommand: Command = {
   positionals: '[model]',

@@ -1,10 +1,12 @@
 /** Plans a model again from the recipe in its metadata; nothing is written. */
 import { refuse, SdtoolError } from '../errors.ts'
+import type { OpenedModel } from '../library/session.ts'
 import type { Identity } from '../model/identify.ts'
 import type { Plan } from '../model/plan.ts'
 import type { Recipe } from '../model/recipe.ts'
+import { planRecipe } from '../operations/recipe.ts'
+import { operationOf } from '../operations/registry.ts'
 import { printable, quoted } from '../tensor/text.ts'
-import type { OpenedModel } from './files.ts'
 import { COMMANDS } from './registry.ts'
 
 /** An input of a recipe. */
@@ -14,6 +16,18 @@ export interface RecipeModel {
   readonly identity: Identity
 }
 
+function planAgain(recipe: Recipe, inputs: readonly RecipeModel[]): Promise<Plan> {
+  const models = inputs.map(({ path, opened, identity }) => ({ name: path, file: opened.model, identity }))
+  const context = { read: inputs[0]?.opened.read ?? nothingToRead, signal: NEVER }
+  return planRecipe(recipe, models, context)
+}
+
+const NEVER = new AbortController().signal
+
+function nothingToRead(): never {
+  throw new TypeError('there is no input to read')
+}
+
 /**
  * What the command of a recipe plans for its inputs.
  * @throws RECIPE_UNKNOWN for an operation of another version, RECIPE_UNPLANNED, RECIPE_UNREADABLE, RECIPE_INVALID for options that make no
@@ -21,6 +35,7 @@ export interface RecipeModel {
  */
 export async function replanRecipe(recipe: Recipe, inputs: readonly RecipeModel[]): Promise<Plan> {
   const { operation, sdtool, options } = recipe
+  if (operationOf(operation) !== undefined) return planAgain(recipe, inputs)
   const command = await COMMANDS.find(({ name }) => name === operation)?.load()
   if (command?.replay !== undefined && command.replan === undefined) {
     throw refuse(

@@ -3,11 +3,11 @@ import { stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { EXIT, SdtoolError } from '../errors.ts'
 import type { Recipe, RecipeInput } from '../model/recipe.ts'
-import type { Io } from '../report/io.ts'
-import { temporaryFolder } from '../runtime/leftovers.ts'
+import { existingFolder } from '../operations/output/place.ts'
+import { temporaryFolder } from '../system/leftovers.ts'
+import type { Io } from '../system/world.ts'
 import { quoted } from '../tensor/text.ts'
 import { worldOf } from './matmul.ts'
-import { existingFolder } from './output-path.ts'
 import {
   type FoundInput,
   type LostInput,
@@ -15,7 +15,7 @@ import {
   type SearchPlaces,
   searchInputs,
 } from './recipe-inputs.ts'
-import { repeatArguments, repeatable } from './replay-recipe.ts'
+import { repeatable } from './replay-recipe.ts'
 
 /** An input that has to be made again, with what that takes. */
 export interface RemadeInput {
@@ -97,16 +97,11 @@ async function remade(
     `${input.name} is gone: making it again (${recipe.operation} of ${recipe.inputs.map(({ name }) => name).join(', ')})`,
   )
   const path = join(folder, fileName(input))
-  const { command, again } = await repeatable(recipe)
-  const silent = {
-    ...worldOf(recipe.options.engine, io),
-    stdout: { write: () => {} },
-    now: () => timeOf(recipe, io),
-  }
-  const exitCode = await withInputs(steps, { ...remake, target: path }, io, (paths) => {
-    const args = { ...repeatArguments({ quiet }, recipe), ...again(recipe.options, paths), output: path }
-    return command.run(args, silent)
-  })
+  const { again } = await repeatable(recipe)
+  const world = { ...worldOf(recipe.options.engine, io), now: () => timeOf(recipe, io) }
+  const { exitCode } = await withInputs(steps, { ...remake, target: path }, io, (paths) =>
+    again({ paths, target: path, args: { quiet } }, world),
+  )
   const { size } = await stat(path)
   const proof = exitCode === EXIT.ok ? await proofFor(input, path, size, { quiet }, io) : undefined
   if (proof !== undefined) return path

@@ -1,35 +1,110 @@
-/** The command of a recipe, and what it is called with. */
-import { refuse } from '../errors.ts'
+/** Does again what a recipe says, by its operation, or by the command that still does without one. */
+import { EXIT, type ExitCode, refuse } from '../errors.ts'
 import type { Recipe } from '../model/recipe.ts'
+import type { OutputOptions } from '../operations/output/options.ts'
+import { repeatable as operationFor, type Repeatable as RepeatableOperation } from '../operations/recipe.ts'
+import { operationOf } from '../operations/registry.ts'
+import { namedFile, type Outcome, runOperation } from '../operations/run.ts'
+import type { Io } from '../system/world.ts'
 import { quoted } from '../tensor/text.ts'
 import type { Arguments, Command } from './command.ts'
+import { commonOptions, flag } from './options.ts'
 import { COMMANDS } from './registry.ts'
+import { worstExitCode } from './run-for-each.ts'
+import { outcomeDocument, outcomePages } from './transform-report.ts'
 
-export interface Repeatable {
-  readonly command: Command
-  readonly again: NonNullable<Command['replay']>
+export interface Again {
+  /** Of the inputs, in the order of the recipe. */
+  readonly paths: readonly string[]
+  readonly target: string
+  /** What the person asked of the replay: `force`, `dryRun`, `verify` ... */
+  readonly args: Arguments
 }
 
-/** @throws RECIPE_UNKNOWN_OPERATION (exit 3), and what `replay` throws of options it cannot read */
-export async function repeatable({ operation, options, inputs }: Recipe): Promise<Repeatable> {
-  const command = await COMMANDS.find(({ name }) => name === operation)?.load()
-  if (command?.replay === undefined) {
+/** What was done again. */
+export interface Repeated {
+  readonly exitCode: ExitCode
+  /** What a person reads of it. */
+  readonly page: string
+  /** The same for programs; undefined where nothing was written. */
+  readonly document?: unknown
+}
+
+export interface Repeatable {
+  /** Prints nothing but progress and errors. */
+  again(again: Again, io: Io): Promise<Repeated>
+}
+
+/** @throws RECIPE_UNKNOWN_OPERATION, and what reading the options of the recipe throws (exit 3) */
+export async function repeatable(recipe: Recipe): Promise<Repeatable> {
+  if (operationOf(recipe.operation) !== undefined) {
+    const found = operationFor(recipe)
+    return { again: (again, io) => runAgain(recipe, found, again, io) }
+  }
+  const command = await COMMANDS.find(({ name }) => name === recipe.operation)?.load()
+  const replay = command?.replay
+  if (command === undefined || replay === undefined) {
     throw refuse(
       'RECIPE_UNKNOWN_OPERATION',
-      `the recipe is of the operation ${quoted(operation)}, which this version of sdtool cannot repeat`,
+      `the recipe is of the operation ${quoted(recipe.operation)}, which this version of sdtool cannot repeat`,
     )
   }
   // what is wrong with the options is said before anything is looked for, or made
-  command.replay(
-    options,
-    inputs.map(({ name }) => name),
+  replay(
+    recipe.options,
+    recipe.inputs.map(({ name }) => name),
   )
-  return { command, again: command.replay }
+  return {
+    again: ({ paths, target, args }, io) => {
+      const own = { ...replay(recipe.options, paths), output: target }
+      return runCommandAgain(command, { ...repeatArguments(args, recipe), ...own }, io)
+    },
+  }
 }
 
-/** What a person may ask of any command, and what decides whether large inputs are hashed in full. */
-export function repeatArguments(args: Arguments, { inputs }: Recipe): Arguments {
+async function runAgain(
+  recipe: Recipe,
+  { operation, options }: RepeatableOperation,
+  { paths, target, args }: Again,
+  io: Io,
+): Promise<Repeated> {
+  const [first, ...others] = paths as [string, ...string[]]
+  const output = outputOf(args, recipe, operation.verify)
+  const run = { operation, options, first: namedFile(first), others, place: () => target, output }
+  const outcome: Outcome = await runOperation(run, io)
+  return {
+    exitCode: worstExitCode([outcome]),
+    page: outcomePages(operation.verb, [outcome], output, io),
+    document: outcomeDocument(operation.verb, [outcome], output),
+  }
+}
+
+function outputOf(args: Arguments, recipe: Recipe, verify: OutputOptions['verify']): OutputOptions {
+  return {
+    ...commonOptions(args),
+    force: flag(args, 'force'),
+    dryRun: flag(args, 'dryRun'),
+    verify: typeof args.verify === 'boolean' ? args.verify : verify,
+    hash: hashes(args, recipe),
+    sidecars: flag(args, 'sidecars'),
+  }
+}
+
+/** The page and the document of a command that prints them itself. */
+async function runCommandAgain(command: Command, args: Arguments, io: Io): Promise<Repeated> {
+  let text = ''
+  const stdout = { write: (part: string) => (text += part) }
+  const exitCode = await command.run(args, { ...io, stdout })
+  const isJson = flag(args, 'json') && exitCode === EXIT.ok
+  return { exitCode, page: text, ...(isJson && { document: JSON.parse(text) as unknown }) }
+}
+
+/** What decides whether large inputs are hashed in full. */
+function hashes(args: Arguments, { inputs }: Recipe): boolean {
+  return args.hash === true || inputs.every(({ sha256 }) => sha256 !== undefined)
+}
+
+function repeatArguments(args: Arguments, recipe: Recipe): Arguments {
   const { force, dryRun, quiet, json, verbose, verify, sidecars } = args
-  const hash = args.hash === true || inputs.every(({ sha256 }) => sha256 !== undefined)
-  return { force, dryRun, quiet, json, verbose, verify, sidecars, hash }
+  return { force, dryRun, quiet, json, verbose, verify, sidecars, hash: hashes(args, recipe) }
 }

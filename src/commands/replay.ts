@@ -1,22 +1,24 @@
 /** Does again what made a file, from the recipe in its metadata. */
 import { basename, dirname, extname, join } from 'node:path'
 import { EXIT, type ExitCode, SdtoolError, usage } from '../errors.ts'
+import { resolveModel } from '../library/resolve.ts'
 import { stemOf } from '../model/output-name.ts'
 import type { Recipe } from '../model/recipe.ts'
+import type { OutputOptions } from '../operations/output/options.ts'
 import { errorText } from '../report/error.ts'
-import type { Io } from '../report/io.ts'
 import { formatTable } from '../report/table.ts'
 import { painter } from '../report/text.ts'
+import type { Io } from '../system/world.ts'
 import { checkOutput } from '../tensor/atomic.ts'
 import { printable } from '../tensor/text.ts'
 import type { Arguments, Command } from './command.ts'
 import { toJson } from './inspect-json.ts'
 import { engineOf, worldOf } from './matmul.ts'
-import { modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
-import { namedFiles, type OutputOptions, outputOptions, withOutputOptions } from './options.ts'
+import { modelFolders, withModelFolders } from './model-folders.ts'
+import { namedFiles, outputOptions, withOutputOptions } from './options.ts'
 import { type RecipeSource, recipeOf } from './recipe-source.ts'
 import { type PlannedInput, planInputs, withInputs } from './replay-inputs.ts'
-import { repeatArguments, repeatable } from './replay-recipe.ts'
+import { repeatable } from './replay-recipe.ts'
 import { autoV3Of, type Sameness, sameModels } from './same-model.ts'
 
 export const replayCommand: Command = {
@@ -57,19 +59,14 @@ async function runReplay(args: Arguments, io: Io): Promise<ExitCode> {
   const replay = { path, source, inputs, target }
   if (!output.json) io.stdout.write(headOf(replay, io))
   if (output.dryRun && inputs.some((input) => 'steps' in input))
-    return ended(replay, undefined, '', output, io)
+    return ended(replay, undefined, undefined, output, io)
   return withInputs(inputs, { target, places }, io, async (paths) => {
-    const { command, again } = await repeatable(recipe)
-    const shared = repeatArguments(args, recipe)
-    const { exitCode, text } = await runAgain(
-      command,
-      { ...shared, ...again(recipe.options, paths), output: target },
-      output,
-      world,
-    )
-    if (exitCode !== EXIT.ok) return exitCode
-    if (output.dryRun) return ended(replay, undefined, text, output, io)
-    return ended(replay, await sameness(source, target, io), text, output, world)
+    const { again } = await repeatable(recipe)
+    const repeated = await again({ paths, target, args }, world)
+    if (!output.json) io.stdout.write(repeated.page)
+    if (repeated.exitCode !== EXIT.ok) return repeated.exitCode
+    if (output.dryRun) return ended(replay, undefined, repeated.document, output, io)
+    return ended(replay, await sameness(source, target, io), repeated.document, output, world)
   })
 }
 
@@ -91,19 +88,6 @@ interface Replay {
   readonly source: RecipeSource
   readonly inputs: readonly PlannedInput[]
   readonly target: string
-}
-
-/** The command prints its page as always; its document becomes a part of this one. */
-async function runAgain(
-  command: Command,
-  args: Arguments,
-  { json }: OutputOptions,
-  io: Io,
-): Promise<{ exitCode: ExitCode; text: string }> {
-  if (!json) return { exitCode: await command.run(args, io), text: '' }
-  let text = ''
-  const stdout = { write: (part: string) => (text += part) }
-  return { exitCode: await command.run(args, { ...io, stdout }), text }
 }
 
 function headOf({ path, source: { recipe }, inputs }: Replay, io: Io): string {
@@ -141,13 +125,12 @@ function inputJson(planned: PlannedInput): object {
 async function ended(
   { path, source, inputs, target }: Replay,
   found: Partial<Sameness> | undefined,
-  text: string,
+  result: unknown,
   { json, verbose }: OutputOptions,
   io: Io,
 ): Promise<ExitCode> {
   const identical = found?.same ?? null
   if (json) {
-    const result = text === '' ? undefined : (JSON.parse(text) as unknown)
     const document = {
       command: 'replay',
       file: path,

@@ -1,7 +1,8 @@
 /** Whether two model files hold the same tensors. */
+
+import { type Interruptible, type OpenedModel, withModels } from '../library/session.ts'
 import { hashFile } from '../tensor/hash.ts'
 import { sameValues } from '../tensor/same.ts'
-import { type Interruptible, type OpenedModel, withModels } from './files.ts'
 
 export interface Sameness {
   readonly same: boolean

@@ -1,23 +1,16 @@
 import { type Api, MAX_PAGE, type SearchPage, type SearchQuery } from '../civitai/api.ts'
 import type { CivitaiModel } from '../civitai/shapes.ts'
 import { EXIT, type ExitCode, usage } from '../errors.ts'
-import type { Io } from '../report/io.ts'
+import type { CommonOptions } from '../operations/output/options.ts'
 import { formatTable } from '../report/table.ts'
 import { formatBytes, formatCount } from '../report/text.ts'
 import { lineWidth } from '../report/wrap.ts'
+import type { Io } from '../system/world.ts'
 import { printable } from '../tensor/text.ts'
 import { withCivitai } from './civitai-client.ts'
 import { withCivitaiUrl } from './civitai-options.ts'
 import type { Arguments, Command } from './command.ts'
-import {
-  type CommonOptions,
-  commonOptions,
-  filledText,
-  flag,
-  list,
-  values,
-  withCommonOptions,
-} from './options.ts'
+import { commonOptions, filledText, flag, list, values, withCommonOptions } from './options.ts'
 import { BASE_WORDS, PERIOD_WORDS, SORT_WORDS, spelled, TYPE_WORDS } from './search-words.ts'
 
 interface SearchOptions extends CommonOptions {

@@ -1,8 +1,8 @@
 import type { Argv } from 'yargs'
 import { SIDECARS, type Sidecar } from '../civitai/sidecars.ts'
 import { usage } from '../errors.ts'
+import type { Layout } from '../library/layouts.ts'
 import type { Arguments } from './command.ts'
-import type { Layout } from './layouts.ts'
 import { list } from './options.ts'
 
 export function withSidecars(yargs: Argv): Argv {

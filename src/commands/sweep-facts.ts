@@ -1,9 +1,9 @@
 /** What a sheet of `render --sweep` shows, and says of itself in its parameters. */
 import type { RgbImage } from '../image/image.ts'
 import { type GenerationFacts, hashList } from '../image/infotext/write.ts'
+import { existing } from '../library/resolve.ts'
 import type { RenderSettings } from '../runtime/pipeline.ts'
 import type { PictureHashes } from './hash-book.ts'
-import { existing } from './model-folders.ts'
 import { promptWithTags, sheetFacts } from './render-facts.ts'
 import type { Shots } from './render-shots.ts'
 import type { StudyRun } from './render-study.ts'

@@ -1,12 +1,13 @@
 /** `--merge b --sweep alpha=0..1:0.25`: merges of a model that are drawn and not written. */
+
+import { resolveModel } from '../library/resolve.ts'
+import { identifyFile, withModels } from '../library/session.ts'
 import { checkCount } from '../model/merge/strict.ts'
 import { buildRecipe } from '../model/recipe.ts'
 import type { RenderModel } from '../runtime/engine.ts'
 import type { MergeMethod } from '../tensor/merge/method.ts'
 import { MERGE_METHODS, mergeMethod } from '../tensor/merge/registry.ts'
 import type { Arguments } from './command.ts'
-import { identifyFile, withModels } from './files.ts'
-import { resolveModel } from './model-folders.ts'
 import { filledText, values } from './options.ts'
 import { plannedModel } from './planned-model.ts'
 import { type RenderSource, withRenderSource } from './render-model.ts'

@@ -1,13 +1,13 @@
 import type { PlanStep } from '../model/plan.ts'
+import type { OutputOptions } from '../operations/output/options.ts'
+import type { Outcome } from '../operations/run.ts'
 import { describe, errorText } from '../report/error.ts'
-import type { Io } from '../report/io.ts'
 import { formatTable } from '../report/table.ts'
 import { formatBytes, painter, plural } from '../report/text.ts'
+import type { Io } from '../system/world.ts'
 import { printable } from '../tensor/text.ts'
 import { findingLines, type Paint } from './findings-text.ts'
 import { toJson } from './inspect-json.ts'
-import type { OutputOptions } from './options.ts'
-import type { Outcome } from './transform.ts'
 
 /** Takes what became of each input: a page at once, or all in one document with `--json`; a summary of several. */
 export interface ResultPrinter {
@@ -25,15 +25,34 @@ export function resultPrinter(verb: string, options: OutputOptions, io: Io): Res
       else if (!options.json) io.stdout.write(outcomePage(outcome, options.verbose, paint))
     },
     end() {
-      const document = { command: verb, dryRun: options.dryRun, results: outcomes.map(outcomeJson) }
-      if (options.json) io.stdout.write(`${toJson(document)}\n`)
+      if (options.json) io.stdout.write(`${toJson(outcomeDocument(verb, outcomes, options))}\n`)
       else if (outcomes.length > 1) io.stdout.write(`\n${summary(outcomes)}\n`)
     },
   }
 }
 
+/** What became of all inputs, for programs. */
+export function outcomeDocument(
+  verb: string,
+  outcomes: readonly Outcome[],
+  { dryRun }: Pick<OutputOptions, 'dryRun'>,
+): object {
+  return { command: verb, dryRun, results: outcomes.map(outcomeJson) }
+}
+
+/** The same for people. */
+export function outcomePages(
+  _verb: string,
+  outcomes: readonly Outcome[],
+  { verbose }: Pick<OutputOptions, 'verbose'>,
+  io: Pick<Io, 'stdout' | 'env'>,
+): string {
+  const paint = painter(io.stdout, io.env)
+  return outcomes.map((outcome) => outcomePage(outcome, verbose, paint)).join('')
+}
+
 /** The outcome as programs get it. */
-export function outcomeJson({ error, steps, ...outcome }: Outcome): object {
+export function outcomeJson({ error, steps, plan, ...outcome }: Outcome): object {
   return {
     ...outcome,
     ...(steps && { steps: steps.map(({ names, ...step }) => step) }),

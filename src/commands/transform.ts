@@ -1,18 +1,20 @@
 /** The common way of commands that make one model file of each input: plan, write, report, next. */
 import { basename } from 'node:path'
-import { aboutFile, EXIT, type ExitCode } from '../errors.ts'
+import { aboutFile, type ExitCode } from '../errors.ts'
+import type { FileList, ListedFile } from '../library/files.ts'
+import { identifyFile, type OpenedModel, withModel } from '../library/session.ts'
 import type { Identity } from '../model/identify.ts'
-import type { Plan, PlanStep } from '../model/plan.ts'
+import type { Plan } from '../model/plan.ts'
 import type { JsonValue } from '../model/recipe.ts'
-import { exitCodeOf } from '../report/error.ts'
-import type { Io } from '../report/io.ts'
+import { outputMetadata } from '../operations/output/metadata.ts'
+import type { OutputOptions } from '../operations/output/options.ts'
+import { outputPlaces } from '../operations/output/place.ts'
+import { rehearseFile, writePlannedFile } from '../operations/output/write-file.ts'
+import type { Outcome } from '../operations/run.ts'
+import type { Io } from '../system/world.ts'
 import type { Container } from '../tensor/container.ts'
 import type { Finding, ModelFile } from '../tensor/table.ts'
-import { type FileList, identifyFile, type ListedFile, type OpenedModel, withModel } from './files.ts'
-import type { OutputOptions } from './options.ts'
-import { rehearseFile, writePlannedFile } from './output-file.ts'
-import { outputPlaces } from './output-path.ts'
-import { outputMetadata } from './provenance.ts'
+import { worstExitCode } from './run-for-each.ts'
 import { resultPrinter } from './transform-report.ts'
 
 /** What makes one such command different from another. */
@@ -31,21 +33,6 @@ export interface Transform {
   isNothing(plan: Plan, model: ModelFile): boolean
   /** Said then. */
   readonly nothingToDo: string
-}
-
-/** What became of one input. */
-export interface Outcome {
-  readonly input: string
-  readonly status: 'written' | 'planned' | 'skipped' | 'failed'
-  readonly title?: string
-  readonly output?: string
-  readonly bytesBefore?: number
-  readonly bytesAfter?: number
-  readonly tensors?: number
-  readonly steps?: readonly PlanStep[]
-  readonly findings: readonly Finding[]
-  readonly seconds?: number
-  readonly error?: unknown
 }
 
 /** Runs the command over all files, going on after a bad one. The exit code is that of the first failure. */
@@ -87,12 +74,6 @@ async function planFor(
   } catch (error) {
     throw aboutFile(path, error)
   }
-}
-
-function worstExitCode(outcomes: readonly Outcome[]): ExitCode {
-  const failed = outcomes.find(({ status }) => status === 'failed')
-  if (failed) return exitCodeOf(failed.error)
-  return outcomes.every(({ status }) => status === 'skipped') ? EXIT.unverified : EXIT.ok
 }
 
 type PlaceOf = (file: ListedFile, name: string) => string

@@ -1,10 +1,11 @@
 /** What the values of a VAE say of it, where nothing else does. */
+
+import type { OpenedModel } from '../library/session.ts'
 import { knownVaeBySha256 } from '../model/hashes-known.ts'
 import type { Identity } from '../model/identity.ts'
 import { knownByContent, vaeContent } from '../model/vae-content.ts'
 import type { VaeLatents } from '../model/vae-latents.ts'
-import type { Io } from '../report/io.ts'
-import type { OpenedModel } from './files.ts'
+import type { Io } from '../system/world.ts'
 import { hashWithProgress } from './hashing.ts'
 import { readableVae } from './recognise-known.ts'
 

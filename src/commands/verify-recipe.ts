@@ -1,16 +1,17 @@
 /** What a file says of how it was made, and, where that is wanted, whether it is true. */
 import { dirname, extname, join, resolve } from 'node:path'
 import { EXIT, SdtoolError } from '../errors.ts'
+import type { ModelFolders } from '../library/resolve.ts'
 import { counted } from '../model/finding.ts'
 import { parseRecipe, type Recipe, recipeText } from '../model/recipe.ts'
-import type { Io } from '../report/io.ts'
-import { temporaryFolder } from '../runtime/leftovers.ts'
+import { existingFolder } from '../operations/output/place.ts'
+import { temporaryFolder } from '../system/leftovers.ts'
+import type { Io } from '../system/world.ts'
 import type { ModelFile } from '../tensor/table.ts'
 import { printable } from '../tensor/text.ts'
-import type { ModelFolders } from './model-folders.ts'
-import { existingFolder } from './output-path.ts'
+import { worldOf } from './matmul.ts'
 import { planInputs, withInputs } from './replay-inputs.ts'
-import { repeatArguments, repeatable } from './replay-recipe.ts'
+import { repeatable } from './replay-recipe.ts'
 import { differingTensors } from './same-model.ts'
 import type { Check } from './verify-check.ts'
 
@@ -56,17 +57,16 @@ async function replayed(
   said: string,
   io: Io,
 ): Promise<Check> {
-  const { command, again } = await repeatable(recipe)
+  const { again } = await repeatable(recipe)
   const places = { path, folders, quiet }
   const inputs = await planInputs(recipe, places, io)
   const folder = await temporaryFolder(existingFolder(dirname(resolve(path))), '.sdtool')
   try {
     const target = join(folder.path, `again${extname(path)}`)
-    const silent = { ...io, stdout: { write: () => {} } }
-    const exitCode = await withInputs(inputs, { target, places }, io, (paths) => {
-      const args = { ...repeatArguments({ quiet }, recipe), ...again(recipe.options, paths), output: target }
-      return command.run(args, silent)
-    })
+    const world = worldOf(recipe.options.engine, io)
+    const { exitCode } = await withInputs(inputs, { target, places }, io, (paths) =>
+      again({ paths, target, args: { quiet } }, world),
+    )
     if (exitCode !== EXIT.ok)
       throw new SdtoolError('REPLAY_FAILED', `${recipe.operation} ended with exit code ${exitCode}`)
     return verdict(await differingTensors(path, target, io), recipe, said, io)

@@ -1,24 +1,28 @@
 import { readFile, stat } from 'node:fs/promises'
 import { basename, extname } from 'node:path'
 import { EXIT, type ExitCode } from '../errors.ts'
+import type { ListedFile } from '../library/files.ts'
+import { type ModelFolders, resolveModel } from '../library/resolve.ts'
+import { identifyFile, type OpenedModel, withModel } from '../library/session.ts'
 import type { Identity } from '../model/identity.ts'
 import { hashesInMetadata, SIDECAR_ENDINGS, type StatedHash, statedHashes } from '../model/sidecar-hashes.ts'
+import type { CommonOptions } from '../operations/output/options.ts'
 import { describe, errorText, exitCodeOf } from '../report/error.ts'
-import type { Io } from '../report/io.ts'
 import { formatTable } from '../report/table.ts'
 import { formatBytes, painter, plural } from '../report/text.ts'
+import type { Io } from '../system/world.ts'
 import { isFloat } from '../tensor/dtype.ts'
 import type { Hashes, HashName } from '../tensor/hash.ts'
 import type { ModelFile } from '../tensor/table.ts'
 import { printable } from '../tensor/text.ts'
 import { damageText, tolerated } from './checksums.ts'
 import type { Command } from './command.ts'
-import { identifyFile, type ListedFile, listFiles, type OpenedModel, withModel } from './files.ts'
 import { hashWithProgress } from './hashing.ts'
 import { toJson } from './inspect-json.ts'
 import { type ComponentScan, scanComponents, scanFindings } from './inspection.ts'
-import { type ModelFolders, modelFolders, resolveModel, withModelFolders } from './model-folders.ts'
-import { type CommonOptions, commonOptions, flag, namedFiles, withCommonOptions } from './options.ts'
+import { listedFiles } from './listed-files.ts'
+import { modelFolders, withModelFolders } from './model-folders.ts'
+import { commonOptions, flag, namedFiles, withCommonOptions } from './options.ts'
 import type { Check } from './verify-check.ts'
 import { recipeCheck } from './verify-recipe.ts'
 
@@ -46,7 +50,7 @@ export const verifyCommand: Command = {
   async run(args, io) {
     const folders = modelFolders(args, io)
     const options = { ...commonOptions(args), folders, deep: flag(args, 'deep') }
-    const { files } = await listFiles(namedFiles(args), (name) => resolveModel(name, 'any', folders), io)
+    const { files } = await listedFiles(namedFiles(args), (name) => resolveModel(name, 'any', folders), io)
     const results: Verified[] = []
     for (const file of files) {
       const result = await verified(file, options, io)

@@ -1,7 +1,6 @@
 /** A VAE into a checkpoint: in the place of the one it has, or where it has none. */
 import { EXIT, refuse, SdtoolError } from '../errors.ts'
-import type { DType, OutputDType } from '../tensor/dtype.ts'
-import { elementCount, isFloat } from '../tensor/dtype.ts'
+import { type DType, elementCount, isFloat, type OutputDType } from '../tensor/dtype.ts'
 import { canCast, renamed } from '../tensor/expr.ts'
 import { checkOperation } from '../tensor/quantised/check.ts'
 import type { Finding, Tensor } from '../tensor/table.ts'

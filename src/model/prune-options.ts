@@ -3,7 +3,9 @@ import { type Component, isSelected, type Selector } from './components.ts'
 import type { DTypeChoice } from './dtype-choice.ts'
 
 /** `only`: EMA values replace the live ones. `drop`: the EMA copy goes. `keep`: both stay. */
-export type EmaMode = 'only' | 'drop' | 'keep'
+export const EMA_MODES = ['only', 'drop', 'keep'] as const
+
+export type EmaMode = (typeof EMA_MODES)[number]
 
 export interface PruneOptions {
   /** Without it: `only` if there is a usable EMA copy. */

@@ -12,7 +12,10 @@ export type JsonValue =
 /** Metadata key of the recipe. */
 export const RECIPE_KEY = 'sdtool.recipe'
 
-const RECIPE_VERSION = 1
+/** Version 1 spelled options as the command line did; `operations/recipe-v1.ts` reads them. */
+const VERSIONS = [1, 2] as const
+
+export type RecipeVersion = (typeof VERSIONS)[number]
 
 export interface RecipeInput {
   /** File name without folders: a path would tell strangers about a person's disk. */
@@ -36,7 +39,7 @@ export interface RecipeCompanion {
 
 /** How a file was made: the value of the metadata key `sdtool.recipe`. */
 export interface Recipe {
-  readonly version: typeof RECIPE_VERSION
+  readonly version: RecipeVersion
   /** Version of the program. */
   readonly sdtool: string
   /** The verb: `convert`, `prune`. */
@@ -95,10 +98,11 @@ export function buildRecipe(facts: {
   readonly produced: Date
   readonly inputs: readonly RecipeInput[]
   readonly options: Readonly<Record<string, JsonValue | undefined>>
+  readonly version?: RecipeVersion
 }): Recipe {
   const options = Object.entries(facts.options).filter((entry) => entry[1] !== undefined)
   return {
-    version: RECIPE_VERSION,
+    version: facts.version ?? 1,
     sdtool: facts.sdtool,
     operation: facts.operation,
     produced: facts.produced.toISOString(),
@@ -143,7 +147,9 @@ export function parseRecipe(text: string | undefined): Recipe | undefined {
 }
 
 function recipeOf(value: JsonValue | undefined, generations: number): Recipe | undefined {
-  if (!isJsonObject(value) || value.version !== RECIPE_VERSION) return undefined
+  if (!isJsonObject(value)) return undefined
+  const version = VERSIONS.find((known) => known === value.version)
+  if (version === undefined) return undefined
   const { sdtool, operation, produced, options } = value
   if (typeof sdtool !== 'string' || typeof operation !== 'string' || typeof produced !== 'string')
     return undefined
@@ -151,7 +157,7 @@ function recipeOf(value: JsonValue | undefined, generations: number): Recipe | u
   const inputs = value.inputs.map((input: JsonValue) => inputOf(input, generations))
   const sound = inputs.filter((input) => input !== undefined)
   if (sound.length < inputs.length) return undefined
-  return { version: RECIPE_VERSION, sdtool, operation, produced, inputs: sound, options }
+  return { version, sdtool, operation, produced, inputs: sound, options }
 }
 
 function inputOf(value: JsonValue, generations: number): RecipeInput | undefined {

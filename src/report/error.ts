@@ -1,5 +1,5 @@
 import { EXIT, type ExitCode, escaped, SdtoolError } from '../errors.ts'
-import type { Io } from './io.ts'
+import type { Io } from '../system/world.ts'
 
 export interface ErrorStyle {
   readonly json: boolean

@@ -1,5 +1,5 @@
 import { escaped } from '../errors.ts'
-import type { Io } from './io.ts'
+import type { Io } from '../system/world.ts'
 import { BYTES, type Progress, startProgress } from './progress.ts'
 import { formatBytes, formatDuration } from './text.ts'
 import { lineWidth } from './wrap.ts'

@@ -1,5 +1,5 @@
 import { escaped } from '../errors.ts'
-import type { Io } from './io.ts'
+import type { Io } from '../system/world.ts'
 import { statusLine } from './status-line.ts'
 import { formatBytes, formatDuration } from './text.ts'
 

@@ -4,7 +4,7 @@
  * are escaped as `\u202e`, whichever command forgot to. In JSON that is the same text.
  */
 import { escaped } from '../errors.ts'
-import type { Io, TextStream } from './io.ts'
+import type { Io, TextStream } from '../system/world.ts'
 
 /** What lines are made of, and what only a terminal gets: colours (SGR), and to redraw a line (CR, CUU, ED, EL). */
 const OWN_IN_FILES = /[\n\t]/y

@@ -1,4 +1,4 @@
-import type { Io } from './io.ts'
+import type { Io } from '../system/world.ts'
 import { lineWidth } from './wrap.ts'
 
 /** A line on stderr that is redrawn on a terminal, and written now and then in a log. */

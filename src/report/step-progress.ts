@@ -1,4 +1,4 @@
-import type { Io } from './io.ts'
+import type { Io } from '../system/world.ts'
 import { statusLine } from './status-line.ts'
 import { formatDuration } from './text.ts'
 

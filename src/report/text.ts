@@ -1,5 +1,5 @@
 import { styleText } from 'node:util'
-import type { TextStream } from './io.ts'
+import type { TextStream } from '../system/world.ts'
 import { lineWidth } from './wrap.ts'
 
 const BYTE_UNITS = ['bytes', 'kB', 'MB', 'GB', 'TB'] as const

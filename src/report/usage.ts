@@ -1,6 +1,6 @@
 /** What the argument parser says of a wrong command line, as one line that names the option and the next step. */
 import { type SdtoolError, usage } from '../errors.ts'
-import { nearestNames } from './nearest.ts'
+import { nearestNames } from '../system/nearest.ts'
 
 export interface CommandLine {
   /** "sdtool prune". */

@@ -1,5 +1,5 @@
 import stringWidth from 'string-width'
-import type { TextStream } from './io.ts'
+import type { TextStream } from '../system/world.ts'
 
 /** Less room than this for text, and lines of a word or two would be harder to read than what the terminal breaks. */
 const MIN_ROOM = 16

@@ -1,6 +1,5 @@
 /** Prompts as the numbers that steer a denoiser. */
-import type { TextEncoder, TextInput, TextTower } from './engine.ts'
-import { CHUNK_TOKENS } from './engine.ts'
+import { CHUNK_TOKENS, type TextEncoder, type TextInput, type TextTower } from './engine.ts'
 import { joinFloats } from './floats.ts'
 import { type Chunk, chunksOf } from './text/chunks.ts'
 import type { LoadedEmbedding } from './text/embedding.ts'

@@ -4,8 +4,8 @@ import { cpSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } fr
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { withModel } from '../../src/commands/files.ts'
 import { COMMANDS } from '../../src/commands/registry.ts'
+import { withModel } from '../../src/library/session.ts'
 import { readValues } from '../../src/tensor/expr.ts'
 import { tempFolder } from '../temp-folder.ts'
 

@@ -1,5 +1,5 @@
 import { main } from '../../src/main.ts'
-import type { InputStream } from '../../src/report/io.ts'
+import type { InputStream } from '../../src/system/world.ts'
 
 export interface CliResult {
   readonly code: number

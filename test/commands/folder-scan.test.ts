@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, copyFileSync, mkdirSync, symlinkSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { scanFolder } from '../../src/commands/folder-scan.ts'
+import { scanFolder } from '../../src/library/scan.ts'
 import { runCli } from '../cli/run.ts'
 import { tempFolder } from '../temp-folder.ts'
 

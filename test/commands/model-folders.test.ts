@@ -1,10 +1,11 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { scanFolder } from '../../src/commands/folder-scan.ts'
-import { LAYOUTS } from '../../src/commands/layouts.ts'
-import { type ModelKind, modelFolders, resolveModel } from '../../src/commands/model-folders.ts'
-import type { Io } from '../../src/report/io.ts'
+import { modelFolders } from '../../src/commands/model-folders.ts'
+import { LAYOUTS } from '../../src/library/layouts.ts'
+import { type ModelKind, resolveModel } from '../../src/library/resolve.ts'
+import { scanFolder } from '../../src/library/scan.ts'
+import type { Io } from '../../src/system/world.ts'
 import { tempFolder } from '../temp-folder.ts'
 
 interface World {

@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { withModels } from '../../src/commands/files.ts'
 import { modelFolders } from '../../src/commands/model-folders.ts'
 import {
   type CheckOutcome,
@@ -12,6 +11,7 @@ import {
   verdictLine,
 } from '../../src/commands/render-check.ts'
 import type { RgbImage } from '../../src/image/image.ts'
+import { withModels } from '../../src/library/session.ts'
 import { CPU } from '../../src/runtime/devices.ts'
 import type { RenderModel } from '../../src/runtime/engine.ts'
 import { onnxEngine } from '../../src/runtime/onnx-engine.ts'

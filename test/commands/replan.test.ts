@@ -1,8 +1,8 @@
 /** What a recipe is repeated to must be what was written, byte for byte. */
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { identifyFile, withModels } from '../../src/commands/files.ts'
 import { type RecipeModel, replanRecipe } from '../../src/commands/replan.ts'
+import { identifyFile, withModels } from '../../src/library/session.ts'
 import { buildRecipe, parseRecipe, RECIPE_KEY, type Recipe } from '../../src/model/recipe.ts'
 import { wasmMatMul } from '../../src/tensor/algebra/wasm-matmul.ts'
 import { blockBytes, elementCount } from '../../src/tensor/dtype.ts'

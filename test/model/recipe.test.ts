@@ -95,7 +95,7 @@ describe('parseRecipe', () => {
   it.each<[string, unknown]>([
     ['no JSON', undefined],
     ['a list', []],
-    ['another version', { ...sound, version: 2 }],
+    ['another version', { ...sound, version: 3 }],
     ['no operation', { ...sound, operation: undefined }],
     ['inputs that are no list', { ...sound, inputs: {} }],
     ['an input that is no object', { ...sound, inputs: [null] }],

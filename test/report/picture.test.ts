@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { CAPITAL_HEIGHT, glyphOf, layOut, textWidth } from '../../src/report/font.ts'
-import type { Label, Picture, Shape } from '../../src/report/picture.ts'
-import { rectangle } from '../../src/report/picture.ts'
+import { type Label, type Picture, rectangle, type Shape } from '../../src/report/picture.ts'
 import { paint } from '../../src/report/raster.ts'
 import { svgText } from '../../src/report/svg.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { Io } from '../../src/report/io.ts'
 import { progressLines } from '../../src/report/progress-lines.ts'
+import type { Io } from '../../src/system/world.ts'
 
 /** "Cursor up n lines, clear to the end" is `UP`, n, `CLEAR`. */
 const UP = '\r\u001b['

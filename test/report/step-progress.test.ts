@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { Io } from '../../src/report/io.ts'
 import { startStepProgress } from '../../src/report/step-progress.ts'
+import type { Io } from '../../src/system/world.ts'
 
 function world(isTTY: boolean) {
   let [now, said] = [0, '']

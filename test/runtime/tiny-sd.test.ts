@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { identifyFile, type OpenedModel, withModel, withModels } from '../../src/commands/files.ts'
+import { identifyFile, type OpenedModel, withModel, withModels } from '../../src/library/session.ts'
 import { planMergeLora } from '../../src/model/merge-lora/plan.ts'
 import { planPrune } from '../../src/model/prune.ts'
 import type { RenderModel } from '../../src/runtime/engine.ts'

@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { identifyFile, withModel } from '../../src/commands/files.ts'
+import { identifyFile, withModel } from '../../src/library/session.ts'
 import { deviceKind, sessionOptions } from '../../src/runtime/devices.ts'
 import type { EngineOptions, RenderModel } from '../../src/runtime/engine.ts'
 import { encodeModel } from '../../src/runtime/onnx/model.ts'

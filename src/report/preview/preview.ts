@@ -1,6 +1,6 @@
 /** Images on a terminal, in the best way it has. A new protocol is a file and a line here. */
 import type { RgbImage } from '../../image/image.ts'
-import type { Io } from '../io.ts'
+import type { Io } from '../../system/world.ts'
 import { blocks } from './blocks.ts'
 import { iterm2 } from './iterm2.ts'
 import { kitty } from './kitty.ts'

@@ -1,7 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { AdapterModule } from '../../../src/model/adapters/modules.ts'
-import { splitModules } from '../../../src/model/adapters/modules.ts'
+import { type AdapterModule, splitModules } from '../../../src/model/adapters/modules.ts'
 import { readNumbers } from '../../../src/model/adapters/numbers.ts'
 import { patchBias, patchedShape, patchMisfit, patchWeight } from '../../../src/model/adapters/patch.ts'
 import { peftSettings } from '../../../src/model/adapters/peft/sources.ts'

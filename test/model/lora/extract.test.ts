@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { identifyFile, type OpenedModel, withModels } from '../../../src/commands/files.ts'
+import { identifyFile, type OpenedModel, withModels } from '../../../src/library/session.ts'
 import { type Extraction, type ExtractOptions, extractLora } from '../../../src/model/lora/extract.ts'
 import type { RankRule } from '../../../src/model/lora/rank-rule.ts'
 import { matmul } from '../../../src/runtime/matmul.ts'

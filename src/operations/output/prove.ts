@@ -1,11 +1,12 @@
 /** Writes a merge together with the figures that prove it. */
-import { SdtoolError } from '../errors.ts'
-import type { Io } from '../report/io.ts'
-import type { Finding } from '../tensor/table.ts'
-import type { PatchCheck } from '../tensor/verify-patches.ts'
-import type { WriteResult } from '../tensor/write.ts'
+
+import { SdtoolError } from '../../errors.ts'
+import type { Io } from '../../system/world.ts'
+import type { Finding } from '../../tensor/table.ts'
+import type { PatchCheck } from '../../tensor/verify-patches.ts'
+import type { WriteResult } from '../../tensor/write.ts'
 import type { OutputOptions } from './options.ts'
-import { type PlannedFile, type WrittenFile, writePlannedFile } from './output-file.ts'
+import { type PlannedFile, type WrittenFile, writePlannedFile } from './write-file.ts'
 
 type Counts = WriteResult['patches']
 

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { dirname, extname, join, resolve } from 'node:path'
-import { EXIT, SdtoolError, usage } from '../errors.ts'
-import type { FileList, ListedFile } from './files.ts'
+import { EXIT, SdtoolError, usage } from '../../errors.ts'
+import type { FileList, ListedFile } from '../../library/files.ts'
 
 const WRITTEN_ENDINGS: readonly string[] = ['.safetensors', '.sft']
 
@@ -13,7 +13,7 @@ const WRITTEN_ENDINGS: readonly string[] = ['.safetensors', '.sft']
  *   become another
  */
 export async function outputPlaces(
-  { files, walked }: FileList,
+  { files, walked }: Pick<FileList, 'files' | 'walked'>,
   output: string | undefined,
   endings = WRITTEN_ENDINGS,
 ): Promise<(file: ListedFile, name: string) => string> {

@@ -1,6 +1,6 @@
 /** What was found out about model files, kept between runs: a file whose size and time are the same is not opened again. */
-import type { LibraryFacts } from '../model/library.ts'
-import type { Io } from '../report/io.ts'
+import type { LibraryFacts } from '../../model/library.ts'
+import type { Io } from '../../system/world.ts'
 import { openCacheFile } from './cache-file.ts'
 
 /** What is known of a file: facts, or why it was refused; hashes once somebody has asked for them. */

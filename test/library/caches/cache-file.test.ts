@@ -1,8 +1,8 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { openCacheFile } from '../../src/commands/cache-file.ts'
-import { tempFolder } from '../temp-folder.ts'
+import { openCacheFile } from '../../../src/library/caches/cache-file.ts'
+import { tempFolder } from '../../temp-folder.ts'
 
 async function stored(folder: string, stamp = 'x 1'): Promise<object> {
   const cache = await openCacheFile('x.json', stamp, { env: { SDTOOL_CACHE: folder } })

@@ -1,9 +1,9 @@
 /** What was found out about files, kept between runs as JSON. A cache that cannot be kept is no reason to fail. */
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { isJsonObject } from '../model/metadata/json-text.ts'
-import type { JsonValue } from '../model/recipe.ts'
-import type { Io } from '../report/io.ts'
+import { isJsonObject } from '../../model/metadata/json-text.ts'
+import type { JsonValue } from '../../model/recipe.ts'
+import type { Io } from '../../system/world.ts'
 
 export interface CacheFile {
   readonly entries: Map<string, JsonValue>

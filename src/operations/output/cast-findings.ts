@@ -1,10 +1,10 @@
-import type { Plan } from '../model/plan.ts'
-import { plural } from '../report/text.ts'
-import { type DType, elementCount } from '../tensor/dtype.ts'
-import type { CastStats } from '../tensor/float.ts'
-import type { Finding } from '../tensor/table.ts'
-import { quoted } from '../tensor/text.ts'
-import type { WriteResult } from '../tensor/write.ts'
+import type { Plan } from '../../model/plan.ts'
+import { plural } from '../../report/text.ts'
+import { type DType, elementCount } from '../../tensor/dtype.ts'
+import type { CastStats } from '../../tensor/float.ts'
+import type { Finding } from '../../tensor/table.ts'
+import { quoted } from '../../tensor/text.ts'
+import type { WriteResult } from '../../tensor/write.ts'
 
 /** A value in a thousand that vanishes is worth a word: half of a delta may lie there. */
 const UNDERFLOW_SHARE = 1 / 1000

@@ -1,12 +1,11 @@
 /** Hashes of local files, remembered by path, size and time of change: a folder of 300 GB is read once. */
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { isJsonObject } from '../model/metadata/json-text.ts'
-import type { JsonValue } from '../model/recipe.ts'
-import type { Io } from '../report/io.ts'
-import type { Hashes, HashName } from '../tensor/hash.ts'
+import { isJsonObject } from '../../model/metadata/json-text.ts'
+import type { JsonValue } from '../../model/recipe.ts'
+import type { Io } from '../../system/world.ts'
+import type { Hashes, HashName } from '../../tensor/hash.ts'
 import { openCacheFile } from './cache-file.ts'
-import { hashWithProgress } from './hashing.ts'
 
 export interface FileHashes {
   readonly sha256: string
@@ -16,15 +15,11 @@ export interface FileHashes {
 }
 
 /** Hashes a file that is not known. */
-type HashNow = (path: string, only: readonly HashName[]) => Promise<Hashes>
+export type HashNow = (path: string, only: readonly HashName[], quiet: boolean) => Promise<Hashes>
 
 export interface HashCache {
-  /** From memory if the file has not changed, otherwise by reading it: with progress, unless `now` says how. */
-  hashes(
-    path: string,
-    quiet: boolean,
-    now?: HashNow,
-  ): Promise<{ readonly sha256: string; readonly autoV3: string }>
+  /** From memory if the file has not changed, otherwise by reading it. */
+  hashes(path: string, quiet: boolean): Promise<{ readonly sha256: string; readonly autoV3: string }>
   /** The same, where the SHA-256 is enough. */
   sha256(path: string, quiet: boolean): Promise<string>
   /** By reading the file once more, if it was not asked for before. */
@@ -37,7 +32,7 @@ export interface HashCache {
 const HEX64 = /^[0-9a-f]{64}$/
 
 /** Opens the cache of the person; without a home folder nothing is remembered beyond the run. */
-export async function openHashCache(io: Io): Promise<HashCache> {
+export async function openHashCache(io: Pick<Io, 'env'>, now: HashNow): Promise<HashCache> {
   const { entries, save } = await openCacheFile('hashes.json', 'hashes 1', io)
   let isChanged = false
   const known = async (file: string): Promise<Partial<FileHashes>> => {
@@ -49,12 +44,10 @@ export async function openHashCache(io: Io): Promise<HashCache> {
     entries.set(resolve(file), { size, mtimeMs, ...(await known(file)), ...hashes })
     isChanged = true
   }
-  const readHashes: (quiet: boolean) => HashNow = (quiet) => (file, only) =>
-    hashWithProgress(file, only, quiet, io)
-  const hashes: HashCache['hashes'] = async (file, quiet, now = readHashes(quiet)) => {
+  const hashes: HashCache['hashes'] = async (file, quiet) => {
     const { sha256, autoV3 } = await known(file)
     if (sha256 !== undefined && autoV3 !== undefined) return { sha256, autoV3 }
-    const computed = await now(file, ['sha256', 'autoV3'])
+    const computed = await now(file, ['sha256', 'autoV3'], quiet)
     const all = { sha256: computed.sha256!, autoV3: computed.autoV3! }
     await keep(file, all)
     return all
@@ -65,7 +58,7 @@ export async function openHashCache(io: Io): Promise<HashCache> {
     async blake3(file, quiet) {
       const { blake3 } = await known(file)
       if (blake3 !== undefined) return blake3
-      const computed = await readHashes(quiet)(file, ['blake3'])
+      const computed = await now(file, ['blake3'], quiet)
       await keep(file, { blake3: computed.blake3! })
       return computed.blake3!
     },

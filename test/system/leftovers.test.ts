@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { OWNER, ownerOf, removeLeftovers, temporaryFolder } from '../../src/runtime/leftovers.ts'
+import { OWNER, ownerOf, removeLeftovers, temporaryFolder } from '../../src/system/leftovers.ts'
 import { tempFolder } from '../temp-folder.ts'
 
 const processes = { host: 'studio', pid: 10, isAlive: (pid: number) => pid === 20 }

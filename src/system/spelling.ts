@@ -2,7 +2,7 @@
 import { isUtf8 } from 'node:buffer'
 import { readFileSync, readlinkSync } from 'node:fs'
 import { type SdtoolError, usage } from '../errors.ts'
-import type { Io } from './io.ts'
+import type { Io } from './world.ts'
 
 /** The first name that is lost; undefined if all are there, or on systems whose names are always Unicode. */
 export function misspeltName(count: number): Io['misspelt'] {

@@ -6,7 +6,7 @@ import { isUtf8 } from 'node:buffer'
 import type { Dirent } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { sep } from 'node:path'
-import { shownBytes } from '../report/spelling.ts'
+import { shownBytes } from '../system/spelling.ts'
 
 const REPLACEMENT = '\ufffd'
 

@@ -1,11 +1,7 @@
-import { stat } from 'node:fs/promises'
-import { basename } from 'node:path'
-import { refuse, SdtoolError, usage } from '../errors.ts'
+/** Model files while they are open, with what lies beside them. */
 import { type Identity, identify } from '../model/identify.ts'
 import type { KnownFile } from '../model/identity.ts'
 import { withKnownNames } from '../model/names/known-names.ts'
-import { MODEL_ENDINGS } from '../model/output-name.ts'
-import type { Io } from '../report/io.ts'
 import { openFileSource } from '../tensor/bytes.ts'
 import { type ReadInto, readValues } from '../tensor/expr.ts'
 import { openModel } from '../tensor/formats/open.ts'
@@ -14,65 +10,7 @@ import { checkUnchanged } from '../tensor/stamp.ts'
 import { refuseDamaged, type SumCheck, sumCheck, summing } from '../tensor/stated-sums.ts'
 import type { ModelFile, StatedSum, Tensor } from '../tensor/table.ts'
 import { companionOf, mayHaveCompanion } from './companion.ts'
-import { noteSkipped, scanFolder } from './folder-scan.ts'
 import { readHints } from './hints.ts'
-
-export interface ListedFile {
-  readonly path: string
-  /** Name below the folder that was walked; without folders for a file that was named itself. */
-  readonly relative: string
-  /** Why a bare name led to no file; other files are not stopped by it. */
-  readonly problem?: SdtoolError
-}
-
-/** The files of a command line: as named, folders walked in order of names. */
-export interface FileList {
-  readonly files: readonly ListedFile[]
-  /** A folder was among the arguments. */
-  readonly walked: boolean
-}
-
-/**
- * @param find gives the path that a name stands for
- * @throws USAGE when nothing was named, FOLDER_EMPTY when folders hold no model file,
- * MODEL_FOLDER_TOO_LARGE
- */
-export async function listFiles(
-  args: readonly string[],
-  find: (name: string) => Promise<string>,
-  io: Pick<Io, 'signal' | 'stderr'>,
-): Promise<FileList> {
-  if (args.length === 0) throw usage('no file was named', 'Name one or more model files or folders.')
-  const files = new Map<string, ListedFile>()
-  let walked = false
-  for (const arg of args) {
-    if (arg === '') throw usage('a file name is empty')
-    const info = await stat(arg).catch(() => undefined)
-    if (!info?.isDirectory()) {
-      const file = info ? { path: arg, relative: basename(arg) } : await lookUp(arg, find)
-      files.set(file.path, file)
-      continue
-    }
-    walked = true
-    const { files: found, skipped } = await scanFolder(arg, io.signal)
-    noteSkipped(skipped, io)
-    if (found.length === 0) {
-      throw refuse('FOLDER_EMPTY', `${arg}: no model file inside`, `Looked for ${MODEL_ENDINGS.join(', ')}.`)
-    }
-    for (const { path, name } of found) files.set(path, { path, relative: name })
-  }
-  return { files: [...files.values()], walked }
-}
-
-async function lookUp(name: string, find: (name: string) => Promise<string>): Promise<ListedFile> {
-  try {
-    const path = await find(name)
-    return { path, relative: basename(path) }
-  } catch (error) {
-    if (!(error instanceof SdtoolError)) throw error
-    return { path: name, relative: name, problem: error }
-  }
-}
 
 export interface OpenedModel {
   /** Its tensors have the names that programs look for, whatever the file calls them. */
@@ -85,7 +23,9 @@ export interface OpenedModel {
 }
 
 /** What may end the reading of a file. */
-export type Interruptible = Pick<Io, 'signal'>
+export interface Interruptible {
+  readonly signal: AbortSignal
+}
 
 /**
  * Opens a model file for as long as `use` runs.

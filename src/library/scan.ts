@@ -2,10 +2,8 @@
 import type { Dirent } from 'node:fs'
 import { realpath, stat, statfs } from 'node:fs/promises'
 import { join, sep } from 'node:path'
-import { escaped, refuse } from '../errors.ts'
+import { refuse } from '../errors.ts'
 import { MODEL_ENDINGS } from '../model/output-name.ts'
-import type { Io } from '../report/io.ts'
-import { plural } from '../report/text.ts'
 import { readFolder } from './unreadable-names.ts'
 
 /** People sort models into folders, three or four deep; a program's own folder adds some. */
@@ -129,20 +127,6 @@ async function entriesOf(scan: Scan, below: string, real: string): Promise<Diren
   } catch {
     skip(scan, below, 'locked')
     return []
-  }
-}
-
-/** More folders of one kind are counted. */
-const MAX_NAMED = 3
-
-/** Tells the person what was not looked into, a line for each reason. */
-export function noteSkipped(skipped: readonly SkippedFolder[], { stderr }: Pick<Io, 'stderr'>): void {
-  for (const [why, words] of Object.entries(SKIP_REASONS)) {
-    const paths = skipped.filter((folder) => folder.why === why).map(({ path }) => path)
-    if (paths.length === 0) continue
-    const more = paths.length > MAX_NAMED ? ` and ${plural(paths.length - MAX_NAMED, 'other')}` : ''
-    const named = paths.slice(0, MAX_NAMED).join(', ')
-    stderr.write(`sdtool: not looked into, as ${words}: ${escaped(named)}${more}\n`)
   }
 }
 

@@ -1,21 +1,21 @@
 /** The last step of every command that makes a model file: write the plan, or do all of it but that. */
 import { basename, dirname } from 'node:path'
-import { besideStructure } from '../model/carry-metadata.ts'
-import { checkFinite, finiteFindings } from '../model/finite.ts'
-import type { Plan } from '../model/plan.ts'
-import type { Io } from '../report/io.ts'
-import { startProgress } from '../report/progress.ts'
-import { OWNER, removeLeftovers } from '../runtime/leftovers.ts'
-import { checkOutput } from '../tensor/atomic.ts'
-import type { Container } from '../tensor/container.ts'
-import { SAFETENSORS } from '../tensor/formats/safetensors-write.ts'
-import { type Hashes, type HashName, hashFile } from '../tensor/hash.ts'
-import type { FileRef, Finding, TensorTable } from '../tensor/table.ts'
-import { type WriteResult, writeModelFile } from '../tensor/write.ts'
+import { openHashCache } from '../../library/caches/hash-cache.ts'
+import { besideStructure } from '../../model/carry-metadata.ts'
+import { checkFinite, finiteFindings } from '../../model/finite.ts'
+import type { Plan } from '../../model/plan.ts'
+import { startProgress } from '../../report/progress.ts'
+import { OWNER, removeLeftovers } from '../../system/leftovers.ts'
+import type { Io } from '../../system/world.ts'
+import { checkOutput } from '../../tensor/atomic.ts'
+import type { Container } from '../../tensor/container.ts'
+import { SAFETENSORS } from '../../tensor/formats/safetensors-write.ts'
+import { type Hashes, type HashName, hashFile } from '../../tensor/hash.ts'
+import type { FileRef, Finding, TensorTable } from '../../tensor/table.ts'
+import { type WriteResult, writeModelFile } from '../../tensor/write.ts'
 import { castFindings } from './cast-findings.ts'
-import { openHashCache } from './hash-cache.ts'
+import type { PendingMetadata } from './metadata.ts'
 import type { OutputOptions } from './options.ts'
-import type { PendingMetadata } from './provenance.ts'
 import { copySidecars, plannedSidecars } from './source-sidecars.ts'
 
 /** A plan and the place it is for. */
@@ -142,9 +142,9 @@ async function inputHashes(
   io: Io,
 ): Promise<Hashes> {
   if (size < REMEMBERED_BYTES || !wanted.includes('sha256')) return hash(path, wanted)
-  const cache = await openHashCache(io)
+  const cache = await openHashCache(io, hash)
   const { autoV1 } = await hash(path, ['autoV1'])
-  const hashes = await cache.hashes(path, true, hash)
+  const hashes = await cache.hashes(path, true)
   await cache.save()
   return { ...hashes, ...(autoV1 === undefined ? {} : { autoV1 }) }
 }

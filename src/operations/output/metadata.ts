@@ -1,25 +1,25 @@
 import { basename, extname } from 'node:path'
-import { embeddedSettings } from '../model/adapters/peft/sources.ts'
-import { carryMetadata, type OutputFacts, sourceFacts } from '../model/carry-metadata.ts'
-import type { Identity } from '../model/identify.ts'
-import { modelspecId, resolutionOf } from '../model/modelspec-facts.ts'
-import type { Plan } from '../model/plan.ts'
-import { changesNothing } from '../model/plan.ts'
+import { embeddedSettings } from '../../model/adapters/peft/sources.ts'
+import { carryMetadata, type OutputFacts, sourceFacts } from '../../model/carry-metadata.ts'
+import type { Identity } from '../../model/identify.ts'
+import { modelspecId, resolutionOf } from '../../model/modelspec-facts.ts'
+import { changesNothing, type Plan } from '../../model/plan.ts'
 import {
   buildRecipe,
   type JsonValue,
   RECIPE_KEY,
   type RecipeCompanion,
   type RecipeInput,
+  type RecipeVersion,
   recipeInput,
   recipeText,
-} from '../model/recipe.ts'
-import { statedOf } from '../model/stated.ts'
-import type { Io } from '../report/io.ts'
-import type { DType } from '../tensor/dtype.ts'
-import type { Hashes, HashName } from '../tensor/hash.ts'
-import { layoutOf } from '../tensor/layout.ts'
-import type { ModelFile } from '../tensor/table.ts'
+} from '../../model/recipe.ts'
+import { statedOf } from '../../model/stated.ts'
+import type { Io } from '../../system/world.ts'
+import type { DType } from '../../tensor/dtype.ts'
+import type { Hashes, HashName } from '../../tensor/hash.ts'
+import { layoutOf } from '../../tensor/layout.ts'
+import type { ModelFile } from '../../tensor/table.ts'
 
 /**
  * Inputs up to this size are always hashed: LoRAs, VAEs, embeddings, where it takes a second at most. SHA-256 of a
@@ -28,9 +28,11 @@ import type { ModelFile } from '../tensor/table.ts'
  */
 const ALWAYS_HASHED_BYTES = 512 * 1024 * 1024
 
-export interface Operation {
+export interface RecipeFacts {
   readonly verb: string
   readonly options: Readonly<Record<string, JsonValue | undefined>>
+  /** Of the options; 1 where they are those of the command line. */
+  readonly recipeVersion?: RecipeVersion
   /** Hash large inputs, too. */
   readonly hash: boolean
   /** What went into the model besides its source, in order. */
@@ -53,7 +55,7 @@ export function outputMetadata(
   identity: Identity,
   plan: Plan,
   outputPath: string,
-  operation: Operation,
+  operation: RecipeFacts,
   io: Io,
 ): PendingMetadata {
   const models = [model, ...(operation.additions ?? [])]
@@ -75,7 +77,7 @@ export function derivedMetadata(
   inputs: readonly ModelFile[],
   own: Readonly<Record<string, string>>,
   facts: Omit<OutputFacts, 'sameData'>,
-  operation: Operation,
+  operation: RecipeFacts,
   io: Io,
 ): PendingMetadata {
   return pendingMetadata(inputs, own, { ...facts, sameData: false }, operation, io)
@@ -85,13 +87,14 @@ function pendingMetadata(
   models: readonly ModelFile[],
   source: Readonly<Record<string, string>>,
   facts: OutputFacts,
-  { verb, options, hash: hashesLarge }: Operation,
+  { verb, options, recipeVersion: version, hash: hashesLarge }: RecipeFacts,
   io: Io,
 ): PendingMetadata {
   const produced = io.now()
   const metadataWith = (hashes: readonly Hashes[]): Record<string, string> => {
     const inputs = models.map((input, i) => describedInput(input, hashes[i]!))
-    const recipe = buildRecipe({ sdtool: io.version, operation: verb, produced, inputs, options })
+    const made = { sdtool: io.version, operation: verb, produced, inputs, options }
+    const recipe = buildRecipe({ ...made, ...(version && { version }) })
     return carryMetadata(source, recipe, facts)
   }
   const wanted = models.map((input) => wantedHashes(input, hashesLarge))

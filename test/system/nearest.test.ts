@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { nearestNames } from '../../src/report/nearest.ts'
+import { nearestNames } from '../../src/system/nearest.ts'
 
 describe('nearest names', () => {
   // distances counted by hand: sitten 1 (k -> s), mitten 1, kitchen 2 (t -> c, + h)

@@ -1,15 +1,15 @@
 /** What commands share that make one file of several: the first model is its source, the others went into it. */
 import { basename } from 'node:path'
-import type { Identity } from '../model/identity.ts'
-import type { Plan } from '../model/plan.ts'
-import type { JsonValue } from '../model/recipe.ts'
-import type { Io } from '../report/io.ts'
-import type { ModelFile } from '../tensor/table.ts'
-import type { OpenedModel } from './files.ts'
+import type { OpenedModel } from '../../library/session.ts'
+import type { Identity } from '../../model/identity.ts'
+import type { Plan } from '../../model/plan.ts'
+import type { JsonValue } from '../../model/recipe.ts'
+import type { Io } from '../../system/world.ts'
+import type { ModelFile } from '../../tensor/table.ts'
+import { outputMetadata } from './metadata.ts'
 import type { OutputOptions } from './options.ts'
-import type { PlannedFile } from './output-file.ts'
-import { outputPlaces } from './output-path.ts'
-import { outputMetadata } from './provenance.ts'
+import { outputPlaces } from './place.ts'
+import type { PlannedFile } from './write-file.ts'
 
 /** What the operation is called and takes, for the recipe. */
 export interface NamedOperation {

@@ -1,12 +1,12 @@
 /** What lies beside the source of a model under its name, and would be lost with the name. */
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join, resolve } from 'node:path'
-import { EXIT, SdtoolError } from '../errors.ts'
-import { counted, info } from '../model/finding.ts'
-import { parseJsonText } from '../model/metadata/json-text.ts'
-import { withoutHashes } from '../model/sidecar-hashes.ts'
-import type { FileRef, Finding } from '../tensor/table.ts'
-import { writeNewFile } from './write-file.ts'
+import { EXIT, SdtoolError } from '../../errors.ts'
+import { counted, info } from '../../model/finding.ts'
+import { parseJsonText } from '../../model/metadata/json-text.ts'
+import { withoutHashes } from '../../model/sidecar-hashes.ts'
+import type { FileRef, Finding } from '../../tensor/table.ts'
+import { writeNewFile } from './new-file.ts'
 
 const PICTURES = ['png', 'jpg', 'jpeg', 'webp', 'gif'].flatMap((kind) => [`.${kind}`, `.preview.${kind}`])
 

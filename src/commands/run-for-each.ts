@@ -1,0 +1,45 @@
+/** The common way of commands that make one model file of each input: one after the other, going on after a bad one. */
+import { EXIT, type ExitCode } from '../errors.ts'
+import type { FileList } from '../library/files.ts'
+import type { Plan } from '../model/plan.ts'
+import type { Operation } from '../operations/operation.ts'
+import type { OutputOptions } from '../operations/output/options.ts'
+import { outputPlaces } from '../operations/output/place.ts'
+import { type Outcome, runOperation } from '../operations/run.ts'
+import { exitCodeOf } from '../report/error.ts'
+import type { Io } from '../system/world.ts'
+import { resultPrinter } from './transform-report.ts'
+
+interface Asked<Options extends object> {
+  readonly operation: Operation<Options>
+  readonly options: Options
+}
+
+/** The exit code is that of the first failure. */
+export async function runForEach<Options extends object>(
+  list: FileList,
+  { operation, options }: Asked<Options>,
+  output: OutputOptions,
+  io: Io,
+): Promise<ExitCode> {
+  const place = await outputPlaces(list, output.output, operation.form?.(options)?.endings)
+  const printer = resultPrinter(operation.verb, output, io)
+  const outcomes: Outcome[] = []
+  for (const first of list.files) {
+    const run = { operation, options, first, place, output }
+    const outcome = await runOperation<Options, Plan, unknown>(run, io).catch((error: unknown): Outcome => {
+      io.signal.throwIfAborted()
+      return { input: first.path, status: 'failed', findings: [], error }
+    })
+    outcomes.push(outcome)
+    printer.print(outcome)
+  }
+  printer.end()
+  return worstExitCode(outcomes)
+}
+
+export function worstExitCode(outcomes: readonly Pick<Outcome, 'status' | 'error'>[]): ExitCode {
+  const failed = outcomes.find(({ status }) => status === 'failed')
+  if (failed) return exitCodeOf(failed.error)
+  return outcomes.every(({ status }) => status === 'skipped') ? EXIT.unverified : EXIT.ok
+}

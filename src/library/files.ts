@@ -1,0 +1,66 @@
+import { stat } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { refuse, SdtoolError, usage } from '../errors.ts'
+import { MODEL_ENDINGS } from '../model/output-name.ts'
+import { type SkippedFolder, scanFolder } from './scan.ts'
+import type { Interruptible } from './session.ts'
+
+export interface ListedFile {
+  readonly path: string
+  /** Name below the folder that was walked; without folders for a file that was named itself. */
+  readonly relative: string
+  /** Why a bare name led to no file; other files are not stopped by it. */
+  readonly problem?: SdtoolError
+}
+
+/** The files of a command line: as named, folders walked in order of names. */
+export interface FileList {
+  readonly files: readonly ListedFile[]
+  /** A folder was among the arguments. */
+  readonly walked: boolean
+  /** Folders in those that were walked. */
+  readonly skipped: readonly SkippedFolder[]
+}
+
+/**
+ * @param find gives the path that a name stands for
+ * @throws USAGE when nothing was named, FOLDER_EMPTY when folders hold no model file,
+ * MODEL_FOLDER_TOO_LARGE
+ */
+export async function listFiles(
+  args: readonly string[],
+  find: (name: string) => Promise<string>,
+  { signal }: Interruptible,
+): Promise<FileList> {
+  if (args.length === 0) throw usage('no file was named', 'Name one or more model files or folders.')
+  const files = new Map<string, ListedFile>()
+  const skipped: SkippedFolder[] = []
+  let walked = false
+  for (const arg of args) {
+    if (arg === '') throw usage('a file name is empty')
+    const info = await stat(arg).catch(() => undefined)
+    if (!info?.isDirectory()) {
+      const file = info ? { path: arg, relative: basename(arg) } : await lookUp(arg, find)
+      files.set(file.path, file)
+      continue
+    }
+    walked = true
+    const { files: found, skipped: left } = await scanFolder(arg, signal)
+    skipped.push(...left)
+    if (found.length === 0) {
+      throw refuse('FOLDER_EMPTY', `${arg}: no model file inside`, `Looked for ${MODEL_ENDINGS.join(', ')}.`)
+    }
+    for (const { path, name } of found) files.set(path, { path, relative: name })
+  }
+  return { files: [...files.values()], walked, skipped }
+}
+
+async function lookUp(name: string, find: (name: string) => Promise<string>): Promise<ListedFile> {
+  try {
+    const path = await find(name)
+    return { path, relative: basename(path) }
+  } catch (error) {
+    if (!(error instanceof SdtoolError)) throw error
+    return { path: name, relative: name, problem: error }
+  }
+}

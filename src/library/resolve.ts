@@ -1,0 +1,178 @@
+/** Bare names: `sdtool prune dreamshaper` finds the file in the user's model folders. */
+import { existsSync } from 'node:fs'
+import { realpath } from 'node:fs/promises'
+import { basename, isAbsolute, join, sep } from 'node:path'
+import { EXIT, SdtoolError } from '../errors.ts'
+import { MODEL_ENDINGS } from '../model/output-name.ts'
+import { nearestNames } from '../system/nearest.ts'
+import { type FolderKind, LAYOUTS } from './layouts.ts'
+import type { FoundFile } from './scan.ts'
+
+/** What a name should be; folders for such files are searched first. */
+export type ModelKind = 'checkpoint' | 'lora' | 'vae' | 'embedding' | 'any'
+
+const SEARCHED_FIRST: Readonly<Record<Exclude<ModelKind, 'any'>, readonly FolderKind[]>> = {
+  checkpoint: ['checkpoint', 'diffusion-model'],
+  lora: ['lora'],
+  vae: ['vae'],
+  embedding: ['embedding'],
+}
+
+/** Where bare names are looked up. Nothing is read before the first one, and each folder once. */
+export interface ModelFolders {
+  readonly roots: readonly string[]
+  scan(folder: string): Promise<readonly FoundFile[]>
+  /** Pictures that may carry an embedding. */
+  scanPictures(folder: string): Promise<readonly FoundFile[]>
+  /** Tells the person something about a choice that was made. */
+  note(line: string): void
+  /** Tells what of the folders was not looked into. */
+  noteSkipped(): Promise<void>
+}
+
+/**
+ * The path a person means by a name. What exists as a path is that path, with or without its ending, and what looks
+ * like one is never looked up.
+ * Otherwise `foo`, `foo.safetensors` or `styles/foo` is searched in the model folders: first in those of its kind,
+ * then everywhere, with the case it was written in before any other.
+ * @throws ENOENT, MODEL_NOT_FOUND (with the nearest names), NAME_AMBIGUOUS, MODEL_FOLDER_TOO_LARGE
+ */
+export async function resolveModel(name: string, kind: ModelKind, folders: ModelFolders): Promise<string> {
+  if (existsSync(name)) return name
+  const here = MODEL_ENDINGS.map((ending) => name + ending).filter((path) => existsSync(path))
+  if (here.length > 0) return oneOf(name, here, folders)
+  if (!isBareName(name)) return name
+  if (folders.roots.length === 0) throw noFolders(name)
+  for (const places of [folders.roots.flatMap((root) => placesOf(kind, root)), folders.roots]) {
+    const files = await filesIn(places, folders)
+    const found = await distinct(matching(name, files))
+    if (found.length > 0) return oneOf(name, found, folders)
+  }
+  throw await notFound(name, folders)
+}
+
+/** The paths of several names, before work begins that takes minutes. @throws ENOENT, and what `resolveModel` throws */
+export async function existing(
+  names: readonly string[],
+  kind: ModelKind,
+  folders: ModelFolders,
+): Promise<string[]> {
+  const paths: string[] = []
+  for (const name of names) {
+    const path = await resolveModel(name, kind, folders)
+    checkThere(path)
+    paths.push(path)
+  }
+  return paths
+}
+
+/** @throws ENOENT */
+export function checkThere(path: string): void {
+  if (!existsSync(path)) throw new SdtoolError('ENOENT', `${path} does not exist`)
+}
+
+/** `styles/foo` may be looked up; `./foo`, `/foo`, `../foo`, `~/foo`, `C:\foo` say where the file is. */
+function isBareName(name: string): boolean {
+  const parts = name.split('/')
+  return !isAbsolute(name) && !parts.some((part) => ['', '.', '..', '~'].includes(part))
+}
+
+/**
+ * Folders for files of a kind below a folder, which may be that of a program, its `models`, or one of those in it.
+ * Whether they exist is for the scan to see.
+ */
+export function placesOf(kind: ModelKind, root: string): string[] {
+  const places = LAYOUTS.flatMap(({ folders }) => {
+    const kinds = kind === 'any' ? (Object.keys(folders) as FolderKind[]) : SEARCHED_FIRST[kind]
+    return kinds.flatMap((folderKind) => folders[folderKind])
+  })
+  const all = places.flatMap((place) => [
+    join(root, place),
+    ...(place.startsWith('models/') ? [join(root, place.slice('models/'.length))] : []),
+    ...(basename(place) === basename(root) ? [root] : []),
+  ])
+  return [...new Set(all)]
+}
+
+async function filesIn(places: readonly string[], folders: ModelFolders): Promise<FoundFile[]> {
+  const files: FoundFile[] = []
+  for (const place of places) files.push(...(await folders.scan(place)))
+  return files
+}
+
+const same = (text: string): string => text
+const folded = (text: string): string => text.normalize('NFC').toLowerCase()
+
+/** Whole names before names without ending, and both in their own case before any. */
+function matching(wanted: string, files: readonly FoundFile[]): FoundFile[] {
+  for (const spelling of [same, folded]) {
+    for (const part of [same, stemOf]) {
+      const name = spelling(wanted.replaceAll(sep, '/'))
+      const found = files.filter((file) => `/${spelling(part(file.name))}`.endsWith(`/${name}`))
+      if (found.length > 0) return found
+    }
+  }
+  return []
+}
+
+function endingOf(name: string): string {
+  return MODEL_ENDINGS.find((ending) => name.toLowerCase().endsWith(ending)) ?? ''
+}
+
+function stemOf(name: string): string {
+  return name.slice(0, name.length - endingOf(name).length)
+}
+
+/** A file that is linked from several places is one file. */
+async function distinct(files: readonly FoundFile[]): Promise<string[]> {
+  const byRealPath = new Map<string, string>()
+  for (const { path } of files) {
+    const real = await realpath(path).catch(() => path)
+    if (!byRealPath.has(real)) byRealPath.set(real, path)
+  }
+  return [...byRealPath.values()]
+}
+
+function oneOf(name: string, paths: readonly string[], folders: ModelFolders): string {
+  if (paths.length === 1) return paths[0]!
+  const twins = new Set(paths.map(stemOf)).size === 1
+  const safe = paths.filter((path) => endingOf(path) === '.safetensors')
+  if (!twins || safe.length !== 1) throw ambiguous(name, paths)
+  const others = paths.filter((path) => path !== safe[0]).map((path) => basename(path))
+  folders.note(`${name}: taking ${safe[0]}, not ${others.join(', ')} beside it`)
+  return safe[0]!
+}
+
+/** A longer list helps nobody choose. */
+const MAX_LISTED = 8
+
+function ambiguous(name: string, paths: readonly string[]): SdtoolError {
+  const listed = paths.slice(0, MAX_LISTED).join(', ')
+  const more = paths.length > MAX_LISTED ? ` and ${paths.length - MAX_LISTED} more` : ''
+  return new SdtoolError('NAME_AMBIGUOUS', `${name} could be ${listed}${more}`, {
+    exitCode: EXIT.usage,
+    hint: 'Give the path, or more of it: the folder it is in, its ending.',
+  })
+}
+
+function noFolders(name: string): SdtoolError {
+  const hint = 'Bare names are looked up in the folders of --models or SDTOOL_MODELS; there are none.'
+  return new SdtoolError('ENOENT', `${name} does not exist`, endingOf(name) ? {} : { hint })
+}
+
+async function notFound(name: string, folders: ModelFolders): Promise<SdtoolError> {
+  const searched = folders.roots.map((root) => (existsSync(root) ? root : `${root} (does not exist)`))
+  const files = await filesIn(folders.roots, folders)
+  await folders.noteSkipped()
+  const names = files.map((file) => stemOf(basename(file.name)))
+  const nearest = nearestNames(stemOf(basename(name)), names)
+  const hint =
+    nearest.length > 0
+      ? `Nearest names: ${nearest.join(', ')}.`
+      : `${files.length} model files are there, none of a similar name.`
+  return new SdtoolError(
+    'MODEL_NOT_FOUND',
+    `${name} does not exist, nor a model of that name in ${searched.join(', ')}`,
+    { hint },
+  )
+}

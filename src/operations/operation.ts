@@ -1,0 +1,64 @@
+/** What sdtool does to models, apart from how it is asked for and what it prints. */
+import type { GenericSchema } from 'valibot'
+import type { KnownFile } from '../model/identity.ts'
+import type { Model } from '../model/model.ts'
+import type { Plan } from '../model/plan.ts'
+import type { Container } from '../tensor/container.ts'
+import type { ReadInto } from '../tensor/expr.ts'
+import type { Finding } from '../tensor/table.ts'
+import type { OutputOptions } from './output/options.ts'
+import type { Prover } from './output/prove.ts'
+
+/** An input: a file that is open. */
+export type InputModel = Model<KnownFile>
+
+/** What planners use of the world. */
+export interface PlanContext {
+  /** Reads tensors of any input. */
+  readonly read: ReadInto
+  readonly signal: AbortSignal
+}
+
+/** What the output is written as; safetensors where an operation does not say. */
+export interface OutputForm {
+  readonly container: Container
+  /** Endings its name may have. */
+  readonly endings: readonly string[]
+}
+
+/**
+ * One verb. Its options are JSON, as they stand in a recipe: what a command line, a recipe, or a program asks for is
+ * the same object. The first input is the source of the output's metadata; `P` and `Part` are its plan, and a row of
+ * its proof.
+ */
+export interface Operation<Options extends object, P extends Plan = Plan, Part = unknown> {
+  readonly verb: string
+  /** Refuses what this version does not know. */
+  readonly schema: GenericSchema<unknown, Options>
+  /** Which tensors are read back and compared where nobody says. */
+  readonly verify: OutputOptions['verify']
+  /** Whether the result may draw something else than its first input. */
+  readonly picture: 'same' | 'other'
+  /**
+   * What the operation makes of its inputs, in the order of a recipe; nothing is written.
+   * @throws SdtoolError: what the planner of the operation refuses
+   */
+  plan(inputs: readonly InputModel[], options: Options, context: PlanContext): Promise<P> | P
+  /** The options that a recipe keeps: those given, and what was chosen where nothing was. */
+  decided(options: Options, plan: P, inputs: readonly InputModel[]): Options
+  /** File name of the output, where nobody names it. */
+  outputName(plan: P, inputs: readonly InputModel[], options: Options): string
+  form?(options: Options): OutputForm | undefined
+  /** Why there is nothing to do: the output would be the input. */
+  nothing?(plan: P, inputs: readonly InputModel[], options: Options): string | undefined
+  /** Why the plan is not to be written, with findings that only matter then. */
+  problem?(plan: P): { readonly error: Error; readonly findings: readonly Finding[] } | undefined
+  /** The last look before anything is written, into values if it has to be. @throws what keeps it from being written */
+  confirm?(plan: P, inputs: readonly InputModel[], options: Options, context: PlanContext): Promise<void>
+  /** How the counts of the writer become figures, and what of them is an error. */
+  prover?(plan: P): Prover<Part>
+}
+
+/** An operation of whatever options: how registries hold it. */
+// biome-ignore lint/suspicious/noExplicitAny: options and plan of an operation belong together, and only it looks into them
+export type AnyOperation = Operation<any, any, any>

@@ -1,0 +1,15 @@
+import * as v from 'valibot'
+import { EMA_MODES } from '../../model/prune-options.ts'
+import { dtypeChoice, selector } from '../schema.ts'
+
+/** What `prune` leaves out, and in which types. */
+export const pruneOptions = v.strictObject({
+  /** Without it: `only` if there is a usable EMA copy. */
+  ema: v.exactOptional(v.picklist(EMA_MODES)),
+  dtype: v.exactOptional(dtypeChoice),
+  /** Nothing but these components, and the markers that belong to them. */
+  keep: v.exactOptional(v.array(selector)),
+  drop: v.exactOptional(v.array(selector)),
+  /** Keep noise schedule buffers even if they are the usual ones. */
+  keepSchedule: v.exactOptional(v.boolean()),
+})

@@ -1,0 +1,39 @@
+import { basename } from 'node:path'
+import { usage } from '../../errors.ts'
+import { type Selector, sameSelector } from '../../model/components.ts'
+import { prunedName } from '../../model/output-name.ts'
+import { changesNothing } from '../../model/plan.ts'
+import { planPrune } from '../../model/prune.ts'
+import type { PruneOptions } from '../../model/prune-options.ts'
+import { readValues } from '../../tensor/expr.ts'
+import type { Operation } from '../operation.ts'
+import { pruneOptions } from './options.ts'
+
+export const prune: Operation<PruneOptions> = {
+  verb: 'prune',
+  schema: pruneOptions,
+  verify: false,
+  picture: 'same',
+  plan([model], options, { read }) {
+    checkContradictions(options)
+    return planPrune(model!.file, model!.identity, options, (tensor) => readValues(tensor, read))
+  },
+  // the default depends on the file
+  decided: (options, { steps }) =>
+    options.ema === undefined && steps.some(({ action }) => action === 'promote')
+      ? { ...options, ema: 'only' }
+      : options,
+  outputName: (plan, [model]) => prunedName(basename(model!.name), plan),
+  nothing: (plan) =>
+    changesNothing(plan) ? 'there is nothing to prune, and its weights have the types asked for' : undefined,
+}
+
+/** @throws USAGE for a component that shall stay and go */
+export function checkContradictions({ dtype, keep = [], drop = [], keepSchedule }: PruneOptions): void {
+  const kept: readonly Selector[] = keepSchedule ? [...keep, 'schedule'] : keep
+  const both = drop.find((name) => kept.some((other) => sameSelector(other, name)))
+  if (both !== undefined) throw usage(`${both} is to be kept and to be dropped`, 'Name it once.')
+  const cast = Object.keys(dtype?.by ?? {}) as Selector[]
+  const recast = drop.find((name) => cast.some((other) => sameSelector(other, name)))
+  if (recast !== undefined) throw usage(`${recast} has a type in --dtype, but --drop leaves it out`)
+}

@@ -1,0 +1,35 @@
+/**
+ * Options of recipes of version 1, which were those of the command line, as version 2 has them. The only place that
+ * knows the old spelling.
+ */
+import type { JsonValue } from '../model/recipe.ts'
+
+type JsonOptions = { readonly [key: string]: JsonValue }
+
+/** What became of an option: a new value, under a new name where it has one. */
+type Migration = Readonly<Record<string, (value: JsonValue) => readonly [name: string, value: JsonValue]>>
+
+/** `['fp16', 'vae=fp32']` */
+function dtypes(value: JsonValue): readonly [string, JsonValue] {
+  if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) return ['dtype', value]
+  const by = value.filter((item) => item.includes('=')).map((item) => item.split('=', 2) as [string, string])
+  const all = value.filter((item) => !item.includes('=')).at(-1)
+  return [
+    'dtype',
+    { ...(all === undefined ? {} : { all }), ...(by.length === 0 ? {} : { by: Object.fromEntries(by) }) },
+  ]
+}
+
+const MIGRATIONS: Readonly<Record<string, Migration>> = {
+  prune: { dtype: dtypes },
+}
+
+/** Options of a verb from a recipe of version 1. What is not to be read stays as it is, for its reader to refuse. */
+export function migrateOptions(verb: string, options: JsonOptions): JsonOptions {
+  const migration = Object.hasOwn(MIGRATIONS, verb) ? MIGRATIONS[verb]! : {}
+  return Object.fromEntries(
+    Object.entries(options).map(([name, value]) =>
+      Object.hasOwn(migration, name) ? migration[name]!(value) : [name, value],
+    ),
+  )
+}

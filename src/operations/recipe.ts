@@ -1,0 +1,51 @@
+/** Recipes as operations do them again. */
+import { refuse, SdtoolError } from '../errors.ts'
+import type { Plan } from '../model/plan.ts'
+import type { Recipe } from '../model/recipe.ts'
+import { printable, quoted } from '../tensor/text.ts'
+import type { AnyOperation, InputModel, PlanContext } from './operation.ts'
+import { migrateOptions } from './recipe-v1.ts'
+import { operationOf } from './registry.ts'
+import { readOptions } from './schema.ts'
+
+export interface Repeatable {
+  readonly operation: AnyOperation
+  readonly options: object
+}
+
+/**
+ * What a recipe of any version asks for. @throws RECIPE_UNKNOWN for an operation of another version,
+ * RECIPE_UNREADABLE for options of one (exit 3)
+ */
+export function repeatable({ operation: verb, sdtool, version, options }: Recipe): Repeatable {
+  const operation = operationOf(verb)
+  if (operation === undefined) {
+    throw refuse(
+      'RECIPE_UNKNOWN',
+      `the recipe is of ${quoted(verb)} of sdtool ${printable(sdtool, 20)}, which cannot be repeated`,
+      'To hold the file against another one, use render --compare.',
+    )
+  }
+  const current = version === 1 ? migrateOptions(verb, options) : options
+  return { operation, options: readOptions(operation.schema, current) as object }
+}
+
+/**
+ * What the operation of a recipe plans for its inputs.
+ * @throws RECIPE_INVALID for options that make no sense (exit 3), what `repeatable` and the planner throw
+ */
+export async function planRecipe(
+  recipe: Recipe,
+  inputs: readonly InputModel[],
+  context: PlanContext,
+): Promise<Plan> {
+  const { operation, options } = repeatable(recipe)
+  if (inputs.length === 0) throw refuse('RECIPE_INVALID', 'the recipe has no inputs')
+  try {
+    return (await operation.plan(inputs, options, context)) as Plan
+  } catch (error) {
+    // the person at the command line has not written these options
+    if (!(error instanceof SdtoolError) || error.code !== 'USAGE') throw error
+    throw refuse('RECIPE_INVALID', `the recipe cannot be repeated: ${error.message}`)
+  }
+}

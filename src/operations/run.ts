@@ -1,0 +1,150 @@
+/** The one way an operation is done: open, plan, rehearse or write, prove. */
+import { basename } from 'node:path'
+import { aboutFile } from '../errors.ts'
+import type { ListedFile } from '../library/files.ts'
+import { identifyFile, type OpenedModel, withModels } from '../library/session.ts'
+import type { Plan, PlanStep } from '../model/plan.ts'
+import type { Io } from '../system/world.ts'
+import type { Finding } from '../tensor/table.ts'
+import type { PatchCheck } from '../tensor/verify-patches.ts'
+import type { InputModel, Operation, PlanContext } from './operation.ts'
+import { outputMetadata } from './output/metadata.ts'
+import type { OutputOptions } from './output/options.ts'
+import { writeProven } from './output/prove.ts'
+import { type PlannedFile, rehearseFile, writePlannedFile } from './output/write-file.ts'
+import { writeOptions } from './schema.ts'
+
+/** What became of a run. */
+export interface Outcome<P extends Plan = Plan, Part = unknown> {
+  /** Path of the first input. */
+  readonly input: string
+  readonly status: 'written' | 'planned' | 'skipped' | 'failed'
+  readonly title?: string
+  readonly output?: string
+  readonly bytesBefore?: number
+  readonly bytesAfter?: number
+  readonly tensors?: number
+  readonly steps?: readonly PlanStep[]
+  readonly findings: readonly Finding[]
+  readonly seconds?: number
+  readonly error?: unknown
+  /** Where it came that far. */
+  readonly plan?: P
+  /** What was done, part by part; once something has been written. */
+  readonly proof?: readonly Part[]
+  /** What the check of the written file found. */
+  readonly verified?: PatchCheck
+}
+
+/** Gives the path of the output, from the first input and the name the operation gives it. @throws what `outputPlaces` throws */
+export type PlaceOutput = (first: ListedFile, name: string) => string
+
+export interface Run<Options extends object, P extends Plan, Part> {
+  readonly operation: Operation<Options, P, Part>
+  readonly options: Options
+  /** The first one by its place in a folder, all by their paths. */
+  readonly first: ListedFile
+  readonly others?: readonly string[]
+  readonly place: PlaceOutput
+  readonly output: OutputOptions
+}
+
+/**
+ * @throws what opening and planning throw, with the name of the first input. What is wrong with the plan as a whole, or
+ *   with what was written, is in the outcome, beside what else is known.
+ */
+export async function runOperation<Options extends object, P extends Plan, Part>(
+  run: Run<Options, P, Part>,
+  io: Io,
+): Promise<Outcome<P, Part>> {
+  if (run.first.problem) throw run.first.problem
+  const paths = [run.first.path, ...(run.others ?? [])]
+  return withModels(paths, io, async (opened) => {
+    const inputs = await inputModels(paths, opened)
+    const context = { read: opened[0]!.read, signal: io.signal }
+    const plan = await namingFirst(run.first.path, () => run.operation.plan(inputs, run.options, context))
+    const first = inputs[0]!
+    const known = {
+      input: first.name,
+      title: first.identity.title,
+      bytesBefore: first.file.file.size,
+      steps: plan.steps,
+      plan,
+    }
+    return { ...known, ...(await carryOut(run, plan, inputs, context, io)) }
+  })
+}
+
+/** Identified, in their order. */
+export async function inputModels(
+  paths: readonly string[],
+  opened: readonly OpenedModel[],
+): Promise<InputModel[]> {
+  const inputs: InputModel[] = []
+  for (const [i, path] of paths.entries()) {
+    inputs.push({ name: path, file: opened[i]!.model, identity: await identifyFile(path, opened[i]!) })
+  }
+  return inputs
+}
+
+/** Planners know no files; in a list of them an error must say which one it is about. */
+async function namingFirst<T>(path: string, plan: () => Promise<T> | T): Promise<T> {
+  try {
+    return await plan()
+  } catch (error) {
+    throw aboutFile(path, error)
+  }
+}
+
+type Rest<Part> = Pick<Outcome<Plan, Part>, 'status' | 'findings' | 'error' | 'proof' | 'verified' | 'output'>
+
+async function carryOut<Options extends object, P extends Plan, Part>(
+  run: Run<Options, P, Part>,
+  plan: P,
+  inputs: readonly InputModel[],
+  context: PlanContext,
+  io: Io,
+): Promise<Rest<Part>> {
+  const { operation, options, output } = run
+  const nothing = operation.nothing?.(plan, inputs, options)
+  if (nothing !== undefined) return { status: 'skipped', findings: [nothingToDo(nothing)] }
+  const problem = operation.problem?.(plan)
+  if (problem) {
+    return { status: 'failed', findings: [...plan.findings, ...problem.findings], error: problem.error }
+  }
+  const job = plannedFile(run, plan, inputs, io)
+  if (output.dryRun) return rehearseFile(job, output)
+  await operation.confirm?.(plan, inputs, options, context)
+  const prover = operation.prover?.(plan)
+  if (prover) return writeProven(job, prover, { output, io })
+  return (await writePlannedFile(job, output, io)).file
+}
+
+function nothingToDo(message: string): Finding {
+  return { code: 'nothing-to-do', severity: 'warning', message }
+}
+
+function plannedFile<Options extends object, P extends Plan, Part>(
+  { operation, options, first, place, output }: Run<Options, P, Part>,
+  plan: P,
+  inputs: readonly InputModel[],
+  io: Io,
+): PlannedFile {
+  const [source, ...additions] = inputs.map(({ file }) => file)
+  const target = place(first, operation.outputName(plan, inputs, options))
+  const decided = writeOptions(operation.decided(options, plan, inputs))
+  const recipe = { ...output, verb: operation.verb, options: decided, recipeVersion: 2, additions } as const
+  const form = operation.form?.(options)
+  return {
+    plan,
+    output: target,
+    inputs: inputs.map(({ file }) => file.file),
+    ...(form && { container: form.container }),
+    metadata: () => outputMetadata(source!, inputs[0]!.identity, plan, target, recipe, io),
+  }
+}
+
+/** `model.safetensors` as a file that was named itself. */
+export function namedFile(path: string): ListedFile {
+  return { path, relative: basename(path) }
+}

@@ -1,0 +1,51 @@
+/** Options that several operations take, as they stand in recipes: plain JSON, checked key by key. */
+import * as v from 'valibot'
+import { refuse } from '../errors.ts'
+import { SELECTORS, type Selector } from '../model/components.ts'
+import { DTYPE_NAMES, type DTypeName } from '../model/dtype-choice.ts'
+import type { JsonValue } from '../model/recipe.ts'
+import { quoted } from '../tensor/text.ts'
+
+const DTYPES = Object.keys(DTYPE_NAMES) as [DTypeName, ...DTypeName[]]
+
+export const dtypeName = v.picklist(DTYPES)
+export const selector = v.picklist(SELECTORS as readonly [Selector, ...Selector[]])
+
+/** `{ all: 'fp16', by: { vae: 'fp32' } }`: one type for all weights, others for components by id or role. */
+export const dtypeChoice = v.strictObject({
+  all: v.exactOptional(dtypeName),
+  by: v.exactOptional(v.record(selector, dtypeName)),
+})
+
+/** A number that JSON can hold. */
+export const finite = v.pipe(v.number(), v.finite())
+
+/**
+ * The options of an operation, from the JSON of a recipe.
+ * @throws RECIPE_UNREADABLE (exit 3) for a key or value that this version does not know: what is left out would change the result
+ */
+export function readOptions<Schema extends v.GenericSchema>(
+  schema: Schema,
+  json: { readonly [key: string]: JsonValue },
+): v.InferOutput<Schema> {
+  const result = v.safeParse(schema, json, { abortEarly: true })
+  if (result.success) return result.output
+  const [issue] = result.issues
+  const name = v.getDotPath(issue) ?? '?'
+  throw refuse(
+    'RECIPE_UNREADABLE',
+    `the recipe has an option ${quoted(name)} that this version of sdtool cannot repeat`,
+    'A later version may know it.',
+  )
+}
+
+/** Options as a recipe keeps them: without what is not set, or is empty. */
+export function writeOptions(options: object): { readonly [key: string]: JsonValue } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => isSet(value)))
+}
+
+function isSet(value: unknown): boolean {
+  if (value === undefined || value === false) return false
+  if (Array.isArray(value)) return value.length > 0
+  return typeof value !== 'object' || value === null || Object.values(value).some(isSet)
+}
