@@ -13,9 +13,10 @@ import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { identifyFile, withModel } from '../src/library/session.ts'
 import { latentFormat } from '../src/model/latents.ts'
+import type { Model } from '../src/model/model.ts'
 import { chooseDevice, thisMachine } from '../src/runtime/choose-device.ts'
 import { DEVICE_IDS, type DeviceId } from '../src/runtime/devices.ts'
-import type { EngineOptions, RenderModel } from '../src/runtime/engine.ts'
+import type { EngineOptions } from '../src/runtime/engine.ts'
 import { openDenoiser } from '../src/runtime/open-denoiser.ts'
 import { openTextEncoder, textTowers } from '../src/runtime/open-text.ts'
 import { openVae } from '../src/runtime/open-vae.ts'
@@ -72,7 +73,7 @@ async function own(subject: Subject, step: () => Promise<unknown>, count: number
   return { program: OWN, subject, sample: await sample(step, count) }
 }
 
-async function measureOwn(model: RenderModel, options: EngineOptions): Promise<Measured[]> {
+async function measureOwn(model: Model, options: EngineOptions): Promise<Measured[]> {
   const encoder = await openTextEncoder(model, textTowers(model)[0]!, options)
   const ids = [49406, 320, ...new Array<number>(75).fill(49407)]
   const text = await own('text', () => encoder.encode([{ ids }, { ids }]), 3)
@@ -113,7 +114,7 @@ const wish = DEVICE_IDS.find((id) => id === values.device) ?? ('auto' satisfies 
 const { device, why } = await chooseDevice(wish, thisMachine({ sessions }))
 process.stdout.write(`${path}, ${values.side}x${values.side}, ${steps} steps; ${why}\n`)
 const owns = await withModel(path, QUIET_IO, async (opened) => {
-  const model = { name: path, table: opened.model, identity: await identifyFile(path, opened) }
+  const model = { name: path, file: opened.model, identity: await identifyFile(path, opened) }
   return measureOwn(model, { device, sessions, threads: 2 })
 })
 process.stdout.write(`${samplesTable([...owns, ...(await measureRivals())], OWN)}\n`)

@@ -2,16 +2,10 @@ import { basename } from 'node:path'
 import { EXIT, type ExitCode, SdtoolError, usage } from '../errors.ts'
 import { resolveModel } from '../library/resolve.ts'
 import { identifyFile, type OpenedModel, withModels } from '../library/session.ts'
-import {
-  type BakePlan,
-  mayOverflow,
-  type NamedModel,
-  overflowFindings,
-  planBakeVae,
-  type SdxlVae,
-} from '../model/bake-vae.ts'
+import { type BakePlan, mayOverflow, overflowFindings, planBakeVae, type SdxlVae } from '../model/bake-vae.ts'
 import { DTYPE_NAMES, type DTypeName, isDTypeName } from '../model/dtype-choice.ts'
 import { knownVaesByAutoV1 } from '../model/hashes-known.ts'
+import type { Model } from '../model/model.ts'
 import { mergedName, stemOf } from '../model/output-name.ts'
 import { knownVae, vaeContent } from '../model/vae-content.ts'
 import { plannedOutput } from '../operations/output/one-output.ts'
@@ -55,7 +49,7 @@ export const bakeVaeCommand: Command = {
   run: runBakeVae,
   replay: (options, [model, vae]) => ({ model, vae, ...recipeArguments(options, { dtype: 'text' }) }),
   replan(inputs, args) {
-    const [base, vae] = inputs.map(({ path, opened, identity }): NamedModel => {
+    const [base, vae] = inputs.map(({ path, opened, identity }): Model => {
       return { name: basename(path), file: opened.model, identity }
     })
     return planBakeVae(base!, vae!, bakeOptions(args))
@@ -108,7 +102,7 @@ async function bakeOpened(
   options: { readonly dtype?: DTypeName },
   run: Run,
 ): Promise<Outcome> {
-  const named: NamedModel[] = []
+  const named: Model[] = []
   for (const [i, path] of paths.entries()) {
     named.push({
       name: basename(path),
@@ -116,7 +110,7 @@ async function bakeOpened(
       identity: await identifyFile(path, opened[i]!),
     })
   }
-  const [base, given] = named as [NamedModel, NamedModel]
+  const [base, given] = named as [Model, Model]
   const quiet = run.output.quiet || run.output.json
   const vae = { ...given, ...(await latentsByValues(paths[1]!, opened[1]!, given.identity, quiet, run.io)) }
   const planned = planBakeVae(base, vae, options)
@@ -165,7 +159,7 @@ function coverage({ baked }: BakePlan): Finding {
 
 async function fp16Findings(
   plan: BakePlan,
-  base: NamedModel,
+  base: Model,
   path: string,
   opened: OpenedModel,
   { output, io }: Run,

@@ -6,7 +6,7 @@ import { type Extraction, type ExtractOptions, extractLora } from '../model/lora
 import type { Keep } from '../model/lora/factors.ts'
 import { LORA_ALGOS, type LoraAlgo } from '../model/lora/layers.ts'
 import { loraArchitecture, loraMetadata } from '../model/lora/metadata.ts'
-import type { MergeBase } from '../model/merge-lora/plan.ts'
+import type { Model } from '../model/model.ts'
 import { resolutionOf } from '../model/modelspec-facts.ts'
 import { stemOf } from '../model/output-name.ts'
 import type { Plan } from '../model/plan.ts'
@@ -117,10 +117,10 @@ async function extractOpened(
   const { output, io, engine } = run
   const start = io.now().getTime()
   const [tuned, base] = (await Promise.all(
-    opened.map(async (one, i): Promise<MergeBase> => {
+    opened.map(async (one, i): Promise<Model> => {
       return { name: paths[i]!, file: one.model, identity: await identifyFile(paths[i]!, one) }
     }),
-  )) as [MergeBase, MergeBase]
+  )) as [Model, Model]
   const models = opened.map(({ model }) => model)
   const target = await outputPath(paths[0]!, output)
   // what speaks against the output is said before minutes of work, not after
@@ -158,7 +158,7 @@ async function outputPath(tuned: string, { output }: OutputOptions): Promise<str
 
 function plannedFile(
   extraction: Extraction,
-  { identity }: MergeBase,
+  { identity }: Model,
   models: readonly ModelFile[],
   target: string,
   { options, output, io, engine }: Run,
@@ -192,7 +192,7 @@ function plannedFile(
   }
 }
 
-function factsOf(identity: MergeBase['identity'], target: string) {
+function factsOf(identity: Model['identity'], target: string) {
   const architecture = loraArchitecture(identity)
   const resolution = resolutionOf(identity)
   return {

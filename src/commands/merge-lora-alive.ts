@@ -1,6 +1,7 @@
 import { EXIT, SdtoolError } from '../errors.ts'
 import type { LoraInput, MergeOptions } from '../model/merge-lora/options.ts'
-import { type MergeBase, planAlone } from '../model/merge-lora/plan.ts'
+import { planAlone } from '../model/merge-lora/plan.ts'
+import type { Model } from '../model/model.ts'
 import { blockBytes, elementCount } from '../tensor/dtype.ts'
 import { evaluateInto, newEvaluation, type ReadInto } from '../tensor/expr.ts'
 import type { Tensor } from '../tensor/table.ts'
@@ -12,7 +13,7 @@ import type { Tensor } from '../tensor/table.ts'
  * @throws LORA_CHANGES_NOTHING
  */
 export async function checkAlive(
-  base: MergeBase,
+  base: Model,
   loras: readonly LoraInput[],
   options: MergeOptions,
   read: ReadInto,

@@ -2,11 +2,11 @@ import { basename } from 'node:path'
 import { EXIT, type ExitCode, usage } from '../errors.ts'
 import { resolveModel } from '../library/resolve.ts'
 import { identifyFile, type OpenedModel, withModels } from '../library/session.ts'
-import type { NamedModel } from '../model/bake-vae.ts'
-import { type CheckpointMergeOptions, letterOf, type MergeModel } from '../model/merge/options.ts'
+import { type CheckpointMergeOptions, letterOf } from '../model/merge/options.ts'
 import { type CheckpointMergePlan, planMerge } from '../model/merge/plan.ts'
 import { checkMerge, mergeProof } from '../model/merge/proof.ts'
 import { rangeOf } from '../model/merge/similarity.ts'
+import type { Model } from '../model/model.ts'
 import { mergedName, stemOf } from '../model/output-name.ts'
 import { withStated } from '../model/same-prediction.ts'
 import { plannedOutput } from '../operations/output/one-output.ts'
@@ -150,11 +150,11 @@ async function runMerge(args: Arguments, io: Io): Promise<ExitCode> {
 
 /** The last of the files. */
 async function chosenVae(
-  models: readonly MergeModel[],
+  models: readonly Model[],
   opened: readonly OpenedModel[],
   { quiet, json }: OutputOptions,
   io: Io,
-): Promise<NamedModel> {
+): Promise<Model> {
   const vae = models.at(-1)!
   return {
     ...vae,
@@ -162,8 +162,8 @@ async function chosenVae(
   }
 }
 
-async function mergeModels(paths: readonly string[], opened: readonly OpenedModel[]): Promise<MergeModel[]> {
-  const models: MergeModel[] = []
+async function mergeModels(paths: readonly string[], opened: readonly OpenedModel[]): Promise<Model[]> {
+  const models: Model[] = []
   for (const [i, path] of paths.entries()) {
     models.push({ name: path, file: opened[i]!.model, identity: await identifyFile(path, opened[i]!) })
   }
@@ -177,12 +177,12 @@ interface Run {
 }
 
 async function mergeOpened(
-  models: readonly MergeModel[],
+  models: readonly Model[],
   opened: readonly OpenedModel[],
   options: CheckpointMergeOptions,
   run: Run,
 ): Promise<CheckpointMergeOutcome> {
-  const [first] = models as [MergeModel, ...MergeModel[]]
+  const [first] = models as [Model, ...Model[]]
   const common = {
     input: first.name,
     title: first.identity.title,
@@ -202,7 +202,7 @@ async function mergeOpened(
 }
 
 async function planned(
-  models: readonly MergeModel[],
+  models: readonly Model[],
   opened: readonly OpenedModel[],
   options: CheckpointMergeOptions,
   { output, io }: Run,
@@ -222,7 +222,7 @@ async function planned(
 
 /** Some methods look at all models before they merge any tensor. */
 async function wholePlan(
-  models: readonly MergeModel[],
+  models: readonly Model[],
   options: CheckpointMergeOptions,
   read: OpenedModel['read'],
   onProgress: (done: number, all: number) => void,
@@ -244,7 +244,7 @@ function replanMerge(inputs: readonly RecipeModel[], args: Arguments): Promise<C
 
 function plannedFile(
   plan: CheckpointMergePlan,
-  [first, ...others]: readonly MergeModel[],
+  [first, ...others]: readonly Model[],
   opened: readonly OpenedModel[],
   options: CheckpointMergeOptions,
   run: Run,

@@ -1,5 +1,5 @@
 import { type Identity, identify } from '../model/identify.ts'
-import type { RenderModel } from '../runtime/engine.ts'
+import type { Model } from '../model/model.ts'
 import { type ReadInto, readValues } from '../tensor/expr.ts'
 import type { TensorTable } from '../tensor/table.ts'
 
@@ -12,8 +12,8 @@ export async function plannedModel(
   table: TensorTable,
   base: Identity,
   read: ReadInto,
-): Promise<RenderModel> {
+): Promise<Model> {
   const identity = await identify(table, (tensor) => readValues(tensor, read))
   const { architecture } = base
-  return { name, table, identity: architecture ? { ...identity, architecture } : identity }
+  return { name, file: table, identity: architecture ? { ...identity, architecture } : identity }
 }

@@ -3,8 +3,8 @@ import { basename } from 'node:path'
 import { type ExitCode, escaped, usage } from '../errors.ts'
 import type { GenerationFacts } from '../image/infotext/write.ts'
 import { type ModelFolders, resolveModel } from '../library/resolve.ts'
+import type { Model } from '../model/model.ts'
 import { painter } from '../report/text.ts'
-import type { RenderModel } from '../runtime/engine.ts'
 import type { RenderSettings } from '../runtime/pipeline.ts'
 import type { LoadedEmbedding } from '../runtime/text/embedding.ts'
 import type { Io } from '../system/world.ts'
@@ -44,7 +44,7 @@ export async function runCheck(
   const run = { options, folders, io, engine: await engineFor(options, io), requests, book }
   let settings: RenderSettings | undefined
   const embeddings = new Map<string, LoadedEmbedding>()
-  const draw = async (model: RenderModel) => {
+  const draw = async (model: Model) => {
     if (settings === undefined) noteOnClipSkip(model, options, folders)
     settings ??= checkSettings(model, options)
     const drawn = await drawSubject({ label: basename(model.name), model, settings }, run)
@@ -78,7 +78,7 @@ function checkedShots(options: RenderOptions): Shots {
   return { ...all, requests: all.requests.slice(0, count), prompts: all.prompts.slice(0, count) }
 }
 
-function checkSettings(model: RenderModel, options: RenderOptions): RenderSettings {
+function checkSettings(model: Model, options: RenderOptions): RenderSettings {
   const settings = settingsFor(model, options)
   if (options.size) return settings
   const half = (side: number) => Math.ceil(side / QUICK.sizeDivisor / QUICK.sizeStep) * QUICK.sizeStep

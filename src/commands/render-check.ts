@@ -9,9 +9,9 @@ import { diffTensors } from '../model/diff/diff.ts'
 import { withEmaWeights } from '../model/diff/ema.ts'
 import type { Side } from '../model/diff/pairs.ts'
 import { warning } from '../model/finding.ts'
+import type { Model } from '../model/model.ts'
 import { parseRecipe, type Recipe, recipeText } from '../model/recipe.ts'
 import { predictionFindings, withStated } from '../model/same-prediction.ts'
-import type { RenderModel } from '../runtime/engine.ts'
 import type { Io } from '../system/world.ts'
 import type { ReadInto } from '../tensor/expr.ts'
 import type { Finding } from '../tensor/table.ts'
@@ -28,7 +28,7 @@ import { type FoundInput, findInputs } from './recipe-inputs.ts'
 import { type RecipeModel, replanRecipe } from './replan.ts'
 
 /** Draws the pictures of a check with one model. */
-export type DrawPictures = (model: RenderModel) => Promise<readonly RgbImage[]>
+export type DrawPictures = (model: Model) => Promise<readonly RgbImage[]>
 
 export interface CheckJob {
   readonly path: string
@@ -84,9 +84,9 @@ function recipeOf(path: string, { model }: OpenedModel): Recipe {
 
 /** The three models of a check. */
 interface CheckModels {
-  readonly live: RenderModel
-  readonly baked: RenderModel
-  readonly base: RenderModel
+  readonly live: Model
+  readonly baked: Model
+  readonly base: Model
   /** The recipe is there to change pictures; `prune` and `convert` are not. */
   readonly changes: boolean
   /** What is wrong with what the file says of itself. */
@@ -120,8 +120,8 @@ async function openedModels(
   const base = withStated(own, made)
   return {
     live: await plannedModel('its recipe', table, base, baked.read),
-    baked: { name: path, table: baked.model, identity: withStated(made, own) },
-    base: { name, table: source.model, identity: base },
+    baked: { name: path, file: baked.model, identity: withStated(made, own) },
+    base: { name, file: source.model, identity: base },
     changes: !HARMLESS.includes(recipe.operation),
     said: predictionFindings(
       { name: basename(path), identity: made },
@@ -143,7 +143,7 @@ interface DrawnCheck {
 
 /** One after the other: a model in memory is gigabytes. */
 async function drawAll({ live, baked, base, changes }: CheckModels, job: CheckJob): Promise<DrawnCheck> {
-  const drawn = async (label: string, model: RenderModel) => ({ label, images: await job.draw(model) })
+  const drawn = async (label: string, model: Model) => ({ label, images: await job.draw(model) })
   const reference = await drawn('recipe, applied live', live)
   const original = changes ? [await drawn(`${basename(base.name)}, the base`, base)] : []
   const findings: Finding[] = []
@@ -182,8 +182,8 @@ async function diagnosis(models: CheckModels, recipe: Recipe, io: Io): Promise<F
   return [...diagnoseBake(diffs), ...(await otherWeights(models, recipe, input))]
 }
 
-function sideOf({ table, identity }: RenderModel): Side {
-  return { table, identity }
+function sideOf({ file, identity }: Model): Side {
+  return { table: file, identity }
 }
 
 /** A file that is the recipe of the other weights of a training checkpoint: EMA for live, or live for EMA. */

@@ -4,12 +4,12 @@ import { EXIT, escaped, refuse, SdtoolError } from '../errors.ts'
 import { type ModelFolders, resolveModel } from '../library/resolve.ts'
 import { identifyFile, type OpenedModel, withModels } from '../library/session.ts'
 import { architectureById } from '../model/architectures/registry.ts'
-import { checkVaeFit, latentsFindings, type NamedModel } from '../model/bake-vae.ts'
+import { checkVaeFit, latentsFindings } from '../model/bake-vae.ts'
 import { withEmaWeights } from '../model/diff/ema.ts'
 import { type Identity, KINDS, type Kind } from '../model/identity.ts'
 import type { MergeOptions } from '../model/merge-lora/options.ts'
 import { planMergeLora } from '../model/merge-lora/plan.ts'
-import type { RenderModel } from '../runtime/engine.ts'
+import type { Model } from '../model/model.ts'
 import type { Io } from '../system/world.ts'
 import type { ModelFile, TensorTable } from '../tensor/table.ts'
 import { resolveLora } from './lora-aliases.ts'
@@ -36,9 +36,9 @@ export interface UsedLora extends LoraArgument {
 }
 
 export interface RenderSource {
-  readonly model: RenderModel
+  readonly model: Model
   readonly path: string
-  readonly vae?: RenderModel
+  readonly vae?: Model
   readonly loras: readonly UsedLora[]
   /** All files that are open. */
   readonly files: readonly ModelFile[]
@@ -73,12 +73,12 @@ export async function withRenderSource<T>(
   })
 }
 
-async function plainModel(path: string, opened: OpenedModel): Promise<RenderModel> {
-  return { name: path, table: opened.model, identity: await identifyFile(path, opened) }
+async function plainModel(path: string, opened: OpenedModel): Promise<Model> {
+  return { name: path, file: opened.model, identity: await identifyFile(path, opened) }
 }
 
 /** @throws NOT_RENDERABLE before anything is loaded; what is special about a UNet, the pipeline finds */
-function checkDrawable({ name, identity: { kind, title, architecture } }: RenderModel): void {
+function checkDrawable({ name, identity: { kind, title, architecture } }: Model): void {
   const network = architecture && architectureById(architecture.id)?.network.kind
   if (kind === 'checkpoint' && network === 'unet') return
   const hint =
@@ -98,8 +98,8 @@ const HINTS: Readonly<Partial<Record<Kind, string>>> = {
 
 /** @throws NOT_A_VAE, VAE_WRONG_ARCHITECTURE */
 async function checkVae(
-  model: RenderModel,
-  { name, table, identity }: RenderModel,
+  model: Model,
+  { name, file, identity }: Model,
   opened: OpenedModel,
   { quiet = false }: ModelRequest,
   io: Io,
@@ -112,14 +112,10 @@ async function checkVae(
       'Name a VAE, a TAESD, or a checkpoint that has one.',
     )
   const values = await latentsByValues(name, opened, identity, quiet, io)
-  const [base, given] = [namedModel(model), { name, file: table, identity, ...values }]
-  checkVaeFit(base, given, vae)
-  for (const { severity, message } of quiet ? [] : latentsFindings(base, given))
+  const given = { name, file, identity, ...values }
+  checkVaeFit(model, given, vae)
+  for (const { severity, message } of quiet ? [] : latentsFindings(model, given))
     if (severity === 'warning') io.stderr.write(`sdtool: ${escaped(message)}\n`)
-}
-
-function namedModel({ name, table, identity }: RenderModel): NamedModel {
-  return { name, file: table, identity }
 }
 
 interface Patching {
@@ -133,30 +129,31 @@ async function patchedModel(
   path: string,
   opened: OpenedModel,
   { used, adapters, request, io }: Patching,
-): Promise<RenderModel> {
+): Promise<Model> {
   const plain = await plainModel(path, opened)
   checkDrawable(plain)
   const model = request.ema ? emaModel(plain) : plain
   if (used.length === 0) return model
   const inputs = await Promise.all(used.map((lora, i) => loraInput(lora.path, adapters[i]!, lora)))
   const options: MergeOptions = { allowUnmatched: request.allowUnmatched }
-  const base = { name: path, file: { ...opened.model, ...model.table }, identity: model.identity }
+  const base = { name: path, file: { ...opened.model, ...model.file }, identity: model.identity }
   const plan = await planMergeLora(base, inputs, options)
   const [problem] = plan.problems
   if (problem !== undefined) throw problem
   await checkAlive(base, inputs, options, opened.read, io.signal)
-  return { name: path, table: plan.table, identity: onlyWhatIsIn(model.identity, plan.table) }
+  return { name: path, file: plan.table, identity: onlyWhatIsIn(model.identity, plan.table) }
 }
 
 /** @throws EMA_MISSING */
-function emaModel({ name, table, identity }: RenderModel): RenderModel {
+function emaModel({ name, file, identity }: Model): Model {
   if (identity.ema === undefined) {
     throw new SdtoolError('EMA_MISSING', `${name} has no EMA copy of its weights`, {
       exitCode: EXIT.unverified,
       hint: 'Leave out --ema.',
     })
   }
-  return { name, ...withEmaWeights({ table, identity }) }
+  const ema = withEmaWeights({ table: file, identity })
+  return { name, file: ema.table, identity: ema.identity }
 }
 
 /** A plan leaves out an EMA copy of weights that change. */

@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto'
 import { basename } from 'node:path'
 import { usage } from '../errors.ts'
 import type { ModelFolders } from '../library/resolve.ts'
+import type { Model } from '../model/model.ts'
 import { knowsClipSkip } from '../runtime/conditioning.ts'
-import type { RenderModel } from '../runtime/engine.ts'
 import { onnxEngine } from '../runtime/onnx-engine.ts'
 import type { ImageRequest, RenderSettings } from '../runtime/pipeline.ts'
 import { composedPrompts } from '../runtime/text/composition.ts'
@@ -85,7 +85,7 @@ function weightNote(weight: number): string {
 
 /** Only SD 1.x is told to leave out layers, as in A1111. */
 export function noteOnClipSkip(
-  model: RenderModel,
+  model: Model,
   { settings: { clipSkip } }: Pick<RenderOptions, 'settings'>,
   folders: ModelFolders,
 ): void {
@@ -96,7 +96,7 @@ export function noteOnClipSkip(
 const USUAL_SIDE = 512
 
 export function settingsFor(
-  { identity }: RenderModel,
+  { identity }: Model,
   { settings, size }: Pick<RenderOptions, 'settings' | 'size'>,
 ): RenderSettings {
   const side = identity.architecture?.resolution ?? USUAL_SIDE

@@ -2,10 +2,11 @@
 import type { RgbImage } from '../image/image.ts'
 import type { GenerationFacts } from '../image/infotext/write.ts'
 import type { ModelFolders } from '../library/resolve.ts'
+import type { Model } from '../model/model.ts'
 import { writeNewFile } from '../operations/output/new-file.ts'
 import { paint } from '../report/raster.ts'
 import { type Sheet, sheetPicture } from '../report/sheet.ts'
-import type { Engine, EngineOptions, RenderModel } from '../runtime/engine.ts'
+import type { Engine, EngineOptions } from '../runtime/engine.ts'
 import { onnxEngine } from '../runtime/onnx-engine.ts'
 import type { ImageRequest, RenderSettings } from '../runtime/pipeline.ts'
 import type { LoadedEmbedding } from '../runtime/text/embedding.ts'
@@ -34,8 +35,8 @@ export interface StudyRun {
 /** A model to draw with, and the settings it is drawn with. */
 export interface Subject {
   readonly label: string
-  readonly model: RenderModel
-  readonly vae?: RenderModel
+  readonly model: Model
+  readonly vae?: Model
   readonly settings: RenderSettings
 }
 

@@ -3,8 +3,8 @@
 import { resolveModel } from '../library/resolve.ts'
 import { identifyFile, withModels } from '../library/session.ts'
 import { checkCount } from '../model/merge/strict.ts'
+import type { Model } from '../model/model.ts'
 import { buildRecipe } from '../model/recipe.ts'
-import type { RenderModel } from '../runtime/engine.ts'
 import type { MergeMethod } from '../tensor/merge/method.ts'
 import { MERGE_METHODS, mergeMethod } from '../tensor/merge/registry.ts'
 import type { Arguments } from './command.ts'
@@ -62,7 +62,7 @@ async function withPlanned<T>(
   { path }: RenderSource,
   merge: SweepMerge,
   { folders, io }: StudyRun,
-  use: (merged: RenderModel) => Promise<T>,
+  use: (merged: Model) => Promise<T>,
 ): Promise<T> {
   const paths = [path]
   for (const model of merge.models) paths.push(await resolveModel(model, 'checkpoint', folders))

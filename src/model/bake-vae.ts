@@ -11,19 +11,16 @@ import { COMPONENTS, type Component, measure, tensorsOf } from './components.ts'
 import { castWeight, DTYPE_NAMES, type DTypeName, dtypeName } from './dtype-choice.ts'
 import { counted, info, warning } from './finding.ts'
 import type { Identifiable, Identity } from './identity.ts'
+import type { Model } from './model.ts'
 import { checkHasTensors, checkWritable, newPlan, type Plan, type PlanBuilder } from './plan.ts'
 import { isComplete, type Shape, sameShape } from './topology/match.ts'
 import { canonicalVae, type VaeInfo, vaeKey } from './vae.ts'
 import { ldmShape } from './vae-content.ts'
 import { latentsFit, spacesOf, type VaeLatents } from './vae-latents.ts'
 
-/** A file of a bake with what it is. */
-export interface NamedModel {
-  /** As people know it. */
-  readonly name: string
-  readonly file: Identifiable
-  readonly identity: Identity
-  /** Of a VAE: what its values say of its latents, where nothing else does. */
+/** A VAE, alone or in a checkpoint. */
+export interface VaeModel extends Model {
+  /** What its values say of its latents, where nothing else does. */
   readonly latents?: VaeLatents
 }
 
@@ -50,7 +47,7 @@ export interface BakePlan extends Plan {
  * @throws SdtoolError (exit 3) BASE_NOT_A_CHECKPOINT, VAE_NOT_FOUND, NO_TENSORS, TENSOR_NOT_CONVERTIBLE; (exit 4)
  *   VAE_INCOMPLETE, VAE_WRONG_ARCHITECTURE, VAE_MISFIT
  */
-export function planBakeVae(base: NamedModel, vae: NamedModel, options: BakeOptions = {}): BakePlan {
+export function planBakeVae(base: Model, vae: VaeModel, options: BakeOptions = {}): BakePlan {
   checkBase(base)
   const baked = bakedTensors(base, vae, options)
   const plan = newPlan(base.file)
@@ -65,7 +62,7 @@ export function planBakeVae(base: NamedModel, vae: NamedModel, options: BakeOpti
   return { ...plan.build(base.file.metadata, latentsFindings(base, vae)), baked }
 }
 
-function checkBase({ name, file, identity: { components, title } }: NamedModel): void {
+function checkBase({ name, file, identity: { components, title } }: Model): void {
   checkHasTensors(file)
   checkWritable(file)
   const network = components.find(({ role }) => role === 'unet')
@@ -79,7 +76,7 @@ function checkBase({ name, file, identity: { components, title } }: NamedModel):
 }
 
 /** @throws VAE_NOT_FOUND, VAE_INCOMPLETE */
-function sourceOf({ name, identity }: NamedModel): VaeInfo {
+function sourceOf({ name, identity }: Model): VaeInfo {
   const { vae, title, components } = identity
   if (vae === undefined || vae.layout === 'taesd') {
     throw refuse('VAE_NOT_FOUND', `${name} has no VAE that can be baked in: ${title}`)
@@ -99,7 +96,7 @@ function sourceOf({ name, identity }: NamedModel): VaeInfo {
  * Every command that takes a VAE for a model asks this.
  * @throws VAE_WRONG_ARCHITECTURE for one of another size, or of other latents
  */
-export function checkVaeFit(base: NamedModel, vae: NamedModel, source: VaeInfo): void {
+export function checkVaeFit(base: Model, vae: VaeModel, source: VaeInfo): void {
   const { architecture, vae: own } = base.identity
   const fits = own
     ? own.latentChannels === source.latentChannels && own.downscale === source.downscale
@@ -118,7 +115,7 @@ export function checkVaeFit(base: NamedModel, vae: NamedModel, source: VaeInfo):
 }
 
 /** What cannot be refused, as nothing is sure of it. */
-export function latentsFindings(base: NamedModel, vae: NamedModel): Finding[] {
+export function latentsFindings(base: Model, vae: VaeModel): Finding[] {
   const found = latentsFit(base, withLatents(vae))
   if (found.fit === 'probably-other') return [warning('vae-other-latents', found.message)]
   if (found.fit !== 'unknown') return []
@@ -127,7 +124,7 @@ export function latentsFindings(base: NamedModel, vae: NamedModel): Finding[] {
   return spaces.length > 1 ? [info('vae-latents-unknown', message)] : []
 }
 
-function withLatents({ name, identity, latents = identity.latents }: NamedModel) {
+function withLatents({ name, identity, latents = identity.latents }: VaeModel) {
   return { name, latents }
 }
 
@@ -139,7 +136,7 @@ function sizeOf({ title, downscale }: VaeInfo): string {
  * All tensors of a VAE, as a checkpoint has or would have them, in byte order of their ldm names.
  * @throws VAE_NOT_FOUND (exit 3); VAE_INCOMPLETE, VAE_WRONG_ARCHITECTURE, VAE_MISFIT (exit 4)
  */
-export function bakedTensors(base: NamedModel, vae: NamedModel, { dtype }: BakeOptions): BakedTensor[] {
+export function bakedTensors(base: Model, vae: VaeModel, { dtype }: BakeOptions): BakedTensor[] {
   for (const { name, file, identity } of [vae, base])
     for (const component of identity.components.filter(({ role }) => role === 'vae'))
       checkOperation('bake-vae', tensorsOf(file, component), `the ${component.title} of ${name}`)
@@ -163,7 +160,7 @@ export function bakedTensors(base: NamedModel, vae: NamedModel, { dtype }: BakeO
 }
 
 /** Where a VAE stands in the checkpoint, or would. */
-function placeFor({ identity: { vae, architecture } }: NamedModel): VaeInfo {
+function placeFor({ identity: { vae, architecture } }: Model): VaeInfo {
   const templates = architectureById(architecture?.id ?? '')?.components ?? []
   const prefix = templates.find(({ id }) => id === 'vae')?.prefix ?? VAE_PREFIX
   return (
@@ -206,7 +203,7 @@ function bare(shape: Shape): Shape {
 function addComponent(
   plan: PlanBuilder,
   component: Component,
-  { file }: NamedModel,
+  { file }: Model,
   baked: ReadonlyMap<string, BakedTensor>,
   vaeName: string,
 ): void {
@@ -238,7 +235,7 @@ const OVERFLOWING = ['stable-diffusion-xl-v1-base', 'stable-diffusion-xl-v1-refi
 export type SdxlVae = 'published' | 'fixed' | 'unknown'
 
 /** Whether it matters whose numbers the VAE has: only in fp16, only in SDXL. */
-export function mayOverflow({ identity }: NamedModel, { baked }: BakePlan): boolean {
+export function mayOverflow({ identity }: Model, { baked }: BakePlan): boolean {
   const isHalf = baked.some(({ after }) => after.dtype === 'F16')
   return isHalf && OVERFLOWING.includes(identity.architecture?.id ?? '')
 }

@@ -8,16 +8,9 @@
  */
 import type { LatentFormat } from '../model/architectures/architecture.ts'
 import type { Identity } from '../model/identity.ts'
+import type { Model } from '../model/model.ts'
 import type { TensorTable } from '../tensor/table.ts'
 import type { Device } from './devices.ts'
-
-/** The lazy table of a file or of any plan (stored, cast, patched tensors alike), and what `identify` found in it. */
-export interface RenderModel {
-  /** For messages: the path as the user wrote it. */
-  readonly name: string
-  readonly table: TensorTable
-  readonly identity: Identity
-}
 
 /** What a network computes with. `fp16` needs a device that can; a VAE always computes in float32. */
 export type Precision = 'fp32' | 'fp16'
@@ -190,12 +183,12 @@ export interface Vae extends Network {
  */
 export interface Engine {
   /** The text encoders in the order their outputs are joined: SDXL `clip_l`, `clip_g`. */
-  textTowers(model: RenderModel): TextTower[]
-  openTextEncoder(model: RenderModel, tower: TextTower, options: EngineOptions): Promise<TextEncoder>
-  openDenoiser(model: RenderModel, options: EngineOptions): Promise<Denoiser>
+  textTowers(model: Model): TextTower[]
+  openTextEncoder(model: Model, tower: TextTower, options: EngineOptions): Promise<TextEncoder>
+  openDenoiser(model: Model, options: EngineOptions): Promise<Denoiser>
   /**
    * The VAE inside a checkpoint, a VAE file of any layout, or a TAESD file.
    * @param format latents of the *base* (`latentFormat(identity)`): a VAE file does not say which it was trained for
    */
-  openVae(model: RenderModel, format: LatentFormat, options: EngineOptions): Promise<Vae>
+  openVae(model: Model, format: LatentFormat, options: EngineOptions): Promise<Vae>
 }

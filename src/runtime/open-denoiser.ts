@@ -3,9 +3,10 @@ import type { Architecture } from '../model/architectures/architecture.ts'
 import { architectureById } from '../model/architectures/registry.ts'
 import { sd1 } from '../model/architectures/sd1.ts'
 import { sd2, upscaler } from '../model/architectures/sd2.ts'
+import type { Model } from '../model/model.ts'
 import type { UnetConfig } from '../model/topology/unet.ts'
 import { checkFinite } from './check-values.ts'
-import type { Denoiser, DenoiserInput, EngineOptions, RenderModel } from './engine.ts'
+import type { Denoiser, DenoiserInput, EngineOptions } from './engine.ts'
 import { networkSession, type SizedGraph } from './network-session.ts'
 import { type Heads, type UnetPlan, type UnetSize, unetGraph } from './networks/unet.ts'
 import { checkComplete, unetWeights } from './networks/weights.ts'
@@ -13,13 +14,13 @@ import { precisionFor } from './precision.ts'
 import { timestepEmbedding } from './timestep.ts'
 
 /** @throws COMPONENT_MISSING, NOT_RENDERABLE, COMPONENT_INCOMPLETE */
-export async function openDenoiser(model: RenderModel, options: EngineOptions): Promise<Denoiser> {
+export async function openDenoiser(model: Model, options: EngineOptions): Promise<Denoiser> {
   const architecture = drawable(model)
   const component = model.identity.components.find(({ id }) => id === 'unet')
   if (component === undefined) throw refuse('COMPONENT_MISSING', `${model.name} has no UNet`)
-  checkComplete(model.table, component)
+  checkComplete(model.file, component)
   const { resBlocks } = architecture.network.config
-  const { weights, config } = unetWeights(model.table, component, resBlocks)
+  const { weights, config } = unetWeights(model.file, component, resBlocks)
   checkConfig(model, config)
   const plan = { config, heads: headsOf(architecture) }
   const precision = precisionFor(options)
@@ -51,7 +52,7 @@ export async function openDenoiser(model: RenderModel, options: EngineOptions): 
 type UnetArchitecture = Architecture & { readonly network: { readonly kind: 'unet' } }
 
 /** @throws NOT_RENDERABLE for anything but a UNet that draws from text */
-function drawable({ name, identity }: RenderModel): UnetArchitecture {
+function drawable({ name, identity }: Model): UnetArchitecture {
   const known = identity.architecture && architectureById(identity.architecture.id)
   if (known?.network.kind === 'unet' && known.id !== upscaler.id) return known as UnetArchitecture
   throw refuse(
@@ -64,7 +65,7 @@ function drawable({ name, identity }: RenderModel): UnetArchitecture {
 /** Latents; latents, a mask and the masked picture. */
 const CHANNELS: readonly number[] = [4, 9]
 
-function checkConfig({ name, identity }: RenderModel, { inChannels }: UnetConfig): void {
+function checkConfig({ name, identity }: Model, { inChannels }: UnetConfig): void {
   if (CHANNELS.includes(inChannels)) return
   throw refuse('NOT_RENDERABLE', `${name} is ${identity.title}: it draws from a picture, not from text alone`)
 }

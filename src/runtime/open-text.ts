@@ -1,6 +1,7 @@
 import { refuse, SdtoolError } from '../errors.ts'
 import { architectureById } from '../model/architectures/registry.ts'
 import type { Component, ComponentId } from '../model/components.ts'
+import type { Model } from '../model/model.ts'
 import { deriveClip, deriveOpenClip } from '../model/topology/derive.ts'
 import type { ShapeOf } from '../model/topology/match.ts'
 import type { ClipConfig } from '../model/topology/text.ts'
@@ -10,7 +11,6 @@ import { checkFinite } from './check-values.ts'
 import {
   CHUNK_TOKENS,
   type EngineOptions,
-  type RenderModel,
   type TextEncoder,
   type TextInput,
   type TextOutput,
@@ -61,7 +61,7 @@ function usage(id: TowerId, isXl: boolean): Pick<TextTower, 'skip' | 'finalNorm'
  * The text encoders of a model in the order their outputs are joined.
  * @throws COMPONENT_MISSING, NOT_RENDERABLE
  */
-export function textTowers(model: RenderModel): TextTower[] {
+export function textTowers(model: Model): TextTower[] {
   const { components, architecture } = model.identity
   const found = components.flatMap((component, index) => {
     const id = TOWER_IDS[component.id]
@@ -90,8 +90,8 @@ export function textTowers(model: RenderModel): TextTower[] {
 
 const CUT_LAYERS = 23
 
-function configOf(model: RenderModel, component: Component): ClipConfig {
-  const tensors = localTensors(model.table, component)
+function configOf(model: Model, component: Component): ClipConfig {
+  const tensors = localTensors(model.file, component)
   const shapeOf: ShapeOf = (name) => tensors.get(name)?.shape
   const config = component.layout === 'transformers' ? deriveClip(shapeOf) : deriveOpenClip(shapeOf)
   if (config) return config
@@ -108,13 +108,13 @@ function headsOf(width: number): number {
 
 /** @throws COMPONENT_INCOMPLETE, NOT_RENDERABLE */
 export async function openTextEncoder(
-  model: RenderModel,
+  model: Model,
   tower: TextTower,
   options: EngineOptions,
 ): Promise<TextEncoder> {
   const component = model.identity.components[tower.component]!
-  checkComplete(model.table, component)
-  const weights = weightsOf(tower.title, localTensors(model.table, component))
+  checkComplete(model.file, component)
+  const weights = weightsOf(tower.title, localTensors(model.file, component))
   const names = component.layout === 'transformers' ? TRANSFORMERS_NAMES : OPENCLIP_NAMES
   const { activation } = TOWERS[tower.id]
   const plan = { names, width: tower.width, heads: headsOf(tower.width), layers: tower.layers, activation }

@@ -1,20 +1,17 @@
 import { refuse, SdtoolError } from '../errors.ts'
 import type { LatentFormat } from '../model/architectures/architecture.ts'
+import type { Model } from '../model/model.ts'
 import { identifyVae } from '../model/vae.ts'
 import { type Autoencoder, type Half, klAutoencoder, tinyAutoencoder } from './autoencoders.ts'
 import { checkFinite } from './check-values.ts'
-import type { EngineOptions, RenderModel, Vae, VaeOptions } from './engine.ts'
+import type { EngineOptions, Vae, VaeOptions } from './engine.ts'
 import { availableMemory } from './memory.ts'
 import { networkSession } from './network-session.ts'
 import { cut, mosaic, type Planes, type Span, spans } from './tiles.ts'
 
 /** @throws COMPONENT_MISSING, COMPONENT_INCOMPLETE, NOT_RENDERABLE */
-export async function openVae(
-  model: RenderModel,
-  format: LatentFormat,
-  options: EngineOptions,
-): Promise<Vae> {
-  const info = identifyVae(model.table)
+export async function openVae(model: Model, format: LatentFormat, options: EngineOptions): Promise<Vae> {
+  const info = identifyVae(model.file)
   if (info === undefined) {
     throw refuse('COMPONENT_MISSING', `${model.name} has no VAE`, 'Name one with --vae.')
   }
@@ -29,8 +26,8 @@ export async function openVae(
   const sizes = { latentChannels, downscale }
   const autoencoder =
     info.layout === 'taesd'
-      ? tinyAutoencoder(model.table, sizes)
-      : klAutoencoder(model.table, info, sizes, format)
+      ? tinyAutoencoder(model.file, sizes)
+      : klAutoencoder(model.file, info, sizes, format)
   return vaeOf(autoencoder, options)
 }
 

@@ -3,9 +3,10 @@ import { refuse } from '../errors.ts'
 import type { RgbImage } from '../image/image.ts'
 import type { LatentFormat } from '../model/architectures/architecture.ts'
 import { latentFormat } from '../model/latents.ts'
+import type { Model } from '../model/model.ts'
 import { PREDICTIONS } from '../model/prediction.ts'
 import { type Conditioning, encodePrompts, knowsClipSkip, sameLength } from './conditioning.ts'
-import type { Denoiser, Engine, EngineOptions, RenderModel, Vae, VaeOptions } from './engine.ts'
+import type { Denoiser, Engine, EngineOptions, Vae, VaeOptions } from './engine.ts'
 import { rgbImage } from './pixels.ts'
 import type { Seed } from './random/gaussian.ts'
 import { type SamplingSettings, sampleImage, stepsOf } from './sample-image.ts'
@@ -38,9 +39,9 @@ export interface RenderSettings extends SamplingSettings, PictureSize {
 }
 
 export interface RenderJob {
-  readonly model: RenderModel
+  readonly model: Model
   /** In place of that of the model. */
-  readonly vae?: RenderModel
+  readonly vae?: Model
   readonly embeddings: readonly LoadedEmbedding[]
   readonly images: readonly ImageRequest[]
   readonly settings: RenderSettings
@@ -157,7 +158,7 @@ async function openNetworks(
 }
 
 /** @throws NOT_RENDERABLE for a network whose vector is made of something else (refiner, unCLIP) */
-function checkVector({ name, identity }: RenderModel, { vectorWidth }: Denoiser, pools: boolean): void {
+function checkVector({ name, identity }: Model, { vectorWidth }: Denoiser, pools: boolean): void {
   const isXl = identity.architecture?.id === 'stable-diffusion-xl-v1-base'
   if (vectorWidth === undefined || (isXl && pools)) return
   throw notRenderable(name, `is ${identity.title}, which needs more than a text`)

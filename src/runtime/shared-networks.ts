@@ -1,7 +1,8 @@
 /** Networks for several jobs one after the other whose models are alike: a sweep over a LoRA, over settings. */
 import { createHash } from 'node:crypto'
+import type { Model } from '../model/model.ts'
 import type { Tensor } from '../tensor/table.ts'
-import type { Engine, RenderModel, TextEncoder, TextInput, TextOutput, TextTower, Vae } from './engine.ts'
+import type { Engine, TextEncoder, TextInput, TextOutput, TextTower, Vae } from './engine.ts'
 import { joinFloats } from './floats.ts'
 import { availableMemory } from './memory.ts'
 
@@ -95,14 +96,14 @@ function joined(outputs: readonly TextOutput[]): TextOutput {
   return { hidden, width, pooled: joinFloats(outputs.map(({ pooled }) => pooled!)), pooledWidth }
 }
 
-function towerTensors({ table, identity }: RenderModel, { component }: TextTower): Tensor[] {
-  return identity.components[component]!.names.map((name) => table.tensors.get(name)!)
+function towerTensors({ file, identity }: Model, { component }: TextTower): Tensor[] {
+  return identity.components[component]!.names.map((name) => file.tensors.get(name)!)
 }
 
 /** A TAESD is all of its file. */
-function vaeTensors({ table, identity }: RenderModel): Tensor[] {
+function vaeTensors({ file, identity }: Model): Tensor[] {
   const component = identity.components.find(({ role }) => role === 'vae')
-  return [...(component?.names ?? table.tensors.keys())].map((name) => table.tensors.get(name)!)
+  return [...(component?.names ?? file.tensors.keys())].map((name) => file.tensors.get(name)!)
 }
 
 /** A name for where tensors lie, which says what they are; undefined if some lie nowhere yet, as they are computed. */

@@ -21,8 +21,9 @@ import { renderCommand } from '../../src/commands/render.ts'
 import type { RenderMode } from '../../src/commands/render-rules.ts'
 import { openImage } from '../../src/image/open.ts'
 import { withModel } from '../../src/library/session.ts'
+import type { Model } from '../../src/model/model.ts'
 import { CPU } from '../../src/runtime/devices.ts'
-import type { EngineOptions, RenderModel } from '../../src/runtime/engine.ts'
+import type { EngineOptions } from '../../src/runtime/engine.ts'
 import type { RenderedImage, RenderHooks, RenderJob } from '../../src/runtime/pipeline.ts'
 import type { TensorTable } from '../../src/tensor/table.ts'
 import { writeModel } from '../model-files.ts'
@@ -53,9 +54,9 @@ function fingerprint({ model, vae, embeddings, images, settings }: RenderJob, en
   return text([said, names, images, sampler.name, schedule?.name, numbers, engine.precision])
 }
 
-function weightsOf({ table }: RenderModel): string {
+function weightsOf({ file }: Model): string {
   const hash = createHash('sha256')
-  for (const tensor of table.tensors.values()) hash.update(text(tensor))
+  for (const tensor of file.tensors.values()) hash.update(text(tensor))
   return hash.digest('hex')
 }
 

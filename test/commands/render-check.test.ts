@@ -12,8 +12,8 @@ import {
 } from '../../src/commands/render-check.ts'
 import type { RgbImage } from '../../src/image/image.ts'
 import { withModels } from '../../src/library/session.ts'
+import type { Model } from '../../src/model/model.ts'
 import { CPU } from '../../src/runtime/devices.ts'
-import type { RenderModel } from '../../src/runtime/engine.ts'
 import { onnxEngine } from '../../src/runtime/onnx-engine.ts'
 import { renderImages } from '../../src/runtime/pipeline.ts'
 import { euler } from '../../src/runtime/sampling/samplers/euler.ts'
@@ -32,7 +32,7 @@ const VIVID = file('vivid.vae.safetensors')
 const SHOT = { prompt: 'a red circle on a blue background', negative: '', seed: 1n }
 const SETTINGS = { sampler: euler, steps: 4, rng: 'cpu', cfg: 5, width: 64, height: 64 } as const
 
-async function draw(model: RenderModel): Promise<readonly RgbImage[]> {
+async function draw(model: Model): Promise<readonly RgbImage[]> {
   const job = { model, embeddings: [], images: [SHOT], settings: SETTINGS }
   return (await renderImages(job, onnxEngine, { device: CPU, threads: 0 })).map(({ image }) => image)
 }
@@ -41,7 +41,7 @@ async function draw(model: RenderModel): Promise<readonly RgbImage[]> {
 const drawn = new Map<string, Promise<readonly RgbImage[]>>()
 
 function check(path: string): Promise<CheckOutcome> {
-  const drawOnce = (model: RenderModel) => {
+  const drawOnce = (model: Model) => {
     if (model.name === path) return draw(model)
     const key = `${model.name} ${BAKES.get(path)}`
     if (!drawn.has(key)) drawn.set(key, draw(model))

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { mayOverflow, type NamedModel, overflowFindings, planBakeVae } from '../../src/model/bake-vae.ts'
+import { mayOverflow, overflowFindings, planBakeVae } from '../../src/model/bake-vae.ts'
 import { identify } from '../../src/model/identify.ts'
+import type { Model } from '../../src/model/model.ts'
 import type { Shape } from '../../src/model/topology/match.ts'
 import { VAE_16, VAE_KL_F8, type VaeConfig, vaeTopology } from '../../src/model/topology/vae.ts'
 import { vaeNames } from '../../src/model/vae-names.ts'
@@ -14,7 +15,7 @@ async function model(
   name: string,
   keys: Iterable<readonly [string, Shape]>,
   options: TableOptions = {},
-): Promise<NamedModel> {
+): Promise<Model> {
   const file = tableOf(keys, options)
   return { name, file, identity: await identify(file, valuesOf()) }
 }
@@ -88,7 +89,7 @@ describe('planBakeVae', () => {
     expect(steps.at(-1)).toMatchObject({ action: 'drop', tensors: 1 })
   })
 
-  const refused = async (base: Promise<NamedModel>, other: Promise<NamedModel>) => {
+  const refused = async (base: Promise<Model>, other: Promise<Model>) => {
     const [one, two] = [await base, await other]
     try {
       planBakeVae(one, two)

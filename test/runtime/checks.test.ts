@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { seededTensors } from '../../fixtures/seeded-weights.ts'
+import type { Model } from '../../src/model/model.ts'
 import { checkFinite } from '../../src/runtime/check-values.ts'
-import type { RenderModel } from '../../src/runtime/engine.ts'
 import { checkMemory } from '../../src/runtime/memory.ts'
 import { openDenoiser } from '../../src/runtime/open-denoiser.ts'
 import { openTextEncoder, textTowers } from '../../src/runtime/open-text.ts'
@@ -133,8 +133,8 @@ describe('a model', SLOW, () => {
   })
 })
 
-async function without(model: RenderModel, ending: string): Promise<RenderModel> {
-  return modelOf([...model.table.tensors.values()].filter(({ name }) => !name.endsWith(ending)))
+async function without(model: Model, ending: string): Promise<Model> {
+  return modelOf([...model.file.tensors.values()].filter(({ name }) => !name.endsWith(ending)))
 }
 
 /** Mean distance, as a share of the mean deviation from the mean. */

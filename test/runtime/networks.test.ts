@@ -2,10 +2,11 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { seededTensors } from '../../fixtures/seeded-weights.ts'
 import { latentFormat } from '../../src/model/latents.ts'
+import type { Model } from '../../src/model/model.ts'
 import { unetNameInDiffusers } from '../../src/model/topology/diffusers.ts'
 import type { UnetConfig } from '../../src/model/topology/unet.ts'
 import { CPU } from '../../src/runtime/devices.ts'
-import type { EngineOptions, RenderModel } from '../../src/runtime/engine.ts'
+import type { EngineOptions } from '../../src/runtime/engine.ts'
 import { openDenoiser } from '../../src/runtime/open-denoiser.ts'
 import { openTextEncoder, textTowers } from '../../src/runtime/open-text.ts'
 import { openVae } from '../../src/runtime/open-vae.ts'
@@ -55,7 +56,7 @@ async function predict(name: string, config: UnetConfig, run: Run): Promise<Floa
 }
 
 async function predictWith(
-  model: RenderModel,
+  model: Model,
   name: string,
   config: UnetConfig,
   { height, width, tokens = 77 }: Run,
@@ -103,7 +104,7 @@ describe('the UNet', SLOW, () => {
 })
 
 describe('the UNet of SD 1.x', SLOW, () => {
-  const run = (model: RenderModel, options: EngineOptions) => predictWith(model, 'sd1', SD1, SIZE, options)
+  const run = (model: Model, options: EngineOptions) => predictWith(model, 'sd1', SD1, SIZE, options)
   const SIZE = { height: 16, width: 8 }
 
   it('may be stored under the names of diffusers', async () => {
@@ -199,7 +200,7 @@ describe('a text encoder', SLOW, () => {
     const [chunk] = chunks(49407)
     const encoder = await openTextEncoder(model, tower!, ON_CPU)
     // the row of token 2368 put where another token stands must give what token 2368 gives
-    const table = model.table.tensors.get(
+    const table = model.file.tensors.get(
       'cond_stage_model.transformer.text_model.embeddings.token_embedding.weight',
     )!
     const { data } = table.source as { data: Uint8Array }

@@ -5,12 +5,13 @@ import { SD1_UNET } from '../../src/model/architectures/sd1.ts'
 import { SD2_UNET } from '../../src/model/architectures/sd2.ts'
 import { SDXL_UNET, ssd1b } from '../../src/model/architectures/sdxl.ts'
 import { identify } from '../../src/model/identify.ts'
+import type { Model } from '../../src/model/model.ts'
 import type { Topology } from '../../src/model/topology/match.ts'
 import { type ClipConfig, clipTopology, openClipTopology } from '../../src/model/topology/text.ts'
 import { type UnetConfig, unetTopology } from '../../src/model/topology/unet.ts'
 import { type VaeConfig, vaeTopology } from '../../src/model/topology/vae.ts'
 import { CPU } from '../../src/runtime/devices.ts'
-import type { EngineOptions, RenderModel } from '../../src/runtime/engine.ts'
+import type { EngineOptions } from '../../src/runtime/engine.ts'
 import { elementCount } from '../../src/tensor/dtype.ts'
 import { readValues } from '../../src/tensor/expr.ts'
 import type { Tensor, TensorTable } from '../../src/tensor/table.ts'
@@ -47,19 +48,17 @@ export function unetPart(config: UnetConfig): readonly [string, Topology] {
 }
 
 /** A model of these parts, its weights in memory. */
-export function seededModel(
-  ...parts: (readonly [prefix: string, topology: Topology])[]
-): Promise<RenderModel> {
+export function seededModel(...parts: (readonly [prefix: string, topology: Topology])[]): Promise<Model> {
   return modelOf(parts.flatMap(([prefix, topology]) => seededTensors(prefix, topology)))
 }
 
-export function modelOf(tensors: readonly Tensor[]): Promise<RenderModel> {
+export function modelOf(tensors: readonly Tensor[]): Promise<Model> {
   return renderModel(tableOf([...tensors]))
 }
 
-export async function renderModel(table: TensorTable): Promise<RenderModel> {
+export async function renderModel(table: TensorTable): Promise<Model> {
   const identity = await identify(table, (tensor) => readValues(tensor, async () => {}))
-  return { name: 'model.safetensors', table, identity }
+  return { name: 'model.safetensors', file: table, identity }
 }
 
 /** An input of about unit variance. */

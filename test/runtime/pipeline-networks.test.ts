@@ -1,8 +1,9 @@
 /** What the pipeline asks of its networks, with networks that only take notes. */
 import { describe, expect, it } from 'vitest'
 import type { Identity } from '../../src/model/identity.ts'
+import type { Model } from '../../src/model/model.ts'
 import { CPU } from '../../src/runtime/devices.ts'
-import type { DenoiserInput, Engine, RenderModel, TextInput, TextTower } from '../../src/runtime/engine.ts'
+import type { DenoiserInput, Engine, TextInput, TextTower } from '../../src/runtime/engine.ts'
 import {
   type ImageRequest,
   type RenderSettings,
@@ -97,12 +98,12 @@ function noteTaking({ channels = 4, vectorWidth, towers = [TOWER] }: Kind): { en
   return { engine, notes }
 }
 
-function model(id = 'stable-diffusion-v1', type = 'epsilon'): RenderModel {
+function model(id = 'stable-diffusion-v1', type = 'epsilon'): Model {
   const architecture = { id, title: 'a model', evidence: [], prediction: { type, evidence: '' } }
   const identity = { kind: 'checkpoint', title: 'a model', architecture, components: [], findings: [] }
   return {
     name: 'model.safetensors',
-    table: { tensors: new Map(), metadata: {} },
+    file: { tensors: new Map(), metadata: {} },
     identity: identity as Identity,
   }
 }
@@ -121,7 +122,7 @@ const ONE: ImageRequest = { prompt: 'a cat', negative: 'a dog', seed: 1n }
 async function run(
   kind: Kind,
   settings: Partial<RenderSettings> = {},
-  { images = [ONE], of = model() }: { images?: readonly ImageRequest[]; of?: RenderModel } = {},
+  { images = [ONE], of = model() }: { images?: readonly ImageRequest[]; of?: Model } = {},
 ) {
   const { engine, notes } = noteTaking(kind)
   const job = { model: of, embeddings: [], images, settings: { ...SETTINGS, ...settings } }

@@ -1,8 +1,9 @@
 /** Which networks of several jobs are loaded anew, told by networks that only take notes. */
 import { describe, expect, it } from 'vitest'
 import type { Identity } from '../../src/model/identity.ts'
+import type { Model } from '../../src/model/model.ts'
 import { CPU } from '../../src/runtime/devices.ts'
-import type { Engine, EngineOptions, RenderModel, TextTower } from '../../src/runtime/engine.ts'
+import type { Engine, EngineOptions, TextTower } from '../../src/runtime/engine.ts'
 import { sharedEngine } from '../../src/runtime/shared-networks.ts'
 import type { Source, Tensor } from '../../src/tensor/table.ts'
 
@@ -20,7 +21,7 @@ function stored(offset: number, path = 'base'): Source {
 }
 
 /** A model of two weights. */
-function model(text: Source, vae: Source): RenderModel {
+function model(text: Source, vae: Source): Model {
   const tensors = [tensor('text', text), tensor('vae', vae)]
   const components = [
     { role: 'text', names: ['text'] },
@@ -28,7 +29,7 @@ function model(text: Source, vae: Source): RenderModel {
   ]
   return {
     name: 'model',
-    table: { tensors: new Map(tensors.map((one) => [one.name, one])), metadata: {} },
+    file: { tensors: new Map(tensors.map((one) => [one.name, one])), metadata: {} },
     identity: { components } as unknown as Identity,
   }
 }
@@ -59,12 +60,7 @@ function noteTaking(): { engine: Engine; events: string[] } {
   return { engine, events }
 }
 
-async function encode(
-  engine: Engine,
-  of: RenderModel,
-  ids: readonly number[],
-  skip?: number,
-): Promise<number[]> {
+async function encode(engine: Engine, of: Model, ids: readonly number[], skip?: number): Promise<number[]> {
   const encoder = await engine.openTextEncoder(of, TOWER, OPTIONS)
   const { hidden } = await encoder.encode(
     ids.map((id) => ({ ids: [id] })),
@@ -125,7 +121,7 @@ describe('texts', () => {
 })
 
 describe('a VAE', () => {
-  async function draw(engine: Engine, of: RenderModel): Promise<void> {
+  async function draw(engine: Engine, of: Model): Promise<void> {
     const vae = await engine.openVae(of, FORMAT, OPTIONS)
     await vae.decode({ data: new Float32Array(4), height: 1, width: 1 })
     await vae.close()

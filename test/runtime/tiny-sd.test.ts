@@ -2,8 +2,8 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { identifyFile, type OpenedModel, withModel, withModels } from '../../src/library/session.ts'
 import { planMergeLora } from '../../src/model/merge-lora/plan.ts'
+import type { Model } from '../../src/model/model.ts'
 import { planPrune } from '../../src/model/prune.ts'
-import type { RenderModel } from '../../src/runtime/engine.ts'
 import { readValues } from '../../src/tensor/expr.ts'
 import { writeModel } from '../model-files.ts'
 import { QUIET_IO } from '../quiet-io.ts'
@@ -14,10 +14,10 @@ import { contextError, goldens, picture, prediction, predictionError, TINY } fro
 /** Asked for in fp32. What is measured is 1e-6. */
 const TOLERANCE = 1e-5
 
-function withTiny<T>(file: string, use: (model: RenderModel) => Promise<T>): Promise<T> {
+function withTiny<T>(file: string, use: (model: Model) => Promise<T>): Promise<T> {
   const path = join(TINY, file)
   return withModel(path, QUIET_IO, async (opened) => {
-    return use({ name: path, table: opened.model, identity: await identifyFile(path, opened) })
+    return use({ name: path, file: opened.model, identity: await identifyFile(path, opened) })
   })
 }
 
@@ -59,24 +59,24 @@ describe('the trained model', SLOW, () => {
     const path = join(tempFolder(), 'merged.safetensors')
     const planned = await withModels(paths, QUIET_IO, async (opened) => {
       const merged = await withLora(await emaModel(paths[0]!, opened[0]!), paths[1]!, opened[1]!)
-      await writeModel(path, merged.table)
+      await writeModel(path, merged.file)
       return prediction(merged, 'stripes-0.5-heart', ON_CPU)
     })
     const written = await withModel(path, QUIET_IO, async (opened) => {
-      const model = { name: path, table: opened.model, identity: await identifyFile(path, opened) }
+      const model = { name: path, file: opened.model, identity: await identifyFile(path, opened) }
       return prediction(model, 'stripes-0.5-heart', ON_CPU)
     })
     expect(planned).toEqual(written)
   })
 })
 
-async function emaModel(path: string, opened: OpenedModel): Promise<RenderModel> {
+async function emaModel(path: string, opened: OpenedModel): Promise<Model> {
   const read = (tensor: Parameters<typeof readValues>[0]) => readValues(tensor, opened.read)
   const { table } = await planPrune(opened.model, await identifyFile(path, opened), { ema: 'only' }, read)
   return renderModel(table)
 }
 
-async function withLora(base: RenderModel, path: string, opened: OpenedModel): Promise<RenderModel> {
+async function withLora(base: Model, path: string, opened: OpenedModel): Promise<Model> {
   const { adapter } = await identifyFile(path, opened)
   const lora = {
     name: path,
@@ -85,8 +85,7 @@ async function withLora(base: RenderModel, path: string, opened: OpenedModel): P
     ratio: { unet: 0.5, text: 0.5 },
     read: (tensor: Parameters<typeof readValues>[0]) => readValues(tensor, opened.read),
   }
-  const { name, table, identity } = base
-  const plan = await planMergeLora({ name, file: table, identity }, [lora], {})
+  const plan = await planMergeLora(base, [lora], {})
   expect(plan.problems).toEqual([])
   return renderModel(plan.table)
 }

@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { latentFormat } from '../../src/model/latents.ts'
-import type { EngineOptions, RenderModel } from '../../src/runtime/engine.ts'
+import type { Model } from '../../src/model/model.ts'
+import type { EngineOptions } from '../../src/runtime/engine.ts'
 import { openDenoiser } from '../../src/runtime/open-denoiser.ts'
 import { openTextEncoder, textTowers } from '../../src/runtime/open-text.ts'
 import { openVae } from '../../src/runtime/open-vae.ts'
@@ -25,11 +26,7 @@ export function goldens(): Promise<Contents> {
   return opened
 }
 
-export async function contextError(
-  model: RenderModel,
-  name: string,
-  options: EngineOptions,
-): Promise<number> {
+export async function contextError(model: Model, name: string, options: EngineOptions): Promise<number> {
   const contents = await goldens()
   const ids = [...new BigInt64Array(contents.bytes.get(`${name}.ids`)!.slice().buffer)].map(Number)
   const encoder = await openTextEncoder(model, textTowers(model)[0]!, options)
@@ -40,11 +37,7 @@ export async function contextError(
 }
 
 /** The prediction at step 10, for prompt and negative prompt. */
-export async function prediction(
-  model: RenderModel,
-  name: string,
-  options: EngineOptions,
-): Promise<Float32Array> {
+export async function prediction(model: Model, name: string, options: EngineOptions): Promise<Float32Array> {
   const contents = await goldens()
   const x = floatsOf(contents, `${name}.mid_x`).map((value) => value / Math.hypot(sigmas[STEP]!, 1))
   const denoiser = await openDenoiser(model, options)
@@ -63,16 +56,12 @@ export async function prediction(
   }
 }
 
-export async function predictionError(
-  model: RenderModel,
-  name: string,
-  options: EngineOptions,
-): Promise<number> {
+export async function predictionError(model: Model, name: string, options: EngineOptions): Promise<number> {
   return relativeError(await prediction(model, name, options), floatsOf(await goldens(), `${name}.mid_eps`))
 }
 
 /** The picture of the last latents, [64, 64, 3] bytes. */
-export async function picture(model: RenderModel, name: string, options: EngineOptions): Promise<Uint8Array> {
+export async function picture(model: Model, name: string, options: EngineOptions): Promise<Uint8Array> {
   const data = floatsOf(await goldens(), `${name}.latents`)
   const vae = await openVae(model, latentFormat(model.identity)!, options)
   const pixels = await vae.decode({ data, height: SIDE, width: SIDE })

@@ -6,8 +6,9 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { identifyFile, withModel } from '../../src/library/session.ts'
+import type { Model } from '../../src/model/model.ts'
 import { deviceKind, sessionOptions } from '../../src/runtime/devices.ts'
-import type { EngineOptions, RenderModel } from '../../src/runtime/engine.ts'
+import type { EngineOptions } from '../../src/runtime/engine.ts'
 import { encodeModel } from '../../src/runtime/onnx/model.ts'
 import { hostSession } from '../../src/runtime/session-host.ts'
 import { QUIET_IO } from '../quiet-io.ts'
@@ -42,9 +43,9 @@ function psnr(actual: ArrayLike<number>, expected: ArrayLike<number>, peak: numb
 // in software, on a busy machine, programs alone take minutes to compile
 describe.skipIf(reason !== undefined)('on WebGPU the trained model', { timeout: 1_200_000 }, () => {
   const path = join(TINY, 'tiny-sd-b.safetensors')
-  const withTiny = (use: (model: RenderModel) => Promise<void>) =>
+  const withTiny = (use: (model: Model) => Promise<void>) =>
     withModel(path, QUIET_IO, async (opened) =>
-      use({ name: path, table: opened.model, identity: await identifyFile(path, opened) }),
+      use({ name: path, file: opened.model, identity: await identifyFile(path, opened) }),
     )
 
   it('reads text and predicts noise as torch does on a CPU', async () => {

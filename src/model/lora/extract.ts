@@ -13,7 +13,7 @@ import { tensorsOf } from '../components.ts'
 import { warning } from '../finding.ts'
 import { type BasePart, baseParts } from '../merge-lora/base-parts.ts'
 import { viewOf } from '../merge-lora/place.ts'
-import type { MergeBase } from '../merge-lora/plan.ts'
+import type { Model } from '../model.ts'
 import {
   inNarrowerType,
   type Outside,
@@ -82,8 +82,8 @@ interface Pair {
  * @throws SdtoolError (exit 3) SCALED_FP8, QUANTISED, MIXED_ARCHITECTURES, LAYER_SHAPES, NOT_FINITE, NO_LAYERS; (exit 4) NOTHING_DIFFERS
  */
 export async function extractLora(
-  tuned: MergeBase,
-  base: MergeBase,
+  tuned: Model,
+  base: Model,
   options: ExtractOptions,
   work: ExtractWork,
 ): Promise<Extraction> {
@@ -125,7 +125,7 @@ function overflowFinding({ overflow }: CastStats): Finding[] {
 }
 
 /** Before the architectures are told from each other, which packed shapes may hide. @throws SCALED_FP8, QUANTISED */
-function checkDecoded({ name, file, identity }: MergeBase, { only }: ExtractOptions): void {
+function checkDecoded({ name, file, identity }: Model, { only }: ExtractOptions): void {
   for (const component of identity.components) {
     const { role } = component
     const isMeant =
@@ -135,7 +135,7 @@ function checkDecoded({ name, file, identity }: MergeBase, { only }: ExtractOpti
 }
 
 /** @throws MIXED_ARCHITECTURES */
-function checkSameArchitecture(tuned: MergeBase, base: MergeBase): void {
+function checkSameArchitecture(tuned: Model, base: Model): void {
   const [a, b] = [tuned, base].map(({ identity }) => identity.architecture?.id)
   if (a !== undefined && a === b) return
   const [first, second] = [tuned, base].map(({ name, identity }) => `${name} is a ${identity.title}`)
@@ -148,12 +148,12 @@ function checkSameArchitecture(tuned: MergeBase, base: MergeBase): void {
   )
 }
 
-function chosenParts({ file, identity }: MergeBase, { only }: ExtractOptions): BasePart[] {
+function chosenParts({ file, identity }: Model, { only }: ExtractOptions): BasePart[] {
   return baseParts(file, identity).filter(({ component: { role } }) => only === undefined || role === only)
 }
 
 /** @throws NO_LAYERS, LAYER_SHAPES */
-function pairLayers(tuned: MergeBase, base: MergeBase, parts: Sides<BasePart[]>, algo: LoraAlgo): Pair[] {
+function pairLayers(tuned: Model, base: Model, parts: Sides<BasePart[]>, algo: LoraAlgo): Pair[] {
   const architecture = architectureById(tuned.identity.architecture!.id)
   const pairs = loraLayers(parts.tuned, architecture, algo).flatMap((layer): Pair[] => {
     const baseLayer = parts.base
@@ -261,7 +261,7 @@ function notFinite({ place: { weight } }: LoraLayer): SdtoolError {
   )
 }
 
-function nothingDiffers(tuned: MergeBase, base: MergeBase, outside: readonly string[]): SdtoolError {
+function nothingDiffers(tuned: Model, base: Model, outside: readonly string[]): SdtoolError {
   const rest = outside.length > 0 ? `; they differ only in ${outside.length} other tensors` : ''
   return new SdtoolError(
     'NOTHING_DIFFERS',

@@ -8,6 +8,7 @@ import { blockOf } from '../blocks.ts'
 import { tensorsOf } from '../components.ts'
 import { counted, info, warning } from '../finding.ts'
 import type { Identifiable, Identity } from '../identity.ts'
+import type { Model } from '../model.ts'
 import { checkHasTensors, checkWritable, type Plan } from '../plan.ts'
 import { unverified } from '../prune-options.ts'
 import { applyLora, type LoraResult, type PatchedBase } from './apply.ts'
@@ -30,12 +31,6 @@ export interface MergePlan extends Plan {
   readonly parts: readonly BasePart[]
 }
 
-export interface MergeBase {
-  readonly name: string
-  readonly file: Identifiable
-  readonly identity: Identity
-}
-
 /**
  * Plans a model with adapters merged into it, in the order they are given. Adapters that add something to a weight
  * (LoRA, LoHa, LoKr, differences) give the same in any order; DoRA, IA3, GLoRA, OFT, BOFT and replaced weights act on
@@ -45,7 +40,7 @@ export interface MergeBase {
  *   (exit 4) COMPONENT_NOT_FOUND, EMA_MISSING, PATTERN_UNUSED
  */
 export async function planMergeLora(
-  base: MergeBase,
+  base: Model,
   loras: readonly LoraInput[],
   options: MergeOptions,
 ): Promise<MergePlan> {
@@ -56,12 +51,12 @@ export async function planMergeLora(
 }
 
 /** What one of the adapters of a plan does by itself. Patterns may be for others of them. */
-export function planAlone(base: MergeBase, lora: LoraInput, options: MergeOptions): Promise<MergePlan> {
+export function planAlone(base: Model, lora: LoraInput, options: MergeOptions): Promise<MergePlan> {
   return planWith(base, [lora], options, new Set())
 }
 
 async function planWith(
-  base: MergeBase,
+  base: Model,
   loras: readonly LoraInput[],
   options: MergeOptions,
   used: UsedPatterns,
@@ -91,7 +86,7 @@ async function planWith(
   return { ...plan, findings, loras: reports, patches: planned, problems, parts: patchedBase.parts }
 }
 
-function checkInputs({ name, file, identity }: MergeBase, loras: readonly LoraInput[]): void {
+function checkInputs({ name, file, identity }: Model, loras: readonly LoraInput[]): void {
   checkBase(name, file, identity)
   for (const lora of loras) checkMergeable(lora)
   inBase(name, () => {
@@ -109,7 +104,7 @@ function inBase<T>(name: string, work: () => T): T {
   }
 }
 
-function baseOf({ file, identity, name }: MergeBase, { ema }: MergeOptions): PatchedBase {
+function baseOf({ file, identity, name }: Model, { ema }: MergeOptions): PatchedBase {
   const architecture = identity.architecture && architectureById(identity.architecture.id)
   const twin = ema === 'patch' ? twinOf(name, identity) : undefined
   return { table: file, architecture, parts: baseParts(file, identity), twin }
@@ -173,7 +168,7 @@ function findingsOf(results: readonly LoraResult[], identity: Identity, isProble
 }
 
 /** Weights whose EMA copy is not there, so that it stays behind. */
-function twinFindings(patches: Patches, { identity: { ema } }: MergeBase, options: MergeOptions): Finding[] {
+function twinFindings(patches: Patches, { identity: { ema } }: Model, options: MergeOptions): Finding[] {
   if (options.ema !== 'patch' || ema === undefined) return []
   const without = ema.uncovered.filter((key) => (patches.get(key)?.by.length ?? 0) > 0)
   if (without.length === 0) return []

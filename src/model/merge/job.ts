@@ -2,14 +2,15 @@ import type { MergeMethod } from '../../tensor/merge/method.ts'
 import type { Finding } from '../../tensor/table.ts'
 import type { Component } from '../components.ts'
 import type { NamePattern, Side } from '../merge-lora/options.ts'
+import type { Model } from '../model.ts'
 import type { PlanBuilder } from '../plan.ts'
 import type { Weights } from './block-weights.ts'
-import type { CheckpointMergeOptions, MergeModel } from './options.ts'
+import type { CheckpointMergeOptions } from './options.ts'
 import type { PlacedTensors } from './pairs.ts'
 
 /** A plan that is being made. */
 export interface Job {
-  readonly models: readonly MergeModel[]
+  readonly models: readonly Model[]
   readonly options: CheckpointMergeOptions
   readonly method: MergeMethod
   readonly alphas: readonly Weights[]

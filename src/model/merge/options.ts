@@ -1,18 +1,10 @@
 import { usage } from '../../errors.ts'
 import type { MergeMethod } from '../../tensor/merge/method.ts'
-import type { NamedModel } from '../bake-vae.ts'
 import type { DTypeChoice } from '../dtype-choice.ts'
 import type { Identifiable, Identity } from '../identity.ts'
 import type { Side } from '../merge-lora/options.ts'
+import type { Model } from '../model.ts'
 import type { BlockWeights, KeyWeight } from './block-weights.ts'
-
-/** A checkpoint of a merge. The first one is A. */
-export interface MergeModel {
-  /** As people know it. */
-  readonly name: string
-  readonly file: Identifiable
-  readonly identity: Identity
-}
 
 /** `A` for the first model of a merge, and so on. */
 export function letterOf(index: number): string {
@@ -36,7 +28,7 @@ export interface CheckpointMergeOptions {
   /** Blend only this half; the other one is A's. */
   readonly only?: Side
   /** Whose VAE it gets, by the index of the model, or another file's; `blend`: one of all of them. That of A without it. */
-  readonly vae?: number | NamedModel | 'blend'
+  readonly vae?: number | Model | 'blend'
   /** Keep A's tensor where another model has none, and leave out what A does not have. */
   readonly allowMissing?: boolean
   /** Merge models that predict different things. */

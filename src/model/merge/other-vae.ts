@@ -2,8 +2,9 @@ import { usage } from '../../errors.ts'
 import type { Finding, Tensor } from '../../tensor/table.ts'
 import { bakedTensors, latentsFindings, vaeComponent } from '../bake-vae.ts'
 import { info } from '../finding.ts'
+import type { Model } from '../model.ts'
 import type { Job } from './job.ts'
-import { type CheckpointMergeOptions, letterOf, type MergeModel } from './options.ts'
+import { type CheckpointMergeOptions, letterOf } from './options.ts'
 
 /** The VAE that takes the place of A's. */
 export interface OtherVae {
@@ -13,7 +14,7 @@ export interface OtherVae {
 }
 
 export function otherVae(
-  models: readonly MergeModel[],
+  models: readonly Model[],
   { vae, dtype = {} }: CheckpointMergeOptions,
 ): OtherVae | undefined {
   if (vae === undefined || vae === 'blend' || vae === 0) return undefined
@@ -32,9 +33,9 @@ export function addMissingVae(vae: OtherVae | undefined, { models, plan }: Job):
 }
 
 /** A word on a VAE that could be had, where A has none. */
-export function vaeFindings(models: readonly MergeModel[], { vae }: CheckpointMergeOptions): Finding[] {
-  const has = ({ identity }: MergeModel) => identity.components.some(({ role }) => role === 'vae')
-  const [first, ...others] = models as [MergeModel, ...MergeModel[]]
+export function vaeFindings(models: readonly Model[], { vae }: CheckpointMergeOptions): Finding[] {
+  const has = ({ identity }: Model) => identity.components.some(({ role }) => role === 'vae')
+  const [first, ...others] = models as [Model, ...Model[]]
   if (typeof vae === 'object') return latentsFindings(first, vae)
   const donor = others.findIndex(has) + 1
   if (vae !== undefined || first.identity.kind !== 'checkpoint' || has(first) || donor === 0) return []

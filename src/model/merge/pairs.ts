@@ -2,18 +2,18 @@
 import type { Tensor } from '../../tensor/table.ts'
 import { architectureById } from '../architectures/registry.ts'
 import type { Component } from '../components.ts'
+import type { Model } from '../model.ts'
 import { deriveUnet } from '../topology/derive.ts'
 import { unetNaming } from '../topology/diffusers.ts'
 import { type Shape, sameShape } from '../topology/match.ts'
 import { unetTopology } from '../topology/unet.ts'
 import { canonicalVae } from '../vae.ts'
-import type { MergeModel } from './options.ts'
 
 /** Tensors of a model by their places: name inside the component, in the layout of ldm. */
 export type PlacedTensors = ReadonlyMap<string, Tensor>
 
 /** The tensors of the component that does the same in a model as `like` does in another; undefined if it has none. */
-export function placedTensors(model: MergeModel, like: Component): PlacedTensors | undefined {
+export function placedTensors(model: Model, like: Component): PlacedTensors | undefined {
   if (like.role === 'vae') {
     const { vae } = model.identity
     return vae && vae.layout !== 'taesd' ? canonicalVae(model.file, vae) : undefined
@@ -25,15 +25,12 @@ export function placedTensors(model: MergeModel, like: Component): PlacedTensors
   )
 }
 
-function counterpart(
-  { identity: { components } }: MergeModel,
-  { id, role }: Component,
-): Component | undefined {
+function counterpart({ identity: { components } }: Model, { id, role }: Component): Component | undefined {
   return components.find((component) => component.id === id && component.role === role)
 }
 
 /** Place of each tensor of a component, by its full name. */
-export function placesIn(model: MergeModel, component: Component): Map<string, string> {
+export function placesIn(model: Model, component: Component): Map<string, string> {
   const { prefix, names, role, layout } = component
   const local = (name: string) => (name.startsWith(prefix) ? name.slice(prefix.length) : name)
   if (role === 'vae') return vaePlaces(model)
@@ -41,13 +38,13 @@ export function placesIn(model: MergeModel, component: Component): Map<string, s
   return new Map(names.map((name) => [name, toLdm?.get(local(name)) ?? local(name)]))
 }
 
-function vaePlaces({ file, identity: { vae } }: MergeModel): Map<string, string> {
+function vaePlaces({ file, identity: { vae } }: Model): Map<string, string> {
   if (vae === undefined || vae.layout === 'taesd') return new Map()
   return new Map([...canonicalVae(file, vae)].map(([ldm, { name }]) => [name, ldm]))
 }
 
 /** diffusers -> ldm, of the UNet that the file really has; nothing for other networks. */
-function ldmNames({ file, identity }: MergeModel, { prefix }: Component): Map<string, string> {
+function ldmNames({ file, identity }: Model, { prefix }: Component): Map<string, string> {
   const network = architectureById(identity.architecture?.id ?? '')?.network
   if (network?.kind !== 'unet') return new Map()
   const shapeOf = (name: string) => file.tensors.get(prefix + name)?.shape

@@ -12,12 +12,13 @@ import type { ValueReader } from '../evidence.ts'
 import { warning } from '../finding.ts'
 import { checkBlocks } from '../merge-lora/block-ratios.ts'
 import type { Side } from '../merge-lora/options.ts'
+import type { Model } from '../model.ts'
 import { newPlan, type Plan, type PlanBuilder } from '../plan.ts'
 import { needsRepair, readPositionIds, repairedPositionIds } from '../position-ids.ts'
 import { blockRules } from './block-weights.ts'
 import { checkCoverage } from './coverage.ts'
 import type { Blend, Job } from './job.ts'
-import { alphasOf, type CheckpointMergeOptions, letterOf, type MergeModel } from './options.ts'
+import { alphasOf, type CheckpointMergeOptions, letterOf } from './options.ts'
 import { addMissingVae, type OtherVae, otherVae, vaeFindings } from './other-vae.ts'
 import { placedTensors, placesIn } from './pairs.ts'
 import { checkModels, mixedPredictions, unverified } from './strict.ts'
@@ -38,12 +39,12 @@ export interface CheckpointMergePlan extends Plan {
  *   PATTERN_UNUSED
  */
 export async function planMerge(
-  models: readonly MergeModel[],
+  models: readonly Model[],
   options: CheckpointMergeOptions,
   read: ValueReader,
 ): Promise<CheckpointMergePlan> {
   checkModels(models, options)
-  const [first] = models as [MergeModel, ...MergeModel[]]
+  const [first] = models as [Model, ...Model[]]
   checkSelected(first.identity.components, Object.keys(options.dtype?.by ?? {}) as Selector[])
   const job = newJob(models, options)
   const broken = (await readPositionIds(first.file, read)).filter(needsRepair)
@@ -66,7 +67,7 @@ export async function planMerge(
   return { ...job.plan.build(first.file.metadata, job.findings), blended: job.blended }
 }
 
-function newJob(models: readonly MergeModel[], options: CheckpointMergeOptions): Job {
+function newJob(models: readonly Model[], options: CheckpointMergeOptions): Job {
   const method = mergeMethod(options.method)
   const [first] = models
   const architecture = architectureById(first!.identity.architecture?.id ?? '')
@@ -92,7 +93,7 @@ function newJob(models: readonly MergeModel[], options: CheckpointMergeOptions):
 }
 
 /** Only rules by name can mean a block that is not there. */
-function checkNamedBlocks({ identity }: MergeModel, { blocks, betaBlocks }: CheckpointMergeOptions): void {
+function checkNamedBlocks({ identity }: Model, { blocks, betaBlocks }: CheckpointMergeOptions): void {
   const architecture = architectureById(identity.architecture?.id ?? '')
   const known = identity.components.flatMap((component) => {
     const side = sideOf(component)
@@ -148,7 +149,7 @@ function addBlend(blend: Blend, job: Job, repaired: ReadonlyMap<string, Tensor>)
 }
 
 /** @throws SCALED_FP8, QUANTISED */
-function checkBlendable({ name, file, identity }: MergeModel, { role }: Component): void {
+function checkBlendable({ name, file, identity }: Model, { role }: Component): void {
   // one that is stored in another way may look like another encoder
   const own = identity.components.filter((component) => component.role === role)
   for (const component of own)

@@ -5,15 +5,16 @@ import { checkOperation } from '../../tensor/quantised/check.ts'
 import { quoted } from '../../tensor/text.ts'
 import { counted } from '../finding.ts'
 import { KINDS, type Kind } from '../identity.ts'
+import type { Model } from '../model.ts'
 import { checkHasTensors, checkWritable } from '../plan.ts'
 import { PREDICTIONS } from '../prediction.ts'
 import { samePrediction } from '../same-prediction.ts'
-import { type CheckpointMergeOptions, letterOf, type MergeModel } from './options.ts'
+import { type CheckpointMergeOptions, letterOf } from './options.ts'
 
 const MERGEABLE: ReadonlySet<Kind> = new Set<Kind>(['checkpoint', 'unet', 'dit', 'text-encoder'])
 
 /** @throws USAGE; MERGE_NOT_A_MODEL, NO_TENSORS, TENSOR_NOT_CONVERTIBLE (exit 3); MERGE_MIXED_ARCHITECTURES, MERGE_MIXED_PREDICTIONS (exit 4) */
-export function checkModels(models: readonly MergeModel[], options: CheckpointMergeOptions): void {
+export function checkModels(models: readonly Model[], options: CheckpointMergeOptions): void {
   checkCount(models.length, options)
   for (const model of models) checkKind(model)
   checkHasTensors(models[0]!.file)
@@ -35,7 +36,7 @@ export function checkCount(count: number, { method }: Pick<CheckpointMergeOption
   )
 }
 
-function checkKind({ name, file, identity: { kind, title } }: MergeModel): void {
+function checkKind({ name, file, identity: { kind, title } }: Model): void {
   if (MERGEABLE.has(kind)) return
   checkOperation('merge', file.tensors.values(), name)
   throw refuse(
@@ -45,10 +46,10 @@ function checkKind({ name, file, identity: { kind, title } }: MergeModel): void 
   )
 }
 
-function checkArchitecture(first: MergeModel, other: MergeModel, index: number): void {
+function checkArchitecture(first: Model, other: Model, index: number): void {
   const [a, b] = [first.identity.architecture, other.identity.architecture]
   if (a?.id === b?.id && (a !== undefined || first.identity.kind === other.identity.kind)) return
-  const what = ({ identity }: MergeModel) => identity.architecture?.title ?? identity.title
+  const what = ({ identity }: Model) => identity.architecture?.title ?? identity.title
   throw unverified(
     'MERGE_MIXED_ARCHITECTURES',
     `${first.name} (A) is ${what(first)}, ${other.name} (${letterOf(index)}) is ${what(other)}: their weights have nothing to do with each other`,
@@ -56,7 +57,7 @@ function checkArchitecture(first: MergeModel, other: MergeModel, index: number):
 }
 
 /** Undefined where all predict the same. An assumed prediction is one, too: it would be the one of the merged model. */
-export function mixedPredictions(models: readonly MergeModel[]): SdtoolError | undefined {
+export function mixedPredictions(models: readonly Model[]): SdtoolError | undefined {
   const known = models.flatMap(({ name, identity }, i) => {
     const prediction = identity.architecture?.prediction
     return prediction
@@ -74,7 +75,7 @@ export function mixedPredictions(models: readonly MergeModel[]): SdtoolError | u
 
 /** Places that not all models have. */
 export interface Missing {
-  readonly model: MergeModel
+  readonly model: Model
   readonly index: number
   /** Of the component, for people. */
   readonly title: string
@@ -105,7 +106,7 @@ export function surplusError({ model, index, title, names }: Missing): SdtoolErr
 }
 
 export function misfitError(
-  model: MergeModel,
+  model: Model,
   index: number,
   name: string,
   shapes: readonly (readonly number[])[],

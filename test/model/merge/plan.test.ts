@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import type { SdtoolError } from '../../../src/errors.ts'
 import { identify } from '../../../src/model/identify.ts'
-import type { CheckpointMergeOptions, MergeModel } from '../../../src/model/merge/options.ts'
+import type { CheckpointMergeOptions } from '../../../src/model/merge/options.ts'
 import { type CheckpointMergePlan, planMerge } from '../../../src/model/merge/plan.ts'
+import type { Model } from '../../../src/model/model.ts'
 import { withKnownNames } from '../../../src/model/names/known-names.ts'
 import { unetNaming } from '../../../src/model/topology/diffusers.ts'
 import type { Shape } from '../../../src/model/topology/match.ts'
@@ -19,20 +20,20 @@ const FIRST_STAGE = 'first_stage_model.'
 /** Position ids as they should be; other values are never read. */
 const read = async () => Float64Array.from({ length: 77 }, (_, i) => i)
 
-async function model(name: string, keys: Keys = SD1, options: TableOptions = {}): Promise<MergeModel> {
+async function model(name: string, keys: Keys = SD1, options: TableOptions = {}): Promise<Model> {
   const file = withKnownNames(tableOf(keys, options))
   return { name, file, identity: await identify(file, read) }
 }
 
 async function merged(
-  models: readonly MergeModel[],
+  models: readonly Model[],
   options: Partial<CheckpointMergeOptions> = {},
 ): Promise<CheckpointMergePlan> {
   return planMerge(models, { method: 'weighted-sum', alpha: [0.3], ...options }, read)
 }
 
 async function refusal(
-  models: readonly MergeModel[],
+  models: readonly Model[],
   options: Partial<CheckpointMergeOptions> = {},
 ): Promise<SdtoolError> {
   try {
