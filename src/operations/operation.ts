@@ -6,6 +6,7 @@ import type { Plan } from '../model/plan.ts'
 import type { Container } from '../tensor/container.ts'
 import type { ReadInto } from '../tensor/expr.ts'
 import type { Finding } from '../tensor/table.ts'
+import type { DerivedMetadata } from './output/metadata.ts'
 import type { OutputOptions } from './output/options.ts'
 import type { Prover } from './output/prove.ts'
 
@@ -39,6 +40,8 @@ export interface Operation<Options extends object, P extends Plan = Plan, Part =
   readonly verify: OutputOptions['verify']
   /** Whether the result may draw something else than its first input. */
   readonly picture: 'same' | 'other'
+  /** The output is no other form of its first input: what lies beside that is not about it. */
+  readonly standsAlone?: true
   /**
    * What the operation makes of its inputs, in the order of a recipe; nothing is written.
    * @throws SdtoolError: what the planner of the operation refuses
@@ -48,6 +51,8 @@ export interface Operation<Options extends object, P extends Plan = Plan, Part =
   decided(options: Options, plan: P, inputs: readonly InputModel[]): Options
   /** File name of the output, where nobody names it. */
   outputName(plan: P, inputs: readonly InputModel[], options: Options): string
+  /** What an output says of itself that carries on nothing of its source's own; `title` is the name it gets. */
+  metadata?(plan: P, inputs: readonly InputModel[], options: Options, title: string): DerivedMetadata
   form?(options: Options): OutputForm | undefined
   /** Why there is nothing to do: the output would be the input. */
   nothing?(plan: P, inputs: readonly InputModel[], options: Options): string | undefined

@@ -1,6 +1,6 @@
 /** The one way an operation is done: open, plan, rehearse or write, prove. */
-import { basename } from 'node:path'
-import { aboutFile } from '../errors.ts'
+import { basename, extname } from 'node:path'
+import { aboutFile, escaped } from '../errors.ts'
 import type { ListedFile } from '../library/files.ts'
 import { identifyFile, type OpenedModel, withModels } from '../library/session.ts'
 import type { Plan, PlanStep } from '../model/plan.ts'
@@ -8,7 +8,7 @@ import type { Io } from '../system/world.ts'
 import type { Finding } from '../tensor/table.ts'
 import type { PatchCheck } from '../tensor/verify-patches.ts'
 import type { InputModel, Operation, PlanContext } from './operation.ts'
-import { outputMetadata } from './output/metadata.ts'
+import { derivedMetadata, outputMetadata, type PendingMetadata, type RecipeFacts } from './output/metadata.ts'
 import type { OutputOptions } from './output/options.ts'
 import { writeProven } from './output/prove.ts'
 import { type PlannedFile, rehearseFile, writePlannedFile } from './output/write-file.ts'
@@ -62,7 +62,7 @@ export async function runOperation<Options extends object, P extends Plan, Part>
   return withModels(paths, io, async (opened) => {
     const inputs = await inputModels(paths, opened)
     const context = { read: opened[0]!.read, signal: io.signal }
-    const plan = await namingFirst(run.first.path, () => run.operation.plan(inputs, run.options, context))
+    const plan = await namingInput(paths, () => run.operation.plan(inputs, run.options, context))
     const first = inputs[0]!
     const known = {
       input: first.name,
@@ -87,12 +87,13 @@ export async function inputModels(
   return inputs
 }
 
-/** Planners know no files; in a list of them an error must say which one it is about. */
-async function namingFirst<T>(path: string, plan: () => Promise<T> | T): Promise<T> {
+/** Planners of one file know no name of it; in a list of them an error must say which one it is about. */
+async function namingInput<T>([path, ...others]: readonly string[], plan: () => Promise<T> | T): Promise<T> {
   try {
     return await plan()
   } catch (error) {
-    throw aboutFile(path, error)
+    const isNamed = others.length > 0 || (error instanceof Error && error.message.includes(escaped(path!)))
+    throw isNamed ? error : aboutFile(path!, error)
   }
 }
 
@@ -130,18 +131,39 @@ function plannedFile<Options extends object, P extends Plan, Part>(
   inputs: readonly InputModel[],
   io: Io,
 ): PlannedFile {
-  const [source, ...additions] = inputs.map(({ file }) => file)
   const target = place(first, operation.outputName(plan, inputs, options))
   const decided = writeOptions(operation.decided(options, plan, inputs))
-  const recipe = { ...output, verb: operation.verb, options: decided, recipeVersion: 2, additions } as const
+  const recipe = { ...output, verb: operation.verb, options: decided, recipeVersion: 2 } as const
   const form = operation.form?.(options)
   return {
     plan,
     output: target,
     inputs: inputs.map(({ file }) => file.file),
+    ...(operation.standsAlone ? {} : { source: first.path }),
     ...(form && { container: form.container }),
-    metadata: () => outputMetadata(source!, inputs[0]!.identity, plan, target, recipe, io),
+    metadata: () => metadataOf(operation, plan, inputs, options, { target, recipe, io }),
   }
+}
+
+interface ForMetadata {
+  readonly target: string
+  readonly recipe: RecipeFacts
+  readonly io: Io
+}
+
+function metadataOf<Options extends object, P extends Plan, Part>(
+  operation: Operation<Options, P, Part>,
+  plan: P,
+  inputs: readonly InputModel[],
+  options: Options,
+  { target, recipe, io }: ForMetadata,
+): PendingMetadata {
+  const files = inputs.map(({ file }) => file)
+  const title = basename(target, extname(target))
+  const derived = operation.metadata?.(plan, inputs, options, title)
+  if (derived) return derivedMetadata(files, derived.own, { title, ...derived.facts }, recipe, io)
+  const [source, ...additions] = files
+  return outputMetadata(source!, inputs[0]!.identity, plan, target, { ...recipe, additions }, io)
 }
 
 /** `model.safetensors` as a file that was named itself. */

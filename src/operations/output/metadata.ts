@@ -72,6 +72,12 @@ export function outputMetadata(
   )
 }
 
+/** What such a file says of itself. */
+export interface DerivedMetadata {
+  readonly own: Readonly<Record<string, string>>
+  readonly facts: Omit<OutputFacts, 'sameData' | 'title'>
+}
+
 /** Metadata of a file that is made from others and carries none of theirs on: what it says of itself, the recipe, modelspec. */
 export function derivedMetadata(
   inputs: readonly ModelFile[],
