@@ -1,5 +1,6 @@
 import { cpus, totalmem } from 'node:os'
 import { EXIT, type ExitCode, SdtoolError } from '../errors.ts'
+import { engineOf } from '../operations/engine.ts'
 import { formatTable } from '../report/table.ts'
 import { formatBytes } from '../report/text.ts'
 import { chooseDevice, type Machine, NOT_BUILT, slowness, thisMachine } from '../runtime/choose-device.ts'
@@ -10,7 +11,6 @@ import type { Measured, Probe } from '../runtime/probe.ts'
 import type { Io } from '../system/world.ts'
 import type { Arguments, Command } from './command.ts'
 import { openDeviceCache } from './device-cache.ts'
-import { engineOf } from './matmul.ts'
 import { commonOptions, withCommonOptions } from './options.ts'
 
 /** What a check of one device found. */

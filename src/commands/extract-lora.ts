@@ -11,6 +11,7 @@ import { resolutionOf } from '../model/modelspec-facts.ts'
 import { stemOf } from '../model/output-name.ts'
 import type { Plan } from '../model/plan.ts'
 import { statedOf } from '../model/stated.ts'
+import { engineOf, type MatMulEngine } from '../operations/engine.ts'
 import { derivedMetadata } from '../operations/output/metadata.ts'
 import type { OutputOptions } from '../operations/output/options.ts'
 import { outputPlaces } from '../operations/output/place.ts'
@@ -30,7 +31,6 @@ import {
   seedOf,
   withRankOptions,
 } from './lora-options.ts'
-import { type Engine, engineOf } from './matmul.ts'
 import { modelFolders, withModelFolders } from './model-folders.ts'
 import { filledText, namedFiles, outputOptions, withOutputOptions } from './options.ts'
 import { recipeArguments } from './recipe-options.ts'
@@ -106,7 +106,7 @@ interface Run {
   readonly options: ExtractOptions
   readonly output: OutputOptions
   readonly io: Io
-  readonly engine: Engine
+  readonly engine: MatMulEngine
 }
 
 async function extractOpened(

@@ -9,6 +9,7 @@ import { rankMetadata } from '../model/lora/metadata.ts'
 import type { LoraFile } from '../model/lora/modules.ts'
 import { type Resized, type ResizeOptions, resizeLora } from '../model/lora/resize.ts'
 import { stemOf } from '../model/output-name.ts'
+import { engineOf, type MatMulEngine } from '../operations/engine.ts'
 import { derivedMetadata } from '../operations/output/metadata.ts'
 import type { OutputOptions } from '../operations/output/options.ts'
 import { outputPlaces } from '../operations/output/place.ts'
@@ -30,7 +31,6 @@ import {
   seedOf,
   withRankOptions,
 } from './lora-options.ts'
-import { type Engine, engineOf } from './matmul.ts'
 import { modelFolders, withModelFolders } from './model-folders.ts'
 import { filledText, namedFiles, outputOptions, withOutputOptions } from './options.ts'
 import { recipeArguments } from './recipe-options.ts'
@@ -100,7 +100,7 @@ interface Run {
   readonly options: ResizeOptions
   readonly output: OutputOptions
   readonly io: Io
-  readonly engine: Engine
+  readonly engine: MatMulEngine
 }
 
 async function resizeOpened(file: LoraFile, { model, read }: OpenedModel, run: Run): Promise<void> {

@@ -1,9 +1,10 @@
 /** Plans a model again from the recipe in its metadata; nothing is written. */
 import { refuse, SdtoolError } from '../errors.ts'
-import type { OpenedModel } from '../library/session.ts'
+import { type OpenedModel, readAny } from '../library/session.ts'
 import type { Identity } from '../model/identify.ts'
 import type { Plan } from '../model/plan.ts'
 import type { Recipe } from '../model/recipe.ts'
+import { engineOf } from '../operations/engine.ts'
 import { planRecipe } from '../operations/recipe.ts'
 import { operationOf } from '../operations/registry.ts'
 import { printable, quoted } from '../tensor/text.ts'
@@ -18,15 +19,15 @@ export interface RecipeModel {
 
 function planAgain(recipe: Recipe, inputs: readonly RecipeModel[]): Promise<Plan> {
   const models = inputs.map(({ path, opened, identity }) => ({ name: path, file: opened.model, identity }))
-  const context = { read: inputs[0]?.opened.read ?? nothingToRead, signal: NEVER }
+  const context = {
+    read: readAny(inputs.map(({ opened }) => opened)),
+    signal: NEVER,
+    engine: () => engineOf({}),
+  }
   return planRecipe(recipe, models, context)
 }
 
 const NEVER = new AbortController().signal
-
-function nothingToRead(): never {
-  throw new TypeError('there is no input to read')
-}
 
 /**
  * What the command of a recipe plans for its inputs.

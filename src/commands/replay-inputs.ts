@@ -3,11 +3,11 @@ import { stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { EXIT, SdtoolError } from '../errors.ts'
 import type { Recipe, RecipeInput } from '../model/recipe.ts'
+import { worldOf } from '../operations/engine.ts'
 import { existingFolder } from '../operations/output/place.ts'
 import { temporaryFolder } from '../system/leftovers.ts'
 import type { Io } from '../system/world.ts'
 import { quoted } from '../tensor/text.ts'
-import { worldOf } from './matmul.ts'
 import {
   type FoundInput,
   type LostInput,
@@ -98,7 +98,7 @@ async function remade(
   )
   const path = join(folder, fileName(input))
   const { again } = await repeatable(recipe)
-  const world = { ...worldOf(recipe.options.engine, io), now: () => timeOf(recipe, io) }
+  const world = { ...worldOf(recipe, io), now: () => timeOf(recipe, io) }
   const { exitCode } = await withInputs(steps, { ...remake, target: path }, io, (paths) =>
     again({ paths, target: path, args: { quiet } }, world),
   )

@@ -4,6 +4,7 @@ import { EXIT, type ExitCode, SdtoolError, usage } from '../errors.ts'
 import { resolveModel } from '../library/resolve.ts'
 import { stemOf } from '../model/output-name.ts'
 import type { Recipe } from '../model/recipe.ts'
+import { engineOf, recipeEngine, worldOf } from '../operations/engine.ts'
 import type { OutputOptions } from '../operations/output/options.ts'
 import { errorText } from '../report/error.ts'
 import { formatTable } from '../report/table.ts'
@@ -13,7 +14,6 @@ import { checkOutput } from '../tensor/atomic.ts'
 import { printable } from '../tensor/text.ts'
 import type { Arguments, Command } from './command.ts'
 import { toJson } from './inspect-json.ts'
-import { engineOf, worldOf } from './matmul.ts'
 import { modelFolders, withModelFolders } from './model-folders.ts'
 import { namedFiles, outputOptions, withOutputOptions } from './options.ts'
 import { type RecipeSource, recipeOf } from './recipe-source.ts'
@@ -48,7 +48,7 @@ async function runReplay(args: Arguments, io: Io): Promise<ExitCode> {
   const path = await resolveModel(name, 'any', folders)
   const source = await recipeOf(path, io)
   const { recipe } = source
-  const world = worldOf(recipe.options.engine, io)
+  const world = worldOf(recipe, io)
   await repeatable(recipe)
   const places = { path, folders, quiet: output.quiet || output.json }
   const inputs = await planInputs(recipe, places, io)
@@ -148,14 +148,14 @@ async function ended(
   return EXIT.unverified
 }
 
-function differs(path: string, target: string, { sdtool, options }: Recipe, engine: string, io: Io): Error {
-  const { engine: first } = options
+function differs(path: string, target: string, recipe: Recipe, engine: string, io: Io): Error {
+  const first = recipeEngine(recipe)
   const computed =
-    typeof first === 'string'
+    first !== undefined
       ? ` Its products were computed by ${printable(first, 60)}, these by ${engine}: on another processor, or by another version, the last bits may differ.`
       : ''
   return new SdtoolError('REPLAY_DIFFERS', `${target} is not the same as ${path}: its tensors differ`, {
-    hint: `sdtool diff shows where. The file was made by sdtool ${sdtool}, this is ${io.version}.${computed}`,
+    hint: `sdtool diff shows where. The file was made by sdtool ${recipe.sdtool}, this is ${io.version}.${computed}`,
   })
 }
 

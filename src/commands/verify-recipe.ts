@@ -4,12 +4,12 @@ import { EXIT, SdtoolError } from '../errors.ts'
 import type { ModelFolders } from '../library/resolve.ts'
 import { counted } from '../model/finding.ts'
 import { parseRecipe, type Recipe, recipeText } from '../model/recipe.ts'
+import { recipeEngine, worldOf } from '../operations/engine.ts'
 import { existingFolder } from '../operations/output/place.ts'
 import { temporaryFolder } from '../system/leftovers.ts'
 import type { Io } from '../system/world.ts'
 import type { ModelFile } from '../tensor/table.ts'
 import { printable } from '../tensor/text.ts'
-import { worldOf } from './matmul.ts'
 import { planInputs, withInputs } from './replay-inputs.ts'
 import { repeatable } from './replay-recipe.ts'
 import { differingTensors } from './same-model.ts'
@@ -63,7 +63,7 @@ async function replayed(
   const folder = await temporaryFolder(existingFolder(dirname(resolve(path))), '.sdtool')
   try {
     const target = join(folder.path, `again${extname(path)}`)
-    const world = worldOf(recipe.options.engine, io)
+    const world = worldOf(recipe, io)
     const { exitCode } = await withInputs(inputs, { target, places }, io, (paths) =>
       again({ paths, target, args: { quiet } }, world),
     )
@@ -77,7 +77,7 @@ async function replayed(
 
 function verdict(
   { names, tensors }: { readonly names: readonly string[]; readonly tensors: number },
-  { sdtool, options }: Recipe,
+  recipe: Recipe,
   said: string,
   io: Io,
 ): Check {
@@ -87,9 +87,10 @@ function verdict(
       result: 'ok',
       detail: `all ${tensors} tensors are those of ${said}, made again`,
     }
+  const { sdtool } = recipe
   const other =
     sdtool === io.version ? '' : `; it was made by sdtool ${printable(sdtool, 40)}, this is ${io.version}`
-  const engine = typeof options.engine === 'string' ? '; on another processor the last bits may differ' : ''
+  const engine = recipeEngine(recipe) !== undefined ? '; on another processor the last bits may differ' : ''
   const detail = `${counted(names, 'tensor')} of ${tensors} ${names.length === 1 ? 'is' : 'are'} not what the recipe makes: ${said}${other}${engine}`
   return { check: 'recipe', result: 'failed', detail }
 }

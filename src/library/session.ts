@@ -74,6 +74,16 @@ export function withModels<T>(
   return open(paths, [])
 }
 
+/** Reads tensors of any of these files, each held against the checksums of its own container. */
+export function readAny(opened: readonly OpenedModel[]): ReadInto {
+  const readers = new Map(opened.map(({ model, read }) => [model.file.path, read]))
+  return async (file, offset, target) => {
+    const read = readers.get(file.path)
+    if (read === undefined) throw new TypeError(`${file.path} is not open`)
+    return read(file, offset, target)
+  }
+}
+
 /** What the file is, with the evidence that lies around it. */
 export async function identifyFile(path: string, { model, read }: OpenedModel): Promise<Identity> {
   return identify(model, (tensor) => readValues(tensor, read), await readHints(path))

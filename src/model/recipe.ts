@@ -48,6 +48,8 @@ export interface Recipe {
   readonly produced: string
   readonly inputs: readonly RecipeInput[]
   readonly options: { readonly [key: string]: JsonValue }
+  /** What computed products of matrices, which decides their last bits. Version 1 has it among its options. */
+  readonly engine?: string
 }
 
 /** What a reader gives of a file: a torch file keeps texts beside its weights. */
@@ -99,6 +101,7 @@ export function buildRecipe(facts: {
   readonly inputs: readonly RecipeInput[]
   readonly options: Readonly<Record<string, JsonValue | undefined>>
   readonly version?: RecipeVersion
+  readonly engine?: string
 }): Recipe {
   const options = Object.entries(facts.options).filter((entry) => entry[1] !== undefined)
   return {
@@ -108,6 +111,7 @@ export function buildRecipe(facts: {
     produced: facts.produced.toISOString(),
     inputs: facts.inputs,
     options: Object.fromEntries(options) as Recipe['options'],
+    ...(facts.engine !== undefined && { engine: facts.engine }),
   }
 }
 
@@ -150,14 +154,15 @@ function recipeOf(value: JsonValue | undefined, generations: number): Recipe | u
   if (!isJsonObject(value)) return undefined
   const version = VERSIONS.find((known) => known === value.version)
   if (version === undefined) return undefined
-  const { sdtool, operation, produced, options } = value
+  const { sdtool, operation, produced, options, engine } = value
   if (typeof sdtool !== 'string' || typeof operation !== 'string' || typeof produced !== 'string')
     return undefined
   if (!Array.isArray(value.inputs) || !isJsonObject(options)) return undefined
   const inputs = value.inputs.map((input: JsonValue) => inputOf(input, generations))
   const sound = inputs.filter((input) => input !== undefined)
   if (sound.length < inputs.length) return undefined
-  return { version, sdtool, operation, produced, inputs: sound, options }
+  const own = { version, sdtool, operation, produced, inputs: sound, options }
+  return typeof engine === 'string' ? { ...own, engine } : own
 }
 
 function inputOf(value: JsonValue, generations: number): RecipeInput | undefined {

@@ -6,6 +6,7 @@ import type { Plan } from '../model/plan.ts'
 import type { Container } from '../tensor/container.ts'
 import type { ReadInto } from '../tensor/expr.ts'
 import type { Finding } from '../tensor/table.ts'
+import type { MatMulEngine } from './engine.ts'
 import type { DerivedMetadata } from './output/metadata.ts'
 import type { OutputOptions } from './output/options.ts'
 import type { Prover } from './output/prove.ts'
@@ -18,6 +19,8 @@ export interface PlanContext {
   /** Reads tensors of any input. */
   readonly read: ReadInto
   readonly signal: AbortSignal
+  /** What computes products of matrices, for planners that need some. */
+  engine(): Promise<MatMulEngine>
 }
 
 /** What the output is written as; safetensors where an operation does not say. */
@@ -54,6 +57,8 @@ export interface Operation<Options extends object, P extends Plan = Plan, Part =
   /** What an output says of itself that carries on nothing of its source's own; `title` is the name it gets. */
   metadata?(plan: P, inputs: readonly InputModel[], options: Options, title: string): DerivedMetadata
   form?(options: Options): OutputForm | undefined
+  /** Whether products of matrices go into the result, so that the recipe says what computed them. */
+  multiplies?(options: Options): boolean
   /** Why there is nothing to do: the output would be the input. */
   nothing?(plan: P, inputs: readonly InputModel[], options: Options): string | undefined
   /** Why the plan is not to be written, with findings that only matter then. */

@@ -24,12 +24,21 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   prune: { dtype: dtypes },
 }
 
+/** What computed the products stood among the options, of whatever verb. */
+const ENGINE = 'engine'
+
+export function engineOfV1(options: JsonOptions): string | undefined {
+  const engine = Object.hasOwn(options, ENGINE) ? options[ENGINE] : undefined
+  return typeof engine === 'string' ? engine : undefined
+}
+
 /** Options of a verb from a recipe of version 1. What is not to be read stays as it is, for its reader to refuse. */
 export function migrateOptions(verb: string, options: JsonOptions): JsonOptions {
   const migration = Object.hasOwn(MIGRATIONS, verb) ? MIGRATIONS[verb]! : {}
+  const isEngine = engineOfV1(options) !== undefined
   return Object.fromEntries(
-    Object.entries(options).map(([name, value]) =>
-      Object.hasOwn(migration, name) ? migration[name]!(value) : [name, value],
-    ),
+    Object.entries(options)
+      .filter(([name]) => !(isEngine && name === ENGINE))
+      .map(([name, value]) => (Object.hasOwn(migration, name) ? migration[name]!(value) : [name, value])),
   )
 }

@@ -32,7 +32,8 @@ export function repeatable({ operation: verb, sdtool, version, options }: Recipe
 
 /**
  * What the operation of a recipe plans for its inputs.
- * @throws RECIPE_INVALID for options that make no sense (exit 3), what `repeatable` and the planner throw
+ * @throws RECIPE_INVALID for options that make no sense (exit 3), what `repeatable` and the planner throw, and
+ *   what keeps the plan from being written
  */
 export async function planRecipe(
   recipe: Recipe,
@@ -42,7 +43,10 @@ export async function planRecipe(
   const { operation, options } = repeatable(recipe)
   if (inputs.length === 0) throw refuse('RECIPE_INVALID', 'the recipe has no inputs')
   try {
-    return (await operation.plan(inputs, options, context)) as Plan
+    const plan = (await operation.plan(inputs, options, context)) as Plan
+    const problem = operation.problem?.(plan)
+    if (problem) throw problem.error
+    return plan
   } catch (error) {
     // the person at the command line has not written these options
     if (!(error instanceof SdtoolError) || error.code !== 'USAGE') throw error

@@ -2,11 +2,12 @@
 import { basename, extname } from 'node:path'
 import { aboutFile, escaped } from '../errors.ts'
 import type { ListedFile } from '../library/files.ts'
-import { identifyFile, type OpenedModel, withModels } from '../library/session.ts'
+import { identifyFile, type OpenedModel, readAny, withModels } from '../library/session.ts'
 import type { Plan, PlanStep } from '../model/plan.ts'
 import type { Io } from '../system/world.ts'
 import type { Finding } from '../tensor/table.ts'
 import type { PatchCheck } from '../tensor/verify-patches.ts'
+import { engineOf } from './engine.ts'
 import type { InputModel, Operation, PlanContext } from './operation.ts'
 import { derivedMetadata, outputMetadata, type PendingMetadata, type RecipeFacts } from './output/metadata.ts'
 import type { OutputOptions } from './output/options.ts'
@@ -61,7 +62,7 @@ export async function runOperation<Options extends object, P extends Plan, Part>
   const paths = [run.first.path, ...(run.others ?? [])]
   return withModels(paths, io, async (opened) => {
     const inputs = await inputModels(paths, opened)
-    const context = { read: opened[0]!.read, signal: io.signal }
+    const context = { read: readAny(opened), signal: io.signal, engine: () => engineOf(io) }
     const plan = await namingInput(paths, () => run.operation.plan(inputs, run.options, context))
     const first = inputs[0]!
     const known = {
@@ -113,7 +114,8 @@ async function carryOut<Options extends object, P extends Plan, Part>(
   if (problem) {
     return { status: 'failed', findings: [...plan.findings, ...problem.findings], error: problem.error }
   }
-  const job = plannedFile(run, plan, inputs, io)
+  const engine = operation.multiplies?.(options) ? (await context.engine()).name : undefined
+  const job = plannedFile(run, plan, inputs, { engine, io })
   if (output.dryRun) return rehearseFile(job, output)
   await operation.confirm?.(plan, inputs, options, context)
   const prover = operation.prover?.(plan)
@@ -129,11 +131,12 @@ function plannedFile<Options extends object, P extends Plan, Part>(
   { operation, options, first, place, output }: Run<Options, P, Part>,
   plan: P,
   inputs: readonly InputModel[],
-  io: Io,
+  { engine, io }: { readonly engine: string | undefined; readonly io: Io },
 ): PlannedFile {
   const target = place(first, operation.outputName(plan, inputs, options))
   const decided = writeOptions(operation.decided(options, plan, inputs))
-  const recipe = { ...output, verb: operation.verb, options: decided, recipeVersion: 2 } as const
+  const made = { verb: operation.verb, options: decided, ...(engine !== undefined && { engine }) }
+  const recipe = { ...output, ...made, recipeVersion: 2 } as const
   const form = operation.form?.(options)
   return {
     plan,

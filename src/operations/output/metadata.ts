@@ -33,6 +33,8 @@ export interface RecipeFacts {
   readonly options: Readonly<Record<string, JsonValue | undefined>>
   /** Of the options; 1 where they are those of the command line. */
   readonly recipeVersion?: RecipeVersion
+  /** What computed products of matrices, if there were any. */
+  readonly engine?: string
   /** Hash large inputs, too. */
   readonly hash: boolean
   /** What went into the model besides its source, in order. */
@@ -93,14 +95,18 @@ function pendingMetadata(
   models: readonly ModelFile[],
   source: Readonly<Record<string, string>>,
   facts: OutputFacts,
-  { verb, options, recipeVersion: version, hash: hashesLarge }: RecipeFacts,
+  { verb, options, recipeVersion: version, engine, hash: hashesLarge }: RecipeFacts,
   io: Io,
 ): PendingMetadata {
   const produced = io.now()
   const metadataWith = (hashes: readonly Hashes[]): Record<string, string> => {
     const inputs = models.map((input, i) => describedInput(input, hashes[i]!))
     const made = { sdtool: io.version, operation: verb, produced, inputs, options }
-    const recipe = buildRecipe({ ...made, ...(version && { version }) })
+    const recipe = buildRecipe({
+      ...made,
+      ...(version && { version }),
+      ...(engine !== undefined && { engine }),
+    })
     return carryMetadata(source, recipe, facts)
   }
   const wanted = models.map((input) => wantedHashes(input, hashesLarge))

@@ -1,10 +1,13 @@
+/** What multiplies matrices: it decides the last bits, so recipes say which it was. */
+import type { Recipe } from '../model/recipe.ts'
 import type { Io } from '../system/world.ts'
 import type { MatMul } from '../tensor/algebra/matmul.ts'
 import { WASM_ENGINE, wasmMatMul } from '../tensor/algebra/wasm-matmul.ts'
 import type { MatMulModule } from '../tensor/executor.ts'
+import { engineOfV1 } from './recipe-v1.ts'
 
 /** What computes products, under the name that recipes tell it by. */
-export interface Engine {
+export interface MatMulEngine {
   readonly matmul: MatMul
   readonly name: string
 }
@@ -14,15 +17,20 @@ export interface Engine {
  * bits whatever the number of threads is; native code may give others on a processor with other instructions, our own
  * kernel never does.
  */
-export async function engineOf({ matmul }: Pick<Io, 'matmul'>): Promise<Engine> {
+export async function engineOf({ matmul }: Pick<Io, 'matmul'>): Promise<MatMulEngine> {
   if (matmul === undefined) return { matmul: wasmMatMul, name: WASM_ENGINE }
   const loaded = (await import(matmul.href)) as MatMulModule
   return { matmul: loaded.matmul, name: loaded.engine }
 }
 
-/** The world for doing again what was computed by `engine`: with our own kernel if that was it. */
-export function worldOf(engine: unknown, io: Io): Io {
-  if (engine !== WASM_ENGINE) return io
+/** Name of the engine that a recipe of any version was made with; undefined where nothing was multiplied. */
+export function recipeEngine({ version, engine, options }: Recipe): string | undefined {
+  return version === 1 ? engineOfV1(options) : engine
+}
+
+/** The world for doing a recipe again: with our own kernel if that was its engine. */
+export function worldOf(recipe: Recipe, io: Io): Io {
+  if (recipeEngine(recipe) !== WASM_ENGINE) return io
   const { matmul: _, ...others } = io
   return others
 }
