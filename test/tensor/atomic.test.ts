@@ -1,6 +1,16 @@
-import { existsSync, linkSync, mkdirSync, readdirSync, statfsSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statfsSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { checkOutput, createAtomic } from '../../src/tensor/atomic.ts'
 import { tempFolder } from '../temp-folder.ts'
 
@@ -77,5 +87,43 @@ describe('createAtomic', () => {
     writeFileSync(join(folder, 'a/note'), '')
     await file.abort()
     expect(readdirSync(join(folder, 'a'))).toEqual(['note'])
+  })
+})
+
+describe('commit', () => {
+  /** What stood in the folder each time that something was made durable, by a handle of whatever file. */
+  async function foldersAtSync(options: Partial<Parameters<typeof createAtomic>[1]> = {}, old = '') {
+    const folder = tempFolder()
+    const path = join(folder, 'x')
+    if (old !== '') writeFileSync(path, old)
+    const other = await open(folder, 'r')
+    const sync = vi.spyOn(Object.getPrototypeOf(other) as typeof other, 'sync')
+    await other.close()
+    const seen: string[][] = []
+    sync.mockImplementation(async () => {
+      seen.push(readdirSync(folder).map((name) => `${name}: ${readFileSync(join(folder, name), 'latin1')}`))
+    })
+    try {
+      const file = await createAtomic(path, { ...ONE_BYTE, ...options })
+      await file.handle.write('new')
+      await file.commit()
+    } finally {
+      sync.mockRestore()
+    }
+    return { seen, folder: readdirSync(folder) }
+  }
+
+  it('makes the bytes durable before they get the name, and the name after that', async () => {
+    const { seen } = await foldersAtSync()
+    expect(seen).toEqual([[expect.stringMatching(/^\.x\..*\.part: new$/)], ['x: new']])
+  })
+
+  it('does so, too, before it replaces a file', async () => {
+    const { seen } = await foldersAtSync({ force: true }, 'old')
+    expect(seen).toEqual([[expect.stringMatching(/^\.x\..*\.part: new$/), 'x: old'], ['x: new']])
+  })
+
+  it('waits for no disk where the file is for this run only', async () => {
+    expect(await foldersAtSync({ temporary: true })).toEqual({ seen: [], folder: ['x'] })
   })
 })

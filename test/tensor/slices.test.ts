@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { elementCount } from '../../src/tensor/dtype.ts'
+import { DTYPES, type DType, elementCount } from '../../src/tensor/dtype.ts'
 import { cast, evaluateInto, newEvaluation } from '../../src/tensor/expr.ts'
 import { concatenated, shaped, tensorRows, turned } from '../../src/tensor/slices.ts'
 import type { Tensor } from '../../src/tensor/table.ts'
@@ -86,5 +86,48 @@ describe('turned and shaped', () => {
     expect(turned(stored)).toMatchObject({ shape: [3, 2], source: { strides: [1, 3] } })
     expect(turned(turned(stored)).source).toMatchObject({ strides: [3, 1] })
     expect(shaped(turned(stored), [3, 2, 1, 1]).source).toMatchObject({ strides: [1, 3, 0, 0] })
+  })
+})
+
+describe('rows of a view in a file', () => {
+  interface View {
+    readonly shape: number[]
+    readonly strides: number[]
+    readonly first: number
+  }
+
+  /** Element i of a storage of 40 has i in its first byte, so that the elements of rows tell which they are. */
+  async function elements(dtype: DType, { shape, strides, first }: View, start: number, count: number) {
+    const { bytes } = DTYPES[dtype]
+    const storage = new Uint8Array(40 * bytes).map((_, i) => (i % bytes === 0 ? i / bytes : 0))
+    const file = { path: 'x', size: storage.length }
+    const source = { kind: 'stored', file, offset: first * bytes, nbytes: 0, strides } as const
+    const rows = tensorRows({ name: 't', dtype, shape, source }, start, count)
+    const out = new Uint8Array(elementCount(rows.shape) * bytes)
+    const evaluation = newEvaluation(async (_, at, target) =>
+      target.set(storage.subarray(at, at + target.length)),
+    )
+    await evaluateInto(rows, 0, elementCount(rows.shape), out, evaluation)
+    return [...out.filter((_, i) => i % bytes === 0)]
+  }
+
+  const plain = (Object.keys(DTYPES) as DType[]).filter((dtype) => DTYPES[dtype].elements === 1)
+
+  it.each<[string, View, [number, number], number[]]>([
+    ['a matrix that is turned', { shape: [3, 2], strides: [1, 3], first: 0 }, [1, 2], [1, 4, 2, 5]],
+    ['a part of it', { shape: [2, 3], strides: [1, 10], first: 2 }, [1, 1], [3, 13, 23]],
+    ['columns of a wider one', { shape: [3, 2], strides: [4, 1], first: 1 }, [1, 2], [5, 6, 9, 10]],
+    ['every third of a vector', { shape: [5], strides: [3], first: 0 }, [2, 3], [6, 9, 12]],
+    ['one row for all', { shape: [3, 2], strides: [0, 1], first: 4 }, [1, 2], [4, 5, 4, 5]],
+    [
+      'dimensions in another order',
+      { shape: [2, 3, 4], strides: [3, 1, 6], first: 0 },
+      [1, 1],
+      [3, 9, 15, 21, 4, 10, 16, 22, 5, 11, 17, 23],
+    ],
+  ])('%s are those of its storage, in every plain type', async (_, view, [start, count], expected) => {
+    expect(plain.length).toBeGreaterThan(15)
+    for (const dtype of plain)
+      expect([dtype, await elements(dtype, view, start, count)]).toEqual([dtype, expected])
   })
 })
