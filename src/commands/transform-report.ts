@@ -6,6 +6,7 @@ import { formatTable } from '../report/table.ts'
 import { formatBytes, painter, plural } from '../report/text.ts'
 import type { Io } from '../system/world.ts'
 import { printable } from '../tensor/text.ts'
+import { madeLine } from './extracted-files.ts'
 import { findingLines, type Paint } from './findings-text.ts'
 import { toJson } from './inspect-json.ts'
 
@@ -52,7 +53,13 @@ export function outcomePages(
 }
 
 /** The outcome as programs get it. */
-export function outcomeJson({ error, steps, plan, ...outcome }: Outcome): object {
+export function outcomeJson({ what, facts, ...outcome }: Outcome): object {
+  if (what === undefined) return plainJson(outcome)
+  const { input, title, bytesBefore, steps, ...made } = outcome
+  return { input, ...facts, ...plainJson({ input, ...made }) }
+}
+
+function plainJson({ error, steps, plan, ...outcome }: Outcome): object {
   return {
     ...outcome,
     ...(steps && { steps: steps.map(({ names, ...step }) => step) }),
@@ -61,13 +68,27 @@ export function outcomeJson({ error, steps, plan, ...outcome }: Outcome): object
 }
 
 function outcomePage(outcome: Outcome, verbose: boolean, paint: Paint): string {
-  const { steps = [], findings } = outcome
+  const { steps = [], findings, what } = outcome
+  if (what !== undefined) return describedPage(outcome, what, paint)
   const lines = [
     headLine(outcome, paint),
     ...(steps.length > 0 ? [stepTable(steps, paint)] : []),
     ...(verbose ? steps.filter(({ action }) => action !== 'keep').flatMap(stepNames) : []),
     ...findingLines(findings, paint),
     ...resultLine(outcome, paint),
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+/** Of an output that is no other form of its input: what it is. */
+function describedPage(outcome: Outcome, what: string, paint: Paint): string {
+  const { input, title = '', findings, output = '', bytesAfter = 0, tensors = 0, seconds } = outcome
+  const file = { output, bytesAfter, tensors, ...(seconds !== undefined && { seconds }) }
+  const lines = [
+    `${paint('bold', printable(input, 300))}: ${printable(title)}`,
+    `  ${printable(what, 300)}`,
+    ...findingLines(findings, paint),
+    madeLine(file, paint),
   ]
   return `${lines.join('\n')}\n`
 }

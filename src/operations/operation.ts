@@ -3,6 +3,7 @@ import type { GenericSchema } from 'valibot'
 import type { KnownFile } from '../model/identity.ts'
 import type { Model } from '../model/model.ts'
 import type { Plan } from '../model/plan.ts'
+import type { JsonValue } from '../model/recipe.ts'
 import type { Container } from '../tensor/container.ts'
 import type { ReadInto } from '../tensor/expr.ts'
 import type { Finding } from '../tensor/table.ts'
@@ -28,6 +29,17 @@ export interface OutputForm {
   readonly container: Container
   /** Endings its name may have. */
   readonly endings: readonly string[]
+}
+
+/** What an output is that is no other form of its first input: sizes and types say little of it. */
+export interface OutputDescription {
+  /** For people: "vae: 248 tensors with the names of diffusers". */
+  readonly what: string
+  /** The same for programs. */
+  readonly facts: Readonly<Record<string, JsonValue>>
+  /** What people know the inputs by, and what they are, where that is not path and title of the first one. */
+  readonly input?: string
+  readonly title?: string
 }
 
 /**
@@ -56,6 +68,7 @@ export interface Operation<Options extends object, P extends Plan = Plan, Part =
   outputName(plan: P, inputs: readonly InputModel[], options: Options): string
   /** What an output says of itself that carries on nothing of its source's own; `title` is the name it gets. */
   metadata?(plan: P, inputs: readonly InputModel[], options: Options, title: string): DerivedMetadata
+  describe?(plan: P, inputs: readonly InputModel[], options: Options): OutputDescription | undefined
   form?(options: Options): OutputForm | undefined
   /** Whether products of matrices go into the result, so that the recipe says what computed them. */
   multiplies?(options: Options): boolean

@@ -8,7 +8,7 @@ import type { Io } from '../system/world.ts'
 import type { Finding } from '../tensor/table.ts'
 import type { PatchCheck } from '../tensor/verify-patches.ts'
 import { engineOf } from './engine.ts'
-import type { InputModel, Operation, PlanContext } from './operation.ts'
+import type { InputModel, Operation, OutputDescription, PlanContext } from './operation.ts'
 import { derivedMetadata, outputMetadata, type PendingMetadata, type RecipeFacts } from './output/metadata.ts'
 import type { OutputOptions } from './output/options.ts'
 import { writeProven } from './output/prove.ts'
@@ -17,7 +17,7 @@ import { writeOptions } from './schema.ts'
 
 /** What became of a run. */
 export interface Outcome<P extends Plan = Plan, Part = unknown> {
-  /** Path of the first input. */
+  /** Path of the first input, or of the folder that all of them are. */
   readonly input: string
   readonly status: 'written' | 'planned' | 'skipped' | 'failed'
   readonly title?: string
@@ -29,6 +29,9 @@ export interface Outcome<P extends Plan = Plan, Part = unknown> {
   readonly findings: readonly Finding[]
   readonly seconds?: number
   readonly error?: unknown
+  /** Where the output is no other form of the input: for people, and for programs. */
+  readonly what?: string
+  readonly facts?: OutputDescription['facts']
   /** Where it came that far. */
   readonly plan?: P
   /** What was done, part by part; once something has been written. */
@@ -70,6 +73,7 @@ export async function runOperation<Options extends object, P extends Plan, Part>
       title: first.identity.title,
       bytesBefore: first.file.file.size,
       steps: plan.steps,
+      ...run.operation.describe?.(plan, inputs, run.options),
       plan,
     }
     return { ...known, ...(await carryOut(run, plan, inputs, context, io)) }
