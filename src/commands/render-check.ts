@@ -12,6 +12,7 @@ import { warning } from '../model/finding.ts'
 import type { Model } from '../model/model.ts'
 import { parseRecipe, type Recipe, recipeText } from '../model/recipe.ts'
 import { predictionFindings, withStated } from '../model/same-prediction.ts'
+import { engineOf, worldOf } from '../operations/engine.ts'
 import type { Io } from '../system/world.ts'
 import type { ReadInto } from '../tensor/expr.ts'
 import type { Finding } from '../tensor/table.ts'
@@ -172,7 +173,8 @@ function defectOf(error: unknown): Finding {
 
 /** Why the pictures are not the same, from the weights. */
 async function diagnosis(models: CheckModels, recipe: Recipe, io: Io): Promise<Finding[]> {
-  const input = { read: models.read, signal: io.signal }
+  const { matmul } = await engineOf(worldOf(recipe, io))
+  const input = { read: models.read, matmul, signal: io.signal }
   const [live, baked, base] = [models.live, models.baked, models.base].map(sideOf) as [Side, Side, Side]
   const diffs: BakeDiffs = {
     planned: await diffTensors(base, live, input),

@@ -1,4 +1,5 @@
 /** How the values of two tensors differ, read in blocks and compared as numbers, whatever types they are stored in. */
+import type { MatMul } from './algebra/matmul.ts'
 import { compareFloats, KERNEL_VALUES, sumSquares } from './compare-kernels.ts'
 import { blockBytes, DTYPES, type DType, dtypeInfo, elementCount } from './dtype.ts'
 import { evaluateInto, newEvaluation, type ReadInto, readValues } from './expr.ts'
@@ -60,6 +61,8 @@ export function isNumeric(dtype: DType): boolean {
 /** What a comparison needs of the world. */
 export interface CompareInput {
   readonly read: ReadInto
+  /** What computes the products of a planned side: what wrote the other one, or their last bits differ. Plain loops without it. */
+  readonly matmul?: MatMul
   readonly signal?: AbortSignal
   /** Called after each block with the bytes that were read of both tensors. */
   onBytes?(bytes: number): void
@@ -97,7 +100,7 @@ export async function haveSameBytes(a: Tensor, b: Tensor, input: CompareInput): 
 async function forBlocks(
   a: Tensor,
   b: Tensor,
-  { read, signal, onBytes }: CompareInput,
+  { read, matmul, signal, onBytes }: CompareInput,
   use: (a: Uint8Array, b: Uint8Array, count: number) => Promise<boolean>,
 ): Promise<void> {
   const count = elementCount(a.shape)
@@ -109,7 +112,9 @@ async function forBlocks(
     const blocks = [left!, right!].map((buffer, i) => {
       return buffer.subarray(0, blockBytes([a, b][i]!.dtype, begin, end))
     })
-    await Promise.all([a, b].map((t, i) => evaluateInto(t, begin, end, blocks[i]!, newEvaluation(read))))
+    await Promise.all(
+      [a, b].map((t, i) => evaluateInto(t, begin, end, blocks[i]!, newEvaluation(read, matmul))),
+    )
     onBytes?.(blocks[0]!.byteLength + blocks[1]!.byteLength)
     if (!(await use(blocks[0]!, blocks[1]!, end - begin))) break
   }
