@@ -2,6 +2,7 @@
 import { aboutFile, refuse } from '../errors.ts'
 import { IMAGE_HEAD, type ImageFile, imageFormat, openImage } from '../image/open.ts'
 import { type PictureParameters, pictureParameters, pictureProgram } from '../image/parameters.ts'
+import { hashWithProgress } from '../operations/hashing.ts'
 import { formatTable } from '../report/table.ts'
 import { formatBytes, type Paint } from '../report/text.ts'
 import { hanging } from '../report/wrap.ts'
@@ -9,7 +10,6 @@ import type { Io } from '../system/world.ts'
 import { openRegularFile } from '../tensor/bytes.ts'
 import type { Hashes } from '../tensor/hash.ts'
 import { printable } from '../tensor/text.ts'
-import { hashWithProgress } from './hashing.ts'
 import { type FactLine, factLines, SECTION_INDENT, section } from './inspect-page.ts'
 
 /** A picture and what its texts say. */

@@ -9,6 +9,7 @@ import { mayBeInfinite } from '../model/finite.ts'
 import type { Identity, ValueReader } from '../model/identify.ts'
 import type { KnownFile } from '../model/identity.ts'
 import { type MetadataSummary, summariseMetadata } from '../model/metadata.ts'
+import { hashWithProgress } from '../operations/hashing.ts'
 import { startProgress } from '../report/progress.ts'
 import { plural } from '../report/text.ts'
 import type { Io } from '../system/world.ts'
@@ -19,7 +20,6 @@ import { addScans, EMPTY_SCAN, type ScanResult, scanTensor } from '../tensor/sca
 import type { Finding, ModelFile, SecurityReport } from '../tensor/table.ts'
 import { quoted } from '../tensor/text.ts'
 import { damageFindings, tolerated } from './checksums.ts'
-import { hashWithProgress } from './hashing.ts'
 import type { Recognised, recogniseKnown } from './recognise-known.ts'
 
 export interface InspectionOptions {

@@ -4,9 +4,9 @@
  */
 import { usage } from '../errors.ts'
 import type { BlockRatios } from '../model/merge-lora/block-ratios.ts'
+import { blockRatios, looksLikeBlocks } from '../model/merge-lora/block-text.ts'
 import type { LoraRatio } from '../model/merge-lora/options.ts'
 import { quoted } from '../tensor/text.ts'
-import { blockRatios, looksLikeBlocks } from './block-options.ts'
 
 export interface LoraArgument {
   /** Path, or a bare name to be looked up. */

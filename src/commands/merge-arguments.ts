@@ -1,9 +1,9 @@
 /** The numbers and choices of a merge: from a command line, into a recipe, and back. */
 import { usage } from '../errors.ts'
 import { alphasOf, type CheckpointMergeOptions, letterOf } from '../model/merge/options.ts'
+import { blockWeights, keyWeight } from '../model/merge/weight-text.ts'
 import type { JsonValue, Recipe } from '../model/recipe.ts'
 import { mergeMethod } from '../tensor/merge/registry.ts'
-import { blockWeights, keyWeights } from './block-options.ts'
 import type { Arguments } from './command.ts'
 import { dtypeChoice } from './model-options.ts'
 import { filledText, flag, list, listOrNothing } from './options.ts'
@@ -12,7 +12,10 @@ import { recipeArguments } from './recipe-options.ts'
 /** @throws USAGE */
 export function mergeOptions(args: Arguments): CheckpointMergeOptions {
   const only = filledText(args, 'only') as CheckpointMergeOptions['only']
-  const [blocks, betaBlocks] = [blockWeights(args, 'blocks'), blockWeights(args, 'blocks-beta')]
+  const [blocks, betaBlocks] = [
+    blockWeights(list(args, 'blocks'), '--blocks'),
+    blockWeights(list(args, 'blocks-beta'), '--blocks-beta'),
+  ]
   const alpha = list(args, 'alpha').map((text) => number(text, 'alpha'))
   const method = filledText(args, 'method')!
   const single = numberOptions(args, method)
@@ -20,7 +23,7 @@ export function mergeOptions(args: Arguments): CheckpointMergeOptions {
     method,
     ...single,
     ...(alpha.length === 0 ? {} : { alpha }),
-    keys: keyWeights(args),
+    keys: list(args, 'keys').map(keyWeight),
     dtype: dtypeChoice(args),
     allowMissing: flag(args, 'allowMissing'),
     allowMixed: flag(args, 'allowMixed'),

@@ -2,9 +2,9 @@
 import { basename } from 'node:path'
 import type { HashedFile } from '../image/infotext/write.ts'
 import { stemOf } from '../model/output-name.ts'
+import { hashWithProgress } from '../operations/hashing.ts'
 import type { Io } from '../system/world.ts'
 import type { HashName } from '../tensor/hash.ts'
-import { hashWithProgress } from './hashing.ts'
 
 /** Digits of SHA-256 that stand for a checkpoint or a VAE (`sd_models.py`, `sd_vae.py`). */
 const MODEL_DIGITS = 10

@@ -7,11 +7,11 @@ import { companionNow } from '../library/session.ts'
 import { PIPELINE_FOLDERS } from '../model/layout/pipeline.ts'
 import { MODEL_ENDINGS } from '../model/output-name.ts'
 import type { Recipe, RecipeInput } from '../model/recipe.ts'
+import { hashWithProgress } from '../operations/hashing.ts'
 import type { Io } from '../system/world.ts'
 import { MAX_HEADER_BYTES } from '../tensor/formats/safetensors.ts'
 import type { HashName } from '../tensor/hash.ts'
 import { printable, quoted } from '../tensor/text.ts'
-import { hashWithProgress } from './hashing.ts'
 import { isPipelineFolder } from './pipeline-folder.ts'
 
 /** What shows that a file is the one of a recipe: all of it, all but its metadata, or 64 KiB and the length. */

@@ -15,6 +15,7 @@ import {
   SMALL_TENSOR_BYTES,
   vaeContent,
 } from '../model/vae-content.ts'
+import { hashWithProgress } from '../operations/hashing.ts'
 import type { Io } from '../system/world.ts'
 import { elementCount } from '../tensor/dtype.ts'
 import { evaluateInto, newEvaluation, type ReadInto, tensorBytes } from '../tensor/expr.ts'
@@ -22,7 +23,6 @@ import type { Hashes } from '../tensor/hash.ts'
 import { isEncoded } from '../tensor/quantised/check.ts'
 import type { Finding, ModelFile, Tensor } from '../tensor/table.ts'
 import { quoted } from '../tensor/text.ts'
-import { hashWithProgress } from './hashing.ts'
 import type { InspectionOptions } from './inspection.ts'
 
 export interface ReadableFile {

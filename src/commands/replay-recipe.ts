@@ -12,6 +12,7 @@ import { commonOptions, flag } from './options.ts'
 import { COMMANDS } from './registry.ts'
 import { worstExitCode } from './run-for-each.ts'
 import { outcomeDocument, outcomePages } from './transform-report.ts'
+import { viewOf } from './views.ts'
 
 export interface Again {
   /** Of the inputs, in the order of the recipe. */
@@ -72,10 +73,11 @@ async function runAgain(
   const output = outputOf(args, recipe, operation.verify)
   const run = { operation, options, first: namedFile(first), others, place: () => target, output }
   const outcome: Outcome = await runOperation(run, io)
+  const view = viewOf(operation.verb)
   return {
     exitCode: worstExitCode([outcome]),
-    page: outcomePages(operation.verb, [outcome], output, io),
-    document: outcomeDocument(operation.verb, [outcome], output),
+    page: outcomePages([outcome], output, io, view),
+    document: outcomeDocument(operation.verb, [outcome], output, view),
   }
 }
 

@@ -1,14 +1,15 @@
-/** The common way of commands that make one model file of each input: one after the other, going on after a bad one. */
+/** The common ways of commands that make model files: one of each input, going on after a bad one, or one of several. */
 import { EXIT, type ExitCode } from '../errors.ts'
 import type { FileList } from '../library/files.ts'
 import type { Plan } from '../model/plan.ts'
 import type { Operation } from '../operations/operation.ts'
 import type { OutputOptions } from '../operations/output/options.ts'
 import { outputPlaces } from '../operations/output/place.ts'
-import { type Outcome, runOperation } from '../operations/run.ts'
+import { namedFile, type Outcome, runOperation } from '../operations/run.ts'
 import { exitCodeOf } from '../report/error.ts'
 import type { Io } from '../system/world.ts'
 import { resultPrinter } from './transform-report.ts'
+import { viewOf } from './views.ts'
 
 interface Asked<Options extends object> {
   readonly operation: Operation<Options>
@@ -23,7 +24,7 @@ export async function runForEach<Options extends object>(
   io: Io,
 ): Promise<ExitCode> {
   const place = await outputPlaces(list, output.output, operation.form?.(options)?.endings)
-  const printer = resultPrinter(operation.verb, output, io)
+  const printer = resultPrinter(operation.verb, output, io, viewOf(operation.verb))
   const outcomes: Outcome[] = []
   for (const first of list.files) {
     const run = { operation, options, first, place, output }
@@ -36,6 +37,29 @@ export async function runForEach<Options extends object>(
   }
   printer.end()
   return worstExitCode(outcomes)
+}
+
+/**
+ * Makes one file of several.
+ * @param paths of all inputs, in the order of a recipe
+ * @throws what keeps the operation from planning
+ */
+export async function runOnce<Options extends object, P extends Plan, Part>(
+  paths: readonly string[],
+  { operation, options }: { readonly operation: Operation<Options, P, Part>; readonly options: Options },
+  output: OutputOptions,
+  io: Io,
+): Promise<ExitCode> {
+  const [first, ...others] = paths as [string, ...string[]]
+  const files = [namedFile(first)]
+  const endings = operation.form?.(options)?.endings
+  const place = await outputPlaces({ files, walked: false }, output.output, endings)
+  const run = { operation, options, first: files[0]!, others, place, output }
+  const outcome: Outcome = await runOperation(run, io)
+  const printer = resultPrinter(operation.verb, output, io, viewOf(operation.verb))
+  printer.print(outcome)
+  printer.end()
+  return worstExitCode([outcome])
 }
 
 export function worstExitCode(outcomes: readonly Pick<Outcome, 'status' | 'error'>[]): ExitCode {

@@ -16,17 +16,32 @@ export interface ResultPrinter {
   end(): void
 }
 
-export function resultPrinter(verb: string, options: OutputOptions, io: Io): ResultPrinter {
+/** How the outcomes of an operation are shown. */
+export interface OutcomeView {
+  page(outcome: Outcome, verbose: boolean, paint: Paint): string
+  json(outcome: Outcome): object
+}
+
+export const PLAIN_VIEW: OutcomeView = { page: outcomePage, json: outcomeJson }
+
+/** A problem is said on stderr; what is known beside it is shown all the same. */
+export function resultPrinter(
+  verb: string,
+  options: OutputOptions,
+  io: Io,
+  view: OutcomeView = PLAIN_VIEW,
+): ResultPrinter {
   const outcomes: Outcome[] = []
   const paint = painter(io.stdout, io.env)
   return {
     print(outcome) {
       outcomes.push(outcome)
       if (outcome.error !== undefined) io.stderr.write(errorText(outcome.error, options.verbose))
-      else if (!options.json) io.stdout.write(outcomePage(outcome, options.verbose, paint))
+      const isKnown = outcome.error === undefined || outcome.steps !== undefined
+      if (isKnown && !options.json) io.stdout.write(view.page(outcome, options.verbose, paint))
     },
     end() {
-      if (options.json) io.stdout.write(`${toJson(outcomeDocument(verb, outcomes, options))}\n`)
+      if (options.json) io.stdout.write(`${toJson(outcomeDocument(verb, outcomes, options, view))}\n`)
       else if (outcomes.length > 1) io.stdout.write(`\n${summary(outcomes)}\n`)
     },
   }
@@ -37,19 +52,20 @@ export function outcomeDocument(
   verb: string,
   outcomes: readonly Outcome[],
   { dryRun }: Pick<OutputOptions, 'dryRun'>,
+  view = PLAIN_VIEW,
 ): object {
-  return { command: verb, dryRun, results: outcomes.map(outcomeJson) }
+  return { command: verb, dryRun, results: outcomes.map(view.json) }
 }
 
 /** The same for people. */
 export function outcomePages(
-  _verb: string,
   outcomes: readonly Outcome[],
   { verbose }: Pick<OutputOptions, 'verbose'>,
   io: Pick<Io, 'stdout' | 'env'>,
+  view: OutcomeView,
 ): string {
   const paint = painter(io.stdout, io.env)
-  return outcomes.map((outcome) => outcomePage(outcome, verbose, paint)).join('')
+  return outcomes.map((outcome) => view.page(outcome, verbose, paint)).join('')
 }
 
 /** The outcome as programs get it. */

@@ -5,8 +5,8 @@ import { knownVaeBySha256 } from '../model/hashes-known.ts'
 import type { Identity } from '../model/identity.ts'
 import { knownByContent, vaeContent } from '../model/vae-content.ts'
 import type { VaeLatents } from '../model/vae-latents.ts'
+import { hashWithProgress } from '../operations/hashing.ts'
 import type { Io } from '../system/world.ts'
-import { hashWithProgress } from './hashing.ts'
 import { readableVae } from './recognise-known.ts'
 
 /** VAEs of Stable Diffusion have 335 MB in fp32; larger files are checkpoints, which say what they are. */

@@ -1,11 +1,12 @@
 /** What sdtool does to models, apart from how it is asked for and what it prints. */
 import type { GenericSchema } from 'valibot'
-import type { KnownFile } from '../model/identity.ts'
+import type { Identity, KnownFile } from '../model/identity.ts'
 import type { Model } from '../model/model.ts'
 import type { Plan } from '../model/plan.ts'
 import type { JsonValue } from '../model/recipe.ts'
 import type { Container } from '../tensor/container.ts'
 import type { ReadInto } from '../tensor/expr.ts'
+import type { Hashes, HashName } from '../tensor/hash.ts'
 import type { Finding } from '../tensor/table.ts'
 import type { MatMulEngine } from './engine.ts'
 import type { DerivedMetadata } from './output/metadata.ts'
@@ -17,11 +18,22 @@ export type InputModel = Model<KnownFile>
 
 /** What planners use of the world. */
 export interface PlanContext {
-  /** Reads tensors of any input. */
+  /** Reads tensors of any input, held against the checksums of its container. */
   readonly read: ReadInto
   readonly signal: AbortSignal
   /** What computes products of matrices, for planners that need some. */
   engine(): Promise<MatMulEngine>
+  /** The plan is only looked at: what decides nothing but values, and takes long, may be left out. */
+  readonly rehearsal?: boolean
+  /** Hashes of an input, by its name; without it a planner goes by what else it knows. */
+  hash?(name: string, only: readonly HashName[]): Promise<Hashes>
+  /** Shows how far something is that takes long, in things that are counted. */
+  progress?(label: string): PlanProgress
+}
+
+export interface PlanProgress {
+  update(done: number, all: number): void
+  end(): void
 }
 
 /** What the output is written as; safetensors where an operation does not say. */
@@ -69,6 +81,8 @@ export interface Operation<Options extends object, P extends Plan = Plan, Part =
   /** What an output says of itself that carries on nothing of its source's own; `title` is the name it gets. */
   metadata?(plan: P, inputs: readonly InputModel[], options: Options, title: string): DerivedMetadata
   describe?(plan: P, inputs: readonly InputModel[], options: Options): OutputDescription | undefined
+  /** What the output says it is in its metadata; the first input without it. */
+  stated?(inputs: readonly InputModel[], options: Options): Identity
   form?(options: Options): OutputForm | undefined
   /** Whether products of matrices go into the result, so that the recipe says what computed them. */
   multiplies?(options: Options): boolean

@@ -4,10 +4,12 @@ import { aboutFile, escaped } from '../errors.ts'
 import type { ListedFile } from '../library/files.ts'
 import { identifyFile, type OpenedModel, readAny, withModels } from '../library/session.ts'
 import type { Plan, PlanStep } from '../model/plan.ts'
+import { COUNT, startProgress } from '../report/progress.ts'
 import type { Io } from '../system/world.ts'
 import type { Finding } from '../tensor/table.ts'
 import type { PatchCheck } from '../tensor/verify-patches.ts'
 import { engineOf } from './engine.ts'
+import { hashWithProgress } from './hashing.ts'
 import type { InputModel, Operation, OutputDescription, PlanContext } from './operation.ts'
 import { derivedMetadata, outputMetadata, type PendingMetadata, type RecipeFacts } from './output/metadata.ts'
 import type { OutputOptions } from './output/options.ts'
@@ -65,7 +67,7 @@ export async function runOperation<Options extends object, P extends Plan, Part>
   const paths = [run.first.path, ...(run.others ?? [])]
   return withModels(paths, io, async (opened) => {
     const inputs = await inputModels(paths, opened)
-    const context = { read: readAny(opened), signal: io.signal, engine: () => engineOf(io) }
+    const context = planContext(opened, run.output, io)
     const plan = await namingInput(paths, () => run.operation.plan(inputs, run.options, context))
     const first = inputs[0]!
     const known = {
@@ -90,6 +92,22 @@ export async function inputModels(
     inputs.push({ name: path, file: opened[i]!.model, identity: await identifyFile(path, opened[i]!) })
   }
   return inputs
+}
+
+function planContext(
+  opened: readonly OpenedModel[],
+  { dryRun, quiet, json }: OutputOptions,
+  io: Io,
+): PlanContext {
+  const isQuiet = quiet || json
+  return {
+    read: readAny(opened),
+    signal: io.signal,
+    engine: () => engineOf(io),
+    rehearsal: dryRun,
+    hash: (name, only) => hashWithProgress(name, only, isQuiet, io),
+    progress: (label) => startProgress(label, io, isQuiet, COUNT),
+  }
 }
 
 /** Planners of one file know no name of it; in a list of them an error must say which one it is about. */
@@ -170,7 +188,8 @@ function metadataOf<Options extends object, P extends Plan, Part>(
   const derived = operation.metadata?.(plan, inputs, options, title)
   if (derived) return derivedMetadata(files, derived.own, { title, ...derived.facts }, recipe, io)
   const [source, ...additions] = files
-  return outputMetadata(source!, inputs[0]!.identity, plan, target, { ...recipe, additions }, io)
+  const identity = operation.stated?.(inputs, options) ?? inputs[0]!.identity
+  return outputMetadata(source!, identity, plan, target, { ...recipe, additions }, io)
 }
 
 /** `model.safetensors` as a file that was named itself. */

@@ -1,7 +1,6 @@
 import { usage } from '../../errors.ts'
 import type { MergeMethod } from '../../tensor/merge/method.ts'
 import type { DTypeChoice } from '../dtype-choice.ts'
-import type { Identifiable, Identity } from '../identity.ts'
 import type { Side } from '../merge-lora/options.ts'
 import type { Model } from '../model.ts'
 import type { BlockWeights, KeyWeight } from './block-weights.ts'

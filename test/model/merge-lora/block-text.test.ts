@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { blockRatios } from '../../src/commands/block-options.ts'
-import type { BlockLabel } from '../../src/model/blocks.ts'
-import { blockFactor, checkBlocks } from '../../src/model/merge-lora/block-ratios.ts'
+import type { BlockLabel } from '../../../src/model/blocks.ts'
+import { blockFactor, checkBlocks } from '../../../src/model/merge-lora/block-ratios.ts'
+import { blockRatios } from '../../../src/model/merge-lora/block-text.ts'
 
 function factor(blocks: string, block: BlockLabel, side: 'unet' | 'text' = 'unet'): number {
   return blockFactor(blockRatios(blocks), block, side)

@@ -1,0 +1,8 @@
+/** How outcomes of operations are shown, where that is not the plain way. */
+import { type OutcomeView, PLAIN_VIEW } from './transform-report.ts'
+
+const VIEWS: Readonly<Record<string, OutcomeView>> = {}
+
+export function viewOf(verb: string): OutcomeView {
+  return Object.hasOwn(VIEWS, verb) ? VIEWS[verb]! : PLAIN_VIEW
+}
