@@ -122,10 +122,9 @@ function print(
 
 /** What was written, or would be: of a file that is made anew, its own size says all. */
 export function madeLine(
-  file: Pick<RehearsedFile, 'output' | 'bytesAfter' | 'tensors'> & { seconds?: number },
+  { output = '', bytesAfter = 0, tensors = 0, seconds }: Partial<Omit<WrittenFile, 'status'>>,
   paint: Paint,
 ): string {
-  const { output, bytesAfter, tensors, seconds } = file
   const what = `${printable(output, 300)}: ${formatBytes(bytesAfter)}, ${plural(tensors, 'tensor')}`
   if (seconds === undefined) return `  would write ${what}`
   return `  ${paint('green', 'wrote')} ${what}, ${seconds.toFixed(1)} s`

@@ -1,7 +1,7 @@
 /** Options of commands that make LoRAs. */
 import type { Argv } from 'yargs'
 import { usage } from '../errors.ts'
-import type { FactorDType } from '../model/lora/factors.ts'
+import { FACTOR_DTYPES as DTYPES, type FactorDType, factorTypeName } from '../model/lora/factors.ts'
 import { RANK_METHODS, type RankMethod, type RankRule } from '../model/lora/rank-rule.ts'
 import type { JsonValue } from '../model/recipe.ts'
 import type { Arguments } from './command.ts'
@@ -14,7 +14,7 @@ const MAX_RANK = 10_240
 const AUTO_LIMIT = 128
 const AUTO_RULE = { method: 'sv_fro', target: 0.95 } as const
 
-export const FACTOR_DTYPES: Readonly<Record<string, FactorDType>> = { fp16: 'F16', bf16: 'BF16', fp32: 'F32' }
+export const FACTOR_DTYPES: Readonly<Record<string, FactorDType>> = DTYPES
 
 const DYNAMIC = Object.keys(RANK_METHODS).filter((method) => method !== 'fixed')
 
@@ -81,11 +81,6 @@ function dynamicRule(args: Arguments): Pick<RankRule, 'method' | 'target'> | und
     throw usage(`--dynamic ${text}: the target of ${method} is ${range}`)
   }
   return { method: method as RankMethod, target }
-}
-
-/** As `--dtype` has it. */
-export function factorTypeName(dtype: FactorDType): string {
-  return Object.keys(FACTOR_DTYPES).find((name) => FACTOR_DTYPES[name] === dtype)!
 }
 
 export interface FactorChoice extends RankChoice {

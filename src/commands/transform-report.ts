@@ -68,6 +68,11 @@ export function outcomePages(
   return outcomes.map((outcome) => view.page(outcome, verbose, paint)).join('')
 }
 
+/** What is said of an output that is made anew: nothing of it is that of an input. */
+export function madeFile({ status, output, tensors, bytesAfter, findings, seconds }: Outcome): object {
+  return { status, output, tensors, bytesAfter, findings, seconds }
+}
+
 /** The outcome as programs get it. */
 export function outcomeJson({ what, facts, ...outcome }: Outcome): object {
   if (what === undefined) return plainJson(outcome)

@@ -20,8 +20,15 @@ function dtypes(value: JsonValue): readonly [string, JsonValue] {
   ]
 }
 
+/** `[0.7, { unet: 0.7, text: 0.5 }]` */
+function ratios(value: JsonValue): readonly [string, JsonValue] {
+  if (!Array.isArray(value)) return ['ratios', value]
+  return ['ratios', value.map((ratio) => (typeof ratio === 'number' ? { unet: ratio, text: ratio } : ratio))]
+}
+
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
   prune: { dtype: dtypes },
+  'lora merge': { ratios },
 }
 
 /** What computed the products stood among the options, of whatever verb. */

@@ -3,12 +3,17 @@ import * as v from 'valibot'
 import { refuse } from '../errors.ts'
 import { SELECTORS, type Selector } from '../model/components.ts'
 import { DTYPE_NAMES, type DTypeName } from '../model/dtype-choice.ts'
+import { FACTOR_DTYPES, type FactorDTypeName } from '../model/lora/factors.ts'
 import type { JsonValue } from '../model/recipe.ts'
 import { quoted } from '../tensor/text.ts'
 
 const DTYPES = Object.keys(DTYPE_NAMES) as [DTypeName, ...DTypeName[]]
 
+const FACTORS = Object.keys(FACTOR_DTYPES) as [FactorDTypeName, ...FactorDTypeName[]]
+
 export const dtypeName = v.picklist(DTYPES)
+/** Type of the factors of a LoRA. */
+export const factorDType = v.picklist(FACTORS)
 export const selector = v.picklist(SELECTORS as readonly [Selector, ...Selector[]])
 
 /** `{ all: 'fp16', by: { vae: 'fp32' } }`: one type for all weights, others for components by id or role. */
@@ -19,6 +24,9 @@ export const dtypeChoice = v.strictObject({
 
 /** A number that JSON can hold. */
 export const finite = v.pipe(v.number(), v.finite())
+
+/** How strongly a LoRA is applied. */
+export const loraRatio = v.strictObject({ unet: finite, text: finite })
 
 /**
  * The options of an operation, from the JSON of a recipe.

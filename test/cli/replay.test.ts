@@ -263,7 +263,7 @@ describe('sdtool replay', () => {
       const { model } = await contentsOf(made)
       const recipe = JSON.parse(model.metadata['sdtool.recipe']!)
       recipe.inputs[0].name = '../../outside.safetensors'
-      recipe.inputs[0].recipe.options.ratios = [1, 0.5]
+      recipe.inputs[0].recipe.options.ratios[1] = { unet: 0.5, text: 0.5 }
       await writeModel(join(folder, 'lying.safetensors'), {
         tensors: model.tensors,
         metadata: { 'sdtool.recipe': JSON.stringify(recipe) },

@@ -4,7 +4,17 @@ import { blockBytes, elementCount } from '../../tensor/dtype.ts'
 import { type CastStats, decodeFloats, encodeFloats } from '../../tensor/float.ts'
 import type { StoredSource, Tensor } from '../../tensor/table.ts'
 
-export type FactorDType = 'F16' | 'BF16' | 'F32'
+/** Types of factors, as options name them. */
+export const FACTOR_DTYPES = { fp16: 'F16', bf16: 'BF16', fp32: 'F32' } as const
+
+export type FactorDTypeName = keyof typeof FACTOR_DTYPES
+
+export type FactorDType = (typeof FACTOR_DTYPES)[FactorDTypeName]
+
+export function factorTypeName(dtype: FactorDType): FactorDTypeName {
+  const names = Object.keys(FACTOR_DTYPES) as FactorDTypeName[]
+  return names.find((name) => FACTOR_DTYPES[name] === dtype)!
+}
 
 /** Keeps computed bytes until they are written, see `Spool`. */
 export type Keep = (bytes: Uint8Array) => Promise<StoredSource>
