@@ -1,29 +1,12 @@
-import { basename } from 'node:path'
-import { EXIT, type ExitCode, SdtoolError, usage } from '../errors.ts'
+import { type ExitCode, usage } from '../errors.ts'
 import { resolveModel } from '../library/resolve.ts'
-import { identifyFile, type OpenedModel, withModels } from '../library/session.ts'
-import { type BakePlan, mayOverflow, overflowFindings, planBakeVae, type SdxlVae } from '../model/bake-vae.ts'
 import { DTYPE_NAMES, type DTypeName, isDTypeName } from '../model/dtype-choice.ts'
-import { knownVaesByAutoV1 } from '../model/hashes-known.ts'
-import type { Model } from '../model/model.ts'
-import { mergedName, stemOf } from '../model/output-name.ts'
-import { knownVae, vaeContent } from '../model/vae-content.ts'
-import { hashWithProgress } from '../operations/hashing.ts'
-import { plannedOutput } from '../operations/output/one-output.ts'
-import type { OutputOptions } from '../operations/output/options.ts'
-import { rehearseFile, writePlannedFile } from '../operations/output/write-file.ts'
-import type { Outcome } from '../operations/run.ts'
-import { plural } from '../report/text.ts'
+import { bakeVae } from '../operations/bake-vae/bake-vae.ts'
 import type { Io } from '../system/world.ts'
-import { sameValues } from '../tensor/same.ts'
-import type { Finding } from '../tensor/table.ts'
 import type { Arguments, Command } from './command.ts'
 import { modelFolders, withModelFolders } from './model-folders.ts'
 import { filledText, hashesInputs, outputOptions, withInputHashes, withOutputOptions } from './options.ts'
-import { recipeArguments } from './recipe-options.ts'
-import { readableVae } from './recognise-known.ts'
-import { resultPrinter } from './transform-report.ts'
-import { latentsByValues } from './vae-values.ts'
+import { runOnce } from './run-for-each.ts'
 
 export const bakeVaeCommand: Command = {
   positionals: '[model] [vae]',
@@ -47,13 +30,6 @@ export const bakeVaeCommand: Command = {
         defaultDescription: 'true',
       }),
   run: runBakeVae,
-  replay: (options, [model, vae]) => ({ model, vae, ...recipeArguments(options, { dtype: 'text' }) }),
-  replan(inputs, args) {
-    const [base, vae] = inputs.map(({ path, opened, identity }): Model => {
-      return { name: basename(path), file: opened.model, identity }
-    })
-    return planBakeVae(base!, vae!, bakeOptions(args))
-  },
 }
 
 async function runBakeVae(args: Arguments, io: Io): Promise<ExitCode> {
@@ -63,119 +39,19 @@ async function runBakeVae(args: Arguments, io: Io): Promise<ExitCode> {
   if (model === undefined || vae === undefined || rest.length > 0)
     throw usage('a checkpoint and a VAE are needed', 'sdtool bake-vae model.safetensors vae.safetensors')
   if (model === '' || vae === '') throw usage('a file name is empty')
-  const options = bakeOptions(args)
-  const output: OutputOptions = {
-    ...outputOptions(args),
-    verify: args.verify !== false,
-    hash: hashesInputs(args),
-  }
+  const dtype = vaeDtype(args)
+  const options = dtype === undefined ? {} : { dtype }
+  const output = { ...outputOptions(args), verify: args.verify !== false, hash: hashesInputs(args) }
   const folders = modelFolders(args, io)
   const paths = [
     await resolveModel(String(model), 'checkpoint', folders),
     await resolveModel(String(vae), 'vae', folders),
   ]
-  const printer = resultPrinter('bake-vae', output, io)
-  printer.print(await withModels(paths, io, (opened) => bakeOpened(paths, opened, options, { output, io })))
-  printer.end()
-  return EXIT.ok
-}
-
-function bakeOptions(args: Arguments): { readonly dtype?: DTypeName } {
-  const dtype = vaeDtype(args)
-  return dtype === undefined ? {} : { dtype }
+  return runOnce(paths, { operation: bakeVae, options }, output, io)
 }
 
 function vaeDtype(args: Arguments): DTypeName | undefined {
   const name = filledText(args, 'dtype')?.toLowerCase()
   if (name === undefined || isDTypeName(name)) return name
   throw usage(`--dtype ${name}: no such type`, `Types are ${Object.keys(DTYPE_NAMES).join(', ')}.`)
-}
-
-interface Run {
-  readonly output: OutputOptions
-  readonly io: Io
-}
-
-async function bakeOpened(
-  paths: readonly string[],
-  opened: readonly OpenedModel[],
-  options: { readonly dtype?: DTypeName },
-  run: Run,
-): Promise<Outcome> {
-  const named: Model[] = []
-  for (const [i, path] of paths.entries()) {
-    named.push({
-      name: basename(path),
-      file: opened[i]!.model,
-      identity: await identifyFile(path, opened[i]!),
-    })
-  }
-  const [base, given] = named as [Model, Model]
-  const quiet = run.output.quiet || run.output.json
-  const vae = { ...given, ...(await latentsByValues(paths[1]!, opened[1]!, given.identity, quiet, run.io)) }
-  const planned = planBakeVae(base, vae, options)
-  await checkChanges(planned, opened[0]!, paths)
-  const findings = [coverage(planned), ...(await fp16Findings(planned, base, paths[1]!, opened[1]!, run))]
-  const plan = { ...planned, findings: [...planned.findings, ...findings] }
-  const name = mergedName(basename(paths[0]!), [vaeInName(paths[1]!)], plan)
-  const operation = { verb: 'bake-vae', options }
-  const job = await plannedOutput(plan, name, opened, base.identity, operation, run)
-  const made = run.output.dryRun
-    ? await rehearseFile(job, run.output)
-    : (await writePlannedFile(job, run.output, run.io)).file
-  const { title } = base.identity
-  return { input: paths[0]!, title, bytesBefore: opened[0]!.model.file.size, steps: plan.steps, ...made }
-}
-
-/** `vivid.vae.pt` -> `vivid-vae`: a name that ends in `.vae` would make UIs take the checkpoint for a VAE. */
-function vaeInName(path: string): string {
-  const stem = stemOf(basename(path)).replace(/\.vae$/i, '')
-  return /vae/i.test(stem) ? stem : `${stem}-vae`
-}
-
-/** Refuses to write a copy. @throws NOTHING_CHANGED */
-async function checkChanges(
-  { baked }: BakePlan,
-  { read }: OpenedModel,
-  paths: readonly string[],
-): Promise<void> {
-  for (const { before, after } of baked) {
-    if (before === undefined || !(await sameValues(before, after, read))) return
-  }
-  throw new SdtoolError(
-    'NOTHING_CHANGED',
-    `${paths[0]} has the VAE of ${paths[1]} already, value for value`,
-    {
-      exitCode: EXIT.unverified,
-    },
-  )
-}
-
-function coverage({ baked }: BakePlan): Finding {
-  const added = baked.filter(({ before }) => before === undefined).length
-  const message = `all ${plural(baked.length, 'tensor')} of the VAE are baked in: ${baked.length - added} replaced, ${added} added`
-  return { code: 'vae-coverage', severity: 'info', message }
-}
-
-async function fp16Findings(
-  plan: BakePlan,
-  base: Model,
-  path: string,
-  opened: OpenedModel,
-  { output, io }: Run,
-): Promise<Finding[]> {
-  if (!mayOverflow(base, plan)) return []
-  return overflowFindings(await sdxlVae(path, opened, output.quiet || output.json, io))
-}
-
-/** By its values, or else by the 64 KiB that A1111's first hash is made of. */
-async function sdxlVae(path: string, { model, read }: OpenedModel, quiet: boolean, io: Io): Promise<SdxlVae> {
-  const { autoV1 = '' } = await hashWithProgress(path, ['autoV1'], quiet, io)
-  const names = knownVaesByAutoV1(autoV1, model.file.size).map(({ name }) => name)
-  if (names.some((name) => name.includes('fp16-fix'))) return 'fixed'
-  const vae = readableVae({ model, read })
-  const content = vae && (await vaeContent(vae))
-  return content && knownVae(content).some(({ message }) => message.includes('SDXL'))
-    ? 'published'
-    : 'unknown'
 }

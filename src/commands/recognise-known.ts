@@ -7,21 +7,20 @@ import { withModel } from '../library/session.ts'
 import { info } from '../model/finding.ts'
 import { knownBySha256, knownVaesByAutoV1 } from '../model/hashes-known.ts'
 import type { Identity } from '../model/identify.ts'
-import { canonicalVae, identifyVae } from '../model/vae.ts'
+import { canonicalVae } from '../model/vae.ts'
 import {
   compareVaes,
   knownVae,
   type ReadableVae,
+  readableVae,
   SMALL_TENSOR_BYTES,
   vaeContent,
 } from '../model/vae-content.ts'
 import { hashWithProgress } from '../operations/hashing.ts'
 import type { Io } from '../system/world.ts'
-import { elementCount } from '../tensor/dtype.ts'
-import { evaluateInto, newEvaluation, type ReadInto, tensorBytes } from '../tensor/expr.ts'
+import type { ReadInto } from '../tensor/expr.ts'
 import type { Hashes } from '../tensor/hash.ts'
-import { isEncoded } from '../tensor/quantised/check.ts'
-import type { Finding, ModelFile, Tensor } from '../tensor/table.ts'
+import type { Finding, ModelFile } from '../tensor/table.ts'
 import { quoted } from '../tensor/text.ts'
 import type { InspectionOptions } from './inspection.ts'
 
@@ -48,7 +47,7 @@ export async function recogniseKnown(
   io: Io,
 ): Promise<Recognised> {
   const complete = options.hashes
-  const vae = readableVae(file)
+  const vae = readableVae(file.model, file.read)
   const content = complete && vae ? await vaeContent(vae) : undefined
   const baked = vae && identity.kind === 'checkpoint' ? await sameVaeFile(file, vae, options, io) : []
   return {
@@ -76,25 +75,6 @@ async function maybeKnownVae({ path, model }: ReadableFile, { kind }: Identity, 
   return known.map(({ name }) => {
     return info('known-file', `this is probably ${name}, by A1111's first hash; --hashes makes sure`)
   })
-}
-
-/** The largest tensor of a VAE has 9 MB; what is named like one and larger is not read into memory. */
-const MAX_VAE_TENSOR_BYTES = 64 * 1024 * 1024
-
-/** The VAE of a file, if its tensors are of a size to be read. */
-export function readableVae({ model, read }: Pick<ReadableFile, 'model' | 'read'>): ReadableVae | undefined {
-  const vae = identifyVae(model)
-  if (!vae || vae.layout === 'taesd') return undefined
-  const tensors = [...canonicalVae(model, vae).values()]
-  if (tensors.some((tensor) => isEncoded(tensor) || tensorBytes(tensor) > MAX_VAE_TENSOR_BYTES))
-    return undefined
-  return { table: model, info: vae, read: (tensor) => readBytes(tensor, read) }
-}
-
-async function readBytes(tensor: Tensor, read: ReadInto): Promise<Uint8Array> {
-  const bytes = new Uint8Array(tensorBytes(tensor))
-  await evaluateInto(tensor, 0, elementCount(tensor.shape), bytes, newEvaluation(read))
-  return bytes
 }
 
 /** A VAE in fp32 has 335 MB, with the discriminator it was trained with 0.8 GB; larger files are something else. */
@@ -166,7 +146,7 @@ async function compareWithFile(
   const size = (await stat(path).catch(() => undefined))?.size ?? 0
   if (size > MAX_VAE_FILE_BYTES) return undefined
   return withModel(path, io, async ({ model, read }) => {
-    const other = readableVae({ model, read })
+    const other = readableVae(model, read)
     return other && compareVaes(baked, other, maxBytes)
   }).catch(() => undefined)
 }

@@ -10,13 +10,14 @@ import { type Identity, KINDS, type Kind } from '../model/identity.ts'
 import type { MergeOptions } from '../model/merge-lora/options.ts'
 import { planMergeLora } from '../model/merge-lora/plan.ts'
 import type { Model } from '../model/model.ts'
+import { hashWithProgress } from '../operations/hashing.ts'
+import { latentsByValues } from '../operations/vae-values.ts'
 import type { Io } from '../system/world.ts'
 import type { ModelFile, TensorTable } from '../tensor/table.ts'
 import { resolveLora } from './lora-aliases.ts'
 import { type LoraArgument, loraArguments } from './lora-arguments.ts'
 import { loraInput } from './merge-lora.ts'
 import { checkAlive } from './merge-lora-alive.ts'
-import { latentsByValues } from './vae-values.ts'
 
 export interface ModelRequest {
   readonly model: string
@@ -111,7 +112,10 @@ async function checkVae(
       `--vae ${name}: that is ${title} (${KINDS[kind]})`,
       'Name a VAE, a TAESD, or a checkpoint that has one.',
     )
-  const values = await latentsByValues(name, opened, identity, quiet, io)
+  const values = await latentsByValues(
+    { name, file: opened.model, identity },
+    { read: opened.read, hash: (path, only) => hashWithProgress(path, only, quiet, io) },
+  )
   const given = { name, file, identity, ...values }
   checkVaeFit(model, given, vae)
   for (const { severity, message } of quiet ? [] : latentsFindings(model, given))

@@ -1,10 +1,11 @@
 /** `--merge b --sweep alpha=0..1:0.25`: merges of a model that are drawn and not written. */
 
 import { resolveModel } from '../library/resolve.ts'
-import { identifyFile, withModels } from '../library/session.ts'
+import { withModels } from '../library/session.ts'
 import { checkCount } from '../model/merge/strict.ts'
 import type { Model } from '../model/model.ts'
-import { buildRecipe } from '../model/recipe.ts'
+import { merge as mergeOperation } from '../operations/merge/merge.ts'
+import { inputModels, planContext } from '../operations/run.ts'
 import type { MergeMethod } from '../tensor/merge/method.ts'
 import { MERGE_METHODS, mergeMethod } from '../tensor/merge/registry.ts'
 import type { Arguments } from './command.ts'
@@ -12,7 +13,6 @@ import { filledText, values } from './options.ts'
 import { plannedModel } from './planned-model.ts'
 import { type RenderSource, withRenderSource } from './render-model.ts'
 import type { StudyRun, Subject } from './render-study.ts'
-import { type RecipeModel, replanRecipe } from './replan.ts'
 
 export interface SweepMerge {
   /** Further models: B, C .. */
@@ -61,19 +61,16 @@ function alphas({ models, method, alpha }: SweepMerge): number[] {
 async function withPlanned<T>(
   { path }: RenderSource,
   merge: SweepMerge,
-  { folders, io }: StudyRun,
+  { options, folders, io }: StudyRun,
   use: (merged: Model) => Promise<T>,
 ): Promise<T> {
   const paths = [path]
   for (const model of merge.models) paths.push(await resolveModel(model, 'checkpoint', folders))
   return withModels(paths, io, async (opened) => {
-    const inputs: RecipeModel[] = []
-    for (const [i, path] of paths.entries()) {
-      inputs.push({ path, opened: opened[i]!, identity: await identifyFile(path, opened[i]!) })
-    }
-    const options = { method: merge.method.id, alpha: alphas(merge) }
-    const facts = { sdtool: io.version, operation: 'merge', produced: io.now(), inputs: [], options }
-    const { table } = await replanRecipe(buildRecipe(facts), inputs)
-    return use(await plannedModel(path, table, inputs[0]!.identity, opened[0]!.read))
+    const inputs = await inputModels(paths, opened)
+    const context = planContext(opened, { ...options, dryRun: false }, io)
+    const chosen = { method: merge.method.id, alpha: alphas(merge) }
+    const { table } = await mergeOperation.plan(inputs, chosen, context)
+    return use(await plannedModel(path, table, inputs[0]!.identity, context.read))
   })
 }

@@ -1,4 +1,4 @@
-import type { PlanStep } from '../model/plan.ts'
+import type { Plan, PlanStep } from '../model/plan.ts'
 import type { OutputOptions } from '../operations/output/options.ts'
 import type { Outcome } from '../operations/run.ts'
 import { describe, errorText } from '../report/error.ts'
@@ -17,9 +17,9 @@ export interface ResultPrinter {
 }
 
 /** How the outcomes of an operation are shown. */
-export interface OutcomeView {
-  page(outcome: Outcome, verbose: boolean, paint: Paint): string
-  json(outcome: Outcome): object
+export interface OutcomeView<P extends Plan = Plan, Part = unknown> {
+  page(outcome: Outcome<P, Part>, verbose: boolean, paint: Paint): string
+  json(outcome: Outcome<P, Part>): object
 }
 
 export const PLAIN_VIEW: OutcomeView = { page: outcomePage, json: outcomeJson }

@@ -1,13 +1,13 @@
 /** Which VAE it is, by its values: whatever container, prefix, key layout or float type it is in. */
 import { createHash } from 'node:crypto'
 import { elementCount, isFloat } from '../tensor/dtype.ts'
-import { cast, tensorBytes } from '../tensor/expr.ts'
+import { cast, evaluateInto, newEvaluation, type ReadInto, tensorBytes } from '../tensor/expr.ts'
 import { decodeFloats } from '../tensor/float.ts'
 import { isEncoded } from '../tensor/quantised/check.ts'
 import type { Finding, Tensor, TensorTable } from '../tensor/table.ts'
 import type { LatentSpace } from './architectures/architecture.ts'
 import { info } from './finding.ts'
-import { canonicalVae, type VaeInfo } from './vae.ts'
+import { canonicalVae, identifyVae, type VaeInfo } from './vae.ts'
 
 /** Reads all bytes of a tensor, which may be an expression. */
 export type BytesReader = (tensor: Tensor) => Promise<Uint8Array>
@@ -17,6 +17,25 @@ export interface ReadableVae {
   readonly table: TensorTable
   readonly info: VaeInfo
   readonly read: BytesReader
+}
+
+/** The largest tensor of a VAE has 9 MB; what is named like one and larger is not read into memory. */
+const MAX_VAE_TENSOR_BYTES = 64 * 1024 * 1024
+
+/** The VAE of a file, if its tensors are of a size to be read. */
+export function readableVae(table: TensorTable, read: ReadInto): ReadableVae | undefined {
+  const vae = identifyVae(table)
+  if (!vae || vae.layout === 'taesd') return undefined
+  const tensors = [...canonicalVae(table, vae).values()]
+  if (tensors.some((tensor) => isEncoded(tensor) || tensorBytes(tensor) > MAX_VAE_TENSOR_BYTES))
+    return undefined
+  return { table, info: vae, read: (tensor) => readBytes(tensor, read) }
+}
+
+async function readBytes(tensor: Tensor, read: ReadInto): Promise<Uint8Array> {
+  const bytes = new Uint8Array(tensorBytes(tensor))
+  await evaluateInto(tensor, 0, elementCount(tensor.shape), bytes, newEvaluation(read))
+  return bytes
 }
 
 export interface VaeContent {

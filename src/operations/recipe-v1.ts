@@ -29,6 +29,7 @@ function ratios(value: JsonValue): readonly [string, JsonValue] {
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
   prune: { dtype: dtypes },
   'lora merge': { ratios },
+  merge: { dtype: dtypes, 'blocks-beta': (value) => ['betaBlocks', value] },
 }
 
 /** What computed the products stood among the options, of whatever verb. */

@@ -94,9 +94,10 @@ export async function inputModels(
   return inputs
 }
 
-function planContext(
+/** What a planner may use while these files are open. */
+export function planContext(
   opened: readonly OpenedModel[],
-  { dryRun, quiet, json }: OutputOptions,
+  { dryRun, quiet, json }: Pick<OutputOptions, 'dryRun' | 'quiet' | 'json'>,
   io: Io,
 ): PlanContext {
   const isQuiet = quiet || json

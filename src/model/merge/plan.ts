@@ -27,6 +27,14 @@ import { copiedModel, mergedValue, parametersFor } from './value.ts'
 export interface CheckpointMergePlan extends Plan {
   /** Component of each tensor that is computed, by its name. */
   readonly blended: ReadonlyMap<string, Component>
+  readonly models: readonly LetteredModel[]
+}
+
+/** A model of a merge, as its formula calls it. */
+export interface LetteredModel {
+  readonly letter: string
+  readonly name: string
+  readonly title: string
 }
 
 /**
@@ -64,7 +72,11 @@ export async function planMerge(
     job.findings.push(warning('merge-mixed-predictions', `${mixed.message}; the merge says what A does`))
   job.findings.push(...vaeFindings(models, options))
   checkUse(job)
-  return { ...job.plan.build(first.file.metadata, job.findings), blended: job.blended }
+  return {
+    ...job.plan.build(first.file.metadata, job.findings),
+    blended: job.blended,
+    models: models.map(({ name, identity }, i) => ({ letter: letterOf(i), name, title: identity.title })),
+  }
 }
 
 function newJob(models: readonly Model[], options: CheckpointMergeOptions): Job {

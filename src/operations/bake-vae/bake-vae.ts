@@ -1,0 +1,51 @@
+/** A checkpoint and a VAE, or another checkpoint that has one, into a checkpoint with that VAE. */
+import { basename } from 'node:path'
+import { EXIT, SdtoolError } from '../../errors.ts'
+import { type BakeOptions, type BakePlan, planBakeVae } from '../../model/bake-vae.ts'
+import { mergedName, stemOf } from '../../model/output-name.ts'
+import { sameValues } from '../../tensor/same.ts'
+import type { InputModel, Operation, PlanContext } from '../operation.ts'
+import { latentsByValues } from '../vae-values.ts'
+import { coverage, overflow } from './findings.ts'
+import { bakeVaeOptions } from './options.ts'
+
+export const bakeVae: Operation<BakeOptions, BakePlan> = {
+  verb: 'bake-vae',
+  schema: bakeVaeOptions,
+  verify: true,
+  picture: 'other',
+  async plan(inputs, options, context) {
+    const [base, given] = inputs as [InputModel, InputModel]
+    const vae = { ...shortly(given), ...(await latentsByValues(given, context)) }
+    const plan = planBakeVae(shortly(base), vae, options)
+    await checkChanges(plan, [base, given], context)
+    const found = [coverage(plan), ...(await overflow(plan, base, given, context))]
+    return { ...plan, findings: [...plan.findings, ...found] }
+  },
+  decided: (options) => options,
+  outputName: (plan, [base, vae]) => mergedName(basename(base!.name), [vaeInName(vae!.name)], plan),
+}
+
+/** Its plans say where each tensor came from: the names of the files are enough. */
+function shortly(model: InputModel): InputModel {
+  return { ...model, name: basename(model.name) }
+}
+
+/** `vivid.vae.pt` -> `vivid-vae`: a name that ends in `.vae` would make UIs take the checkpoint for a VAE. */
+function vaeInName(path: string): string {
+  const stem = stemOf(basename(path)).replace(/\.vae$/i, '')
+  return /vae/i.test(stem) ? stem : `${stem}-vae`
+}
+
+/** Refuses to write a copy. @throws NOTHING_CHANGED */
+async function checkChanges(
+  { baked }: BakePlan,
+  [base, vae]: readonly [InputModel, InputModel],
+  { read }: PlanContext,
+): Promise<void> {
+  for (const { before, after } of baked) {
+    if (before === undefined || !(await sameValues(before, after, read))) return
+  }
+  const message = `${base.name} has the VAE of ${vae.name} already, value for value`
+  throw new SdtoolError('NOTHING_CHANGED', message, { exitCode: EXIT.unverified })
+}

@@ -1,0 +1,35 @@
+/** Checkpoints into one, by a method of the registry. */
+import { basename } from 'node:path'
+import type { CheckpointMergePlan } from '../../model/merge/plan.ts'
+import { checkMerge, mergeProof } from '../../model/merge/proof.ts'
+import { mergedName, stemOf } from '../../model/output-name.ts'
+import type { PartChange } from '../../model/patch-proof.ts'
+import { withStated } from '../../model/same-prediction.ts'
+import { MERGE_METHODS } from '../../tensor/merge/registry.ts'
+import type { Operation } from '../operation.ts'
+import { type MergeOptions, mergeOptions } from './options.ts'
+import { decidedOptions, mergedModels, methodOf, planWhole } from './plan.ts'
+
+export const merge: Operation<MergeOptions, CheckpointMergePlan, PartChange> = {
+  verb: 'merge',
+  schema: mergeOptions,
+  verify: 'patched',
+  picture: 'other',
+  plan: planWhole,
+  decided: (options, _, inputs) => decidedOptions(options, mergedModels(inputs, options).length),
+  outputName(plan, inputs, options) {
+    const [first, ...others] = mergedModels(inputs, options).map(({ name }) => basename(name))
+    const method = methodOf(options) === MERGE_METHODS[0] ? [] : [methodOf(options).id]
+    const numbers = options.blocks?.length ? ['mbw'] : (options.alpha ?? []).map(String)
+    return mergedName(first!, [...others.map(stemOf), ...method, ...numbers], plan)
+  },
+  stated(inputs, options) {
+    const [first, ...others] = mergedModels(inputs, options).map(({ identity }) => identity)
+    // all predict the same, and one of them may know what the others only assume
+    return options.allowMixed ? first! : others.reduce(withStated, first!)
+  },
+  prover: (plan) => ({
+    prove: (counts) => mergeProof(plan, counts),
+    check: (counts) => checkMerge(plan, counts),
+  }),
+}
