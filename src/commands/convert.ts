@@ -1,38 +1,26 @@
-import { basename } from 'node:path'
+import { resolve } from 'node:path'
 import { EXIT, type ExitCode, refuse, usage } from '../errors.ts'
+import { isPipelineFolder, pipelineFiles } from '../library/pipeline-folder.ts'
 import { type ModelFolders, resolveModel } from '../library/resolve.ts'
-import { planConvert } from '../model/convert.ts'
 import type { DTypeChoice } from '../model/dtype-choice.ts'
-import { warning } from '../model/finding.ts'
-import type { Identity } from '../model/identity.ts'
-import { PIPELINE_FOLDERS, type PipelineFolder, toPipeline } from '../model/layout/pipeline.ts'
-import { isNamedAs } from '../model/names/endings.ts'
-import { convertedName } from '../model/output-name.ts'
-import { changesNothing, type Plan } from '../model/plan.ts'
-import { isStated } from '../model/same-prediction.ts'
+import { PIPELINE_FOLDERS } from '../model/layout/pipeline.ts'
+import { convertFile } from '../operations/convert/file.ts'
+import { convertToFolder } from '../operations/convert/folder.ts'
+import type { FileOptions, FolderOptions, PartOptions, SingleOptions } from '../operations/convert/options.ts'
+import { convertPart } from '../operations/convert/part.ts'
+import { convertSingle } from '../operations/convert/single.ts'
 import type { OutputOptions } from '../operations/output/options.ts'
+import { outputPlaces } from '../operations/output/place.ts'
+import { namedFile, runOperation } from '../operations/run.ts'
 import type { Io } from '../system/world.ts'
-import { torchZip } from '../tensor/formats/torch-zip-write.ts'
-import { isEncoded } from '../tensor/quantised/check.ts'
-import { QUANTISATION_KEY } from '../tensor/quantised/config.ts'
-import type { FormatId, ModelFile } from '../tensor/table.ts'
 import type { Arguments, Command } from './command.ts'
-import {
-  convertFromPipeline,
-  pipelineFiles,
-  replayedFiles,
-  SINGLE_READERS,
-  singleFile,
-} from './convert-from-pipeline.ts'
-import { convertToPipeline, partOfPipeline } from './convert-to-pipeline.ts'
+import { printFolder } from './convert-page.ts'
 import { listedFiles } from './listed-files.ts'
 import { modelFolders, withModelFolders } from './model-folders.ts'
 import { DTYPE_LIST, dtypeChoice } from './model-options.ts'
-import { filledText, list, listOrNothing, namedFiles, outputOptions, withOutputOptions } from './options.ts'
-import { isPipelineFolder } from './pipeline-folder.ts'
-import { recipeArguments } from './recipe-options.ts'
-import type { RecipeModel } from './replan.ts'
-import { runTransform, type Transform } from './transform.ts'
+import { filledText, namedFiles, outputOptions, withOutputOptions } from './options.ts'
+import { runForEach, runOnce, worstExitCode } from './run-for-each.ts'
+import { resultPrinter } from './transform-report.ts'
 
 export const convertCommand: Command = {
   positionals: '[files..]',
@@ -65,66 +53,53 @@ export const convertCommand: Command = {
         type: 'string',
         describe: `Type of the weights: ${DTYPE_LIST.join(', ')}; for one component: vae=fp32. Repeatable`,
       }),
-  replay: (options, files) => ({
-    files,
-    ...recipeArguments(options, { to: 'text', dtype: 'texts', part: 'text', ...SINGLE_READERS }),
-  }),
-  replan: replanConvert,
-  run: runConvert,
+  async run(args, io) {
+    const conversion = conversionOf(args)
+    return convert(conversion, { output: outputOptions(args), folders: modelFolders(args, io), io })
+  },
 }
 
-function replanConvert(inputs: readonly RecipeModel[], args: Arguments): Plan {
-  const [{ opened, identity }] = inputs as readonly [RecipeModel]
-  const dtype = dtypeChoice(args)
-  const part = partOf(args)
-  const single = replayedFiles(
-    args,
-    inputs.map(({ path }) => path),
-  )
-  if (part === undefined && single === undefined) return planConvert(opened.model, identity, { dtype })
-  const models = inputs.map(({ opened }) => opened.model)
-  const table =
-    part === undefined
-      ? singleFile(
-          models,
-          single!.files.map(({ part }) => part),
-          single!.scheduler,
-          dtype,
-        ).table
-      : partOfPipeline(toPipeline(opened.model, identity), part, dtype)
-  return { table, steps: [], findings: [] }
-}
+/** What a command line asks for. */
+type Conversion =
+  | { readonly kind: 'files'; readonly names: readonly string[]; readonly options: FileOptions }
+  | {
+      readonly kind: 'single'
+      readonly folder: string
+      readonly options: Pick<SingleOptions, 'to' | 'dtype'>
+    }
+  | { readonly kind: 'part'; readonly name: string; readonly options: PartOptions }
+  | { readonly kind: 'folder'; readonly name: string; readonly options: FolderOptions }
 
-function partOf(args: Arguments): PipelineFolder | undefined {
-  const text = filledText(args, 'part')
-  const part = PIPELINE_FOLDERS.find((folder) => folder === text)
-  if (text !== undefined && part === undefined) throw usage(`--part ${text}: there is no such folder`)
-  return part
-}
-
-async function runConvert(args: Arguments, io: Io): Promise<ExitCode> {
-  const [dtype, output, named] = [dtypeChoice(args), outputOptions(args), namedFiles(args)]
-  const folders = modelFolders(args, io)
+/** @throws USAGE, NOT_A_PIPELINE */
+function conversionOf(args: Arguments): Conversion {
+  const [dtype, names] = [dtypeChoice(args), namedFiles(args)]
   const [to, part] = [filledText(args, 'to'), partOf(args)]
-  const again = replayedFiles(args, named)
-  const pipelines = named.filter(isPipelineFolder)
+  const isFolder = names.some(isPipelineFolder)
   if (part !== undefined && to !== 'diffusers') throw usage('--part goes with --to diffusers')
-  if (again === undefined && pipelines.length === 0 && to !== 'diffusers') {
-    if (to === 'single') checkFolders(named)
-    return convertFiles(args, { dtype, output, to, folders }, io)
+  if (!isFolder && to !== 'diffusers') {
+    if (to === 'single') checkFolders(names)
+    return { kind: 'files', names, options: { ...(to === 'ckpt' && { to }), dtype } }
   }
-  const [name, ...more] = named
-  if (again === undefined && more.length > 0)
-    throw usage('a folder of diffusers is converted by itself', 'Name one model.')
+  const name = onlyName(names)
+  checkPipelineOptions(isFolder, to, dtype)
+  const options = dtype.all === undefined ? {} : { dtype: { all: dtype.all } }
+  if (isFolder) return { kind: 'single', folder: name, options: { to: 'single', ...options } }
+  const folder = { to: 'diffusers', ...options } as const
+  return part === undefined
+    ? { kind: 'folder', name, options: folder }
+    : { kind: 'part', name, options: { ...folder, part } }
+}
+
+function partOf(args: Arguments): PartOptions['part'] | undefined {
+  const text = filledText(args, 'part')
+  return PIPELINE_FOLDERS.find((folder) => folder === text)
+}
+
+/** @throws USAGE */
+function onlyName([name, ...more]: readonly string[]): string {
+  if (more.length > 0) throw usage('a folder of diffusers is converted by itself', 'Name one model.')
   if (name === undefined) throw usage('no file was named', 'Name a model file, or a folder of diffusers.')
-  checkPipelineOptions(again !== undefined || pipelines.length > 0, to, dtype)
-  if (again !== undefined) await convertFromPipeline(again, dtype, output, io)
-  else if (pipelines.length > 0) await convertFromPipeline(await pipelineFiles(name), dtype, output, io)
-  else {
-    const path = await resolveModel(name, 'checkpoint', folders)
-    await convertToPipeline(path, { dtype, ...(part && { part }) }, output, io)
-  }
-  return EXIT.ok
+  return name
 }
 
 /** @throws NOT_A_PIPELINE where a single file is to be made of something else than such a folder */
@@ -135,30 +110,6 @@ function checkFolders([name]: readonly string[]): void {
     `${name} is no folder of diffusers: it has no model_index.json`,
     '--to single makes one file of such a folder; for a model file, leave it out.',
   )
-}
-
-interface FileConversion {
-  readonly dtype: DTypeChoice
-  readonly output: OutputOptions
-  readonly to: string | undefined
-  readonly folders: ModelFolders
-}
-
-async function convertFiles(
-  args: Arguments,
-  { dtype, output, to, folders }: FileConversion,
-  io: Io,
-): Promise<ExitCode> {
-  const files = await listedFiles(namedFiles(args), (name) => resolveModel(name, 'any', folders), io)
-  const transform: Transform = {
-    verb: 'convert',
-    plan: ({ model }, identity) => planConvert(model, identity, { dtype }),
-    outputName: (input, plan) => convertedName(input, plan),
-    recipeOptions: () => ({ to: to === 'ckpt' ? to : undefined, dtype: listOrNothing(list(args, 'dtype')) }),
-    isNothing: (plan, model) => isAs('safetensors', model) && changesNothing(plan),
-    nothingToDo: 'it is safetensors already, and its weights have the types asked for',
-  }
-  return runTransform(files, to === 'ckpt' ? asCkpt(transform) : transform, output, io)
 }
 
 /** @throws USAGE */
@@ -176,49 +127,57 @@ function checkPipelineOptions(isFolder: boolean, to: string | undefined, { by = 
     )
 }
 
-/** A torch zip has no header for programs to read. @throws QUANTISED */
-function checkNoHeaderConfig({ metadata, tensors }: ModelFile): void {
-  if (!Object.hasOwn(metadata, QUANTISATION_KEY) || ![...tensors.values()].some(isEncoded)) return
-  throw refuse(
-    'QUANTISED',
-    `the weights are quantised, and how is said in the header (${QUANTISATION_KEY}), which a .ckpt does not have`,
-    'Keep it as safetensors.',
-  )
+interface Surroundings {
+  readonly output: OutputOptions
+  readonly folders: ModelFolders
+  readonly io: Io
 }
 
-/** In this format already, and called so. */
-function isAs(format: FormatId, { format: own, file }: ModelFile): boolean {
-  return own === format && isNamedAs(format, basename(file.path))
-}
-
-/** The same as a torch zip, for programs that still want one. */
-function asCkpt(transform: Transform): Transform {
-  return {
-    ...transform,
-    container: torchZip(),
-    endings: ['.ckpt', '.pt', '.pth', '.bin'],
-    async plan(opened, identity) {
-      if (identity.kind === 'embedding') {
-        throw refuse(
-          'EMBEDDING_LAYOUT',
-          'an embedding has a layout of its own as .pt',
-          'Use sdtool extract embeddings --format pt.',
-        )
-      }
-      checkNoHeaderConfig(opened.model)
-      return withUnseen(await transform.plan(opened, identity), identity)
-    },
-    outputName: (input, plan) => convertedName(input, plan, '.ckpt'),
-    isNothing: (plan, model) => isAs('torch-zip', model) && changesNothing(plan),
-    nothingToDo: 'it is a torch zip already, and its weights have the types asked for',
+async function convert(conversion: Conversion, { output, folders, io }: Surroundings): Promise<ExitCode> {
+  switch (conversion.kind) {
+    case 'files': {
+      const { names, options } = conversion
+      const files = await listedFiles(names, (name) => resolveModel(name, 'any', folders), io)
+      return runForEach(files, { operation: convertFile, options }, output, io)
+    }
+    case 'single':
+      return convertPipeline(conversion, output, io)
+    case 'part': {
+      const path = await resolveModel(conversion.name, 'checkpoint', folders)
+      const { options } = conversion
+      return runOnce([path], { operation: convertPart, options }, output, io)
+    }
+    case 'folder': {
+      const path = await resolveModel(conversion.name, 'checkpoint', folders)
+      printFolder(await convertToFolder({ path, options: conversion.options, output }, io), output, io)
+      return EXIT.ok
+    }
   }
 }
 
-/** UIs look at the tensors of a torch file, and beside it, but not at its texts. */
-function withUnseen(plan: Plan, { architecture, components }: Identity): Plan {
-  const prediction = architecture?.prediction
-  const isMarked = components.some(({ id }) => id === 'markers')
-  if (prediction?.type !== 'v' || !isStated(prediction) || isMarked) return plan
-  const message = `it predicts velocity, by ${prediction.evidence}: programs that load a torch file learn that from a .yaml beside it`
-  return { ...plan, findings: [...plan.findings, warning('prediction-unseen', message)] }
+async function convertPipeline(
+  { folder, options }: Extract<Conversion, { kind: 'single' }>,
+  output: OutputOptions,
+  io: Io,
+): Promise<ExitCode> {
+  const { files, scheduler, findings } = await pipelineFiles(folder, io)
+  const [first, ...others] = files.map(({ path }) => path) as [string, ...string[]]
+  // the file stands beside the folder, not beside one of the files in it
+  const whole = namedFile(resolve(folder))
+  const placeOf = await outputPlaces({ files: [whole], walked: false }, output.output)
+  const outcome = await runOperation(
+    {
+      operation: convertSingle,
+      options: { ...options, parts: files.map(({ part }) => part), ...scheduler },
+      first: namedFile(first),
+      others,
+      place: (_, name) => placeOf(whole, name),
+      output,
+    },
+    io,
+  )
+  const printer = resultPrinter('convert', output, io)
+  printer.print({ ...outcome, findings: [...findings, ...outcome.findings] })
+  printer.end()
+  return worstExitCode([outcome])
 }

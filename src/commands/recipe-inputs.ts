@@ -2,6 +2,7 @@
 import { readdir, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import { EXIT, SdtoolError } from '../errors.ts'
+import { isPipelineFolder } from '../library/pipeline-folder.ts'
 import type { ModelFolders } from '../library/resolve.ts'
 import { companionNow } from '../library/session.ts'
 import { PIPELINE_FOLDERS } from '../model/layout/pipeline.ts'
@@ -12,7 +13,6 @@ import type { Io } from '../system/world.ts'
 import { MAX_HEADER_BYTES } from '../tensor/formats/safetensors.ts'
 import type { HashName } from '../tensor/hash.ts'
 import { printable, quoted } from '../tensor/text.ts'
-import { isPipelineFolder } from './pipeline-folder.ts'
 
 /** What shows that a file is the one of a recipe: all of it, all but its metadata, or 64 KiB and the length. */
 const PROOFS = ['sha256', 'autoV3', 'autoV1'] as const

@@ -99,3 +99,10 @@ export interface Operation<Options extends object, P extends Plan = Plan, Part =
 /** An operation of whatever options: how registries hold it. */
 // biome-ignore lint/suspicious/noExplicitAny: options and plan of an operation belong together, and only it looks into them
 export type AnyOperation = Operation<any, any, any>
+
+/** A verb of several operations, which its options tell apart. */
+export interface OperationFamily<Options extends object> {
+  readonly verb: string
+  readonly schema: GenericSchema<unknown, Options>
+  choose(options: Options): AnyOperation
+}

@@ -27,6 +27,7 @@ function ratios(value: JsonValue): readonly [string, JsonValue] {
 }
 
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
+  convert: { dtype: dtypes },
   prune: { dtype: dtypes },
   'lora merge': { ratios },
   merge: { dtype: dtypes, 'blocks-beta': (value) => ['betaBlocks', value] },

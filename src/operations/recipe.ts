@@ -18,8 +18,8 @@ export interface Repeatable {
  * RECIPE_UNREADABLE for options of one (exit 3)
  */
 export function repeatable({ operation: verb, sdtool, version, options }: Recipe): Repeatable {
-  const operation = operationOf(verb)
-  if (operation === undefined) {
+  const found = operationOf(verb)
+  if (found === undefined) {
     throw refuse(
       'RECIPE_UNKNOWN',
       `the recipe is of ${quoted(verb)} of sdtool ${printable(sdtool, 20)}, which cannot be repeated`,
@@ -27,7 +27,8 @@ export function repeatable({ operation: verb, sdtool, version, options }: Recipe
     )
   }
   const current = version === 1 ? migrateOptions(verb, options) : options
-  return { operation, options: readOptions(operation.schema, current) as object }
+  const read = readOptions(found.schema, current) as object
+  return { operation: 'choose' in found ? found.choose(read) : found, options: read }
 }
 
 /**

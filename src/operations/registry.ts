@@ -1,12 +1,16 @@
 import { bakeVae } from './bake-vae/bake-vae.ts'
+import { convert } from './convert/convert.ts'
 import { loraMerge } from './lora-merge/lora-merge.ts'
 import { merge } from './merge/merge.ts'
-import type { AnyOperation } from './operation.ts'
+import type { AnyOperation, OperationFamily } from './operation.ts'
 import { prune } from './prune/prune.ts'
 
-/** Every operation. A new one is a folder and a line here. */
-export const OPERATIONS: readonly AnyOperation[] = [prune, merge, bakeVae, loraMerge]
+// biome-ignore lint/suspicious/noExplicitAny: as of operations
+type Entry = AnyOperation | OperationFamily<any>
 
-export function operationOf(verb: string): AnyOperation | undefined {
+/** Every operation. A new one is a folder and a line here. */
+export const OPERATIONS: readonly Entry[] = [convert, prune, merge, bakeVae, loraMerge]
+
+export function operationOf(verb: string): Entry | undefined {
   return OPERATIONS.find((operation) => operation.verb === verb)
 }

@@ -65,9 +65,7 @@ export async function runOperation<Options extends object, P extends Plan, Part>
 ): Promise<Outcome<P, Part>> {
   if (run.first.problem) throw run.first.problem
   const paths = [run.first.path, ...(run.others ?? [])]
-  return withModels(paths, io, async (opened) => {
-    const inputs = await inputModels(paths, opened)
-    const context = planContext(opened, run.output, io)
+  return withInputs(paths, run.output, io, async (inputs, context) => {
     const plan = await namingInput(paths, () => run.operation.plan(inputs, run.options, context))
     const first = inputs[0]!
     const known = {
@@ -80,6 +78,18 @@ export async function runOperation<Options extends object, P extends Plan, Part>
     }
     return { ...known, ...(await carryOut(run, plan, inputs, context, io)) }
   })
+}
+
+/** Opens and identifies the inputs of an operation for as long as `use` runs. */
+export function withInputs<T>(
+  paths: readonly string[],
+  output: OutputOptions,
+  io: Io,
+  use: (inputs: readonly InputModel[], context: PlanContext) => Promise<T>,
+): Promise<T> {
+  return withModels(paths, io, async (opened) =>
+    use(await inputModels(paths, opened), planContext(opened, output, io)),
+  )
 }
 
 /** Identified, in their order. */
@@ -121,9 +131,10 @@ async function namingInput<T>([path, ...others]: readonly string[], plan: () => 
   }
 }
 
-type Rest<Part> = Pick<Outcome<Plan, Part>, 'status' | 'findings' | 'error' | 'proof' | 'verified' | 'output'>
+type Rest<Part> = Omit<Outcome<Plan, Part>, 'input' | 'title' | 'plan' | 'steps'>
 
-async function carryOut<Options extends object, P extends Plan, Part>(
+/** Writes the plan, or all but that. @throws what writing throws */
+export async function carryOut<Options extends object, P extends Plan, Part>(
   run: Run<Options, P, Part>,
   plan: P,
   inputs: readonly InputModel[],

@@ -352,7 +352,7 @@ describe('sdtool replay', () => {
     [
       'a value of the wrong kind',
       { options: { dtype: { fp16: true } } },
-      'the recipe has an option "dtype" that this version of sdtool cannot repeat',
+      'the recipe has an option "dtype.fp16" that this version of sdtool cannot repeat',
     ],
   ])('refuses a recipe with %s', async (_, change, message) => {
     const folder = tempFolder()

@@ -89,7 +89,7 @@ it.each([
   ['an operation of another version', 'transmogrify', {}, 'RECIPE_UNKNOWN'],
   ['the name of a member of all objects', 'constructor', {}, 'RECIPE_UNKNOWN'],
   ['what is no model', 'extract lora', {}, 'RECIPE_UNPLANNED'],
-  ['a network for no input', 'convert', { to: 'single', parts: ['unet', 'lens'] }, 'RECIPE_INVALID'],
+  ['a network nobody knows', 'convert', { to: 'single', parts: ['unet', 'lens'] }, 'RECIPE_UNREADABLE'],
   ['a network too few', 'convert', { to: 'single', parts: ['unet'] }, 'RECIPE_INVALID'],
   ['no ratios', 'merge-lora', {}, 'RECIPE_INVALID'],
   ['ratios that are no numbers', 'merge-lora', { ratios: ['x'] }, 'RECIPE_UNREADABLE'],

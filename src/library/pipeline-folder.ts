@@ -1,19 +1,20 @@
-/** Folders of diffusers: finding the weights in them, and writing them whole or not at all. */
-import { existsSync, readdirSync, statSync } from 'node:fs'
-import { chmod, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
+/** Folders of diffusers, and the weights in them. */
+import { existsSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { EXIT, refuse, SdtoolError } from '../errors.ts'
-import { smallJson } from '../library/hints.ts'
+import { refuse } from '../errors.ts'
 import { counted, info } from '../model/finding.ts'
-import type { KnownFile } from '../model/identity.ts'
 import { PIPELINE_FOLDERS, type PipelineFolder } from '../model/layout/pipeline.ts'
 import { isJsonObject } from '../model/metadata/json-text.ts'
 import { storedName } from '../model/names/stored.ts'
-import { temporaryFolder } from '../system/leftovers.ts'
+import type { SchedulerFacts } from '../model/prediction.ts'
 import type { Finding } from '../tensor/table.ts'
 import { quoted } from '../tensor/text.ts'
+import { schedulerOf, smallJson } from './hints.ts'
+import { type Interruptible, withModels } from './session.ts'
 
-const INDEX = 'model_index.json'
+/** What diffusers calls the list of the parts of a pipeline. */
+export const INDEX = 'model_index.json'
 
 export function isPipelineFolder(path: string): boolean {
   return existsSync(join(path, INDEX))
@@ -42,7 +43,33 @@ function weightFile(name: string): WeightFile[] {
   return [{ name, variant: early ?? late ?? '', shards: Number(shards ?? 1), ending }]
 }
 
-export interface FolderWeights {
+/** A file of the weights of one network. */
+export interface PipelineFile {
+  readonly part: PipelineFolder
+  readonly path: string
+}
+
+export interface PipelineFiles {
+  readonly files: readonly PipelineFile[]
+  readonly scheduler: SchedulerFacts
+  readonly findings: readonly Finding[]
+}
+
+/**
+ * The weights in a folder, in the order of `PIPELINE_FOLDERS`, and what its scheduler says.
+ * @throws NOT_A_PIPELINE, SHARDS_MISSING, SHARDS_INCOMPLETE (exit 3), and what opening shards throws
+ */
+export async function pipelineFiles(folder: string, io: Interruptible): Promise<PipelineFiles> {
+  const { files, findings } = await weightFiles(folder)
+  for (const paths of files.values()) await checkIndex(paths, io)
+  return {
+    files: [...files].flatMap(([part, paths]) => paths.map((path) => ({ part, path }))),
+    scheduler: await schedulerOf(folder),
+    findings,
+  }
+}
+
+interface FolderWeights {
   readonly files: ReadonlyMap<PipelineFolder, readonly string[]>
   readonly findings: readonly Finding[]
 }
@@ -52,7 +79,7 @@ export interface FolderWeights {
  * one file before shards.
  * @throws NOT_A_PIPELINE, SHARDS_MISSING (exit 3)
  */
-export async function weightFiles(folder: string): Promise<FolderWeights> {
+async function weightFiles(folder: string): Promise<FolderWeights> {
   const files = new Map<PipelineFolder, string[]>()
   const findings: Finding[] = []
   for (const part of PIPELINE_FOLDERS) {
@@ -108,21 +135,19 @@ function checkShards(folder: string, set: readonly WeightFile[]): void {
  * Holds the shards of a network against the list beside them, `*.index.json`.
  * @throws SHARDS_INCOMPLETE (exit 3) for a tensor that is in none of them
  */
-export async function checkIndexes(paths: readonly string[], models: readonly KnownFile[]): Promise<void> {
-  for (const folder of new Set(paths.map((path) => dirname(path)))) {
-    const own = paths.flatMap((path, i) => (dirname(path) === folder ? [{ path, model: models[i]! }] : []))
-    if (own.length < 2) continue
-    const there = new Set(
-      own.flatMap(({ model }) => [...model.tensors.keys()].map((name) => storedName(model, name))),
+async function checkIndex(paths: readonly string[], io: Interruptible): Promise<void> {
+  if (paths.length < 2) return
+  const folder = dirname(paths[0]!)
+  const listed = await indexOf(folder, basename(paths[0]!))
+  const missing = await withModels(paths, io, async (opened) => {
+    const names = opened.flatMap(({ model }) =>
+      [...model.tensors.keys()].map((name) => storedName(model, name)),
     )
-    const listed = await indexOf(folder, basename(own[0]!.path))
-    const missing = [...listed].filter((name) => !there.has(name))
-    if (missing.length > 0)
-      throw refuse(
-        'SHARDS_INCOMPLETE',
-        `${folder}: ${counted(missing, 'tensor')} of its index are in no file`,
-      )
-  }
+    const there = new Set(names)
+    return [...listed].filter((name) => !there.has(name))
+  })
+  if (missing.length > 0)
+    throw refuse('SHARDS_INCOMPLETE', `${folder}: ${counted(missing, 'tensor')} of its index are in no file`)
 }
 
 /** Tensors by the index that lists this file; none if there is no index. */
@@ -136,60 +161,4 @@ async function indexOf(folder: string, file: string): Promise<Set<string>> {
       return new Set(Object.keys(map))
   }
   return new Set()
-}
-
-/** A folder that gets its name when all of it is there. */
-export interface StagedFolder {
-  readonly path: string
-  commit(): Promise<void>
-  /** Removes what was written; nothing after `commit`. Never throws. */
-  abort(): Promise<void>
-}
-
-/** @throws what `checkFree` throws */
-export async function stageFolder(target: string, force: boolean): Promise<StagedFolder> {
-  checkFree(target, force)
-  await mkdir(dirname(target), { recursive: true })
-  const { path, remove } = await temporaryFolder(dirname(target), `.${basename(target)}`)
-  return {
-    path,
-    async commit() {
-      checkFree(target, force)
-      const old = `${path}.old`
-      const isThere = existsSync(target)
-      // the new folder is for those whom the old one was for
-      if (isThere) await chmod(path, statSync(target).mode & 0o777)
-      if (isThere) await rename(target, old)
-      await rename(path, target)
-      if (isThere) await rm(old, { recursive: true, force: true })
-    },
-    abort: remove,
-  }
-}
-
-/**
- * With `force` a folder of diffusers may be replaced, and an empty one; not somebody's folder of other things.
- * @throws OUTPUT_EXISTS, OUTPUT_NOT_A_PIPELINE (exit 2)
- */
-export function checkFree(target: string, force: boolean): void {
-  if (!existsSync(target)) return
-  if (!force)
-    throw new SdtoolError('OUTPUT_EXISTS', `${target} exists already`, {
-      exitCode: EXIT.usage,
-      hint: 'Use --force to replace it, or -o to write to another folder.',
-    })
-  const isFolder = statSync(target).isDirectory()
-  if (isFolder && (isPipelineFolder(target) || readdirSync(target).length === 0)) return
-  const what = isFolder ? `has no ${INDEX}, so it is no folder of diffusers` : 'is no folder'
-  throw new SdtoolError('OUTPUT_NOT_A_PIPELINE', `${target} ${what}; it is not replaced`, {
-    exitCode: EXIT.usage,
-    hint: 'Name another folder with -o.',
-  })
-}
-
-export async function writeTexts(folder: string, texts: ReadonlyMap<string, string>): Promise<void> {
-  for (const [name, text] of texts) {
-    await mkdir(dirname(join(folder, name)), { recursive: true })
-    await writeFile(join(folder, name), text, { flag: 'wx' })
-  }
 }

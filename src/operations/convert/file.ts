@@ -1,0 +1,70 @@
+/** convert from one model file to another: other containers, other types. */
+import { basename } from 'node:path'
+import { refuse } from '../../errors.ts'
+import { planConvert } from '../../model/convert.ts'
+import { warning } from '../../model/finding.ts'
+import type { Identity } from '../../model/identity.ts'
+import { isNamedAs } from '../../model/names/endings.ts'
+import { convertedName } from '../../model/output-name.ts'
+import { changesNothing, type Plan } from '../../model/plan.ts'
+import { isStated } from '../../model/same-prediction.ts'
+import { torchZip } from '../../tensor/formats/torch-zip-write.ts'
+import { isEncoded } from '../../tensor/quantised/check.ts'
+import { QUANTISATION_KEY } from '../../tensor/quantised/config.ts'
+import type { ModelFile, TensorTable } from '../../tensor/table.ts'
+import type { Operation } from '../operation.ts'
+import { type FileOptions, fileOptions } from './options.ts'
+
+export const convertFile: Operation<FileOptions> = {
+  verb: 'convert',
+  schema: fileOptions,
+  verify: false,
+  picture: 'same',
+  plan([model], { to, dtype = {} }) {
+    const { file, identity } = model!
+    if (to !== 'ckpt') return planConvert(file, identity, { dtype })
+    checkTorchZip(file, identity)
+    return withUnseen(planConvert(file, identity, { dtype }), identity)
+  },
+  decided: ({ to, ...options }) => (to === 'ckpt' ? { to, ...options } : options),
+  outputName: (plan, [model], { to }) =>
+    convertedName(basename(model!.name), plan, to === 'ckpt' ? '.ckpt' : undefined),
+  form: ({ to }) =>
+    to === 'ckpt' ? { container: torchZip(), endings: ['.ckpt', '.pt', '.pth', '.bin'] } : undefined,
+  nothing(plan, [model], { to }) {
+    if (!isAs(to === 'ckpt' ? 'torch-zip' : 'safetensors', model!.file) || !changesNothing(plan)) return
+    const what = to === 'ckpt' ? 'a torch zip' : 'safetensors'
+    return `it is ${what} already, and its weights have the types asked for`
+  },
+}
+
+/** In this format already, and called so. */
+function isAs(format: 'safetensors' | 'torch-zip', { format: own, file }: ModelFile): boolean {
+  return own === format && isNamedAs(format, basename(file.path))
+}
+
+/** A torch zip has no header for programs to read, and embeddings another layout. @throws EMBEDDING_LAYOUT, QUANTISED */
+function checkTorchZip({ metadata, tensors }: TensorTable, { kind }: Identity): void {
+  if (kind === 'embedding') {
+    throw refuse(
+      'EMBEDDING_LAYOUT',
+      'an embedding has a layout of its own as .pt',
+      'Use sdtool extract embeddings --format pt.',
+    )
+  }
+  if (!Object.hasOwn(metadata, QUANTISATION_KEY) || ![...tensors.values()].some(isEncoded)) return
+  throw refuse(
+    'QUANTISED',
+    `the weights are quantised, and how is said in the header (${QUANTISATION_KEY}), which a .ckpt does not have`,
+    'Keep it as safetensors.',
+  )
+}
+
+/** UIs look at the tensors of a torch file, and beside it, but not at its texts. */
+function withUnseen(plan: Plan, { architecture, components }: Identity): Plan {
+  const prediction = architecture?.prediction
+  const isMarked = components.some(({ id }) => id === 'markers')
+  if (prediction?.type !== 'v' || !isStated(prediction) || isMarked) return plan
+  const message = `it predicts velocity, by ${prediction.evidence}: programs that load a torch file learn that from a .yaml beside it`
+  return { ...plan, findings: [...plan.findings, warning('prediction-unseen', message)] }
+}

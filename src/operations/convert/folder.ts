@@ -1,0 +1,126 @@
+/** convert from one model file to a whole folder of diffusers: a file for each network, and the texts that say what they are. */
+import { basename, dirname, join } from 'node:path'
+import { namingFile } from '../../errors.ts'
+import type { Identity } from '../../model/identity.ts'
+import {
+  PIPELINE_FOLDERS,
+  type Pipeline,
+  type PipelineFolder,
+  toPipeline,
+} from '../../model/layout/pipeline.ts'
+import { pipelineConfigs, tokenizerFolders } from '../../model/layout/pipeline-config.ts'
+import { stemOf } from '../../model/output-name.ts'
+import { tokenizerFiles } from '../../runtime/text/tokenizer-files.ts'
+import type { Io } from '../../system/world.ts'
+import type { Finding } from '../../tensor/table.ts'
+import type { InputModel, PlanContext } from '../operation.ts'
+import type { OutputOptions } from '../output/options.ts'
+import { sidecarsLeft } from '../output/source-sidecars.ts'
+import { carryOut, namedFile, withInputs } from '../run.ts'
+import type { FolderOptions } from './options.ts'
+import { convertPart, planPart } from './part.ts'
+import { leftFindings } from './pipeline-tables.ts'
+import { checkFree, stageFolder, writeTexts } from './staged-folder.ts'
+
+/** File names that the libraries look for. */
+const WEIGHT_NAMES: Readonly<Record<PipelineFolder, string>> = {
+  unet: 'diffusion_pytorch_model.safetensors',
+  vae: 'diffusion_pytorch_model.safetensors',
+  text_encoder: 'model.safetensors',
+  text_encoder_2: 'model.safetensors',
+}
+
+export interface FolderOutcome {
+  readonly input: string
+  readonly title: string
+  readonly status: 'written' | 'planned'
+  readonly output: string
+  readonly parts: readonly FolderPart[]
+  readonly findings: readonly Finding[]
+}
+
+interface FolderPart {
+  readonly folder: PipelineFolder
+  readonly tensors: number
+  readonly bytesAfter: number
+}
+
+export interface FolderRun {
+  readonly path: string
+  readonly options: FolderOptions
+  readonly output: OutputOptions
+}
+
+/**
+ * Writes the folder `<name>-diffusers` beside the file, or what `output` names.
+ * @throws NOT_A_PIPELINE (exit 3), OUTPUT_EXISTS, OUTPUT_NOT_A_PIPELINE (exit 2), and what writing its files throws
+ */
+export async function convertToFolder(run: FolderRun, io: Io): Promise<FolderOutcome> {
+  return withInputs([run.path], run.output, io, async (inputs, context) => {
+    const { file, identity } = inputs[0]!
+    const pipeline = namingFile(run.path, () => toPipeline(file, identity))
+    return writeFolder({ run, pipeline, identity, inputs, context }, io)
+  })
+}
+
+/** A model taken apart. */
+interface Parted {
+  readonly run: FolderRun
+  readonly pipeline: Pipeline
+  readonly identity: Identity
+  readonly inputs: readonly InputModel[]
+  readonly context: PlanContext
+}
+
+async function writeFolder(parted: Parted, io: Io): Promise<FolderOutcome> {
+  const { run, pipeline, identity } = parted
+  const { path, output } = run
+  const named = output.output ?? join(dirname(path), `${stemOf(basename(path))}-diffusers`)
+  const target = named.replace(/\/+$/, '')
+  checkFree(target, output.force)
+  const texts = namingFile(path, () => textsOf(pipeline, identity))
+  const staged = output.dryRun ? undefined : await stageFolder(target, output.force)
+  try {
+    const { parts, findings: ofParts } = await writeParts(parted, staged?.path ?? target, io)
+    if (staged) {
+      await writeTexts(staged.path, texts)
+      await staged.commit()
+    }
+    const findings = [...leftFindings(pipeline.left), ...ofParts, ...(await sidecarsLeft(path))]
+    const status = output.dryRun ? 'planned' : 'written'
+    return { input: path, title: identity.title, output: target, parts, findings, status }
+  } finally {
+    await staged?.abort()
+  }
+}
+
+/** The configurations, and the vocabulary. */
+function textsOf(pipeline: Pipeline, identity: Identity): Map<string, string> {
+  const configs = [...pipelineConfigs(pipeline, identity)]
+  const texts = new Map(configs.map(([name, config]) => [name, `${JSON.stringify(config, null, 2)}\n`]))
+  for (const folder of tokenizerFolders(pipeline))
+    for (const [name, text] of tokenizerFiles()) texts.set(`${folder}/${name}`, text)
+  return texts
+}
+
+async function writeParts(
+  { run, pipeline, identity, inputs, context }: Parted,
+  home: string,
+  io: Io,
+): Promise<{ readonly parts: FolderPart[]; readonly findings: Finding[] }> {
+  const { path, output } = run
+  const parts: FolderPart[] = []
+  const findings: Finding[] = []
+  for (const folder of PIPELINE_FOLDERS) {
+    if (pipeline.tensors[folder] === undefined) continue
+    const options = { ...run.options, part: folder }
+    const place = () => join(home, folder, WEIGHT_NAMES[folder])
+    const part = { operation: convertPart, options, first: namedFile(path), place, output }
+    const made = await carryOut(part, planPart(pipeline, identity, options), inputs, context, io)
+    parts.push({ folder, tensors: made.tensors!, bytesAfter: made.bytesAfter! })
+    findings.push(
+      ...made.findings.map((finding) => ({ ...finding, message: `${folder}: ${finding.message}` })),
+    )
+  }
+  return { parts, findings }
+}

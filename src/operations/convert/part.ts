@@ -1,0 +1,48 @@
+/** convert from one model file to one of the files of its folder of diffusers. */
+import { basename } from 'node:path'
+import { refuse } from '../../errors.ts'
+import type { Role } from '../../model/components.ts'
+import type { Identity } from '../../model/identity.ts'
+import { type Pipeline, type PipelineFolder, toPipeline } from '../../model/layout/pipeline.ts'
+import { stemOf } from '../../model/output-name.ts'
+import type { Plan } from '../../model/plan.ts'
+import { statedOfPart } from '../../model/stated.ts'
+import { plural } from '../../report/text.ts'
+import type { Operation } from '../operation.ts'
+import { type PartOptions, partOptions } from './options.ts'
+import { typed } from './pipeline-tables.ts'
+
+export const convertPart: Operation<PartOptions> = {
+  verb: 'convert',
+  schema: partOptions,
+  verify: false,
+  picture: 'same',
+  standsAlone: true,
+  plan: ([model], options) => planPart(toPipeline(model!.file, model!.identity), model!.identity, options),
+  decided: (options) => options,
+  outputName: (_, [model], { part }) => `${stemOf(basename(model!.name))}-${part}.safetensors`,
+  metadata: ({ table }) => ({ own: table.metadata, facts: {} }),
+  describe: ({ table }, _, { part }) => ({
+    what: `${part}: ${plural(table.tensors.size, 'tensor')} with the names of diffusers`,
+    facts: { part },
+  }),
+}
+
+const ROLES: Readonly<Record<PipelineFolder, Role>> = {
+  unet: 'unet',
+  vae: 'vae',
+  text_encoder: 'text',
+  text_encoder_2: 'text',
+}
+
+/** What one file of the folder holds. @throws NOT_A_PIPELINE where the model has no such network */
+export function planPart(
+  pipeline: Pipeline,
+  identity: Identity,
+  { part, dtype }: Pick<PartOptions, 'part' | 'dtype'>,
+): Plan {
+  const tensors = pipeline.tensors[part]
+  if (tensors === undefined) throw refuse('NOT_A_PIPELINE', `the model has no ${part}`)
+  const metadata = statedOfPart(ROLES[part], identity)
+  return { table: { tensors: typed(tensors, dtype), metadata }, steps: [], findings: [] }
+}

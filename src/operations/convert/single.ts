@@ -1,0 +1,122 @@
+/** convert from the files of a folder of diffusers to one file. */
+import { basename, dirname, resolve } from 'node:path'
+import { namingFile, refuse, usage } from '../../errors.ts'
+import { identify } from '../../model/identify.ts'
+import type { Identity } from '../../model/identity.ts'
+import {
+  fromPipeline,
+  PIPELINE_FOLDERS,
+  type PipelineFolder,
+  type PipelineTensors,
+} from '../../model/layout/pipeline.ts'
+import { modelspecId, resolutionOf } from '../../model/modelspec-facts.ts'
+import { withKnownNames } from '../../model/names/known-names.ts'
+import type { Plan } from '../../model/plan.ts'
+import type { SchedulerFacts } from '../../model/prediction.ts'
+import { statedOf } from '../../model/stated.ts'
+import { plural } from '../../report/text.ts'
+import { readValues } from '../../tensor/expr.ts'
+import type { ModelFile, Tensor, TensorTable } from '../../tensor/table.ts'
+import type { InputModel, Operation, PlanContext } from '../operation.ts'
+import { type SingleOptions, singleOptions } from './options.ts'
+import { leftFindings, typed } from './pipeline-tables.ts'
+
+interface SinglePlan extends Plan {
+  /** Of the file that is made: each of the inputs is a part of it. */
+  readonly identity: Identity
+}
+
+export const convertSingle: Operation<SingleOptions, SinglePlan> = {
+  verb: 'convert',
+  schema: singleOptions,
+  verify: false,
+  picture: 'same',
+  standsAlone: true,
+  plan: planSingle,
+  decided: (options) => options,
+  outputName: (_, inputs) => `${basename(folderOf(inputs))}.safetensors`,
+  metadata({ table, identity }) {
+    const [architecture, resolution] = [modelspecId(identity), resolutionOf(identity)]
+    return {
+      own: table.metadata,
+      facts: {
+        ...(architecture !== undefined && { architecture }),
+        ...(resolution !== undefined && { resolution }),
+      },
+    }
+  },
+  describe: ({ table, identity }, inputs) => ({
+    what: `${identity.title}: ${plural(table.tensors.size, 'tensor')}`,
+    facts: { kind: identity.kind },
+    input: folderOf(inputs),
+    title: `folder of diffusers, ${identity.title}`,
+  }),
+}
+
+/** The folder of a pipeline has a folder for each network. */
+function folderOf([first]: readonly InputModel[]): string {
+  return dirname(dirname(resolve(first!.name)))
+}
+
+/** @throws RECIPE_INVALID, NOT_A_PIPELINE (exit 3); USAGE when two files of a network have the same tensor */
+async function planSingle(
+  inputs: readonly InputModel[],
+  { parts, prediction, zeroSnr = false, dtype }: SingleOptions,
+  { read }: PlanContext,
+): Promise<SinglePlan> {
+  if (parts.length !== inputs.length)
+    throw refuse('RECIPE_INVALID', 'the recipe does not say which network each of its inputs is')
+  const scheduler: SchedulerFacts = { ...(prediction !== undefined && { prediction }), zeroSnr }
+  const folder = folderOf(inputs)
+  const files = inputs.map(({ file }) => file)
+  const { table, left } = namingFile(folder, () => fromPipeline(networks(files, parts)))
+  const tensors = typed(withMarkers(table, scheduler).tensors, dtype)
+  // where the scheduler is silent, the file of the network may say what it predicts
+  const { metadata = {} } = files[parts.indexOf('unet')] ?? {}
+  const hints = { fileName: basename(folder), scheduler }
+  const identity = await identify({ tensors, metadata }, (tensor) => readValues(tensor, read), hints)
+  return {
+    table: { tensors, metadata: statedOf(identity) },
+    steps: [],
+    findings: leftFindings(left),
+    identity,
+  }
+}
+
+function networks(files: readonly ModelFile[], parts: readonly PipelineFolder[]): PipelineTensors {
+  const present = PIPELINE_FOLDERS.filter((part) => parts.includes(part))
+  return Object.fromEntries(
+    present.map((part) => [part, network(files.filter((_, i) => parts[i] === part))] as const),
+  )
+}
+
+/**
+ * One network. A shard does not say by itself which encoder its layers are of: names are looked at again.
+ * @throws USAGE when two shards have the same tensor
+ */
+function network(shards: readonly ModelFile[]): ReadonlyMap<string, Tensor> {
+  const out = new Map<string, Tensor>()
+  for (const { tensors, file } of shards) {
+    for (const [name, tensor] of tensors) {
+      if (out.has(name)) throw usage(`${file.path}: ${name} stands in another file of the folder, too`)
+      out.set(name, tensor)
+    }
+  }
+  return withKnownNames({ tensors: out, metadata: {} }).tensors
+}
+
+const V_PREDICTION = 'v_prediction'
+
+/**
+ * Weights have no other place for what the scheduler says: empty tensors that UIs look for. `v_pred` is known of SDXL
+ * alone; of the others the metadata say it.
+ */
+function withMarkers(table: TensorTable, { prediction, zeroSnr }: SchedulerFacts): TensorTable {
+  const isXl = table.tensors.has('conditioner.embedders.1.model.ln_final.weight')
+  const marker = (name: string): [string, Tensor] => [
+    name,
+    { name, dtype: 'F32', shape: [0], source: { kind: 'bytes', data: new Uint8Array() } },
+  ]
+  const names = [...(isXl && prediction === V_PREDICTION ? ['v_pred'] : []), ...(zeroSnr ? ['ztsnr'] : [])]
+  return { ...table, tensors: new Map([...table.tensors, ...names.map(marker)]) }
+}

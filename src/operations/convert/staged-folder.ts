@@ -1,0 +1,63 @@
+/** A folder of diffusers that is written whole or not at all. */
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { EXIT, SdtoolError } from '../../errors.ts'
+import { INDEX, isPipelineFolder } from '../../library/pipeline-folder.ts'
+import { temporaryFolder } from '../../system/leftovers.ts'
+
+/** A folder that gets its name when all of it is there. */
+export interface StagedFolder {
+  readonly path: string
+  commit(): Promise<void>
+  /** Removes what was written; nothing after `commit`. Never throws. */
+  abort(): Promise<void>
+}
+
+/** @throws what `checkFree` throws */
+export async function stageFolder(target: string, force: boolean): Promise<StagedFolder> {
+  checkFree(target, force)
+  await mkdir(dirname(target), { recursive: true })
+  const { path, remove } = await temporaryFolder(dirname(target), `.${basename(target)}`)
+  return {
+    path,
+    async commit() {
+      checkFree(target, force)
+      const old = `${path}.old`
+      const isThere = existsSync(target)
+      // the new folder is for those whom the old one was for
+      if (isThere) await chmod(path, statSync(target).mode & 0o777)
+      if (isThere) await rename(target, old)
+      await rename(path, target)
+      if (isThere) await rm(old, { recursive: true, force: true })
+    },
+    abort: remove,
+  }
+}
+
+/**
+ * With `force` a folder of diffusers may be replaced, and an empty one; not somebody's folder of other things.
+ * @throws OUTPUT_EXISTS, OUTPUT_NOT_A_PIPELINE (exit 2)
+ */
+export function checkFree(target: string, force: boolean): void {
+  if (!existsSync(target)) return
+  if (!force)
+    throw new SdtoolError('OUTPUT_EXISTS', `${target} exists already`, {
+      exitCode: EXIT.usage,
+      hint: 'Use --force to replace it, or -o to write to another folder.',
+    })
+  const isFolder = statSync(target).isDirectory()
+  if (isFolder && (isPipelineFolder(target) || readdirSync(target).length === 0)) return
+  const what = isFolder ? `has no ${INDEX}, so it is no folder of diffusers` : 'is no folder'
+  throw new SdtoolError('OUTPUT_NOT_A_PIPELINE', `${target} ${what}; it is not replaced`, {
+    exitCode: EXIT.usage,
+    hint: 'Name another folder with -o.',
+  })
+}
+
+export async function writeTexts(folder: string, texts: ReadonlyMap<string, string>): Promise<void> {
+  for (const [name, text] of texts) {
+    await mkdir(dirname(join(folder, name)), { recursive: true })
+    await writeFile(join(folder, name), text, { flag: 'wx' })
+  }
+}
