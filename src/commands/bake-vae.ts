@@ -1,7 +1,7 @@
 import { type ExitCode, usage } from '../errors.ts'
 import { resolveModel } from '../library/resolve.ts'
 import { DTYPE_NAMES, type DTypeName, isDTypeName } from '../model/dtype-choice.ts'
-import { bakeVae } from '../operations/bake-vae/bake-vae.ts'
+import { bakeVae, wrongCount } from '../operations/bake-vae/bake-vae.ts'
 import type { Io } from '../system/world.ts'
 import type { Arguments, Command } from './command.ts'
 import { modelFolders, withModelFolders } from './model-folders.ts'
@@ -36,8 +36,7 @@ async function runBakeVae(args: Arguments, io: Io): Promise<ExitCode> {
   const [model, vae, ...rest] = [args.model, args.vae, ...((args._ as unknown[]) ?? [])].filter(
     (name) => name !== undefined,
   )
-  if (model === undefined || vae === undefined || rest.length > 0)
-    throw usage('a checkpoint and a VAE are needed', 'sdtool bake-vae model.safetensors vae.safetensors')
+  if (model === undefined || vae === undefined || rest.length > 0) throw wrongCount()
   if (model === '' || vae === '') throw usage('a file name is empty')
   const dtype = vaeDtype(args)
   const options = dtype === undefined ? {} : { dtype }

@@ -9,11 +9,12 @@ type JsonOptions = { readonly [key: string]: JsonValue }
 /** What became of an option: a new value, under a new name where it has one. */
 type Migration = Readonly<Record<string, (value: JsonValue) => readonly [name: string, value: JsonValue]>>
 
-/** `['fp16', 'vae=fp32']` */
+/** `['fp16', 'vae=fp32']`, in the case in which a person typed it. */
 function dtypes(value: JsonValue): readonly [string, JsonValue] {
   if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) return ['dtype', value]
-  const by = value.filter((item) => item.includes('=')).map((item) => item.split('=', 2) as [string, string])
-  const all = value.filter((item) => !item.includes('=')).at(-1)
+  const items = value.map((item) => item.split('=', 2) as [string, string | undefined])
+  const by = items.flatMap(([name, type]) => (type === undefined ? [] : [[name, type.toLowerCase()]]))
+  const all = items.findLast(([, type]) => type === undefined)?.[0].toLowerCase()
   return [
     'dtype',
     { ...(all === undefined ? {} : { all }), ...(by.length === 0 ? {} : { by: Object.fromEntries(by) }) },

@@ -1,6 +1,6 @@
 /** A checkpoint and a VAE, or another checkpoint that has one, into a checkpoint with that VAE. */
 import { basename } from 'node:path'
-import { EXIT, SdtoolError } from '../../errors.ts'
+import { EXIT, SdtoolError, usage } from '../../errors.ts'
 import { type BakeOptions, type BakePlan, planBakeVae } from '../../model/bake-vae.ts'
 import { mergedName, stemOf } from '../../model/output-name.ts'
 import { sameValues } from '../../tensor/same.ts'
@@ -15,6 +15,7 @@ export const bakeVae: Operation<BakeOptions, BakePlan> = {
   verify: true,
   picture: 'other',
   async plan(inputs, options, context) {
+    if (inputs.length !== 2) throw wrongCount()
     const [base, given] = inputs as [InputModel, InputModel]
     const vae = { ...shortly(given), ...(await latentsByValues(given, context)) }
     const plan = planBakeVae(shortly(base), vae, options)
@@ -24,6 +25,10 @@ export const bakeVae: Operation<BakeOptions, BakePlan> = {
   },
   decided: (options) => options,
   outputName: (plan, [base, vae]) => mergedName(basename(base!.name), [vaeInName(vae!.name)], plan),
+}
+
+export function wrongCount(): Error {
+  return usage('a checkpoint and a VAE are needed', 'sdtool bake-vae model.safetensors vae.safetensors')
 }
 
 /** Its plans say where each tensor came from: the names of the files are enough. */
