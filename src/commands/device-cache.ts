@@ -1,8 +1,6 @@
 /** Which device was found to work, kept between runs: trying one takes seconds. */
-
+import * as v from 'valibot'
 import { openCacheFile } from '../library/caches/cache-file.ts'
-import { isJsonObject } from '../model/metadata/json-text.ts'
-import type { JsonValue } from '../model/recipe.ts'
 import { type ChosenDevice, chooseDevice, type Machine } from '../runtime/choose-device.ts'
 import { DEVICE_IDS, type DeviceId, deviceKind } from '../runtime/devices.ts'
 import { graphicsStamp } from '../runtime/graphics-stamp.ts'
@@ -16,6 +14,14 @@ export interface DeviceCache {
   forget(): Promise<void>
 }
 
+const entry = v.object({
+  id: v.picklist(DEVICE_IDS),
+  half: v.boolean(),
+  why: v.string(),
+  /** ISO 8601. */
+  at: v.string(),
+})
+
 const DAY_MS = 86_400_000
 /** A driver may change without a trace. */
 const CARD_DAYS = 14
@@ -28,7 +34,7 @@ export async function openDeviceCache({
   version,
 }: Pick<Io, 'env' | 'now' | 'version'>): Promise<DeviceCache> {
   const stamp = `devices 1, sdtool ${version}, ${await graphicsStamp(env)}`
-  const { entries, save } = await openCacheFile('devices.json', stamp, { env })
+  const { entries, save } = await openCacheFile('devices.json', stamp, entry, { env })
   return {
     get: (wish) => chosenOf(entries.get(wish), now()),
     async set(wish, { device, why }) {
@@ -43,12 +49,9 @@ export async function openDeviceCache({
 }
 
 /** What an entry says, if it is not too old. */
-function chosenOf(entry: JsonValue | undefined, now: Date): ChosenDevice | undefined {
-  if (!isJsonObject(entry)) return undefined
-  const { half, why, at } = entry
-  const id = DEVICE_IDS.find((one) => one === entry.id)
-  if (id === undefined || typeof half !== 'boolean' || typeof why !== 'string' || typeof at !== 'string')
-    return undefined
+function chosenOf(found: v.InferOutput<typeof entry> | undefined, now: Date): ChosenDevice | undefined {
+  if (found === undefined) return undefined
+  const { id, half, why, at } = found
   const age = now.getTime() - Date.parse(at)
   const isFresh = age >= 0 && age < DAY_MS * (id === 'cpu' ? CPU_DAYS : CARD_DAYS)
   if (!isFresh) return undefined

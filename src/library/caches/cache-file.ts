@@ -1,12 +1,13 @@
 /** What was found out about files, kept between runs as JSON. A cache that cannot be kept is no reason to fail. */
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import * as v from 'valibot'
 import { isJsonObject } from '../../model/metadata/json-text.ts'
 import type { JsonValue } from '../../model/recipe.ts'
 import type { Io } from '../../system/world.ts'
 
-export interface CacheFile {
-  readonly entries: Map<string, JsonValue>
+export interface CacheFile<Entry> {
+  readonly entries: Map<string, Entry>
   save(): Promise<void>
 }
 
@@ -21,15 +22,17 @@ function cacheFolder({ SDTOOL_CACHE, ...env }: Io['env']): string | undefined {
 /**
  * @param name of the file
  * @param stamp what its entries depend on beside the files they are about; with another one nothing is known
+ * @param schema what an entry is; others are forgotten, whoever wrote them
  */
-export async function openCacheFile(
+export async function openCacheFile<Entry>(
   name: string,
   stamp: string,
+  schema: v.GenericSchema<unknown, Entry>,
   { env }: Pick<Io, 'env'>,
-): Promise<CacheFile> {
+): Promise<CacheFile<Entry>> {
   const folder = cacheFolder(env)
   const path = folder === undefined ? undefined : join(folder, name)
-  const entries = path === undefined ? new Map<string, JsonValue>() : await load(path, stamp)
+  const entries = path === undefined ? new Map<string, Entry>() : await load(path, stamp, schema)
   return {
     entries,
     async save() {
@@ -39,12 +42,20 @@ export async function openCacheFile(
   }
 }
 
-async function load(path: string, stamp: string): Promise<Map<string, JsonValue>> {
+async function load<Entry>(
+  path: string,
+  stamp: string,
+  schema: v.GenericSchema<unknown, Entry>,
+): Promise<Map<string, Entry>> {
   const json = await readFile(path, 'utf8')
     .then((text) => JSON.parse(text) as JsonValue)
     .catch(() => undefined)
   if (!isJsonObject(json) || json.stamp !== stamp || !isJsonObject(json.files)) return new Map()
-  return new Map(Object.entries(json.files))
+  const read = Object.entries(json.files).flatMap(([key, entry]) => {
+    const result = v.safeParse(schema, entry)
+    return result.success ? [[key, result.output] as const] : []
+  })
+  return new Map(read)
 }
 
 /** Never half a file: two runs may end at the same time. */

@@ -1,8 +1,7 @@
 /** Hashes of local files, remembered by path, size and time of change: a folder of 300 GB is read once. */
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { isJsonObject } from '../../model/metadata/json-text.ts'
-import type { JsonValue } from '../../model/recipe.ts'
+import * as v from 'valibot'
 import type { Io } from '../../system/world.ts'
 import type { Hashes, HashName } from '../../tensor/hash.ts'
 import { openCacheFile } from './cache-file.ts'
@@ -29,11 +28,21 @@ export interface HashCache {
   save(): Promise<void>
 }
 
-const HEX64 = /^[0-9a-f]{64}$/
+const hex64 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))
+
+const entry = v.object({
+  size: v.number(),
+  mtimeMs: v.number(),
+  sha256: v.exactOptional(hex64),
+  autoV3: v.exactOptional(hex64),
+  blake3: v.exactOptional(hex64),
+})
+
+type Entry = v.InferOutput<typeof entry>
 
 /** Opens the cache of the person; without a home folder nothing is remembered beyond the run. */
 export async function openHashCache(io: Pick<Io, 'env'>, now: HashNow): Promise<HashCache> {
-  const { entries, save } = await openCacheFile('hashes.json', 'hashes 1', io)
+  const { entries, save } = await openCacheFile('hashes.json', 'hashes 1', entry, io)
   let isChanged = false
   const known = async (file: string): Promise<Partial<FileHashes>> => {
     const { size, mtimeMs } = await stat(file)
@@ -72,11 +81,8 @@ export async function openHashCache(io: Pick<Io, 'env'>, now: HashNow): Promise<
 }
 
 /** What an entry says of a file that still has this size and time. */
-function hashesOf(entry: JsonValue | undefined, size: number, mtimeMs: number): Partial<FileHashes> {
-  if (!isJsonObject(entry) || entry.size !== size || entry.mtimeMs !== mtimeMs) return {}
-  const hashes = (['sha256', 'autoV3', 'blake3'] as const).flatMap((name) => {
-    const value = entry[name]
-    return typeof value === 'string' && HEX64.test(value) ? [[name, value] as const] : []
-  })
-  return Object.fromEntries(hashes)
+function hashesOf(known: Entry | undefined, size: number, mtimeMs: number): Partial<FileHashes> {
+  if (known?.size !== size || known.mtimeMs !== mtimeMs) return {}
+  const { size: _size, mtimeMs: _time, ...hashes } = known
+  return hashes
 }

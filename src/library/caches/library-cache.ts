@@ -1,18 +1,43 @@
 /** What was found out about model files, kept between runs: a file whose size and time are the same is not opened again. */
+import * as v from 'valibot'
+import { COMPONENTS, type ComponentId } from '../../model/components.ts'
+import { KINDS, type Kind } from '../../model/identity.ts'
 import type { LibraryFacts } from '../../model/library.ts'
 import type { Io } from '../../system/world.ts'
 import { openCacheFile } from './cache-file.ts'
 
+const part = v.strictObject({
+  id: v.picklist(Object.keys(COMPONENTS) as [ComponentId, ...ComponentId[]]),
+  title: v.string(),
+  bytes: v.number(),
+  sample: v.string(),
+})
+
+const facts = v.strictObject({
+  kind: v.picklist(Object.keys(KINDS) as [Kind, ...Kind[]]),
+  title: v.string(),
+  architecture: v.exactOptional(v.string()),
+  precision: v.string(),
+  base: v.exactOptional(v.string()),
+  trainedOn: v.exactOptional(v.string()),
+  triggers: v.pipe(v.array(v.string()), v.readonly()),
+  prunable: v.number(),
+  digest: v.exactOptional(v.string()),
+  parts: v.pipe(v.array(part), v.readonly()),
+}) satisfies v.GenericSchema<unknown, LibraryFacts>
+
 /** What is known of a file: facts, or why it was refused; hashes once somebody has asked for them. */
-export interface CachedFile {
-  readonly bytes: number
-  readonly mtimeMs: number
-  readonly facts?: LibraryFacts
-  readonly error?: { readonly code: string; readonly message: string }
-  readonly autoV3?: string
+const cachedFile = v.strictObject({
+  bytes: v.number(),
+  mtimeMs: v.number(),
+  facts: v.exactOptional(facts),
+  error: v.exactOptional(v.strictObject({ code: v.string(), message: v.string() })),
+  autoV3: v.exactOptional(v.string()),
   /** Content of components, by their ids. */
-  readonly contents?: Readonly<Record<string, string>>
-}
+  contents: v.exactOptional(v.record(v.string(), v.string())),
+})
+
+export type CachedFile = Readonly<v.InferOutput<typeof cachedFile>>
 
 export interface LibraryCache {
   get(path: string, bytes: number, mtimeMs: number): CachedFile | undefined
@@ -26,10 +51,8 @@ const FORMAT = 1
 
 /** Another version of sdtool may see more in a file. */
 export async function openCache({ env, version }: Pick<Io, 'env' | 'version'>): Promise<LibraryCache> {
-  const { entries, save } = await openCacheFile('library.json', `library ${FORMAT}, sdtool ${version}`, {
-    env,
-  })
-  const files = entries as Map<string, unknown> as Map<string, CachedFile>
+  const stamp = `library ${FORMAT}, sdtool ${version}`
+  const { entries: files, save } = await openCacheFile('library.json', stamp, cachedFile, { env })
   let changed = false
   return {
     get(name, bytes, mtimeMs) {

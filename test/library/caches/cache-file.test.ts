@@ -1,16 +1,19 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import * as v from 'valibot'
 import { expect, it } from 'vitest'
 import { openCacheFile } from '../../../src/library/caches/cache-file.ts'
 import { tempFolder } from '../../temp-folder.ts'
 
+const ENTRY = v.strictObject({ size: v.number() })
+
 async function stored(folder: string, stamp = 'x 1'): Promise<object> {
-  const cache = await openCacheFile('x.json', stamp, { env: { SDTOOL_CACHE: folder } })
+  const cache = await openCacheFile('x.json', stamp, ENTRY, { env: { SDTOOL_CACHE: folder } })
   return Object.fromEntries(cache.entries)
 }
 
 async function store(env: Record<string, string>): Promise<void> {
-  const cache = await openCacheFile('x.json', 'x 1', { env })
+  const cache = await openCacheFile('x.json', 'x 1', ENTRY, { env })
   cache.entries.set('a', { size: 1 })
   await cache.save()
 }
@@ -53,3 +56,13 @@ it('does not fail where it cannot be written', async () => {
   await store({ SDTOOL_CACHE: folder })
   expect(readdirSync(folder)).toEqual(['x.json'])
 })
+
+it.each([null, 5, 'text', [], { size: '1' }, { size: 1, more: 2 }])(
+  'forgets an entry that is not one: %j',
+  async (entry) => {
+    const folder = tempFolder()
+    const files = { odd: entry, sound: { size: 2 } }
+    writeFileSync(join(folder, 'x.json'), JSON.stringify({ stamp: 'x 1', files }))
+    expect(await stored(folder)).toEqual({ sound: { size: 2 } })
+  },
+)
