@@ -9,7 +9,7 @@ import type { Tensor, TensorTable } from '../../../src/tensor/table.ts'
 import { describeReal } from '../../real-files.ts'
 import { bytesTensor } from '../../tables.ts'
 import { narrowSd1, narrowSdxl, realKeys, tableOf } from '../tables.ts'
-import { adapter, CLIP, planOf } from './small.ts'
+import { adapter, CLIP, FLUX, planOf } from './small.ts'
 
 async function partsOf(shapes: Iterable<readonly [string, Shape]>) {
   const table = tableOf(shapes)
@@ -43,6 +43,20 @@ describe('baseParts', () => {
       rows: { start: 96, length: 48 },
     })
     expect(partFor(parts, 'te3')).toBeUndefined()
+  })
+
+  it('leaves out the layers whose rows a damaged weight does not have', async () => {
+    const qkv = 'double_blocks.0.img_attn.qkv.weight'
+    const layers = async (rows: number) => {
+      const shapes = [...FLUX.tensors.values()].map(
+        ({ name, shape }) => [name, name === qkv ? [rows, 4] : shape] as const,
+      )
+      const names = partFor(await partsOf(shapes), 'unet')!.names
+      return ['q', 'k', 'v'].filter((x) => names.has(`transformer_blocks_0_attn_to_${x}`)).join('')
+    }
+    // each has 4 of the 12 rows
+    const found = await Promise.all([12, 11, 8, 7, 4, 3].map(layers))
+    expect(found).toEqual(['qkv', 'qk', 'qk', 'q', 'q', ''])
   })
 
   it('finds the layers of a UNet that diffusers saved, by either style of names', async () => {
