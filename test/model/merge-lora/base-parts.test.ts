@@ -77,7 +77,7 @@ describe('an EMA copy of weights that change', () => {
   const key = 'model.diffusion_model.input_blocks.1.1.proj_in.weight'
   const copy = 'model_ema.diffusion_modelinput_blocks11proj_inweight'
 
-  function checkpoint(): TensorTable {
+  function checkpoint(without?: string): TensorTable {
     const zeros = ([name, shape]: readonly [string, Shape]): Tensor => {
       return bytesTensor(name, 'F32', [...shape], new Uint8Array(4 * shape.reduce((a, b) => a * b, 1)))
     }
@@ -85,7 +85,8 @@ describe('an EMA copy of weights that change', () => {
     const ema = unet
       .filter(([name]) => name.startsWith('model.'))
       .map(([name, shape]) => [`model_ema.${name.slice(6).replaceAll('.', '')}`, shape] as const)
-    return { tensors: new Map([...unet, ...ema].map((entry) => [entry[0], zeros(entry)])), metadata: {} }
+    const entries = [...unet, ...ema].filter(([name]) => name !== without)
+    return { tensors: new Map(entries.map((entry) => [entry[0], zeros(entry)])), metadata: {} }
   }
 
   const ones = (rows: number, columns: number) =>
@@ -111,6 +112,14 @@ describe('an EMA copy of weights that change', () => {
     for (const name of [key, copy]) expect(table.tensors.get(name)?.source.kind).toBe('patched')
     const changed = [...table.tensors.values()].filter(({ source }) => source.kind === 'patched')
     expect([changed.length, findings]).toEqual([2, []])
+  })
+
+  it.each([
+    ['of the weight that changes', copy, [expect.objectContaining({ code: 'ema-partial' })]],
+    ['of another weight', copy.replace('proj_in', 'proj_out'), []],
+  ])('may lack the one %s', async (_, without, expected) => {
+    const { findings } = await planOf(checkpoint(without), [UNET_LORA], { ema: 'patch' })
+    expect(findings).toEqual(expected)
   })
 
   it('stays if it copies what does not change', async () => {

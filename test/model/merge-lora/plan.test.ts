@@ -69,6 +69,32 @@ describe('planMergeLora', () => {
     expect(plan.patches.get(key)?.by.length).toBe(2)
   })
 
+  const values = (count: number) => Array.from({ length: count }, (_, i) => i + 1)
+  const te2 = 'lora_te2_text_model_encoder_layers_0_self_attn_'
+  const single = 'transformer.single_transformer_blocks.0.'
+
+  it.each([
+    [`${te2}q_proj`, OPEN_CLIP, `${OPEN_CLIP_BLOCK}attn.in_proj_bias`, 4, 0],
+    [`${te2}k_proj`, OPEN_CLIP, `${OPEN_CLIP_BLOCK}attn.in_proj_bias`, 4, 4],
+    [`${te2}v_proj`, OPEN_CLIP, `${OPEN_CLIP_BLOCK}attn.in_proj_bias`, 4, 8],
+    [`${single}attn.to_q`, FLUX, 'single_blocks.0.linear1.bias', 4, 0],
+    [`${single}attn.to_v`, FLUX, 'single_blocks.0.linear1.bias', 4, 8],
+    [`${single}proj_mlp`, FLUX, 'single_blocks.0.linear1.bias', 16, 12],
+  ] as const)(
+    'changes the values of a fused bias that are those of %s',
+    async (name, base, key, count, at) => {
+      const tensors = [
+        floatTensor(`${name}.diff`, [count, 4], new Array(4 * count).fill(0)),
+        floatTensor(`${name}.diff_b`, [count], values(count)),
+      ]
+      const plan = await planOf(base, [adapter(tensors, 0.5)])
+      expect(plan.problems).toEqual([])
+      const before = await valuesOf(base, key)
+      const delta = before.map((_, i) => (i >= at && i < at + count ? i - at + 1 : 0))
+      expect(await valuesOf(plan.table, key)).toEqual(plus(before, delta, 0.5))
+    },
+  )
+
   it('changes rows by an algorithm that is no sum, exactly those rows', async () => {
     const key = `${OPEN_CLIP_BLOCK}attn.in_proj_weight`
     const name = 'lora_te2_text_model_encoder_layers_0_self_attn_k_proj'
