@@ -1,121 +1,91 @@
+/** What of a model is in a LoRA that was computed, block by block. */
 import { type BlockLabel, compareBlocks } from '../model/blocks.ts'
 import type { ExtractedLayer, Extraction } from '../model/lora/extract.ts'
-import type { Resized } from '../model/lora/resize.ts'
-import type { OutputOptions } from '../operations/output/options.ts'
+import type { ExtractLoraPlan } from '../operations/extract-lora/extract-lora.ts'
+import type { LoraResizePlan } from '../operations/lora-resize/lora-resize.ts'
 import type { Outcome } from '../operations/run.ts'
 import { formatTable } from '../report/table.ts'
-import { painter, plural } from '../report/text.ts'
-import type { Io } from '../system/world.ts'
+import { type Paint, plural } from '../report/text.ts'
 import { printable } from '../tensor/text.ts'
 import { madeLine } from './extracted-files.ts'
 import { findingLines } from './findings-text.ts'
-import { toJson } from './inspect-json.ts'
-import { outcomeJson } from './transform-report.ts'
+import { madeFile, type OutcomeView } from './transform-report.ts'
 
-export interface ExtractOutcome extends Omit<Outcome, 'steps' | 'error'> {
-  readonly base: string
-  readonly extraction: Extraction
+export const EXTRACT_LORA_VIEW: OutcomeView = {
+  json(outcome) {
+    const { base, extraction } = outcome.plan as ExtractLoraPlan
+    const { layers, unchanged, outside } = extraction!
+    return {
+      input: outcome.input,
+      title: outcome.title,
+      base,
+      ...madeFile(outcome),
+      ...layersJson(layers),
+      unchanged,
+      outside: { tensors: outside.tensors.length, share: shareOutside(extraction!) },
+    }
+  },
+  page(outcome, _verbose, paint) {
+    const { base, extraction } = outcome.plan as ExtractLoraPlan
+    const { input, title = '', findings } = outcome
+    const lines = [
+      `${paint('bold', printable(input, 300))} - ${printable(base, 300)}: ${printable(title)}`,
+      blockTable(extraction!.layers),
+      ...restLines(extraction!),
+      ...findingLines(findings, paint),
+      resultLine(outcome, extraction!.layers, paint),
+    ]
+    return `${lines.join('\n')}\n`
+  },
 }
 
-/** The page, or the document. */
-export function printExtraction(outcome: ExtractOutcome, options: OutputOptions, io: Io): void {
-  const { extraction, ...rest } = outcome
-  const { layers, unchanged, outside } = extraction
-  const document = {
-    command: 'extract lora',
-    dryRun: options.dryRun,
-    results: [
-      {
-        ...outcomeJson(rest),
-        blocks: groups(layers).map(({ block, component, layers }) => ({
-          component,
-          block,
-          ...figures(layers),
-        })),
-        total: figures(layers),
-        unchanged,
-        outside: { tensors: outside.tensors.length, share: shareOutside(extraction) },
-        layers: layers.map((layer) => ({ module: layer.module, ...figures([layer]) })),
-      },
-    ],
+/** The same, of what is known without a model. */
+export const LORA_RESIZE_VIEW: OutcomeView = {
+  json(outcome) {
+    const { lora, resized } = outcome.plan as LoraResizePlan
+    const { layers, kept } = resized!
+    const { input, bytesBefore } = outcome
+    return {
+      input,
+      title: lora.adapter.title,
+      bytesBefore,
+      ...madeFile(outcome),
+      ...layersJson(layers),
+      kept: kept.length,
+    }
+  },
+  page(outcome, _verbose, paint) {
+    const { lora, resized } = outcome.plan as LoraResizePlan
+    const { layers, kept } = resized!
+    const lines = [
+      `${paint('bold', printable(outcome.input, 300))}: ${printable(lora.adapter.title)}`,
+      blockTable(layers),
+      ...(kept.length > 0 ? [`  - ${plural(kept.length, 'module')} without a rank kept as they are`] : []),
+      ...findingLines(outcome.findings, paint),
+      resultLine(outcome, layers, paint),
+    ]
+    return `${lines.join('\n')}\n`
+  },
+}
+
+function layersJson(layers: readonly ExtractedLayer[]): object {
+  return {
+    blocks: groups(layers).map(({ block, component, layers }) => ({ component, block, ...figures(layers) })),
+    total: figures(layers),
+    layers: layers.map((layer) => ({ module: layer.module, ...figures([layer]) })),
   }
-  io.stdout.write(options.json ? `${toJson(document)}\n` : page(outcome, io))
 }
 
-function page(outcome: ExtractOutcome, io: Io): string {
-  const paint = painter(io.stdout, io.env)
-  const { input, base, title = '', extraction, findings } = outcome
-  const lines = [
-    `${paint('bold', printable(input, 300))} - ${printable(base, 300)}: ${printable(title)}`,
-    blockTable(extraction.layers),
-    ...restLines(extraction),
-    ...findingLines(findings, paint),
-    resultLine(outcome, paint),
-  ]
-  return `${lines.join('\n')}\n`
-}
-
-function resultLine(
-  { status, output = '', tensors = 0, bytesAfter = 0, seconds = 0, extraction }: ExtractOutcome,
-  paint: ReturnType<typeof painter>,
-): string {
-  if (status === 'planned')
-    return `  would write ${printable(output, 300)}: ${plural(extraction.layers.length, 'module')}`
-  return madeLine({ output, bytesAfter, tensors, seconds }, paint)
+/** How large a file would be is known once its values are kept. */
+function resultLine(outcome: Outcome, { length }: readonly ExtractedLayer[], paint: Paint): string {
+  if (outcome.status !== 'planned') return madeLine(outcome, paint)
+  return `  would write ${printable(outcome.output ?? '', 300)}: ${plural(length, 'module')}`
 }
 
 interface BlockGroup {
   readonly component: string
   readonly block: BlockLabel
   readonly layers: readonly ExtractedLayer[]
-}
-
-/** What became of a LoRA that was resized. */
-export interface ResizeOutcome extends Omit<Outcome, 'steps' | 'error'> {
-  readonly resized: Resized
-}
-
-/** The same page, of what is known without a model. */
-export function printResize(outcome: ResizeOutcome, options: OutputOptions, io: Io): void {
-  const { resized, ...rest } = outcome
-  const { layers, kept } = resized
-  const document = {
-    command: 'lora resize',
-    dryRun: options.dryRun,
-    results: [
-      {
-        ...outcomeJson(rest),
-        blocks: groups(layers).map(({ block, component, layers: own }) => ({
-          component,
-          block,
-          ...figures(own),
-        })),
-        total: figures(layers),
-        kept: kept.length,
-        layers: layers.map((layer) => ({ module: layer.module, ...figures([layer]) })),
-      },
-    ],
-  }
-  io.stdout.write(options.json ? `${toJson(document)}\n` : resizePage(outcome, io))
-}
-
-function resizePage(
-  { input, title = '', resized, findings, status, output = '', ...file }: ResizeOutcome,
-  io: Io,
-): string {
-  const paint = painter(io.stdout, io.env)
-  const { tensors = 0, bytesAfter = 0, seconds = 0 } = file
-  const { layers, kept } = resized
-  const lines = [
-    `${paint('bold', printable(input, 300))}: ${printable(title)}`,
-    blockTable(layers),
-    ...(kept.length > 0 ? [`  - ${plural(kept.length, 'module')} without a rank kept as they are`] : []),
-    ...findingLines(findings, paint),
-    status === 'planned'
-      ? `  would write ${printable(output, 300)}: ${plural(layers.length, 'module')}`
-      : madeLine({ output, bytesAfter, tensors, seconds }, paint),
-  ]
-  return `${lines.join('\n')}\n`
 }
 
 /** Blocks in the order of the model, component by component. */

@@ -7,6 +7,7 @@ import { castWeight, checkCast } from '../model/dtype-choice.ts'
 import { type ExtractedComponent, extractComponents } from '../model/extract/component.ts'
 import { counted, info } from '../model/finding.ts'
 import type { Identity } from '../model/identity.ts'
+import { FACTOR_DTYPES, type FactorDTypeName } from '../model/lora/factors.ts'
 import { stemOf } from '../model/output-name.ts'
 import { statedOfPart } from '../model/stated.ts'
 import { formatCount } from '../report/text.ts'
@@ -17,7 +18,6 @@ import { headerConfigOf } from '../tensor/quantised/config.ts'
 import type { Tensor } from '../tensor/table.ts'
 import type { Arguments, Command } from './command.ts'
 import { type ExtractedFile, writeExtracted } from './extracted-files.ts'
-import { FACTOR_DTYPES } from './lora-options.ts'
 import { modelFolders, withModelFolders } from './model-folders.ts'
 import { filledText, namedFiles, outputOptions, withOutputOptions } from './options.ts'
 import { recipeArguments } from './recipe-options.ts'
@@ -83,7 +83,8 @@ function extractedFrom(
   identity: Identity,
   args: Arguments,
 ): ExtractedFile[] {
-  const dtype = FACTOR_DTYPES[filledText(args, 'dtype') ?? '']
+  const name = filledText(args, 'dtype') as FactorDTypeName | undefined
+  const dtype = name && FACTOR_DTYPES[name]
   const typed = (tensor: Tensor) => castWeight(tensor, dtype)
   const components = extractComponents(model, identity, selectorOf(args))
   for (const { component, table } of components) {

@@ -1,30 +1,25 @@
 /** Options of commands that make LoRAs. */
 import type { Argv } from 'yargs'
 import { usage } from '../errors.ts'
-import { FACTOR_DTYPES as DTYPES, type FactorDType, factorTypeName } from '../model/lora/factors.ts'
+import { FACTOR_DTYPES, type FactorDTypeName } from '../model/lora/factors.ts'
 import { RANK_METHODS, type RankMethod, type RankRule } from '../model/lora/rank-rule.ts'
-import type { JsonValue } from '../model/recipe.ts'
+import { DEFAULT_RANK, type FactorOptions, MAX_RANK, MAX_SEED } from '../operations/factor-options.ts'
 import type { Arguments } from './command.ts'
 import { filledText } from './options.ts'
-
-/** More than any layer has. */
-const MAX_RANK = 10_240
 
 /** Rank of `auto`: what LoRAs for SD are at most published with. */
 const AUTO_LIMIT = 128
 const AUTO_RULE = { method: 'sv_fro', target: 0.95 } as const
 
-export const FACTOR_DTYPES: Readonly<Record<string, FactorDType>> = DTYPES
-
 const DYNAMIC = Object.keys(RANK_METHODS).filter((method) => method !== 'fixed')
 
-export function withRankOptions(yargs: Argv, defaultRank: string): Argv {
+export function withFactorOptions(yargs: Argv, seeds: string): Argv {
   return yargs
     .option('rank', {
       type: 'string',
       nargs: 1,
       describe: `Rank of every layer; with --dynamic the most; auto: --dynamic sv_fro=${AUTO_RULE.target}, at most ${AUTO_LIMIT}`,
-      defaultDescription: defaultRank,
+      defaultDescription: String(DEFAULT_RANK),
     })
     .option('conv-rank', {
       type: 'string',
@@ -39,22 +34,28 @@ export function withRankOptions(yargs: Argv, defaultRank: string): Argv {
         'A rank for each layer: sv_ratio=20 (singular values above a 20th of the first), sv_cumulative=0.9 (share of their sum), sv_fro=0.9 (share of the norm)',
     })
     .option('dtype', { choices: Object.keys(FACTOR_DTYPES), describe: 'Type of the factors' })
-}
-
-export interface RankChoice {
-  readonly rule: RankRule
-  readonly convLimit: number
+    .option('seed', { type: 'string', nargs: 1, describe: seeds, defaultDescription: '0' })
 }
 
 /** @throws USAGE */
-export function rankChoice(args: Arguments, defaultRank: number): RankChoice {
+export function factorOptions(args: Arguments): FactorOptions {
+  const rank = rankRule(args)
+  const conv = filledText(args, 'convRank')
+  const dtype = filledText(args, 'dtype') as FactorDTypeName | undefined
+  return {
+    rank,
+    ...(conv === undefined ? {} : { convRank: rankOf('conv-rank', conv) }),
+    ...(dtype === undefined ? {} : { dtype }),
+    seed: seedOf(args),
+  }
+}
+
+function rankRule(args: Arguments): RankRule {
   const rank = filledText(args, 'rank')
   const isAuto = rank === 'auto'
   const dynamic = dynamicRule(args)
-  const limit = isAuto ? AUTO_LIMIT : rank === undefined ? defaultRank : rankOf('rank', rank)
-  const rule: RankRule = { ...(dynamic ?? (isAuto ? AUTO_RULE : { method: 'fixed' })), limit }
-  const conv = filledText(args, 'convRank')
-  return { rule, convLimit: conv === undefined ? limit : rankOf('conv-rank', conv) }
+  const limit = isAuto ? AUTO_LIMIT : rank === undefined ? DEFAULT_RANK : rankOf('rank', rank)
+  return { ...(dynamic ?? (isAuto ? AUTO_RULE : { method: 'fixed' })), limit }
 }
 
 function rankOf(option: string, text: string): number {
@@ -83,40 +84,10 @@ function dynamicRule(args: Arguments): Pick<RankRule, 'method' | 'target'> | und
   return { method: method as RankMethod, target }
 }
 
-export interface FactorChoice extends RankChoice {
-  readonly dtype: FactorDType
-  readonly seed: number
-}
-
-/** The options that decide the factors, as they stand in a recipe. */
-export function factorRecipe(
-  { rule: { method, target, limit }, convLimit, dtype, seed }: FactorChoice,
-  engine: string,
-): Record<string, JsonValue | undefined> {
-  return {
-    rank: String(limit),
-    dynamic: method === 'fixed' ? undefined : `${method}=${target}`,
-    convRank: convLimit === limit ? undefined : convLimit,
-    dtype: factorTypeName(dtype),
-    seed,
-    engine,
-  }
-}
-
-/** How `recipeArguments` reads them again. */
-export const FACTOR_READERS = {
-  rank: 'text',
-  dynamic: 'text',
-  convRank: 'number',
-  dtype: 'text',
-  seed: 'number',
-  engine: 'text',
-} as const
-
 /** @throws USAGE */
-export function seedOf(args: Arguments): number {
+function seedOf(args: Arguments): number {
   const text = filledText(args, 'seed') ?? '0'
   const seed = Number(text)
-  if (/^\d+$/.test(text) && seed < 2 ** 32) return seed
-  throw usage(`--seed ${text}: a seed is a whole number from 0 to 4294967295`)
+  if (/^\d+$/.test(text) && seed <= MAX_SEED) return seed
+  throw usage(`--seed ${text}: a seed is a whole number from 0 to ${MAX_SEED}`)
 }

@@ -9,6 +9,7 @@ import type { ReadInto } from '../tensor/expr.ts'
 import type { Hashes, HashName } from '../tensor/hash.ts'
 import type { Finding } from '../tensor/table.ts'
 import type { MatMulEngine } from './engine.ts'
+import type { Computing } from './output/computed-file.ts'
 import type { DerivedMetadata } from './output/metadata.ts'
 import type { OutputOptions } from './output/options.ts'
 import type { Prover } from './output/prove.ts'
@@ -74,6 +75,16 @@ export interface Operation<Options extends object, P extends Plan = Plan, Part =
    * @throws SdtoolError: what the planner of the operation refuses
    */
   plan(inputs: readonly InputModel[], options: Options, context: PlanContext): Promise<P> | P
+  /**
+   * The plan with values that have to be known before the file can be laid out, where it takes long to compute them.
+   * Such a plan cannot be made from a recipe just to be looked at.
+   */
+  compute?(
+    plan: P,
+    inputs: readonly InputModel[],
+    options: Options,
+    work: PlanContext & Computing,
+  ): Promise<P>
   /** The options that a recipe keeps: those given, and what was chosen where nothing was. */
   decided(options: Options, plan: P, inputs: readonly InputModel[]): Options
   /** File name of the output, where nobody names it. */

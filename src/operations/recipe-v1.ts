@@ -34,6 +34,21 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   merge: { dtype: dtypes, 'blocks-beta': (value) => ['betaBlocks', value] },
 }
 
+/** `rank: '32'` and `dynamic: 'sv_fro=0.9'` became one rule. */
+function rankRule({ rank, dynamic, ...others }: JsonOptions): JsonOptions {
+  if (rank === undefined && dynamic === undefined) return others
+  const limit = typeof rank === 'string' && /^\d+$/.test(rank) ? Number(rank) : (rank ?? null)
+  if (dynamic === undefined) return { rank: { method: 'fixed', limit }, ...others }
+  const [method = '', target] = typeof dynamic === 'string' ? dynamic.split('=', 2) : []
+  return { rank: { method, target: target ? Number(target) : null, limit }, ...others }
+}
+
+/** What several options became together. */
+const JOINED: Readonly<Record<string, (options: JsonOptions) => JsonOptions>> = {
+  'extract lora': rankRule,
+  'lora resize': rankRule,
+}
+
 /** What computed the products stood among the options, of whatever verb. */
 const ENGINE = 'engine'
 
@@ -46,8 +61,9 @@ export function engineOfV1(options: JsonOptions): string | undefined {
 export function migrateOptions(verb: string, options: JsonOptions): JsonOptions {
   const migration = Object.hasOwn(MIGRATIONS, verb) ? MIGRATIONS[verb]! : {}
   const isEngine = engineOfV1(options) !== undefined
+  const own = Object.hasOwn(JOINED, verb) ? JOINED[verb]!(options) : options
   return Object.fromEntries(
-    Object.entries(options)
+    Object.entries(own)
       .filter(([name]) => !(isEngine && name === ENGINE))
       .map(([name, value]) => (Object.hasOwn(migration, name) ? migration[name]!(value) : [name, value])),
   )

@@ -33,8 +33,8 @@ export function repeatable({ operation: verb, sdtool, version, options }: Recipe
 
 /**
  * What the operation of a recipe plans for its inputs.
- * @throws RECIPE_INVALID for options that make no sense (exit 3), what `repeatable` and the planner throw, and
- *   what keeps the plan from being written
+ * @throws RECIPE_UNPLANNED for what computes its values first, RECIPE_INVALID for options that make no sense (exit 3),
+ *   what `repeatable` and the planner throw, and what keeps the plan from being written
  */
 export async function planRecipe(
   recipe: Recipe,
@@ -42,6 +42,7 @@ export async function planRecipe(
   context: PlanContext,
 ): Promise<Plan> {
   const { operation, options } = repeatable(recipe)
+  if (operation.compute) throw notPlanned(operation.verb)
   if (inputs.length === 0) throw refuse('RECIPE_INVALID', 'the recipe has no inputs')
   try {
     const plan = (await operation.plan(inputs, options, context)) as Plan
@@ -53,4 +54,12 @@ export async function planRecipe(
     if (!(error instanceof SdtoolError) || error.code !== 'USAGE') throw error
     throw refuse('RECIPE_INVALID', `the recipe cannot be repeated: ${error.message}`)
   }
+}
+
+function notPlanned(verb: string): SdtoolError {
+  return refuse(
+    'RECIPE_UNPLANNED',
+    `the recipe is of ${verb}, which makes no model that could be drawn`,
+    'sdtool replay makes the file again, and says whether it is the same.',
+  )
 }

@@ -1,6 +1,8 @@
 import { bakeVae } from './bake-vae/bake-vae.ts'
 import { convert } from './convert/convert.ts'
+import { extractLora } from './extract-lora/extract-lora.ts'
 import { loraMerge } from './lora-merge/lora-merge.ts'
+import { loraResize } from './lora-resize/lora-resize.ts'
 import { merge } from './merge/merge.ts'
 import type { AnyOperation, OperationFamily } from './operation.ts'
 import { prune } from './prune/prune.ts'
@@ -9,7 +11,15 @@ import { prune } from './prune/prune.ts'
 type Entry = AnyOperation | OperationFamily<any>
 
 /** Every operation. A new one is a folder and a line here. */
-export const OPERATIONS: readonly Entry[] = [convert, prune, merge, bakeVae, loraMerge]
+export const OPERATIONS: readonly Entry[] = [
+  convert,
+  prune,
+  merge,
+  bakeVae,
+  extractLora,
+  loraMerge,
+  loraResize,
+]
 
 export function operationOf(verb: string): Entry | undefined {
   return OPERATIONS.find((operation) => operation.verb === verb)

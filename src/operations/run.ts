@@ -11,6 +11,7 @@ import type { PatchCheck } from '../tensor/verify-patches.ts'
 import { engineOf } from './engine.ts'
 import { hashWithProgress } from './hashing.ts'
 import type { InputModel, Operation, OutputDescription, PlanContext } from './operation.ts'
+import { type Computing, makeComputed } from './output/computed-file.ts'
 import { derivedMetadata, outputMetadata, type PendingMetadata, type RecipeFacts } from './output/metadata.ts'
 import type { OutputOptions } from './output/options.ts'
 import { writeProven } from './output/prove.ts'
@@ -131,7 +132,7 @@ async function namingInput<T>([path, ...others]: readonly string[], plan: () => 
   }
 }
 
-type Rest<Part> = Omit<Outcome<Plan, Part>, 'input' | 'title' | 'plan' | 'steps'>
+type Rest<P extends Plan, Part> = Omit<Outcome<P, Part>, 'input' | 'title' | 'steps'>
 
 /** Writes the plan, or all but that. @throws what writing throws */
 export async function carryOut<Options extends object, P extends Plan, Part>(
@@ -140,7 +141,7 @@ export async function carryOut<Options extends object, P extends Plan, Part>(
   inputs: readonly InputModel[],
   context: PlanContext,
   io: Io,
-): Promise<Rest<Part>> {
+): Promise<Rest<P, Part>> {
   const { operation, options, output } = run
   const nothing = operation.nothing?.(plan, inputs, options)
   if (nothing !== undefined) return { status: 'skipped', findings: [nothingToDo(nothing)] }
@@ -149,7 +150,13 @@ export async function carryOut<Options extends object, P extends Plan, Part>(
     return { status: 'failed', findings: [...plan.findings, ...problem.findings], error: problem.error }
   }
   const engine = operation.multiplies?.(options) ? (await context.engine()).name : undefined
-  const job = plannedFile(run, plan, inputs, { engine, io })
+  const target = run.place(run.first, operation.outputName(plan, inputs, options))
+  const planned = (from: P) => plannedFile(run, from, inputs, { target, engine, io })
+  const job = planned(plan)
+  if (operation.compute) {
+    const compute = (work: Computing) => operation.compute!(plan, inputs, options, { ...context, ...work })
+    return makeComputed({ planned: job, compute, finished: planned }, { output, io })
+  }
   if (output.dryRun) return rehearseFile(job, output)
   await operation.confirm?.(plan, inputs, options, context)
   const prover = operation.prover?.(plan)
@@ -162,12 +169,11 @@ function nothingToDo(message: string): Finding {
 }
 
 function plannedFile<Options extends object, P extends Plan, Part>(
-  { operation, options, first, place, output }: Run<Options, P, Part>,
+  { operation, options, first, output }: Run<Options, P, Part>,
   plan: P,
   inputs: readonly InputModel[],
-  { engine, io }: { readonly engine: string | undefined; readonly io: Io },
+  { target, engine, io }: { readonly target: string; readonly engine: string | undefined; readonly io: Io },
 ): PlannedFile {
-  const target = place(first, operation.outputName(plan, inputs, options))
   const decided = writeOptions(operation.decided(options, plan, inputs))
   const made = { verb: operation.verb, options: decided, ...(engine !== undefined && { engine }) }
   const recipe = { ...output, ...made, recipeVersion: 2 } as const

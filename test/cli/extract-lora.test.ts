@@ -116,7 +116,14 @@ describe('extract lora', () => {
       expect(JSON.parse(recipe!)).toMatchObject({
         operation: 'extract lora',
         inputs: [{ name: 'tiny-sd-b.safetensors' }, { name: 'tiny-sd.ckpt' }],
-        options: { algo: 'lora', rank: '4', dtype: 'fp16', only: 'unet', seed: 0, engine: 'sdtool wasm 1' },
+        options: {
+          algo: 'lora',
+          rank: { method: 'fixed', limit: 4 },
+          dtype: 'fp16',
+          only: 'unet',
+          seed: 0,
+        },
+        engine: 'sdtool wasm 1',
       })
       // the same seed gives the same bytes
       const again = join(folder, 'again', 'style.safetensors')

@@ -390,10 +390,14 @@ describe('sdtool replay', () => {
     expect((await runCli(['lora', 'resize', STRIPES, '--rank', '2', '-o', made])).code).toBe(0)
     const { model } = await contentsOf(made)
     const recipe = JSON.parse(model.metadata['sdtool.recipe']!)
-    expect(recipe.options).toEqual({ rank: '2', dtype: 'fp16', seed: 0, engine: 'sdtool wasm 1' })
+    expect(recipe).toMatchObject({
+      options: { rank: { method: 'fixed', limit: 2 }, dtype: 'fp16', seed: 0 },
+      engine: 'sdtool wasm 1',
+    })
     const other = {
       ...recipe,
-      options: { ...recipe.options, dtype: 'bf16', engine: 'onnxruntime 9.9 arm64' },
+      options: { ...recipe.options, dtype: 'bf16' },
+      engine: 'onnxruntime 9.9 arm64',
     }
     await writeModel(join(folder, 'other.safetensors'), {
       tensors: model.tensors,

@@ -1,8 +1,8 @@
 import { dirname, join, resolve } from 'node:path'
-import { existingFolder } from '../operations/output/place.ts'
-import { temporaryFolder } from '../system/leftovers.ts'
-import { cannotWrite } from '../tensor/atomic.ts'
-import { openSpool, type Spool } from '../tensor/spool.ts'
+import { temporaryFolder } from '../../system/leftovers.ts'
+import { cannotWrite } from '../../tensor/atomic.ts'
+import { openSpool, type Spool } from '../../tensor/spool.ts'
+import { existingFolder } from './place.ts'
 
 /** A spool on the disk of an output, for as long as `use` runs. */
 export async function withSpool<T>(output: string, use: (spool: Spool) => Promise<T>): Promise<T> {

@@ -1,0 +1,86 @@
+import { basename } from 'node:path'
+import { usage } from '../../errors.ts'
+import {
+  type Extraction,
+  type ExtractOptions,
+  extractLora as extractFactors,
+} from '../../model/lora/extract.ts'
+import { loraArchitecture, loraMetadata } from '../../model/lora/metadata.ts'
+import { resolutionOf } from '../../model/modelspec-facts.ts'
+import { stemOf } from '../../model/output-name.ts'
+import type { Plan } from '../../model/plan.ts'
+import { statedOf } from '../../model/stated.ts'
+import { newEvaluation } from '../../tensor/expr.ts'
+import { factorChoice, factorRecipe } from '../factor-options.ts'
+import type { InputModel, Operation } from '../operation.ts'
+import type { DerivedMetadata } from '../output/metadata.ts'
+import { type ExtractLoraOptions, extractLoraOptions } from './options.ts'
+
+export interface ExtractLoraPlan extends Plan {
+  /** Path of the base. */
+  readonly base: string
+  readonly choice: ExtractOptions
+  /** Once it is computed. */
+  readonly extraction?: Extraction
+}
+
+/** A LoRA that makes the second model into the first. */
+export const extractLora: Operation<ExtractLoraOptions, ExtractLoraPlan> = {
+  verb: 'extract lora',
+  schema: extractLoraOptions,
+  verify: false,
+  picture: 'other',
+  standsAlone: true,
+  multiplies: () => true,
+  plan(inputs, { algo = 'lora', only, ...factors }) {
+    checkTwoModels(inputs.length)
+    return {
+      table: { tensors: new Map(), metadata: {} },
+      steps: [],
+      findings: [],
+      base: inputs[1]!.name,
+      choice: { ...factorChoice(factors, 'F16'), algo, ...(only === undefined ? {} : { only }) },
+    }
+  },
+  async compute(plan, inputs, _options, { read, engine, ...work }) {
+    const { matmul } = await engine()
+    const [tuned, base] = inputs as [InputModel, InputModel]
+    const evaluation = newEvaluation(read, matmul)
+    const extraction = await extractFactors(tuned, base, plan.choice, { ...work, evaluation })
+    const tensors = new Map(extraction.tensors.map((tensor) => [tensor.name, tensor]))
+    return { ...plan, table: { tensors, metadata: {} }, findings: extraction.findings, extraction }
+  },
+  decided: (_options, { choice: { algo, only, ...factors } }) => ({
+    ...factorRecipe(factors),
+    algo,
+    ...(only === undefined ? {} : { only }),
+  }),
+  outputName: (_plan, [tuned]) => `${stemOf(basename(tuned!.name))}-lora.safetensors`,
+  metadata: (plan, [tuned], _options, title) => ownMetadata(plan, tuned!, title),
+}
+
+/** @throws USAGE */
+export function checkTwoModels(count: number): void {
+  if (count === 2) return
+  throw usage(
+    `extract lora takes two models, ${count} were named`,
+    'First the fine-tuned one, then its base: sdtool extract lora tuned base.',
+  )
+}
+
+function ownMetadata(
+  { choice, extraction }: ExtractLoraPlan,
+  { identity }: InputModel,
+  title: string,
+): DerivedMetadata {
+  const ranks = extraction!.layers.map(({ rank }) => rank)
+  const convRank = choice.algo === 'locon' ? { convRank: choice.convLimit } : {}
+  const [architecture, resolution] = [loraArchitecture(identity), resolutionOf(identity)]
+  return {
+    own: { ...statedOf(identity), ...loraMetadata(identity, { ranks, ...convRank }), ss_output_name: title },
+    facts: {
+      ...(architecture === undefined ? {} : { architecture }),
+      ...(resolution === undefined ? {} : { resolution }),
+    },
+  }
+}

@@ -1,0 +1,19 @@
+import * as v from 'valibot'
+import { LORA_ALGOS, type LoraAlgo } from '../../model/lora/layers.ts'
+import { type FactorOptions, factorOptions } from '../factor-options.ts'
+
+const ALGOS = Object.keys(LORA_ALGOS) as [LoraAlgo, ...LoraAlgo[]]
+
+/** Of the difference between two models as a LoRA. */
+export const extractLoraOptions = v.strictObject({
+  ...factorOptions,
+  /** Which layers: `lora` without it. */
+  algo: v.exactOptional(v.picklist(ALGOS)),
+  /** One side alone. */
+  only: v.exactOptional(v.picklist(['unet', 'text'])),
+})
+
+export interface ExtractLoraOptions extends FactorOptions {
+  readonly algo?: LoraAlgo
+  readonly only?: 'unet' | 'text'
+}
