@@ -29,7 +29,7 @@ export function dtypeChoice(args: Arguments): DTypeChoice {
       throw usage(`--dtype names two types for ${name}`, 'Give it once.')
     by[name] = dtype(right)
   }
-  return { ...(all === undefined ? {} : { all }), by }
+  return { ...(all !== undefined && { all }), ...(Object.keys(by).length > 0 && { by }) }
 }
 
 function dtype(text: string): DTypeName {
