@@ -3,22 +3,17 @@
  * `--blocks`.
  */
 import { usage } from '../errors.ts'
-import type { BlockRatios } from '../model/merge-lora/block-ratios.ts'
 import { blockRatios, looksLikeBlocks } from '../model/merge-lora/block-text.ts'
-import type { LoraRatio } from '../model/merge-lora/options.ts'
+import { checkRatios, type LoraRatio } from '../model/merge-lora/options.ts'
+import type { MergeLoraOptions } from '../operations/merge-lora/options.ts'
 import { quoted } from '../tensor/text.ts'
 
 export interface LoraArgument {
   /** Path, or a bare name to be looked up. */
   readonly name: string
   readonly ratio: LoraRatio
-  readonly blocks?: LoraBlocks
-}
-
-/** Ratios of the blocks of one LoRA. */
-export interface LoraBlocks extends BlockRatios {
-  /** As they were written. */
-  readonly text: string
+  /** Ratios of blocks, as they were written. */
+  readonly blocks?: string
 }
 
 /** A LoRA as it was typed, which may leave the ratio to an option. */
@@ -53,17 +48,20 @@ export function loraArguments(
   const blocksFor = perLora('blocks', blocks, specs)
   const loras = specs.map((spec, i) => {
     const ratio = ratioFor(i) ?? { unet: 1, text: 1 }
-    return { name: spec.name, ratio, ...namedBlocks(spec, blocksFor(i)) }
+    return { name: spec.name, ratio, ...checkedBlocks(spec, blocksFor(i)) }
   })
-  if (loras.every(({ ratio }) => ratio.unet === 0 && ratio.text === 0)) {
-    throw usage('every ratio is 0, so nothing would change', 'Give a ratio, for example --ratio 0.7.')
-  }
+  checkRatios(loras.map(({ ratio }) => ratio))
   return loras
 }
 
 /** Of an argument with several tags, each. @throws USAGE */
 export function loraSpecs(args: readonly string[], exists: (path: string) => boolean): LoraSpec[] {
   return args.flatMap((arg) => specsOf(arg, exists))
+}
+
+/** As `merge-lora` takes them, beside the files. */
+export function lorasOption(loras: readonly LoraArgument[]): MergeLoraOptions['loras'] {
+  return loras.map(({ name: _, ...lora }) => lora)
 }
 
 /** Would end the tag, its name, or the line of a prompt: no LoRA that A1111 can load has them in its name. */
@@ -77,15 +75,11 @@ export function loraTag({ name, ratio, blocks }: LoraSpec): string {
   return `<lora:${name.replace(RE_NOT_IN_TAG, '')}:${ratios}${lbw}>`
 }
 
-export function loraSpec({ name, ratio, blocks }: LoraArgument): LoraSpec {
-  return { name, ratio, ...(blocks && { blocks: blocks.text }) }
-}
-
 /** @throws USAGE, saying where the text stands */
-function namedBlocks(spec: LoraSpec, text: string | undefined): Pick<LoraArgument, 'blocks'> {
-  if (text === undefined) return {}
-  const of = spec.blocks === undefined ? '--blocks' : `lbw of ${spec.name}`
-  return { blocks: { text, ...blockRatios(text, of) } }
+function checkedBlocks(spec: LoraSpec, blocks: string | undefined): Pick<LoraArgument, 'blocks'> {
+  if (blocks === undefined) return {}
+  blockRatios(blocks, spec.blocks === undefined ? '--blocks' : `lbw of ${spec.name}`)
+  return { blocks }
 }
 
 /** What a LoRA has of its own, or what an option gives it: one value is for all, several are for one LoRA each. */

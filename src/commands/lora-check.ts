@@ -1,15 +1,17 @@
 import { basename } from 'node:path'
 import { EXIT, type ExitCode, refuse, usage } from '../errors.ts'
 import { resolveModel } from '../library/resolve.ts'
-import { identifyFile, type OpenedModel, withModels } from '../library/session.ts'
+import { type OpenedModel, withModels } from '../library/session.ts'
 import { type BlockLabel, compareBlocks } from '../model/blocks.ts'
 import { counted, error, warning } from '../model/finding.ts'
 import { type CheckedModule, checkLora, type LoraCheck } from '../model/lora/check.ts'
 import type { LoraFile } from '../model/lora/modules.ts'
-import { planMergeLora } from '../model/merge-lora/plan.ts'
 import { engineOf } from '../operations/engine.ts'
+import { mergeLora } from '../operations/merge-lora/merge-lora.ts'
+import type { InputModel, PlanContext } from '../operations/operation.ts'
 import { writeNewFile } from '../operations/output/new-file.ts'
 import type { CommonOptions } from '../operations/output/options.ts'
+import { inputModels, plainContext } from '../operations/run.ts'
 import type { HeatMap, HeatPanel } from '../report/heat-map.ts'
 import { startProgress } from '../report/progress.ts'
 import { formatTable } from '../report/table.ts'
@@ -81,10 +83,11 @@ async function runLoraCheck(args: Arguments, io: Io): Promise<ExitCode> {
 
 async function checkOpened(
   paths: readonly string[],
-  [opened, base]: readonly OpenedModel[],
+  all: readonly OpenedModel[],
   { quiet, json }: CommonOptions,
   io: Io,
 ): Promise<Checked> {
+  const [opened] = all
   const file = await loraFile(paths[0]!, opened!)
   const progress = startProgress(basename(paths[0]!), io, quiet || json)
   const { size } = opened!.model.file
@@ -93,7 +96,7 @@ async function checkOpened(
     const check = await checkLora(file, evaluation, io.signal, (done, all) =>
       progress.update((size * done) / all, size),
     )
-    const fit = base === undefined ? undefined : await fitOf(file, paths[1]!, base)
+    const fit = all.length > 1 ? await fitOf(await inputModels(paths, all), plainContext(all, io)) : undefined
     return {
       ...check,
       file,
@@ -106,22 +109,18 @@ async function checkOpened(
 }
 
 async function fitOf(
-  file: LoraFile,
-  name: string,
-  opened: OpenedModel,
+  [lora, base]: readonly InputModel[],
+  context: PlanContext,
 ): Promise<Required<Pick<Checked, 'base' | 'findings'>>> {
-  const identity = await identifyFile(name, opened)
+  const { name, identity } = base!
   if (identity.kind === 'lora')
     throw refuse(
       'BASE_NOT_A_MODEL',
       `${name} is no model that a LoRA could be for: ${identity.title}`,
       'Name a checkpoint, a UNet or a text encoder with --base.',
     )
-  const plan = await planMergeLora(
-    { name, file: opened.model, identity },
-    [{ ...file, ratio: { unet: 1, text: 1 } }],
-    { allowUnmatched: true },
-  )
+  const options = { loras: [{ ratio: { unet: 1, text: 1 } }], allowUnmatched: true }
+  const plan = await mergeLora.plan([base!, lora!], options, context)
   const [report] = plan.loras
   const matched = report!.parts.reduce((sum, part) => sum + part.matched, 0)
   const missing = report!.unmatched.map(({ name }) => name)

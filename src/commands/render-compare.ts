@@ -16,7 +16,6 @@ import {
   type DrawnModel,
 } from './comparison.ts'
 import { hashBook, type PictureHashes } from './hash-book.ts'
-import { loraSpec } from './lora-arguments.ts'
 import { values } from './options.ts'
 import { engineFor } from './render-draw.ts'
 import { promptWithTags, sheetFacts } from './render-facts.ts'
@@ -90,7 +89,7 @@ function factsOf(
 ): GenerationFacts {
   const { settings, hashes, loras } = first!
   const byOption = loras.slice(0, loras.length - tags.length)
-  const shown = { requests, prompts: prompts.map((prompt) => promptWithTags(prompt, byOption.map(loraSpec))) }
+  const shown = { requests, prompts: prompts.map((prompt) => promptWithTags(prompt, byOption)) }
   const making = { settings, options, hashes, version: io.version }
   const against = hashList(others.map((other) => other.hashes.model))
   return sheetFacts(shown, making, { Sheet: 'compare', 'Compared with': against })

@@ -7,17 +7,17 @@ import { architectureById } from '../model/architectures/registry.ts'
 import { checkVaeFit, latentsFindings } from '../model/bake-vae.ts'
 import { withEmaWeights } from '../model/diff/ema.ts'
 import { type Identity, KINDS, type Kind } from '../model/identity.ts'
-import type { MergeOptions } from '../model/merge-lora/options.ts'
-import { planMergeLora } from '../model/merge-lora/plan.ts'
 import type { Model } from '../model/model.ts'
 import { hashWithProgress } from '../operations/hashing.ts'
+import { assertEffects, mergeLora } from '../operations/merge-lora/merge-lora.ts'
+import type { InputModel, PlanContext } from '../operations/operation.ts'
+import { inputModels, plainContext } from '../operations/run.ts'
+import { soundPlan } from '../operations/sound-plan.ts'
 import { latentsByValues } from '../operations/vae-values.ts'
 import type { Io } from '../system/world.ts'
 import type { ModelFile, TensorTable } from '../tensor/table.ts'
 import { resolveLora } from './lora-aliases.ts'
-import { type LoraArgument, loraArguments } from './lora-arguments.ts'
-import { loraInput } from './merge-lora.ts'
-import { checkAlive } from './merge-lora-alive.ts'
+import { type LoraArgument, loraArguments, lorasOption } from './lora-arguments.ts'
 
 export interface ModelRequest {
   readonly model: string
@@ -46,9 +46,9 @@ export interface RenderSource {
 }
 
 /**
- * Opens a model with its LoRAs and its VAE for as long as `use` runs. LoRAs are planned by the planner of merge-lora,
- * with its strictness.
- * @throws MODEL_NOT_FOUND ..., EMA_MISSING, LORA_CHANGES_NOTHING, and what `planMergeLora` throws or finds
+ * Opens a model with its LoRAs and its VAE for as long as `use` runs. LoRAs are planned by merge-lora, with its
+ * strictness.
+ * @throws MODEL_NOT_FOUND ..., EMA_MISSING, LORA_CHANGES_NOTHING, and what `mergeLora` throws or finds
  */
 export async function withRenderSource<T>(
   request: ModelRequest,
@@ -62,11 +62,11 @@ export async function withRenderSource<T>(
   for (const { name } of loras) loraPaths.push(await resolveLora(name, folders, io))
   const vaePath = request.vae === undefined ? [] : [await resolveModel(request.vae, 'vae', folders)]
   return withModels([path, ...loraPaths, ...vaePath], io, async (opened) => {
-    const adapters = opened.slice(1, 1 + loras.length)
+    const inputs = await inputModels([path, ...loraPaths], opened)
     const used = loras.map((lora, i) => {
-      return { ...lora, path: loraPaths[i]!, metadata: adapters[i]!.model.metadata }
+      return { ...lora, path: loraPaths[i]!, metadata: inputs[i + 1]!.file.metadata }
     })
-    const model = await patchedModel(path, opened[0]!, { used, adapters, request, io })
+    const model = await patchedModel(inputs, loras, request, plainContext(opened, io))
     const vae = vaePath[0] === undefined ? undefined : await plainModel(vaePath[0], opened.at(-1)!)
     if (vae) await checkVae(model, vae, opened.at(-1)!, request, io)
     const files = opened.map((one) => one.model)
@@ -122,34 +122,24 @@ async function checkVae(
     if (severity === 'warning') io.stderr.write(`sdtool: ${escaped(message)}\n`)
 }
 
-interface Patching {
-  readonly used: readonly UsedLora[]
-  readonly adapters: readonly OpenedModel[]
-  readonly request: ModelRequest
-  readonly io: Io
-}
-
 async function patchedModel(
-  path: string,
-  opened: OpenedModel,
-  { used, adapters, request, io }: Patching,
+  [plain, ...adapters]: readonly InputModel[],
+  loras: readonly LoraArgument[],
+  { ema, allowUnmatched }: ModelRequest,
+  context: PlanContext,
 ): Promise<Model> {
-  const plain = await plainModel(path, opened)
-  checkDrawable(plain)
-  const model = request.ema ? emaModel(plain) : plain
-  if (used.length === 0) return model
-  const inputs = await Promise.all(used.map((lora, i) => loraInput(lora.path, adapters[i]!, lora)))
-  const options: MergeOptions = { allowUnmatched: request.allowUnmatched }
-  const base = { name: path, file: { ...opened.model, ...model.file }, identity: model.identity }
-  const plan = await planMergeLora(base, inputs, options)
-  const [problem] = plan.problems
-  if (problem !== undefined) throw problem
-  await checkAlive(base, inputs, options, opened.read, io.signal)
-  return { name: path, file: plan.table, identity: onlyWhatIsIn(model.identity, plan.table) }
+  checkDrawable(plain!)
+  const base = ema ? emaModel(plain!) : plain!
+  if (adapters.length === 0) return base
+  const inputs = [base, ...adapters]
+  const options = { loras: lorasOption(loras), allowUnmatched }
+  const { table } = await soundPlan(mergeLora, inputs, options, context)
+  await assertEffects(inputs, options, context)
+  return { name: base.name, file: table, identity: onlyWhatIsIn(base.identity, table) }
 }
 
 /** @throws EMA_MISSING */
-function emaModel({ name, file, identity }: Model): Model {
+function emaModel({ name, file, identity }: InputModel): InputModel {
   if (identity.ema === undefined) {
     throw new SdtoolError('EMA_MISSING', `${name} has no EMA copy of its weights`, {
       exitCode: EXIT.unverified,
@@ -157,7 +147,7 @@ function emaModel({ name, file, identity }: Model): Model {
     })
   }
   const ema = withEmaWeights({ table: file, identity })
-  return { name, file: ema.table, identity: ema.identity }
+  return { name, file: { ...file, tensors: ema.table.tensors }, identity: ema.identity }
 }
 
 /** A plan leaves out an EMA copy of weights that change. */

@@ -10,7 +10,6 @@ import type { Io } from '../system/world.ts'
 import { checkOutput } from '../tensor/atomic.ts'
 import type { Arguments, Command } from './command.ts'
 import { hashBook, pictureHashes } from './hash-book.ts'
-import { loraSpec } from './lora-arguments.ts'
 import { modelFolders } from './model-folders.ts'
 import { preview } from './preview-option.ts'
 import { drawPictures, engineFor } from './render-draw.ts'
@@ -164,7 +163,7 @@ async function write(path: string, bytes: Uint8Array, run: Run): Promise<void> {
 /** With tags for all LoRAs: those of the prompt stand in it, behind those of options among the LoRAs of the model. */
 function promptsInPictures({ source, prompts, tags }: Run): string[] {
   const byOption = source.loras.slice(0, source.loras.length - tags.length)
-  return prompts.map((prompt) => promptWithTags(prompt, byOption.map(loraSpec)))
+  return prompts.map((prompt) => promptWithTags(prompt, byOption))
 }
 
 function titleOf({ source, options }: Run): string {

@@ -1,12 +1,12 @@
 /** Plans a model again from the recipe in its metadata; nothing is written. */
 import { refuse, SdtoolError } from '../errors.ts'
-import { type OpenedModel, readAny } from '../library/session.ts'
+import type { OpenedModel } from '../library/session.ts'
 import type { Identity } from '../model/identify.ts'
 import type { Plan } from '../model/plan.ts'
 import type { Recipe } from '../model/recipe.ts'
-import { engineOf } from '../operations/engine.ts'
 import { planRecipe } from '../operations/recipe.ts'
 import { operationOf } from '../operations/registry.ts'
+import { plainContext } from '../operations/run.ts'
 import { printable, quoted } from '../tensor/text.ts'
 import { COMMANDS } from './registry.ts'
 
@@ -19,11 +19,10 @@ export interface RecipeModel {
 
 function planAgain(recipe: Recipe, inputs: readonly RecipeModel[]): Promise<Plan> {
   const models = inputs.map(({ path, opened, identity }) => ({ name: path, file: opened.model, identity }))
-  const context = {
-    read: readAny(inputs.map(({ opened }) => opened)),
-    signal: NEVER,
-    engine: () => engineOf({}),
-  }
+  const context = plainContext(
+    inputs.map(({ opened }) => opened),
+    { signal: NEVER },
+  )
   return planRecipe(recipe, models, context)
 }
 

@@ -5,6 +5,7 @@ import type { OutputOptions } from '../operations/output/options.ts'
 import { repeatable as operationFor, type Repeatable as RepeatableOperation } from '../operations/recipe.ts'
 import { operationOf } from '../operations/registry.ts'
 import { namedFile, type Outcome, runOperation } from '../operations/run.ts'
+import { errorText } from '../report/error.ts'
 import type { Io } from '../system/world.ts'
 import { quoted } from '../tensor/text.ts'
 import type { Arguments, Command } from './command.ts'
@@ -73,6 +74,7 @@ async function runAgain(
   const output = outputOf(args, recipe, operation.verify)
   const run = { operation, options, first: namedFile(first), others, place: () => target, output }
   const outcome: Outcome = await runOperation(run, io)
+  if (outcome.error !== undefined) io.stderr.write(errorText(outcome.error, output.verbose))
   const view = viewOf(operation.verb)
   return {
     exitCode: worstExitCode([outcome]),

@@ -32,6 +32,26 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   prune: { dtype: dtypes },
   'lora merge': { ratios },
   merge: { dtype: dtypes, 'blocks-beta': (value) => ['betaBlocks', value] },
+  'merge-lora': { dtype: dtypes },
+}
+
+function listed(value: JsonValue | undefined): readonly JsonValue[] {
+  return value === undefined ? [] : ([value].flat() as JsonValue[])
+}
+
+/**
+ * Ratios of LoRAs, 0.7 or { unet: 0.7, text: 0.5 }, and texts of ratios of blocks, of each LoRA or one for all: ALL
+ * stood for LoRAs without.
+ */
+function loras({ ratios = [], blocks, ...others }: JsonOptions): JsonOptions {
+  const [given, texts] = [listed(ratios), listed(blocks)]
+  const blocksOf = (i: number) => texts[texts.length === 1 ? 0 : i] ?? 'ALL'
+  const one = (ratio: JsonValue, i: number) => ({
+    ratio: typeof ratio === 'number' ? { unet: ratio, text: ratio } : ratio,
+    ...(blocksOf(i) !== 'ALL' && { blocks: blocksOf(i) }),
+  })
+  const isOdd = texts.length > 1 && texts.length !== given.length
+  return { loras: given.map(one), ...others, ...(isOdd && { blocks: texts }) }
 }
 
 /** `rank: '32'` and `dynamic: 'sv_fro=0.9'` became one rule. */
@@ -45,6 +65,7 @@ function rankRule({ rank, dynamic, ...others }: JsonOptions): JsonOptions {
 
 /** What several options became together. */
 const JOINED: Readonly<Record<string, (options: JsonOptions) => JsonOptions>> = {
+  'merge-lora': loras,
   'extract lora': rankRule,
   'lora resize': rankRule,
 }

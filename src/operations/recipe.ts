@@ -7,6 +7,7 @@ import type { AnyOperation, InputModel, PlanContext } from './operation.ts'
 import { migrateOptions } from './recipe-v1.ts'
 import { operationOf } from './registry.ts'
 import { readOptions } from './schema.ts'
+import { soundPlan } from './sound-plan.ts'
 
 export interface Repeatable {
   readonly operation: AnyOperation
@@ -34,7 +35,7 @@ export function repeatable({ operation: verb, sdtool, version, options }: Recipe
 /**
  * What the operation of a recipe plans for its inputs.
  * @throws RECIPE_UNPLANNED for what computes its values first, RECIPE_INVALID for options that make no sense (exit 3),
- *   what `repeatable` and the planner throw, and what keeps the plan from being written
+ *   what `repeatable` and `soundPlan` throw
  */
 export async function planRecipe(
   recipe: Recipe,
@@ -45,10 +46,7 @@ export async function planRecipe(
   if (operation.compute) throw notPlanned(operation.verb)
   if (inputs.length === 0) throw refuse('RECIPE_INVALID', 'the recipe has no inputs')
   try {
-    const plan = (await operation.plan(inputs, options, context)) as Plan
-    const problem = operation.problem?.(plan)
-    if (problem) throw problem.error
-    return plan
+    return (await soundPlan(operation, inputs, options, context)) as Plan
   } catch (error) {
     // the person at the command line has not written these options
     if (!(error instanceof SdtoolError) || error.code !== 'USAGE') throw error

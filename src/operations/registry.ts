@@ -4,6 +4,7 @@ import { extractLora } from './extract-lora/extract-lora.ts'
 import { loraMerge } from './lora-merge/lora-merge.ts'
 import { loraResize } from './lora-resize/lora-resize.ts'
 import { merge } from './merge/merge.ts'
+import { mergeLora } from './merge-lora/merge-lora.ts'
 import type { AnyOperation, OperationFamily } from './operation.ts'
 import { prune } from './prune/prune.ts'
 
@@ -15,6 +16,7 @@ export const OPERATIONS: readonly Entry[] = [
   convert,
   prune,
   merge,
+  mergeLora,
   bakeVae,
   extractLora,
   loraMerge,

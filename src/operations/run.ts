@@ -105,6 +105,11 @@ export async function inputModels(
   return inputs
 }
 
+/** For a plan that is used and not written. */
+export function plainContext(opened: readonly OpenedModel[], io: Pick<Io, 'signal' | 'matmul'>): PlanContext {
+  return { read: readAny(opened), signal: io.signal, engine: () => engineOf(io) }
+}
+
 /** What a planner may use while these files are open. */
 export function planContext(
   opened: readonly OpenedModel[],
@@ -113,9 +118,7 @@ export function planContext(
 ): PlanContext {
   const isQuiet = quiet || json
   return {
-    read: readAny(opened),
-    signal: io.signal,
-    engine: () => engineOf(io),
+    ...plainContext(opened, io),
     rehearsal: dryRun,
     hash: (name, only) => hashWithProgress(name, only, isQuiet, io),
     progress: (label) => startProgress(label, io, isQuiet, COUNT),

@@ -233,7 +233,8 @@ describe('merge-lora', () => {
     expect(JSON.parse(model.metadata['sdtool.recipe']!)).toMatchObject({
       operation: 'merge-lora',
       inputs,
-      options: { ratios: [0.5, { unet: 1, text: 0.25 }] },
+      options: { loras: [{ ratio: { unet: 0.5, text: 0.5 } }, { ratio: { unet: 1, text: 0.25 } }] },
+      engine: 'sdtool wasm 1',
     })
   })
 

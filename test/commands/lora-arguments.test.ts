@@ -111,7 +111,7 @@ describe('ratios of blocks', () => {
   function blocks(args: string[], given: string[] = []) {
     return loraArguments(args, [], nothingExists, given).map(({ ratio, blocks }) => [
       ratio.unet,
-      blocks?.text,
+      blocks,
     ])
   }
 

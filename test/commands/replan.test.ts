@@ -93,7 +93,7 @@ it.each([
   ['a network too few', 'convert', { to: 'single', parts: ['unet'] }, 'RECIPE_INVALID'],
   ['no ratios', 'merge-lora', {}, 'RECIPE_INVALID'],
   ['ratios that are no numbers', 'merge-lora', { ratios: ['x'] }, 'RECIPE_UNREADABLE'],
-  ['a type that does not exist', 'merge-lora', { ratios: [1], dtype: ['fp3'] }, 'RECIPE_INVALID'],
+  ['a type that does not exist', 'merge-lora', { ratios: [1], dtype: ['fp3'] }, 'RECIPE_UNREADABLE'],
 ])('%s is refused', async (_, operation, options, code) => {
   const attempt = replanned(recipeOf(operation, options), [OTHER, STRIPES], async () => {})
   await expect(attempt).rejects.toMatchObject({ code, exitCode: 3 })

@@ -1,3 +1,4 @@
+import { usage } from '../../errors.ts'
 import type { TensorTable } from '../../tensor/table.ts'
 import type { AdapterInfo } from '../adapters/info.ts'
 import type { TargetId } from '../adapters/targets.ts'
@@ -14,7 +15,18 @@ export interface LoraRatio {
 }
 
 /** The two halves of a model, as A1111 and ComfyUI divide it for their two strengths. */
-export type Side = keyof LoraRatio
+export const SIDES = ['unet', 'text'] as const
+
+export type Side = (typeof SIDES)[number]
+
+/** What becomes of an EMA copy of weights that change. */
+export const EMA_USES = ['drop', 'patch'] as const
+
+/** @throws USAGE where nothing would change */
+export function checkRatios(ratios: readonly LoraRatio[]): void {
+  if (ratios.every(({ unet, text }) => unet === 0 && text === 0))
+    throw usage('every ratio is 0, so nothing would change', 'Give a ratio, for example --ratio 0.7.')
+}
 
 export function sideOf(target: TargetId): Side {
   return target.startsWith('te') ? 'text' : 'unet'
@@ -49,5 +61,5 @@ export interface MergeOptions {
   /** Leave out what fits nowhere, instead of refusing it. */
   readonly allowUnmatched?: boolean
   /** What becomes of an EMA copy of weights that change; it is left out unless it is to change with them. */
-  readonly ema?: 'drop' | 'patch'
+  readonly ema?: (typeof EMA_USES)[number]
 }

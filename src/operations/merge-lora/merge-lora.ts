@@ -1,0 +1,107 @@
+import { basename } from 'node:path'
+import { refuse, usage } from '../../errors.ts'
+import { blockRatios } from '../../model/merge-lora/block-text.ts'
+import {
+  checkRatios,
+  type LoraInput,
+  type LoraRatio,
+  type MergeOptions,
+  type NamePattern,
+} from '../../model/merge-lora/options.ts'
+import { type MergePlan, planMergeLora } from '../../model/merge-lora/plan.ts'
+import { checkProof, type PartProof, proofOf } from '../../model/merge-lora/proof.ts'
+import { globMatcher } from '../../model/names/glob.ts'
+import { mergedName, stemOf } from '../../model/output-name.ts'
+import { type ReadInto, readValues } from '../../tensor/expr.ts'
+import type { InputModel, Operation } from '../operation.ts'
+import { assertLoraHasEffect } from './effect.ts'
+import { nearestFindings } from './nearest-names.ts'
+import { type MergeLoraOptions, mergeLoraOptions } from './options.ts'
+
+/** LoRAs and other adapters into the weights of a model. */
+export const mergeLora: Operation<MergeLoraOptions, MergePlan, PartProof> = {
+  verb: 'merge-lora',
+  schema: mergeLoraOptions,
+  verify: 'patched',
+  picture: 'other',
+  multiplies: () => true,
+  plan(inputs, options, { read }) {
+    const [base] = inputs
+    return planMergeLora(base!, loraInputs(inputs, options, read), patternsCompiled(options))
+  },
+  decided: (options) => options,
+  outputName(plan, [base, ...loras], options) {
+    const names = loras.map(({ name }, i) => nameInOutput(name, options.loras[i]!.ratio))
+    return mergedName(basename(base!.name), names, plan)
+  },
+  problem(plan) {
+    const [error] = plan.problems
+    return error && { error, findings: nearestFindings(plan) }
+  },
+  /** Of a single one, the figures of the whole merge say whether it does anything. */
+  async confirm(_plan, inputs, options, context) {
+    if (inputs.length > 2) await assertEffects(inputs, options, context)
+  },
+  prover: (plan) => ({
+    prove: (counts) => proofOf(plan, counts),
+    check: (counts) => checkProof(plan, counts),
+  }),
+}
+
+/**
+ * Refuses inputs of `mergeLora` that would do nothing.
+ * @throws LORA_CHANGES_NOTHING (exit 4)
+ */
+export async function assertEffects(
+  inputs: readonly InputModel[],
+  options: MergeLoraOptions,
+  { read, signal }: { readonly read: ReadInto; readonly signal: AbortSignal },
+): Promise<void> {
+  const compiled = patternsCompiled(options)
+  for (const lora of loraInputs(inputs, options, read))
+    await assertLoraHasEffect(inputs[0]!, lora, compiled, { read, signal })
+}
+
+/** @throws USAGE; NOT_A_LORA (exit 3) */
+function loraInputs(
+  [, ...models]: readonly InputModel[],
+  { loras }: MergeLoraOptions,
+  read: ReadInto,
+): LoraInput[] {
+  if (loras.length !== models.length)
+    throw usage(`there are ${loras.length} ratios for ${models.length} LoRAs`, 'Give one for each.')
+  if (loras.length === 0) throw usage('no LoRA was named', 'Name the base first, then one or more LoRAs.')
+  checkRatios(loras.map(({ ratio }) => ratio))
+  return models.map((model, i) => loraInput(model, loras[i]!, read))
+}
+
+function loraInput(
+  { name, file, identity: { title, adapter } }: InputModel,
+  { ratio, blocks }: MergeLoraOptions['loras'][number],
+  read: ReadInto,
+): LoraInput {
+  if (adapter === undefined)
+    throw refuse('NOT_A_LORA', `${name} is no LoRA: ${title}`, 'The base comes first, then the LoRAs.')
+  return {
+    name,
+    table: file,
+    adapter,
+    ratio,
+    ...(blocks !== undefined && { blocks: blockRatios(blocks, `blocks of ${name}`) }),
+    read: (tensor) => readValues(tensor, read),
+  }
+}
+
+function patternsCompiled({ loras: _, include, exclude, ...options }: MergeLoraOptions): MergeOptions {
+  return { ...options, include: patterns('include', include), exclude: patterns('exclude', exclude) }
+}
+
+function patterns(option: 'include' | 'exclude', texts: readonly string[] = []): NamePattern[] {
+  return texts.map((text) => ({ text: `--${option} ${text}`, matches: globMatcher(text) }))
+}
+
+/** `style`, `style-0.7`, with a ratio of its own for the text encoders `style-0.7-te0.5`. */
+function nameInOutput(name: string, { unet, text }: LoraRatio): string {
+  const ratio = unet === 1 && text === 1 ? '' : `-${unet}`
+  return stemOf(basename(name)) + ratio + (text === unet ? '' : `-te${text}`)
+}

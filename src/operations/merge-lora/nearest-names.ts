@@ -1,0 +1,25 @@
+import { lookupName } from '../../model/adapters/keymap.ts'
+import { placeOf } from '../../model/adapters/targets.ts'
+import { partFor } from '../../model/merge-lora/base-parts.ts'
+import type { MergePlan } from '../../model/merge-lora/plan.ts'
+import { nearestNames } from '../../system/nearest.ts'
+import type { Finding } from '../../tensor/table.ts'
+import { quoted } from '../../tensor/text.ts'
+
+/** Names helped for each adapter; a list of all would bury the reason. */
+const MAX_NEAREST = 3
+
+/** For names that no layer has, the ones most like them. */
+export function nearestFindings({ loras, parts }: MergePlan): Finding[] {
+  return loras.flatMap(({ unmatched }) => {
+    const unknown = unmatched.filter(({ reason }) => reason === 'unknown-name').slice(0, MAX_NEAREST)
+    return unknown.flatMap(({ name, target }): Finding[] => {
+      const path = lookupName(placeOf(name).path)
+      const known = partFor(parts, target)?.names.keys() ?? []
+      const [nearest] = nearestNames(path, known, 1)
+      if (nearest === undefined) return []
+      const message = `the layer most like ${quoted(name)} is ${quoted(nearest)}`
+      return [{ code: 'nearest-name', severity: 'info', message }]
+    })
+  })
+}
