@@ -109,10 +109,7 @@ describe('--ratio', () => {
 
 describe('ratios of blocks', () => {
   function blocks(args: string[], given: string[] = []) {
-    return loraArguments(args, [], nothingExists, given).map(({ ratio, blocks }) => [
-      ratio.unet,
-      blocks,
-    ])
+    return loraArguments(args, [], nothingExists, given).map(({ ratio, blocks }) => [ratio.unet, blocks])
   }
 
   it('stand in the tag of a LoRA, as LoRA Block Weight reads it', () => {
