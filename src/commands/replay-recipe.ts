@@ -2,7 +2,12 @@
 import { EXIT, type ExitCode, refuse } from '../errors.ts'
 import type { Recipe } from '../model/recipe.ts'
 import type { OutputOptions } from '../operations/output/options.ts'
-import { repeatable as operationFor, type Repeatable as RepeatableOperation } from '../operations/recipe.ts'
+import {
+  asOfRecipe,
+  checkInputs,
+  repeatable as operationFor,
+  type Repeatable as RepeatableOperation,
+} from '../operations/recipe.ts'
 import { operationOf } from '../operations/registry.ts'
 import { namedFile, type Outcome, runOperation } from '../operations/run.ts'
 import { errorText } from '../report/error.ts'
@@ -37,10 +42,11 @@ export interface Repeatable {
   again(again: Again, io: Io): Promise<Repeated>
 }
 
-/** @throws RECIPE_UNKNOWN_OPERATION, and what reading the options of the recipe throws (exit 3) */
+/** @throws RECIPE_UNKNOWN_OPERATION, RECIPE_INVALID for no inputs, and what reading the options of the recipe throws (exit 3) */
 export async function repeatable(recipe: Recipe): Promise<Repeatable> {
   if (operationOf(recipe.operation) !== undefined) {
     const found = operationFor(recipe)
+    checkInputs(recipe.inputs)
     return { again: (again, io) => runAgain(recipe, found, again, io) }
   }
   const command = await COMMANDS.find(({ name }) => name === recipe.operation)?.load()
@@ -73,7 +79,9 @@ async function runAgain(
   const [first, ...others] = paths as [string, ...string[]]
   const output = outputOf(args, recipe, operation.verify)
   const run = { operation, options, first: namedFile(first), others, place: () => target, output }
-  const outcome: Outcome = await runOperation(run, io)
+  const outcome: Outcome = await runOperation(run, io).catch((error: unknown) => {
+    throw asOfRecipe(error)
+  })
   if (outcome.error !== undefined) io.stderr.write(errorText(outcome.error, output.verbose))
   const view = viewOf(operation.verb)
   return {

@@ -44,13 +44,11 @@ export async function planRecipe(
 ): Promise<Plan> {
   const { operation, options } = repeatable(recipe)
   if (operation.compute) throw notPlanned(operation.verb)
-  if (inputs.length === 0) throw refuse('RECIPE_INVALID', 'the recipe has no inputs')
+  checkInputs(inputs)
   try {
     return (await soundPlan(operation, inputs, options, context)) as Plan
   } catch (error) {
-    // the person at the command line has not written these options
-    if (!(error instanceof SdtoolError) || error.code !== 'USAGE') throw error
-    throw refuse('RECIPE_INVALID', `the recipe cannot be repeated: ${error.message}`)
+    throw asOfRecipe(error)
   }
 }
 
@@ -60,4 +58,15 @@ function notPlanned(verb: string): SdtoolError {
     `the recipe is of ${verb}, which makes no model that could be drawn`,
     'sdtool replay makes the file again, and says whether it is the same.',
   )
+}
+
+/** @throws RECIPE_INVALID for none */
+export function checkInputs(inputs: readonly unknown[]): void {
+  if (inputs.length === 0) throw refuse('RECIPE_INVALID', 'the recipe has no inputs')
+}
+
+/** What would be wrong use of a command: the person at the command line has not written these options. */
+export function asOfRecipe(error: unknown): unknown {
+  if (!(error instanceof SdtoolError) || error.code !== 'USAGE') return error
+  return refuse('RECIPE_INVALID', `the recipe cannot be repeated: ${error.message}`)
 }

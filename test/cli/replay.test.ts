@@ -3,7 +3,7 @@ import { copyFileSync, readdirSync, readFileSync, renameSync, rmSync, writeFileS
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { COMMANDS } from '../../src/commands/registry.ts'
-import { operationOf } from '../../src/operations/registry.ts'
+import { operationOf, OPERATIONS as REGISTERED } from '../../src/operations/registry.ts'
 import { CLIP, rankOne } from '../model/merge-lora/small.ts'
 import { contentsOf, writeModel } from '../model-files.ts'
 import { floatTensor, tableOf } from '../tables.ts'
@@ -364,6 +364,50 @@ describe('sdtool replay', () => {
     const { code, stdout, stderr } = await runCli(['replay', join(folder, 'recipe.json')])
     expect([code, stdout]).toEqual([3, ''])
     expect(stderr).toContain(`sdtool: ${message}\n`)
+  })
+
+  it.each(REGISTERED.map(({ verb }) => verb))('refuses a recipe of %s without inputs', async (operation) => {
+    const path = join(tempFolder(), 'recipe.json')
+    const known = { version: 2, sdtool: '0.1.0', produced: '2026-01-02T03:04:05.000Z' }
+    const options = { ratios: [{ unet: 1, text: 1 }] }
+    for (const own of [{}, options]) {
+      writeFileSync(path, JSON.stringify({ ...known, operation, inputs: [], options: own }))
+      const { code, stderr } = await runCli(['replay', path])
+      expect([code, stderr]).toEqual([
+        3,
+        expect.stringMatching(/^sdtool: the recipe has (?:no inputs|an option)/),
+      ])
+    }
+  })
+
+  it.each<[string, (recipe: { inputs: object[]; options: object }) => object, string]>([
+    [
+      'one model',
+      ({ inputs }) => ({ inputs: inputs.slice(1) }),
+      'weighted-sum needs 2 or more models; 1 was named',
+    ],
+    ['a VAE of no model', () => ({ options: { vae: 'q' } }), '--vae names a model that is not there'],
+    ['a number of another method', () => ({ options: { density: 0.5 } }), 'weighted-sum has no density'],
+    [
+      'two numbers',
+      () => ({ options: { alpha: [0.5, 0.5] } }),
+      'weighted-sum of 2 models takes 1 alpha; 2 were given',
+    ],
+    ['a list of three blocks', () => ({ options: { blocks: ['1', '2', '3'] } }), '--blocks has 3 numbers'],
+  ])('refuses a merge of %s', async (_, change, message) => {
+    const { folder, made } = await madeMerge()
+    const recipe = JSON.parse((await contentsOf(made)).model.metadata['sdtool.recipe']!)
+    writeFileSync(join(folder, 'recipe.json'), JSON.stringify({ ...recipe, ...change(recipe) }))
+    const { code, stderr } = await runCli([
+      'replay',
+      join(folder, 'recipe.json'),
+      '-o',
+      join(folder, 'x.safetensors'),
+    ])
+    expect([code, stderr]).toEqual([
+      3,
+      expect.stringMatching(`^sdtool: the recipe cannot be repeated: (?:\\S+b\\.safetensors: )?${message}`),
+    ])
   })
 
   it('says so where the result is another one', async () => {
