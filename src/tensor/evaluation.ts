@@ -1,4 +1,4 @@
-import type { Arithmetic } from './algebra/evaluate.ts'
+import type { Arithmetic } from './algebra/arithmetic.ts'
 import { type MatMul, plainMatMul } from './algebra/matmul.ts'
 import type { PatchStats } from './algebra/patch-stats.ts'
 import { type CastStats, newCastStats } from './float.ts'

@@ -6,7 +6,7 @@ import { blockBytes, byteLength, type DType, elementCount, isFloat, type OutputD
 import { type Evaluation, newEvaluation, statsOf } from './evaluation.ts'
 import { castFloats, decodeNumbers, elementsOf } from './float.ts'
 import { numbersOf } from './numbers.ts'
-import { evaluatePatched } from './patched.ts'
+import { evaluatePatched, type ValuesOf } from './patched.ts'
 import { checkNumbers } from './quantised/check.ts'
 import { borrow, giveBack } from './spare-buffers.ts'
 import { readStored } from './stored.ts'
@@ -71,12 +71,15 @@ export async function evaluateInto(
       // what rounding did is noted under the name that is written, whatever the values were called before
       return evaluateCast(renamed(source.of, tensor.name), dtype as OutputDType, begin, end, out, evaluation)
     case 'patched':
-      return evaluatePatched(tensor, source, begin, end, out, evaluation)
+      return evaluatePatched(tensor, source, { begin, end, out }, evaluation, VALUES)
     case 'concat':
       if (source.axis === 0) return evaluateRows(source, begin, end, out, evaluation)
       return evaluateColumns(tensor, source, begin, end, out, evaluation)
   }
 }
+
+/** For tensors that are computed from others. */
+const VALUES: ValuesOf = { evaluateInto, decodeInto }
 
 /** Elements [begin, end) of tensors one behind the other. */
 async function evaluateRows(
@@ -152,6 +155,7 @@ export async function matrixValues(
   const out = new Float32Array(matrix.rows * matrix.columns)
   await fillRows(matrix, 0, matrix.rows, out, {
     precision: 'F32',
+    fill: fillRows,
     matmul: evaluation.matmul,
     wholes: new Map(),
     decode: (tensor, begin, end, values) => decodeInto(tensor, begin, end, values, evaluation),

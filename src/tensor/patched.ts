@@ -1,33 +1,52 @@
 /** Weights that are computed: decoded, changed by a matrix expression, rounded once, and counted. */
-import { type Arithmetic, fillRows } from './algebra/evaluate.ts'
+import type { Arithmetic } from './algebra/arithmetic.ts'
+import { fillRows } from './algebra/evaluate.ts'
 import type { Floats, Precision } from './algebra/matmul.ts'
 import { countPatch, countSums } from './algebra/patch-stats.ts'
 import { release, scratch } from './algebra/scratch.ts'
 import type { DType, OutputDType } from './dtype.ts'
 import { type Evaluation, statsOf } from './evaluation.ts'
-import { decodeInto, evaluateInto } from './expr.ts'
 import { castFloats } from './float.ts'
 import { enterPatchRoom, type HalfType, type PatchRoom } from './float-kernels.ts'
 import { blendOf } from './merge/combine.ts'
 import type { PatchedSource, Tensor } from './table.ts'
 
+/** How the values of other tensors are had: what `expr.ts` exports, which itself computes patched ones by this file. */
+export interface ValuesOf {
+  evaluateInto(
+    tensor: Tensor,
+    begin: number,
+    end: number,
+    out: Uint8Array,
+    evaluation: Evaluation,
+  ): Promise<void>
+  decodeInto(tensor: Tensor, begin: number, end: number, out: Floats, evaluation: Evaluation): Promise<void>
+}
+
+/** Elements [begin, end) of a tensor, in its own type, to be written to `out`. */
+interface Span {
+  readonly begin: number
+  readonly end: number
+  readonly out: Uint8Array
+}
+
 /** Computes elements [begin, end) and counts what the patch did to them. */
 export async function evaluatePatched(
   tensor: Tensor,
   source: PatchedSource,
-  begin: number,
-  end: number,
-  out: Uint8Array,
+  span: Span,
   evaluation: Evaluation,
+  values: ValuesOf,
 ): Promise<void> {
+  const { begin, end } = span
   const { columns } = source.value
   const wholeRows = begin % columns === 0 && end % columns === 0
   const { dtype } = tensor
   const { dtype: from } = source.base
   const room = isHalf(dtype) && isHalf(from) && wholeRows ? enterPatchRoom(end - begin) : undefined
-  if (!room) return patchAnyFloats(tensor, source, begin, end, out, evaluation)
+  if (!room) return patchAnyFloats(tensor, source, span, evaluation, values)
   try {
-    await patchHalves(tensor, source, { begin, end, out }, room, evaluation)
+    await patchHalves(tensor, source, span, room, evaluation, values)
   } finally {
     room.leave()
   }
@@ -41,15 +60,16 @@ function isHalf(dtype: DType): dtype is HalfType {
 async function patchHalves(
   { name, dtype }: Tensor,
   source: PatchedSource,
-  { begin, end, out }: { begin: number; end: number; out: Uint8Array },
+  { begin, end, out }: Span,
   room: PatchRoom,
   evaluation: Evaluation,
+  values: ValuesOf,
 ): Promise<void> {
   const { base, value } = source
-  await evaluateInto(base, begin, end, room.codes, evaluation)
+  await values.evaluateInto(base, begin, end, room.codes, evaluation)
   room.widen(base.dtype as HalfType)
-  const by = arithmeticFor(source, 'F32', { begin, values: room.before }, evaluation)
-  const blended = await blendHalves(source, begin, end, room, by, evaluation)
+  const by = arithmeticFor(source, 'F32', { begin, values: room.before }, evaluation, values)
+  const blended = await blendHalves(source, begin, end, room, by, evaluation, values)
   if (!blended) await fillRows(value, begin / value.columns, end / value.columns, room.after, by)
   const sums = room.narrow(base.dtype as HalfType, dtype as HalfType, statsOf(name, evaluation))
   out.set(room.result)
@@ -64,13 +84,14 @@ async function blendHalves(
   room: PatchRoom,
   by: Arithmetic,
   evaluation: Evaluation,
+  values: ValuesOf,
 ): Promise<boolean> {
   const blend = await blendOf(value, by)
   if (blend?.first.op !== 'tensor' || blend.first.of !== base || blend.second.op !== 'tensor') return false
   const { of: other } = blend.second
   // what is cast would pass through the kernels' memory on its way
   if (!isHalf(other.dtype) || other.source.kind !== 'stored') return false
-  await evaluateInto(other, begin, end, room.otherCodes, sharing(evaluation))
+  await values.evaluateInto(other, begin, end, room.otherCodes, sharing(evaluation))
   room.blend(other.dtype, ...blend.shares)
   return true
 }
@@ -82,10 +103,9 @@ async function blendHalves(
 async function patchAnyFloats(
   { name, dtype }: Tensor,
   source: PatchedSource,
-  begin: number,
-  end: number,
-  out: Uint8Array,
+  { begin, end, out }: Span,
   evaluation: Evaluation,
+  values: ValuesOf,
 ): Promise<void> {
   const precision: Precision = dtype === 'F32' ? 'F64' : 'F32'
   const { base, value } = source
@@ -93,8 +113,8 @@ async function patchAnyFloats(
   const size = (last - first) * value.columns
   const [before, after] = [scratch(precision, size), scratch(precision, size)]
   const origin = first * value.columns
-  await decodeInto(base, origin, origin + size, before, evaluation)
-  const by = arithmeticFor(source, precision, { begin: origin, values: before }, evaluation)
+  await values.decodeInto(base, origin, origin + size, before, evaluation)
+  const by = arithmeticFor(source, precision, { begin: origin, values: before }, evaluation, values)
   await fillRows(value, first, last, after, by)
   const [from, to] = [begin - origin, end - origin]
   const [old, made] = [before.subarray(from, to) as Floats, after.subarray(from, to) as Floats]
@@ -114,12 +134,14 @@ function arithmeticFor(
   precision: Precision,
   known: Known,
   evaluation: Evaluation,
+  { decodeInto }: ValuesOf,
 ): Arithmetic {
   if (evaluation.wholes?.of !== source)
     evaluation.wholes = { of: source, values: new Map(), views: new Map() }
   const shared = sharing(evaluation)
   return {
     precision,
+    fill: fillRows,
     matmul: evaluation.matmul,
     wholes: evaluation.wholes.values,
     async decode(tensor, begin, end, out) {

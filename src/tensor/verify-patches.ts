@@ -136,6 +136,7 @@ async function checkRows(planned: Tensor, written: Tensor, read: ReadInto): Prom
   const found = newFloats('F64', value.columns)
   const by = {
     precision: 'F64',
+    fill: fillRows,
     matmul: plainMatMul,
     wholes: new Map(),
     decode: (tensor: Tensor, begin: number, end: number, out: typeof exact) =>

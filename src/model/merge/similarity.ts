@@ -1,3 +1,4 @@
+import { fillRows } from '../../tensor/algebra/evaluate.ts'
 import { plainMatMul } from '../../tensor/algebra/matmul.ts'
 import { decodeInto, newEvaluation, type ReadInto } from '../../tensor/expr.ts'
 import { walkOf } from '../../tensor/merge/combine.ts'
@@ -27,6 +28,7 @@ export async function rangeOf(
     const evaluation = newEvaluation(read)
     const walk = walkOf(of, {
       precision: 'F32',
+      fill: fillRows,
       matmul: plainMatMul,
       wholes: new Map(),
       decode: (tensor, begin, end, out) => decodeInto(tensor, begin, end, out, evaluation),

@@ -1,29 +1,12 @@
 /** Values of matrix expressions, a block of rows at a time. */
 import { fillCombined } from '../merge/combine.ts'
-import type { Tensor } from '../table.ts'
-import {
-  type Floats,
-  type MatMul,
-  newFloats,
-  type Precision,
-  type ProductSize,
-  plainMatMul,
-} from './matmul.ts'
+import { type Arithmetic, multiply, remembered, WALK_VALUES, wholeOf } from './arithmetic.ts'
+import type { Floats } from './matmul.ts'
 import type { Matrix, Term } from './matrix.ts'
 import { permuteInto } from './permute.ts'
 import { fillOrthogonal, fillRotated } from './rotate.ts'
 import { fillScattered } from './scatter.ts'
 import { release, scratch } from './scratch.ts'
-
-/** What evaluation needs. One for each tensor that is computed, as it remembers what its blocks share. */
-export interface Arithmetic {
-  readonly precision: Precision
-  readonly matmul: MatMul
-  /** Writes elements [begin, end) of a tensor to `out`, as numbers. */
-  readonly decode: (tensor: Tensor, begin: number, end: number, out: Floats) => Promise<void>
-  /** Matrices that are needed whole, and what was made of them, by the expression. */
-  readonly wholes: Map<Matrix, Promise<Floats>>
-}
 
 type Op = Matrix['op']
 type Filler<K extends Op> = (
@@ -43,21 +26,6 @@ export async function fillRows(
   by: Arithmetic,
 ): Promise<void> {
   await (FILLERS[m.op] as Filler<Op>)(m, begin, end, out, by)
-}
-
-/** All values of a matrix, computed once for an `Arithmetic`. Not to be changed. */
-export function wholeOf(m: Matrix, by: Arithmetic): Promise<Floats> {
-  return remembered(m, by, (out) => fillRows(m, 0, m.rows, out, by))
-}
-
-/** What `fill` makes of an array of the size of the matrix. */
-export function remembered(m: Matrix, by: Arithmetic, fill: (out: Floats) => Promise<void>): Promise<Floats> {
-  const known = by.wholes.get(m)
-  if (known) return known
-  const out = newFloats(by.precision, m.rows * m.columns)
-  const made = fill(out).then(() => out)
-  by.wholes.set(m, made)
-  return made
 }
 
 const FILLERS: { readonly [K in Op]: Filler<K> } = {
@@ -139,21 +107,6 @@ function addScaled(out: Floats, factor: number, values: Floats): void {
 
 function addScaled32(out: Float32Array, factor: number, values: Float32Array): void {
   for (let i = 0; i < out.length; i++) out[i] = out[i]! + factor * values[i]!
-}
-
-/** Below this many multiplications plain loops are done before another engine has started. */
-const SMALL_PRODUCT = 64 * 1024
-
-export function multiply(
-  a: Floats,
-  b: Floats,
-  out: Floats,
-  size: ProductSize,
-  by: Arithmetic,
-  add = false,
-): Promise<void> {
-  const matmul = size[0] * size[1] * size[2] < SMALL_PRODUCT ? plainMatMul : by.matmul
-  return matmul(a, b, out, size, add)
 }
 
 /** out = rows of a @ b, or with a factor out += factor * rows of a @ b. */
@@ -325,9 +278,6 @@ async function fillRowNorms(
   }
   release(values)
 }
-
-/** Values looked at in one piece where all of a matrix has to be walked. */
-export const WALK_VALUES = 256 * 1024
 
 async function fillColumnNorms(
   m: Extract<Matrix, { op: 'column-norms' }>,

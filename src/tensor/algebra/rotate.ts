@@ -1,5 +1,5 @@
 /** Orthogonal fine-tuning: rows of a weight are rotated among each other. Sources: OFT (arXiv 2306.07280), BOFT (arXiv 2311.06243), LyCORIS, PEFT. */
-import { type Arithmetic, fillRows, multiply, remembered, wholeOf } from './evaluate.ts'
+import { type Arithmetic, multiply, remembered, wholeOf } from './arithmetic.ts'
 import type { Floats } from './matmul.ts'
 import type { Matrix, Rotation } from './matrix.ts'
 import { release, scratch } from './scratch.ts'
@@ -40,7 +40,7 @@ async function fillBlock(
 ): Promise<void> {
   const turns = await wholeOf(orthogonal, by)
   const weight = scratch(by.precision, size * columns)
-  await fillRows(of, block * size, (block + 1) * size, weight, by)
+  await by.fill(of, block * size, (block + 1) * size, weight, by)
   const left = scratch(by.precision, (end - begin) * size)
   // one block may be for all rows
   const first = (block * size * size) % turns.length
@@ -55,7 +55,7 @@ async function fillBlock(
 async function fillButterfly(m: Rotate, out: Floats, by: Arithmetic): Promise<void> {
   const { of, size, stages, chunk, columns } = m
   const turns = await wholeOf(m.turns, by)
-  await fillRows(of, 0, of.rows, out, by)
+  await by.fill(of, 0, of.rows, out, by)
   const gathered = scratch(by.precision, size * columns)
   const turned = scratch(by.precision, size * columns)
   for (let stage = 0; stage < stages; stage++) {

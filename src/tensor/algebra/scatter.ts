@@ -1,5 +1,5 @@
 import { refuse } from '../../errors.ts'
-import { type Arithmetic, wholeOf } from './evaluate.ts'
+import { type Arithmetic, wholeOf } from './arithmetic.ts'
 import type { Floats } from './matmul.ts'
 import type { Matrix } from './matrix.ts'
 

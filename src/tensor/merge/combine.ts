@@ -1,5 +1,5 @@
 /** Several matrices into one, by a method of the registry, a block of rows at a time. */
-import { type Arithmetic, fillRows, WALK_VALUES } from '../algebra/evaluate.ts'
+import { type Arithmetic, WALK_VALUES } from '../algebra/arithmetic.ts'
 import type { Floats } from '../algebra/matmul.ts'
 import type { Matrix } from '../algebra/matrix.ts'
 import { release, scratch } from '../algebra/scratch.ts'
@@ -46,7 +46,7 @@ async function rowsOf(of: readonly Matrix[], begin: number, end: number, by: Ari
   const models: Floats[] = []
   for (const matrix of of) {
     const values = scratch(by.precision, (end - begin) * matrix.columns)
-    await fillRows(matrix, begin, end, values, by)
+    await by.fill(matrix, begin, end, values, by)
     models.push(values)
   }
   return models

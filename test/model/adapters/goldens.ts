@@ -117,6 +117,7 @@ export async function doublesOf(
   const tensors = new Map<Tensor, Promise<Float64Array>>()
   const arithmetic = {
     precision: 'F64',
+    fill: fillRows,
     matmul: plainMatMul,
     wholes: new Map(),
     async decode(tensor: Tensor, begin: number, end: number, out: Float32Array | Float64Array) {

@@ -1,4 +1,5 @@
-import { type Arithmetic, fillRows } from '../../../src/tensor/algebra/evaluate.ts'
+import type { Arithmetic } from '../../../src/tensor/algebra/arithmetic.ts'
+import { fillRows } from '../../../src/tensor/algebra/evaluate.ts'
 import { type Floats, newFloats, type Precision, plainMatMul } from '../../../src/tensor/algebra/matmul.ts'
 import { type Matrix, matrixOf } from '../../../src/tensor/algebra/matrix.ts'
 import { decodeNumbers } from '../../../src/tensor/float.ts'
@@ -13,6 +14,7 @@ export function matrix(...rows: readonly (readonly number[])[]): Matrix {
 export function arithmetic(precision: Precision): Arithmetic {
   return {
     precision,
+    fill: fillRows,
     matmul: plainMatMul,
     wholes: new Map(),
     async decode({ source, dtype }, begin, end, out) {

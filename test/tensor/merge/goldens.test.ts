@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { type Arithmetic, fillRows } from '../../../src/tensor/algebra/evaluate.ts'
+import type { Arithmetic } from '../../../src/tensor/algebra/arithmetic.ts'
+import { fillRows } from '../../../src/tensor/algebra/evaluate.ts'
 import { newFloats, type Precision, plainMatMul } from '../../../src/tensor/algebra/matmul.ts'
 import { combined, type Matrix, matrixOf } from '../../../src/tensor/algebra/matrix.ts'
 import { elementCount } from '../../../src/tensor/dtype.ts'
@@ -45,6 +46,7 @@ function arithmetic(precision: Precision): Arithmetic {
   const evaluation = newEvaluation(async () => {})
   return {
     precision,
+    fill: fillRows,
     matmul: plainMatMul,
     wholes: new Map(),
     decode: (tensor, begin, end, out) => decodeInto(tensor, begin, end, out, evaluation),
