@@ -90,7 +90,7 @@ function plainJson({ error, steps, plan, ...outcome }: Outcome): object {
 
 function outcomePage(outcome: Outcome, verbose: boolean, paint: Paint): string {
   const { steps = [], findings, what } = outcome
-  if (what !== undefined) return describedPage(outcome, what, paint)
+  if (what !== undefined) return describedPage([outcome], paint)
   const lines = [
     headLine(outcome, paint),
     ...(steps.length > 0 ? [stepTable(steps, paint)] : []),
@@ -101,17 +101,29 @@ function outcomePage(outcome: Outcome, verbose: boolean, paint: Paint): string {
   return `${lines.join('\n')}\n`
 }
 
-/** Of an output that is no other form of its input: what it is. */
-function describedPage(outcome: Outcome, what: string, paint: Paint): string {
-  const { input, title = '', findings, output = '', bytesAfter = 0, tensors = 0, seconds } = outcome
-  const file = { output, bytesAfter, tensors, ...(seconds !== undefined && { seconds }) }
-  const lines = [
-    `${paint('bold', printable(input, 300))}: ${printable(title)}`,
-    `  ${printable(what, 300)}`,
-    ...findingLines(findings, paint),
-    madeLine(file, paint),
-  ]
-  return `${lines.join('\n')}\n`
+/** Of outputs that are no other form of their one input: what they are. */
+function describedPage(outcomes: readonly Outcome[], paint: Paint): string {
+  const { input, title = '' } = outcomes[0]!
+  const lines = outcomes.flatMap((outcome) => [
+    `  ${printable(outcome.what ?? '', 300)}`,
+    ...findingLines(outcome.findings, paint),
+    madeLine(outcome, paint),
+  ])
+  return `${[`${paint('bold', printable(input, 300))}: ${printable(title)}`, ...lines].join('\n')}\n`
+}
+
+/** The same where one input became several files. */
+export function printDescribed(
+  verb: string,
+  outcomes: readonly Outcome[],
+  options: OutputOptions,
+  io: Io,
+): void {
+  io.stdout.write(
+    options.json
+      ? `${toJson(outcomeDocument(verb, outcomes, options))}\n`
+      : describedPage(outcomes, painter(io.stdout, io.env)),
+  )
 }
 
 /** The input, what it is, its size. */

@@ -1,5 +1,6 @@
 import { bakeVae } from './bake-vae/bake-vae.ts'
 import { convert } from './convert/convert.ts'
+import { extract } from './extract/extract.ts'
 import { extractLora } from './extract-lora/extract-lora.ts'
 import { loraMerge } from './lora-merge/lora-merge.ts'
 import { loraResize } from './lora-resize/lora-resize.ts'
@@ -18,6 +19,7 @@ export const OPERATIONS: readonly Entry[] = [
   merge,
   mergeLora,
   bakeVae,
+  extract,
   extractLora,
   loraMerge,
   loraResize,

@@ -1,0 +1,73 @@
+import { basename } from 'node:path'
+import { usage } from '../../errors.ts'
+import type { Component } from '../../model/components.ts'
+import { castWeight, checkCast } from '../../model/dtype-choice.ts'
+import { type ExtractedComponent, extractComponents } from '../../model/extract/component.ts'
+import { counted, info } from '../../model/finding.ts'
+import { FACTOR_DTYPES } from '../../model/lora/factors.ts'
+import { stemOf } from '../../model/output-name.ts'
+import type { Plan } from '../../model/plan.ts'
+import { statedOfPart } from '../../model/stated.ts'
+import { formatCount, plural } from '../../report/text.ts'
+import { elementCount } from '../../tensor/dtype.ts'
+import { checkOperation, isEncoded } from '../../tensor/quantised/check.ts'
+import { headerConfigOf } from '../../tensor/quantised/config.ts'
+import type { TensorTable } from '../../tensor/table.ts'
+import type { InputModel, Operation } from '../operation.ts'
+import { type ExtractOptions, extractOptions } from './options.ts'
+
+export interface ExtractPlan extends Plan, Pick<ExtractedComponent, 'component' | 'suffix'> {}
+
+/** One network of a checkpoint as the file that programs load it from. */
+export const extract: Operation<ExtractOptions, ExtractPlan> = {
+  verb: 'extract',
+  schema: extractOptions,
+  verify: false,
+  picture: 'same',
+  standsAlone: true,
+  plan: ([model], options) => planComponent(model!, options),
+  decided: (options, { component }) => ({ ...options, component: component.id }),
+  outputName: ({ suffix }, [model]) => `${stemOf(basename(model!.name))}-${suffix}.safetensors`,
+  // most of what the metadata says is true of the whole model: the recipe tells where the part comes from
+  metadata: ({ table }) => ({ own: table.metadata, facts: {} }),
+  describe({ component, table: { tensors } }) {
+    const parameters = [...tensors.values()].reduce((sum, { shape }) => sum + elementCount(shape), 0)
+    return {
+      what: `${component.title}: ${plural(tensors.size, 'tensor')}, ${formatCount(parameters)} parameters`,
+      facts: { component: component.id },
+    }
+  },
+}
+
+/** @throws COMPONENT_NOT_FOUND, USAGE for a word that selects several, SCALED_FP8, QUANTISED */
+export function planComponent(model: InputModel, options: ExtractOptions): ExtractPlan {
+  const [one, ...others] = extractComponents(model.file, model.identity, options.component)
+  if (others.length > 0) throw severalOf(options, [one!, ...others])
+  const { component, table, suffix, left } = one!
+  const dtype = options.dtype && FACTOR_DTYPES[options.dtype]
+  checkOperation('copy', table.tensors.values(), `the ${component.title}`)
+  checkCast(model.file, component, dtype)
+  const tensors = new Map(
+    [...table.tensors].map(([name, tensor]) => [name, castWeight({ ...tensor, name }, dtype)]),
+  )
+  const metadata = {
+    ...configOf({ ...table, tensors }, component),
+    ...statedOfPart(component.role, model.identity),
+  }
+  return { table: { tensors, metadata }, steps: [], findings: leftFindings(left), component, suffix }
+}
+
+function severalOf({ component }: ExtractOptions, found: readonly ExtractedComponent[]): Error {
+  const ids = found.map((one) => one.component.id).join(', ')
+  return usage(`the file has several components ${component}`, `Name one: ${ids}.`)
+}
+
+/** What the header says of codes is needed wherever they are. */
+function configOf({ tensors, metadata }: TensorTable, { prefix }: Component): Record<string, string> {
+  return [...tensors.values()].some(isEncoded) ? headerConfigOf(metadata, prefix) : {}
+}
+
+function leftFindings(left: readonly string[]): Plan['findings'] {
+  if (left.length === 0) return []
+  return [info('no-place', `${counted(left, 'tensor')} left out: such files have no place for them`)]
+}
