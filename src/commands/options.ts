@@ -59,11 +59,6 @@ export function verification({ verify }: Arguments): OutputOptions['verify'] {
   return typeof verify === 'boolean' ? verify : 'patched'
 }
 
-/** For recipes: an option that was not used is left out. */
-export function listOrNothing(items: readonly string[]): readonly string[] | undefined {
-  return items.length > 0 ? items : undefined
-}
-
 /** The files of the command line, also those behind `--`, whose names may start with a dash. */
 export function namedFiles(args: Arguments): string[] {
   return [...((args.files as string[] | undefined) ?? []), ...((args._ as string[] | undefined) ?? [])].map(
