@@ -6,7 +6,7 @@ import { type BlockLabel, compareBlocks } from '../model/blocks.ts'
 import { counted, error, warning } from '../model/finding.ts'
 import { type CheckedModule, checkLora, type LoraCheck } from '../model/lora/check.ts'
 import type { LoraFile } from '../model/lora/modules.ts'
-import { engineOf } from '../operations/engine.ts'
+import { loraOf } from '../operations/lora-file.ts'
 import { mergeLora } from '../operations/merge-lora/merge-lora.ts'
 import type { InputModel, PlanContext } from '../operations/operation.ts'
 import { writeNewFile } from '../operations/output/new-file.ts'
@@ -26,7 +26,6 @@ import { columnOf, plotEncoder } from './diff-plot.ts'
 import { findingLines } from './findings-text.ts'
 import { toJson } from './inspect-json.ts'
 import { resolveLora } from './lora-aliases.ts'
-import { loraFile } from './lora-files.ts'
 import { modelFolders, withModelFolders } from './model-folders.ts'
 import { commonOptions, filledText, flag, namedFiles, withCommonOptions } from './options.ts'
 
@@ -83,20 +82,21 @@ async function runLoraCheck(args: Arguments, io: Io): Promise<ExitCode> {
 
 async function checkOpened(
   paths: readonly string[],
-  all: readonly OpenedModel[],
+  opened: readonly OpenedModel[],
   { quiet, json }: CommonOptions,
   io: Io,
 ): Promise<Checked> {
-  const [opened] = all
-  const file = await loraFile(paths[0]!, opened!)
+  const context = plainContext(opened, io)
+  const [lora, base] = await inputModels(paths, opened)
+  const file = loraOf(lora!, context.read)
   const progress = startProgress(basename(paths[0]!), io, quiet || json)
-  const { size } = opened!.model.file
+  const { size } = lora!.file.file
   try {
-    const evaluation = newEvaluation(opened!.read, (await engineOf(io)).matmul)
+    const evaluation = newEvaluation(context.read, (await context.engine()).matmul)
     const check = await checkLora(file, evaluation, io.signal, (done, all) =>
       progress.update((size * done) / all, size),
     )
-    const fit = all.length > 1 ? await fitOf(await inputModels(paths, all), plainContext(all, io)) : undefined
+    const fit = base && (await fitOf(lora!, base, context))
     return {
       ...check,
       file,
@@ -109,10 +109,11 @@ async function checkOpened(
 }
 
 async function fitOf(
-  [lora, base]: readonly InputModel[],
+  lora: InputModel,
+  base: InputModel,
   context: PlanContext,
 ): Promise<Required<Pick<Checked, 'base' | 'findings'>>> {
-  const { name, identity } = base!
+  const { name, identity } = base
   if (identity.kind === 'lora')
     throw refuse(
       'BASE_NOT_A_MODEL',
@@ -120,7 +121,7 @@ async function fitOf(
       'Name a checkpoint, a UNet or a text encoder with --base.',
     )
   const options = { loras: [{ ratio: { unet: 1, text: 1 } }], allowUnmatched: true }
-  const plan = await mergeLora.plan([base!, lora!], options, context)
+  const plan = await mergeLora.plan([base, lora], options, context)
   const [report] = plan.loras
   const matched = report!.parts.reduce((sum, part) => sum + part.matched, 0)
   const missing = report!.unmatched.map(({ name }) => name)

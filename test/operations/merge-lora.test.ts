@@ -36,6 +36,7 @@ beforeAll(async () => {
   })
 })
 
+const NOTHING = { ratio: { unet: 0, text: 0 } }
 const HALF = { unet: 0.5, text: 0.5 }
 const PLAIN: MergeLoraOptions = { loras: [{ ratio: { unet: 0.7, text: 0.7 } }, { ratio: HALF }] }
 
@@ -229,6 +230,20 @@ describe('a recipe of version 1', () => {
     })
   }, 120_000)
 })
+
+it.each([
+  ['without inputs', { inputs: [] }, 'the recipe has no inputs'],
+  ['with a ratio too few', { options: { loras: [{ ratio: HALF }] } }, 'there are 1 ratios for 2 LoRAs'],
+  ['with ratios of 0', { options: { loras: [NOTHING, NOTHING] } }, 'every ratio is 0'],
+])(
+  'a recipe %s is refused as such',
+  async (_, facts, message) => {
+    const json = recipeFile({ version: 2, options: PLAIN, ...facts })
+    const { code, stderr } = await runCli(['replay', json, '--models', file(''), '-q'])
+    expect([code, stderr]).toEqual([3, expect.stringContaining(message)])
+  },
+  60_000,
+)
 
 it('what keeps a recipe from being repeated is said, beside what is known of it', async () => {
   const loras = [{ ratio: HALF }, { ratio: HALF }]
