@@ -48,6 +48,7 @@ const USAGE = `Usage: node scripts/mutate.mjs FILE_OR_FOLDER... [options]
   --seed N       of the choice (1)
   --lanes N      copies of the repository that are tested at once (2)
   --report FILE  everything that was found, as JSON
+  --again FILE   only what survived in such a report
   --list         only list the faults
 `
 
@@ -58,6 +59,7 @@ const { values: options, positionals } = parseArgs({
     seed: { type: 'string', default: '1' },
     lanes: { type: 'string', default: '2' },
     report: { type: 'string' },
+    again: { type: 'string' },
     list: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -87,7 +89,8 @@ async function mutantsOf(file) {
     const code = await compiled(mutated).catch(() => original)
     if (code === original) return []
     const line = source.slice(0, at).split('\n').length
-    const place = { file, line, operator, before: source.slice(at, end), after: text }
+    const column = at - source.lastIndexOf('\n', at - 1)
+    const place = { file, line, column, operator, before: source.slice(at, end), after: text }
     return [{ ...place, context: source.split('\n')[line - 1].trim(), mutated }]
   })
   return (await Promise.all(mutants)).flat()
@@ -239,6 +242,13 @@ function describe({ file, line, operator, before, after, context }) {
   return `${file}:${line} [${operator}] ${short(before)} -> ${short(after).trim() || '(nothing)'}   | ${context}`
 }
 
+function survivedIn(report, mutant) {
+  return report.some(
+    ({ outcome, ...place }) =>
+      outcome === 'survived' && Object.entries(place).every(([key, value]) => mutant[key] === value),
+  )
+}
+
 /** Rows of killed, survived, timed out; what ends in no time was noticed, too. */
 function summary(results) {
   const folders = new Set(results.map(({ file }) => dirname(file)))
@@ -261,7 +271,10 @@ function summary(results) {
 const files = [
   ...new Set(positionals.flatMap((path) => filesBelow(relative(root, resolve(path)), '.ts'))),
 ].sort()
-const all = (await Promise.all(files.map(mutantsOf))).flat()
+const again = options.again && JSON.parse(readFileSync(options.again, 'utf8'))
+const all = (await Promise.all(files.map(mutantsOf)))
+  .flat()
+  .filter((mutant) => !again || survivedIn(again, mutant))
 const mutants = sampled(all, Number(options.sample ?? all.length), Number(options.seed))
 say(`${all.length} faults in ${files.length} files${options.list ? '' : `, ${mutants.length} are tried`}`)
 if (options.list) {

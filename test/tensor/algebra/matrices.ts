@@ -1,3 +1,4 @@
+import { expect } from 'vitest'
 import type { Arithmetic } from '../../../src/tensor/algebra/arithmetic.ts'
 import { fillRows } from '../../../src/tensor/algebra/evaluate.ts'
 import { type Floats, newFloats, type Precision, plainMatMul } from '../../../src/tensor/algebra/matmul.ts'
@@ -30,8 +31,11 @@ export async function valuesOf(m: Matrix, begin = 0, end = m.rows, by = arithmet
   return out
 }
 
-/** Its values as rows, for comparison. */
+/** Its values as rows, for comparison. Those in binary32, whose loops are others, are the same but for its rounding. */
 export async function rowsOfMatrix(m: Matrix): Promise<number[][]> {
   const values = Array.from(await valuesOf(m))
+  const single = await valuesOf(m, 0, m.rows, arithmetic('F32'))
+  for (const [i, value] of values.entries())
+    expect(Math.abs(single[i]! - value)).toBeLessThanOrEqual(2 ** -20 * Math.max(1, Math.abs(value)))
   return Array.from({ length: m.rows }, (_, r) => values.slice(r * m.columns, (r + 1) * m.columns))
 }
