@@ -43,6 +43,19 @@ describe('rotations of rows', () => {
     expect(rows[1]![0]).toBeCloseTo(0.8, 15)
   })
 
+  it.each([
+    [1, 1, 0],
+    [2, 1, 1],
+    [3, 0.5, 0.875],
+    [4, 0.5, 0.875],
+    [5, 0.5625, 0.75],
+    [6, 0.625, 0.78125],
+  ])('come from a series of %d terms as in PEFT', async (terms, diagonal, beside) => {
+    // Q = [[0, 1/2], [-1/2, 0]]: Q^2 = -1/4, Q^3 = -Q/4, Q^4 = 1/16, Q^5 = Q/16. I + 2Q + 2Q^2 + .. + the last power once
+    const rotation = plain(matrix([0, 0.5], [0, 0]), { form: 'neumann', terms })
+    expect(await rowsOfMatrix(rotate(matrix([1], [0]), rotation))).toEqual([[diagonal], [beside]])
+  })
+
   it('are held back by a constraint on the norm of all blocks together', async () => {
     const blocks = matrix([0, 0.5], [0, 0], [0, 0], [0, 0])
     // |Q| = sqrt(0.5); constrained to half of it, Q = [[0, 0.25], [-0.25, 0]]: R^T (1, 0) = (15/17, 8/17)
