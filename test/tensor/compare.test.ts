@@ -12,7 +12,7 @@ import {
   relativeChange,
 } from '../../src/tensor/compare.ts'
 import { COMPARE_WASM } from '../../src/tensor/compare-wasm.ts'
-import type { DType } from '../../src/tensor/dtype.ts'
+import { DTYPES, type DType } from '../../src/tensor/dtype.ts'
 import type { ReadInto } from '../../src/tensor/expr.ts'
 import type { Tensor } from '../../src/tensor/table.ts'
 import { bytesTensor } from '../tables.ts'
@@ -262,4 +262,31 @@ it('compare-wasm.ts is what compare.wat says', async () => {
   const source = readFileSync(join(import.meta.dirname, '../../src/tensor/compare.wat'), 'utf8')
   const binary = (await wabt()).parseWat('compare.wat', source, { simd: true }).toBinary({}).buffer
   expect(Buffer.from(binary).toString('base64')).toBe(COMPARE_WASM)
+})
+
+describe('tensors of the same bytes', () => {
+  it.each([
+    // 1 and 2 in binary16 are 2^-7 and 2 in bfloat16
+    ['F16', 'BF16', [0x3c00, 0x4000], [1, 2], [2 ** -7, 2]],
+    ['BF16', 'F16', [0x3c00, 0x4000], [2 ** -7, 2], [1, 2]],
+    // 0x38 is 2^0 where the bias of the exponent is 7, 2^-1 where it is 15
+    ['F8_E4M3', 'F8_E5M2', [0x38, 0x40], [1, 2], [0.5, 2]],
+    ['I16', 'F16', [0x3c00, 0x0000], [15360, 0], [1, 0]],
+    ['U8', 'I8', [0xff, 1], [255, 1], [-1, 1]],
+  ] as const)('are other numbers as %s than as %s', async (typeA, typeB, codes, a, b) => {
+    const wide = DTYPES[typeA].bytes === 2
+    const data = new Uint8Array((wide ? Uint16Array.from(codes) : Uint8Array.from(codes)).buffer)
+    const [left, right] = [typeA, typeB].map((dtype) => bytesTensor('t', dtype, [2], data))
+    expect(await compareTensors(left!, right!, input)).toEqual(plainly(a, b))
+  })
+})
+
+it('says how many bytes of both were read', async () => {
+  let bytes = 0
+  const onBytes = (count: number) => {
+    bytes += count
+  }
+  const values = someValues(300_000, 1)
+  await compareTensors(stored('F32', values), stored('F16', values), { ...input, onBytes })
+  expect(bytes).toBe(300_000 * (4 + 2))
 })
