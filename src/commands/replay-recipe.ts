@@ -2,6 +2,7 @@
 import { EXIT, type ExitCode, refuse } from '../errors.ts'
 import type { Recipe } from '../model/recipe.ts'
 import type { OutputOptions } from '../operations/output/options.ts'
+import { WRITTEN_ENDINGS } from '../operations/output/place.ts'
 import {
   asOfRecipe,
   checkInputs,
@@ -38,6 +39,8 @@ export interface Repeated {
 }
 
 export interface Repeatable {
+  /** What the name of its output may end in, the usual one first; a command looks at that itself. */
+  readonly endings?: readonly string[]
   /** Prints nothing but progress and errors. */
   again(again: Again, io: Io): Promise<Repeated>
 }
@@ -47,7 +50,8 @@ export async function repeatable(recipe: Recipe): Promise<Repeatable> {
   if (operationOf(recipe.operation) !== undefined) {
     const found = operationFor(recipe)
     checkInputs(recipe.inputs)
-    return { again: (again, io) => runAgain(recipe, found, again, io) }
+    const endings = found.operation.form?.(found.options)?.endings ?? WRITTEN_ENDINGS
+    return { endings, again: (again, io) => runAgain(recipe, found, again, io) }
   }
   const command = await COMMANDS.find(({ name }) => name === recipe.operation)?.load()
   const replay = command?.replay

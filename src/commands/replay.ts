@@ -6,6 +6,8 @@ import { stemOf } from '../model/output-name.ts'
 import type { Recipe } from '../model/recipe.ts'
 import { engineOf, recipeEngine, worldOf } from '../operations/engine.ts'
 import type { OutputOptions } from '../operations/output/options.ts'
+import { outputPlaces, WRITTEN_ENDINGS } from '../operations/output/place.ts'
+import { namedFile } from '../operations/run.ts'
 import { errorText } from '../report/error.ts'
 import { formatTable } from '../report/table.ts'
 import { painter } from '../report/text.ts'
@@ -49,10 +51,10 @@ async function runReplay(args: Arguments, io: Io): Promise<ExitCode> {
   const source = await recipeOf(path, io)
   const { recipe } = source
   const world = worldOf(recipe, io)
-  await repeatable(recipe)
+  const { endings } = await repeatable(recipe)
   const places = { path, folders, quiet: output.quiet || output.json }
   const inputs = await planInputs(recipe, places, io)
-  const target = output.output ?? join(dirname(path), replayedName(path, recipe))
+  const target = await targetOf(path, output.output, endings)
   // a file that is held against itself is always the same
   const made = source.made === undefined ? [] : [{ path: source.made, size: 0 }]
   await checkOutput(target, { force: output.force, bytes: 0, inputs: made })
@@ -70,10 +72,22 @@ async function runReplay(args: Arguments, io: Io): Promise<ExitCode> {
   })
 }
 
-/** `mix-replayed.safetensors`; a torch file where that is what was made. */
-function replayedName(path: string, { options }: Recipe): string {
-  const isJson = extname(path).toLowerCase() === '.json'
-  const ending = isJson ? (options.to === 'ckpt' ? '.ckpt' : '.safetensors') : extname(path)
+/** @throws USAGE where `-o` says another format than that of what is made */
+async function targetOf(
+  path: string,
+  output: string | undefined,
+  endings: readonly string[] | undefined,
+): Promise<string> {
+  const name = replayedName(path, endings)
+  if (endings === undefined) return output ?? join(dirname(path), name)
+  const file = namedFile(path)
+  return (await outputPlaces({ files: [file], walked: false }, output, endings))(file, name)
+}
+
+/** `mix-replayed.safetensors`; a torch file where that is what is made. */
+function replayedName(path: string, endings: readonly string[] = WRITTEN_ENDINGS): string {
+  const own = extname(path)
+  const ending = endings.includes(own.toLowerCase()) ? own : endings[0]
   return `${stemOf(basename(path).replace(/\.json$/i, ''))}-replayed${ending}`
 }
 

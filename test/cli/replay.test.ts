@@ -1,6 +1,6 @@
 /** Whatever sdtool writes can be made again from its own metadata, to the last bit. */
 import { copyFileSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { extname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { COMMANDS } from '../../src/commands/registry.ts'
 import { operationOf, OPERATIONS as REGISTERED } from '../../src/operations/registry.ts'
@@ -170,6 +170,39 @@ describe('sdtool replay', () => {
         expect(Buffer.compare(bytes, after.bytes.get(key)!), key).toBe(0)
     },
     300_000,
+  )
+
+  it.each<[string, string[], string, string]>([
+    ['convert', [TUNED, '--dtype', 'bf16'], 'made.safetensors', '.ckpt'],
+    ['convert', [TUNED, '--to', 'ckpt'], 'made.ckpt', '.safetensors'],
+    ['convert', [TUNED, '--to', 'diffusers', '--part', 'vae'], 'made.safetensors', '.bin'],
+    ['prune', [BASE], 'made.safetensors', '.pt'],
+    ['merge', [TUNED, BASE], 'made.safetensors', '.ckpt'],
+    ['lora merge', [`${STRIPES}:0.7`, `${OUTLINE}:-0.4:0.2`], 'made.safetensors', '.pth'],
+  ])(
+    '%s %j has the ending of its format, whatever is asked for',
+    async (operation, args, name, ending) => {
+      const folder = tempFolder()
+      const made = join(folder, name)
+      expect((await runCli([...operation.split(' '), ...args, '-o', made, '-q'])).code).toBe(0)
+      const wrong = join(folder, `again${ending}`)
+      const replay = ['replay', made, '--models', TINY, '--dry-run']
+      const { code, stdout, stderr } = await runCli([...replay, '-o', wrong])
+      expect([code, stdout]).toEqual([2, ''])
+      expect(stderr).toContain(`${wrong}: sdtool writes `)
+      // a name that somebody has changed says nothing of the format, and a folder is no name
+      const renamed = join(folder, `renamed${ending}`)
+      renameSync(made, renamed)
+      for (const [option, expected] of [
+        [[], join(folder, `renamed-replayed${extname(name)}`)],
+        [['-o', join(folder, 'sub/')], join(folder, `sub/renamed-replayed${extname(name)}`)],
+      ] as const) {
+        const again = await runCli(['replay', renamed, '--models', TINY, '--dry-run', ...option])
+        expect([again.code, again.stderr]).toEqual([0, ''])
+        expect(again.stdout).toContain(`would write ${expected}: `)
+      }
+    },
+    120_000,
   )
 
   it('makes one of several files again: a part of a folder, a text encoder', async () => {

@@ -4,7 +4,8 @@ import { dirname, extname, join, resolve } from 'node:path'
 import { EXIT, SdtoolError, usage } from '../../errors.ts'
 import type { FileList, ListedFile } from '../../library/files.ts'
 
-const WRITTEN_ENDINGS: readonly string[] = ['.safetensors', '.sft']
+/** Of files that are safetensors. */
+export const WRITTEN_ENDINGS: readonly string[] = ['.safetensors', '.sft']
 
 /**
  * Where outputs go: `-o` names the file of a single input, or a folder for any number; without it outputs stand
