@@ -60,6 +60,70 @@ describe('namedByOrder', () => {
   })
 })
 
+describe('numberedPairs', () => {
+  const list = (...shapes: number[][]) =>
+    numberedPairs(shapeTable(Object.fromEntries(shapes.map((shape, i) => [`[${i}]`, shape]))))
+
+  it('takes a list of up, down, up, down .. for modules in its order', () => {
+    const found = list([320, 4], [4, 768], [640, 8], [8, 320])!
+    expect(found.map(({ name, target, shape }) => [name, target, shape.rows])).toEqual([
+      ['0', 'unet', 320],
+      ['1', 'unet', 640],
+    ])
+    // a text encoder has one width
+    expect(list([768, 4], [4, 768], [768, 4], [4, 768])!.map(({ target }) => target)).toEqual(['te1', 'te1'])
+  })
+
+  it.each([
+    ['no tensors', []],
+    [
+      'an odd number of them',
+      [
+        [320, 4],
+        [4, 768],
+        [640, 4],
+      ],
+    ],
+    [
+      'ranks that differ',
+      [
+        [320, 4],
+        [8, 768],
+      ],
+    ],
+    [
+      'a rank that is no lower than its sides',
+      [
+        [320, 320],
+        [320, 320],
+      ],
+    ],
+    [
+      'a rank as high as the inputs',
+      [
+        [320, 64],
+        [64, 64],
+      ],
+    ],
+    [
+      'a rank as high as the outputs',
+      [
+        [64, 64],
+        [64, 320],
+      ],
+    ],
+    [
+      'convolutions',
+      [
+        [320, 4, 1, 1],
+        [4, 320, 1, 1],
+      ],
+    ],
+  ])('takes a list of %s for none', (_, shapes) => {
+    expect(list(...shapes)).toBeUndefined()
+  })
+})
+
 describeReal('files of cloneofsimo/lora', () => {
   // not read before a test runs: where the files are missing, the suite is collected, too
   const disney = () => realTable('loras/cloneofsimo__lora__example_loras__lora_disney.safetensors')
