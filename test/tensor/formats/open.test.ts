@@ -36,6 +36,8 @@ describe('files that are no model', () => {
     ['FILE_TRUNCATED', /zip archive without its end/, latin1('PK\x03\x04').subarray(0, 4)],
     ['UNKNOWN_FORMAT', /"just text/, latin1('just text, no model')],
     ['UNKNOWN_FORMAT', /"\\u0001/, latin1('\x01')],
+    // STOP of a pickle, of nothing
+    ['UNKNOWN_FORMAT', /"\.\.\//, latin1('../model.safetensors')],
   ])('%s %s', async (code, message, bytes) => {
     const error = await refusal(bytes)
     expect(error).toMatchObject({ code, exitCode: 3 })
