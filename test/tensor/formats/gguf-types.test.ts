@@ -60,7 +60,7 @@ function file(type: number, alignment?: number): Uint8Array {
     // name, one dimension of 256, type, offset
     ...[text('t'), u32(1), u64(256), u32(type), u64(0)],
   ])
-  const gap = -header.length & ((alignment ?? 32) - 1)
+  const gap = -header.length & ((alignment || 32) - 1)
   return Buffer.concat([header, Buffer.alloc(gap), Buffer.alloc(4096, 7)])
 }
 
