@@ -7,9 +7,8 @@ import type { Outcome } from '../operations/run.ts'
 import { formatTable } from '../report/table.ts'
 import { type Paint, plural } from '../report/text.ts'
 import { printable } from '../tensor/text.ts'
-import { madeLine } from './extracted-files.ts'
 import { findingLines } from './findings-text.ts'
-import { madeFile, type OutcomeView } from './transform-report.ts'
+import { madeFile, madeLine, type OutcomeView } from './transform-report.ts'
 
 export const EXTRACT_LORA_VIEW: OutcomeView = {
   json(outcome) {

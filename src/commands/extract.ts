@@ -2,7 +2,9 @@ import { EXIT, type ExitCode, usage } from '../errors.ts'
 import { resolveModel } from '../library/resolve.ts'
 import { isSelector, type Selector } from '../model/components.ts'
 import { FACTOR_DTYPES, type FactorDTypeName } from '../model/lora/factors.ts'
-import { extractEach } from '../operations/extract/extract-each.ts'
+import { extract, planEach } from '../operations/extract/extract.ts'
+import type { InputModel } from '../operations/operation.ts'
+import { runEach } from '../operations/run-each.ts'
 import type { Io } from '../system/world.ts'
 import type { Arguments, Command } from './command.ts'
 import { modelFolders, withModelFolders } from './model-folders.ts'
@@ -43,7 +45,9 @@ async function runExtract(args: Arguments, io: Io): Promise<ExitCode> {
   const output = outputOptions(args)
   const dtype = filledText(args, 'dtype') as FactorDTypeName | undefined
   const path = await resolveModel(name, 'checkpoint', modelFolders(args, io))
-  const outcomes = await extractEach(path, { component, ...(dtype && { dtype }) }, output, io)
+  const options = { component, ...(dtype && { dtype }) }
+  const plans = ([model]: readonly InputModel[]) => planEach(model!, options)
+  const outcomes = await runEach({ operation: extract, paths: [path], plans }, output, io)
   printDescribed('extract', outcomes, output, io)
   return EXIT.ok
 }

@@ -3,9 +3,8 @@ import type { LoraMergePlan } from '../operations/lora-merge/lora-merge.ts'
 import { formatTable } from '../report/table.ts'
 import { plural } from '../report/text.ts'
 import { printable } from '../tensor/text.ts'
-import { madeLine } from './extracted-files.ts'
 import { findingLines } from './findings-text.ts'
-import { madeFile, type OutcomeView } from './transform-report.ts'
+import { madeFile, madeLine, type OutcomeView } from './transform-report.ts'
 
 /** The LoRAs, and their sum. */
 export const LORA_MERGE_VIEW: OutcomeView = {

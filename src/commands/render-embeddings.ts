@@ -6,13 +6,13 @@ import { type ModelFolders, placesOf } from '../library/resolve.ts'
 import type { FoundFile } from '../library/scan.ts'
 import { type Interruptible, identifyFile, withModel } from '../library/session.ts'
 import { stemOf } from '../model/output-name.ts'
+import { cardAt } from '../operations/extract-embeddings/picture.ts'
 import type { TextTower } from '../runtime/engine.ts'
 import { chunksOf } from '../runtime/text/chunks.ts'
 import { type LoadedEmbedding, type LoadedRows, loadRows } from '../runtime/text/embedding.ts'
 import { clipTokenizer } from '../runtime/text/tokenizer.ts'
 import { type ReadInto, readValues } from '../tensor/expr.ts'
 import type { Tensor } from '../tensor/table.ts'
-import { cardAt } from './embedding-picture.ts'
 
 export interface EmbeddingSearch {
   readonly prompts: readonly string[]

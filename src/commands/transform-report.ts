@@ -6,7 +6,6 @@ import { formatTable } from '../report/table.ts'
 import { formatBytes, painter, plural } from '../report/text.ts'
 import type { Io } from '../system/world.ts'
 import { printable } from '../tensor/text.ts'
-import { madeLine } from './extracted-files.ts'
 import { findingLines, type Paint } from './findings-text.ts'
 import { toJson } from './inspect-json.ts'
 
@@ -124,6 +123,21 @@ export function printDescribed(
       ? `${toJson(outcomeDocument(verb, outcomes, options))}\n`
       : describedPage(outcomes, painter(io.stdout, io.env)),
   )
+}
+
+/** What was written, or would be: of a file that is made anew, its own size says all. */
+export function madeLine(
+  {
+    output = '',
+    bytesAfter = 0,
+    tensors = 0,
+    seconds,
+  }: Pick<Outcome, 'output' | 'bytesAfter' | 'tensors' | 'seconds'>,
+  paint: Paint,
+): string {
+  const what = `${printable(output, 300)}: ${formatBytes(bytesAfter)}, ${plural(tensors, 'tensor')}`
+  if (seconds === undefined) return `  would write ${what}`
+  return `  ${paint('green', 'wrote')} ${what}, ${seconds.toFixed(1)} s`
 }
 
 /** The input, what it is, its size. */

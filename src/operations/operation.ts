@@ -17,6 +17,8 @@ import type { Prover } from './output/prove.ts'
 /** An input: a file that is open. */
 export type InputModel = Model<KnownFile>
 
+export type OpenInput = (path: string) => Promise<InputModel | undefined>
+
 /** What planners use of the world. */
 export interface PlanContext {
   /** Reads tensors of any input, held against the checksums of its container. */
@@ -70,6 +72,8 @@ export interface Operation<Options extends object, P extends Plan = Plan, Part =
   readonly picture: 'same' | 'other'
   /** The output is no other form of its first input: what lies beside that is not about it. */
   readonly standsAlone?: true
+  /** Opens a first input that is no model file; undefined where it is one. */
+  readonly open?: OpenInput
   /**
    * What the operation makes of its inputs, in the order of a recipe; nothing is written.
    * @throws SdtoolError: what the planner of the operation refuses
@@ -94,7 +98,8 @@ export interface Operation<Options extends object, P extends Plan = Plan, Part =
   describe?(plan: P, inputs: readonly InputModel[], options: Options): OutputDescription | undefined
   /** What the output says it is in its metadata; the first input without it. */
   stated?(inputs: readonly InputModel[], options: Options): Identity
-  form?(options: Options): OutputForm | undefined
+  /** @param plan where there is one already */
+  form?(options: Options, plan?: P): OutputForm | undefined
   /** Whether products of matrices go into the result, so that the recipe says what computed them. */
   multiplies?(options: Options): boolean
   /** Why there is nothing to do: the output would be the input. */

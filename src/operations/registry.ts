@@ -1,6 +1,7 @@
 import { bakeVae } from './bake-vae/bake-vae.ts'
 import { convert } from './convert/convert.ts'
 import { extract } from './extract/extract.ts'
+import { extractEmbeddings } from './extract-embeddings/extract-embeddings.ts'
 import { extractLora } from './extract-lora/extract-lora.ts'
 import { loraMerge } from './lora-merge/lora-merge.ts'
 import { loraResize } from './lora-resize/lora-resize.ts'
@@ -20,6 +21,7 @@ export const OPERATIONS: readonly Entry[] = [
   mergeLora,
   bakeVae,
   extract,
+  extractEmbeddings,
   extractLora,
   loraMerge,
   loraResize,

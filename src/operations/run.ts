@@ -10,7 +10,7 @@ import type { Finding } from '../tensor/table.ts'
 import type { PatchCheck } from '../tensor/verify-patches.ts'
 import { engineOf } from './engine.ts'
 import { hashWithProgress } from './hashing.ts'
-import type { InputModel, Operation, OutputDescription, PlanContext } from './operation.ts'
+import type { InputModel, OpenInput, Operation, OutputDescription, PlanContext } from './operation.ts'
 import { type Computing, makeComputed } from './output/computed-file.ts'
 import { derivedMetadata, outputMetadata, type PendingMetadata, type RecipeFacts } from './output/metadata.ts'
 import type { OutputOptions } from './output/options.ts'
@@ -66,7 +66,7 @@ export async function runOperation<Options extends object, P extends Plan, Part>
 ): Promise<Outcome<P, Part>> {
   if (run.first.problem) throw run.first.problem
   const paths = [run.first.path, ...(run.others ?? [])]
-  return withInputs(paths, run.output, io, async (inputs, context) => {
+  const use = async (inputs: readonly InputModel[], context: PlanContext) => {
     const plan = await namingInput(paths, () => run.operation.plan(inputs, run.options, context))
     const first = inputs[0]!
     const known = {
@@ -78,19 +78,27 @@ export async function runOperation<Options extends object, P extends Plan, Part>
       plan,
     }
     return { ...known, ...(await carryOut(run, plan, inputs, context, io)) }
-  })
+  }
+  return withInputs(paths, run.output, io, use, run.operation.open)
 }
 
-/** Opens and identifies the inputs of an operation for as long as `use` runs. */
-export function withInputs<T>(
+/**
+ * Opens and identifies the inputs of an operation for as long as `use` runs.
+ * @param open of a first input that is no model file
+ */
+export async function withInputs<T>(
   paths: readonly string[],
   output: OutputOptions,
   io: Io,
   use: (inputs: readonly InputModel[], context: PlanContext) => Promise<T>,
+  open?: OpenInput,
 ): Promise<T> {
-  return withModels(paths, io, async (opened) =>
-    use(await inputModels(paths, opened), planContext(opened, output, io)),
-  )
+  const other = await open?.(paths[0]!)
+  const models = other === undefined ? paths : paths.slice(1)
+  return withModels(models, io, async (opened) => {
+    const inputs = await inputModels(models, opened)
+    return use(other === undefined ? inputs : [other, ...inputs], planContext(opened, output, io))
+  })
 }
 
 /** Identified, in their order. */
@@ -126,7 +134,10 @@ export function planContext(
 }
 
 /** Planners of one file know no name of it; in a list of them an error must say which one it is about. */
-async function namingInput<T>([path, ...others]: readonly string[], plan: () => Promise<T> | T): Promise<T> {
+export async function namingInput<T>(
+  [path, ...others]: readonly string[],
+  plan: () => Promise<T> | T,
+): Promise<T> {
   try {
     return await plan()
   } catch (error) {
@@ -180,7 +191,7 @@ function plannedFile<Options extends object, P extends Plan, Part>(
   const decided = writeOptions(operation.decided(options, plan, inputs))
   const made = { verb: operation.verb, options: decided, ...(engine !== undefined && { engine }) }
   const recipe = { ...output, ...made, recipeVersion: 2 } as const
-  const form = operation.form?.(options)
+  const form = operation.form?.(options, plan)
   return {
     plan,
     output: target,

@@ -12,7 +12,7 @@ import { narrowSd1, valuesOf } from '../model/tables.ts'
 import { floatTensor, tableOf } from '../tables.ts'
 import { inputModel, zeroContext } from './input-models.ts'
 
-const VERBS = ['lora merge', 'lora resize', 'extract lora', 'extract'] as const
+const VERBS = ['lora merge', 'lora resize', 'extract lora', 'extract', 'extract embeddings'] as const
 type Verb = (typeof VERBS)[number]
 
 const operation = (verb: Verb) => operationOf(verb) as AnyOperation
@@ -49,6 +49,16 @@ const ANY: Readonly<Record<Verb, fc.Arbitrary<object>>> = {
   extract: fc.record(
     { component: fc.constantFrom('vae', 'unet', 'clip_l', 'openclip_g', 'text'), dtype },
     { requiredKeys: ['component'] },
+  ),
+  'extract embeddings': fc.record(
+    {
+      prompt: fc.string(),
+      name: fc.string(),
+      format: fc.constantFrom('safetensors', 'pt'),
+      each: fc.constant(true),
+      only: fc.integer({ min: 1 }),
+    },
+    { requiredKeys: [] },
   ),
 }
 
@@ -98,6 +108,11 @@ const OLD: readonly (readonly [Verb, { readonly [key: string]: JsonValue }, obje
     },
   ],
   ['extract', { component: 'openclip_g', dtype: 'fp32' }, { component: 'openclip_g', dtype: 'fp32' }],
+  [
+    'extract embeddings',
+    { prompt: 'a cat', name: 'cat', format: 'pt', each: true, only: 2 },
+    { prompt: 'a cat', name: 'cat', format: 'pt', each: true, only: 2 },
+  ],
 ]
 
 it.each(OLD)('%s: %j of version 1 is read', (verb, old, current) => {
@@ -117,6 +132,7 @@ it.each<[Verb, { readonly [key: string]: JsonValue }]>([
   ['extract lora', { rank: '8', dynamic: 'fixed=2' }],
   ['extract lora', { seed: -1 }],
   ['extract', { component: 'lens' }],
+  ['extract embeddings', { only: 'cat' }],
 ])('%s: %j of version 1 is refused', (verb, options) => {
   const recipe = { sdtool: '0.1.0', operation: verb, produced: '', inputs: [], version: 1, options } as const
   expect(() => repeatable(recipe)).toThrow(
@@ -139,6 +155,11 @@ describe('every option decides the plan', async () => {
     ])
   const loras = [await lora('a.safetensors', 2), await lora('b.safetensors', 5)]
   const model = await inputModel('model.safetensors', narrowSd1())
+  const TOKENS = 'cond_stage_model.transformer.text_model.embeddings.token_embedding.weight'
+  const tuned = await inputModel(
+    'tuned.safetensors',
+    [...narrowSd1()].map(([key, shape]) => [key, key === TOKENS ? [49411, shape[1]!] : shape] as const),
+  )
   const fixed = (rank: number) => ({ method: 'fixed', limit: rank })
 
   const CHANGES: Readonly<Record<Verb, readonly [InputModel[], object, Readonly<Record<string, unknown>>]>> =
@@ -171,12 +192,18 @@ describe('every option decides the plan', async () => {
         { rank: fixed(4), convRank: 2, dtype: 'fp32', seed: 2, algo: 'locon', only: 'text' },
       ],
       extract: [[model], { component: 'vae', dtype: 'fp32' }, { component: 'unet', dtype: 'bf16' }],
+      // three tokens behind the vocabulary of CLIP
+      'extract embeddings': [
+        [tuned],
+        { name: 'token', format: 'safetensors', each: true, only: 1 },
+        { prompt: 'a cat', name: 'cat', format: 'pt', each: false, only: 2 },
+      ],
     }
 
   /** The tensors, and where those are computed later, what they will be computed by. */
   async function planned(verb: Verb, inputs: readonly InputModel[], options: object): Promise<string> {
     const plan = await operation(verb).plan(inputs, options, zeroContext())
-    return JSON.stringify([[...plan.table.tensors], plan.choice])
+    return JSON.stringify([[...plan.table.tensors], plan.choice, plan.embedding?.name])
   }
 
   it.each(VERBS)('of %s', async (verb) => {
@@ -208,10 +235,11 @@ describe('every option decides the plan', async () => {
   })
 })
 
-it('a recipe of too few inputs or ratios is a mistake of its options', async () => {
+it('a recipe of too few inputs, ratios or names is a mistake of its options', async () => {
   const model = await inputModel('model.safetensors', narrowSd1())
   const plan = (verb: Verb, options: object) =>
     (async () => operation(verb).plan([model], options, zeroContext()))()
   await expect(plan('extract lora', {})).rejects.toMatchObject({ code: 'USAGE' })
+  await expect(plan('extract embeddings', { prompt: 'a cat' })).rejects.toMatchObject({ code: 'USAGE' })
   await expect(plan('lora merge', { ratios: [] })).rejects.toMatchObject({ code: 'USAGE' })
 })

@@ -14,6 +14,7 @@ import { checkOperation, isEncoded } from '../../tensor/quantised/check.ts'
 import { headerConfigOf } from '../../tensor/quantised/config.ts'
 import type { TensorTable } from '../../tensor/table.ts'
 import type { InputModel, Operation } from '../operation.ts'
+import type { Planned } from '../run-each.ts'
 import { type ExtractOptions, extractOptions } from './options.ts'
 
 export interface ExtractPlan extends Plan, Pick<ExtractedComponent, 'component' | 'suffix'> {}
@@ -40,7 +41,7 @@ export const extract: Operation<ExtractOptions, ExtractPlan> = {
 }
 
 /** @throws COMPONENT_NOT_FOUND, USAGE for a word that selects several, SCALED_FP8, QUANTISED */
-export function planComponent(model: InputModel, options: ExtractOptions): ExtractPlan {
+function planComponent(model: InputModel, options: ExtractOptions): ExtractPlan {
   const [one, ...others] = extractComponents(model.file, model.identity, options.component)
   if (others.length > 0) throw severalOf(options, [one!, ...others])
   const { component, table, suffix, left } = one!
@@ -55,6 +56,14 @@ export function planComponent(model: InputModel, options: ExtractOptions): Extra
     ...statedOfPart(component.role, model.identity),
   }
   return { table: { tensors, metadata }, steps: [], findings: leftFindings(left), component, suffix }
+}
+
+/** Every component that the options select, by itself. @throws what `planComponent` throws */
+export function planEach(model: InputModel, options: ExtractOptions): Planned<ExtractOptions, ExtractPlan>[] {
+  return extractComponents(model.file, model.identity, options.component).map(({ component }) => {
+    const own = { ...options, component: component.id }
+    return { options: own, plan: planComponent(model, own) }
+  })
 }
 
 function severalOf({ component }: ExtractOptions, found: readonly ExtractedComponent[]): Error {

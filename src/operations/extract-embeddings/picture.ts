@@ -1,34 +1,29 @@
 /** Embeddings that pictures carry, in a text or in the pixels. */
 import { basename } from 'node:path'
-import { aboutFile, refuse } from '../errors.ts'
-import { IMAGE_HEAD, type ImageFile, imageFormat, openImage } from '../image/open.ts'
-import { describeEmbedding, type EmbeddingFile, type EmbeddingInfo } from '../model/embeddings.ts'
-import { CARD_KEYWORD, embeddingFromPixels, embeddingFromText } from '../model/extract/embedding-card.ts'
-import { type FoundEmbedding, ownEmbeddings } from '../model/extract/embeddings.ts'
-import { stemOf } from '../model/output-name.ts'
-import { openFileSource } from '../tensor/bytes.ts'
-import type { FileRef, ModelFile } from '../tensor/table.ts'
-
-/** What is in a file, and what it was found in. */
-export interface Found {
-  readonly embeddings: readonly FoundEmbedding[]
-  readonly models: readonly ModelFile[]
-  readonly title: string
-}
+import { aboutFile, refuse } from '../../errors.ts'
+import { IMAGE_HEAD, type ImageFile, imageFormat, openImage } from '../../image/open.ts'
+import { describeEmbedding, type EmbeddingFile, type EmbeddingInfo } from '../../model/embeddings.ts'
+import { CARD_KEYWORD, embeddingFromPixels, embeddingFromText } from '../../model/extract/embedding-card.ts'
+import { identify } from '../../model/identify.ts'
+import { stemOf } from '../../model/output-name.ts'
+import { openFileSource } from '../../tensor/bytes.ts'
+import { readValues } from '../../tensor/expr.ts'
+import type { FileRef, ModelFile } from '../../tensor/table.ts'
+import type { InputModel } from '../operation.ts'
+import { noEmbeddings } from './find.ts'
 
 /** Pictures with an embedding are small. */
 const MAX_PICTURE_BYTES = 64 * 1024 * 1024
 
-/** What is in a picture; undefined if the file is none. @throws NO_EMBEDDINGS, PICTURE_TOO_LARGE, CARD_DAMAGED */
-export async function pictureAt(path: string): Promise<Found | undefined> {
+/** A picture with an embedding as an input; undefined if the file is none. @throws NO_EMBEDDINGS, PICTURE_TOO_LARGE, CARD_DAMAGED */
+export async function pictureAt(path: string): Promise<InputModel | undefined> {
   const picture = await readPicture(path)
   if (picture === undefined) return undefined
   try {
     const image = openImage(picture.bytes)
     const card = await cardIn(image, path)
-    return card === undefined
-      ? { embeddings: [], models: [], title: image.title }
-      : foundIn(card, picture.file, image.title)
+    if (card === undefined) throw noEmbeddings(1)
+    return await inputOf(card, picture.file, image.title)
   } catch (error) {
     throw aboutFile(path, error)
   }
@@ -75,7 +70,7 @@ async function cardIn(image: ImageFile, path: string): Promise<EmbeddingCard | u
   return info && { name: info.name ?? stemOf(basename(path)), file, info }
 }
 
-function foundIn({ name, file: card, info }: EmbeddingCard, file: FileRef, title: string): Found {
+async function inputOf({ file: card }: EmbeddingCard, file: FileRef, title: string): Promise<InputModel> {
   const model: ModelFile = {
     ...card,
     file,
@@ -84,11 +79,16 @@ function foundIn({ name, file: card, info }: EmbeddingCard, file: FileRef, title
     leftovers: [],
     findings: [],
   }
+  const identity = await identify(model, (tensor) => readValues(tensor, inMemory))
   return {
-    embeddings: ownEmbeddings(card, info, name),
-    models: [model],
-    title: `embedding in a picture (${title})`,
+    name: file.path,
+    file: model,
+    identity: { ...identity, title: `embedding in a picture (${title})` },
   }
+}
+
+function inMemory(): never {
+  throw new TypeError('the vectors of a picture are in memory')
 }
 
 /** @throws PICTURE_FORMAT: of some formats only the text is read */

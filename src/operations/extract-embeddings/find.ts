@@ -1,0 +1,111 @@
+/** The embeddings in a file, or of a prompt, each under a name of its own. */
+import { basename } from 'node:path'
+import { EXIT, refuse, SdtoolError, usage } from '../../errors.ts'
+import {
+  addedTokens,
+  bundledEmbeddings,
+  changedTokens,
+  type FoundEmbedding,
+  ownEmbeddings,
+  promptEmbedding,
+  tokensInAdapter,
+  tokenTables,
+} from '../../model/extract/embeddings.ts'
+import { stemOf } from '../../model/output-name.ts'
+import { parseAttention } from '../../runtime/text/attention.ts'
+import { composedPrompts } from '../../runtime/text/composition.ts'
+import { splitTags, withoutComments } from '../../runtime/text/tags.ts'
+import { clipTokenizer } from '../../runtime/text/tokenizer.ts'
+import { newEvaluation, type ReadInto } from '../../tensor/expr.ts'
+import { checkOperation } from '../../tensor/quantised/check.ts'
+import type { InputModel } from '../operation.ts'
+import type { ExtractEmbeddingsOptions } from './options.ts'
+
+/**
+ * @param inputs the file, and its base where there is one
+ * @throws NO_EMBEDDINGS (exit 4), PROMPT_WEIGHTS, and what reading tokens throws
+ */
+export async function findEmbeddings(
+  inputs: readonly InputModel[],
+  options: ExtractEmbeddingsOptions,
+  read: ReadInto,
+): Promise<FoundEmbedding[]> {
+  checkPrompt(options, inputs.length > 1)
+  const found = await embeddingsIn(inputs, options, read)
+  if (found.length === 0) throw noEmbeddings(inputs.length)
+  return namedOnce(found, options.name)
+}
+
+/** @throws USAGE */
+export function checkPrompt({ prompt, name }: ExtractEmbeddingsOptions, hasBase: boolean): void {
+  if (prompt === undefined) return
+  if (name === undefined)
+    throw usage('--prompt needs a --name', 'The name is the word that will stand for the prompt: --name neg.')
+  if (hasBase) throw usage('--prompt and --base do not go together')
+}
+
+async function embeddingsIn(
+  [source, base]: readonly InputModel[],
+  { prompt, name, each = false }: ExtractEmbeddingsOptions,
+  read: ReadInto,
+): Promise<FoundEmbedding[]> {
+  const { file, identity, name: path } = source!
+  const stem = stemOf(basename(path))
+  const tables = tokenTables(file, identity)
+  if (prompt !== undefined && tables.length === 0)
+    checkOperation('embeddings', file.tensors.values(), 'the file')
+  if (prompt !== undefined) return [promptEmbedding(tables, tokensOf(prompt), name!)]
+  const { embedding } = identity
+  if (embedding !== undefined && embedding.layout !== 'bundle') return ownEmbeddings(file, embedding, stem)
+  const changed =
+    base === undefined
+      ? []
+      : await changedTokens(tables, tokenTables(base.file, base.identity), stem, each, newEvaluation(read))
+  const trained = identity.adapter === undefined ? [] : tokensInAdapter(file)
+  return [...bundledEmbeddings(file), ...trained, ...addedTokens(tables, stem, each), ...changed]
+}
+
+/**
+ * Without the comments of the prompt. @throws PROMPT_WEIGHTS: what weights, AND and tags do is done elsewhere than in the
+ * tokens, and no vector says it
+ */
+function tokensOf(whole: string): number[] {
+  const prompt = withoutComments(whole)
+  const [tag] = splitTags(prompt).tags
+  if (tag !== undefined || composedPrompts(prompt).length > 1) {
+    const what = tag?.text ?? 'AND'
+    throw refuse('PROMPT_WEIGHTS', `${what} cannot be part of an embedding`, 'Leave it out.')
+  }
+  const weighted = parseAttention(prompt).some((part) => part === 'BREAK' || part.weight !== 1)
+  if (weighted) {
+    throw refuse(
+      'PROMPT_WEIGHTS',
+      'weights and BREAK cannot be part of an embedding',
+      'Leave them out, and weight the word where it is used: (neg:1.2).',
+    )
+  }
+  return clipTokenizer().encode(prompt)
+}
+
+/** @param files of the run: one alone has no base */
+export function noEmbeddings(files: number): SdtoolError {
+  const base = files === 1 ? ' With --base, words whose vectors were changed are found, too.' : ''
+  return new SdtoolError('NO_EMBEDDINGS', 'there is no embedding in it', {
+    exitCode: EXIT.unverified,
+    hint: `Looked for bundled embeddings and for tokens behind CLIP's own.${base}`,
+  })
+}
+
+/** Characters that file systems, or the prompt, would not take. */
+const UNFIT = /[\\/:*?"<>|\p{Cc}\p{Cf}]|^\.+/gu
+
+/** Every embedding under a name that can be a file's, no two under the same. */
+function namedOnce(embeddings: readonly FoundEmbedding[], wanted: string | undefined): FoundEmbedding[] {
+  const taken = new Map<string, number>()
+  return embeddings.map((embedding) => {
+    const plain = (wanted ?? embedding.name).replace(UNFIT, '_').trim() || 'embedding'
+    const count = (taken.get(plain) ?? 0) + 1
+    taken.set(plain, count)
+    return { ...embedding, name: count === 1 ? plain : `${plain}-${count}` }
+  })
+}
