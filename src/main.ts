@@ -18,7 +18,11 @@ const MAX_WIDTH = 110
 /** Runs one command line. Prints to `io` only, never throws, returns the exit code. */
 export async function main(argv: readonly string[], world: Io): Promise<ExitCode> {
   const io = safeIo(world)
-  const style = { json: argv.includes('--json'), verbose: argv.includes('--verbose') }
+  const style = {
+    command: calledCommand(argv)?.name ?? null,
+    json: asks(argv, 'json'),
+    verbose: asks(argv, 'verbose'),
+  }
   try {
     if (argv[0] === '--version') return printed(io, `${io.version}\n`)
     checkSpelling(io)
@@ -26,6 +30,11 @@ export async function main(argv: readonly string[], world: Io): Promise<ExitCode
   } catch (error) {
     return reportError(error, io, style)
   }
+}
+
+/** Known before the line is parsed: it may not be one that can be. */
+function asks(argv: readonly string[], name: string): boolean {
+  return beforeRest(argv).some((word) => word === `--${name}` || word === `--${name}=true`)
 }
 
 function printed(io: Io, text: string): ExitCode {

@@ -3,6 +3,7 @@ import type { RgbImage } from '../image/image.ts'
 import { differenceMap, type Similarity, similarity } from '../image/similarity.ts'
 import type { Sheet, SheetCell, SheetRow } from '../report/sheet.ts'
 import { type Column, formatTable } from '../report/table.ts'
+import type { ComparisonJson } from './render-schema.ts'
 
 /** One picture that all models draw. */
 export interface ComparedShot {
@@ -125,7 +126,7 @@ export function comparisonTable({ shots, others }: Comparison, width: number): s
 }
 
 /** Keys are a contract: add, never rename. JSON has no infinity: the PSNR of identical pictures is null. */
-export function comparisonJson({ shots, reference, others }: Comparison): object {
+export function comparisonJson({ shots, reference, others }: Comparison): ComparisonJson {
   return {
     reference: reference.label,
     models: others.map(({ label, similarities }) => ({

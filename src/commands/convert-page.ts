@@ -1,18 +1,23 @@
 /** What became of a whole folder of diffusers. */
 import type { FolderOutcome } from '../operations/convert/folder.ts'
 import type { OutputOptions } from '../operations/output/options.ts'
+import { envelope, findingJson, printResults } from '../report/envelope.ts'
 import { formatBytes, painter, plural } from '../report/text.ts'
 import type { Io } from '../system/world.ts'
 import { printable } from '../tensor/text.ts'
 import { findingLines } from './findings-text.ts'
-import { toJson } from './inspect-json.ts'
+import type { FolderResult } from './outcome-schema.ts'
 
-export function printFolder(outcome: FolderOutcome, { json, dryRun }: OutputOptions, io: Io): void {
-  const { input, title, status, output, parts, findings } = outcome
-  if (json) {
-    io.stdout.write(`${toJson({ command: 'convert', dryRun, results: [outcome] })}\n`)
-    return
-  }
+export function printFolder(outcome: FolderOutcome, output: OutputOptions, io: Io): void {
+  const document = envelope('convert', { results: [folderJson(outcome)], dryRun: output.dryRun }, io)
+  printResults(document, () => folderPage(outcome, io), output, io)
+}
+
+function folderJson({ input, title, status, output, parts, findings }: FolderOutcome): FolderResult {
+  return { path: input, title, status, output, parts, findings: findings.map(findingJson), error: null }
+}
+
+function folderPage({ input, title, status, output, parts, findings }: FolderOutcome, io: Io): string {
   const paint = painter(io.stdout, io.env)
   const bytes = parts.reduce((sum, { bytesAfter }) => sum + bytesAfter, 0)
   const lines = [
@@ -26,5 +31,5 @@ export function printFolder(outcome: FolderOutcome, { json, dryRun }: OutputOpti
       ? `  would write ${printable(output, 300)}/`
       : `  ${paint('green', 'wrote')} ${printable(output, 300)}/: ${formatBytes(bytes)}`,
   ]
-  io.stdout.write(`${lines.join('\n')}\n`)
+  return `${lines.join('\n')}\n`
 }

@@ -7,15 +7,25 @@ import {
   type Group,
   type Tally,
 } from '../model/diff/summary.ts'
+import { findingJson } from '../report/envelope.ts'
 import { type Comparison, relativeChange } from '../tensor/compare.ts'
 import type { Tensor } from '../tensor/table.ts'
 import type { DiffFile, DiffReport } from './diff-report.ts'
+import type {
+  DiffBlock,
+  DiffComparison,
+  DiffComponent,
+  DiffResult,
+  DiffSide,
+  DiffTally,
+  DiffTensor,
+} from './diff-schema.ts'
 
-/** The document of `diff --json`. Keys are a contract: add, never rename. */
-export function diffJson(report: DiffReport): object {
-  const { a, b, ema, tensors, total, metadata, findings, plot } = report
+/** The result of `diff --json`. Keys are a contract: add, never rename. */
+export function diffJson(report: DiffReport): DiffResult {
+  const { a, b, ema, tensors, total, metadata, findings, plot = null } = report
   return {
-    command: 'diff',
+    path: b.path,
     a: fileJson(a),
     b: fileJson(b),
     ema,
@@ -26,39 +36,40 @@ export function diffJson(report: DiffReport): object {
     layers: byLayer(tensors).map((group) => ({ ...blockJson(group), layer: group.layer })),
     tensors: tensors.filter((tensor) => !isSame(tensor)).map(tensorJson),
     metadata,
-    findings,
-    ...(plot === undefined ? {} : { plot }),
+    findings: findings.map(findingJson),
+    output: plot,
+    error: null,
   }
 }
 
-function fileJson({ path, model, identity }: DiffFile): object {
+function fileJson({ path, model, identity }: DiffFile): DiffSide {
   const { architecture } = identity
   return {
-    file: path,
+    path,
     bytes: model.file.size,
     format: model.format,
     kind: identity.kind,
     title: identity.title,
-    ...(architecture && { architecture: architecture.id }),
+    architecture: architecture?.id ?? null,
     tensors: model.tensors.size,
   }
 }
 
-function tallyJson({ comparison, ...counts }: Tally): object {
+function tallyJson({ comparison, ...counts }: Tally): DiffTally {
   return { ...counts, ...comparisonJson(comparison) }
 }
 
-function groupJson({ component, title, ...rest }: Group): object {
+function groupJson({ component, title, ...rest }: Group): DiffComponent {
   return { name: component, title, ...tallyJson(rest) }
 }
 
-function blockJson({ component, block, ...rest }: BlockGroup): object {
+function blockJson({ component, block, ...rest }: BlockGroup): DiffBlock {
   const { tensors, differing, comparison } = rest
   return { component, block, tensors, differing, ...comparisonJson(comparison) }
 }
 
 /** JSON has no infinity: null where a is all zeros and b is not. */
-function comparisonJson(comparison: Comparison): object {
+function comparisonJson(comparison: Comparison): DiffComparison {
   const { values, changed, squares, differences, largest, brokenA, brokenB } = comparison
   const relative = relativeChange(comparison)
   return {
@@ -72,22 +83,22 @@ function comparisonJson(comparison: Comparison): object {
   }
 }
 
-function tensorJson({ name, place, a, b, change, retyped, reshaped, comparison }: TensorDiff): object {
+function tensorJson({ name, place, a, b, change, retyped, reshaped, comparison }: TensorDiff): DiffTensor {
   return {
     name,
-    ...(a && b && a.name !== b.name && { nameInB: b.name }),
+    nameInB: a && b && a.name !== b.name ? b.name : null,
     component: place.component,
     block: place.block,
     layer: place.layer,
     change,
     retyped,
     reshaped,
-    ...(a && { a: tensorFacts(a) }),
-    ...(b && { b: tensorFacts(b) }),
-    ...(comparison && comparisonJson(comparison)),
+    a: a ? tensorFacts(a) : null,
+    b: b ? tensorFacts(b) : null,
+    comparison: comparison ? comparisonJson(comparison) : null,
   }
 }
 
-function tensorFacts({ dtype, shape }: Tensor): object {
+function tensorFacts({ dtype, shape }: Tensor): Pick<Tensor, 'dtype' | 'shape'> {
   return { dtype, shape }
 }

@@ -10,6 +10,7 @@ import type { Side } from '../model/diff/pairs.ts'
 import { tally } from '../model/diff/summary.ts'
 import { writeNewFile } from '../operations/output/new-file.ts'
 import type { CommonOptions } from '../operations/output/options.ts'
+import { envelope, printResults } from '../report/envelope.ts'
 import { startProgress } from '../report/progress.ts'
 import { painter } from '../report/text.ts'
 import type { Io } from '../system/world.ts'
@@ -22,7 +23,6 @@ import { diffJson } from './diff-json.ts'
 import { diffPage } from './diff-page.ts'
 import { heatMapOf, plotEncoder } from './diff-plot.ts'
 import type { DiffFile, DiffReport } from './diff-report.ts'
-import { toJson } from './inspect-json.ts'
 import { modelFolders, withModelFolders } from './model-folders.ts'
 import { commonOptions, filledText, flag, text, withCommonOptions } from './options.ts'
 
@@ -210,8 +210,11 @@ function shortName({ path }: DiffFile): string {
 
 function print(report: DiffReport, options: DiffOptions, io: Io): void {
   const page = { top: options.top, all: options.keys || options.verbose }
-  io.stdout.write(
-    options.json ? `${toJson(diffJson(report))}\n` : diffPage(report, page, painter(io.stdout, io.env)),
+  printResults(
+    envelope('diff', { results: [diffJson(report)] }, io),
+    () => diffPage(report, page, painter(io.stdout, io.env)),
+    options,
+    io,
   )
 }
 

@@ -1,6 +1,7 @@
 import { cpus, totalmem } from 'node:os'
 import { EXIT, type ExitCode, SdtoolError } from '../errors.ts'
 import { engineOf } from '../operations/engine.ts'
+import { envelope, printResults, withNulls } from '../report/envelope.ts'
 import { formatTable } from '../report/table.ts'
 import { formatBytes } from '../report/text.ts'
 import { chooseDevice, type Machine, NOT_BUILT, slowness, thisMachine } from '../runtime/choose-device.ts'
@@ -11,6 +12,7 @@ import type { Measured, Probe } from '../runtime/probe.ts'
 import type { Io } from '../system/world.ts'
 import type { Arguments, Command } from './command.ts'
 import { openDeviceCache } from './device-cache.ts'
+import type { DoctorResult } from './doctor-schema.ts'
 import { commonOptions, withCommonOptions } from './options.ts'
 
 /** What a check of one device found. */
@@ -70,9 +72,21 @@ export const doctorCommand: Command = {
     // what was found now is what the next run of render takes
     if (report.auto !== null)
       await (await openDeviceCache(io)).set('auto', await chooseDevice('auto', machine))
-    io.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : doctorPage(report, io.stdout.columns))
+    const page = () => doctorPage(report, io.stdout.columns)
+    printResults(envelope('doctor', { results: [reportJson(report)] }, io), page, { json, quiet }, io)
     return EXIT.ok
   },
+}
+
+/** What is looked at is this installation: Node, and what it can load. */
+function reportJson({ sdtool, devices, onnxruntimeProblem, ...facts }: DoctorReport): DoctorResult {
+  return {
+    path: process.execPath,
+    ...facts,
+    onnxruntimeProblem: onnxruntimeProblem ? withNulls(onnxruntimeProblem, 'hint') : null,
+    devices: devices.map((device) => withNulls(device, 'seconds', 'problem', 'fp16Problem', 'needs')),
+    error: null,
+  }
 }
 
 /** A machine on which nothing is tried twice. */

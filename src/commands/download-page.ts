@@ -4,7 +4,7 @@ import { kindOfName } from '../civitai/file-kinds.ts'
 import { nameFor } from '../civitai/file-name.ts'
 import type { CivitaiFile } from '../civitai/shapes.ts'
 import { COVERAGE, judgesOf } from '../civitai/verify.ts'
-import { describe } from '../report/error.ts'
+import { errorJson } from '../report/error.ts'
 import { formatTable } from '../report/table.ts'
 import { formatBytes, painter } from '../report/text.ts'
 import { lineWidth } from '../report/wrap.ts'
@@ -12,6 +12,7 @@ import type { Io } from '../system/world.ts'
 import { printable } from '../tensor/text.ts'
 import type { DownloadPlan, PlannedDownload } from './download-plan.ts'
 import type { Outcome } from './download-run.ts'
+import type { DownloadOutcome, DownloadResult, PlannedFile } from './download-schema.ts'
 import { versionJson } from './version-json.ts'
 
 const COLUMNS = [
@@ -96,38 +97,59 @@ function triggerWords({ version }: PlannedDownload): string[] {
   return words === '' ? [] : [`trigger words: ${printable(words, 300)}`]
 }
 
-/** The document of `download --json`. Keys are a contract: add, never rename. */
-export function downloadJson({ downloads, failed }: DownloadPlan, outcomes: readonly Outcome[]): object {
+/** The results of `download --json`; what could not be planned has its reference for a path. Keys are a contract. */
+export function downloadJson(
+  { downloads, failed }: DownloadPlan,
+  outcomes: readonly Outcome[],
+): DownloadResult[] {
   const results = new Map(outcomes.map((outcome) => [outcome.planned, outcome]))
-  return {
-    downloads: downloads.map((download) => ({
+  return [
+    ...downloads.map((download) => ({
       ...plannedJson(download),
       ...outcomeJson(download, results.get(download)),
     })),
-    failed: failed.map(({ reference, error }) => ({ reference, error: describe(error) })),
-  }
+    ...failed.map(({ reference, error }) => ({ path: reference, reference, error: errorJson(error) })),
+  ]
 }
 
-function plannedJson({ reference, version, file, target, partBytes, warnings }: PlannedDownload): object {
+function plannedJson({
+  reference,
+  version,
+  file,
+  target,
+  partBytes,
+  warnings,
+}: PlannedDownload): PlannedFile {
   return {
     reference,
     ...versionJson(version),
     fileId: file.id ?? null,
     fileType: file.type,
     bytes: file.bytes ?? null,
-    hashes: file.hashes,
+    hashes: { ...file.hashes },
     path: target,
     resumable: partBytes,
     warnings,
   }
 }
 
-function outcomeJson({ isPresent, file }: PlannedDownload, outcome: Outcome | undefined): object {
-  if (outcome === undefined) return { status: isPresent ? 'present' : 'planned' }
-  if (outcome.status === 'failed') return { status: 'failed', error: describe(outcome.error) }
+const NOT_DONE = {
+  verified: null,
+  hashesChecked: [],
+  sidecars: [],
+  problems: [],
+  sha256: null,
+  resumedFrom: null,
+  error: null,
+} as const
+
+function outcomeJson({ isPresent, file }: PlannedDownload, outcome: Outcome | undefined): DownloadOutcome {
+  if (outcome === undefined) return { ...NOT_DONE, status: isPresent ? 'present' : 'planned' }
+  if (outcome.status === 'failed') return { ...NOT_DONE, status: 'failed', error: errorJson(outcome.error) }
   const { written, problems } = outcome.sidecars
   const judges = judgesOf(file.hashes)
   const common = {
+    ...NOT_DONE,
     status: outcome.status,
     verified: judges[0] ?? 'nothing',
     hashesChecked: judges,

@@ -5,6 +5,7 @@ import { openHashCache } from '../library/caches/hash-cache.ts'
 import { globMatcher } from '../model/names/glob.ts'
 import { hashesOf } from '../operations/hashing.ts'
 import type { CommonOptions } from '../operations/output/options.ts'
+import { envelope, printResults } from '../report/envelope.ts'
 import { errorText, exitCodeOf } from '../report/error.ts'
 import { progressLines } from '../report/progress-lines.ts'
 import type { Io } from '../system/world.ts'
@@ -114,7 +115,7 @@ async function runDownload(options: DownloadOptions, client: Client, io: Io): Pr
   const cache = await openHashCache(io, hashesOf(io))
   if (options.references.some((reference) => /[?&]token=/i.test(reference))) io.stderr.write(TOKEN_IN_ADDRESS)
   const plan = await planDownloads(options, client, cache)
-  if (!json) io.stdout.write(planText(plan, io))
+  if (!json && !quiet) io.stdout.write(planText(plan, io))
   for (const { error } of plan.failed) io.stderr.write(errorText(error, verbose))
   const shortage = await spaceShortage(plan.downloads)
   if (shortage && !dryRun) throw shortage
@@ -124,9 +125,10 @@ async function runDownload(options: DownloadOptions, client: Client, io: Io): Pr
     const outcomes = dryRun ? [] : await runDownloads(plan.downloads, options, { client, cache, lines })
     for (const outcome of outcomes) {
       if (outcome.status === 'failed') io.stderr.write(errorText(outcome.error, verbose))
-      else if (!json) io.stdout.write(outcomeLines(outcome, io))
+      else if (!json && !quiet) io.stdout.write(outcomeLines(outcome, io))
     }
-    if (json) io.stdout.write(`${JSON.stringify(downloadJson(plan, outcomes), null, 2)}\n`)
+    const results = downloadJson(plan, outcomes)
+    printResults(envelope('download', { results, dryRun }, io), () => '', { json, quiet }, io)
     return worst([...plan.failed, ...outcomes, ...(shortage ? [{ error: shortage }] : [])])
   } catch (error) {
     if (io.signal.aborted) io.stderr.write(keptParts(plan))

@@ -8,6 +8,7 @@ import { formatTable } from '../report/table.ts'
 import { type Paint, plural } from '../report/text.ts'
 import { printable } from '../tensor/text.ts'
 import { findingLines } from './findings-text.ts'
+import type { LayersJson } from './outcome-schema.ts'
 import { madeFile, madeLine, type OutcomeView } from './transform-report.ts'
 
 export const EXTRACT_LORA_VIEW: OutcomeView = {
@@ -15,10 +16,9 @@ export const EXTRACT_LORA_VIEW: OutcomeView = {
     const { base, extraction } = outcome.plan as ExtractLoraPlan
     const { layers, unchanged, outside } = extraction!
     return {
-      input: outcome.input,
-      title: outcome.title,
-      base,
       ...madeFile(outcome),
+      title: outcome.title ?? null,
+      base,
       ...layersJson(layers),
       unchanged,
       outside: { tensors: outside.tensors.length, share: shareOutside(extraction!) },
@@ -43,12 +43,10 @@ export const LORA_RESIZE_VIEW: OutcomeView = {
   json(outcome) {
     const { lora, resized } = outcome.plan as LoraResizePlan
     const { layers, kept } = resized!
-    const { input, bytesBefore } = outcome
     return {
-      input,
-      title: lora.adapter.title,
-      bytesBefore,
       ...madeFile(outcome),
+      title: lora.adapter.title,
+      bytesBefore: outcome.bytesBefore ?? null,
       ...layersJson(layers),
       kept: kept.length,
     }
@@ -67,7 +65,7 @@ export const LORA_RESIZE_VIEW: OutcomeView = {
   },
 }
 
-function layersJson(layers: readonly ExtractedLayer[]): object {
+function layersJson(layers: readonly ExtractedLayer[]): LayersJson {
   return {
     blocks: groups(layers).map(({ block, component, layers }) => ({ component, block, ...figures(layers) })),
     total: figures(layers),

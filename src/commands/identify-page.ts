@@ -1,12 +1,13 @@
 import { basename } from 'node:path'
 import type { Match, Relation } from '../civitai/lookup.ts'
-import { describe } from '../report/error.ts'
+import { errorJson } from '../report/error.ts'
 import { formatTable } from '../report/table.ts'
 import { lineWidth } from '../report/wrap.ts'
 import type { Io } from '../system/world.ts'
 import { printable } from '../tensor/text.ts'
 import type { IdentifiedFile, UnreadFile } from './identify-files.ts'
 import type { Deed, Renaming } from './identify-rename.ts'
+import type { IdentifyMatch, IdentifyResult } from './identify-schema.ts'
 import { versionJson } from './version-json.ts'
 
 const COLUMNS = [
@@ -51,34 +52,38 @@ export function renamingLine({ from, to, companions }: Renaming, dryRun: boolean
   return `  ${dryRun ? 'would rename' : 'renamed'} ${printable(from, 300)} to ${printable(basename(to), 300)}${along}\n`
 }
 
-/** The document of `identify --json`. Keys are a contract: add, never rename. */
+/** The results of `identify --json`. Keys are a contract: add, never rename. */
 export function identifyJson(
   files: readonly IdentifiedFile[],
   deeds: ReadonlyMap<IdentifiedFile, Deed>,
   failed: readonly UnreadFile[],
-): object {
+): IdentifyResult[] {
+  return [
+    ...files.map((file) => identifiedJson(file, deeds.get(file))),
+    ...failed.map(({ path, error }) => ({ path, error: errorJson(error) })),
+  ]
+}
+
+function identifiedJson(file: IdentifiedFile, deed: Deed | undefined): IdentifyResult {
+  const { path, sha256, operation, matches, newer } = file
+  const { written = [], problems = [], renaming } = deed ?? {}
   return {
-    files: files.map((file) => {
-      const { written = [], problems = [], renaming } = deeds.get(file) ?? {}
-      return {
-        file: file.path,
-        sha256: file.sha256,
-        ...(file.operation === undefined ? {} : { madeBy: file.operation }),
-        matches: file.matches.map(matchJson),
-        newer: file.newer ? { versionId: file.newer.id, name: file.newer.name } : null,
-        written,
-        problems,
-        ...(renaming && { renaming }),
-      }
-    }),
-    failed: failed.map(({ path, error }) => ({ file: path, error: describe(error) })),
+    path,
+    sha256,
+    madeBy: operation ?? null,
+    matches: matches.map(matchJson),
+    newer: newer ? { versionId: newer.id, name: newer.name } : null,
+    written,
+    problems,
+    renaming: renaming ?? null,
+    error: null,
   }
 }
 
-function matchJson({ relation, version, file, ancestor }: Match): object {
+function matchJson({ relation, version, file, ancestor }: Match): IdentifyMatch {
   return {
     relation,
-    ...(ancestor === undefined ? {} : { ancestor }),
+    ancestor: ancestor ?? null,
     ...versionJson(version),
     fileId: file?.id ?? null,
   }

@@ -5,6 +5,7 @@ import { EXIT, type ExitCode, SdtoolError } from '../errors.ts'
 import { openHashCache } from '../library/caches/hash-cache.ts'
 import { resolveModel } from '../library/resolve.ts'
 import { hashesOf } from '../operations/hashing.ts'
+import { envelope, printResults } from '../report/envelope.ts'
 import { errorText, exitCodeOf } from '../report/error.ts'
 import type { Io } from '../system/world.ts'
 import { printable } from '../tensor/text.ts'
@@ -82,26 +83,35 @@ async function runIdentify(args: Arguments, client: Client, io: Io): Promise<Exi
     for (const file of files) deeds.set(file, await act(file, paths, wishes, client))
     const failed = [...missing, ...unread]
     for (const { error } of failed) io.stderr.write(errorText(error, verbose))
-    if (json) io.stdout.write(`${JSON.stringify(identifyJson(files, deeds, failed), null, 2)}\n`)
-    else printText(files, deeds, wishes.dryRun, io)
+    const document = envelope(
+      'identify',
+      { results: identifyJson(files, deeds, failed), dryRun: wishes.dryRun },
+      io,
+    )
+    printResults(document, () => pageOf(files, deeds, wishes.dryRun, io), { json, quiet }, io)
+    if (!json) printProblems(deeds.values(), io)
     return exitCode(files, failed)
   } finally {
     await cache.save()
   }
 }
 
-function printText(
+function pageOf(
   files: readonly IdentifiedFile[],
   deeds: ReadonlyMap<IdentifiedFile, Deed>,
   dryRun: boolean,
   io: Io,
-): void {
-  if (files.length > 0) io.stdout.write(`${identifyTable(files, io)}\n`)
-  for (const { written, problems, renaming } of deeds.values()) {
-    if (renaming) io.stdout.write(renamingLine(renaming, dryRun))
-    for (const path of written) io.stdout.write(`  wrote ${printable(path, 300)}\n`)
+): string {
+  const lines = [...deeds.values()].flatMap(({ written, renaming }) => [
+    ...(renaming ? [renamingLine(renaming, dryRun)] : []),
+    ...written.map((path) => `  wrote ${printable(path, 300)}\n`),
+  ])
+  return [...(files.length > 0 ? [`${identifyTable(files, io)}\n`] : []), ...lines].join('')
+}
+
+function printProblems(deeds: Iterable<Deed>, io: Io): void {
+  for (const { problems } of deeds)
     for (const problem of problems) io.stderr.write(`sdtool: ${printable(problem, 600)}\n`)
-  }
 }
 
 /** Unknown files are nothing unusual in a collection; that none is known is worth a code. */

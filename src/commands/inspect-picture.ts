@@ -11,6 +11,7 @@ import { openRegularFile } from '../tensor/bytes.ts'
 import type { Hashes } from '../tensor/hash.ts'
 import { printable } from '../tensor/text.ts'
 import { type FactLine, factLines, SECTION_INDENT, section } from './inspect-page.ts'
+import type { InspectResult } from './inspect-schema.ts'
 
 /** A picture and what its texts say. */
 export interface PictureInspection {
@@ -87,22 +88,23 @@ export function pictureMetadata({ picture }: PictureInspection): Readonly<Record
   return Object.fromEntries(picture.texts.map(({ keyword, text }) => [keyword, text]))
 }
 
-/** The document of `inspect --json`. Keys are a contract: add, never rename. */
-export function pictureJson(inspection: PictureInspection): object {
+/** The result of `inspect --json`. Keys are a contract: add, never rename. */
+export function pictureJson(inspection: PictureInspection): InspectResult {
   const { path, bytes, picture, parameters, program, hashes } = inspection
   const { format, title, width, height } = picture
   return {
-    file: path,
+    path,
     bytes,
     format,
     kind: 'picture',
     title,
     picture: { width, height },
-    ...(program !== undefined && { program }),
+    program: program ?? null,
     parameters: parameters ? { ...parameters, settings: Object.fromEntries(parameters.settings) } : null,
     metadata: pictureMetadata(inspection),
     hashes,
     findings: [],
+    error: null,
   }
 }
 

@@ -5,6 +5,7 @@ import { type ModelFolders, resolveModel } from '../library/resolve.ts'
 import { globMatcher } from '../model/names/glob.ts'
 import { storedName } from '../model/names/stored.ts'
 import type { CommonOptions } from '../operations/output/options.ts'
+import { envelope, printResults } from '../report/envelope.ts'
 import { errorText, exitCodeOf } from '../report/error.ts'
 import { type Paint, painter } from '../report/text.ts'
 import type { Io } from '../system/world.ts'
@@ -12,7 +13,7 @@ import type { Tensor } from '../tensor/table.ts'
 import { printable } from '../tensor/text.ts'
 import { withCivitaiUrl } from './civitai-options.ts'
 import type { Arguments, Command } from './command.ts'
-import { inspectionJson, refusalJson, toJson } from './inspect-json.ts'
+import { inspectionJson, refusalJson } from './inspect-json.ts'
 import {
   briefLine,
   briefRefusal,
@@ -30,6 +31,7 @@ import {
   pictureMetadata,
   picturePage,
 } from './inspect-picture.ts'
+import type { InspectResult } from './inspect-schema.ts'
 import { type Inspection, type InspectionOptions, inspectFile, type Refusal } from './inspection.ts'
 import { listedFiles } from './listed-files.ts'
 import { modelFolders, withModelFolders } from './model-folders.ts'
@@ -83,10 +85,7 @@ export const inspectCommand: Command = {
         describe:
           'Look at all values for NaN, Inf and fp16 limits (reads the file). What is found is a finding, not a failure: exit code 0',
       })
-      .option('brief', { type: 'boolean', describe: 'One line for each file (default for folders)' })
-      .option('json', {
-        describe: 'Print JSON: an object for one file, a list of them for several files or a folder',
-      }),
+      .option('brief', { type: 'boolean', describe: 'One line for each file (default for folders)' }),
   run: (args, io) => runInspect(args, modelFolders(args, io), io),
 }
 
@@ -125,9 +124,8 @@ async function runInspect(args: Arguments, folders: ModelFolders, io: Io): Promi
   )
   const several = files.length > 1 || walked
   const brief = isBrief(options, walked)
-  const printer = options.json
-    ? jsonPrinter(options, several, io)
-    : textPrinter(options, { brief, several }, io)
+  const printer =
+    options.json || options.quiet ? resultsPrinter(options, io) : textPrinter(options, { brief, several }, io)
   let exitCode: ExitCode = EXIT.ok
   const show = async (found: Result): Promise<void> => {
     const result = missingKey(found, options)
@@ -242,20 +240,23 @@ interface Printer {
   end(): void
 }
 
-function jsonPrinter(options: InspectOptions, several: boolean, io: Io): Printer {
-  const documents: object[] = []
+function resultsPrinter(options: InspectOptions, io: Io): Printer {
+  const results: InspectResult[] = []
   return {
     print(result) {
-      if ('error' in result) {
-        documents.push(refusalJson(result))
-        io.stderr.write(errorText(result.error, options.verbose))
-      } else if ('picture' in result) documents.push(pictureJson(result))
-      else documents.push(inspectionJson(result, keysOf(result, options)))
+      results.push(resultJson(result, options))
+      if ('error' in result) io.stderr.write(errorText(result.error, options.verbose))
     },
     end() {
-      io.stdout.write(`${toJson(several ? documents : documents[0])}\n`)
+      printResults(envelope('inspect', { results }, io), () => '', options, io)
     },
   }
+}
+
+function resultJson(result: Result, options: InspectOptions): InspectResult {
+  if ('error' in result) return refusalJson(result)
+  if ('picture' in result) return pictureJson(result)
+  return inspectionJson(result, keysOf(result, options))
 }
 
 interface Layout {

@@ -2,13 +2,13 @@ import { stat } from 'node:fs/promises'
 import { EXIT, refuse, usage } from '../errors.ts'
 import { openCache } from '../library/caches/library-cache.ts'
 import { SKIP_REASONS, type SkippedFolder, scanFolder } from '../library/scan.ts'
+import { type Envelope, envelope, type JsonError, printResults } from '../report/envelope.ts'
 import { COUNT, startProgress } from '../report/progress.ts'
 import { formatTable } from '../report/table.ts'
 import { formatBytes, painter, plural } from '../report/text.ts'
 import type { Io } from '../system/world.ts'
 import { printable } from '../tensor/text.ts'
 import type { Command } from './command.ts'
-import { toJson } from './inspect-json.ts'
 import {
   type Duplicates,
   type LibraryFile,
@@ -16,6 +16,7 @@ import {
   likelyDuplicates,
   provenDuplicates,
 } from './library.ts'
+import type { ListFinding, ListResult } from './list-schema.ts'
 import { noteSkipped } from './listed-files.ts'
 import { modelFolders, withModelFolders } from './model-folders.ts'
 import { commonOptions, flag, withCommonOptions } from './options.ts'
@@ -66,10 +67,11 @@ export const listCommand: Command = {
       const duplicates = flag(args, 'duplicates')
         ? await provenDuplicates(files, cache, startProgress('comparing models', io, quiet, COUNT), io)
         : likelyDuplicates(files)
-      io.stdout.write(
-        options.json
-          ? `${toJson(document(files, duplicates, skipped))}\n`
-          : page(files, duplicates, options.verbose, io),
+      printResults(
+        document(files, duplicates, skipped, io),
+        () => page(files, duplicates, options.verbose, io),
+        options,
+        io,
       )
     } finally {
       opening.end()
@@ -89,20 +91,39 @@ function document(
   files: readonly LibraryFile[],
   duplicates: readonly Duplicates[],
   skipped: readonly SkippedFolder[],
-): object {
-  const results = files.map(({ path, bytes, facts, triggers, error, autoV3 }) => {
-    const { digest, parts, ...shown } = facts ?? { digest: undefined, parts: undefined }
-    return {
-      path,
-      bytes,
-      ...shown,
-      ...(facts && { triggers }),
-      ...(autoV3 && { autoV3 }),
-      ...(error && { error }),
-    }
-  })
-  const left = skipped.map(({ path, why }) => ({ path, code: why, message: SKIP_REASONS[why] }))
-  return { command: 'list', results, duplicates, skipped: left }
+  io: Io,
+): Envelope<ListResult, ListFinding> {
+  const byName = new Map(files.map(({ name, path }) => [name, path]))
+  const findings = [
+    ...duplicates.map((group) => duplicateJson(group, byName)),
+    ...skipped.map(({ path, why }): ListFinding => {
+      const message = `${path} was passed over: ${SKIP_REASONS[why]}`
+      return { code: 'folder-skipped', severity: 'warning', message, bytes: null, path, why }
+    }),
+  ]
+  return envelope('list', { results: files.map(resultJson), findings }, io)
+}
+
+function resultJson({ path, bytes, facts, triggers, error, autoV3 }: LibraryFile): ListResult {
+  if (facts === undefined) return { path, bytes, error: errorDataJson(error!) }
+  const { kind, title, architecture = null, precision, base = null, trainedOn = null, prunable } = facts
+  const about = { kind, title, architecture, precision, base, trainedOn, triggers, prunable }
+  return { path, bytes, ...about, autoV3: autoV3 ?? null, error: null }
+}
+
+function errorDataJson({ code, message }: NonNullable<LibraryFile['error']>): JsonError {
+  return { code, message, hint: null }
+}
+
+/** Paths instead of the names of the page, which are those below the folder that was listed. */
+function duplicateJson(
+  { component, files, bytes, proven }: Duplicates,
+  pathOf: ReadonlyMap<string, string>,
+): ListFinding {
+  const paths = files.map((name) => pathOf.get(name)!)
+  const what = component === undefined ? 'the same tensors' : `the same ${component}`
+  const message = `${plural(files.length, 'file')} with ${what}${proven ? '' : ', by a sample'}`
+  return { code: 'duplicate', severity: 'info', message, bytes, component: component ?? null, paths, proven }
 }
 
 /** More files of one group than this are counted. */

@@ -2,11 +2,13 @@ import { openApi } from '../civitai/api.ts'
 import { configPath, isToken, storeToken } from '../civitai/config.ts'
 import { secret } from '../civitai/secret.ts'
 import { EXIT, type ExitCode, SdtoolError, usage } from '../errors.ts'
+import { envelope, printResults } from '../report/envelope.ts'
 import type { InputStream, Io } from '../system/world.ts'
 import { printable } from '../tensor/text.ts'
 import { type Client, withCivitai } from './civitai-client.ts'
 import { withCivitaiUrl } from './civitai-options.ts'
 import type { Arguments, Command } from './command.ts'
+import type { LoginResult } from './login-schema.ts'
 import { commonOptions, flag, withCommonOptions } from './options.ts'
 
 export const loginCommand: Command = {
@@ -56,16 +58,14 @@ async function check(args: Arguments, { site, apiOf }: Client, io: Io): Promise<
 async function forget(args: Arguments, io: Io): Promise<ExitCode> {
   const path = configFile(io)
   await storeToken(path, undefined)
-  const text = `no key is kept in ${path} any more`
-  io.stdout.write(commonOptions(args).json ? `${JSON.stringify({ removed: path })}\n` : `${text}\n`)
-  return EXIT.ok
+  return say(args, io, undefined, path, `no key is kept in ${path} any more`)
 }
 
-function say(args: Arguments, io: Io, account: Account, origin: string, text: string): ExitCode {
-  const { username, tier = null } = account
-  io.stdout.write(
-    commonOptions(args).json ? `${JSON.stringify({ username, tier, origin }, null, 2)}\n` : `${text}\n`,
-  )
+/** @param path where the key is kept: a file, or the name of a variable; without an account it is gone from there */
+function say(args: Arguments, io: Io, account: Account | undefined, path: string, text: string): ExitCode {
+  const { username = null, tier = null } = account ?? {}
+  const result: LoginResult = { path, username, tier, removed: account === undefined, error: null }
+  printResults(envelope('login', { results: [result] }, io), () => `${text}\n`, commonOptions(args), io)
   return EXIT.ok
 }
 

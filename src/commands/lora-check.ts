@@ -12,6 +12,7 @@ import type { InputModel, PlanContext } from '../operations/operation.ts'
 import { writeNewFile } from '../operations/output/new-file.ts'
 import type { CommonOptions } from '../operations/output/options.ts'
 import { inputModels, plainContext } from '../operations/run.ts'
+import { envelope, findingJson, printResults, withNulls } from '../report/envelope.ts'
 import type { HeatMap, HeatPanel } from '../report/heat-map.ts'
 import { startProgress } from '../report/progress.ts'
 import { formatTable } from '../report/table.ts'
@@ -24,8 +25,8 @@ import { printable } from '../tensor/text.ts'
 import type { Arguments, Command } from './command.ts'
 import { columnOf, plotEncoder } from './diff-plot.ts'
 import { findingLines } from './findings-text.ts'
-import { toJson } from './inspect-json.ts'
 import { resolveLora } from './lora-aliases.ts'
+import type { LoraCheckResult } from './lora-check-schema.ts'
 import { modelFolders, withModelFolders } from './model-folders.ts'
 import { commonOptions, filledText, flag, namedFiles, withCommonOptions } from './options.ts'
 
@@ -76,7 +77,8 @@ async function runLoraCheck(args: Arguments, io: Io): Promise<ExitCode> {
   })
   if (plot !== undefined && encode !== undefined)
     await writeNewFile(plot, encode(heatMapOf(checked)), { force, inputs })
-  print(checked, options, io)
+  const results = [resultJson(checked, plot)]
+  printResults(envelope('lora check', { results }, io), () => pageOf(checked, io), options, io)
   return checked.findings.some(({ severity }) => severity === 'error') ? EXIT.unverified : EXIT.ok
 }
 
@@ -189,21 +191,31 @@ function normOf(modules: readonly CheckedModule[]): number {
   return Math.sqrt(modules.reduce((sum, { norm }) => sum + norm * norm, 0))
 }
 
-function print(checked: Checked, { json }: CommonOptions, io: Io): void {
-  const { file, modules, fits, base, findings } = checked
-  const all = normOf(modules)
-  if (json) {
-    const blocks = blocksOf(modules).map(({ component, block, modules: own }) => ({
+function resultJson(
+  { file, modules, fits, base, findings }: Checked,
+  plot: string | undefined,
+): LoraCheckResult {
+  return {
+    path: file.name,
+    title: file.adapter.title,
+    fits,
+    base: base ? { path: base.name, matched: base.matched, unmatched: base.unmatched } : null,
+    norm: normOf(modules),
+    blocks: blocksOf(modules).map(({ component, block, modules: own }) => ({
       component,
       block,
       modules: own.length,
       norm: normOf(own),
-    }))
-    io.stdout.write(
-      `${toJson({ command: 'lora check', results: [{ input: file.name, title: file.adapter.title, fits, base, norm: all, blocks, findings, modules }] })}\n`,
-    )
-    return
+    })),
+    findings: findings.map(findingJson),
+    modules: modules.map((module) => withNulls(module, 'rank', 'fault')),
+    output: plot ?? null,
+    error: null,
   }
+}
+
+function pageOf({ file, modules, fits, base, findings }: Checked, io: Io): string {
+  const all = normOf(modules)
   const paint = painter(io.stdout, io.env)
   const groups = blocksOf(modules)
   const rows = groups.map(({ component, block, modules: own }, i) => {
@@ -241,7 +253,7 @@ function print(checked: Checked, { json }: CommonOptions, io: Io): void {
       : [`  ${printable(base.name, 300)}: ${plural(base.matched, 'module')} matched, ${base.unmatched} not`]),
     ...findingLines(findings, paint),
   ]
-  io.stdout.write(`${lines.join('\n')}\n`)
+  return `${lines.join('\n')}\n`
 }
 
 /** Norms as shares of that of the whole LoRA: kinds of layers in rows, blocks in columns. */

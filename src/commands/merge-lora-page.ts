@@ -3,9 +3,11 @@ import type { MergePlan } from '../model/merge-lora/plan.ts'
 import type { PartProof } from '../model/merge-lora/proof.ts'
 import type { LoraPart, LoraReport } from '../model/merge-lora/report.ts'
 import type { Outcome } from '../operations/run.ts'
+import { withNulls } from '../report/envelope.ts'
 import { formatTable } from '../report/table.ts'
 import { printable } from '../tensor/text.ts'
 import { findingLines, type Paint } from './findings-text.ts'
+import type { LoraReportJson } from './outcome-schema.ts'
 import { changeTable, type PartColumn, verifiedLine } from './proof-text.ts'
 import { headLine, type OutcomeView, outcomeJson, resultLine, stepTable } from './transform-report.ts'
 
@@ -14,11 +16,19 @@ type MergeOutcome = Outcome<MergePlan, PartProof>
 /** What the LoRAs did, and what of them did nothing. */
 export const MERGE_LORA_VIEW: OutcomeView<MergePlan, PartProof> = {
   page: mergePage,
-  json: (outcome) => ({ ...outcomeJson(outcome), loras: lorasOf(outcome) }),
+  json: (outcome) => ({ ...outcomeJson(outcome), loras: lorasOf(outcome).map(loraJson) }),
 }
 
 function lorasOf({ plan }: MergeOutcome): readonly LoraReport[] {
   return plan?.loras ?? []
+}
+
+function loraJson({ parts, unmatched, ...lora }: LoraReport): LoraReportJson {
+  return {
+    ...lora,
+    parts: parts.map((part) => withNulls(part, 'ranks', 'blockRatios')),
+    unmatched: unmatched.map((one) => withNulls(one, 'detail')),
+  }
 }
 
 const MODULES: PartColumn<PartProof> = {

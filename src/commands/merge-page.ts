@@ -13,7 +13,7 @@ type MergeOutcome = Outcome<CheckpointMergePlan, PartChange>
 
 export const MERGE_VIEW: OutcomeView<CheckpointMergePlan, PartChange> = {
   page,
-  json: (outcome) => ({ ...outcomeJson(outcome), models: outcome.plan?.models }),
+  json: (outcome) => ({ ...outcomeJson(outcome), models: outcome.plan?.models ?? [] }),
 }
 
 /** The methods with what they compute, for the help. */

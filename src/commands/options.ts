@@ -6,7 +6,11 @@ import type { Arguments } from './command.ts'
 export function withCommonOptions(yargs: Argv): Argv {
   return yargs
     .option('json', { type: 'boolean', describe: 'Print one JSON document instead of text' })
-    .option('quiet', { type: 'boolean', alias: 'q', describe: 'No progress on stderr' })
+    .option('quiet', {
+      type: 'boolean',
+      alias: 'q',
+      describe: 'Print only the paths of results, and no progress',
+    })
     .option('verbose', { type: 'boolean', describe: 'More detail, and the stack of an error' })
 }
 

@@ -4,6 +4,7 @@ import { type ExitCode, escaped, usage } from '../errors.ts'
 import type { GenerationFacts } from '../image/infotext/write.ts'
 import { type ModelFolders, resolveModel } from '../library/resolve.ts'
 import type { Model } from '../model/model.ts'
+import { envelope, findingJson, printResults } from '../report/envelope.ts'
 import { painter } from '../report/text.ts'
 import type { RenderSettings } from '../runtime/pipeline.ts'
 import type { LoadedEmbedding } from '../runtime/text/embedding.ts'
@@ -19,6 +20,7 @@ import { type CheckOutcome, checkBaked, exitCodeOfCheck, verdictLine } from './r
 import { engineFor } from './render-draw.ts'
 import { type Making, sheetFacts } from './render-facts.ts'
 import type { RenderOptions } from './render-options.ts'
+import type { CheckedResult } from './render-schema.ts'
 import { settingsText } from './render-sheet.ts'
 import { noteOnClipSkip, noteOnShots, type Shots, settingsFor, shots } from './render-shots.ts'
 import { drawSubject, finishSheet, type StudyRun, sheetPlace } from './render-study.ts'
@@ -94,11 +96,6 @@ async function print(
 ): Promise<void> {
   const { options, io } = run
   const subtitle = settingsText(settings)
-  io.stdout.write(
-    options.json
-      ? `${JSON.stringify(checkJson(outcome, subtitle, place), null, 2)}\n`
-      : checkPage(outcome, subtitle, place, io),
-  )
   const sheet = comparisonSheet(outcome.comparison, {
     title: verdictLine(outcome),
     subtitle,
@@ -107,6 +104,8 @@ async function print(
       model !== outcome.baked?.label ? undefined : agrees(similarity) ? 'good' : 'bad',
   })
   await finishSheet(place, sheet, facts, run)
+  const document = envelope('render', { results: [checkJson(outcome, subtitle, place)] }, io)
+  printResults(document, () => checkPage(outcome, subtitle, place, io), options, io)
 }
 
 function checkPage(outcome: CheckOutcome, settings: string, place: string, io: Io): string {
@@ -127,19 +126,19 @@ function checkPage(outcome: CheckOutcome, settings: string, place: string, io: I
 }
 
 /** Keys are a contract: add, never rename. */
-function checkJson(outcome: CheckOutcome, settings: string, place: string): object {
+function checkJson(outcome: CheckOutcome, settings: string, place: string): CheckedResult {
   const { path, recipe, inputs, verdict, comparison, findings } = outcome
   return {
-    command: 'render',
+    path,
+    output: place,
     mode: 'check',
-    file: path,
     operation: recipe.operation,
     inputs: inputs.map(({ path, by }) => ({ path, by })),
     verdict,
     passes: { psnr: MIN_PSNR },
     settings,
-    sheet: place,
     ...comparisonJson(comparison),
-    findings,
+    findings: findings.map(findingJson),
+    error: null,
   }
 }

@@ -3,6 +3,7 @@ import { basename } from 'node:path'
 import { EXIT, type ExitCode, escaped, usage } from '../errors.ts'
 import { type GenerationFacts, hashList } from '../image/infotext/write.ts'
 import { existing, type ModelFolders } from '../library/resolve.ts'
+import { envelope, printResults } from '../report/envelope.ts'
 import { lineWidth } from '../report/wrap.ts'
 import type { RenderSettings } from '../runtime/pipeline.ts'
 import type { Io } from '../system/world.ts'
@@ -21,6 +22,7 @@ import { engineFor } from './render-draw.ts'
 import { promptWithTags, sheetFacts } from './render-facts.ts'
 import { type ModelRequest, type UsedLora, withRenderSource } from './render-model.ts'
 import type { RenderOptions } from './render-options.ts'
+import type { ComparedResult } from './render-schema.ts'
 import { settingsText, sourceTitle } from './render-sheet.ts'
 import { modelName, noteOnClipSkip, noteOnShots, type Shots, settingsFor, shots } from './render-shots.ts'
 import { drawAndHash, finishSheet, type StudyRun, sheetPlace } from './render-study.ts'
@@ -60,6 +62,7 @@ export async function runCompare(
 }
 
 interface DrawnSource extends DrawnModel {
+  readonly path: string
   readonly settings: RenderSettings
   readonly hashes: PictureHashes
   readonly loras: readonly UsedLora[]
@@ -77,7 +80,7 @@ async function drawModel(
     const settings = chosen ?? settingsFor(model, run.options)
     const subject = { label: basename(source.path), model, settings, ...(vae && { vae }) }
     const { images, hashes } = await drawAndHash(source, subject, run)
-    return { label, settings, images, hashes, loras }
+    return { path: source.path, label, settings, images, hashes, loras }
   })
 }
 
@@ -97,7 +100,7 @@ function factsOf(
 
 async function print(
   comparison: Comparison,
-  { label, settings }: DrawnSource,
+  { path, label, settings }: DrawnSource,
   facts: GenerationFacts,
   place: string,
   run: StudyRun,
@@ -106,18 +109,16 @@ async function print(
   const names = comparison.others.map((other) => other.label)
   const title = `${label} against ${names.join(', ')}`
   const subtitle = settingsText(settings)
-  if (options.json) {
-    const document = {
-      command: 'render',
-      mode: 'compare',
-      sheet: place,
-      settings: subtitle,
-      ...comparisonJson(comparison),
-    }
-    io.stdout.write(`${JSON.stringify(document, null, 2)}\n`)
-  } else {
-    const head = escaped(`${title}: ${subtitle}`)
-    io.stdout.write(`${head}\n${comparisonTable(comparison, lineWidth(io.stdout))}\n${escaped(place)}\n`)
+  const result: ComparedResult = {
+    path,
+    output: place,
+    mode: 'compare',
+    settings: subtitle,
+    ...comparisonJson(comparison),
+    error: null,
   }
+  const page = () =>
+    `${escaped(`${title}: ${subtitle}`)}\n${comparisonTable(comparison, lineWidth(io.stdout))}\n${escaped(place)}\n`
   await finishSheet(place, comparisonSheet(comparison, { title, subtitle }), facts, run)
+  printResults(envelope('render', { results: [result] }, io), page, options, io)
 }

@@ -4,6 +4,7 @@ import { basename } from 'node:path'
 import { EXIT, type ExitCode, escaped } from '../errors.ts'
 import type { RgbImage } from '../image/image.ts'
 import { checkThere, existing, type ModelFolders } from '../library/resolve.ts'
+import { envelope, printResults } from '../report/envelope.ts'
 import type { Sheet, SheetRow } from '../report/sheet.ts'
 import { plural } from '../report/text.ts'
 import { onnxEngine } from '../runtime/onnx-engine.ts'
@@ -17,6 +18,7 @@ import { values } from './options.ts'
 import { engineFor } from './render-draw.ts'
 import { type ModelRequest, withRenderSource } from './render-model.ts'
 import type { RenderOptions } from './render-options.ts'
+import type { SweptResult } from './render-schema.ts'
 import { settingsText } from './render-sheet.ts'
 import { modelName, noteOnClipSkip, noteOnShots, type Shots, settingsFor, shots } from './render-shots.ts'
 import { drawAndHash, finishSheet, type StudyRun, type Subject, sheetPlace } from './render-study.ts'
@@ -117,26 +119,24 @@ async function drawVariant(
 async function print(sweep: Sweep, place: string, run: StudyRun): Promise<void> {
   const { columns, rows, shots: drawn, places } = sweep
   const { options, io } = run
-  if (options.json) {
-    const document = {
-      command: 'render',
-      mode: 'sweep',
-      model: sweep.model,
-      sheet: place,
-      columns,
-      rows: rows ?? null,
-      images: drawn.requests.map(({ seed }, i) => ({ prompt: drawn.prompts[i], seed: String(seed) })),
-    }
-    io.stdout.write(`${JSON.stringify(document, null, 2)}\n`)
-  } else {
-    const values = axesOf(sweep).map((axis) => `${axisTitle(axis)} ${axis.values.join(', ')}`)
-    const pictures = plural(places.length * drawn.requests.length, 'picture')
-    io.stdout.write(
-      `${escaped(`${basename(sweep.model)}: ${values.join('; ')}: ${pictures}`)}\n${escaped(place)}\n`,
-    )
+  const result: SweptResult = {
+    path: sweep.model,
+    output: place,
+    mode: 'sweep',
+    columns,
+    rows: rows ?? null,
+    images: drawn.requests.map(({ seed }, i) => ({ prompt: drawn.prompts[i]!, seed: String(seed) })),
+    error: null,
   }
   const sheet = sweepSheet(sweep, places[0]!.images[0]!, options)
   await finishSheet(place, sheet, await sweepFacts(sweep, run), run)
+  printResults(envelope('render', { results: [result] }, io), () => sweepPage(sweep, place), options, io)
+}
+
+function sweepPage(sweep: Sweep, place: string): string {
+  const values = axesOf(sweep).map((axis) => `${axisTitle(axis)} ${axis.values.join(', ')}`)
+  const pictures = plural(sweep.places.length * sweep.shots.requests.length, 'picture')
+  return `${escaped(`${basename(sweep.model)}: ${values.join('; ')}: ${pictures}`)}\n${escaped(place)}\n`
 }
 
 function sweepSheet(sweep: Sweep, { width, height }: RgbImage, { settings }: RenderOptions): Sheet {

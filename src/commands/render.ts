@@ -1,6 +1,7 @@
 import { EXIT, type ExitCode, escaped } from '../errors.ts'
 import type { ModelFolders } from '../library/resolve.ts'
 import { writeNewFile } from '../operations/output/new-file.ts'
+import { envelope, printResults } from '../report/envelope.ts'
 import { paint } from '../report/raster.ts'
 import { sheetPicture } from '../report/sheet.ts'
 import { onnxEngine } from '../runtime/onnx-engine.ts'
@@ -19,6 +20,7 @@ import { type RenderSource, withRenderSource } from './render-model.ts'
 import { studyOf, withStudyOptions } from './render-modes.ts'
 import { type RenderOptions, renderOptions, withRenderOptions } from './render-options.ts'
 import { pictureBytes, picturePlaces } from './render-pictures.ts'
+import type { DrawnResult } from './render-schema.ts'
 import { pictureSheet, settingsText, sourceTitle } from './render-sheet.ts'
 import { modelName, noteOnClipSkip, noteOnShots, type Shots, settingsFor, shots } from './render-shots.ts'
 
@@ -172,11 +174,9 @@ function titleOf({ source, options }: Run): string {
 
 function printDrawn(drawn: Drawn, run: Run): void {
   const { io, options } = run
-  if (options.json) io.stdout.write(`${JSON.stringify(drawnJson(drawn, run), null, 2)}\n`)
-  else
-    io.stdout.write(
-      `${[`${titleOf(run)}: ${settingsText(run.settings)}`, ...drawnLines(drawn)].map(escaped).join('\n')}\n`,
-    )
+  const page = () =>
+    `${[`${titleOf(run)}: ${settingsText(run.settings)}`, ...drawnLines(drawn)].map(escaped).join('\n')}\n`
+  printResults(envelope('render', { results: drawnJson(drawn, run) }, io), page, options, io)
 }
 
 function drawnLines({ images, sheet }: Drawn): string[] {
@@ -186,11 +186,11 @@ function drawnLines({ images, sheet }: Drawn): string[] {
   return [...lines, ...(sheet === undefined ? [] : [`${sheet}  sheet of ${images.length}`])]
 }
 
-/** Keys are a contract: add, never rename. */
-function drawnJson({ images, sheet }: Drawn, { source, settings, prompts }: Run): object {
+/** A result for each file, the sheet last. Keys are a contract: add, never rename. */
+function drawnJson({ images, sheet }: Drawn, { source, settings, prompts }: Run): DrawnResult[] {
   const { sampler, schedule, steps, cfg, width, height, rng } = settings
-  return {
-    model: source.path,
+  const made = {
+    path: source.path,
     title: source.model.identity.title,
     loras: source.loras.map(({ path, ratio }) => ({ path, ratio })),
     vae: source.vae?.name ?? null,
@@ -203,12 +203,17 @@ function drawnJson({ images, sheet }: Drawn, { source, settings, prompts }: Run)
       height,
       rng,
     },
-    sheet: sheet ?? null,
-    images: images.map(({ path, image }, i) => ({
-      path: path ?? null,
-      prompt: prompts[i],
-      negative: image.request.negative,
-      seed: String(image.request.seed),
-    })),
+    error: null,
   }
+  const shown = images.map(({ image }, i) => ({
+    prompt: prompts[i]!,
+    negative: image.request.negative,
+    seed: String(image.request.seed),
+  }))
+  const pictures = images.flatMap(({ path }, i): DrawnResult[] =>
+    path === undefined ? [] : [{ ...made, output: path, mode: 'pictures', images: [shown[i]!] }],
+  )
+  return sheet === undefined
+    ? pictures
+    : [...pictures, { ...made, output: sheet, mode: 'sheet', images: shown }]
 }

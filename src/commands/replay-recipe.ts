@@ -1,5 +1,5 @@
 /** Does again what a recipe says, by its operation, or by the command that still does without one. */
-import { EXIT, type ExitCode, refuse } from '../errors.ts'
+import { type ExitCode, refuse } from '../errors.ts'
 import type { Recipe } from '../model/recipe.ts'
 import type { OutputOptions } from '../operations/output/options.ts'
 import { WRITTEN_ENDINGS } from '../operations/output/place.ts'
@@ -11,14 +11,15 @@ import {
 } from '../operations/recipe.ts'
 import { operationOf } from '../operations/registry.ts'
 import { namedFile, type Outcome, runOperation } from '../operations/run.ts'
-import { errorText } from '../report/error.ts'
+import type { JsonError } from '../report/envelope.ts'
+import { errorJson, errorText } from '../report/error.ts'
 import type { Io } from '../system/world.ts'
 import { quoted } from '../tensor/text.ts'
 import type { Arguments, Command } from './command.ts'
 import { commonOptions, flag } from './options.ts'
 import { COMMANDS } from './registry.ts'
 import { worstExitCode } from './run-for-each.ts'
-import { outcomeDocument, outcomePages } from './transform-report.ts'
+import { outcomePages } from './transform-report.ts'
 import { viewOf } from './views.ts'
 
 export interface Again {
@@ -34,8 +35,10 @@ export interface Repeated {
   readonly exitCode: ExitCode
   /** What a person reads of it. */
   readonly page: string
-  /** The same for programs; undefined where nothing was written. */
-  readonly document?: unknown
+  /** The same for programs: the result in the document of the operation. */
+  readonly result?: Readonly<Record<string, unknown>>
+  /** Why it failed, where that is known. */
+  readonly error?: JsonError
 }
 
 export interface Repeatable {
@@ -91,7 +94,8 @@ async function runAgain(
   return {
     exitCode: worstExitCode([outcome]),
     page: outcomePages([outcome], output, io, view),
-    document: outcomeDocument(operation.verb, [outcome], output, view),
+    result: { ...view.json(outcome) },
+    ...(outcome.error !== undefined && { error: errorJson(outcome.error) }),
   }
 }
 
@@ -111,8 +115,9 @@ async function runCommandAgain(command: Command, args: Arguments, io: Io): Promi
   let text = ''
   const stdout = { write: (part: string) => (text += part) }
   const exitCode = await command.run(args, { ...io, stdout })
-  const isJson = flag(args, 'json') && exitCode === EXIT.ok
-  return { exitCode, page: text, ...(isJson && { document: JSON.parse(text) as unknown }) }
+  if (!flag(args, 'json')) return { exitCode, page: text }
+  const { results } = JSON.parse(text) as { readonly results: readonly [Readonly<Record<string, unknown>>?] }
+  return { exitCode, page: text, ...(results[0] && { result: results[0] }) }
 }
 
 /** What decides whether large inputs are hashed in full. */

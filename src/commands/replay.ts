@@ -8,19 +8,20 @@ import { engineOf, recipeEngine, worldOf } from '../operations/engine.ts'
 import type { OutputOptions } from '../operations/output/options.ts'
 import { outputPlaces, WRITTEN_ENDINGS } from '../operations/output/place.ts'
 import { namedFile } from '../operations/run.ts'
-import { errorText } from '../report/error.ts'
+import { envelope, type JsonError, printResults } from '../report/envelope.ts'
+import { errorJson, errorText } from '../report/error.ts'
 import { formatTable } from '../report/table.ts'
 import { painter } from '../report/text.ts'
 import type { Io } from '../system/world.ts'
 import { checkOutput } from '../tensor/atomic.ts'
 import { printable } from '../tensor/text.ts'
 import type { Arguments, Command } from './command.ts'
-import { toJson } from './inspect-json.ts'
 import { modelFolders, withModelFolders } from './model-folders.ts'
 import { namedFiles, outputOptions, withOutputOptions } from './options.ts'
 import { type RecipeSource, recipeOf } from './recipe-source.ts'
 import { type PlannedInput, planInputs, withInputs } from './replay-inputs.ts'
-import { repeatable } from './replay-recipe.ts'
+import { type Repeated, repeatable } from './replay-recipe.ts'
+import type { ReplayInput, ReplayResult } from './replay-schema.ts'
 import { autoV3Of, type Sameness, sameModels } from './same-model.ts'
 
 export const replayCommand: Command = {
@@ -59,16 +60,17 @@ async function runReplay(args: Arguments, io: Io): Promise<ExitCode> {
   const made = source.made === undefined ? [] : [{ path: source.made, size: 0 }]
   await checkOutput(target, { force: output.force, bytes: 0, inputs: made })
   const replay = { path, source, inputs, target }
-  if (!output.json) io.stdout.write(headOf(replay, io))
+  const shows = !output.json && !output.quiet
+  if (shows) io.stdout.write(headOf(replay, io))
   if (output.dryRun && inputs.some((input) => 'steps' in input))
     return ended(replay, undefined, undefined, output, io)
   return withInputs(inputs, { target, places }, io, async (paths) => {
     const { again } = await repeatable(recipe)
     const repeated = await again({ paths, target, args }, world)
-    if (!output.json) io.stdout.write(repeated.page)
-    if (repeated.exitCode !== EXIT.ok) return repeated.exitCode
-    if (output.dryRun) return ended(replay, undefined, repeated.document, output, io)
-    return ended(replay, await sameness(source, target, io), repeated.document, output, world)
+    if (shows) io.stdout.write(repeated.page)
+    if (repeated.exitCode !== EXIT.ok) return failed(replay, repeated, output, io)
+    if (output.dryRun) return ended(replay, undefined, repeated, output, io)
+    return ended(replay, await sameness(source, target, io), repeated, output, world)
   })
 }
 
@@ -125,41 +127,65 @@ function inputRows(planned: PlannedInput, depth: number): string[][] {
   ]
 }
 
-function inputJson(planned: PlannedInput): object {
+function inputJson(planned: PlannedInput): ReplayInput {
   const { name } = planned.input
-  if ('path' in planned) return { name, path: planned.path, by: planned.by }
+  if ('path' in planned) return { name, path: planned.path, by: planned.by, madeAgain: null }
   return {
     name,
     path: null,
+    by: null,
     madeAgain: { operation: planned.recipe.operation, inputs: planned.steps.map(inputJson) },
+  }
+}
+
+interface Came {
+  readonly replay: Replay
+  readonly found?: Partial<Sameness> | undefined
+  readonly repeated?: Repeated | undefined
+  readonly error?: JsonError
+}
+
+function resultJson({ replay, found, repeated, error }: Came): ReplayResult {
+  const { path, source, inputs, target } = replay
+  return {
+    path,
+    operation: source.recipe.operation,
+    inputs: inputs.map(inputJson),
+    result: repeated?.result ?? null,
+    autoV3: found?.autoV3 ?? null,
+    identical: found?.same ?? null,
+    output: target,
+    error: error ?? null,
   }
 }
 
 /** Says what came of it. */
 async function ended(
-  { path, source, inputs, target }: Replay,
+  replay: Replay,
   found: Partial<Sameness> | undefined,
-  result: unknown,
-  { json, verbose }: OutputOptions,
+  repeated: Repeated | undefined,
+  output: OutputOptions,
   io: Io,
 ): Promise<ExitCode> {
+  const { path, source, target } = replay
+  const { dryRun, verbose } = output
   const identical = found?.same ?? null
-  if (json) {
-    const document = {
-      command: 'replay',
-      file: path,
-      operation: source.recipe.operation,
-      inputs: inputs.map(inputJson),
-      result,
-      autoV3: found?.autoV3 ?? null,
-      identical,
-    }
-    io.stdout.write(`${toJson(document)}\n`)
-  } else if (found !== undefined) io.stdout.write(`  ${verdict(identical, found.autoV3)}\n`)
+  const results = [resultJson({ replay, found, repeated })]
+  const page = () => (found === undefined ? '' : `  ${verdict(identical, found.autoV3)}\n`)
+  printResults(envelope('replay', { results, dryRun }, io), page, output, io)
   if (identical !== false) return EXIT.ok
   const { name } = await engineOf(io)
   io.stderr.write(errorText(differs(path, target, source.recipe, name, io), verbose))
   return EXIT.unverified
+}
+
+/** What keeps the operation from being done again is on stderr already. */
+function failed(replay: Replay, repeated: Repeated, output: OutputOptions, io: Io): ExitCode {
+  const { operation } = replay.source.recipe
+  const error = new SdtoolError('REPLAY_FAILED', `${operation} ended with exit code ${repeated.exitCode}`)
+  const results = [resultJson({ replay, repeated, error: repeated.error ?? errorJson(error) })]
+  printResults(envelope('replay', { results, dryRun: output.dryRun }, io), () => '', output, io)
+  return repeated.exitCode
 }
 
 function differs(path: string, target: string, recipe: Recipe, engine: string, io: Io): Error {
@@ -169,6 +195,7 @@ function differs(path: string, target: string, recipe: Recipe, engine: string, i
       ? ` Its products were computed by ${printable(first, 60)}, these by ${engine}: on another processor, or by another version, the last bits may differ.`
       : ''
   return new SdtoolError('REPLAY_DIFFERS', `${target} is not the same as ${path}: its tensors differ`, {
+    exitCode: EXIT.unverified,
     hint: `sdtool diff shows where. The file was made by sdtool ${recipe.sdtool}, this is ${io.version}.${computed}`,
   })
 }

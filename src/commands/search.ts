@@ -1,16 +1,19 @@
 import { type Api, MAX_PAGE, type SearchPage, type SearchQuery } from '../civitai/api.ts'
+import type { Site } from '../civitai/hosts.ts'
 import type { CivitaiModel } from '../civitai/shapes.ts'
 import { EXIT, type ExitCode, usage } from '../errors.ts'
 import type { CommonOptions } from '../operations/output/options.ts'
+import { envelope, printResults } from '../report/envelope.ts'
 import { formatTable } from '../report/table.ts'
 import { formatBytes, formatCount } from '../report/text.ts'
 import { lineWidth } from '../report/wrap.ts'
 import type { Io } from '../system/world.ts'
 import { printable } from '../tensor/text.ts'
-import { withCivitai } from './civitai-client.ts'
+import { type Client, withCivitai } from './civitai-client.ts'
 import { withCivitaiUrl } from './civitai-options.ts'
 import type { Arguments, Command } from './command.ts'
 import { commonOptions, filledText, flag, list, values, withCommonOptions } from './options.ts'
+import type { SearchFinding, SearchResult } from './search-schema.ts'
 import { BASE_WORDS, PERIOD_WORDS, SORT_WORDS, spelled, TYPE_WORDS } from './search-words.ts'
 
 interface SearchOptions extends CommonOptions {
@@ -47,7 +50,7 @@ export const searchCommand: Command = {
       .option('nsfw', { type: 'boolean', describe: 'Also those that are not safe for work' }),
   run: (args, io) => {
     const options = searchOptions(args)
-    return withCivitai(args, io, ({ site, apiOf }) => runSearch(options, apiOf(site), io))
+    return withCivitai(args, io, (client) => runSearch(options, client, io))
   },
 }
 
@@ -79,19 +82,29 @@ function limitOf({ limit }: Arguments): number {
   throw usage(`--limit is a number from 1 to ${MAX_LIMIT}`)
 }
 
-async function runSearch({ query, json }: SearchOptions, api: Api, io: Io): Promise<ExitCode> {
-  const { models, nextCursor } = await collect(query, api)
-  if (json) {
-    io.stdout.write(
-      `${JSON.stringify({ models: models.map(modelJson), nextCursor: nextCursor ?? null }, null, 2)}\n`,
-    )
-    return EXIT.ok
-  }
+async function runSearch(options: SearchOptions, { site, apiOf }: Client, io: Io): Promise<ExitCode> {
+  const { query, json } = options
+  const { models, nextCursor } = await collect(query, apiOf(site))
+  const results = models.map((model) => modelJson(model, site))
+  const findings = nextCursor === undefined ? [] : [moreJson(nextCursor)]
+  const page = () =>
+    models.length === 0 ? '' : `${formatTable(COLUMNS, models.map(row), lineWidth(io.stdout))}\n`
+  printResults(envelope('search', { results, findings }, io), page, options, io)
+  if (json) return EXIT.ok
   if (models.length === 0)
     io.stderr.write(`sdtool: nothing was found${query.nsfw ? '' : '; --nsfw looks at more'}\n`)
-  else io.stdout.write(`${formatTable(COLUMNS, models.map(row), lineWidth(io.stdout))}\n`)
   if (nextCursor !== undefined) io.stderr.write(`sdtool: more with --cursor ${printable(nextCursor, 500)}\n`)
   return EXIT.ok
+}
+
+function moreJson(cursor: string): SearchFinding {
+  return {
+    code: 'more-results',
+    severity: 'info',
+    message: `there is more: --cursor ${cursor}`,
+    bytes: null,
+    cursor,
+  }
 }
 
 /** Pages are filtered after the query, so some are short, or empty: as many are asked for as it takes, within reason. */
@@ -153,11 +166,12 @@ function rating({ thumbsUp, thumbsDown = 0 }: CivitaiModel): string {
   return thumbsUp === undefined || all === 0 ? UNKNOWN : `${Math.round((100 * thumbsUp) / all)} %`
 }
 
-/** The document of `search --json`. Keys are a contract: add, never rename. */
-function modelJson(model: CivitaiModel): object {
+/** A result of `search --json`: its path is the page, which `download` and `inspect` take. Keys are a contract. */
+function modelJson(model: CivitaiModel, site: Site): SearchResult {
   const { id, name, type, nsfw, creator, downloads, thumbsUp, thumbsDown, versions } = model
   const newest = versions[0]
   return {
+    path: new URL(`models/${id}`, folderOf(site)).href,
     id,
     name,
     type,
@@ -176,5 +190,11 @@ function modelJson(model: CivitaiModel): object {
         }
       : null,
     versions: versions.length,
+    error: null,
   }
+}
+
+/** `new URL` would replace the last part of a path that does not end in a slash. */
+function folderOf({ base }: Site): URL {
+  return new URL(base.href.endsWith('/') ? base.href : `${base.href}/`)
 }

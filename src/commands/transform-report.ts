@@ -1,13 +1,22 @@
 import type { Plan, PlanStep } from '../model/plan.ts'
 import type { OutputOptions } from '../operations/output/options.ts'
 import type { Outcome } from '../operations/run.ts'
-import { describe, errorText } from '../report/error.ts'
+import {
+  documentText,
+  type Envelope,
+  envelope,
+  findingJson,
+  type JsonResult,
+  pathLines,
+  printResults,
+} from '../report/envelope.ts'
+import { errorJson, errorText } from '../report/error.ts'
 import { formatTable } from '../report/table.ts'
 import { formatBytes, painter, plural } from '../report/text.ts'
 import type { Io } from '../system/world.ts'
 import { printable } from '../tensor/text.ts'
 import { findingLines, type Paint } from './findings-text.ts'
-import { toJson } from './inspect-json.ts'
+import type { MadeResult, OutcomeResult } from './outcome-schema.ts'
 
 /** Takes what became of each input: a page at once, or all in one document with `--json`; a summary of several. */
 export interface ResultPrinter {
@@ -18,7 +27,7 @@ export interface ResultPrinter {
 /** How the outcomes of an operation are shown. */
 export interface OutcomeView<P extends Plan = Plan, Part = unknown> {
   page(outcome: Outcome<P, Part>, verbose: boolean, paint: Paint): string
-  json(outcome: Outcome<P, Part>): object
+  json(outcome: Outcome<P, Part>): JsonResult
 }
 
 export const PLAIN_VIEW: OutcomeView = { page: outcomePage, json: outcomeJson }
@@ -37,10 +46,13 @@ export function resultPrinter(
       outcomes.push(outcome)
       if (outcome.error !== undefined) io.stderr.write(errorText(outcome.error, options.verbose))
       const isKnown = outcome.error === undefined || outcome.steps !== undefined
-      if (isKnown && !options.json) io.stdout.write(view.page(outcome, options.verbose, paint))
+      if (isKnown && !options.json && !options.quiet)
+        io.stdout.write(view.page(outcome, options.verbose, paint))
     },
     end() {
-      if (options.json) io.stdout.write(`${toJson(outcomeDocument(verb, outcomes, options, view))}\n`)
+      const document = outcomeDocument(verb, outcomes, options, io, view)
+      if (options.json) io.stdout.write(documentText(document))
+      else if (options.quiet) io.stdout.write(pathLines(document.results))
       else if (outcomes.length > 1) io.stdout.write(`\n${summary(outcomes)}\n`)
     },
   }
@@ -51,9 +63,10 @@ export function outcomeDocument(
   verb: string,
   outcomes: readonly Outcome[],
   { dryRun }: Pick<OutputOptions, 'dryRun'>,
+  io: Pick<Io, 'version'>,
   view = PLAIN_VIEW,
-): object {
-  return { command: verb, dryRun, results: outcomes.map(view.json) }
+): Envelope {
+  return envelope(verb, { results: outcomes.map(view.json), dryRun }, io)
 }
 
 /** The same for people. */
@@ -67,23 +80,35 @@ export function outcomePages(
   return outcomes.map((outcome) => view.page(outcome, verbose, paint)).join('')
 }
 
-/** What is said of an output that is made anew: nothing of it is that of an input. */
-export function madeFile({ status, output, tensors, bytesAfter, findings, seconds }: Outcome): object {
-  return { status, output, tensors, bytesAfter, findings, seconds }
-}
-
 /** The outcome as programs get it. */
-export function outcomeJson({ what, facts, ...outcome }: Outcome): object {
-  if (what === undefined) return plainJson(outcome)
-  const { input, title, bytesBefore, steps, ...made } = outcome
-  return { input, ...facts, ...plainJson({ input, ...made }) }
+export function outcomeJson(outcome: Outcome): OutcomeResult | MadeResult {
+  return outcome.what === undefined ? plainJson(outcome) : { ...outcome.facts, ...madeFile(outcome) }
 }
 
-function plainJson({ error, steps, plan, ...outcome }: Outcome): object {
+function plainJson(outcome: Outcome): OutcomeResult {
+  const { title, bytesBefore, steps, proof, verified } = outcome
   return {
-    ...outcome,
-    ...(steps && { steps: steps.map(({ names, ...step }) => step) }),
-    ...(error === undefined ? {} : { error: describe(error) }),
+    ...madeFile(outcome),
+    title: title ?? null,
+    bytesBefore: bytesBefore ?? null,
+    steps: steps?.map(({ names, ...step }) => step) ?? null,
+    proof: (proof as OutcomeResult['proof'] | undefined) ?? null,
+    verified: verified ?? null,
+  }
+}
+
+/** What is said of an output that is made anew: nothing of it is that of an input. */
+export function madeFile(outcome: Outcome): MadeResult {
+  const { input, status, output, bytesAfter, tensors, findings, seconds, error } = outcome
+  return {
+    path: input,
+    status,
+    output: output ?? null,
+    bytesAfter: bytesAfter ?? null,
+    tensors: tensors ?? null,
+    findings: findings.map(findingJson),
+    seconds: seconds ?? null,
+    error: error === undefined ? null : errorJson(error),
   }
 }
 
@@ -118,11 +143,8 @@ export function printDescribed(
   options: OutputOptions,
   io: Io,
 ): void {
-  io.stdout.write(
-    options.json
-      ? `${toJson(outcomeDocument(verb, outcomes, options))}\n`
-      : describedPage(outcomes, painter(io.stdout, io.env)),
-  )
+  const document = outcomeDocument(verb, outcomes, options, io)
+  printResults(document, () => describedPage(outcomes, painter(io.stdout, io.env)), options, io)
 }
 
 /** What was written, or would be: of a file that is made anew, its own size says all. */

@@ -8,7 +8,8 @@ import type { Identity } from '../model/identity.ts'
 import { hashesInMetadata, SIDECAR_ENDINGS, type StatedHash, statedHashes } from '../model/sidecar-hashes.ts'
 import { hashWithProgress } from '../operations/hashing.ts'
 import type { CommonOptions } from '../operations/output/options.ts'
-import { describe, errorText, exitCodeOf } from '../report/error.ts'
+import { envelope, printResults } from '../report/envelope.ts'
+import { errorJson, errorText, exitCodeOf } from '../report/error.ts'
 import { formatTable } from '../report/table.ts'
 import { formatBytes, painter, plural } from '../report/text.ts'
 import type { Io } from '../system/world.ts'
@@ -18,13 +19,13 @@ import type { ModelFile } from '../tensor/table.ts'
 import { printable } from '../tensor/text.ts'
 import { damageText, tolerated } from './checksums.ts'
 import type { Command } from './command.ts'
-import { toJson } from './inspect-json.ts'
 import { type ComponentScan, scanComponents, scanFindings } from './inspection.ts'
 import { listedFiles } from './listed-files.ts'
 import { modelFolders, withModelFolders } from './model-folders.ts'
 import { commonOptions, flag, namedFiles, withCommonOptions } from './options.ts'
 import type { Check } from './verify-check.ts'
 import { recipeCheck } from './verify-recipe.ts'
+import type { VerifyResult } from './verify-schema.ts'
 
 export const verifyCommand: Command = {
   positionals: '[files..]',
@@ -56,9 +57,10 @@ export const verifyCommand: Command = {
       const result = await verified(file, options, io)
       results.push(result)
       if (result.error !== undefined) io.stderr.write(errorText(result.error, options.verbose))
-      if (!options.json) io.stdout.write(page(result, io))
+      if (!options.json && !options.quiet) io.stdout.write(page(result, io))
     }
-    if (options.json) io.stdout.write(`${toJson({ command: 'verify', results: results.map(document) })}\n`)
+    // pages were printed as they came
+    printResults(envelope('verify', { results: results.map(resultJson) }, io), () => '', options, io)
     return worst(results, options.deep)
   },
 }
@@ -228,8 +230,15 @@ function page({ path, bytes = 0, title = '', checks }: Verified, io: Io): string
   return `${paint('bold', printable(path, 300))}: ${printable(title)}, ${formatBytes(bytes)}\n${table}\n`
 }
 
-function document({ error, ...result }: Verified): object {
-  return { ...result, ok: isSound(result), ...(error === undefined ? {} : { error: describe(error) }) }
+function resultJson({ path, bytes, title, checks, error }: Verified): VerifyResult {
+  return {
+    path,
+    bytes: bytes ?? null,
+    title: title ?? null,
+    checks,
+    ok: isSound({ checks }),
+    error: error === undefined ? null : errorJson(error),
+  }
 }
 
 function isSound({ checks }: Pick<Verified, 'checks'>): boolean {

@@ -1,7 +1,8 @@
 import type { CivitaiVersion } from '../civitai/shapes.ts'
+import type { VersionJson } from './version-schema.ts'
 
 /** What the documents of `--json` say of a version. Keys are a contract: add, never rename. */
-export function versionJson(version: CivitaiVersion) {
+export function versionJson(version: CivitaiVersion): VersionJson {
   const { id, modelId, modelName, modelType, name, baseModel, trainedWords } = version
   return {
     modelId: modelId ?? null,

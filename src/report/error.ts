@@ -1,7 +1,10 @@
 import { EXIT, type ExitCode, escaped, SdtoolError } from '../errors.ts'
 import type { Io } from '../system/world.ts'
+import { documentText, envelope, type JsonError } from './envelope.ts'
 
 export interface ErrorStyle {
+  /** Null where the command line names none. */
+  readonly command: string | null
   readonly json: boolean
   readonly verbose: boolean
 }
@@ -28,7 +31,7 @@ const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
 export function reportError(error: unknown, io: Io, style: ErrorStyle): ExitCode {
   const interrupted = isAbort(error) || io.signal.aborted
   const report = interrupted ? INTERRUPTED : describe(error)
-  if (style.json) io.stdout.write(`${JSON.stringify({ error: report }, null, 2)}\n`)
+  if (style.json) io.stdout.write(documentText(envelope(style.command, { error: asData(report) }, io)))
   io.stderr.write(interrupted ? lines(report) : errorText(error, style.verbose))
   return interrupted ? EXIT.interrupted : exitCodeOf(error)
 }
@@ -36,6 +39,15 @@ export function reportError(error: unknown, io: Io, style: ErrorStyle): ExitCode
 /** For stderr: one line, the next step, and where it happened for who wants to know. */
 export function errorText(error: unknown, verbose: boolean): string {
   return lines(describe(error)) + (verbose ? `${traceOf(error)}\n` : '')
+}
+
+/** For documents. */
+export function errorJson(error: unknown): JsonError {
+  return asData(describe(error))
+}
+
+function asData({ code, message, hint }: ErrorReport): JsonError {
+  return { code, message, hint: hint ?? null }
 }
 
 function lines({ message, hint }: ErrorReport): string {

@@ -65,9 +65,9 @@ describe('inspect', () => {
   it('gives programs one JSON document with the promised keys', async () => {
     const folder = folderWithCheckpoint()
     const { stdout } = await runCli(['inspect', join(folder, 'model.ckpt'), '--json', '--keys', '*betas'])
-    const document = JSON.parse(stdout)
+    const [document] = JSON.parse(stdout).results
     expect(document).toMatchObject({
-      file: join(folder, 'model.ckpt'),
+      path: join(folder, 'model.ckpt'),
       bytes: checkpoint.byteLength,
       format: 'torch-zip',
       kind: 'checkpoint',
@@ -130,7 +130,7 @@ describe('inspect', () => {
     writeFileSync(join(folder, 'x.pt'), bytes)
     const { code, stdout } = await runCli(['inspect', join(folder, 'x.pt'), '--scan', '--json'])
     expect(code).toBe(0) // what is found is the result, not a failure
-    const codes = JSON.parse(stdout).findings.map(({ code }: { code: string }) => code)
+    const codes = JSON.parse(stdout).results[0].findings.map(({ code }: { code: string }) => code)
     expect(codes).toEqual(expect.arrayContaining(['not-finite', 'fp16-overflow']))
   })
 })
@@ -237,7 +237,7 @@ describe('convert', () => {
     expect(readdirSync(folder)).toEqual(['evil.ckpt'])
     const inspected = await runCli(['inspect', join(folder, 'evil.ckpt'), '--json'])
     expect(inspected.code).toBe(3)
-    expect(JSON.parse(inspected.stdout)).toMatchObject({
+    expect(JSON.parse(inspected.stdout).results[0]).toMatchObject({
       error: { code: 'PICKLE_UNSAFE' },
       security: {
         safe: false,
@@ -373,7 +373,7 @@ describe('prune', () => {
     const pruned = join(folder, 'model-emaonly.safetensors')
     const { stdout } = await runCli(['inspect', pruned, '--metadata', 'sdtool.recipe'])
     expect(JSON.parse(stdout).options).toEqual({ ema: 'only' })
-    const facts = JSON.parse((await runCli(['inspect', pruned, '--json'])).stdout).metadata
+    const facts = JSON.parse((await runCli(['inspect', pruned, '--json'])).stdout).results[0].metadata
     expect([facts['sdtool.source.epoch'], facts['sdtool.source.global_step']]).toEqual(['3', '12000'])
   })
 

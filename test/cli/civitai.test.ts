@@ -55,7 +55,7 @@ describe('sdtool download', () => {
       '--json',
     )
     expect(code).toBe(0)
-    expect(JSON.parse(stdout).downloads).toMatchObject([
+    expect(JSON.parse(stdout).results).toMatchObject([
       {
         modelId: 10,
         versionId: 30,
@@ -541,7 +541,7 @@ describe('sdtool identify', () => {
     expect(converted.code, converted.stderr).toBe(0)
     const { code, stdout } = await sdtool('identify', output, '--json')
     expect(code).toBe(0)
-    expect(JSON.parse(stdout).files).toMatchObject([
+    expect(JSON.parse(stdout).results).toMatchObject([
       { madeBy: 'convert', matches: [{ relation: 'made-from', ancestor: 'in.safetensors', versionId: 30 }] },
     ])
   })
@@ -600,7 +600,7 @@ describe('sdtool identify', () => {
     for (let run = 0; run < 2; run++) {
       const { code, stdout } = await sdtool('identify', join(folder, 'x.pt'), '--json')
       expect(code).toBe(0)
-      expect(JSON.parse(stdout).files[0].matches).toMatchObject([
+      expect(JSON.parse(stdout).results[0].matches).toMatchObject([
         { relation: 'same', versionId: 31, fileId: 8 },
       ])
     }
@@ -634,9 +634,9 @@ describe('sdtool inspect of what is not here', () => {
     double.publish({ id: 31, modelId: 11, files: [{ id: 8, name: 'big.safetensors', bytes: large }] })
     const { code, stdout } = await sdtool('inspect', 'model:11@31', '--json')
     expect(code).toBe(0)
-    const found = JSON.parse(stdout)
+    const [found] = JSON.parse(stdout).results
     expect(found).toMatchObject({
-      file: 'civitai:11@31/big.safetensors',
+      path: 'civitai:11@31/big.safetensors',
       bytes: large.byteLength,
       format: 'safetensors',
       kind: 'lora',
@@ -657,12 +657,12 @@ describe('sdtool inspect of what is not here', () => {
     const path = join(import.meta.dirname, '../../fixtures/tiny-sd', name)
     const bytes = readFileSync(path)
     double.publish({ id: 31, modelId: 11, files: [{ id: 8, name, bytes }] })
-    const here = JSON.parse((await sdtool('inspect', path, '--json')).stdout)
+    const [here] = JSON.parse((await sdtool('inspect', path, '--json')).stdout).results
     const { code, stdout } = await sdtool('inspect', 'version:31', '--json')
     expect(code).toBe(0)
-    const { file, remote, ...found } = JSON.parse(stdout)
-    expect(file).toBe(`civitai:11@31/${name}`)
-    expect(found).toEqual({ ...here, file: undefined })
+    const [{ path: place, remote, ...found }] = JSON.parse(stdout).results
+    expect(place).toBe(`civitai:11@31/${name}`)
+    expect({ path: here.path, remote: null, ...found }).toEqual(here)
     expect(remote.bytes).toBeLessThan(most)
     expect(remote.requests).toBeLessThan(25)
   })
@@ -677,7 +677,7 @@ describe('sdtool inspect of what is not here', () => {
     ]
     for (const file of files) double.publish({ id: 30 + file.id, modelId: 11, files: [file] })
     const inspect = async (id: number) =>
-      JSON.parse((await sdtool('inspect', `version:${id}`, '--json')).stdout)
+      JSON.parse((await sdtool('inspect', `version:${id}`, '--json')).stdout).results[0]
     for (const id of [31, 32]) {
       const { adapter, remote, findings } = await inspect(id)
       expect(adapter.alphas).toEqual([{ value: 3, modules: 200 }])
@@ -685,7 +685,7 @@ describe('sdtool inspect of what is not here', () => {
       expect(findings).toEqual([])
     }
     const { adapter, remote, findings } = await inspect(33)
-    expect(adapter.alphas).toBeUndefined()
+    expect(adapter.alphas).toBeNull()
     expect(remote.bytes).toBeLessThan(200_000)
     expect(findings.map(({ code }: { code: string }) => code)).toEqual(['adapter-alpha-unread'])
   })
@@ -696,7 +696,7 @@ describe('sdtool inspect of what is not here', () => {
     for (const path of [a!, b!]) writeFileSync(path, LORA)
     const { code, stdout } = await sdtool('inspect', a!, 'version:30', b!, '--json')
     expect(code).toBe(0)
-    expect(JSON.parse(stdout).map(({ file }: { file: string }) => file)).toEqual([
+    expect(JSON.parse(stdout).results.map(({ path }: { path: string }) => path)).toEqual([
       a,
       'civitai:10@30/miku.safetensors',
       b,
@@ -709,13 +709,13 @@ describe('sdtool inspect of what is not here', () => {
     double.publish({ id: 31, modelId: 11, files: [{ id: 8, name: 'old.pt', bytes }] })
     const { code, stdout, stderr } = await sdtool('inspect', 'version:31', '--json')
     expect([code, stderr]).toEqual([0, ''])
-    const { file, remote, ...found } = JSON.parse(stdout)
+    const [{ path, remote, ...found }] = JSON.parse(stdout).results
     expect(found).toMatchObject({ format: 'torch-legacy' })
     expect(remote.requests).toBeLessThan(15)
     // the same as of the file here, where every storage is looked at
     writeFileSync(join(folder, 'old.pt'), bytes)
-    const here = JSON.parse((await sdtool('inspect', join(folder, 'old.pt'), '--json')).stdout)
-    expect(found).toEqual({ ...here, file: undefined })
+    const [here] = JSON.parse((await sdtool('inspect', join(folder, 'old.pt'), '--json')).stdout).results
+    expect({ path: here.path, remote: null, ...found }).toEqual(here)
     // a storage of another size moves those behind it
     const shifted = Buffer.concat([bytes.subarray(0, -5000), Buffer.alloc(8), bytes.subarray(-5000)])
     double.publish({ id: 32, modelId: 11, files: [{ id: 9, name: 'old.pt', bytes: shifted }] })
@@ -733,7 +733,9 @@ describe('sdtool inspect of what is not here', () => {
     double.requests.length = 0
     const { code, stdout } = await sdtool('inspect', link, '--json')
     expect(code).toBe(0)
-    expect(JSON.parse(stdout)).toMatchObject({ file: `${double.storage.origin}/bucket/7`, kind: 'lora' })
+    expect(JSON.parse(stdout).results).toMatchObject([
+      { path: `${double.storage.origin}/bucket/7`, kind: 'lora' },
+    ])
     expect(stdout).not.toContain('sig0')
     expect(double.requests.map(({ server, headers }) => [server, headers.authorization])).toEqual([
       ['storage', undefined],

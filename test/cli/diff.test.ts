@@ -133,10 +133,12 @@ describe('--json', () => {
     const { run } = await two(OLD, NEW, [{ title: 'one' }, {}])
     const { code, stdout, stderr } = await run('--json')
     expect([code, stderr]).toEqual([0, ''])
-    const document = JSON.parse(stdout)
+    const { command, results } = JSON.parse(stdout)
+    expect(command).toBe('diff')
+    const [document] = results
     expect(document).toMatchObject({
-      command: 'diff',
-      a: { file: 'DIR/a.safetensors', format: 'safetensors', kind: 'checkpoint', tensors: 4 },
+      path: 'DIR/b.safetensors',
+      a: { path: 'DIR/a.safetensors', format: 'safetensors', kind: 'checkpoint', tensors: 4 },
       ema: false,
       identical: false,
       total: { tensors: 5, differing: 4, changed: 1, retyped: 1, reshaped: 0, added: 1, removed: 1 },
@@ -173,7 +175,7 @@ describe('--json', () => {
 
   it('has null for a change from nothing', async () => {
     const { run } = await two([F('a.weight', 0)], [F('a.weight', 1)])
-    expect(JSON.parse((await run('--json')).stdout).total.relativeChange).toBeNull()
+    expect(JSON.parse((await run('--json')).stdout).results[0].total.relativeChange).toBeNull()
   })
 })
 
@@ -224,7 +226,7 @@ describe('--plot', () => {
     expect((await run('--plot', png)).stdout).toContain('\n  wrote DIR/x.png\n')
     const image = readFileSync(png)
     expect(image.subarray(1, 4).toString()).toBe('PNG')
-    expect(JSON.parse((await run('--plot', svg, '--json')).stdout).plot).toBe('DIR/x.svg')
+    expect(JSON.parse((await run('--plot', svg, '--json')).stdout).results[0].output).toBe('DIR/x.svg')
     const text = readFileSync(svg, 'utf8')
     // the PNG has twice the pixels of the drawing
     expect(text).toContain(`width="${image.readUInt32BE(16) / 2}" height="${image.readUInt32BE(20) / 2}"`)
@@ -284,7 +286,9 @@ describe('containers and types', () => {
     ]
     expect((await runCli(['diff', pickle, safe, '--exit-code'])).code).toBe(0)
     const inside = await runCli(['diff', join(folder, 'tiny-sd-b.safetensors'), safe, '--json'])
-    const vae = JSON.parse(inside.stdout).components.find(({ name }: { name: string }) => name === 'vae')
+    const vae = JSON.parse(inside.stdout).results[0].components.find(
+      ({ name }: { name: string }) => name === 'vae',
+    )
     // its decoder was trained again
     expect([vae.tensors, vae.added, vae.removed, vae.changed]).toEqual([248, 0, 0, 140])
   })
@@ -294,10 +298,8 @@ describe('containers and types', () => {
     const checkpoint = join(folder, 'tiny-sd.ckpt')
     expect((await runCli(['prune', checkpoint, '-o', out])).code).toBe(0)
     const unet = async (...options: string[]) => {
-      const { components } = JSON.parse(
-        (await runCli(['diff', checkpoint, out, '--json', ...options])).stdout,
-      )
-      return components[0].changed
+      const { stdout } = await runCli(['diff', checkpoint, out, '--json', ...options])
+      return JSON.parse(stdout).results[0].components[0].changed
     }
     expect(await unet('--ema')).toBe(0)
     expect(await unet()).toBeGreaterThan(600)

@@ -222,7 +222,7 @@ describe('of other files with vectors', () => {
     await writeModel(path, tableOf(tensors, metadata))
     const out = join(folder, 'out')
     const run = await runCli(['extract', 'embeddings', path, '-o', `${out}/`, '--json', ...more])
-    const inspected = JSON.parse((await runCli(['inspect', path, '--json'])).stdout)
+    const [inspected] = JSON.parse((await runCli(['inspect', path, '--json'])).stdout).results
     const names =
       run.code === 0 ? (JSON.parse(run.stdout).results as { name: string }[]).map(({ name }) => name) : []
     return { ...run, out, inspected, names, path }
@@ -286,7 +286,7 @@ describe('of other files with vectors', () => {
     const { names, out } = await extracted(tensors)
     expect(names).toEqual([token.replace(/^<|>$/g, '')])
     const again = await runCli(['inspect', join(out, `${names[0]}.safetensors`), '--json'])
-    expect(JSON.parse(again.stdout).embedding.token).toBe(token)
+    expect(JSON.parse(again.stdout).results[0].embedding.token).toBe(token)
   })
 
   it.each([[768], [1, 768], [1024], [1, 1024], [1, 1280]])(

@@ -47,9 +47,9 @@ describe('inspect of a picture', () => {
 
   it('gives programs the same', async () => {
     const path = picture({ keyword: 'parameters', text: PARAMETERS })
-    const document = JSON.parse((await runCli(['inspect', path, '--json'])).stdout)
+    const [document] = JSON.parse((await runCli(['inspect', path, '--json'])).stdout).results
     expect(document).toMatchObject({
-      file: path,
+      path,
       format: 'png',
       kind: 'picture',
       picture: { width: 3, height: 2 },
@@ -71,7 +71,7 @@ describe('inspect of a picture', () => {
     expect(page.stdout).toMatch(/workflow {2}\{"nodes":\[1,2\]\} {2}15 bytes/)
     expect((await runCli(['inspect', path, '--metadata=workflow'])).stdout).toBe(`${workflow}\n`)
     expect((await runCli(['inspect', path, '--metadata'])).stdout).toBe(`prompt: {}\nworkflow: ${workflow}\n`)
-    expect(JSON.parse((await runCli(['inspect', path, '--json'])).stdout)).toMatchObject({
+    expect(JSON.parse((await runCli(['inspect', path, '--json'])).stdout).results[0]).toMatchObject({
       program: 'ComfyUI',
       parameters: null,
     })
@@ -115,13 +115,14 @@ describe('inspect of a picture', () => {
     expect(dull.stdout).not.toContain('▀')
     expect(dull.stderr).toBe('sdtool: no preview: the output is no terminal with colours\n')
     const json = await runCli(['inspect', path, '--preview', '--json'])
-    expect([json.stderr, JSON.parse(json.stdout).kind]).toEqual(['', 'picture'])
+    expect([json.stderr, JSON.parse(json.stdout).results[0].kind]).toEqual(['', 'picture'])
     const shown = await runCli(['inspect', path, '--preview'], undefined, {}, { isTTY: true, columns: 80 })
     expect(shown.stdout).toContain('\u001b[38;5;16;48;5;16m▀▀▀\u001b[0m\n')
   })
 
   it('has hashes', async () => {
-    const { hashes } = JSON.parse((await runCli(['inspect', picture(), '--hashes', '--json'])).stdout)
+    const args = ['inspect', picture(), '--hashes', '--json']
+    const [{ hashes }] = JSON.parse((await runCli(args)).stdout).results
     expect(Object.keys(hashes).sort()).toEqual(['blake3', 'crc32', 'sha256'])
   })
 })

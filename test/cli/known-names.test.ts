@@ -148,7 +148,7 @@ describe('names that alone change', () => {
     const path = join(tempFolder(), 'm.safetensors')
     await writeModel(path, compiled)
     const { stdout } = await runCli(['inspect', path, '--json', '--keys', '*time_embed.0.weight'])
-    const { tensors, findings } = JSON.parse(stdout)
+    const { tensors, findings } = JSON.parse(stdout).results[0]
     expect(tensors.map(({ name }: { name: string }) => name)).toEqual([
       `${UNET}_orig_mod.time_embed.0.weight`,
     ])

@@ -86,12 +86,13 @@ describe('sdtool list', () => {
     await write('b.safetensors', 2)
     await write('c.safetensors', 1)
     const likely = await list(cache, folder, '--json')
-    expect(JSON.parse(likely.stdout).duplicates).toMatchObject([
-      { files: ['a.safetensors', 'b.safetensors', 'c.safetensors'], proven: false },
+    const pathsOf = (...names: string[]) => names.map((name) => join(folder, name))
+    expect(JSON.parse(likely.stdout).findings).toMatchObject([
+      { paths: pathsOf('a.safetensors', 'b.safetensors', 'c.safetensors'), proven: false },
     ])
     const proven = await list(cache, folder, '--duplicates', '--json')
-    expect(JSON.parse(proven.stdout).duplicates).toMatchObject([
-      { files: ['a.safetensors', 'c.safetensors'], proven: true },
+    expect(JSON.parse(proven.stdout).findings).toMatchObject([
+      { paths: pathsOf('a.safetensors', 'c.safetensors'), proven: true },
     ])
     const known = JSON.parse(readFileSync(join(cache, 'library.json'), 'utf8')).files[
       join(folder, 'a.safetensors')
@@ -107,9 +108,8 @@ describe('sdtool list', () => {
       0,
     )
     const { stdout } = await list(tempFolder(), folder, '--duplicates', '--json')
-    expect(JSON.parse(stdout).duplicates).toMatchObject([
-      { component: 'VAE', files: ['vivid.vae.pt', 'wide.vae.safetensors'], proven: true },
-    ])
+    const paths = [join(folder, 'vivid.vae.pt'), wide]
+    expect(JSON.parse(stdout).findings).toMatchObject([{ component: 'VAE', paths, proven: true }])
   })
 
   it('opens a file again only when its size or time has changed', async () => {

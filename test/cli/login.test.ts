@@ -20,7 +20,9 @@ describe('sdtool login', () => {
     expect(JSON.parse(readFileSync(config, 'utf8'))).toEqual({ civitaiToken: TOKEN })
     expect(statSync(config).mode & 0o777).toBe(0o600)
     const check = await runCli(['login', '--check', '--json'], undefined, env)
-    expect(JSON.parse(check.stdout)).toEqual({ username: 'ada', tier: 'free', origin: config })
+    expect(JSON.parse(check.stdout).results).toEqual([
+      { path: config, username: 'ada', tier: 'free', removed: false, error: null },
+    ])
   })
 
   it('keeps no key that the site does not know', async () => {

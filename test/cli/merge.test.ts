@@ -180,7 +180,8 @@ describe('sdtool merge', () => {
     const [a, b] = await three(folder)
     const hashOf = async (...more: string[]) => {
       const { out } = await merge(a, b, '--method', 'dare', '--density', '0.5', ...more)
-      return JSON.parse((await runCli(['inspect', out, '--hashes', '--json'])).stdout).hashes.autoV3
+      return JSON.parse((await runCli(['inspect', out, '--hashes', '--json'])).stdout).results[0].hashes
+        .autoV3
     }
     expect(await hashOf()).toBe(await hashOf('--seed', '0'))
     expect(await hashOf('--seed', '1')).not.toBe(await hashOf('--seed', '2'))

@@ -47,7 +47,7 @@ describe('a model under the name of another format', () => {
     const path = join(folder, name)
     copyFileSync(kind === 'pickle' ? PICKLE : SAFE, path)
     const before = readFileSync(path)
-    const inspected = JSON.parse((await runCli(['inspect', path, '--json'])).stdout)
+    const [inspected] = JSON.parse((await runCli(['inspect', path, '--json'])).stdout).results
     expect(inspected.findings[0]).toMatchObject({ code: 'misnamed', severity: 'warning' })
     expect(inspected.findings[0].message).toMatch(new RegExp(message))
     const { code, stderr } = await runCli(['convert', path])
@@ -86,7 +86,9 @@ describe('a model under the name of another format', () => {
     copyFileSync(PICKLE, join(folder, 'm.safetensors'))
     await runCli(['convert', join(folder, 'm.safetensors')])
     const { stdout } = await runCli(['inspect', join(folder, 'm-converted.safetensors'), '--json'])
-    expect(JSON.parse(stdout).findings.map(({ code }: { code: string }) => code)).not.toContain('misnamed')
+    expect(JSON.parse(stdout).results[0].findings.map(({ code }: { code: string }) => code)).not.toContain(
+      'misnamed',
+    )
     expect((await runCli(['convert', join(folder, 'm-converted.safetensors')])).code).toBe(4)
   })
 })

@@ -13,7 +13,7 @@ import { runCli } from './run.ts'
 async function inspected(path: string) {
   const { code, stdout } = await runCli(['inspect', path, '--json'])
   expect(code).toBe(0)
-  return JSON.parse(stdout)
+  return JSON.parse(stdout).results[0]
 }
 
 async function made(args: readonly string[]): Promise<void> {

@@ -239,7 +239,7 @@ describe.each(STATES)('where onnxruntime-node %s', (_, state, prepare) => {
     }
     const examined = run(at, ['doctor', '--json'], folder)
     expect(examined.status).toBe(0)
-    expect(JSON.parse(examined.stdout)).toMatchObject({
+    expect(JSON.parse(examined.stdout).results[0]).toMatchObject({
       onnxruntime: null,
       onnxruntimeProblem: { code },
       products: 'sdtool wasm 1',

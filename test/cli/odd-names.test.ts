@@ -47,7 +47,8 @@ describe.skipIf(process.platform !== 'linux')('names that are not UTF-8', () => 
 
   it('do not stand for a file that is spelt with U+FFFD', async () => {
     const { stdout } = await runCli(['inspect', oddFolder(), '--json'])
-    const files = (JSON.parse(stdout) as { file: string }[]).map(({ file }) => file.split('/').at(-1))
+    const results = JSON.parse(stdout).results as { path: string }[]
+    const files = results.map(({ path }) => path.split('/').at(-1))
     expect(files).toEqual(['caf\ufffd.safetensors', 'sound.safetensors'])
   })
 })

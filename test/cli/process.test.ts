@@ -44,7 +44,7 @@ describe('sdtool as a process', () => {
     const folder = tempFolder()
     writeFileSync(join(folder, 'x.safetensors'), Buffer.from([2, 0, 0, 0, 0, 0, 0, 0, 0x7b, 0x7d]))
     const { stdout } = sdtool(['inspect', join(folder, 'x.safetensors'), '--hashes', '--json'])
-    expect(JSON.parse(stdout).hashes).toEqual(HASHES)
+    expect(JSON.parse(stdout).results[0].hashes).toEqual(HASHES)
   })
 
   it('casts in worker threads, to the same bytes as in one thread', async () => {

@@ -63,7 +63,7 @@ describe('render --compare', () => {
       ]
       const { code, stdout } = await runCli([...args, '--json'])
       expect(code).toBe(0)
-      const { reference, models, settings } = JSON.parse(stdout)
+      const [{ reference, models, settings }] = JSON.parse(stdout).results
       expect([reference, settings]).toEqual([
         'tiny-sd-b.safetensors',
         'Euler, 2 steps, CFG 7, 64x64, RNG CPU',
@@ -125,9 +125,9 @@ describe('render --sweep', () => {
         '--json',
       ])
       expect(one.code).toBe(0)
-      expect(JSON.parse(one.stdout)).toMatchObject({
+      expect(JSON.parse(one.stdout).results[0]).toMatchObject({
         mode: 'sweep',
-        sheet: `${folder}tiny-sd-b-sweep.png`,
+        output: `${folder}tiny-sd-b-sweep.png`,
         columns: { name: STRIPES, values: [0, 0.5, 1] },
         rows: null,
         images: [{ prompt: 'a red circle', seed: '1' }],
@@ -282,7 +282,7 @@ describe('render --check', () => {
       expect(passed.code).toBe(0)
       const failed = await check(bad, '--json')
       expect(failed.code).toBe(4)
-      const { verdict, operation, inputs, models, findings } = JSON.parse(failed.stdout)
+      const [{ verdict, operation, inputs, models, findings }] = JSON.parse(failed.stdout).results
       expect([verdict, operation, inputs.length]).toEqual(['failed', 'merge-lora', 2])
       expect(models[0]).toMatchObject({ name: 'bad.safetensors', images: [{ identical: false }] })
       expect(models[0].images[0].psnr).toBeLessThan(50)

@@ -77,8 +77,8 @@ describe('sdtool render', () => {
         '--json',
       ])
       expect(tagged.code).toBe(0)
-      expect(JSON.parse(tagged.stdout)).toEqual({
-        model: ckpt,
+      const made = {
+        path: ckpt,
         title: 'Stable Diffusion 1.x checkpoint of non-standard width',
         loras: [{ path: lora, ratio: { unet: 0.7, text: 0.7 } }],
         vae: null,
@@ -91,12 +91,16 @@ describe('sdtool render', () => {
           height: 64,
           rng: 'cpu',
         },
-        sheet: `${byTag}tiny-sd-sheet.png`,
-        images: [
-          { path: `${byTag}tiny-sd-1.png`, prompt: `a heart<lora:${lora}:0.7>`, negative: '', seed: '1' },
-          { path: `${byTag}tiny-sd-2.png`, prompt: `a heart<lora:${lora}:0.7>`, negative: '', seed: '2' },
-        ],
+        error: null,
+      }
+      const images = ['1', '2'].map((seed) => {
+        return { prompt: `a heart<lora:${lora}:0.7>`, negative: '', seed }
       })
+      expect(JSON.parse(tagged.stdout).results).toEqual([
+        { ...made, output: `${byTag}tiny-sd-1.png`, mode: 'pictures', images: [images[0]] },
+        { ...made, output: `${byTag}tiny-sd-2.png`, mode: 'pictures', images: [images[1]] },
+        { ...made, output: `${byTag}tiny-sd-sheet.png`, mode: 'sheet', images },
+      ])
       await runCli([
         'render',
         ckpt,

@@ -81,9 +81,9 @@ describe('sdtool replay', () => {
     expect([first.code, first.stderr]).toEqual([0, ''])
     const again = await runCli(['replay', made, '--json'])
     expect([again.code, again.stderr]).toEqual([0, ''])
-    const document = JSON.parse(again.stdout)
-    expect(document).toMatchObject({ command: 'replay', operation, identical: true })
-    expect(document.result).toMatchObject({ command: operation, results: [{ status: 'written' }] })
+    expect(JSON.parse(again.stdout).results).toMatchObject([
+      { operation, identical: true, result: { status: 'written' } },
+    ])
     const [one, two] = [await contentsOf(made), await contentsOf(join(folder, 'made-replayed.safetensors'))]
     expect([...two.bytes.keys()]).toEqual([...one.bytes.keys()])
     for (const [name, bytes] of one.bytes) expect(Buffer.compare(bytes, two.bytes.get(name)!), name).toBe(0)
@@ -161,7 +161,7 @@ describe('sdtool replay', () => {
         '--json',
       ])
       expect([again.code, again.stderr]).toEqual([0, ''])
-      expect(JSON.parse(again.stdout)).toMatchObject({ operation, identical: true })
+      expect(JSON.parse(again.stdout).results[0]).toMatchObject({ operation, identical: true })
       const [one, two] = [made, made.replace(/(\.\w+)$/, '-replayed$1')]
       const [before, after] = [await contentsOf(one), await contentsOf(two)]
       expect(before.bytes.size).toBeGreaterThan(0)
@@ -219,7 +219,7 @@ describe('sdtool replay', () => {
       join(folder, 'te.safetensors'),
       '--json',
     ])
-    expect(JSON.parse(again.stdout)).toMatchObject({ operation: 'convert', identical: true })
+    expect(JSON.parse(again.stdout).results[0]).toMatchObject({ operation: 'convert', identical: true })
   }, 60_000)
 
   it('puts the files of a folder of diffusers together again, wherever they lie', async () => {
@@ -227,7 +227,7 @@ describe('sdtool replay', () => {
     const [pipe, single] = [join(folder, 'pipe'), join(folder, 'single.safetensors')]
     await runCli(['convert', TUNED, '--to', 'diffusers', '-o', pipe])
     expect((await runCli(['convert', pipe, '--dtype', 'fp32', '-o', single])).code).toBe(0)
-    const beside = JSON.parse((await runCli(['replay', single, '--json'])).stdout)
+    const [beside] = JSON.parse((await runCli(['replay', single, '--json'])).stdout).results
     expect(beside).toMatchObject({
       identical: true,
       inputs: [
@@ -240,7 +240,7 @@ describe('sdtool replay', () => {
     rmSync(join(folder, 'single-replayed.safetensors'))
     renameSync(join(pipe, 'unet/diffusion_pytorch_model.safetensors'), join(folder, 'the unet.safetensors'))
     renameSync(join(pipe, 'vae/diffusion_pytorch_model.safetensors'), join(folder, 'the vae.safetensors'))
-    expect(JSON.parse((await runCli(['replay', single, '--json'])).stdout)).toMatchObject({
+    expect(JSON.parse((await runCli(['replay', single, '--json'])).stdout).results[0]).toMatchObject({
       identical: true,
       inputs: [{ path: join(folder, 'the unet.safetensors') }, {}, {}],
     })
@@ -274,7 +274,7 @@ describe('sdtool replay', () => {
         0,
         'sdtool: sum.safetensors is gone: making it again (lora merge of tiny-stripes.safetensors, tiny-outline.safetensors)\n',
       ])
-      expect(JSON.parse(stdout)).toMatchObject({
+      expect(JSON.parse(stdout).results[0]).toMatchObject({
         identical: true,
         inputs: [{ name: 'sum.safetensors', path: null, madeAgain: { operation: 'lora merge' } }],
       })
@@ -331,7 +331,7 @@ describe('sdtool replay', () => {
     copyFileSync(join(folder, 'a.safetensors'), b) // another file of the old name and size
     const { code, stdout } = await runCli(['replay', made, '--json'])
     expect(code).toBe(0)
-    expect(JSON.parse(stdout)).toMatchObject({
+    expect(JSON.parse(stdout).results[0]).toMatchObject({
       identical: true,
       inputs: [
         { name: 'a.safetensors' },
@@ -363,7 +363,7 @@ describe('sdtool replay', () => {
     writeFileSync(join(folder, 'recipe.json'), metadata['sdtool.recipe']!)
     const { code, stdout } = await runCli(['replay', join(folder, 'recipe.json'), '--json'])
     expect(code).toBe(0)
-    expect(JSON.parse(stdout)).toMatchObject({
+    expect(JSON.parse(stdout).results[0]).toMatchObject({
       identical: null,
       autoV3: expect.stringMatching(/^[0-9a-f]{64}$/),
     })

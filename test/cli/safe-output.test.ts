@@ -155,7 +155,7 @@ describe('JSON', () => {
     const { lora, env } = await place()
     const { stdout } = await run(['inspect', lora, '--json'], false, env)
     expect(stdout).toContain(String.raw`\u202e\u2066\u200b\u2028E\udb40\udc41Z`)
-    const { file, metadata } = JSON.parse(stdout)
+    const [{ path: file, metadata }] = JSON.parse(stdout).results
     expect([file, metadata[BAD]]).toEqual([lora, BAD])
   })
 })

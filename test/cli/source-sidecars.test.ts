@@ -32,8 +32,7 @@ async function prepared(folder: string): Promise<PathOf> {
 }
 
 function codesOf(stdout: string): string[] {
-  const document = JSON.parse(stdout)
-  const { findings } = document.results?.[0] ?? document
+  const [{ findings }] = JSON.parse(stdout).results
   return findings.map(({ code }: { code: string }) => code)
 }
 

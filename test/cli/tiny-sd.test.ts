@@ -18,14 +18,14 @@ it.each([
 ])('%s is a %s', async (file, kind, format) => {
   const { code, stdout } = await runCli(['inspect', join(folder, file), '--json'])
   expect(code).toBe(0)
-  expect(JSON.parse(stdout)).toMatchObject({ kind, format })
+  expect(JSON.parse(stdout).results).toMatchObject([{ kind, format }])
 })
 
 it('a training checkpoint is pruned to the EMA weights, which pass verification', async () => {
   const out = join(tempFolder(), 'pruned.safetensors')
   const { code, stderr } = await runCli(['prune', join(folder, 'tiny-sd.ckpt'), '-o', out, '--verify'])
   expect([code, stderr]).toEqual([0, ''])
-  const { components } = JSON.parse((await runCli(['inspect', out, '--json'])).stdout)
+  const [{ components }] = JSON.parse((await runCli(['inspect', out, '--json'])).stdout).results
   // 686 + 197 + 248: the tensors of SD 1.x
   expect(components.map(({ name, tensors }: { name: string; tensors: number }) => [name, tensors])).toEqual([
     ['unet', 686],

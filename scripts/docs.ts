@@ -1,0 +1,53 @@
+/**
+ * What of `docs` is made from the source: JSON Schemas of the documents of `--json`, and the table of error codes.
+ * `npm run docs` writes them; a test says when they are out of date.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { toJsonSchema } from '@valibot/to-json-schema'
+import { DOCUMENTS } from '../src/commands/documents.ts'
+import { errorCodes } from './error-codes.ts'
+
+const ROOT = join(import.meta.dirname, '..')
+
+/** Path below the root of the project -> text. */
+export function generatedDocs(): ReadonlyMap<string, string> {
+  const schemas = Object.entries(DOCUMENTS).map(([command, schema]): [string, string] => {
+    // to whoever only reads, a list that nothing is put into is a list
+    const converted = toJsonSchema(schema, { ignoreActions: ['readonly'] })
+    return [`docs/schemas/${command.replaceAll(' ', '-')}.json`, `${JSON.stringify(converted, null, 1)}\n`]
+  })
+  return new Map([...schemas, ['docs/errors.md', errorsPage()]])
+}
+
+const ERRORS_HEAD = `# Error codes
+
+Made by \`npm run docs\` from the source. A document of \`--json\` has the code in \`error.code\` (see json.md); the message says
+which file, key and value it is about, the hint what to do next. Codes are stable; messages are not.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 input refused (malformed, unsafe, unsupported), 4 not everything matched or
+nothing to do, 5 network, 130 interrupted. A code with several is of several commands.
+
+Beside these there are the codes of the operating system, as they are (\`ENOENT\`, \`EACCES\`, \`ENOSPC\`): exit code 1.
+
+| code | exit code |
+|---|---|
+`
+
+function errorsPage(): string {
+  const exits = new Map<string, number[]>()
+  for (const { code, exitCode } of errorCodes()) {
+    if (/^E[A-Z0-9]+$/.test(code)) continue
+    exits.set(code, [...(exits.get(code) ?? []), exitCode])
+  }
+  const rows = [...exits].map(([code, codes]) => `| \`${code}\` | ${codes.join(', ')} |\n`)
+  return ERRORS_HEAD + rows.join('')
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  for (const [path, text] of generatedDocs()) {
+    mkdirSync(dirname(join(ROOT, path)), { recursive: true })
+    writeFileSync(join(ROOT, path), text)
+  }
+}
