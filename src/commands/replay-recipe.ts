@@ -1,4 +1,4 @@
-/** Does again what a recipe says, by its operation, or by the command that still does without one. */
+/** Does again what a recipe says, by its operation. */
 import { type ExitCode, refuse } from '../errors.ts'
 import type { Recipe } from '../model/recipe.ts'
 import type { OutputOptions } from '../operations/output/options.ts'
@@ -15,9 +15,8 @@ import type { JsonError } from '../report/envelope.ts'
 import { errorJson, errorText } from '../report/error.ts'
 import type { Io } from '../system/world.ts'
 import { quoted } from '../tensor/text.ts'
-import type { Arguments, Command } from './command.ts'
+import type { Arguments } from './command.ts'
 import { commonOptions, flag } from './options.ts'
-import { COMMANDS } from './registry.ts'
 import { worstExitCode } from './run-for-each.ts'
 import { outcomePages } from './transform-report.ts'
 import { viewOf } from './views.ts'
@@ -42,39 +41,24 @@ export interface Repeated {
 }
 
 export interface Repeatable {
-  /** What the name of its output may end in, the usual one first; a command looks at that itself. */
-  readonly endings?: readonly string[]
+  /** What the name of its output may end in, the usual one first. */
+  readonly endings: readonly string[]
   /** Prints nothing but progress and errors. */
   again(again: Again, io: Io): Promise<Repeated>
 }
 
 /** @throws RECIPE_UNKNOWN_OPERATION, RECIPE_INVALID for no inputs, and what reading the options of the recipe throws (exit 3) */
 export async function repeatable(recipe: Recipe): Promise<Repeatable> {
-  if (operationOf(recipe.operation) !== undefined) {
-    const found = operationFor(recipe)
-    checkInputs(recipe.inputs)
-    const endings = found.operation.form?.(found.options)?.endings ?? WRITTEN_ENDINGS
-    return { endings, again: (again, io) => runAgain(recipe, found, again, io) }
-  }
-  const command = await COMMANDS.find(({ name }) => name === recipe.operation)?.load()
-  const replay = command?.replay
-  if (command === undefined || replay === undefined) {
+  if (operationOf(recipe.operation) === undefined) {
     throw refuse(
       'RECIPE_UNKNOWN_OPERATION',
       `the recipe is of the operation ${quoted(recipe.operation)}, which this version of sdtool cannot repeat`,
     )
   }
-  // what is wrong with the options is said before anything is looked for, or made
-  replay(
-    recipe.options,
-    recipe.inputs.map(({ name }) => name),
-  )
-  return {
-    again: ({ paths, target, args }, io) => {
-      const own = { ...replay(recipe.options, paths), output: target }
-      return runCommandAgain(command, { ...repeatArguments(args, recipe), ...own }, io)
-    },
-  }
+  const found = operationFor(recipe)
+  checkInputs(recipe.inputs)
+  const endings = found.operation.form?.(found.options)?.endings ?? WRITTEN_ENDINGS
+  return { endings, again: (again, io) => runAgain(recipe, found, again, io) }
 }
 
 async function runAgain(
@@ -110,22 +94,7 @@ function outputOf(args: Arguments, recipe: Recipe, verify: OutputOptions['verify
   }
 }
 
-/** The page and the document of a command that prints them itself. */
-async function runCommandAgain(command: Command, args: Arguments, io: Io): Promise<Repeated> {
-  let text = ''
-  const stdout = { write: (part: string) => (text += part) }
-  const exitCode = await command.run(args, { ...io, stdout })
-  if (!flag(args, 'json')) return { exitCode, page: text }
-  const { results } = JSON.parse(text) as { readonly results: readonly [Readonly<Record<string, unknown>>?] }
-  return { exitCode, page: text, ...(results[0] && { result: results[0] }) }
-}
-
 /** What decides whether large inputs are hashed in full. */
 function hashes(args: Arguments, { inputs }: Recipe): boolean {
   return args.hash === true || inputs.every(({ sha256 }) => sha256 !== undefined)
-}
-
-function repeatArguments(args: Arguments, recipe: Recipe): Arguments {
-  const { force, dryRun, quiet, json, verbose, verify, sidecars } = args
-  return { force, dryRun, quiet, json, verbose, verify, sidecars, hash: hashes(args, recipe) }
 }

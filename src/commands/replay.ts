@@ -1,12 +1,12 @@
 /** Does again what made a file, from the recipe in its metadata. */
-import { basename, dirname, extname, join } from 'node:path'
+import { basename, extname } from 'node:path'
 import { EXIT, type ExitCode, SdtoolError, usage } from '../errors.ts'
 import { resolveModel } from '../library/resolve.ts'
 import { stemOf } from '../model/output-name.ts'
 import type { Recipe } from '../model/recipe.ts'
 import { engineOf, recipeEngine, worldOf } from '../operations/engine.ts'
 import type { OutputOptions } from '../operations/output/options.ts'
-import { outputPlaces, WRITTEN_ENDINGS } from '../operations/output/place.ts'
+import { outputPlaces } from '../operations/output/place.ts'
 import { namedFile } from '../operations/run.ts'
 import { envelope, type JsonError, printResults } from '../report/envelope.ts'
 import { errorJson, errorText } from '../report/error.ts'
@@ -78,16 +78,15 @@ async function runReplay(args: Arguments, io: Io): Promise<ExitCode> {
 async function targetOf(
   path: string,
   output: string | undefined,
-  endings: readonly string[] | undefined,
+  endings: readonly string[],
 ): Promise<string> {
   const name = replayedName(path, endings)
-  if (endings === undefined) return output ?? join(dirname(path), name)
   const file = namedFile(path)
   return (await outputPlaces({ files: [file], walked: false }, output, endings))(file, name)
 }
 
 /** `mix-replayed.safetensors`; a torch file where that is what is made. */
-function replayedName(path: string, endings: readonly string[] = WRITTEN_ENDINGS): string {
+function replayedName(path: string, endings: readonly string[]): string {
   const own = extname(path)
   const ending = endings.includes(own.toLowerCase()) ? own : endings[0]
   return `${stemOf(basename(path).replace(/\.json$/i, ''))}-replayed${ending}`

@@ -7,9 +7,7 @@
  * A network that gives NaN or infinity throws NOT_FINITE, which names the component and the usual cure.
  */
 import type { LatentFormat } from '../model/architectures/architecture.ts'
-import type { Identity } from '../model/identity.ts'
 import type { Model } from '../model/model.ts'
-import type { TensorTable } from '../tensor/table.ts'
 import type { Device } from './devices.ts'
 
 /** What a network computes with. `fp16` needs a device that can; a VAE always computes in float32. */

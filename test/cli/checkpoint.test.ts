@@ -159,7 +159,7 @@ describe('convert', () => {
       'sdtool.recipe',
     ])
     expect(JSON.parse(stdout)).toMatchObject({
-      version: 1,
+      version: 2,
       sdtool: '9.9.9',
       operation: 'convert',
       produced: '2026-01-02T03:04:05.000Z',
@@ -170,7 +170,7 @@ describe('convert', () => {
           sha256: createHash('sha256').update(checkpoint).digest('hex'),
         },
       ],
-      options: { dtype: ['bf16', 'vae=keep'] },
+      options: { dtype: { all: 'bf16', by: { vae: 'keep' } } },
     })
   })
 

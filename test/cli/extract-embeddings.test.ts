@@ -299,7 +299,7 @@ describe('of other files with vectors', () => {
       ])
       expect([code, stderr]).toEqual([4, expect.stringContaining('no embedding')])
       expect(inspected).toMatchObject({ kind: 'aesthetic', title: 'aesthetic gradient embedding' })
-      expect(inspected.embedding).toBeUndefined()
+      expect(inspected.embedding).toBeNull()
     },
   )
 })

@@ -1,9 +1,8 @@
 /** A command line for every command that makes a model, on inputs small enough to go through all of them. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { CommandEntry } from '../../src/commands/command.ts'
-import { COMMANDS } from '../../src/commands/registry.ts'
 import { VAE_KL_F8, vaeTopology } from '../../src/model/topology/vae.ts'
+import { OPERATIONS } from '../../src/operations/registry.ts'
 import { elementCount } from '../../src/tensor/dtype.ts'
 import type { Tensor, TensorTable } from '../../src/tensor/table.ts'
 import { writeModel } from '../model-files.ts'
@@ -127,12 +126,9 @@ export const MODEL_MAKERS: Readonly<Record<string, readonly ModelMaker[]>> = {
   ],
 }
 
-/** Commands whose results can be made again are those that make models. */
-export async function modelMakers(): Promise<readonly string[]> {
-  const loaded = await Promise.all(
-    COMMANDS.map(async (entry: CommandEntry) => ({ name: entry.name, command: await entry.load() })),
-  )
-  return loaded.filter(({ command }) => command.replay !== undefined).map(({ name }) => name)
+/** Operations are what makes models. */
+export function modelMakers(): readonly string[] {
+  return OPERATIONS.map(({ verb }) => verb)
 }
 
 /** All ways, each with a name for a test. */

@@ -4,7 +4,6 @@ import { expect, it } from 'vitest'
 import { type RecipeModel, replanRecipe } from '../../src/commands/replan.ts'
 import { identifyFile, withModels } from '../../src/library/session.ts'
 import { buildRecipe, parseRecipe, RECIPE_KEY, type Recipe } from '../../src/model/recipe.ts'
-import { engineOf } from '../../src/operations/engine.ts'
 import { wasmMatMul } from '../../src/tensor/algebra/wasm-matmul.ts'
 import { blockBytes, elementCount } from '../../src/tensor/dtype.ts'
 import { evaluateInto, newEvaluation, type ReadInto } from '../../src/tensor/expr.ts'
@@ -39,7 +38,6 @@ async function replanned<T>(
 }
 
 async function bytesOf(tensor: Tensor, read: ReadInto): Promise<Buffer> {
-  const { matmul } = await engineOf(QUIET_IO)
   const count = elementCount(tensor.shape)
   const out = new Uint8Array(blockBytes(tensor.dtype, 0, count))
   // the writer's engine, where the world has none of its own
