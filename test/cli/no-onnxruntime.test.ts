@@ -179,7 +179,7 @@ describe('a bake that our own kernel has computed', () => {
       [installed(), 'own.safetensors'],
       [root, 'native.safetensors'],
     ] as const) {
-      const { status, stdout } = run(at, ['replay', file, '-q', '-o', 'again.safetensors', '--force'], folder)
+      const { status, stdout } = run(at, ['replay', file, '-o', 'again.safetensors', '--force'], folder)
       expect([status, stdout]).toEqual([0, expect.stringContaining('identical: every tensor is the same')])
     }
   })

@@ -224,10 +224,13 @@ describe('a recipe of version 1', () => {
     const args = ['replay', json, '--models', file(''), '-o', out, '--json', '-q']
     const { code, stdout, stderr } = await runCli(args)
     expect([code, stderr]).toEqual([0, ''])
-    expect(JSON.parse(stdout)).toMatchObject({
-      result: { command: 'merge-lora', results: [{ status: 'written', loras: [{}, {}], proof: [{}, {}] }] },
-      autoV3: 'e1cd47c3d439c93206f4be135f74c36a62899ae60419d9dd08e96a4cb03a76b6',
-    })
+    expect(JSON.parse(stdout).results).toMatchObject([
+      {
+        operation: 'merge-lora',
+        result: { status: 'written', loras: [{}, {}], proof: [{}, {}] },
+        autoV3: 'e1cd47c3d439c93206f4be135f74c36a62899ae60419d9dd08e96a4cb03a76b6',
+      },
+    ])
   }, 120_000)
 })
 
@@ -248,7 +251,7 @@ it.each([
 it('what keeps a recipe from being repeated is said, beside what is known of it', async () => {
   const loras = [{ ratio: HALF }, { ratio: HALF }]
   const json = recipeFile({ version: 2, options: { loras, exclude: ['*'] } })
-  const { code, stdout, stderr } = await runCli(['replay', json, '--models', file(''), '-q'])
+  const { code, stdout, stderr } = await runCli(['replay', json, '--models', file('')])
   expect([code, stderr]).toEqual([4, expect.stringContaining('the options leave out all of its')])
   expect(stdout).toContain('nothing written')
 }, 60_000)
