@@ -14,6 +14,7 @@ import type { RngName } from '../../src/runtime/random/registry.ts'
 import { findSampler } from '../../src/runtime/sampling/samplers/registry.ts'
 import { findSchedule } from '../../src/runtime/sampling/schedules/registry.ts'
 import { contentsOf, floatsOf } from '../model-files.ts'
+import { QUIET_IO } from '../quiet-io.ts'
 import { worst } from './goldens.ts'
 import {
   ON_CPU,
@@ -71,7 +72,7 @@ function drawTiny(
   how: RenderSettings,
 ): Promise<RenderedImage> {
   const defaults = { model: `${TINY}/tiny-sd.ckpt`, loras: [], ema: true, allowUnmatched: false }
-  const io = { signal } as Parameters<typeof withRenderSource>[2]
+  const io = QUIET_IO
   return withRenderSource({ ...defaults, ...request }, folders, io, async ({ model, vae }) => {
     const towers = onnxEngine.textTowers(model)
     const prompts = [prompt, negative]
@@ -144,11 +145,14 @@ describe('pipelines of diffusers', async () => {
   }
   const tensors = await contentsOf(join(GOLDENS, 'pipeline.safetensors'))
   const strip = await openImage(readFileSync(join(GOLDENS, 'pipeline.png'))).pixels!()
+  /** Steps that A1111 has to be asked for to make as many calls as diffusers: it makes ceil(1000 / floor(1000 / 26)) of 26. */
+  const ASKED: Readonly<Record<string, number>> = { 'unipc automatic 27': 26 }
 
   it.each(about.pictures.map((picture, index) => ({ ...picture, index })))(
     '$name: the same picture, 45 dB or better',
     async ({ name, sampler, schedule, steps, rng = 'cpu', index }) => {
-      const drawn = await drawTiny({}, about, { ...settings(sampler, schedule, steps, about.cfg), rng })
+      const asked = ASKED[name] ?? steps
+      const drawn = await drawTiny({}, about, { ...settings(sampler, schedule, asked, about.cfg), rng })
       const { psnr } = similarity(drawn.image, pictureAt(strip, index))
       const error = relativeError(drawn.latents, floatsOf(tensors, name))
       if (process.env.SDTOOL_FIGURES)
