@@ -104,14 +104,14 @@ describe('a baked VAE', () => {
       const [{ findings }] = (await json(file('tiny-sd.ckpt'), ...args)) as [{ findings: { code: string }[] }]
       return findings.filter(({ code }) => code.startsWith('baked-vae'))
     }
-    expect(await finding('--models', models)).toEqual([
+    expect(await finding('--models', models)).toMatchObject([
       {
         code: 'baked-vae',
         severity: 'info',
         message: `the baked VAE is that of "${path}": its 194 small tensors have the same values; --hashes compares all 248`,
       },
     ])
-    expect(await finding('--models', models, '--hashes')).toEqual([
+    expect(await finding('--models', models, '--hashes')).toMatchObject([
       {
         code: 'baked-vae',
         severity: 'info',
