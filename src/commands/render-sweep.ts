@@ -48,7 +48,7 @@ export async function runSweep(
   const variants = variantsOf(plain, columns!, rows)
   const loras = new Set(variants.flatMap((variant) => variant.loras.map(({ name }) => name)))
   for (const lora of loras) checkThere(await resolveLora(lora, folders, io))
-  await existing([model, ...(merge?.models ?? [])], 'checkpoint', folders)
+  const [path] = await existing([model, ...(merge?.models ?? [])], 'checkpoint', folders)
   noteOnShots(drawn, options, folders)
   const place = await sheetPlace(model, 'sweep', options)
   const networks = sharedEngine(onnxEngine)
@@ -57,7 +57,11 @@ export async function runSweep(
   const run = { options, folders, io, engine, networks, requests: drawn.requests, book }
   try {
     const places = await drawVariants(model, variants, run)
-    await print({ model, columns: columns!, ...(rows && { rows }), shots: drawn, plain, places }, place, run)
+    await print(
+      { model, path: path!, columns: columns!, ...(rows && { rows }), shots: drawn, plain, places },
+      place,
+      run,
+    )
   } finally {
     book.stop()
     await networks.close()
@@ -120,7 +124,7 @@ async function print(sweep: Sweep, place: string, run: StudyRun): Promise<void> 
   const { columns, rows, shots: drawn, places } = sweep
   const { options, io } = run
   const result: SweptResult = {
-    path: sweep.model,
+    path: sweep.path,
     output: place,
     mode: 'sweep',
     columns,

@@ -18,7 +18,9 @@ export interface DrawnVariant {
 }
 
 export interface Sweep {
+  /** As it was named. */
   readonly model: string
+  readonly path: string
   readonly columns: SweepAxis
   readonly rows?: SweepAxis
   readonly shots: Shots

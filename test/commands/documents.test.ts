@@ -152,3 +152,41 @@ describe.each(COVERED)('%s --json', (command) => {
     expect(results).toBeGreaterThan(0)
   })
 })
+
+describe('-q', () => {
+  it.each<[string, Line, (place: Place) => readonly string[]]>([
+    [
+      'prune',
+      (place) => [...makersOf('prune')[1]!(place), '--force'],
+      ({ folder }) => [join(folder, 'prune-0.safetensors')],
+    ],
+    ['inspect', ({ path }) => ['inspect', path('base')], ({ path }) => [path('base')]],
+    ['diff', ({ path }) => ['diff', path('base'), path('other')], ({ path }) => [path('other')]],
+    ['search', () => ['search', 'miku'], ({ env }) => [`${env.SDTOOL_CIVITAI_URL}models/10`]],
+    [
+      'verify, but not what could not be read',
+      ({ path, folder }) => ['verify', join(folder, 'models/broken.safetensors'), path('lora')],
+      ({ path }) => [path('lora')],
+    ],
+  ])('of %s prints what results are about, or what was made of it, and no more', async (_, line, paths) => {
+    const place = await placed()
+    const { stdout } = await runCli([...line(place), '-q'], undefined, place.env)
+    expect(stdout).toBe(paths(place).map((path) => `${path}\n`).join('')) // biome-ignore format: a row
+  })
+})
+
+describe('of a command line that cannot be understood, the document', () => {
+  it.each([
+    [['conjure', '--json'], null],
+    [['inspect', 'x', '--nothing', '--json'], 'inspect'],
+    [['lora', 'check', '--json'], 'lora check'],
+    [['merge', '--json'], 'merge'],
+    [['prune', '--json=yes', '--json'], 'prune'],
+  ])('of %j has the error', async (args, command) => {
+    const { code, stdout } = await runCli(args)
+    expect(code).toBe(2)
+    const error = { code: 'USAGE', message: expect.any(String) }
+    const document = { sdtool: '9.9.9', command, schemaVersion: 1, results: [], findings: [], error }
+    expect(JSON.parse(stdout)).toMatchObject(document)
+  })
+})
