@@ -601,7 +601,8 @@ describeReal('adapters other people made', () => {
       modules: 381,
       withoutAlpha: 381,
       base: { architecture: 'flux' },
-      findings: [],
+      // no alpha in the file, and no adapter_config.json beside it
+      findings: [{ code: 'adapter-alpha-unknown', severity: 'warning' }],
     })
     expect(info?.dialects.map(({ id }) => id)).toEqual(['peft'])
   })
