@@ -3,11 +3,11 @@ import { weightFiller } from '../fixtures/checkpoint.ts'
 import type { ModuleTarget } from '../src/model/adapters/keymap/target.ts'
 import { modulesOf } from '../src/model/adapters/keymap.ts'
 import type { TargetId } from '../src/model/adapters/targets.ts'
-import type { Architecture } from '../src/model/architectures/architecture.ts'
-import { sd1 } from '../src/model/architectures/sd1.ts'
-import { sdxl } from '../src/model/architectures/sdxl.ts'
-import type { Tensor } from '../src/tensor/table.ts'
-import { writeSafetensors } from '../src/tensor/write.ts'
+import type { Architecture } from '../src/model/networks/architectures/architecture.ts'
+import { sd1 } from '../src/model/networks/architectures/sd1.ts'
+import { sdxl } from '../src/model/networks/architectures/sdxl.ts'
+import type { Tensor } from '../src/tensor/values/table.ts'
+import { writeSafetensors } from '../src/tensor/write/write.ts'
 
 interface LoraPlan {
   readonly architecture: Architecture

@@ -12,15 +12,15 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { identifyFile, withModel } from '../src/library/session.ts'
-import { latentFormat } from '../src/model/latents.ts'
 import type { Model } from '../src/model/model.ts'
-import { chooseDevice, thisMachine } from '../src/runtime/choose-device.ts'
-import { DEVICE_IDS, type DeviceId } from '../src/runtime/devices.ts'
-import type { EngineOptions } from '../src/runtime/engine.ts'
-import { openDenoiser } from '../src/runtime/open-denoiser.ts'
-import { openTextEncoder, textTowers } from '../src/runtime/open-text.ts'
-import { openVae } from '../src/runtime/open-vae.ts'
-import { QUIET_IO } from '../test/quiet-io.ts'
+import { latentFormat } from '../src/model/networks/latents.ts'
+import { chooseDevice, thisMachine } from '../src/runtime/devices/choose-device.ts'
+import { DEVICE_IDS, type DeviceId } from '../src/runtime/devices/devices.ts'
+import type { EngineOptions } from '../src/runtime/engine/engine.ts'
+import { openDenoiser } from '../src/runtime/engine/open-denoiser.ts'
+import { openTextEncoder, textTowers } from '../src/runtime/engine/open-text.ts'
+import { openVae } from '../src/runtime/engine/open-vae.ts'
+import { QUIET_WORLD } from '../test/quiet-world.ts'
 import { peakOf, processorSeconds } from './processes.ts'
 import { measureDiffusers, measureSdcpp } from './render-rivals.ts'
 import { type Measured, median, type Sample, type Subject, samplesTable } from './render-samples.ts'
@@ -113,7 +113,7 @@ const sessions = pathToFileURL(join(import.meta.dirname, '../dist/session-proces
 const wish = DEVICE_IDS.find((id) => id === values.device) ?? ('auto' satisfies DeviceId | 'auto')
 const { device, why } = await chooseDevice(wish, thisMachine({ sessions }))
 process.stdout.write(`${path}, ${values.side}x${values.side}, ${steps} steps; ${why}\n`)
-const owns = await withModel(path, QUIET_IO, async (opened) => {
+const owns = await withModel(path, QUIET_WORLD, async (opened) => {
   const model = { name: path, file: opened.model, identity: await identifyFile(path, opened) }
   return measureOwn(model, { device, sessions, threads: 2 })
 })

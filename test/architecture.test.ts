@@ -1,22 +1,22 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 
 const src = join(import.meta.dirname, '../src')
 
-/** Folders each folder may import from, besides itself and `errors.ts`. */
-const ALLOWED: Readonly<Record<string, readonly string[]>> = {
-  system: ['tensor'],
-  tensor: [],
-  image: [],
-  model: ['tensor'],
-  runtime: ['system', 'image', 'model', 'tensor'],
-  library: ['system', 'model', 'tensor'],
-  civitai: ['system', 'tensor'],
-  report: ['system', 'image'],
-  operations: ['report', 'library', 'runtime', 'system', 'image', 'model', 'tensor'],
-  commands: ['operations', 'report', 'library', 'civitai', 'runtime', 'system', 'image', 'model', 'tensor'],
-}
+/** Rooms from the ground up: each imports only from rooms before its own row, never from one of the same row. */
+const STOREYS: readonly (readonly string[])[] = [
+  ['system'],
+  ['tensor'],
+  ['image'],
+  ['model'],
+  ['runtime', 'library', 'civitai', 'report'],
+  ['operations'],
+  ['commands'],
+]
+
+/** Tests of the whole rather than of a room. */
+const UNMIRRORED = new Set(['cli', 'hostile', 'fixtures', 'scripts'])
 
 const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
 
@@ -34,25 +34,39 @@ function importsOf(file: string): string[] {
 describe('the house', () => {
   it('is where the test looks', () => {
     expect(files.length).toBeGreaterThan(50)
-    expect(importsOf('main.ts')).toContain('report/error.ts')
-    expect(importsOf('commands/registry.ts')).toContain('commands/inspect.ts')
+    expect(importsOf('main.ts')).toContain('report/terminal/error.ts')
+    expect(importsOf('commands/registry.ts')).toContain('commands/inspect/index.ts')
+  })
+
+  it('has no room besides those in the storeys', () => {
+    const rooms = new Set(files.map(folderOf).filter((folder) => folder !== ''))
+    expect([...rooms].toSorted()).toEqual(STOREYS.flat().toSorted())
   })
 
   it('imports go down only', () => {
+    const storeyOf = (folder: string) => STOREYS.findIndex((storey) => storey.includes(folder))
     const broken = files.flatMap((file) => {
       const folder = folderOf(file)
       if (folder === '') return []
       return importsOf(file)
-        .filter((target) => target !== 'errors.ts' && folderOf(target) !== folder)
-        .filter((target) => !ALLOWED[folder]?.includes(folderOf(target)))
+        .filter((target) => folderOf(target) !== folder && storeyOf(folderOf(target)) >= storeyOf(folder))
         .map((target) => `${file} imports ${target}`)
     })
     expect(broken).toEqual([])
   })
 
+  it('is mirrored by its tests', () => {
+    const tests = readdirSync(import.meta.dirname, { recursive: true, encoding: 'utf8' })
+    const folders = new Set(tests.filter((file) => file.endsWith('.test.ts')).map((file) => dirname(file)))
+    const strangers = [...folders].filter(
+      (folder) => folder !== '.' && !UNMIRRORED.has(folderOf(`${folder}/`)) && !existsSync(join(src, folder)),
+    )
+    expect(strangers).toEqual([])
+  })
+
   it('keeps the core pure: no printing, no process, no argv below the commands', () => {
     const broken = files
-      .filter((file) => ['tensor', 'model', 'image'].includes(folderOf(file)))
+      .filter((file) => ['tensor', 'image', 'model'].includes(folderOf(file)))
       .filter((file) =>
         /\b(console\.|process\.(?!hrtime)|stdout|stderr)/.test(readFileSync(join(src, file), 'utf8')),
       )

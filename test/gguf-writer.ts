@@ -1,7 +1,7 @@
 /** Writes GGUF as city96/ComfyUI-GGUF does: quantised tensors in rows of whole blocks, with the shape in torch put aside. */
 import { writeFileSync } from 'node:fs'
-import { elementCount, isFloat } from '../src/tensor/dtype.ts'
-import type { Tensor, TensorTable } from '../src/tensor/table.ts'
+import { elementCount, isFloat } from '../src/tensor/values/dtype.ts'
+import type { Tensor, TensorTable } from '../src/tensor/values/table.ts'
 
 const TYPES: Readonly<Record<string, number>> = {
   F32: 0,

@@ -1,11 +1,11 @@
-import { openFileSource } from '../src/tensor/bytes.ts'
-import { elementCount } from '../src/tensor/dtype.ts'
-import { evaluateInto, newEvaluation, tensorBytes } from '../src/tensor/expr.ts'
-import { decodeFloats } from '../src/tensor/float.ts'
+import { openFileSource } from '../src/system/bytes.ts'
 import { openModel } from '../src/tensor/formats/open.ts'
-import { openInputs } from '../src/tensor/jobs.ts'
-import type { ModelFile, TensorTable } from '../src/tensor/table.ts'
-import { writeSafetensors } from '../src/tensor/write.ts'
+import { decodeFloats } from '../src/tensor/numeric/float.ts'
+import { elementCount } from '../src/tensor/values/dtype.ts'
+import { evaluateInto, newEvaluation, tensorBytes } from '../src/tensor/values/expr.ts'
+import type { ModelFile, TensorTable } from '../src/tensor/values/table.ts'
+import { openInputs } from '../src/tensor/write/jobs.ts'
+import { writeSafetensors } from '../src/tensor/write/write.ts'
 
 /** A model file with all of its values in memory. */
 export interface Contents {

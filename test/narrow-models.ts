@@ -1,15 +1,15 @@
 /** Models with the topology of published ones and only a few numbers in each layer. */
 
-import { SD1_UNET } from '../src/model/architectures/sd1.ts'
-import { SD2_UNET } from '../src/model/architectures/sd2.ts'
-import { SDXL_UNET } from '../src/model/architectures/sdxl.ts'
-import { refiner } from '../src/model/architectures/sdxl-refiner.ts'
-import { fluxTopology, mmditTopology } from '../src/model/topology/dit.ts'
-import { clip, clipTopology, openClipTopology } from '../src/model/topology/text.ts'
-import { type UnetConfig, unetTopology } from '../src/model/topology/unet.ts'
-import { VAE_KL_F8, vaeTopology } from '../src/model/topology/vae.ts'
-import { elementCount } from '../src/tensor/dtype.ts'
-import type { Tensor, TensorTable } from '../src/tensor/table.ts'
+import { SD1_UNET } from '../src/model/networks/architectures/sd1.ts'
+import { SD2_UNET } from '../src/model/networks/architectures/sd2.ts'
+import { SDXL_UNET } from '../src/model/networks/architectures/sdxl.ts'
+import { refiner } from '../src/model/networks/architectures/sdxl-refiner.ts'
+import { fluxTopology, mmditTopology } from '../src/model/networks/topology/dit.ts'
+import { clip, clipTopology, openClipTopology } from '../src/model/networks/topology/text.ts'
+import { type UnetConfig, unetTopology } from '../src/model/networks/topology/unet.ts'
+import { VAE_KL_F8, vaeTopology } from '../src/model/networks/topology/vae.ts'
+import { elementCount } from '../src/tensor/values/dtype.ts'
+import type { Tensor, TensorTable } from '../src/tensor/values/table.ts'
 import { bytesTensor, floatTensor, tableOf } from './tables.ts'
 
 type Topology = ReadonlyMap<string, readonly number[]>

@@ -1,8 +1,9 @@
 /** A layer in each quantised format, as the programs that write it store it: names, types and shapes, codes of no sense. */
-import { byteLength, type DType } from '../src/tensor/dtype.ts'
-import { cast } from '../src/tensor/expr.ts'
+
 import type { QuantisedId } from '../src/tensor/quantised/formats.ts'
-import type { Tensor } from '../src/tensor/table.ts'
+import { byteLength, type DType } from '../src/tensor/values/dtype.ts'
+import { cast } from '../src/tensor/values/expr.ts'
+import type { Tensor } from '../src/tensor/values/table.ts'
 import { bytesTensor } from './tables.ts'
 
 /** A tensor of patterned bytes whose floats are all finite: 0x30 to 0x3b in every byte. */

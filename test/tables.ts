@@ -1,6 +1,6 @@
-import type { DType } from '../src/tensor/dtype.ts'
 import { markedTensors } from '../src/tensor/quantised/recognise.ts'
-import type { Tensor, TensorTable } from '../src/tensor/table.ts'
+import type { DType } from '../src/tensor/values/dtype.ts'
+import type { Tensor, TensorTable } from '../src/tensor/values/table.ts'
 
 /** A tensor whose bytes are given. */
 export function bytesTensor(name: string, dtype: DType, shape: number[], data: Uint8Array): Tensor {

@@ -1,6 +1,6 @@
 import type { Argv } from 'yargs'
-import type { ExitCode } from '../errors.ts'
-import type { Io } from '../system/world.ts'
+import type { ExitCode } from '../system/errors.ts'
+import type { World } from '../system/world.ts'
 
 /** Parsed options of any command. */
 export type Arguments = Readonly<Record<string, unknown>>
@@ -12,7 +12,7 @@ export interface Command {
   /** Two or three command lines a person would type, with what they do. */
   readonly examples: readonly (readonly [command: string, description: string])[]
   options(yargs: Argv): Argv
-  run(args: Arguments, io: Io): Promise<ExitCode>
+  run(args: Arguments, world: World): Promise<ExitCode>
 }
 
 /** What `--help` needs to know of a verb before its module is loaded. */

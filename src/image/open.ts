@@ -1,5 +1,5 @@
 /** Pictures as files: what they are, and the text in them. */
-import { refuse } from '../errors.ts'
+import { refuse } from '../system/errors.ts'
 import { exifTexts, type ImageText } from './exif.ts'
 import type { RgbImage } from './image.ts'
 import { decodePixels, openPng } from './png/decode.ts'

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import type { Companion, TensorTable } from '../tensor/table.ts'
+import type { Companion, TensorTable } from '../tensor/values/table.ts'
 
 const NAME = 'adapter_config.json'
 

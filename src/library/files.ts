@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { refuse, SdtoolError, usage } from '../errors.ts'
-import { MODEL_ENDINGS } from '../model/output-name.ts'
+import { MODEL_ENDINGS } from '../model/file-name.ts'
+import { refuse, SdtoolError, usage } from '../system/errors.ts'
 import { type SkippedFolder, scanFolder } from './scan.ts'
 import type { Interruptible } from './session.ts'
 

@@ -1,8 +1,8 @@
 /** What lies around a model file and says something of it that its tensors do not. */
 import { basename, dirname, extname, join } from 'node:path'
-import { isJsonObject, type JsonObject, parseJsonText } from '../model/metadata/json-text.ts'
-import type { Hints, SchedulerFacts } from '../model/prediction.ts'
-import { readSmallFile } from '../tensor/bytes.ts'
+import type { Hints, SchedulerFacts } from '../model/identify/prediction.ts'
+import { readSmallFile } from '../system/bytes.ts'
+import { isJsonObject, type JsonObject, parseJsonText } from '../system/json.ts'
 
 /** Configurations and notes are small; a larger file of such a name is something else. */
 const MAX_BYTES = 1_000_000

@@ -2,14 +2,14 @@
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { refuse } from '../errors.ts'
 import { counted, info } from '../model/finding.ts'
-import { PIPELINE_FOLDERS, type PipelineFolder } from '../model/layout/pipeline.ts'
-import { isJsonObject } from '../model/metadata/json-text.ts'
-import { storedName } from '../model/names/stored.ts'
-import type { SchedulerFacts } from '../model/prediction.ts'
-import type { Finding } from '../tensor/table.ts'
-import { quoted } from '../tensor/text.ts'
+import type { SchedulerFacts } from '../model/identify/prediction.ts'
+import { PIPELINE_FOLDERS, type PipelineFolder } from '../model/layouts/pipeline.ts'
+import { storedName } from '../model/layouts/stored.ts'
+import { refuse } from '../system/errors.ts'
+import { isJsonObject } from '../system/json.ts'
+import { quoted } from '../system/text.ts'
+import type { Finding } from '../tensor/values/table.ts'
 import { schedulerOf, smallJson } from './hints.ts'
 import { type Interruptible, withModels } from './session.ts'
 
@@ -59,9 +59,9 @@ export interface PipelineFiles {
  * The weights in a folder, in the order of `PIPELINE_FOLDERS`, and what its scheduler says.
  * @throws NOT_A_PIPELINE, SHARDS_MISSING, SHARDS_INCOMPLETE (exit 3), and what opening shards throws
  */
-export async function pipelineFiles(folder: string, io: Interruptible): Promise<PipelineFiles> {
+export async function pipelineFiles(folder: string, world: Interruptible): Promise<PipelineFiles> {
   const { files, findings } = await weightFiles(folder)
-  for (const paths of files.values()) await checkIndex(paths, io)
+  for (const paths of files.values()) await checkIndex(paths, world)
   return {
     files: [...files].flatMap(([part, paths]) => paths.map((path) => ({ part, path }))),
     scheduler: await schedulerOf(folder),
@@ -135,11 +135,11 @@ function checkShards(folder: string, set: readonly WeightFile[]): void {
  * Holds the shards of a network against the list beside them, `*.index.json`.
  * @throws SHARDS_INCOMPLETE (exit 3) for a tensor that is in none of them
  */
-async function checkIndex(paths: readonly string[], io: Interruptible): Promise<void> {
+async function checkIndex(paths: readonly string[], world: Interruptible): Promise<void> {
   if (paths.length < 2) return
   const folder = dirname(paths[0]!)
   const listed = await indexOf(folder, basename(paths[0]!))
-  const missing = await withModels(paths, io, async (opened) => {
+  const missing = await withModels(paths, world, async (opened) => {
     const names = opened.flatMap(({ model }) =>
       [...model.tensors.keys()].map((name) => storedName(model, name)),
     )

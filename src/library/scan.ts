@@ -2,8 +2,8 @@
 import type { Dirent } from 'node:fs'
 import { realpath, stat, statfs } from 'node:fs/promises'
 import { join, sep } from 'node:path'
-import { refuse } from '../errors.ts'
-import { MODEL_ENDINGS } from '../model/output-name.ts'
+import { MODEL_ENDINGS } from '../model/file-name.ts'
+import { refuse } from '../system/errors.ts'
 import { readFolder } from './unreadable-names.ts'
 
 /** People sort models into folders, three or four deep; a program's own folder adds some. */

@@ -1,14 +1,14 @@
 /** Model files while they are open, with what lies beside them. */
-import { type Identity, identify } from '../model/identify.ts'
+import { type Identity, identify } from '../model/identify/identify.ts'
 import type { KnownFile } from '../model/identity.ts'
-import { withKnownNames } from '../model/names/known-names.ts'
-import { openFileSource } from '../tensor/bytes.ts'
-import { type ReadInto, readValues } from '../tensor/expr.ts'
+import { withKnownNames } from '../model/layouts/known-names.ts'
+import { openFileSource } from '../system/bytes.ts'
+import { checkUnchanged } from '../system/stamp.ts'
 import { openModel } from '../tensor/formats/open.ts'
-import { openInputs } from '../tensor/jobs.ts'
-import { checkUnchanged } from '../tensor/stamp.ts'
-import { refuseDamaged, type SumCheck, sumCheck, summing } from '../tensor/stated-sums.ts'
-import type { ModelFile, StatedSum, Tensor } from '../tensor/table.ts'
+import { type ReadInto, readValues } from '../tensor/values/expr.ts'
+import type { ModelFile, StatedSum, Tensor } from '../tensor/values/table.ts'
+import { openInputs } from '../tensor/write/jobs.ts'
+import { refuseDamaged, type SumCheck, sumCheck, summing } from '../tensor/write/stated-sums.ts'
 import { companionOf, mayHaveCompanion } from './companion.ts'
 import { readHints } from './hints.ts'
 
@@ -56,20 +56,20 @@ export async function withModel<T>(
 }
 
 /** What lies beside a model file now and says how it is meant. */
-export async function companionNow(path: string, io: Interruptible): Promise<ModelFile['companion']> {
+export async function companionNow(path: string, world: Interruptible): Promise<ModelFile['companion']> {
   return (await mayHaveCompanion(path))
-    ? withModel(path, io, async ({ model }) => model.companion)
+    ? withModel(path, world, async ({ model }) => model.companion)
     : undefined
 }
 
 /** Opens several model files, in order, for as long as `use` runs. */
 export function withModels<T>(
   paths: readonly string[],
-  io: Interruptible,
+  world: Interruptible,
   use: (opened: readonly OpenedModel[]) => Promise<T>,
 ): Promise<T> {
   const open = ([path, ...rest]: readonly string[], opened: readonly OpenedModel[]): Promise<T> => {
-    return path === undefined ? use(opened) : withModel(path, io, (next) => open(rest, [...opened, next]))
+    return path === undefined ? use(opened) : withModel(path, world, (next) => open(rest, [...opened, next]))
   }
   return open(paths, [])
 }

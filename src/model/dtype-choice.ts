@@ -1,10 +1,10 @@
-import { EXIT, SdtoolError } from '../errors.ts'
-import { isFloat, type OutputDType } from '../tensor/dtype.ts'
-import { canCast, cast } from '../tensor/expr.ts'
+import { EXIT, SdtoolError } from '../system/errors.ts'
+import { quoted } from '../system/text.ts'
 import { checkOperation, isEncoded } from '../tensor/quantised/check.ts'
-import type { Tensor, TensorTable } from '../tensor/table.ts'
-import { quoted } from '../tensor/text.ts'
-import { type Component, isSelected, type Selector, sameSelector, tensorsOf } from './components.ts'
+import { isFloat, type OutputDType } from '../tensor/values/dtype.ts'
+import { canCast, cast } from '../tensor/values/expr.ts'
+import type { Tensor, TensorTable } from '../tensor/values/table.ts'
+import { type Component, isSelected, type Selector, sameSelector, tensorsOf } from './networks/components.ts'
 
 /** What people write after `--dtype`. `keep` leaves every tensor as it is. */
 export const DTYPE_NAMES = {

@@ -1,5 +1,5 @@
-import type { Finding } from '../tensor/table.ts'
-import { quoted } from '../tensor/text.ts'
+import { quoted } from '../system/text.ts'
+import type { Finding } from '../tensor/values/table.ts'
 
 /** Names a message repeats; the rest is counted. */
 export const MAX_NAMES = 3

@@ -6,14 +6,14 @@ import type {
   ModelFile,
   PlainValue,
   TensorTable,
-} from '../tensor/table.ts'
+} from '../tensor/values/table.ts'
 import type { AdapterInfo } from './adapters/info.ts'
-import type { Component } from './components.ts'
-import type { EmaInfo } from './ema.ts'
-import type { EmbeddingInfo } from './embeddings.ts'
-import type { Prediction } from './prediction.ts'
-import type { VaeInfo } from './vae.ts'
-import type { VaeLatents } from './vae-latents.ts'
+import type { EmaInfo } from './identify/ema.ts'
+import type { EmbeddingInfo } from './identify/embeddings.ts'
+import type { Prediction } from './identify/prediction.ts'
+import type { VaeInfo } from './identify/vae.ts'
+import type { VaeLatents } from './identify/vae-latents.ts'
+import type { Component } from './networks/components.ts'
 
 /** Kinds of model files, with the words for people. */
 export const KINDS = {

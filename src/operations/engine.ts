@@ -1,9 +1,9 @@
 /** What multiplies matrices: it decides the last bits, so recipes say which it was. */
-import type { Recipe } from '../model/recipe.ts'
-import type { Io } from '../system/world.ts'
+import type { Recipe } from '../model/metadata/recipe.ts'
+import type { World } from '../system/world.ts'
 import type { MatMul } from '../tensor/algebra/matmul.ts'
-import { WASM_ENGINE, wasmMatMul } from '../tensor/algebra/wasm-matmul.ts'
-import type { MatMulModule } from '../tensor/executor.ts'
+import { WASM_ENGINE, wasmMatMul } from '../tensor/numeric/wasm-matmul.ts'
+import type { MatMulModule } from '../tensor/write/executor.ts'
 import { engineOfV1 } from './recipe-v1.ts'
 
 /** What computes products, under the name that recipes tell it by. */
@@ -17,7 +17,7 @@ export interface MatMulEngine {
  * bits whatever the number of threads is; native code may give others on a processor with other instructions, our own
  * kernel never does.
  */
-export async function engineOf({ matmul }: Pick<Io, 'matmul'>): Promise<MatMulEngine> {
+export async function engineOf({ matmul }: Pick<World, 'matmul'>): Promise<MatMulEngine> {
   if (matmul === undefined) return { matmul: wasmMatMul, name: WASM_ENGINE }
   const loaded = (await import(matmul.href)) as MatMulModule
   return { matmul: loaded.matmul, name: loaded.engine }
@@ -29,8 +29,8 @@ export function recipeEngine({ version, engine, options }: Recipe): string | und
 }
 
 /** The world for doing a recipe again: with our own kernel if that was its engine. */
-export function worldOf(recipe: Recipe, io: Io): Io {
-  if (recipeEngine(recipe) !== WASM_ENGINE) return io
-  const { matmul: _, ...others } = io
+export function worldOf(recipe: Recipe, world: World): World {
+  if (recipeEngine(recipe) !== WASM_ENGINE) return world
+  const { matmul: _, ...others } = world
   return others
 }

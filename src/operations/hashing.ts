@@ -1,12 +1,12 @@
 import { basename } from 'node:path'
 import type { HashNow } from '../library/caches/hash-cache.ts'
-import { startProgress } from '../report/progress.ts'
-import type { Io } from '../system/world.ts'
-import { type Hashes, type HashName, hashFile } from '../tensor/hash.ts'
+import { startProgress } from '../report/progress/progress.ts'
+import { type Hashes, type HashName, hashFile } from '../system/hash.ts'
+import type { World } from '../system/world.ts'
 
 /** For the cache of hashes. */
-export function hashesOf(io: Io): HashNow {
-  return (path, only, quiet) => hashWithProgress(path, only, quiet, io)
+export function hashesOf(world: World): HashNow {
+  return (path, only, quiet) => hashWithProgress(path, only, quiet, world)
 }
 
 /** Hashes a file with progress on stderr. All hashes if none are named. */
@@ -14,11 +14,11 @@ export async function hashWithProgress(
   path: string,
   only: readonly HashName[] | undefined,
   quiet: boolean,
-  io: Io,
+  world: World,
 ): Promise<Hashes> {
-  const progress = startProgress(`hashing ${basename(path)}`, io, quiet)
+  const progress = startProgress(`hashing ${basename(path)}`, world, quiet)
   try {
-    return await hashFile(path, { ...(only && { only }), signal: io.signal, onProgress: progress.update })
+    return await hashFile(path, { ...(only && { only }), signal: world.signal, onProgress: progress.update })
   } finally {
     progress.end()
   }

@@ -2,17 +2,17 @@
 import type { GenericSchema } from 'valibot'
 import type { Identity, KnownFile } from '../model/identity.ts'
 import type { Model } from '../model/model.ts'
-import type { Plan } from '../model/plan.ts'
-import type { JsonValue } from '../model/recipe.ts'
-import type { Container } from '../tensor/container.ts'
-import type { ReadInto } from '../tensor/expr.ts'
-import type { Hashes, HashName } from '../tensor/hash.ts'
-import type { Finding } from '../tensor/table.ts'
+import type { Hashes, HashName } from '../system/hash.ts'
+import type { JsonValue } from '../system/json.ts'
+import type { ReadInto } from '../tensor/values/expr.ts'
+import type { Finding } from '../tensor/values/table.ts'
+import type { Container } from '../tensor/write/container.ts'
 import type { MatMulEngine } from './engine.ts'
 import type { Computing } from './output/computed-file.ts'
 import type { DerivedMetadata } from './output/metadata.ts'
 import type { OutputOptions } from './output/options.ts'
 import type { Prover } from './output/prove.ts'
+import type { Plan } from './plan.ts'
 
 /** An input: a file that is open. */
 export type InputModel = Model<KnownFile>

@@ -2,7 +2,7 @@
  * Options of recipes of version 1, which were those of the command line, as version 2 has them. The only place that
  * knows the old spelling.
  */
-import type { JsonValue } from '../model/recipe.ts'
+import type { JsonValue } from '../system/json.ts'
 
 type JsonOptions = { readonly [key: string]: JsonValue }
 

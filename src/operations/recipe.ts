@@ -1,9 +1,10 @@
 /** Recipes as operations do them again. */
-import { refuse, SdtoolError } from '../errors.ts'
-import type { Plan } from '../model/plan.ts'
-import type { Recipe } from '../model/recipe.ts'
-import { printable, quoted } from '../tensor/text.ts'
+
+import type { Recipe } from '../model/metadata/recipe.ts'
+import { refuse, SdtoolError } from '../system/errors.ts'
+import { printable, quoted } from '../system/text.ts'
 import type { AnyOperation, InputModel, PlanContext } from './operation.ts'
+import type { Plan } from './plan.ts'
 import { migrateOptions } from './recipe-v1.ts'
 import { operationOf } from './registry.ts'
 import { readOptions } from './schema.ts'

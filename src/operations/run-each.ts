@@ -1,8 +1,8 @@
-import type { Plan } from '../model/plan.ts'
-import type { Io } from '../system/world.ts'
+import type { World } from '../system/world.ts'
 import type { InputModel, Operation, PlanContext } from './operation.ts'
 import type { OutputOptions } from './output/options.ts'
 import { outputPlaces } from './output/place.ts'
+import type { Plan } from './plan.ts'
 import { carryOut, namedFile, namingInput, type Outcome, type Run, withInputs } from './run.ts'
 
 /** One of several outputs: the options that make it, and what they plan. */
@@ -25,7 +25,7 @@ interface Each<Options extends object, P extends Plan> {
 export function runEach<Options extends object, P extends Plan>(
   { operation, paths, plans }: Each<Options, P>,
   output: OutputOptions,
-  io: Io,
+  world: World,
 ): Promise<Outcome<P>[]> {
   const use = async (inputs: readonly InputModel[], context: PlanContext): Promise<Outcome<P>[]> => {
     const first = namedFile(paths[0]!)
@@ -39,14 +39,15 @@ export function runEach<Options extends object, P extends Plan>(
       return { run, plan }
     })
     const rehearsal = { ...output, dryRun: true }
-    for (const { run, plan } of runs) await carryOut({ ...run, output: rehearsal }, plan, inputs, context, io)
+    for (const { run, plan } of runs)
+      await carryOut({ ...run, output: rehearsal }, plan, inputs, context, world)
     const outcomes: Outcome<P>[] = []
     for (const { run, plan } of runs) {
       const known = { input: paths[0]!, title: inputs[0]!.identity.title, plan }
       const described = operation.describe?.(plan, inputs, run.options)
-      outcomes.push({ ...known, ...described, ...(await carryOut(run, plan, inputs, context, io)) })
+      outcomes.push({ ...known, ...described, ...(await carryOut(run, plan, inputs, context, world)) })
     }
     return outcomes
   }
-  return withInputs(paths, output, io, use, operation.open)
+  return withInputs(paths, output, world, use, operation.open)
 }

@@ -1,13 +1,12 @@
 /** The one way an operation is done: open, plan, rehearse or write, prove. */
 import { basename, extname } from 'node:path'
-import { aboutFile, escaped } from '../errors.ts'
 import type { ListedFile } from '../library/files.ts'
 import { identifyFile, type OpenedModel, readAny, withModels } from '../library/session.ts'
-import type { Plan, PlanStep } from '../model/plan.ts'
-import { COUNT, startProgress } from '../report/progress.ts'
-import type { Io } from '../system/world.ts'
-import type { Finding } from '../tensor/table.ts'
-import type { PatchCheck } from '../tensor/verify-patches.ts'
+import { COUNT, startProgress } from '../report/progress/progress.ts'
+import { aboutFile, escaped } from '../system/errors.ts'
+import type { World } from '../system/world.ts'
+import type { Finding } from '../tensor/values/table.ts'
+import type { PatchCheck } from '../tensor/write/verify-patches.ts'
 import { engineOf } from './engine.ts'
 import { hashWithProgress } from './hashing.ts'
 import type { InputModel, OpenInput, Operation, OutputDescription, PlanContext } from './operation.ts'
@@ -16,6 +15,7 @@ import { derivedMetadata, outputMetadata, type PendingMetadata, type RecipeFacts
 import type { OutputOptions } from './output/options.ts'
 import { writeProven } from './output/prove.ts'
 import { type PlannedFile, rehearseFile, writePlannedFile } from './output/write-file.ts'
+import type { Plan, PlanStep } from './plan.ts'
 import { writeOptions } from './schema.ts'
 
 /** What became of a run. */
@@ -62,7 +62,7 @@ export interface Run<Options extends object, P extends Plan, Part> {
  */
 export async function runOperation<Options extends object, P extends Plan, Part>(
   run: Run<Options, P, Part>,
-  io: Io,
+  world: World,
 ): Promise<Outcome<P, Part>> {
   if (run.first.problem) throw run.first.problem
   const paths = [run.first.path, ...(run.others ?? [])]
@@ -77,9 +77,9 @@ export async function runOperation<Options extends object, P extends Plan, Part>
       ...run.operation.describe?.(plan, inputs, run.options),
       plan,
     }
-    return { ...known, ...(await carryOut(run, plan, inputs, context, io)) }
+    return { ...known, ...(await carryOut(run, plan, inputs, context, world)) }
   }
-  return withInputs(paths, run.output, io, use, run.operation.open)
+  return withInputs(paths, run.output, world, use, run.operation.open)
 }
 
 /**
@@ -89,15 +89,15 @@ export async function runOperation<Options extends object, P extends Plan, Part>
 export async function withInputs<T>(
   paths: readonly string[],
   output: OutputOptions,
-  io: Io,
+  world: World,
   use: (inputs: readonly InputModel[], context: PlanContext) => Promise<T>,
   open?: OpenInput,
 ): Promise<T> {
   const other = await open?.(paths[0]!)
   const models = other === undefined ? paths : paths.slice(1)
-  return withModels(models, io, async (opened) => {
+  return withModels(models, world, async (opened) => {
     const inputs = await inputModels(models, opened)
-    return use(other === undefined ? inputs : [other, ...inputs], planContext(opened, output, io))
+    return use(other === undefined ? inputs : [other, ...inputs], planContext(opened, output, world))
   })
 }
 
@@ -114,22 +114,25 @@ export async function inputModels(
 }
 
 /** For a plan that is used and not written. */
-export function plainContext(opened: readonly OpenedModel[], io: Pick<Io, 'signal' | 'matmul'>): PlanContext {
-  return { read: readAny(opened), signal: io.signal, engine: () => engineOf(io) }
+export function plainContext(
+  opened: readonly OpenedModel[],
+  world: Pick<World, 'signal' | 'matmul'>,
+): PlanContext {
+  return { read: readAny(opened), signal: world.signal, engine: () => engineOf(world) }
 }
 
 /** What a planner may use while these files are open. */
 export function planContext(
   opened: readonly OpenedModel[],
   { dryRun, quiet, json }: Pick<OutputOptions, 'dryRun' | 'quiet' | 'json'>,
-  io: Io,
+  world: World,
 ): PlanContext {
   const isQuiet = quiet || json
   return {
-    ...plainContext(opened, io),
+    ...plainContext(opened, world),
     rehearsal: dryRun,
-    hash: (name, only) => hashWithProgress(name, only, isQuiet, io),
-    progress: (label) => startProgress(label, io, isQuiet, COUNT),
+    hash: (name, only) => hashWithProgress(name, only, isQuiet, world),
+    progress: (label) => startProgress(label, world, isQuiet, COUNT),
   }
 }
 
@@ -154,7 +157,7 @@ export async function carryOut<Options extends object, P extends Plan, Part>(
   plan: P,
   inputs: readonly InputModel[],
   context: PlanContext,
-  io: Io,
+  world: World,
 ): Promise<Rest<P, Part>> {
   const { operation, options, output } = run
   const nothing = operation.nothing?.(plan, inputs, options)
@@ -165,17 +168,17 @@ export async function carryOut<Options extends object, P extends Plan, Part>(
   }
   const engine = operation.multiplies?.(options) ? (await context.engine()).name : undefined
   const target = run.place(run.first, operation.outputName(plan, inputs, options))
-  const planned = (from: P) => plannedFile(run, from, inputs, { target, engine, io })
+  const planned = (from: P) => plannedFile(run, from, inputs, { target, engine, world })
   const job = planned(plan)
   if (operation.compute) {
     const compute = (work: Computing) => operation.compute!(plan, inputs, options, { ...context, ...work })
-    return makeComputed({ planned: job, compute, finished: planned }, { output, io })
+    return makeComputed({ planned: job, compute, finished: planned }, { output, world })
   }
   if (output.dryRun) return rehearseFile(job, output)
   await operation.confirm?.(plan, inputs, options, context)
   const prover = operation.prover?.(plan)
-  if (prover) return writeProven(job, prover, { output, io })
-  return (await writePlannedFile(job, output, io)).file
+  if (prover) return writeProven(job, prover, { output, world })
+  return (await writePlannedFile(job, output, world)).file
 }
 
 function nothingToDo(message: string): Finding {
@@ -186,7 +189,11 @@ function plannedFile<Options extends object, P extends Plan, Part>(
   { operation, options, first, output }: Run<Options, P, Part>,
   plan: P,
   inputs: readonly InputModel[],
-  { target, engine, io }: { readonly target: string; readonly engine: string | undefined; readonly io: Io },
+  {
+    target,
+    engine,
+    world,
+  }: { readonly target: string; readonly engine: string | undefined; readonly world: World },
 ): PlannedFile {
   const decided = writeOptions(operation.decided(options, plan, inputs))
   const made = { verb: operation.verb, options: decided, ...(engine !== undefined && { engine }) }
@@ -198,14 +205,14 @@ function plannedFile<Options extends object, P extends Plan, Part>(
     inputs: inputs.map(({ file }) => file.file),
     ...(operation.standsAlone ? {} : { source: first.path }),
     ...(form && { container: form.container }),
-    metadata: () => metadataOf(operation, plan, inputs, options, { target, recipe, io }),
+    metadata: () => metadataOf(operation, plan, inputs, options, { target, recipe, world }),
   }
 }
 
 interface ForMetadata {
   readonly target: string
   readonly recipe: RecipeFacts
-  readonly io: Io
+  readonly world: World
 }
 
 function metadataOf<Options extends object, P extends Plan, Part>(
@@ -213,15 +220,15 @@ function metadataOf<Options extends object, P extends Plan, Part>(
   plan: P,
   inputs: readonly InputModel[],
   options: Options,
-  { target, recipe, io }: ForMetadata,
+  { target, recipe, world }: ForMetadata,
 ): PendingMetadata {
   const files = inputs.map(({ file }) => file)
   const title = basename(target, extname(target))
   const derived = operation.metadata?.(plan, inputs, options, title)
-  if (derived) return derivedMetadata(files, derived.own, { title, ...derived.facts }, recipe, io)
+  if (derived) return derivedMetadata(files, derived.own, { title, ...derived.facts }, recipe, world)
   const [source, ...additions] = files
   const identity = operation.stated?.(inputs, options) ?? inputs[0]!.identity
-  return outputMetadata(source!, identity, plan, target, { ...recipe, additions }, io)
+  return outputMetadata(source!, identity, plan, target, { ...recipe, additions }, world)
 }
 
 /** `model.safetensors` as a file that was named itself. */

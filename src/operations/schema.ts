@@ -1,11 +1,11 @@
 /** Options that several operations take, as they stand in recipes: plain JSON, checked key by key. */
 import * as v from 'valibot'
-import { refuse } from '../errors.ts'
-import { SELECTORS, type Selector } from '../model/components.ts'
 import { DTYPE_NAMES, type DTypeName } from '../model/dtype-choice.ts'
 import { FACTOR_DTYPES, type FactorDTypeName } from '../model/lora/factors.ts'
-import type { JsonValue } from '../model/recipe.ts'
-import { quoted } from '../tensor/text.ts'
+import { SELECTORS, type Selector } from '../model/networks/components.ts'
+import { refuse } from '../system/errors.ts'
+import type { JsonValue } from '../system/json.ts'
+import { quoted } from '../system/text.ts'
 
 const DTYPES = Object.keys(DTYPE_NAMES) as [DTypeName, ...DTypeName[]]
 

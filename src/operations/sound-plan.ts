@@ -1,5 +1,5 @@
-import type { Plan } from '../model/plan.ts'
 import type { InputModel, Operation, PlanContext } from './operation.ts'
+import type { Plan } from './plan.ts'
 
 /**
  * What an operation makes of its inputs, for whoever uses it without writing it.

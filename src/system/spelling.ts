@@ -1,11 +1,11 @@
 /** What was typed, byte by byte: Node has decoded its arguments, and put U+FFFD for what is not UTF-8. */
 import { isUtf8 } from 'node:buffer'
 import { readFileSync, readlinkSync } from 'node:fs'
-import { type SdtoolError, usage } from '../errors.ts'
-import type { Io } from './world.ts'
+import { type SdtoolError, usage } from './errors.ts'
+import type { World } from './world.ts'
 
 /** The first name that is lost; undefined if all are there, or on systems whose names are always Unicode. */
-export function misspeltName(count: number): Io['misspelt'] {
+export function misspeltName(count: number): World['misspelt'] {
   try {
     const folder = readlinkSync('/proc/self/cwd', { encoding: 'buffer' })
     if (!isUtf8(folder)) return { what: 'the name of the current folder', name: shownBytes(folder) }
@@ -33,11 +33,11 @@ export function shownBytes(name: Uint8Array): string {
 }
 
 /** @throws USAGE for a command line that says something else than what was typed */
-export function checkSpelling({ misspelt }: Pick<Io, 'misspelt'>): void {
+export function checkSpelling({ misspelt }: Pick<World, 'misspelt'>): void {
   if (misspelt !== undefined) throw notUtf8(misspelt)
 }
 
-function notUtf8({ what, name }: NonNullable<Io['misspelt']>): SdtoolError {
+function notUtf8({ what, name }: NonNullable<World['misspelt']>): SdtoolError {
   return usage(
     `${what} is not UTF-8: ${name}`,
     'sdtool cannot open such names: rename the file or folder, for example with convmv or mv.',

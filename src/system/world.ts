@@ -15,7 +15,7 @@ export interface InputStream extends AsyncIterable<string | Uint8Array> {
 }
 
 /** The world as commands see it. */
-export interface Io {
+export interface World {
   /** The result, nothing else. */
   readonly stdout: TextStream
   /** Progress, warnings and errors. */

@@ -4,14 +4,14 @@ import { createServer, type Server } from 'node:http'
 import { createServer as createTcpServer, type LookupFunction, type Server as TcpServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { openApi } from '../../src/civitai/api.ts'
-import { download } from '../../src/civitai/download.ts'
-import type { Site } from '../../src/civitai/hosts.ts'
-import { PATIENCE, type World } from '../../src/civitai/http.ts'
-import { openRemote } from '../../src/civitai/http-source.ts'
-import { versionOf } from '../../src/civitai/shapes.ts'
-import { writeSidecars } from '../../src/civitai/sidecars.ts'
-import { connection, type Proxies, TIMEOUTS } from '../../src/civitai/undici-send.ts'
+import { openApi } from '../../src/civitai/api/api.ts'
+import { versionOf } from '../../src/civitai/api/shapes.ts'
+import type { Site } from '../../src/civitai/http/hosts.ts'
+import { type HttpWorld, PATIENCE } from '../../src/civitai/http/http.ts'
+import { openRemote } from '../../src/civitai/http/http-source.ts'
+import { connection, type Proxies, TIMEOUTS } from '../../src/civitai/http/undici-send.ts'
+import { writeSidecars } from '../../src/civitai/plan/sidecars.ts'
+import { download } from '../../src/civitai/transfer/download.ts'
 import { tempFolder } from '../temp-folder.ts'
 import { testWorld } from './world.ts'
 
@@ -127,7 +127,7 @@ const WHOLE_ONLY: Readonly<Record<string, Stage>> = {
   },
 }
 
-async function worldOf({ start, by }: Stage): Promise<{ site: Site; world: World; slept: number[] }> {
+async function worldOf({ start, by }: Stage): Promise<{ site: Site; world: HttpWorld; slept: number[] }> {
   const { base, lookup, proxies } = await start()
   const { send, close } = connection(by === 'timeouts' ? SHORT : LONG, proxies, lookup)
   onTestFinished(close)

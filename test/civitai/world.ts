@@ -1,17 +1,19 @@
 import { onTestFinished } from 'vitest'
-import type { Site } from '../../src/civitai/hosts.ts'
-import type { World } from '../../src/civitai/http.ts'
-import { secret } from '../../src/civitai/secret.ts'
-import { connection, type Timeouts } from '../../src/civitai/undici-send.ts'
+import type { Site } from '../../src/civitai/http/hosts.ts'
+import type { HttpWorld } from '../../src/civitai/http/http.ts'
+import { secret } from '../../src/civitai/http/secret.ts'
+import { connection, type Timeouts } from '../../src/civitai/http/undici-send.ts'
 import { type Double, TOKEN } from './double.ts'
 
-export interface TestWorld extends World {
+export interface TestWorld extends HttpWorld {
   /** Milliseconds that were slept, instead of sleeping. */
   readonly slept: number[]
 }
 
 /** Real connections, and time that passes only on paper. */
-export function testWorld(over: Partial<World> & { readonly timeouts?: Partial<Timeouts> } = {}): TestWorld {
+export function testWorld(
+  over: Partial<HttpWorld> & { readonly timeouts?: Partial<Timeouts> } = {},
+): TestWorld {
   const { timeouts, ...replaced } = over
   const { send, close } = connection({ connectMs: 2000, headersMs: 2000, bodyMs: 2000, ...timeouts })
   onTestFinished(close)

@@ -3,7 +3,7 @@ import { cpSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } 
 import { join } from 'node:path'
 import { inflateSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
-import { memorySource } from '../../src/tensor/bytes.ts'
+import { memorySource } from '../../src/system/bytes.ts'
 import { openModel } from '../../src/tensor/formats/open.ts'
 import { tempFolder } from '../temp-folder.ts'
 import { runCli } from './run.ts'

@@ -2,7 +2,7 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { FILE_KINDS } from '../../src/civitai/file-kinds.ts'
+import { FILE_KINDS } from '../../src/civitai/plan/file-kinds.ts'
 import { answer, type Double, sha256, startDouble } from '../civitai/double.ts'
 import { loraFile } from '../civitai/files.ts'
 import { tempFolder } from '../temp-folder.ts'

@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { TensorTable } from '../../src/tensor/table.ts'
+import type { TensorTable } from '../../src/tensor/values/table.ts'
 import { type Contents, contentsOf, writeModel } from '../model-files.ts'
 import { halves, narrowRefiner, narrowSd1, narrowSd2, narrowXl } from '../narrow-models.ts'
 import { floatTensor, tableOf } from '../tables.ts'

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { Tensor } from '../../src/tensor/table.ts'
+import type { Tensor } from '../../src/tensor/values/table.ts'
 import { writeModel } from '../model-files.ts'
 import { bytesTensor, floatTensor } from '../tables.ts'
 import { tempFolder } from '../temp-folder.ts'

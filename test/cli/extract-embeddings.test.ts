@@ -1,8 +1,8 @@
 /** sdtool extract embeddings: bundles, token tables, pictures, prompts. */
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { clip, clipTopology } from '../../src/model/topology/text.ts'
-import type { Tensor } from '../../src/tensor/table.ts'
+import { clip, clipTopology } from '../../src/model/networks/topology/text.ts'
+import type { Tensor } from '../../src/tensor/values/table.ts'
 import { contentsOf, floatsOf, writeModel } from '../model-files.ts'
 import { describeReal, realFile, realIndex } from '../real-files.ts'
 import { bytesTensor, floatTensor, tableOf } from '../tables.ts'

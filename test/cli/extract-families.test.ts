@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { Tensor, TensorTable } from '../../src/tensor/table.ts'
+import type { Tensor, TensorTable } from '../../src/tensor/values/table.ts'
 import { type Contents, contentsOf, floatsOf, writeModel } from '../model-files.ts'
 import { narrowFlux, narrowSd2, narrowSd3, narrowXl, waves } from '../narrow-models.ts'
 import { floatTensor } from '../tables.ts'

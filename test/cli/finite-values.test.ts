@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { TensorTable } from '../../src/tensor/table.ts'
+import type { TensorTable } from '../../src/tensor/values/table.ts'
 import { writeModel } from '../model-files.ts'
 import { bytesTensor, floatTensor, tableOf } from '../tables.ts'
 import { tempFolder } from '../temp-folder.ts'

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { TensorTable } from '../../src/tensor/table.ts'
+import type { TensorTable } from '../../src/tensor/values/table.ts'
 import { contentsOf, writeModel } from '../model-files.ts'
 import { halves, narrowSd1 } from '../narrow-models.ts'
 import { floatTensor, tableOf } from '../tables.ts'

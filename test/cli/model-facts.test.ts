@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { TensorTable } from '../../src/tensor/table.ts'
+import type { TensorTable } from '../../src/tensor/values/table.ts'
 import { writeModel } from '../model-files.ts'
 import { halves, narrowSd1, narrowXl } from '../narrow-models.ts'
 import { bytesTensor, tableOf } from '../tables.ts'

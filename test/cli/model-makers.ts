@@ -1,10 +1,10 @@
 /** A command line for every command that makes a model, on inputs small enough to go through all of them. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { VAE_KL_F8, vaeTopology } from '../../src/model/topology/vae.ts'
+import { VAE_KL_F8, vaeTopology } from '../../src/model/networks/topology/vae.ts'
 import { OPERATIONS } from '../../src/operations/registry.ts'
-import { elementCount } from '../../src/tensor/dtype.ts'
-import type { Tensor, TensorTable } from '../../src/tensor/table.ts'
+import { elementCount } from '../../src/tensor/values/dtype.ts'
+import type { Tensor, TensorTable } from '../../src/tensor/values/table.ts'
 import { writeModel } from '../model-files.ts'
 import { narrowSd1, waves } from '../narrow-models.ts'
 import { floatTensor, tableOf } from '../tables.ts'

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { COMMANDS } from '../../src/commands/registry.ts'
 import { withModel } from '../../src/library/session.ts'
-import { readValues } from '../../src/tensor/expr.ts'
+import { readValues } from '../../src/tensor/values/expr.ts'
 import { tempFolder } from '../temp-folder.ts'
 
 const root = join(import.meta.dirname, '../..')

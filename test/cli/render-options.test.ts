@@ -16,24 +16,24 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import yargs from 'yargs'
-import { openDeviceCache } from '../../src/commands/device-cache.ts'
-import { renderCommand } from '../../src/commands/render.ts'
-import type { RenderMode } from '../../src/commands/render-rules.ts'
+import { renderCommand } from '../../src/commands/render/index.ts'
+import type { RenderMode } from '../../src/commands/render/rules.ts'
+import { openDeviceCache } from '../../src/commands/shared/device-cache.ts'
 import { openImage } from '../../src/image/open.ts'
 import { withModel } from '../../src/library/session.ts'
 import type { Model } from '../../src/model/model.ts'
-import { CPU } from '../../src/runtime/devices.ts'
-import type { EngineOptions } from '../../src/runtime/engine.ts'
-import type { RenderedImage, RenderHooks, RenderJob } from '../../src/runtime/pipeline.ts'
-import type { TensorTable } from '../../src/tensor/table.ts'
+import { CPU } from '../../src/runtime/devices/devices.ts'
+import type { EngineOptions } from '../../src/runtime/engine/engine.ts'
+import type { RenderedImage, RenderHooks, RenderJob } from '../../src/runtime/engine/pipeline.ts'
+import type { TensorTable } from '../../src/tensor/values/table.ts'
 import { writeModel } from '../model-files.ts'
-import { QUIET_IO } from '../quiet-io.ts'
+import { QUIET_WORLD } from '../quiet-world.ts'
 import { tempFolder } from '../temp-folder.ts'
 import { runCli } from './run.ts'
 
 const drawn: string[] = []
 
-vi.mock('../../src/runtime/pipeline.ts', async (original) => ({
+vi.mock('../../src/runtime/engine/pipeline.ts', async (original) => ({
   ...(await original<object>()),
   async renderImages(job: RenderJob, _: unknown, engine: EngineOptions, hooks: RenderHooks) {
     drawn.push(fingerprint(job, engine))
@@ -196,7 +196,7 @@ beforeAll(async () => {
   made.baked = join(folder, 'baked.safetensors')
   expect((await runCli(['merge-lora', OTHER, `${STRIPES}:0.5`, '-o', made.baked])).code).toBe(0)
   made.unmatched = join(folder, 'unmatched.safetensors')
-  await withModel(STRIPES, QUIET_IO, ({ model }) => writeModel(made.unmatched, withUnknownModule(model)))
+  await withModel(STRIPES, QUIET_WORLD, ({ model }) => writeModel(made.unmatched, withUnknownModule(model)))
 }, 120_000)
 
 /** A LoRA with a module that no model has. */

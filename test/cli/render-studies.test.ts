@@ -6,8 +6,8 @@ import type { RgbImage } from '../../src/image/image.ts'
 import { openImage } from '../../src/image/open.ts'
 import { decodePixels, openPng } from '../../src/image/png/decode.ts'
 import { withModels } from '../../src/library/session.ts'
-import { writeSafetensors } from '../../src/tensor/write.ts'
-import { QUIET_IO } from '../quiet-io.ts'
+import { writeSafetensors } from '../../src/tensor/write/write.ts'
+import { QUIET_WORLD } from '../quiet-world.ts'
 import { tempFolder } from '../temp-folder.ts'
 import { runCli } from './run.ts'
 
@@ -260,7 +260,7 @@ describe('render --check', () => {
       const folder = tempFolder()
       const [good, bad] = [join(folder, 'good.safetensors'), join(folder, 'bad.safetensors')]
       expect((await runCli(['merge-lora', BASE, `${STRIPES}:0.5`, '-o', good])).code).toBe(0)
-      await withModels([good, VIVID], QUIET_IO, async ([own, vae]) => {
+      await withModels([good, VIVID], QUIET_WORLD, async ([own, vae]) => {
         const tensors = [...own!.model.tensors.values()].map((tensor) => {
           const other = vae!.model.tensors.get(tensor.name.replace('first_stage_model.', ''))
           return other ? { ...other, name: tensor.name } : tensor

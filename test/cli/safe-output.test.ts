@@ -3,11 +3,11 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { main } from '../../src/main.ts'
-import { iterm2 } from '../../src/report/preview/iterm2.ts'
-import { kitty } from '../../src/report/preview/kitty.ts'
-import { showPreview } from '../../src/report/preview/preview.ts'
-import { sixel } from '../../src/report/preview/sixel.ts'
-import { safeIo, safeText } from '../../src/report/safe-output.ts'
+import { iterm2 } from '../../src/report/terminal/preview/iterm2.ts'
+import { kitty } from '../../src/report/terminal/preview/kitty.ts'
+import { showPreview } from '../../src/report/terminal/preview/preview.ts'
+import { sixel } from '../../src/report/terminal/preview/sixel.ts'
+import { safeText, safeWorld } from '../../src/report/terminal/safe-output.ts'
 import { startDouble } from '../civitai/double.ts'
 import { loraFile, safetensorsFile } from '../civitai/files.ts'
 import { tempFolder } from '../temp-folder.ts'
@@ -189,12 +189,12 @@ describe('pictures on a terminal', () => {
     }
     let text = ''
     const stream = { write: (part: string) => (text += part), isTTY: true, columns: 80 }
-    const io = { stdout: stream, stderr: stream, env: envs[id]!, now: () => new Date(), threads: 0, signal: new AbortController().signal, version: '1' } // biome-ignore format: a row
+    const world = { stdout: stream, stderr: stream, env: envs[id]!, now: () => new Date(), threads: 0, signal: new AbortController().signal, version: '1' } // biome-ignore format: a row
     const image = { width: 2, height: 2, data: new Uint8Array(12) }
-    showPreview(image, io)
+    showPreview(image, world)
     const direct = text
     text = ''
-    showPreview(image, safeIo(io))
+    showPreview(image, safeWorld(world))
     expect(direct).toContain('\u001b')
     expect(text).toBe(direct)
   })

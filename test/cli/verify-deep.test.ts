@@ -2,7 +2,7 @@
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { Tensor } from '../../src/tensor/table.ts'
+import type { Tensor } from '../../src/tensor/values/table.ts'
 import { contentsOf, writeModel } from '../model-files.ts'
 import { bytesTensor } from '../tables.ts'
 import { tempFolder } from '../temp-folder.ts'

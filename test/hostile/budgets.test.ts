@@ -1,7 +1,7 @@
 /** Files of some kilobytes that would take gigabytes or minutes: each is refused by a count, never by a clock. */
 import { describe, expect, it } from 'vitest'
 import * as asm from '../../fixtures/pickle-assembler.ts'
-import { memorySource } from '../../src/tensor/bytes.ts'
+import { memorySource } from '../../src/system/bytes.ts'
 import { openModel } from '../../src/tensor/formats/open.ts'
 import { codeOf } from './outcome.ts'
 

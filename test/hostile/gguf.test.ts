@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { memorySource } from '../../src/tensor/bytes.ts'
+import { memorySource } from '../../src/system/bytes.ts'
 import { openModel } from '../../src/tensor/formats/open.ts'
 import { codeOf } from './outcome.ts'
 

@@ -1,13 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { SdtoolError } from '../../src/errors.ts'
 import { readAlphas } from '../../src/model/adapters/describe.ts'
-import { planConvert } from '../../src/model/convert.ts'
-import { type Identifiable, identify } from '../../src/model/identify.ts'
-import { planPrune } from '../../src/model/prune.ts'
-import type { Shape } from '../../src/model/topology/match.ts'
-import { byteLength, DTYPES, type DType, elementCount } from '../../src/tensor/dtype.ts'
-import type { Leftover, PlainValue, Tensor, TensorTable } from '../../src/tensor/table.ts'
+import { type Identifiable, identify } from '../../src/model/identify/identify.ts'
+import type { Shape } from '../../src/model/networks/topology/match.ts'
+import { planConvert } from '../../src/operations/convert/plan.ts'
+import { planPrune } from '../../src/operations/prune/plan.ts'
+import { SdtoolError } from '../../src/system/errors.ts'
+import { byteLength, DTYPES, type DType, elementCount } from '../../src/tensor/values/dtype.ts'
+import type { Leftover, PlainValue, Tensor, TensorTable } from '../../src/tensor/values/table.ts'
 
 /** Reads more than a few thousand values would mean that a file decides how much work `identify` does. */
 const MAX_READ = 4096

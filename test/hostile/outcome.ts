@@ -1,5 +1,5 @@
-import { SdtoolError } from '../../src/errors.ts'
-import { memorySource } from '../../src/tensor/bytes.ts'
+import { memorySource } from '../../src/system/bytes.ts'
+import { SdtoolError } from '../../src/system/errors.ts'
 import { openModel } from '../../src/tensor/formats/open.ts'
 import { UnsafePickleError } from '../../src/tensor/formats/security.ts'
 

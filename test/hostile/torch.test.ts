@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import * as asm from '../../fixtures/pickle-assembler.ts'
-import { memorySource } from '../../src/tensor/bytes.ts'
+import { memorySource } from '../../src/system/bytes.ts'
 import { openModel } from '../../src/tensor/formats/open.ts'
 import { codeOf } from './outcome.ts'
 import { zipOf } from './zip-builder.ts'

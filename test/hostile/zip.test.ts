@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import * as asm from '../../fixtures/pickle-assembler.ts'
 import * as torch from '../../fixtures/torch-writer.ts'
-import { memorySource } from '../../src/tensor/bytes.ts'
+import { memorySource } from '../../src/system/bytes.ts'
 import { openModel } from '../../src/tensor/formats/open.ts'
 import { codeOf } from './outcome.ts'
 import { type Member, zip64End, zipOf } from './zip-builder.ts'

@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { SdtoolError } from '../../src/errors.ts'
 import { exifTexts } from '../../src/image/exif.ts'
 import { imageFormat, openImage } from '../../src/image/open.ts'
 import { pictureParameters } from '../../src/image/parameters.ts'
 import { decodePixels, openPng } from '../../src/image/png/decode.ts'
+import { SdtoolError } from '../../src/system/errors.ts'
 import { describeReal, realFile, realIndex } from '../real-files.ts'
 
 interface Golden {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
-import { identify } from '../../src/model/identify.ts'
+import { identify } from '../../src/model/identify/identify.ts'
 import { describeReal, realFile } from '../real-files.ts'
 import { bytesTensor, tableOf } from '../tables.ts'
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { byteLength, type DType } from '../../src/tensor/dtype.ts'
-import type { Tensor, TensorTable } from '../../src/tensor/table.ts'
+import { byteLength, type DType } from '../../src/tensor/values/dtype.ts'
+import type { Tensor, TensorTable } from '../../src/tensor/values/table.ts'
 import { type OracleTensor, type RealRow, realFile, realIndex } from '../real-files.ts'
 
 export type Shapes = Readonly<Record<string, readonly number[]>>

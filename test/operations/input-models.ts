@@ -1,10 +1,10 @@
 /** Inputs of operations with real names and shapes, in files that do not exist. */
-import { identify } from '../../src/model/identify.ts'
-import { withKnownNames } from '../../src/model/names/known-names.ts'
-import type { Shape } from '../../src/model/topology/match.ts'
+import { identify } from '../../src/model/identify/identify.ts'
+import { withKnownNames } from '../../src/model/layouts/known-names.ts'
+import type { Shape } from '../../src/model/networks/topology/match.ts'
 import type { InputModel, PlanContext } from '../../src/operations/operation.ts'
 import { plainMatMul } from '../../src/tensor/algebra/matmul.ts'
-import type { Tensor } from '../../src/tensor/table.ts'
+import type { Tensor } from '../../src/tensor/values/table.ts'
 import { type TableOptions, tableOf, valuesOf } from '../model/tables.ts'
 
 export async function inputModel(

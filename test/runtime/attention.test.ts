@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { uniform } from '../../fixtures/seeded-weights.ts'
-import { CPU, sessionOptions } from '../../src/runtime/devices.ts'
+import { CPU, sessionOptions } from '../../src/runtime/devices/devices.ts'
 import { type AttentionShape, attention } from '../../src/runtime/networks/attention.ts'
 import { type AttentionKind, input, output } from '../../src/runtime/networks/net.ts'
 import { weightsOf } from '../../src/runtime/networks/weights.ts'
 import { graphBuilder } from '../../src/runtime/onnx/builder.ts'
 import { encodeModel } from '../../src/runtime/onnx/model.ts'
-import { hostSession } from '../../src/runtime/session-host.ts'
+import { hostSession } from '../../src/runtime/sessions/session-host.ts'
 import { relativeError, SLOW } from './networks.ts'
 
 interface Case extends AttentionShape {

@@ -2,14 +2,14 @@
 import { describe, expect, it } from 'vitest'
 import type { Identity } from '../../src/model/identity.ts'
 import type { Model } from '../../src/model/model.ts'
-import { CPU } from '../../src/runtime/devices.ts'
-import type { DenoiserInput, Engine, TextInput, TextTower } from '../../src/runtime/engine.ts'
+import { CPU } from '../../src/runtime/devices/devices.ts'
+import type { DenoiserInput, Engine, TextInput, TextTower } from '../../src/runtime/engine/engine.ts'
 import {
   type ImageRequest,
   type RenderSettings,
   renderImages,
   type StepProgress,
-} from '../../src/runtime/pipeline.ts'
+} from '../../src/runtime/engine/pipeline.ts'
 import { findSampler } from '../../src/runtime/sampling/samplers/registry.ts'
 
 const WIDTH = 2

@@ -1,12 +1,12 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { identifyFile, type OpenedModel, withModel, withModels } from '../../src/library/session.ts'
-import { planMergeLora } from '../../src/model/merge-lora/plan.ts'
 import type { Model } from '../../src/model/model.ts'
-import { planPrune } from '../../src/model/prune.ts'
-import { readValues } from '../../src/tensor/expr.ts'
+import { planMergeLora } from '../../src/operations/merge-lora/plan.ts'
+import { planPrune } from '../../src/operations/prune/plan.ts'
+import { readValues } from '../../src/tensor/values/expr.ts'
 import { writeModel } from '../model-files.ts'
-import { QUIET_IO } from '../quiet-io.ts'
+import { QUIET_WORLD } from '../quiet-world.ts'
 import { tempFolder } from '../temp-folder.ts'
 import { ON_CPU, renderModel, SLOW } from './networks.ts'
 import { contextError, goldens, picture, prediction, predictionError, TINY } from './tiny-sd.ts'
@@ -16,7 +16,7 @@ const TOLERANCE = 1e-5
 
 function withTiny<T>(file: string, use: (model: Model) => Promise<T>): Promise<T> {
   const path = join(TINY, file)
-  return withModel(path, QUIET_IO, async (opened) => {
+  return withModel(path, QUIET_WORLD, async (opened) => {
     return use({ name: path, file: opened.model, identity: await identifyFile(path, opened) })
   })
 }
@@ -42,7 +42,7 @@ describe('the trained model', SLOW, () => {
 
   it('is drawn from plans before anything is written: EMA weights, and a LoRA on top of them', async () => {
     const paths = ['tiny-sd.ckpt', 'tiny-stripes.safetensors'].map((name) => join(TINY, name))
-    await withModels(paths, QUIET_IO, async (opened) => {
+    await withModels(paths, QUIET_WORLD, async (opened) => {
       const ema = await emaModel(paths[0]!, opened[0]!)
       expect(await predictionError(ema, 'ema-red-circle', ON_CPU)).toBeLessThan(TOLERANCE)
       const merged = await withLora(ema, paths[1]!, opened[1]!)
@@ -57,12 +57,12 @@ describe('the trained model', SLOW, () => {
   it('is drawn from the plan of a merge exactly as from the file that is written', async () => {
     const paths = ['tiny-sd.ckpt', 'tiny-stripes.safetensors'].map((name) => join(TINY, name))
     const path = join(tempFolder(), 'merged.safetensors')
-    const planned = await withModels(paths, QUIET_IO, async (opened) => {
+    const planned = await withModels(paths, QUIET_WORLD, async (opened) => {
       const merged = await withLora(await emaModel(paths[0]!, opened[0]!), paths[1]!, opened[1]!)
       await writeModel(path, merged.file)
       return prediction(merged, 'stripes-0.5-heart', ON_CPU)
     })
-    const written = await withModel(path, QUIET_IO, async (opened) => {
+    const written = await withModel(path, QUIET_WORLD, async (opened) => {
       const model = { name: path, file: opened.model, identity: await identifyFile(path, opened) }
       return prediction(model, 'stripes-0.5-heart', ON_CPU)
     })

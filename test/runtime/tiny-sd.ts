@@ -1,12 +1,12 @@
 /** The small trained model of fixtures/tiny-sd, and what torch made of it at step 10 of ten renderings. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { latentFormat } from '../../src/model/latents.ts'
 import type { Model } from '../../src/model/model.ts'
-import type { EngineOptions } from '../../src/runtime/engine.ts'
-import { openDenoiser } from '../../src/runtime/open-denoiser.ts'
-import { openTextEncoder, textTowers } from '../../src/runtime/open-text.ts'
-import { openVae } from '../../src/runtime/open-vae.ts'
+import { latentFormat } from '../../src/model/networks/latents.ts'
+import type { EngineOptions } from '../../src/runtime/engine/engine.ts'
+import { openDenoiser } from '../../src/runtime/engine/open-denoiser.ts'
+import { openTextEncoder, textTowers } from '../../src/runtime/engine/open-text.ts'
+import { openVae } from '../../src/runtime/engine/open-vae.ts'
 import { type Contents, contentsOf, floatsOf } from '../model-files.ts'
 import { relativeError } from './networks.ts'
 

@@ -7,11 +7,11 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { identifyFile, withModel } from '../../src/library/session.ts'
 import type { Model } from '../../src/model/model.ts'
-import { deviceKind, sessionOptions } from '../../src/runtime/devices.ts'
-import type { EngineOptions } from '../../src/runtime/engine.ts'
+import { deviceKind, sessionOptions } from '../../src/runtime/devices/devices.ts'
+import type { EngineOptions } from '../../src/runtime/engine/engine.ts'
 import { encodeModel } from '../../src/runtime/onnx/model.ts'
-import { hostSession } from '../../src/runtime/session-host.ts'
-import { QUIET_IO } from '../quiet-io.ts'
+import { hostSession } from '../../src/runtime/sessions/session-host.ts'
+import { QUIET_WORLD } from '../quiet-world.ts'
 import { contextError, goldens, picture, predictionError, TINY } from './tiny-sd.ts'
 
 const DEVICE = { kind: deviceKind('webgpu'), half: false }
@@ -44,7 +44,7 @@ function psnr(actual: ArrayLike<number>, expected: ArrayLike<number>, peak: numb
 describe.skipIf(reason !== undefined)('on WebGPU the trained model', { timeout: 1_200_000 }, () => {
   const path = join(TINY, 'tiny-sd-b.safetensors')
   const withTiny = (use: (model: Model) => Promise<void>) =>
-    withModel(path, QUIET_IO, async (opened) =>
+    withModel(path, QUIET_WORLD, async (opened) =>
       use({ name: path, file: opened.model, identity: await identifyFile(path, opened) }),
     )
 

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib'
-import { refuse, type SdtoolError } from '../../errors.ts'
+import { refuse, type SdtoolError } from '../../system/errors.ts'
 
 export const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a)
 

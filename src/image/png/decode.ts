@@ -1,6 +1,6 @@
 /** Pictures that others made: every colour type, bit depth and interlacing of the PNG specification, as 8-bit RGB. */
 import { inflateSync } from 'node:zlib'
-import { refuse } from '../../errors.ts'
+import { refuse } from '../../system/errors.ts'
 import { BYTES_PER_PIXEL, type RgbImage } from '../image.ts'
 import { type Chunk, damaged, readChunks } from './chunks.ts'
 import { FILTER_COUNT, restoreRow } from './filter.ts'

@@ -1,6 +1,6 @@
 /** Text in a PNG: tEXt, zTXt and iTXt, section 11.3.3 of the specification. */
 import { inflateSync } from 'node:zlib'
-import { refuse } from '../../errors.ts'
+import { refuse } from '../../system/errors.ts'
 import { type Chunk, damaged } from './chunks.ts'
 
 export interface PngText {

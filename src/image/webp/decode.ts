@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { refuse } from '../../errors.ts'
+import { refuse } from '../../system/errors.ts'
 import { BYTES_PER_PIXEL, type RgbImage } from '../image.ts'
 
 /** Written beside the bundle by scripts/build.mjs. */

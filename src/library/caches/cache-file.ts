@@ -2,9 +2,8 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import * as v from 'valibot'
-import { isJsonObject } from '../../model/metadata/json-text.ts'
-import type { JsonValue } from '../../model/recipe.ts'
-import type { Io } from '../../system/world.ts'
+import { isJsonObject, type JsonValue } from '../../system/json.ts'
+import type { World } from '../../system/world.ts'
 
 export interface CacheFile<Entry> {
   readonly entries: Map<string, Entry>
@@ -12,7 +11,7 @@ export interface CacheFile<Entry> {
 }
 
 /** `SDTOOL_CACHE`, or where the system wants such things: `~/.cache/sdtool`. Undefined without a home folder. */
-function cacheFolder({ SDTOOL_CACHE, ...env }: Io['env']): string | undefined {
+function cacheFolder({ SDTOOL_CACHE, ...env }: World['env']): string | undefined {
   if (SDTOOL_CACHE) return SDTOOL_CACHE
   const home = env.HOME || env.USERPROFILE
   const folder = env.XDG_CACHE_HOME || env.LOCALAPPDATA || (home ? join(home, '.cache') : undefined)
@@ -28,7 +27,7 @@ export async function openCacheFile<Entry>(
   name: string,
   stamp: string,
   schema: v.GenericSchema<unknown, Entry>,
-  { env }: Pick<Io, 'env'>,
+  { env }: Pick<World, 'env'>,
 ): Promise<CacheFile<Entry>> {
   const folder = cacheFolder(env)
   const path = folder === undefined ? undefined : join(folder, name)

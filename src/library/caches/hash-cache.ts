@@ -2,8 +2,8 @@
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import * as v from 'valibot'
-import type { Io } from '../../system/world.ts'
-import type { Hashes, HashName } from '../../tensor/hash.ts'
+import type { Hashes, HashName } from '../../system/hash.ts'
+import type { World } from '../../system/world.ts'
 import { openCacheFile } from './cache-file.ts'
 
 export interface FileHashes {
@@ -41,8 +41,8 @@ const entry = v.object({
 type Entry = v.InferOutput<typeof entry>
 
 /** Opens the cache of the person; without a home folder nothing is remembered beyond the run. */
-export async function openHashCache(io: Pick<Io, 'env'>, now: HashNow): Promise<HashCache> {
-  const { entries, save } = await openCacheFile('hashes.json', 'hashes 1', entry, io)
+export async function openHashCache(world: Pick<World, 'env'>, now: HashNow): Promise<HashCache> {
+  const { entries, save } = await openCacheFile('hashes.json', 'hashes 1', entry, world)
   let isChanged = false
   const known = async (file: string): Promise<Partial<FileHashes>> => {
     const { size, mtimeMs } = await stat(file)

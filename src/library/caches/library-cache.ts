@@ -1,9 +1,9 @@
 /** What was found out about model files, kept between runs: a file whose size and time are the same is not opened again. */
 import * as v from 'valibot'
-import { COMPONENTS, type ComponentId } from '../../model/components.ts'
 import { KINDS, type Kind } from '../../model/identity.ts'
-import type { LibraryFacts } from '../../model/library.ts'
-import type { Io } from '../../system/world.ts'
+import { COMPONENTS, type ComponentId } from '../../model/networks/components.ts'
+import type { World } from '../../system/world.ts'
+import type { LibraryFacts } from '../facts.ts'
 import { openCacheFile } from './cache-file.ts'
 
 const part = v.strictObject({
@@ -50,7 +50,7 @@ export interface LibraryCache {
 const FORMAT = 1
 
 /** Another version of sdtool may see more in a file. */
-export async function openCache({ env, version }: Pick<Io, 'env' | 'version'>): Promise<LibraryCache> {
+export async function openCache({ env, version }: Pick<World, 'env' | 'version'>): Promise<LibraryCache> {
   const stamp = `library ${FORMAT}, sdtool ${version}`
   const { entries: files, save } = await openCacheFile('library.json', stamp, cachedFile, { env })
   let changed = false

@@ -1,4 +1,4 @@
-import { quoted } from '../../tensor/text.ts'
+import { quoted } from '../../system/text.ts'
 import type { AdapterModule } from './modules.ts'
 
 interface Base {

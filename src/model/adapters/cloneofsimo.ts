@@ -1,5 +1,5 @@
-import { isFloat } from '../../tensor/dtype.ts'
-import type { Tensor, TensorTable } from '../../tensor/table.ts'
+import { isFloat } from '../../tensor/values/dtype.ts'
+import type { Tensor, TensorTable } from '../../tensor/values/table.ts'
 import { lora } from './lora.ts'
 import { type AdapterModule, adapterModule } from './modules.ts'
 

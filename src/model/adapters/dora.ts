@@ -8,8 +8,8 @@ import {
   scaleRows,
   sum,
 } from '../../tensor/algebra/matrix.ts'
-import { elementCount } from '../../tensor/dtype.ts'
-import type { Tensor } from '../../tensor/table.ts'
+import { elementCount } from '../../tensor/values/dtype.ts'
+import type { Tensor } from '../../tensor/values/table.ts'
 import type { Modifier, Parts } from './algorithm.ts'
 
 /**

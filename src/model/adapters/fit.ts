@@ -1,5 +1,5 @@
-import { architectureById } from '../architectures/registry.ts'
-import type { Shape } from '../topology/match.ts'
+import { architectureById } from '../networks/architectures/registry.ts'
+import type { Shape } from '../networks/topology/match.ts'
 import { BASES, type BaseId } from './base.ts'
 import type { DialectId } from './dialects.ts'
 import type { ModuleTarget } from './keymap/target.ts'

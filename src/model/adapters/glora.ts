@@ -1,5 +1,5 @@
 import { added, type Matrix, permute, product } from '../../tensor/algebra/matrix.ts'
-import { elementCount } from '../../tensor/dtype.ts'
+import { elementCount } from '../../tensor/values/dtype.ts'
 import {
   type Algorithm,
   dim,

@@ -1,4 +1,4 @@
-import type { Finding } from '../../tensor/table.ts'
+import type { Finding } from '../../tensor/values/table.ts'
 import type { BaseId } from './base.ts'
 import type { DialectId } from './dialects.ts'
 import type { PeftSettings } from './peft/sources.ts'

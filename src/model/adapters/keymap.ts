@@ -1,5 +1,5 @@
-import type { Architecture } from '../architectures/architecture.ts'
-import type { ComponentId } from '../components.ts'
+import type { Architecture } from '../networks/architectures/architecture.ts'
+import type { ComponentId } from '../networks/components.ts'
 import { fluxModules } from './keymap/flux.ts'
 import { sd3Modules } from './keymap/sd3.ts'
 import { flatten, type ModuleNames } from './keymap/target.ts'

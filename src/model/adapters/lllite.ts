@@ -1,5 +1,5 @@
-import { elementCount } from '../../tensor/dtype.ts'
-import type { TensorTable } from '../../tensor/table.ts'
+import { elementCount } from '../../tensor/values/dtype.ts'
+import type { TensorTable } from '../../tensor/values/table.ts'
 import { DIALECTS } from './dialects.ts'
 import type { AdapterInfo } from './info.ts'
 import { TARGETS } from './targets.ts'

@@ -1,5 +1,5 @@
 import { added, type Matrix, matrixOf, product, scatter, transposed } from '../../tensor/algebra/matrix.ts'
-import { elementCount } from '../../tensor/dtype.ts'
+import { elementCount } from '../../tensor/values/dtype.ts'
 import {
   type Algorithm,
   dim,

@@ -1,4 +1,4 @@
-import type { Tensor, TensorTable } from '../../tensor/table.ts'
+import type { Tensor, TensorTable } from '../../tensor/values/table.ts'
 import type { Algorithm, PartRole, Parts, Spelling, TargetShape } from './algorithm.ts'
 import { algorithmOf, SPELLINGS } from './registry.ts'
 import { setWeight } from './set-weight.ts'

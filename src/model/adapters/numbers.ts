@@ -1,9 +1,9 @@
 /** The few values of an adapter that have to be known before a bake is planned: alpha, flags, sizes. */
-import { refuse } from '../../errors.ts'
-import { elementCount } from '../../tensor/dtype.ts'
-import { inParallel, PARALLEL_READS } from '../../tensor/parallel.ts'
-import type { Tensor } from '../../tensor/table.ts'
-import { isPlain, type ValueReader } from '../evidence.ts'
+import { refuse } from '../../system/errors.ts'
+import { inParallel, PARALLEL_READS } from '../../system/parallel.ts'
+import { elementCount } from '../../tensor/values/dtype.ts'
+import type { Tensor } from '../../tensor/values/table.ts'
+import { isPlain, type ValueReader } from '../identify/evidence.ts'
 import type { Algorithm, Numbers, PartRole, Parts } from './algorithm.ts'
 
 interface Steered {

@@ -1,7 +1,7 @@
 /** What an adapter module makes of a weight and of its bias. */
 import { added, type Matrix, matrixOf, place } from '../../tensor/algebra/matrix.ts'
-import { elementCount } from '../../tensor/dtype.ts'
-import { isPlain } from '../evidence.ts'
+import { elementCount } from '../../tensor/values/dtype.ts'
+import { isPlain } from '../identify/evidence.ts'
 import type { Algorithm, Modifier, Numbers, PartRole, Parts, PatchInput } from './algorithm.ts'
 import { column, countOf, isLatentPart, sizeOf } from './factors.ts'
 import { loraScale } from './lora.ts'

@@ -1,5 +1,5 @@
+import { quoted } from '../../system/text.ts'
 import { type Matrix, matrixOf, rotate, transposed } from '../../tensor/algebra/matrix.ts'
-import { quoted } from '../../tensor/text.ts'
 import {
   type Algorithm,
   type ConfiguredModule,

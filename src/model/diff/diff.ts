@@ -1,16 +1,17 @@
 /** How two model files differ, tensor by tensor. */
+
+import { inParallel } from '../../system/parallel.ts'
+import { checkOperation, isRefused } from '../../tensor/quantised/check.ts'
 import {
   type CompareInput,
   type Comparison,
   compareTensors,
   haveSameBytes,
   isNumeric,
-} from '../../tensor/compare.ts'
-import { tensorBytes } from '../../tensor/expr.ts'
-import { inParallel } from '../../tensor/parallel.ts'
-import { checkOperation, isRefused } from '../../tensor/quantised/check.ts'
-import type { Tensor } from '../../tensor/table.ts'
-import { sameShape, weightName } from '../topology/match.ts'
+} from '../../tensor/values/compare.ts'
+import { tensorBytes } from '../../tensor/values/expr.ts'
+import type { Tensor } from '../../tensor/values/table.ts'
+import { sameShape, weightName } from '../networks/topology/match.ts'
 import { type Pair, pairTensors, type Side } from './pairs.ts'
 import type { Place } from './place.ts'
 

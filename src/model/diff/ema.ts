@@ -1,4 +1,4 @@
-import { renamed } from '../../tensor/expr.ts'
+import { renamed } from '../../tensor/values/expr.ts'
 import type { Side } from './pairs.ts'
 
 /** The file as if its EMA weights were the live ones, without the copy. Itself if it has none. */

@@ -1,4 +1,4 @@
-import type { Tensor, TensorTable } from '../../tensor/table.ts'
+import type { Tensor, TensorTable } from '../../tensor/values/table.ts'
 import type { Identity } from '../identity.ts'
 import { type Place, placesOf } from './place.ts'
 

@@ -1,13 +1,13 @@
 /** What is in a LoRA, module by module: norms, and modules that do nothing or would spoil a model. */
 import { matrixOf } from '../../tensor/algebra/matrix.ts'
 import { transpose } from '../../tensor/algebra/svd.ts'
-import { isFloat } from '../../tensor/dtype.ts'
-import { type Evaluation, matrixValues } from '../../tensor/expr.ts'
+import { isFloat } from '../../tensor/values/dtype.ts'
+import { type Evaluation, matrixValues } from '../../tensor/values/expr.ts'
 import type { Product, Whole } from '../adapters/algorithm.ts'
 import { BASES } from '../adapters/base.ts'
 import { basesThatFit } from '../adapters/fit.ts'
 import { lookupName } from '../adapters/keymap.ts'
-import type { BlockLabel } from '../blocks.ts'
+import type { BlockLabel } from '../networks/blocks.ts'
 import { sumOfSquares } from './difference.ts'
 import {
   changeOf,

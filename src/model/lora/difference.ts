@@ -1,11 +1,11 @@
 /** How two models differ, where a LoRA covers it and where it does not. */
 import { matrixOf, rowsOf, sum } from '../../tensor/algebra/matrix.ts'
-import { DTYPES, isFloat } from '../../tensor/dtype.ts'
-import { canCast, cast, type Evaluation, matrixValues } from '../../tensor/expr.ts'
-import { sameValues } from '../../tensor/same.ts'
-import type { Tensor, TensorTable } from '../../tensor/table.ts'
-import type { BasePart } from '../merge-lora/base-parts.ts'
-import { sameShape } from '../topology/match.ts'
+import { DTYPES, isFloat } from '../../tensor/values/dtype.ts'
+import { canCast, cast, type Evaluation, matrixValues } from '../../tensor/values/expr.ts'
+import { sameValues } from '../../tensor/values/same.ts'
+import type { Tensor, TensorTable } from '../../tensor/values/table.ts'
+import type { BasePart } from '../adapters/base-parts.ts'
+import { sameShape } from '../networks/topology/match.ts'
 
 export interface Sides<T> {
   readonly tuned: T

@@ -1,8 +1,8 @@
 /** The tensors of a LoRA module made of singular vectors. */
 import type { Svd } from '../../tensor/algebra/svd.ts'
-import { blockBytes, elementCount } from '../../tensor/dtype.ts'
-import { type CastStats, decodeFloats, encodeFloats } from '../../tensor/float.ts'
-import type { StoredSource, Tensor } from '../../tensor/table.ts'
+import { type CastStats, decodeFloats, encodeFloats } from '../../tensor/numeric/float.ts'
+import { blockBytes, elementCount } from '../../tensor/values/dtype.ts'
+import type { StoredSource, Tensor } from '../../tensor/values/table.ts'
 
 /** Types of factors, as options name them. */
 export const FACTOR_DTYPES = { fp16: 'F16', bf16: 'BF16', fp32: 'F32' } as const

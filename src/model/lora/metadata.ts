@@ -1,6 +1,7 @@
 /** What a LoRA's metadata says of itself, as kohya's trainer writes it and UIs read it. */
-import { architectureById } from '../architectures/registry.ts'
+
 import type { Identity } from '../identity.ts'
+import { architectureById } from '../networks/architectures/registry.ts'
 
 /** Source: kohya-ss/sd-scripts `library/train_util.py` (`get_sai_model_spec`, `ss_base_model_version`). */
 const BASE_VERSIONS: Readonly<Record<string, string>> = {

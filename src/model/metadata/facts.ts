@@ -1,4 +1,4 @@
-import type { JsonValue } from '../recipe.ts'
+import type { JsonValue } from '../../system/json.ts'
 
 /** Text metadata of a file. Values come from strangers: any length, any content. */
 export type Metadata = Readonly<Record<string, string>>

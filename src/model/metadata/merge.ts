@@ -1,6 +1,12 @@
-import type { JsonValue } from '../recipe.ts'
+import {
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  jsonEntries,
+  ownValue,
+  parseJsonText,
+} from '../../system/json.ts'
 import { type Fact, fact, type Metadata, scalarText, textOf } from './facts.ts'
-import { isJsonObject, type JsonObject, jsonEntries, ownValue, parseJsonText } from './json-text.ts'
 
 export interface MergedModel {
   readonly sha256?: string

@@ -1,5 +1,5 @@
+import { isJsonObject, ownValue, parseJsonText } from '../../system/json.ts'
 import { type Fact, type FactRule, fact, factsByRules, type Metadata, scalarText, textOf } from './facts.ts'
-import { isJsonObject, ownValue, parseJsonText } from './json-text.ts'
 import { type TrainingData, trainingData } from './training-data.ts'
 
 /** How an adapter or embedding was trained, from kohya's `ss_*` metadata. */

@@ -1,13 +1,14 @@
 /** A checkpoint and a VAE, or another checkpoint that has one, into a checkpoint with that VAE. */
 import { basename } from 'node:path'
-import { EXIT, SdtoolError, usage } from '../../errors.ts'
-import { type BakeOptions, type BakePlan, planBakeVae } from '../../model/bake-vae.ts'
-import { mergedName, stemOf } from '../../model/output-name.ts'
-import { sameValues } from '../../tensor/same.ts'
+import { stemOf } from '../../model/file-name.ts'
+import { EXIT, SdtoolError, usage } from '../../system/errors.ts'
+import { sameValues } from '../../tensor/values/same.ts'
 import type { InputModel, Operation, PlanContext } from '../operation.ts'
+import { mergedName } from '../output/name.ts'
 import { latentsByValues } from '../vae-values.ts'
 import { coverage, overflow } from './findings.ts'
 import { bakeVaeOptions } from './options.ts'
+import { type BakeOptions, type BakePlan, planBakeVae } from './plan.ts'
 
 export const bakeVae: Operation<BakeOptions, BakePlan> = {
   verb: 'bake-vae',

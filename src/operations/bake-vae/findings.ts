@@ -1,10 +1,10 @@
-import { type BakePlan, mayOverflow, overflowFindings, type SdxlVae } from '../../model/bake-vae.ts'
 import { info } from '../../model/finding.ts'
-import { knownVae, readableVae, vaeContent } from '../../model/vae-content.ts'
-import { plural } from '../../report/text.ts'
-import type { Finding } from '../../tensor/table.ts'
+import { knownVae, readableVae, vaeContent } from '../../model/identify/vae-content.ts'
+import { plural } from '../../report/text/text.ts'
+import type { Finding } from '../../tensor/values/table.ts'
 import type { InputModel, PlanContext } from '../operation.ts'
 import { publishedVae } from '../vae-values.ts'
+import { type BakePlan, mayOverflow, overflowFindings, type SdxlVae } from './plan.ts'
 
 export function coverage({ baked }: BakePlan): Finding {
   const added = baked.filter(({ before }) => before === undefined).length

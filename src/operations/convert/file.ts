@@ -1,19 +1,19 @@
 /** convert from one model file to another: other containers, other types. */
 import { basename } from 'node:path'
-import { refuse } from '../../errors.ts'
-import { planConvert } from '../../model/convert.ts'
 import { warning } from '../../model/finding.ts'
+import { isStated } from '../../model/identify/same-prediction.ts'
 import type { Identity } from '../../model/identity.ts'
-import { isNamedAs } from '../../model/names/endings.ts'
-import { convertedName } from '../../model/output-name.ts'
-import { changesNothing, type Plan } from '../../model/plan.ts'
-import { isStated } from '../../model/same-prediction.ts'
+import { isNamedAs } from '../../model/layouts/endings.ts'
+import { refuse } from '../../system/errors.ts'
 import { torchZip } from '../../tensor/formats/torch-zip-write.ts'
 import { isEncoded } from '../../tensor/quantised/check.ts'
 import { QUANTISATION_KEY } from '../../tensor/quantised/config.ts'
-import type { ModelFile, TensorTable } from '../../tensor/table.ts'
+import type { ModelFile, TensorTable } from '../../tensor/values/table.ts'
 import type { Operation } from '../operation.ts'
+import { convertedName } from '../output/name.ts'
+import { changesNothing, type Plan } from '../plan.ts'
 import { type FileOptions, fileOptions } from './options.ts'
+import { planConvert } from './plan.ts'
 
 export const convertFile: Operation<FileOptions> = {
   verb: 'convert',

@@ -1,18 +1,18 @@
 /** convert from one model file to a whole folder of diffusers: a file for each network, and the texts that say what they are. */
 import { basename, dirname, join } from 'node:path'
-import { namingFile } from '../../errors.ts'
+import { stemOf } from '../../model/file-name.ts'
 import type { Identity } from '../../model/identity.ts'
 import {
   PIPELINE_FOLDERS,
   type Pipeline,
   type PipelineFolder,
   toPipeline,
-} from '../../model/layout/pipeline.ts'
-import { pipelineConfigs, tokenizerFolders } from '../../model/layout/pipeline-config.ts'
-import { stemOf } from '../../model/output-name.ts'
-import { tokenizerFiles } from '../../runtime/text/tokenizer-files.ts'
-import type { Io } from '../../system/world.ts'
-import type { Finding } from '../../tensor/table.ts'
+} from '../../model/layouts/pipeline.ts'
+import { pipelineConfigs, tokenizerFolders } from '../../model/layouts/pipeline-config.ts'
+import { tokenizerFiles } from '../../runtime/prompt/tokenizer-files.ts'
+import { namingFile } from '../../system/errors.ts'
+import type { World } from '../../system/world.ts'
+import type { Finding } from '../../tensor/values/table.ts'
 import type { InputModel, PlanContext } from '../operation.ts'
 import type { OutputOptions } from '../output/options.ts'
 import { sidecarsLeft } from '../output/source-sidecars.ts'
@@ -55,11 +55,11 @@ export interface FolderRun {
  * Writes the folder `<name>-diffusers` beside the file, or what `output` names.
  * @throws NOT_A_PIPELINE (exit 3), OUTPUT_EXISTS, OUTPUT_NOT_A_PIPELINE (exit 2), and what writing its files throws
  */
-export async function convertToFolder(run: FolderRun, io: Io): Promise<FolderOutcome> {
-  return withInputs([run.path], run.output, io, async (inputs, context) => {
+export async function convertToFolder(run: FolderRun, world: World): Promise<FolderOutcome> {
+  return withInputs([run.path], run.output, world, async (inputs, context) => {
     const { file, identity } = inputs[0]!
     const pipeline = namingFile(run.path, () => toPipeline(file, identity))
-    return writeFolder({ run, pipeline, identity, inputs, context }, io)
+    return writeFolder({ run, pipeline, identity, inputs, context }, world)
   })
 }
 
@@ -72,7 +72,7 @@ interface Parted {
   readonly context: PlanContext
 }
 
-async function writeFolder(parted: Parted, io: Io): Promise<FolderOutcome> {
+async function writeFolder(parted: Parted, world: World): Promise<FolderOutcome> {
   const { run, pipeline, identity } = parted
   const { path, output } = run
   const named = output.output ?? join(dirname(path), `${stemOf(basename(path))}-diffusers`)
@@ -81,7 +81,7 @@ async function writeFolder(parted: Parted, io: Io): Promise<FolderOutcome> {
   const texts = namingFile(path, () => textsOf(pipeline, identity))
   const staged = output.dryRun ? undefined : await stageFolder(target, output.force)
   try {
-    const { parts, findings: ofParts } = await writeParts(parted, staged?.path ?? target, io)
+    const { parts, findings: ofParts } = await writeParts(parted, staged?.path ?? target, world)
     if (staged) {
       await writeTexts(staged.path, texts)
       await staged.commit()
@@ -106,7 +106,7 @@ function textsOf(pipeline: Pipeline, identity: Identity): Map<string, string> {
 async function writeParts(
   { run, pipeline, identity, inputs, context }: Parted,
   home: string,
-  io: Io,
+  world: World,
 ): Promise<{ readonly parts: FolderPart[]; readonly findings: Finding[] }> {
   const { path, output } = run
   const parts: FolderPart[] = []
@@ -116,7 +116,7 @@ async function writeParts(
     const options = { ...run.options, part: folder }
     const place = () => join(home, folder, WEIGHT_NAMES[folder])
     const part = { operation: convertPart, options, first: namedFile(path), place, output }
-    const made = await carryOut(part, planPart(pipeline, identity, options), inputs, context, io)
+    const made = await carryOut(part, planPart(pipeline, identity, options), inputs, context, world)
     parts.push({ folder, tensors: made.tensors!, bytesAfter: made.bytesAfter! })
     findings.push(
       ...made.findings.map((finding) => ({ ...finding, message: `${folder}: ${finding.message}` })),

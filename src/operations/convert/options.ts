@@ -1,6 +1,6 @@
 /** What `convert` makes: `to` says which of its operations a recipe is of. */
 import * as v from 'valibot'
-import { PIPELINE_FOLDERS } from '../../model/layout/pipeline.ts'
+import { PIPELINE_FOLDERS } from '../../model/layouts/pipeline.ts'
 import { dtypeChoice, dtypeName } from '../schema.ts'
 
 /** A model file in another container, or with other types. */

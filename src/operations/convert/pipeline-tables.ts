@@ -1,7 +1,7 @@
 /** What both directions of converting between one file and a folder of diffusers need. */
 import { castWeight, DTYPE_NAMES, type DTypeName } from '../../model/dtype-choice.ts'
 import { counted, info } from '../../model/finding.ts'
-import type { Finding, Tensor } from '../../tensor/table.ts'
+import type { Finding, Tensor } from '../../tensor/values/table.ts'
 
 /** One type for all: components have other names in a folder. */
 export function typed(

@@ -1,23 +1,23 @@
 /** convert from the files of a folder of diffusers to one file. */
 import { basename, dirname, resolve } from 'node:path'
-import { namingFile, refuse, usage } from '../../errors.ts'
-import { identify } from '../../model/identify.ts'
+import { identify } from '../../model/identify/identify.ts'
+import type { SchedulerFacts } from '../../model/identify/prediction.ts'
 import type { Identity } from '../../model/identity.ts'
+import { withKnownNames } from '../../model/layouts/known-names.ts'
 import {
   fromPipeline,
   PIPELINE_FOLDERS,
   type PipelineFolder,
   type PipelineTensors,
-} from '../../model/layout/pipeline.ts'
-import { modelspecId, resolutionOf } from '../../model/modelspec-facts.ts'
-import { withKnownNames } from '../../model/names/known-names.ts'
-import type { Plan } from '../../model/plan.ts'
-import type { SchedulerFacts } from '../../model/prediction.ts'
-import { statedOf } from '../../model/stated.ts'
-import { plural } from '../../report/text.ts'
-import { readValues } from '../../tensor/expr.ts'
-import type { ModelFile, Tensor, TensorTable } from '../../tensor/table.ts'
+} from '../../model/layouts/pipeline.ts'
+import { modelspecId, resolutionOf } from '../../model/metadata/modelspec-facts.ts'
+import { statedOf } from '../../model/metadata/stated.ts'
+import { plural } from '../../report/text/text.ts'
+import { namingFile, refuse, usage } from '../../system/errors.ts'
+import { readValues } from '../../tensor/values/expr.ts'
+import type { ModelFile, Tensor, TensorTable } from '../../tensor/values/table.ts'
 import type { InputModel, Operation, PlanContext } from '../operation.ts'
+import type { Plan } from '../plan.ts'
 import { type SingleOptions, singleOptions } from './options.ts'
 import { leftFindings, typed } from './pipeline-tables.ts'
 

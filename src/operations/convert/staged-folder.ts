@@ -2,8 +2,8 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { EXIT, SdtoolError } from '../../errors.ts'
 import { INDEX, isPipelineFolder } from '../../library/pipeline-folder.ts'
+import { EXIT, SdtoolError } from '../../system/errors.ts'
 import { temporaryFolder } from '../../system/leftovers.ts'
 
 /** A folder that gets its name when all of it is there. */

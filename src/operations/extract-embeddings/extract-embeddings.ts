@@ -1,16 +1,16 @@
-import { usage } from '../../errors.ts'
 import { baseById } from '../../model/adapters/base.ts'
-import { describeEmbedding } from '../../model/embeddings.ts'
-import { safetensorsEmbedding, torchEmbedding, torchRoot } from '../../model/extract/embedding-layout.ts'
-import { type FoundEmbedding, vectorsOf } from '../../model/extract/embeddings.ts'
-import type { Plan } from '../../model/plan.ts'
-import { plural } from '../../report/text.ts'
+import { describeEmbedding } from '../../model/identify/embeddings.ts'
+import { plural } from '../../report/text/text.ts'
+import { usage } from '../../system/errors.ts'
 import { torchZip } from '../../tensor/formats/torch-zip-write.ts'
 import type { InputModel, Operation, PlanContext } from '../operation.ts'
+import type { Plan } from '../plan.ts'
 import type { Planned } from '../run-each.ts'
 import { findEmbeddings } from './find.ts'
+import { safetensorsEmbedding, torchEmbedding, torchRoot } from './layout.ts'
 import { type ExtractEmbeddingsOptions, extractEmbeddingsOptions } from './options.ts'
 import { pictureAt } from './picture.ts'
+import { type FoundEmbedding, vectorsOf } from './plan.ts'
 
 export interface EmbeddingPlan extends Plan {
   readonly embedding: FoundEmbedding

@@ -1,6 +1,15 @@
 /** The embeddings in a file, or of a prompt, each under a name of its own. */
 import { basename } from 'node:path'
-import { EXIT, refuse, SdtoolError, usage } from '../../errors.ts'
+import { stemOf } from '../../model/file-name.ts'
+import { parseAttention } from '../../runtime/prompt/attention.ts'
+import { composedPrompts } from '../../runtime/prompt/composition.ts'
+import { splitTags, withoutComments } from '../../runtime/prompt/tags.ts'
+import { clipTokenizer } from '../../runtime/prompt/tokenizer.ts'
+import { EXIT, refuse, SdtoolError, usage } from '../../system/errors.ts'
+import { checkOperation } from '../../tensor/quantised/check.ts'
+import { newEvaluation, type ReadInto } from '../../tensor/values/expr.ts'
+import type { InputModel } from '../operation.ts'
+import type { ExtractEmbeddingsOptions } from './options.ts'
 import {
   addedTokens,
   bundledEmbeddings,
@@ -10,16 +19,7 @@ import {
   promptEmbedding,
   tokensInAdapter,
   tokenTables,
-} from '../../model/extract/embeddings.ts'
-import { stemOf } from '../../model/output-name.ts'
-import { parseAttention } from '../../runtime/text/attention.ts'
-import { composedPrompts } from '../../runtime/text/composition.ts'
-import { splitTags, withoutComments } from '../../runtime/text/tags.ts'
-import { clipTokenizer } from '../../runtime/text/tokenizer.ts'
-import { newEvaluation, type ReadInto } from '../../tensor/expr.ts'
-import { checkOperation } from '../../tensor/quantised/check.ts'
-import type { InputModel } from '../operation.ts'
-import type { ExtractEmbeddingsOptions } from './options.ts'
+} from './plan.ts'
 
 /**
  * @param inputs the file, and its base where there is one

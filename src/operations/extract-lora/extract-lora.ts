@@ -1,20 +1,16 @@
 import { basename } from 'node:path'
-import { usage } from '../../errors.ts'
-import {
-  type Extraction,
-  type ExtractOptions,
-  extractLora as extractFactors,
-} from '../../model/lora/extract.ts'
+import { stemOf } from '../../model/file-name.ts'
 import { loraArchitecture, loraMetadata } from '../../model/lora/metadata.ts'
-import { resolutionOf } from '../../model/modelspec-facts.ts'
-import { stemOf } from '../../model/output-name.ts'
-import type { Plan } from '../../model/plan.ts'
-import { statedOf } from '../../model/stated.ts'
-import { newEvaluation } from '../../tensor/expr.ts'
-import { factorChoice, factorRecipe } from '../factor-options.ts'
+import { resolutionOf } from '../../model/metadata/modelspec-facts.ts'
+import { statedOf } from '../../model/metadata/stated.ts'
+import { usage } from '../../system/errors.ts'
+import { newEvaluation } from '../../tensor/values/expr.ts'
+import { factorChoice, factorRecipe } from '../lora/factor-options.ts'
 import type { InputModel, Operation } from '../operation.ts'
 import type { DerivedMetadata } from '../output/metadata.ts'
+import type { Plan } from '../plan.ts'
 import { type ExtractLoraOptions, extractLoraOptions } from './options.ts'
+import { type Extraction, type ExtractOptions, extractLora as extractFactors } from './plan.ts'
 
 export interface ExtractLoraPlan extends Plan {
   /** Path of the base. */

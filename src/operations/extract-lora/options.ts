@@ -1,6 +1,6 @@
 import * as v from 'valibot'
-import { LORA_ALGOS, type LoraAlgo } from '../../model/lora/layers.ts'
-import { type FactorOptions, factorOptions } from '../factor-options.ts'
+import { type FactorOptions, factorOptions } from '../lora/factor-options.ts'
+import { LORA_ALGOS, type LoraAlgo } from './layers.ts'
 
 const ALGOS = Object.keys(LORA_ALGOS) as [LoraAlgo, ...LoraAlgo[]]
 

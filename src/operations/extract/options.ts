@@ -1,6 +1,6 @@
 import * as v from 'valibot'
-import type { Selector } from '../../model/components.ts'
 import type { FactorDTypeName } from '../../model/lora/factors.ts'
+import type { Selector } from '../../model/networks/components.ts'
 import { factorDType, selector } from '../schema.ts'
 
 /** Which network of a model becomes a file of its own. */

@@ -1,17 +1,17 @@
 import { basename } from 'node:path'
 import { baseById } from '../../model/adapters/base.ts'
 import { applyingFindings } from '../../model/adapters/findings.ts'
+import { stemOf } from '../../model/file-name.ts'
 import { FACTOR_DTYPES, type FactorDType } from '../../model/lora/factors.ts'
 import { rankMetadata } from '../../model/lora/metadata.ts'
 import type { LoraFile } from '../../model/lora/modules.ts'
-import { type Resized, resizeLora } from '../../model/lora/resize.ts'
-import { stemOf } from '../../model/output-name.ts'
-import type { Plan } from '../../model/plan.ts'
-import { newEvaluation } from '../../tensor/expr.ts'
-import { type FactorChoice, factorChoice, factorRecipe } from '../factor-options.ts'
-import { loraOf } from '../lora-file.ts'
+import { newEvaluation } from '../../tensor/values/expr.ts'
+import { type FactorChoice, factorChoice, factorRecipe } from '../lora/factor-options.ts'
+import { loraOf } from '../lora/lora-file.ts'
 import type { Operation } from '../operation.ts'
+import type { Plan } from '../plan.ts'
 import { type LoraResizeOptions, loraResizeOptions } from './options.ts'
+import { type Resized, resizeLora } from './plan.ts'
 
 export interface LoraResizePlan extends Plan {
   readonly lora: LoraFile

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { type FactorOptions, factorOptions } from '../factor-options.ts'
+import { type FactorOptions, factorOptions } from '../lora/factor-options.ts'
 
 /** Of a LoRA with other ranks. Without `dtype`: that of most of its factors. */
 export const loraResizeOptions = v.strictObject(factorOptions)

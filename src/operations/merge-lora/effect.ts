@@ -1,10 +1,10 @@
-import { EXIT, SdtoolError } from '../../errors.ts'
-import type { LoraInput, MergeOptions } from '../../model/merge-lora/options.ts'
-import { planAlone } from '../../model/merge-lora/plan.ts'
 import type { Model } from '../../model/model.ts'
-import { blockBytes, elementCount } from '../../tensor/dtype.ts'
-import { evaluateInto, newEvaluation, type ReadInto } from '../../tensor/expr.ts'
-import type { Tensor } from '../../tensor/table.ts'
+import { EXIT, SdtoolError } from '../../system/errors.ts'
+import { blockBytes, elementCount } from '../../tensor/values/dtype.ts'
+import { evaluateInto, newEvaluation, type ReadInto } from '../../tensor/values/expr.ts'
+import type { Tensor } from '../../tensor/values/table.ts'
+import { planAlone } from './plan.ts'
+import type { LoraInput, MergeOptions } from './plan-options.ts'
 
 /**
  * Refuses an adapter that adds nothing to any weight: among several it would hide behind the others. The first module

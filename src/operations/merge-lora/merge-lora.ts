@@ -1,22 +1,23 @@
 import { basename } from 'node:path'
-import { refuse, usage } from '../../errors.ts'
-import { blockRatios } from '../../model/merge-lora/block-text.ts'
+import { stemOf } from '../../model/file-name.ts'
+import { refuse, usage } from '../../system/errors.ts'
+import { globMatcher } from '../../system/glob.ts'
+import { type ReadInto, readValues } from '../../tensor/values/expr.ts'
+import type { InputModel, Operation } from '../operation.ts'
+import { mergedName } from '../output/name.ts'
+import { blockRatios } from './block-text.ts'
+import { assertLoraHasEffect } from './effect.ts'
+import { nearestFindings } from './nearest-names.ts'
+import { type MergeLoraOptions, mergeLoraOptions } from './options.ts'
+import { type MergePlan, planMergeLora } from './plan.ts'
 import {
   checkRatios,
   type LoraInput,
   type LoraRatio,
   type MergeOptions,
   type NamePattern,
-} from '../../model/merge-lora/options.ts'
-import { type MergePlan, planMergeLora } from '../../model/merge-lora/plan.ts'
-import { checkProof, type PartProof, proofOf } from '../../model/merge-lora/proof.ts'
-import { globMatcher } from '../../model/names/glob.ts'
-import { mergedName, stemOf } from '../../model/output-name.ts'
-import { type ReadInto, readValues } from '../../tensor/expr.ts'
-import type { InputModel, Operation } from '../operation.ts'
-import { assertLoraHasEffect } from './effect.ts'
-import { nearestFindings } from './nearest-names.ts'
-import { type MergeLoraOptions, mergeLoraOptions } from './options.ts'
+} from './plan-options.ts'
+import { checkProof, type PartProof, proofOf } from './proof.ts'
 
 /** LoRAs and other adapters into the weights of a model. */
 export const mergeLora: Operation<MergeLoraOptions, MergePlan, PartProof> = {

@@ -1,10 +1,10 @@
+import { partFor } from '../../model/adapters/base-parts.ts'
 import { lookupName } from '../../model/adapters/keymap.ts'
 import { placeOf } from '../../model/adapters/targets.ts'
-import { partFor } from '../../model/merge-lora/base-parts.ts'
-import type { MergePlan } from '../../model/merge-lora/plan.ts'
 import { nearestNames } from '../../system/nearest.ts'
-import type { Finding } from '../../tensor/table.ts'
-import { quoted } from '../../tensor/text.ts'
+import { quoted } from '../../system/text.ts'
+import type { Finding } from '../../tensor/values/table.ts'
+import type { MergePlan } from './plan.ts'
 
 /** Names helped for each adapter; a list of all would bury the reason. */
 const MAX_NEAREST = 3

@@ -1,6 +1,6 @@
 import * as v from 'valibot'
-import { EMA_USES, SIDES } from '../../model/merge-lora/options.ts'
 import { dtypeChoice, loraRatio } from '../schema.ts'
+import { EMA_USES, SIDES } from './plan-options.ts'
 
 /** How LoRAs are merged into a model. */
 export const mergeLoraOptions = v.strictObject({

@@ -1,14 +1,15 @@
 /** Checkpoints into one, by a method of the registry. */
 import { basename } from 'node:path'
-import type { CheckpointMergePlan } from '../../model/merge/plan.ts'
-import { checkMerge, mergeProof } from '../../model/merge/proof.ts'
-import { mergedName, stemOf } from '../../model/output-name.ts'
-import type { PartChange } from '../../model/patch-proof.ts'
-import { withStated } from '../../model/same-prediction.ts'
+import { stemOf } from '../../model/file-name.ts'
+import { withStated } from '../../model/identify/same-prediction.ts'
 import { MERGE_METHODS } from '../../tensor/merge/registry.ts'
 import type { Operation } from '../operation.ts'
+import { mergedName } from '../output/name.ts'
+import type { PartChange } from '../output/patch-proof.ts'
+import { decidedOptions, mergedModels, methodOf, planWhole } from './from-options.ts'
 import { type MergeOptions, mergeOptions } from './options.ts'
-import { decidedOptions, mergedModels, methodOf, planWhole } from './plan.ts'
+import type { CheckpointMergePlan } from './plan.ts'
+import { checkMerge, mergeProof } from './proof.ts'
 
 export const merge: Operation<MergeOptions, CheckpointMergePlan, PartChange> = {
   verb: 'merge',

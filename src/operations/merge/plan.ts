@@ -1,122 +1,269 @@
-/** From options as recipes have them to those of the planner, and the numbers that were used where none were given. */
-import { usage } from '../../errors.ts'
-import { alphasOf, type CheckpointMergeOptions, letterOf } from '../../model/merge/options.ts'
-import { type CheckpointMergePlan, planMerge } from '../../model/merge/plan.ts'
-import { rangeOf } from '../../model/merge/similarity.ts'
-import { blockWeights, keyWeight } from '../../model/merge/weight-text.ts'
-import { readValues } from '../../tensor/expr.ts'
-import type { MergeMethod } from '../../tensor/merge/method.ts'
-import { MERGE_METHODS, mergeMethod } from '../../tensor/merge/registry.ts'
-import type { InputModel, PlanContext } from '../operation.ts'
-import { latentsByValues } from '../vae-values.ts'
-import type { MergeOptions } from './options.ts'
+/** Checkpoints into one, by a method of the registry. */
 
-/** The inputs that are merged: all but the file that the VAE is taken from. */
-export function mergedModels(inputs: readonly InputModel[], { vae }: MergeOptions): readonly InputModel[] {
-  return vae === 'file' ? inputs.slice(0, -1) : inputs
+import { castWeight, checkCast, checkSelected, chosenDType, isCastable } from '../../model/dtype-choice.ts'
+import { warning } from '../../model/finding.ts'
+import type { ValueReader } from '../../model/identify/evidence.ts'
+import { needsRepair, readPositionIds, repairedPositionIds } from '../../model/identify/position-ids.ts'
+import { placedTensors, placesIn } from '../../model/layouts/pairs.ts'
+import type { Model } from '../../model/model.ts'
+import { architectureById } from '../../model/networks/architectures/registry.ts'
+import { blockOf } from '../../model/networks/blocks.ts'
+import { type Component, type Selector, tensorsOf } from '../../model/networks/components.ts'
+import { usage } from '../../system/errors.ts'
+import { mergeMethod } from '../../tensor/merge/registry.ts'
+import { checkOperation } from '../../tensor/quantised/check.ts'
+import { canCast, renamed } from '../../tensor/values/expr.ts'
+import type { Tensor } from '../../tensor/values/table.ts'
+import { checkBlocks } from '../merge-lora/block-ratios.ts'
+import type { Side } from '../merge-lora/plan-options.ts'
+import { newPlan, type Plan, type PlanBuilder } from '../plan.ts'
+import { blockRules } from './block-weights.ts'
+import { checkCoverage } from './coverage.ts'
+import type { Blend, Job } from './job.ts'
+import { addMissingVae, type OtherVae, otherVae, vaeFindings } from './other-vae.ts'
+import { alphasOf, type CheckpointMergeOptions, letterOf } from './plan-options.ts'
+import { checkModels, mixedPredictions, unverified } from './strict.ts'
+import { copiedModel, mergedValue, parametersFor } from './value.ts'
+
+export interface CheckpointMergePlan extends Plan {
+  /** Component of each tensor that is computed, by its name. */
+  readonly blended: ReadonlyMap<string, Component>
+  readonly models: readonly LetteredModel[]
 }
 
-export function methodOf({ method }: MergeOptions): MergeMethod {
-  return method === undefined ? MERGE_METHODS[0]! : mergeMethod(method)
+/** A model of a merge, as its formula calls it. */
+export interface LetteredModel {
+  readonly letter: string
+  readonly name: string
+  readonly title: string
 }
 
 /**
- * What the planner takes, but for whose VAE it is, which depends on the models.
- * @throws USAGE
+ * Plans a merge: the first model is what stays where nothing is blended, in names, types, metadata and markers. UNet and
+ * text encoders are blended, the VAE is taken whole from one model unless a blend is asked for, everything else is A's.
+ * An EMA copy goes, as it copies weights that are no longer there.
+ * @param read reads the position ids of A
+ * @throws SdtoolError (exit 2) USAGE, BLOCK_UNKNOWN; (exit 3) MERGE_NOT_A_MODEL, SCALED_FP8, QUANTISED; (exit 4)
+ *   MERGE_MIXED_ARCHITECTURES, MERGE_MIXED_PREDICTIONS, MERGE_KEYS_MISSING, MERGE_MISFIT, MERGE_NOTHING, COMPONENT_NOT_FOUND,
+ *   PATTERN_UNUSED
  */
-export function plannerOptions(options: MergeOptions): CheckpointMergeOptions {
-  const { blocks = [], betaBlocks = [], keys = [], vae, method: _, ...plain } = options
-  const method = methodOf(options)
-  checkNumbers(options, method)
-  const [alphaWeights, betaWeights] = [
-    blockWeights(blocks, '--blocks'),
-    blockWeights(betaBlocks, '--blocks-beta'),
-  ]
-  return {
-    ...plain,
-    method: method.id,
-    keys: keys.map(keyWeight),
-    ...(alphaWeights && { blocks: alphaWeights }),
-    ...(betaWeights && { betaBlocks: betaWeights }),
-    ...(vae === 'blend' && { vae }),
-  }
-}
-
-/** Numbers that the method does not take would be ignored silently. @throws USAGE */
-function checkNumbers(options: MergeOptions, method: MergeMethod): void {
-  const { beta, density, seed, betaBlocks = [] } = options
-  const refused = (name: string) => usage(`${method.id} has no ${name}`)
-  if (method.beta === undefined && (beta !== undefined || betaBlocks.length > 0)) throw refused('beta')
-  if (method.density === undefined && density !== undefined) throw refused('density')
-  if (method.seeded !== true && seed !== undefined) throw refused('seed')
-  if (density !== undefined && !(density > 0 && density <= 1))
-    throw usage(`--density ${density}: a share lies between 0 and 1`)
-  if (seed !== undefined && !(Number.isSafeInteger(seed) && seed >= 0 && seed < 2 ** 32))
-    throw usage(`--seed ${seed}: a seed is a whole number from 0 to 4294967295`)
-}
-
-/** Some methods look at all models before they merge any tensor. */
-export async function planWhole(
-  inputs: readonly InputModel[],
-  options: MergeOptions,
-  context: PlanContext,
+export async function planMerge(
+  models: readonly Model[],
+  options: CheckpointMergeOptions,
+  read: ValueReader,
 ): Promise<CheckpointMergePlan> {
-  const models = mergedModels(inputs, options)
-  const vae = await chosenVae(inputs, options, context)
-  const planner = { ...plannerOptions(options), ...(vae !== undefined && { vae }) }
-  const planWith = (more: Pick<CheckpointMergeOptions, 'range'>) =>
-    planMerge(models, { ...planner, ...more }, (tensor) => readValues(tensor, context.read))
-  const plan = await planWith({})
-  if (context.rehearsal || methodOf(options).similarities === undefined) return plan
-  const range = await rangeWithProgress(plan, planner.method, context)
-  return range === undefined ? plan : planWith({ range })
-}
-
-async function rangeWithProgress(
-  plan: CheckpointMergePlan,
-  method: string,
-  { read, signal, progress }: PlanContext,
-): Promise<readonly [low: number, high: number] | undefined> {
-  const shown = progress?.('comparing the models, tensors')
-  try {
-    return await rangeOf(plan, method, read, (done, all) => {
-      signal.throwIfAborted()
-      shown?.update(done, all)
-    })
-  } finally {
-    shown?.end()
+  checkModels(models, options)
+  const [first] = models as [Model, ...Model[]]
+  checkSelected(first.identity.components, Object.keys(options.dtype?.by ?? {}) as Selector[])
+  const job = newJob(models, options)
+  const broken = (await readPositionIds(first.file, read)).filter(needsRepair)
+  const repaired = new Map(broken.map(({ tensor }) => [tensor.name, repairedPositionIds(tensor)]))
+  const vae = otherVae(models, options)
+  for (const component of first.identity.components) {
+    const blend = blendFor(component, job)
+    if (blend !== undefined) addBlend(blend, job, repaired)
+    else addAsItIs(component, job, vae, repaired)
   }
-}
-
-/** @throws USAGE for the letter of a model that is not there */
-async function chosenVae(
-  inputs: readonly InputModel[],
-  { vae }: MergeOptions,
-  context: PlanContext,
-): Promise<CheckpointMergeOptions['vae']> {
-  if (vae === undefined || vae === 'blend') return vae
-  if (vae !== 'file') return vae.charCodeAt(0) - 'a'.charCodeAt(0)
-  const file = inputs.at(-1)!
-  return { ...file, ...(await latentsByValues(file, context)) }
-}
-
-/** With the numbers that were used where none were given: another version may have others. */
-export function decidedOptions(options: MergeOptions, models: number): MergeOptions {
-  const method = methodOf(options)
-  const { beta = method.beta, density = method.density, seed = method.seeded ? 0 : undefined } = options
+  addMissingVae(vae, job)
+  for (const { path, bytes } of first.file.leftovers ?? []) {
+    if (bytes > 0) job.plan.addLeftover(path, bytes, 'training state in the pickle, no weights')
+  }
+  const mixed = mixedPredictions(models)
+  if (mixed !== undefined)
+    job.findings.push(warning('merge-mixed-predictions', `${mixed.message}; the merge says what A does`))
+  job.findings.push(...vaeFindings(models, options))
+  checkUse(job)
   return {
-    ...options,
-    method: method.id,
-    alpha: [...alphasOf(method, models, options.alpha)],
-    ...(beta === undefined ? {} : { beta }),
-    ...(density === undefined ? {} : { density }),
-    ...(seed === undefined ? {} : { seed }),
+    ...job.plan.build(first.file.metadata, job.findings),
+    blended: job.blended,
+    models: models.map(({ name, identity }, i) => ({ letter: letterOf(i), name, title: identity.title })),
   }
 }
 
-/** `a`, `b` .. for the VAE of one of so many models, `blend`; undefined for the name of a file. */
-export function vaeOfModels(text: string, models: number): MergeOptions['vae'] {
-  if (text === 'blend') return text
-  const letters = Array.from({ length: models }, (_, i) => letterOf(i).toLowerCase())
-  return letters.find((letter) => letter === text.toLowerCase())
+function newJob(models: readonly Model[], options: CheckpointMergeOptions): Job {
+  const method = mergeMethod(options.method)
+  const [first] = models
+  const architecture = architectureById(first!.identity.architecture?.id ?? '')
+  const rules = options.blocks ? blockRules(options.blocks, architecture) : []
+  const betaRules = options.betaBlocks ? blockRules(options.betaBlocks, architecture) : []
+  checkNamedBlocks(first!, options)
+  const keys = options.keys ?? []
+  const numbers = alphasOf(method, models.length, options.alpha)
+  if (numbers.length > 1 && (rules.length > 0 || keys.length > 0)) {
+    throw usage('weights of blocks and keys are for methods with one alpha', 'Merge two models at a time.')
+  }
+  return {
+    models,
+    options,
+    method,
+    alphas: numbers.map((otherwise) => ({ keys, rules, otherwise })),
+    beta: { keys: [], rules: betaRules, otherwise: options.beta ?? method.beta ?? 0 },
+    plan: newPlan(first!.file),
+    findings: [],
+    blended: new Map(),
+    used: new Set(),
+  }
+}
+
+/** Only rules by name can mean a block that is not there. */
+function checkNamedBlocks({ identity }: Model, { blocks, betaBlocks }: CheckpointMergeOptions): void {
+  const architecture = architectureById(identity.architecture?.id ?? '')
+  const known = identity.components.flatMap((component) => {
+    const side = sideOf(component)
+    if (side === undefined) return []
+    return component.names.map((name) => ({
+      block: blockOf(name.slice(component.prefix.length), architecture),
+      side,
+    }))
+  })
+  for (const weights of [blocks, betaBlocks]) {
+    if (weights !== undefined && 'rules' in weights) checkBlocks(weights, known)
+  }
+}
+
+function sideOf({ role }: Component): Side | undefined {
+  return role === 'unet' ? 'unet' : role === 'text' || role === 'vae' ? 'text' : undefined
+}
+
+/** Undefined for what is not blended. */
+function blendFor(component: Component, { models, options }: Job): Blend | undefined {
+  const side = sideOf(component)
+  if (side === undefined) return undefined
+  if (component.role === 'vae') {
+    if (options.vae !== 'blend') return undefined
+  } else if (options.only !== undefined && options.only !== side) return undefined
+  const others = models.slice(1).map((model) => placedTensors(model, component))
+  return { component, side, others }
+}
+
+/** Blends a component, tensor by tensor. */
+function addBlend(blend: Blend, job: Job, repaired: ReadonlyMap<string, Tensor>): void {
+  const { component, others } = blend
+  const { models, options, plan } = job
+  const [first] = models
+  const dtype = chosenDType(component, options.dtype ?? {})
+  for (const other of models) checkBlendable(other, component)
+  const places = placesIn(first!, component)
+  checkCoverage(blend, places, job)
+  for (const name of component.names) {
+    const tensor = first!.file.tensors.get(name)!
+    const place = places.get(name)
+    const found = others.map((placed) => (place === undefined ? undefined : placed?.get(place)))
+    if (
+      !isCastable(tensor) ||
+      place === undefined ||
+      found.some((other) => other === undefined || !isCastable(other))
+    ) {
+      addTensor(plan, component, tensor, repaired.get(name) ?? castWeight(tensor, dtype), 'taken from A')
+      continue
+    }
+    addBlended(blend, job, tensor, found as Tensor[], place, dtype)
+  }
+}
+
+/** @throws SCALED_FP8, QUANTISED */
+function checkBlendable({ name, file, identity }: Model, { role }: Component): void {
+  // one that is stored in another way may look like another encoder
+  const own = identity.components.filter((component) => component.role === role)
+  for (const component of own)
+    checkOperation('merge', tensorsOf(file, component), `the ${component.title} of ${name}`)
+}
+
+function addTensor(
+  plan: PlanBuilder,
+  component: Component,
+  before: Tensor,
+  after: Tensor,
+  why: string,
+): void {
+  const action =
+    after.source.kind === 'bytes' && after !== before
+      ? 'rewrite'
+      : after.dtype === before.dtype
+        ? 'keep'
+        : 'cast'
+  plan.add(component, action, before, after, why)
+}
+
+function addBlended(
+  blend: Blend,
+  job: Job,
+  tensor: Tensor,
+  others: readonly Tensor[],
+  place: string,
+  dtype: ReturnType<typeof chosenDType>,
+): void {
+  const { component } = blend
+  const all = [tensor, ...others]
+  const parameters = parametersFor(blend, tensor, place, job)
+  const wanted = dtype ?? tensor.dtype
+  if (!canCast(tensor.dtype, wanted))
+    throw unverified('MERGE_DTYPE', `${tensor.name} is ${tensor.dtype}; name a type: --dtype fp16`)
+  const value = mergedValue(all, job, parameters)
+  const copied = copiedModel(value, job, parameters)
+  if (copied !== undefined) {
+    const source = { ...renamed(castWeight(all[copied]!, wanted), tensor.name), shape: tensor.shape }
+    const why = copied === 0 ? 'alpha leaves it as it is in A' : `alpha takes all of ${letterOf(copied)}`
+    job.plan.add(
+      component,
+      copied === 0 ? (source.dtype === tensor.dtype ? 'keep' : 'cast') : 'replace',
+      tensor,
+      source,
+      why,
+    )
+    return
+  }
+  const { name, shape } = tensor
+  const after: Tensor = {
+    name,
+    dtype: wanted,
+    shape,
+    source: { kind: 'patched', base: tensor, value },
+  }
+  job.plan.add(component, 'blend', tensor, after, `${job.method.id} of ${job.models.length} models`)
+  job.blended.set(name, component)
+}
+
+/** What is not blended: A's, or the VAE of another model. */
+function addAsItIs(
+  component: Component,
+  job: Job,
+  vae: OtherVae | undefined,
+  repaired: ReadonlyMap<string, Tensor>,
+): void {
+  const { plan, options, models, findings } = job
+  const dtype = chosenDType(component, options.dtype ?? {})
+  const isStale =
+    component.role === 'ema' && models[0]!.identity.ema?.of === 'unet' && options.only !== 'text'
+  if (isStale) {
+    findings.push(
+      warning(
+        'ema-dropped',
+        `the ${component.title} is ${STALE} and is left out; sdtool prune takes its values first`,
+        component.bytes,
+      ),
+    )
+  } else checkCast(models[0]!.file, component, dtype)
+  for (const name of component.names) {
+    const tensor = models[0]!.file.tensors.get(name)!
+    const other = vae?.tensors.get(name)
+    if (isStale) plan.add(component, 'drop', tensor, undefined, STALE)
+    else if (other !== undefined) plan.add(component, 'replace', tensor, other, vae!.from)
+    else addTensor(plan, component, tensor, repaired.get(name) ?? castWeight(tensor, dtype), 'taken from A')
+  }
+}
+
+const STALE = 'no longer a copy of the merged weights'
+
+/** @throws MERGE_NOTHING, PATTERN_UNUSED */
+function checkUse({ options, used, blended, method, models }: Job): void {
+  const unused = (options.keys ?? []).find((pattern) => !used.has(pattern))
+  if (unused !== undefined)
+    throw unverified('PATTERN_UNUSED', `no key that is merged fits ${unused.text}`, '* stands for any text.')
+  if (blended.size > 0) return
+  throw unverified(
+    'MERGE_NOTHING',
+    `${method.id} with these numbers makes a copy of ${models[0]!.name}, or of parts of the others`,
+    'Give an alpha other than 0 and 1.',
+  )
 }

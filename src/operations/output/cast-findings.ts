@@ -1,10 +1,10 @@
-import type { Plan } from '../../model/plan.ts'
-import { plural } from '../../report/text.ts'
-import { type DType, elementCount } from '../../tensor/dtype.ts'
-import type { CastStats } from '../../tensor/float.ts'
-import type { Finding } from '../../tensor/table.ts'
-import { quoted } from '../../tensor/text.ts'
-import type { WriteResult } from '../../tensor/write.ts'
+import { plural } from '../../report/text/text.ts'
+import { quoted } from '../../system/text.ts'
+import type { CastStats } from '../../tensor/numeric/float.ts'
+import { type DType, elementCount } from '../../tensor/values/dtype.ts'
+import type { Finding } from '../../tensor/values/table.ts'
+import type { WriteResult } from '../../tensor/write/write.ts'
+import type { Plan } from '../plan.ts'
 
 /** A value in a thousand that vanishes is worth a word: half of a delta may lie there. */
 const UNDERFLOW_SHARE = 1 / 1000

@@ -1,25 +1,25 @@
 import { basename, extname } from 'node:path'
 import { embeddedSettings } from '../../model/adapters/peft/sources.ts'
-import { carryMetadata, type OutputFacts, sourceFacts } from '../../model/carry-metadata.ts'
-import type { Identity } from '../../model/identify.ts'
-import { modelspecId, resolutionOf } from '../../model/modelspec-facts.ts'
-import { changesNothing, type Plan } from '../../model/plan.ts'
+import type { Identity } from '../../model/identify/identify.ts'
+import { carryMetadata, type OutputFacts, sourceFacts } from '../../model/metadata/carry.ts'
+import { modelspecId, resolutionOf } from '../../model/metadata/modelspec-facts.ts'
 import {
   buildRecipe,
-  type JsonValue,
   RECIPE_KEY,
   type RecipeCompanion,
   type RecipeInput,
   type RecipeVersion,
   recipeInput,
   recipeText,
-} from '../../model/recipe.ts'
-import { statedOf } from '../../model/stated.ts'
-import type { Io } from '../../system/world.ts'
-import type { DType } from '../../tensor/dtype.ts'
-import type { Hashes, HashName } from '../../tensor/hash.ts'
-import { layoutOf } from '../../tensor/layout.ts'
-import type { ModelFile } from '../../tensor/table.ts'
+} from '../../model/metadata/recipe.ts'
+import { statedOf } from '../../model/metadata/stated.ts'
+import type { Hashes, HashName } from '../../system/hash.ts'
+import type { JsonValue } from '../../system/json.ts'
+import type { World } from '../../system/world.ts'
+import type { DType } from '../../tensor/values/dtype.ts'
+import type { ModelFile } from '../../tensor/values/table.ts'
+import { layoutOf } from '../../tensor/write/layout.ts'
+import { changesNothing, type Plan } from '../plan.ts'
 
 /**
  * Inputs up to this size are always hashed: LoRAs, VAEs, embeddings, where it takes a second at most. SHA-256 of a
@@ -58,7 +58,7 @@ export function outputMetadata(
   plan: Plan,
   outputPath: string,
   operation: RecipeFacts,
-  io: Io,
+  world: World,
 ): PendingMetadata {
   const models = [model, ...(operation.additions ?? [])]
   const token = identity.embedding?.token
@@ -70,7 +70,7 @@ export function outputMetadata(
     { ...source, ...embeddedSettings(model), ...model.metadata },
     facts,
     operation,
-    io,
+    world,
   )
 }
 
@@ -86,9 +86,9 @@ export function derivedMetadata(
   own: Readonly<Record<string, string>>,
   facts: Omit<OutputFacts, 'sameData'>,
   operation: RecipeFacts,
-  io: Io,
+  world: World,
 ): PendingMetadata {
-  return pendingMetadata(inputs, own, { ...facts, sameData: false }, operation, io)
+  return pendingMetadata(inputs, own, { ...facts, sameData: false }, operation, world)
 }
 
 function pendingMetadata(
@@ -96,12 +96,12 @@ function pendingMetadata(
   source: Readonly<Record<string, string>>,
   facts: OutputFacts,
   { verb, options, recipeVersion: version, engine, hash: hashesLarge }: RecipeFacts,
-  io: Io,
+  world: World,
 ): PendingMetadata {
-  const produced = io.now()
+  const produced = world.now()
   const metadataWith = (hashes: readonly Hashes[]): Record<string, string> => {
     const inputs = models.map((input, i) => describedInput(input, hashes[i]!))
-    const made = { sdtool: io.version, operation: verb, produced, inputs, options }
+    const made = { sdtool: world.version, operation: verb, produced, inputs, options }
     const recipe = buildRecipe({
       ...made,
       ...(version && { version }),

@@ -1,7 +1,7 @@
-import { createAtomic } from '../../tensor/atomic.ts'
-import { writeFully } from '../../tensor/bytes.ts'
-import { checkUnchanged } from '../../tensor/stamp.ts'
-import type { FileRef } from '../../tensor/table.ts'
+import { createAtomic } from '../../system/atomic.ts'
+import { writeFully } from '../../system/bytes.ts'
+import type { FileRef } from '../../system/file-ref.ts'
+import { checkUnchanged } from '../../system/stamp.ts'
 
 /** Writes a small file that appears under its name only when it is whole. @throws INPUT_CHANGED, and what `createAtomic` throws */
 export async function writeNewFile(

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { dirname, extname, join, resolve } from 'node:path'
-import { EXIT, SdtoolError, usage } from '../../errors.ts'
 import type { FileList, ListedFile } from '../../library/files.ts'
+import { EXIT, SdtoolError, usage } from '../../system/errors.ts'
 
 /** Of files that are safetensors. */
 export const WRITTEN_ENDINGS: readonly string[] = ['.safetensors', '.sft']

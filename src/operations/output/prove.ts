@@ -1,10 +1,10 @@
 /** Writes a merge together with the figures that prove it. */
 
-import { SdtoolError } from '../../errors.ts'
-import type { Io } from '../../system/world.ts'
-import type { Finding } from '../../tensor/table.ts'
-import type { PatchCheck } from '../../tensor/verify-patches.ts'
-import type { WriteResult } from '../../tensor/write.ts'
+import { SdtoolError } from '../../system/errors.ts'
+import type { World } from '../../system/world.ts'
+import type { Finding } from '../../tensor/values/table.ts'
+import type { PatchCheck } from '../../tensor/write/verify-patches.ts'
+import type { WriteResult } from '../../tensor/write/write.ts'
 import type { OutputOptions } from './options.ts'
 import { type PlannedFile, type WrittenFile, writePlannedFile } from './write-file.ts'
 
@@ -30,7 +30,7 @@ export type ProvenFile<Part> =
 export async function writeProven<Part>(
   job: PlannedFile,
   prover: Prover<Part>,
-  { output, io }: { readonly output: OutputOptions; readonly io: Io },
+  { output, world }: { readonly output: OutputOptions; readonly world: World },
 ): Promise<ProvenFile<Part>> {
   let proof: ReturnType<typeof prover.prove> | undefined
   const check: PlannedFile['check'] = ({ patches }) => {
@@ -38,7 +38,7 @@ export async function writeProven<Part>(
     prover.check(patches)
   }
   try {
-    const { file, written } = await writePlannedFile({ ...job, check }, output, io)
+    const { file, written } = await writePlannedFile({ ...job, check }, output, world)
     const { patchCheck: verified } = written
     const findings = [...file.findings, ...proof!.findings]
     return { ...file, findings, proof: proof!.parts, ...(verified && { verified }) }

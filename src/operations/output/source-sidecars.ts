@@ -1,11 +1,12 @@
 /** What lies beside the source of a model under its name, and would be lost with the name. */
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join, resolve } from 'node:path'
-import { EXIT, SdtoolError } from '../../errors.ts'
 import { counted, info } from '../../model/finding.ts'
-import { parseJsonText } from '../../model/metadata/json-text.ts'
-import { withoutHashes } from '../../model/sidecar-hashes.ts'
-import type { FileRef, Finding } from '../../tensor/table.ts'
+import { withoutHashes } from '../../model/metadata/sidecar-hashes.ts'
+import { EXIT, SdtoolError } from '../../system/errors.ts'
+import type { FileRef } from '../../system/file-ref.ts'
+import { parseJsonText } from '../../system/json.ts'
+import type { Finding } from '../../tensor/values/table.ts'
 import { writeNewFile } from './new-file.ts'
 
 const PICTURES = ['png', 'jpg', 'jpeg', 'webp', 'gif'].flatMap((kind) => [`.${kind}`, `.preview.${kind}`])

@@ -1,7 +1,7 @@
 import { dirname, join, resolve } from 'node:path'
+import { cannotWrite } from '../../system/atomic.ts'
 import { temporaryFolder } from '../../system/leftovers.ts'
-import { cannotWrite } from '../../tensor/atomic.ts'
-import { openSpool, type Spool } from '../../tensor/spool.ts'
+import { openSpool, type Spool } from '../../tensor/write/spool.ts'
 import { existingFolder } from './place.ts'
 
 /** A spool on the disk of an output, for as long as `use` runs. */

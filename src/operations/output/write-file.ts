@@ -1,19 +1,20 @@
 /** The last step of every command that makes a model file: write the plan, or do all of it but that. */
 import { basename, dirname } from 'node:path'
 import { openHashCache } from '../../library/caches/hash-cache.ts'
-import { besideStructure } from '../../model/carry-metadata.ts'
-import { checkFinite, finiteFindings } from '../../model/finite.ts'
-import type { Plan } from '../../model/plan.ts'
-import { startProgress } from '../../report/progress.ts'
+import { besideStructure } from '../../model/metadata/carry.ts'
+import { startProgress } from '../../report/progress/progress.ts'
+import { checkOutput } from '../../system/atomic.ts'
+import type { FileRef } from '../../system/file-ref.ts'
+import { type Hashes, type HashName, hashFile } from '../../system/hash.ts'
 import { OWNER, removeLeftovers } from '../../system/leftovers.ts'
-import type { Io } from '../../system/world.ts'
-import { checkOutput } from '../../tensor/atomic.ts'
-import type { Container } from '../../tensor/container.ts'
+import type { World } from '../../system/world.ts'
 import { SAFETENSORS } from '../../tensor/formats/safetensors-write.ts'
-import { type Hashes, type HashName, hashFile } from '../../tensor/hash.ts'
-import type { FileRef, Finding, TensorTable } from '../../tensor/table.ts'
-import { type WriteResult, writeModelFile } from '../../tensor/write.ts'
+import type { Finding, TensorTable } from '../../tensor/values/table.ts'
+import type { Container } from '../../tensor/write/container.ts'
+import { type WriteResult, writeModelFile } from '../../tensor/write/write.ts'
+import type { Plan } from '../plan.ts'
 import { castFindings } from './cast-findings.ts'
+import { checkFinite, finiteFindings } from './finite.ts'
 import type { PendingMetadata } from './metadata.ts'
 import type { OutputOptions } from './options.ts'
 import { copySidecars, plannedSidecars } from './source-sidecars.ts'
@@ -67,26 +68,26 @@ export async function rehearseFile(
 export async function writePlannedFile(
   { plan, output, inputs, metadata, check, source, container = SAFETENSORS }: PlannedFile,
   { force, verify, quiet, json, sidecars: copies }: OutputOptions,
-  io: Io,
+  world: World,
 ): Promise<{ readonly file: WrittenFile; readonly written: WriteResult }> {
-  const start = io.now().getTime()
+  const start = world.now().getTime()
   const sidecars = source === undefined ? undefined : { source, output, inputs, copies, force }
   // a copy that has no place is said before minutes of work, not after
   if (sidecars) await plannedSidecars(sidecars)
   const pending = metadata()
   const standing = (texts: TensorTable['metadata']) => besideStructure(texts, container.reservedKeys ?? NONE)
-  const progress = startProgress(basename(output), io, quiet || json)
+  const progress = startProgress(basename(output), world, quiet || json)
   const hashing = new AbortController()
-  const signal = AbortSignal.any([io.signal, hashing.signal])
+  const signal = AbortSignal.any([world.signal, hashing.signal])
   let isWritten = false
   const hash = (path: string, only: readonly HashName[]): Promise<Hashes> => {
-    const { update } = startProgress(`hashing ${basename(path)}`, io, quiet || json)
+    const { update } = startProgress(`hashing ${basename(path)}`, world, quiet || json)
     // there is one line for progress, and hashing is mostly done first
     return hashFile(path, { only, signal, onProgress: (done, all) => isWritten && update(done, all) })
   }
   // hashes are for the recipe, which a container without metadata has no place for
   const finished = container.metadataOf
-    ? pending.finish(({ file }, wanted) => inputHashes(file, wanted, hash, io)).then(standing)
+    ? pending.finish(({ file }, wanted) => inputHashes(file, wanted, hash, world)).then(standing)
     : undefined
   // it may fail before the writer waits for it
   finished?.catch(() => {})
@@ -99,14 +100,14 @@ export async function writePlannedFile(
       verify,
       inputs,
       ...(finished && { metadata: finished }),
-      threads: io.threads,
-      ...(io.matmul && { matmul: io.matmul }),
+      threads: world.threads,
+      ...(world.matmul && { matmul: world.matmul }),
       check(result) {
         // what a command says of its own work comes first
         check?.(result)
         checkFinite(plan, inputs, result)
       },
-      signal: io.signal,
+      signal: world.signal,
       onProgress(done, all) {
         isWritten = done === all
         progress.update(done, all)
@@ -123,7 +124,7 @@ export async function writePlannedFile(
         ...finiteFindings(plan, inputs, written),
         ...(sidecars ? await copySidecars(sidecars) : []),
       ],
-      seconds: (io.now().getTime() - start) / 1000,
+      seconds: (world.now().getTime() - start) / 1000,
     }
     return { file, written }
   } finally {
@@ -139,10 +140,10 @@ async function inputHashes(
   { path, size }: FileRef,
   wanted: readonly HashName[],
   hash: (path: string, only: readonly HashName[]) => Promise<Hashes>,
-  io: Io,
+  world: World,
 ): Promise<Hashes> {
   if (size < REMEMBERED_BYTES || !wanted.includes('sha256')) return hash(path, wanted)
-  const cache = await openHashCache(io, hash)
+  const cache = await openHashCache(world, hash)
   const { autoV1 } = await hash(path, ['autoV1'])
   const hashes = await cache.hashes(path, true)
   await cache.save()

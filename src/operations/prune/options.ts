@@ -1,6 +1,6 @@
 import * as v from 'valibot'
-import { EMA_MODES } from '../../model/prune-options.ts'
 import { dtypeChoice, selector } from '../schema.ts'
+import { EMA_MODES } from './plan-options.ts'
 
 /** What `prune` leaves out, and in which types. */
 export const pruneOptions = v.strictObject({

@@ -1,13 +1,13 @@
 import { basename } from 'node:path'
-import { usage } from '../../errors.ts'
-import { type Selector, sameSelector } from '../../model/components.ts'
-import { prunedName } from '../../model/output-name.ts'
-import { changesNothing } from '../../model/plan.ts'
-import { planPrune } from '../../model/prune.ts'
-import type { PruneOptions } from '../../model/prune-options.ts'
-import { readValues } from '../../tensor/expr.ts'
+import { type Selector, sameSelector } from '../../model/networks/components.ts'
+import { usage } from '../../system/errors.ts'
+import { readValues } from '../../tensor/values/expr.ts'
 import type { Operation } from '../operation.ts'
+import { prunedName } from '../output/name.ts'
+import { changesNothing } from '../plan.ts'
 import { pruneOptions } from './options.ts'
+import { planPrune } from './plan.ts'
+import type { PruneOptions } from './plan-options.ts'
 
 export const prune: Operation<PruneOptions> = {
   verb: 'prune',

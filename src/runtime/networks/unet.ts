@@ -2,7 +2,7 @@
  * UNet of SD 1.x, 2.x, SDXL and their smaller relatives.
  * Source: openaimodel.py and attention.py of CompVis/latent-diffusion and Stability-AI/generative-models.
  */
-import { MIDDLE, type UnetConfig } from '../../model/topology/unet.ts'
+import { MIDDLE, type UnetConfig } from '../../model/networks/topology/unet.ts'
 import type { Operand } from '../onnx/builder.ts'
 import { attention } from './attention.ts'
 import {

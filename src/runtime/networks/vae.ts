@@ -2,7 +2,7 @@
  * KL autoencoder, under its ldm names.
  * Source: ldm/modules/diffusionmodules/model.py of CompVis/latent-diffusion.
  */
-import type { VaeConfig } from '../../model/topology/vae.ts'
+import type { VaeConfig } from '../../model/networks/topology/vae.ts'
 import type { Operand } from '../onnx/builder.ts'
 import { attention } from './attention.ts'
 import { add, conv, groupNorm, linear, reshape, silu, transpose, upsample } from './layers.ts'

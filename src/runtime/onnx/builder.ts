@@ -1,4 +1,4 @@
-import type { Tensor } from '../../tensor/table.ts'
+import type { Tensor } from '../../tensor/values/table.ts'
 import type { Attribute, ElementType, Initializer, Node, Value } from './model.ts'
 
 /** A value of a graph under construction. Its shape is known: graphs are built anew for every size of picture. */

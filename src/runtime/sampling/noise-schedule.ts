@@ -1,4 +1,4 @@
-import { alphasCumprod, DEFAULT_BETAS } from '../../model/schedule.ts'
+import { alphasCumprod, DEFAULT_BETAS } from '../../model/identify/schedule.ts'
 
 /** The noise levels a model was trained with, and the way between them and its timesteps. */
 export interface NoiseSchedule {

@@ -1,5 +1,5 @@
 /** What all expressions compute with. */
-import type { Tensor } from '../table.ts'
+import type { Tensor } from '../values/table.ts'
 import {
   type Floats,
   type MatMul,

@@ -5,10 +5,11 @@
  *
  * A tensor [O, I, kh, kw] is the matrix [O, I*kh*kw], one of a single dimension [n] the column [n, 1].
  */
-import { elementCount } from '../dtype.ts'
+
 import type { MergeParameters } from '../merge/method.ts'
 import { checkNumbers } from '../quantised/check.ts'
-import type { PatchedSource, Tensor } from '../table.ts'
+import { elementCount } from '../values/dtype.ts'
+import type { PatchedSource, Tensor } from '../values/table.ts'
 
 interface Size {
   readonly rows: number

@@ -1,6 +1,6 @@
-import type { DType, OutputDType } from '../dtype.ts'
-import { castFloats, decodeNumbers, newCastStats } from '../float.ts'
-import type { HalfType, PatchRoom, PatchSums } from '../float-kernels.ts'
+import { castFloats, decodeNumbers, newCastStats } from '../numeric/float.ts'
+import type { HalfType, PatchRoom, PatchSums } from '../numeric/float-kernels.ts'
+import type { DType, OutputDType } from '../values/dtype.ts'
 import type { Floats } from './matmul.ts'
 
 /** What a patch did to a tensor. The names say sums of squares over its elements. */

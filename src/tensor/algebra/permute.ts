@@ -1,4 +1,4 @@
-import { rowMajorStrides } from '../strided.ts'
+import { rowMajorStrides } from '../values/strided.ts'
 import type { Floats } from './matmul.ts'
 
 /** Writes an array of `shape` to `out` with its axes in another order: axis i of the result is axis order[i]. */

@@ -1,4 +1,4 @@
-import { refuse } from '../../errors.ts'
+import { refuse } from '../../system/errors.ts'
 import { type Arithmetic, wholeOf } from './arithmetic.ts'
 import type { Floats } from './matmul.ts'
 import type { Matrix } from './matrix.ts'

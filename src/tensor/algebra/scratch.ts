@@ -1,4 +1,4 @@
-import { borrow, giveBack } from '../spare-buffers.ts'
+import { borrow, giveBack } from '../numeric/spare-buffers.ts'
 import type { Floats, Precision } from './matmul.ts'
 
 /** Room for `length` values of any content, to be given back with `release`. */

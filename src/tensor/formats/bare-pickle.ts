@@ -1,9 +1,10 @@
 /**
  * A pickle without torch's framing. Tensors can only be numpy arrays here: storages would lie outside of it.
  */
-import { refuse } from '../../errors.ts'
-import type { ByteSource } from '../bytes.ts'
-import type { ModelFile } from '../table.ts'
+
+import type { ByteSource } from '../../system/bytes.ts'
+import { refuse } from '../../system/errors.ts'
+import type { ModelFile } from '../values/table.ts'
 import type { Format } from './format.ts'
 import { newOpReader, nextOp, OP, PickleFault } from './pickle-ops.ts'
 import { newPickleScan, readPickle, refuseTrailing, requireSafe } from './security.ts'

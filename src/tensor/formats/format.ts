@@ -1,5 +1,5 @@
-import type { ByteSource } from '../bytes.ts'
-import type { FormatId, ModelFile } from '../table.ts'
+import type { ByteSource } from '../../system/bytes.ts'
+import type { FormatId, ModelFile } from '../values/table.ts'
 
 /** One container. A new one is a file that exports this, and a line in `open.ts`. */
 export interface Format {

@@ -3,7 +3,7 @@
  * whole, and the shape it has in torch beside it, as `comfy.gguf.orig_shape.<tensor>`.
  * Source: city96/ComfyUI-GGUF, tools/convert.py (writes), loader.py `get_orig_shape` (reads).
  */
-import { elementCount } from '../dtype.ts'
+import { elementCount } from '../values/dtype.ts'
 
 const PREFIX = 'comfy.gguf.orig_shape.'
 

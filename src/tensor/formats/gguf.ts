@@ -2,11 +2,13 @@
  * GGUF, the container of ggml: metadata, tensor infos, then aligned tensor data.
  * Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, versions 2 and 3.
  */
-import { refuse } from '../../errors.ts'
-import type { ByteSource } from '../bytes.ts'
-import { byteLength, type DType } from '../dtype.ts'
-import type { FileRef, ModelFile, Tensor } from '../table.ts'
-import { quoted } from '../text.ts'
+
+import type { ByteSource } from '../../system/bytes.ts'
+import { refuse } from '../../system/errors.ts'
+import type { FileRef } from '../../system/file-ref.ts'
+import { quoted } from '../../system/text.ts'
+import { byteLength, type DType } from '../values/dtype.ts'
+import type { ModelFile, Tensor } from '../values/table.ts'
 import type { Format } from './format.ts'
 import { MAX_ORIGINAL_DIMENSIONS, reshapedTensor, shapeFault } from './gguf-shapes.ts'
 import { MAX_TENSORS, tensorCounter } from './limits.ts'

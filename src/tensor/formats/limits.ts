@@ -3,8 +3,8 @@
  * empty tensors, and shared parts of a pickle can give one tensor millions of names: everything behind the parsers
  * walks names, so their number and length are bounded once, here.
  */
-import { refuse } from '../../errors.ts'
-import { quoted } from '../text.ts'
+import { refuse } from '../../system/errors.ts'
+import { quoted } from '../../system/text.ts'
 
 /** SD 1.5 with EMA and optimizer has 4,000, a quantised Flux with its scales 5,000. */
 export const MAX_TENSORS = 200_000

@@ -1,6 +1,6 @@
 /** Files that are often found under the name of a model, and what to say of them. */
-import { refuse, type SdtoolError } from '../../errors.ts'
-import type { FileRef } from '../table.ts'
+import { refuse, type SdtoolError } from '../../system/errors.ts'
+import type { FileRef } from '../../system/file-ref.ts'
 
 interface Stranger {
   readonly what: string

@@ -1,6 +1,6 @@
 /** Arrays and scalars of numpy inside a pickle. Their bytes are in the pickle itself. */
-import { type DType, dtypeInfo, elementCount } from '../dtype.ts'
-import { rowMajorStrides } from '../strided.ts'
+import { type DType, dtypeInfo, elementCount } from '../values/dtype.ts'
+import { rowMajorStrides } from '../values/strided.ts'
 import {
   asKind,
   calleeName,

@@ -1,9 +1,10 @@
 /** Opens any model file by its content; the extension is never looked at. */
-import { refuse } from '../../errors.ts'
-import type { ByteSource } from '../bytes.ts'
+
+import type { ByteSource } from '../../system/bytes.ts'
+import { refuse } from '../../system/errors.ts'
+import { quoted } from '../../system/text.ts'
 import { withQuantisedMarks } from '../quantised/recognise.ts'
-import type { FormatId, ModelFile, Tensor } from '../table.ts'
-import { quoted } from '../text.ts'
+import type { FormatId, ModelFile, Tensor } from '../values/table.ts'
 import { barePickleFormat, readBarePickle } from './bare-pickle.ts'
 import type { Format } from './format.ts'
 import { ggufFormat } from './gguf.ts'

@@ -3,7 +3,7 @@
  * Both the machine (`pickle.ts`) and the scan of what it did not reach (`security.ts`) read through `nextOp`, so a
  * file cannot show one of them something else than the other.
  */
-import { quoted } from '../text.ts'
+import { quoted } from '../../system/text.ts'
 
 /** How an argument is laid out behind its opcode. Integers are little-endian, floats big-endian. */
 type ArgLayout =

@@ -3,7 +3,7 @@
  * and what the report says of it. The order is: known data, known harmless classes, dangerous, harmless families,
  * unknown. Whatever no line here allows is refused, so a missing line costs a refusal and never an unsafe file.
  */
-import type { PickleGlobal } from '../table.ts'
+import type { PickleGlobal } from '../values/table.ts'
 import { PYTHON2_MODULES } from './pickle-values.ts'
 
 export type Verdict = PickleGlobal['verdict']
@@ -134,7 +134,7 @@ const STANDARD_LIBRARY: ReadonlySet<string> = new Set(
   configparser contextlib contextvars copy copyreg crypt csv ctypes curses dataclasses datetime dbm decimal difflib
   dis distutils doctest email encodings ensurepip enum errno faulthandler fcntl filecmp fileinput fnmatch formatter
   fractions ftplib functools gc genericpath getopt getpass gettext glob graphlib grp gzip hashlib heapq hmac html http
-  idlelib imaplib imghdr imp importlib inspect io ipaddress itertools json keyword lib2to3 linecache locale logging
+  idlelib imaplib imghdr imp importlib inspect world ipaddress itertools json keyword lib2to3 linecache locale logging
   lzma mailbox mailcap marshal math mimetypes mmap modulefinder msilib msvcrt multiprocessing netrc nis nntplib nt
   ntpath nturl2path numbers opcode operator optparse os os2emxpath ossaudiodev parser pathlib pdb pickle pickletools
   pipes pkgutil platform plistlib poplib posix posixpath pprint profile pstats pty pwd py_compile pyclbr pydoc

@@ -2,7 +2,7 @@
  * What a pickle describes, without any of it being built: plain values, containers, and objects that are only the
  * name of what would be called with its arguments.
  */
-import type { PickleGlobal } from '../table.ts'
+import type { PickleGlobal } from '../values/table.ts'
 
 export interface PyTuple {
   readonly kind: 'tuple'

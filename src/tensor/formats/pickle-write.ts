@@ -2,7 +2,7 @@
  * Pickles of plain data and tensors, protocol 2, as `torch.load(weights_only=True)` reads them: no class is named that
  * its allow-list does not have. Source: CPython `Lib/pickletools.py`, torch `serialization.py` and `_utils.py`.
  */
-import { DTYPES, type DType, elementCount } from '../dtype.ts'
+import { DTYPES, type DType, elementCount } from '../values/dtype.ts'
 
 /** What a file holds: plain values, and tensors by their names. */
 export type TorchObject = null | boolean | number | string | TorchTensor | TorchDict

@@ -3,7 +3,7 @@
  * holds the name and the arguments. It calls nothing, imports nothing, and has no way to.
  * Source: CPython `Lib/pickle.py`, class `_Unpickler`.
  */
-import type { Pause } from '../pause.ts'
+import type { Pause } from '../../system/pause.ts'
 import { newOpReader, nextOp, OP, type OpArg, type OpReader, opName, PickleFault } from './pickle-ops.ts'
 import { verdictOf } from './pickle-policy.ts'
 import {

@@ -1,5 +1,5 @@
 /** Values of a pickle that are no tensors: as plain data where they are, else by the name of what they are. */
-import type { PlainValue } from '../table.ts'
+import type { PlainValue } from '../values/table.ts'
 import { numpyScalar } from './numpy-values.ts'
 import {
   asKind,

@@ -2,7 +2,7 @@
  * What `JSON.parse` reads in a safetensors header and the reference does not: two readers would see two files.
  * Source: safetensors 0.8 in Rust, whose serde_json takes sizes as `usize` and strings as UTF-8.
  */
-import { isUnpaired } from '../text.ts'
+import { isUnpaired } from '../../system/text.ts'
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 

@@ -1,5 +1,5 @@
-import type { Container } from '../container.ts'
-import { encodeHeader, layoutOf } from '../layout.ts'
+import type { Container } from '../write/container.ts'
+import { encodeHeader, layoutOf } from '../write/layout.ts'
 import { safetensorsFormat } from './safetensors.ts'
 
 export const SAFETENSORS: Container = {

@@ -2,11 +2,13 @@
  * safetensors: u64 LE header length N, N bytes of JSON, then the tensor data without gaps.
  * Format: https://github.com/huggingface/safetensors ("Format" in its README).
  */
-import { refuse } from '../../errors.ts'
-import type { ByteSource } from '../bytes.ts'
-import { byteLength, type DType } from '../dtype.ts'
-import type { FileRef, ModelFile, Tensor } from '../table.ts'
-import { quoted } from '../text.ts'
+
+import type { ByteSource } from '../../system/bytes.ts'
+import { refuse } from '../../system/errors.ts'
+import type { FileRef } from '../../system/file-ref.ts'
+import { quoted } from '../../system/text.ts'
+import { byteLength, type DType } from '../values/dtype.ts'
+import type { ModelFile, Tensor } from '../values/table.ts'
 import type { Format } from './format.ts'
 import { MAX_TENSORS, tableLimit, tensorCounter } from './limits.ts'
 import { endOfString, hasUnpaired, isObject, type Json, keysIn, oddSize } from './safetensors-json.ts'

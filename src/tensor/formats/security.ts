@@ -1,8 +1,8 @@
 /** What is said of a pickle before anything of it is used. */
-import { EXIT, SdtoolError } from '../../errors.ts'
-import type { Pause } from '../pause.ts'
-import type { PickleGlobal, SecurityReport } from '../table.ts'
-import { quoted } from '../text.ts'
+import { EXIT, SdtoolError } from '../../system/errors.ts'
+import type { Pause } from '../../system/pause.ts'
+import { quoted } from '../../system/text.ts'
+import type { PickleGlobal, SecurityReport } from '../values/table.ts'
 import { type GlobalTable, internGlobal, MAX_GLOBALS, runPickle } from './pickle.ts'
 import { newOpReader, nextOp, OP, type OpReader, PickleFault } from './pickle-ops.ts'
 import type { PyValue } from './pickle-values.ts'

@@ -1,5 +1,5 @@
 /** Visits the tensors of a pickled object in its order, with bounds against objects made to explode. */
-import { refuse } from '../../errors.ts'
+import { refuse } from '../../system/errors.ts'
 import { type CountTensor, tensorCounter } from './limits.ts'
 import {
   asKind,

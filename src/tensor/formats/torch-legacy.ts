@@ -3,12 +3,13 @@
  * of storage keys), then for each key its element count (i64) and its bytes.
  * Source: torch `serialization.py`, `_legacy_save` and `_legacy_load`.
  */
-import { refuse } from '../../errors.ts'
-import type { ByteSource } from '../bytes.ts'
-import { dtypeInfo } from '../dtype.ts'
-import { inParallel, PARALLEL_READS } from '../parallel.ts'
-import type { Finding, ModelFile, SecurityReport } from '../table.ts'
-import { quoted } from '../text.ts'
+
+import type { ByteSource } from '../../system/bytes.ts'
+import { refuse } from '../../system/errors.ts'
+import { inParallel, PARALLEL_READS } from '../../system/parallel.ts'
+import { quoted } from '../../system/text.ts'
+import { dtypeInfo } from '../values/dtype.ts'
+import type { Finding, ModelFile, SecurityReport } from '../values/table.ts'
 import type { Format } from './format.ts'
 import { isNode, mapping, type PyPersistent, type PyValue, sequence } from './pickle-values.ts'
 import { childrenOf } from './plain-values.ts'

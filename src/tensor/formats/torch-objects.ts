@@ -1,10 +1,11 @@
 /**
  * From the object of a pickle to a model: which part of it is the weights, their names, what is left beside them.
  */
-import { refuse } from '../../errors.ts'
-import { byteLength } from '../dtype.ts'
+import { refuse } from '../../system/errors.ts'
+import type { FileRef } from '../../system/file-ref.ts'
+import { quoted } from '../../system/text.ts'
+import { byteLength } from '../values/dtype.ts'
 import type {
-  FileRef,
   Finding,
   FormatId,
   Leftover,
@@ -13,8 +14,7 @@ import type {
   SecurityReport,
   StatedSum,
   Tensor,
-} from '../table.ts'
-import { quoted } from '../text.ts'
+} from '../values/table.ts'
 import { isNode, mapping, type PyValue } from './pickle-values.ts'
 import { plainConverter, storageFinder, typeName } from './plain-values.ts'
 import { keyText, newWalk, type ObjectPath, type Walk, walkTensors } from './tensor-walk.ts'

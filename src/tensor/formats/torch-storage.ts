@@ -1,6 +1,6 @@
 /** Storages: the blocks of bytes outside of the pickle that tensors are views of. */
-import { refuse } from '../../errors.ts'
-import { type DType, dtypeInfo } from '../dtype.ts'
+import { refuse } from '../../system/errors.ts'
+import { type DType, dtypeInfo } from '../values/dtype.ts'
 import { asKind, globalName, isSize, type PyPersistent, sequence } from './pickle-values.ts'
 
 /** Element types by `torch.<name>`. Source: torch `c10/core/ScalarType.h`, dtypes that have plain elements. */

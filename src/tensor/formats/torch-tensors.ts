@@ -1,7 +1,7 @@
 /** Calls of torch's rebuild functions, read as what they say: dtype, shape, strides, and which bytes. */
-import { refuse } from '../../errors.ts'
-import { type DType, dtypeInfo, elementCount } from '../dtype.ts'
-import { quoted } from '../text.ts'
+import { refuse } from '../../system/errors.ts'
+import { quoted } from '../../system/text.ts'
+import { type DType, dtypeInfo, elementCount } from '../values/dtype.ts'
 import { isDamagedArray, MAX_DIMENSIONS, numpyArray } from './numpy-values.ts'
 import { asKind, elements, globalName, isSize, type PyObject, type PyValue } from './pickle-values.ts'
 import { storageOf, TORCH_DTYPES, type TorchStorage } from './torch-storage.ts'

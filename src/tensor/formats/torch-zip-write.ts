@@ -4,12 +4,12 @@
  * are put there when the values are written. Source: torch `caffe2/serialize/inline_container.cc`; PKWARE APPNOTE.
  */
 import { crc32 } from 'node:zlib'
-import { refuse } from '../../errors.ts'
-import type { Container, Frame, Piece } from '../container.ts'
-import { tensorBytes } from '../expr.ts'
-import type { LaidOut } from '../layout.ts'
-import type { ModelFile, Tensor, TensorTable } from '../table.ts'
-import { isUnpaired, quoted } from '../text.ts'
+import { refuse } from '../../system/errors.ts'
+import { isUnpaired, quoted } from '../../system/text.ts'
+import { tensorBytes } from '../values/expr.ts'
+import type { ModelFile, Tensor, TensorTable } from '../values/table.ts'
+import type { Container, Frame, Piece } from '../write/container.ts'
+import type { LaidOut } from '../write/layout.ts'
 import { isTorchDType, pickled, type TorchObject } from './pickle-write.ts'
 import { WRAPPERS } from './torch-objects.ts'
 import { torchZipFormat } from './torch-zip.ts'

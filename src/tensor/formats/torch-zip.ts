@@ -1,8 +1,9 @@
 /** torch.save since 1.6: a zip archive with the object in `<name>/data.pkl` and the storages in `<name>/data/<key>`. */
-import { refuse } from '../../errors.ts'
-import type { ByteSource } from '../bytes.ts'
-import type { Finding, ModelFile } from '../table.ts'
-import { quoted } from '../text.ts'
+
+import type { ByteSource } from '../../system/bytes.ts'
+import { refuse } from '../../system/errors.ts'
+import { quoted } from '../../system/text.ts'
+import type { Finding, ModelFile } from '../values/table.ts'
 import type { Format } from './format.ts'
 import type { PyValue } from './pickle-values.ts'
 import { storageFinder } from './plain-values.ts'

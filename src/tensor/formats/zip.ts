@@ -5,10 +5,10 @@
  * Format: PKWARE APPNOTE.TXT 6.3.10, sections 4.3.7 (local header), 4.3.12 (directory), 4.3.14 to 4.3.16 (ends).
  */
 import { crc32 } from 'node:zlib'
-import { refuse } from '../../errors.ts'
-import type { ByteSource } from '../bytes.ts'
-import { inParallel, PARALLEL_READS } from '../parallel.ts'
-import { quoted } from '../text.ts'
+import type { ByteSource } from '../../system/bytes.ts'
+import { refuse } from '../../system/errors.ts'
+import { inParallel, PARALLEL_READS } from '../../system/parallel.ts'
+import { quoted } from '../../system/text.ts'
 
 const LOCAL_SIGNATURE = 0x04034b50
 const DIRECTORY_SIGNATURE = 0x02014b50

@@ -1,7 +1,7 @@
 /** The one place that knows what may be done with a quantised tensor. */
-import { refuse, type SdtoolError } from '../../errors.ts'
-import type { Tensor } from '../table.ts'
-import { quoted } from '../text.ts'
+import { refuse, type SdtoolError } from '../../system/errors.ts'
+import { quoted } from '../../system/text.ts'
+import type { Tensor } from '../values/table.ts'
 import { type QuantisedId, quantisedFormat } from './formats.ts'
 import { OPERATIONS, type Operation } from './operations.ts'
 

@@ -1,6 +1,6 @@
 /** What files say of their quantised layers in JSON: in small tensors beside them, or in the header. */
-import type { ByteSource } from '../bytes.ts'
-import type { Tensor, TensorTable } from '../table.ts'
+import type { ByteSource } from '../../system/bytes.ts'
+import type { Tensor, TensorTable } from '../values/table.ts'
 
 export type LayerConfig = Readonly<Record<string, unknown>>
 

@@ -2,7 +2,7 @@
  * Every way of storing weights in fewer bits that sdtool knows: how a layer in it is recognised, which tensors are its
  * tables, and what may be done with it. The table is asked by `check.ts`, for all commands.
  */
-import { type DType, dtypeInfo } from '../dtype.ts'
+import { type DType, dtypeInfo } from '../values/dtype.ts'
 import { BLOCKS, CODES, type Decisions, NUMBERS } from './operations.ts'
 
 /** What a tensor looks like. */

@@ -1,7 +1,7 @@
 /** Finds the quantised layers of a file, by names, types and shapes, and by what it says of them itself. */
 
-import type { ByteSource } from '../bytes.ts'
-import type { ModelFile, Tensor, TensorTable } from '../table.ts'
+import type { ByteSource } from '../../system/bytes.ts'
+import type { ModelFile, Tensor, TensorTable } from '../values/table.ts'
 import { type LayerConfig, type LayerConfigs, layerConfigs } from './config.ts'
 import {
   isCodes,

@@ -1,5 +1,5 @@
 /** Which quantised formats a file has, and how much of each. */
-import type { TensorTable } from '../table.ts'
+import type { TensorTable } from '../values/table.ts'
 import { type QuantisedId, quantisedFormat } from './formats.ts'
 
 /** Keys are part of the JSON of `inspect`: add, never rename. */

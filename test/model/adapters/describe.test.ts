@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { describeAdapter, readAlphas } from '../../../src/model/adapters/describe.ts'
 import type { AdapterInfo } from '../../../src/model/adapters/info.ts'
-import { openFileSource } from '../../../src/tensor/bytes.ts'
-import { readValues } from '../../../src/tensor/expr.ts'
+import { openFileSource } from '../../../src/system/bytes.ts'
 import { openModel } from '../../../src/tensor/formats/open.ts'
+import { readValues } from '../../../src/tensor/values/expr.ts'
 import { describeReal, realFile } from '../../real-files.ts'
 import { realKeys, realTable, type Shapes, shapeTable } from '../shape-table.ts'
 

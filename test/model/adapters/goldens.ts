@@ -5,20 +5,20 @@ import { readNumbers } from '../../../src/model/adapters/numbers.ts'
 import { patchBias, patchedShape, patchMisfit, patchWeight } from '../../../src/model/adapters/patch.ts'
 import { peftSettings } from '../../../src/model/adapters/peft/sources.ts'
 import { withSettings } from '../../../src/model/adapters/peft/steer.ts'
+import { memorySource } from '../../../src/system/bytes.ts'
 import { fillRows } from '../../../src/tensor/algebra/evaluate.ts'
 import { newFloats, plainMatMul } from '../../../src/tensor/algebra/matmul.ts'
 import { type Matrix, matrixOf, place } from '../../../src/tensor/algebra/matrix.ts'
-import { memorySource } from '../../../src/tensor/bytes.ts'
-import type { OutputDType } from '../../../src/tensor/dtype.ts'
+import { openModel } from '../../../src/tensor/formats/open.ts'
+import type { OutputDType } from '../../../src/tensor/values/dtype.ts'
 import {
   evaluateInto,
   newEvaluation,
   type ReadInto,
   readValues,
   tensorBytes,
-} from '../../../src/tensor/expr.ts'
-import { openModel } from '../../../src/tensor/formats/open.ts'
-import type { ModelFile, Tensor } from '../../../src/tensor/table.ts'
+} from '../../../src/tensor/values/expr.ts'
+import type { ModelFile, Tensor } from '../../../src/tensor/values/table.ts'
 
 const FOLDER = join(import.meta.dirname, '../../../fixtures/goldens')
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { modulesOf } from '../../../src/model/adapters/keymap.ts'
 import type { TargetId } from '../../../src/model/adapters/targets.ts'
-import { architectureById } from '../../../src/model/architectures/registry.ts'
+import { architectureById } from '../../../src/model/networks/architectures/registry.ts'
 import { describeReal, realFile } from '../../real-files.ts'
 
 function names(id: string, target: TargetId = 'unet') {

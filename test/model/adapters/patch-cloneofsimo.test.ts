@@ -5,7 +5,7 @@ import { numberedPairs } from '../../../src/model/adapters/cloneofsimo.ts'
 import { namedByOrder } from '../../../src/model/adapters/cloneofsimo-order.ts'
 import { lookupName, modulesOf } from '../../../src/model/adapters/keymap.ts'
 import { type AdapterModule, splitModules } from '../../../src/model/adapters/modules.ts'
-import { architectureById } from '../../../src/model/architectures/registry.ts'
+import { architectureById } from '../../../src/model/networks/architectures/registry.ts'
 import { describeReal } from '../../real-files.ts'
 import { realTable, shapeTable } from '../shape-table.ts'
 

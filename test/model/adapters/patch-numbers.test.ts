@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { splitModules } from '../../../src/model/adapters/modules.ts'
 import { readNumbers } from '../../../src/model/adapters/numbers.ts'
-import { newEvaluation, readValues } from '../../../src/tensor/expr.ts'
-import type { Tensor } from '../../../src/tensor/table.ts'
+import { newEvaluation, readValues } from '../../../src/tensor/values/expr.ts'
+import type { Tensor } from '../../../src/tensor/values/table.ts'
 import { bytesTensor, floatTensor, tableOf } from '../../tables.ts'
 
 const FACTORS = [

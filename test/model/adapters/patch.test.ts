@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { ALGORITHMS, MODIFIERS } from '../../../src/model/adapters/registry.ts'
-import type { OutputDType } from '../../../src/tensor/dtype.ts'
-import { readValues } from '../../../src/tensor/expr.ts'
+import type { OutputDType } from '../../../src/tensor/values/dtype.ts'
+import { readValues } from '../../../src/tensor/values/expr.ts'
 import { doublesOf, type Goldens, patchedBy, readGoldens, writtenAs } from './goldens.ts'
 
 /** Cases with several modules on one weight, and of PEFT, whose settings stand in a file of their own. */

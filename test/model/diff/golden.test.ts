@@ -6,12 +6,12 @@ import { diffTensors, type TensorDiff } from '../../../src/model/diff/diff.ts'
 import { withEmaWeights } from '../../../src/model/diff/ema.ts'
 import type { Side } from '../../../src/model/diff/pairs.ts'
 import { byBlock, byComponent, type Tally, tally } from '../../../src/model/diff/summary.ts'
-import { identify } from '../../../src/model/identify.ts'
-import { openFileSource } from '../../../src/tensor/bytes.ts'
-import { type Comparison, relativeChange } from '../../../src/tensor/compare.ts'
-import { readValues } from '../../../src/tensor/expr.ts'
+import { identify } from '../../../src/model/identify/identify.ts'
+import { openFileSource } from '../../../src/system/bytes.ts'
 import { openModel } from '../../../src/tensor/formats/open.ts'
-import { openInputs } from '../../../src/tensor/jobs.ts'
+import { type Comparison, relativeChange } from '../../../src/tensor/values/compare.ts'
+import { readValues } from '../../../src/tensor/values/expr.ts'
+import { openInputs } from '../../../src/tensor/write/jobs.ts'
 
 const fixtures = join(import.meta.dirname, '../../../fixtures')
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { ARCHITECTURES } from '../../../src/model/architectures/registry.ts'
 import { compareLayers, layerOf } from '../../../src/model/diff/layers.ts'
-import { unetNameInDiffusers, vaeNameInDiffusers } from '../../../src/model/topology/diffusers.ts'
+import { ARCHITECTURES } from '../../../src/model/networks/architectures/registry.ts'
+import { unetNameInDiffusers, vaeNameInDiffusers } from '../../../src/model/networks/topology/diffusers.ts'
 
 it.each([
   ['input_blocks.4.1.transformer_blocks.0.attn1.to_q.weight', 'attn1 q'],

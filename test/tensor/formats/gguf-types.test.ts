@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { memorySource } from '../../../src/tensor/bytes.ts'
+import { memorySource } from '../../../src/system/bytes.ts'
 import { ggufFormat } from '../../../src/tensor/formats/gguf.ts'
 
 /** gguf-py, `GGMLQuantizationType`. */

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { expect, it } from 'vitest'
-import { SdtoolError } from '../../../src/errors.ts'
-import { type ByteSource, openFileSource } from '../../../src/tensor/bytes.ts'
+import { type ByteSource, openFileSource } from '../../../src/system/bytes.ts'
+import { SdtoolError } from '../../../src/system/errors.ts'
 import { listAllTensors, openModel } from '../../../src/tensor/formats/open.ts'
 import { UnsafePickleError } from '../../../src/tensor/formats/security.ts'
-import type { ModelFile, Tensor } from '../../../src/tensor/table.ts'
+import type { ModelFile, Tensor } from '../../../src/tensor/values/table.ts'
 import { describeReal, type OracleTensor, realFile, realIndex } from '../../real-files.ts'
 import { hexOf } from './values.ts'
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { SdtoolError } from '../../../src/errors.ts'
-import { memorySource } from '../../../src/tensor/bytes.ts'
+import { memorySource } from '../../../src/system/bytes.ts'
+import { SdtoolError } from '../../../src/system/errors.ts'
 import { openModel } from '../../../src/tensor/formats/open.ts'
 
 /** Made by fixtures/goldens/safetensors_headers.py with the reference reader. */

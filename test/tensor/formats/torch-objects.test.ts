@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import * as asm from '../../../fixtures/pickle-assembler.ts'
 import * as torch from '../../../fixtures/torch-writer.ts'
-import { memorySource } from '../../../src/tensor/bytes.ts'
+import { memorySource } from '../../../src/system/bytes.ts'
 import { listAllTensors, openModel } from '../../../src/tensor/formats/open.ts'
-import type { ModelFile } from '../../../src/tensor/table.ts'
+import type { ModelFile } from '../../../src/tensor/values/table.ts'
 import { DTYPE_OF, fromBase64, pythonPickles } from './python-pickles.ts'
 import { describeTensors } from './values.ts'
 

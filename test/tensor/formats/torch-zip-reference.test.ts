@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { inflateSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
-import { SdtoolError } from '../../../src/errors.ts'
+import { SdtoolError } from '../../../src/system/errors.ts'
 import { contentsOf, floatsOf } from '../../model-files.ts'
 import { tempFolder } from '../../temp-folder.ts'
 

@@ -1,7 +1,7 @@
-import { type ByteSource, memorySource } from '../../../src/tensor/bytes.ts'
-import { elementCount } from '../../../src/tensor/dtype.ts'
-import { evaluateInto, newEvaluation, tensorBytes } from '../../../src/tensor/expr.ts'
-import type { Tensor } from '../../../src/tensor/table.ts'
+import { type ByteSource, memorySource } from '../../../src/system/bytes.ts'
+import { elementCount } from '../../../src/tensor/values/dtype.ts'
+import { evaluateInto, newEvaluation, tensorBytes } from '../../../src/tensor/values/expr.ts'
+import type { Tensor } from '../../../src/tensor/values/table.ts'
 
 /** Row-major little-endian bytes of a tensor, as hex. */
 export async function hexOf(tensor: Tensor, source: ByteSource): Promise<string> {

@@ -1,4 +1,4 @@
-import { type FluxConfig, fluxTopology } from '../../topology/dit.ts'
+import { type FluxConfig, fluxTopology } from '../../networks/topology/dit.ts'
 import { type Alias, addAliases, flatten, layerPaths, type ModuleNames, targetAt } from './target.ts'
 
 /** Outside of the blocks: diffusers -> Black Forest Labs. Source: diffusers `convert_flux_to_diffusers.py`. */

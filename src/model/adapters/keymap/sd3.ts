@@ -1,4 +1,4 @@
-import { type MmditConfig, mmditTopology } from '../../topology/dit.ts'
+import { type MmditConfig, mmditTopology } from '../../networks/topology/dit.ts'
 import { type Alias, addAliases, flatten, layerPaths, type ModuleNames, targetAt } from './target.ts'
 
 /** Outside of the blocks: diffusers -> Stability. Source: diffusers `convert_sd3_to_diffusers.py`. */

@@ -1,4 +1,4 @@
-import type { Shape, Topology } from '../../topology/match.ts'
+import type { Shape, Topology } from '../../networks/topology/match.ts'
 
 /** Where in a checkpoint an adapter module acts. Names are inside the component, without its prefix. */
 export interface ModuleTarget {

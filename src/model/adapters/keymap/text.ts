@@ -1,4 +1,4 @@
-import type { Topology } from '../../topology/match.ts'
+import type { Topology } from '../../networks/topology/match.ts'
 import { flatten, layerPaths, type ModuleNames, type ModuleTarget, targetAt, withRows } from './target.ts'
 
 /** Old diffusers scripts replaced the projections and called them after the UNet's. */

@@ -1,5 +1,5 @@
-import { unetNameInDiffusers } from '../../topology/diffusers.ts'
-import { type UnetConfig, unetTopology } from '../../topology/unet.ts'
+import { unetNameInDiffusers } from '../../networks/topology/diffusers.ts'
+import { type UnetConfig, unetTopology } from '../../networks/topology/unet.ts'
 import { flatten, layerPaths, type ModuleNames, targetAt } from './target.ts'
 
 /**

@@ -1,8 +1,7 @@
 /** The configuration of an adapter of PEFT, as it stands in `adapter_config.json` and in metadata. */
-import { refuse, type SdtoolError } from '../../../errors.ts'
-import { printable, quoted } from '../../../tensor/text.ts'
-import { isJsonObject, type JsonObject, ownValue } from '../../metadata/json-text.ts'
-import type { JsonValue } from '../../recipe.ts'
+import { refuse, type SdtoolError } from '../../../system/errors.ts'
+import { isJsonObject, type JsonObject, type JsonValue, ownValue } from '../../../system/json.ts'
+import { printable, quoted } from '../../../system/text.ts'
 import type { TargetId } from '../targets.ts'
 import type { Patterns } from './patterns.ts'
 

@@ -1,6 +1,6 @@
 /** Values that a configuration of PEFT gives to single modules: `rank_pattern`, `alpha_pattern`. */
-import { refuse } from '../../../errors.ts'
-import { quoted } from '../../../tensor/text.ts'
+import { refuse } from '../../../system/errors.ts'
+import { quoted } from '../../../system/text.ts'
 
 /** End of a module's path -> value, in the order of the configuration. */
 export type Patterns = readonly (readonly [pattern: string, value: number])[]

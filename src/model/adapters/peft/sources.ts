@@ -1,7 +1,8 @@
 /** Where the settings of an adapter stand that are not in its tensors: a file beside it, and texts in its header. */
-import type { Companion, TensorTable } from '../../../tensor/table.ts'
-import { printable, quoted } from '../../../tensor/text.ts'
-import { isJsonObject, type JsonObject, parseJsonText } from '../../metadata/json-text.ts'
+
+import { isJsonObject, type JsonObject, parseJsonText } from '../../../system/json.ts'
+import { printable, quoted } from '../../../system/text.ts'
+import type { Companion, TensorTable } from '../../../tensor/values/table.ts'
 import type { TargetId } from '../targets.ts'
 import { type PeftConfig, peftConfig, UnreadableConfig } from './config.ts'
 

@@ -1,4 +1,4 @@
-import { quoted } from '../../../tensor/text.ts'
+import { quoted } from '../../../system/text.ts'
 import type { Numbers } from '../algorithm.ts'
 import type { AdapterModule } from '../modules.ts'
 import { configRefusal, PEFT_TYPES, type PeftConfig } from './config.ts'

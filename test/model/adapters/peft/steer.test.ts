@@ -119,7 +119,7 @@ describe('adapter_config.json', () => {
   const BAD: readonly (readonly [beside: unknown, says: string])[] = [
     ['{', 'no JSON object'],
     ['[1]', 'no JSON object'],
-    ['{"r": '.repeat(200) + '1' + '}'.repeat(200), 'too deep'],
+    [`${'{"r": '.repeat(200)}1${'}'.repeat(200)}`, 'too deep'],
     [{ r: '4', lora_alpha: 8 }, 'its r is \\"4\\", no number'],
     [{ r: 4, lora_alpha: '8' }, 'its lora_alpha is'],
     [{ r: 4, lora_alpha: [8] }, 'its lora_alpha is'],

@@ -1,0 +1,220 @@
+/** The REST API, `/api/v1`: requests, retries, and answers as typed shapes. */
+import { EXIT, SdtoolError } from '../../system/errors.ts'
+import { type Followed, type FollowRequest, follow } from '../http/follow.ts'
+import type { Site } from '../http/hosts.ts'
+import { deadline, type HttpWorld, networkError, readBody } from '../http/http.ts'
+import { type Attempt, againAfter, withRetries } from '../http/retry.ts'
+import { explainRefusal } from './api-errors.ts'
+import { field, idField, type Json, listField, parseJson, textField } from './json.ts'
+import { type CivitaiModel, type CivitaiVersion, modelOf, versionOf } from './shapes.ts'
+
+/** A list of 100 models with their versions has about 5 MB. */
+const MAX_JSON_BYTES = 64 * 1024 * 1024
+/** Of an error page: enough for its words. */
+const MAX_ERROR_BYTES = 256 * 1024
+/** Most hashes the site takes in one request. */
+const MAX_HASHES = 100
+/** Most items of one page. */
+export const MAX_PAGE = 100
+
+export interface Api {
+  readonly site: Site
+  model(id: number): Promise<CivitaiModel>
+  models(ids: readonly number[]): Promise<CivitaiModel[]>
+  version(id: number): Promise<CivitaiVersion>
+  /** Any hash in the site's own length, as hex. */
+  versionByHash(hash: string): Promise<CivitaiVersion>
+  /** Versions with files of these SHA-256; what is unknown is left out. */
+  versionsBySha256(hashes: readonly string[]): Promise<CivitaiVersion[]>
+  search(query: SearchQuery): Promise<SearchPage>
+  /** Who the token belongs to. @throws CIVITAI_LOGIN_REQUIRED */
+  me(): Promise<{ readonly username: string; readonly tier?: string }>
+}
+
+export interface SearchQuery {
+  readonly words: string
+  /** As the site spells them: LORA, TextualInversion ... */
+  readonly types: readonly string[]
+  readonly baseModels: readonly string[]
+  readonly tag?: string
+  readonly username?: string
+  readonly sort?: string
+  readonly period?: string
+  readonly nsfw: boolean
+  readonly limit: number
+  readonly cursor?: string
+}
+
+export interface SearchPage {
+  readonly models: readonly CivitaiModel[]
+  /** Where the next page begins; none after the last. */
+  readonly nextCursor?: string
+}
+
+export function openApi(site: Site, world: HttpWorld): Api {
+  const get = (path: string, what: string, params: Params = []) => {
+    return askJson({ url: apiUrl(site, path, params) }, what, site, world)
+  }
+  const modelsOf = (json: Json | undefined) => {
+    return listField(json, 'items').flatMap((item) => modelOf(item, world.now()) ?? [])
+  }
+  return {
+    site,
+    async model(id) {
+      return known(modelOf(await get(`models/${id}`, `model ${id}`), world.now()), `model ${id}`, site)
+    },
+    async models(ids) {
+      const found: CivitaiModel[] = []
+      for (const batch of batches(ids, MAX_PAGE)) {
+        const params: Params = [['ids', batch.join(',')], ['limit', String(MAX_PAGE)], ['nsfw', 'true']] // biome-ignore format: a row
+        found.push(...modelsOf(await get('models', 'models', params)))
+      }
+      return found
+    },
+    async version(id) {
+      const what = `version ${id}`
+      return known(versionOf(await get(`model-versions/${id}`, what), world.now()), what, site)
+    },
+    async versionByHash(hash) {
+      const what = `hash ${hash}`
+      const json = await get(`model-versions/by-hash/${hash.toUpperCase()}`, what)
+      return known(versionOf(json, world.now()), what, site)
+    },
+    async versionsBySha256(hashes) {
+      const found: CivitaiVersion[] = []
+      const url = apiUrl(site, 'model-versions/by-hash', [])
+      for (const batch of batches(hashes, MAX_HASHES)) {
+        const body = JSON.stringify(batch.map((hash) => hash.toUpperCase()))
+        const headers = { 'content-type': 'application/json' }
+        const json = await askJson({ url, method: 'POST', headers, body }, 'hashes', site, world)
+        const items = Array.isArray(json) ? (json as readonly Json[]) : []
+        found.push(...items.flatMap((item) => versionOf(item, world.now()) ?? []))
+      }
+      return found
+    },
+    async search(query) {
+      const json = await get('models', 'search', searchParams(query))
+      const metadata = field(json, 'metadata')
+      // full-text search counts its cursor in plain numbers
+      const next = textField(metadata, 'nextCursor') ?? idField(metadata, 'nextCursor')?.toString()
+      return { models: modelsOf(json), ...(next === undefined ? {} : { nextCursor: next }) }
+    },
+    async me() {
+      const json = await get('me', 'your account')
+      const tier = textField(json, 'tier')
+      return { username: textField(json, 'username') ?? '', ...(tier === undefined ? {} : { tier }) }
+    },
+  }
+}
+
+type Params = readonly (readonly [name: string, value: string])[]
+
+/** Lists are repeated parameters: the server's schema does not take commas everywhere. */
+function searchParams(query: SearchQuery): Params {
+  const { words, tag, username, sort, period, cursor } = query
+  const single = { query: words, tag, username, sort, period, cursor }
+  return [
+    ['limit', String(Math.min(query.limit, MAX_PAGE))],
+    ['nsfw', String(query.nsfw)],
+    ...Object.entries(single).flatMap(([name, value]) => (value ? [[name, value] as const] : [])),
+    ...query.types.map((type) => ['types', type] as const),
+    ...query.baseModels.map((base) => ['baseModels', base] as const),
+  ]
+}
+
+function apiUrl({ base }: Site, path: string, params: Params): URL {
+  const url = new URL(`${base.pathname.replace(/\/$/, '')}/api/v1/${path}`, base)
+  for (const [name, value] of params) url.searchParams.append(name, value)
+  return url
+}
+
+function* batches<T>(items: readonly T[], size: number): Generator<readonly T[]> {
+  for (let at = 0; at < items.length; at += size) yield items.slice(at, at + size)
+}
+
+function known<T>(value: T | undefined, what: string, { base }: Site): T {
+  if (value !== undefined) return value
+  throw new SdtoolError(
+    'CIVITAI_ANSWER',
+    `${what}: the answer of ${base.host} is not what its API promises`,
+    {
+      exitCode: EXIT.network,
+      hint: 'Is --civitai-url the address of a Civitai?',
+    },
+  )
+}
+
+/** @throws what `explainRefusal` says, NETWORK, CIVITAI_NOT_JSON */
+function askJson(request: FollowRequest, what: string, site: Site, world: HttpWorld): Promise<Json> {
+  return withRetries(world, () => attempt(request, what, site, world))
+}
+
+async function attempt(
+  request: FollowRequest,
+  what: string,
+  site: Site,
+  world: HttpWorld,
+): Promise<Attempt<Json>> {
+  const limit = deadline(world, 'wholeMs')
+  try {
+    const headers = { accept: 'application/json', 'accept-encoding': 'identity', ...request.headers }
+    const followed = await follow({ ...request, headers, signal: limit.signal }, site, world)
+    return await readJson(followed, what, site, world)
+  } catch (error) {
+    world.signal.throwIfAborted()
+    if (!(error instanceof SdtoolError)) throw error
+    return { error, again: againAfter(error) }
+  } finally {
+    limit.lift()
+  }
+}
+
+async function readJson(
+  followed: Followed,
+  what: string,
+  site: Site,
+  world: HttpWorld,
+): Promise<Attempt<Json>> {
+  const { answer, url } = followed
+  if (answer.status !== 200) {
+    const failure = await refusalOf(followed, what, site, world)
+    // what a list does not know it does not know; only a download may be missing for a moment
+    return failure.again === 'once' ? { ...failure, again: 'no' } : failure
+  }
+  const json = parseJson(await bodyText(followed, MAX_JSON_BYTES, world))
+  if (json !== undefined) return { value: json }
+  const error = new SdtoolError(
+    'CIVITAI_NOT_JSON',
+    `${what}: ${url.host} answers with a page, not with data`,
+    {
+      exitCode: EXIT.network,
+      hint: 'A login page of the network, a proxy or a firewall may be in between.',
+    },
+  )
+  return { error, again: 'once' }
+}
+
+/** Reads what little an error answer says. */
+export async function refusalOf(followed: Followed, what: string, site: Site, world: HttpWorld) {
+  const { answer, url } = followed
+  const body = await bodyText(followed, MAX_ERROR_BYTES, world).catch(() => '')
+  world.signal.throwIfAborted()
+  return explainRefusal({
+    status: answer.status,
+    headers: answer.headers,
+    body,
+    what,
+    url,
+    site,
+    now: world.now(),
+  })
+}
+
+async function bodyText({ answer, url }: Followed, maxBytes: number, world: HttpWorld): Promise<string> {
+  try {
+    return (await readBody(answer, maxBytes, url)).toString('utf8')
+  } catch (cause) {
+    world.signal.throwIfAborted()
+    throw cause instanceof SdtoolError ? cause : networkError(cause, url)
+  }
+}

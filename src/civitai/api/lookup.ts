@@ -1,0 +1,146 @@
+/** Which version a local file is, by what is known of its bytes and of those it was made from. */
+import { inParallel } from '../../system/parallel.ts'
+import type { Api } from './api.ts'
+import { optionally } from './resolve.ts'
+import type { CivitaiFile, CivitaiVersion } from './shapes.ts'
+
+/** A file that another was made from. Lower-case hex. */
+export interface Ancestor {
+  readonly name: string
+  readonly sha256?: string
+  /** 64 digits. */
+  readonly autoV3?: string
+  readonly autoV1?: string
+}
+
+export interface Evidence {
+  readonly sha256: string
+  /** Only of safetensors files: of anything else it says nothing. */
+  readonly autoV3?: string
+  /** From the recipe in the file. */
+  readonly ancestors: readonly Ancestor[]
+}
+
+/**
+ * How sure it is: the same file; the same tensors under other metadata; made from that file; or made from a file whose
+ * oldest hash, of 64 KiB, is the same.
+ */
+export type Relation = 'same' | 'same-weights' | 'made-from' | 'maybe-made-from'
+
+export interface Match {
+  readonly relation: Relation
+  readonly version: CivitaiVersion
+  readonly file?: CivitaiFile
+  /** Which of the ancestors it is. */
+  readonly ancestor?: string
+}
+
+/** Enough to hide the latency of the site, few enough not to annoy it. */
+const PARALLEL_QUESTIONS = 4
+
+const AUTOV2_DIGITS = 10
+const AUTOV3_DIGITS = 12
+
+/**
+ * Asks for all files at once by SHA-256, then for those nobody knows one by one by their other hashes.
+ * @returns for each file its matches, in the order of `files`; a merged file has one for each known ancestor
+ */
+export async function lookUp(files: readonly Evidence[], api: Api): Promise<Match[][]> {
+  const hashes = files.flatMap(({ sha256, ancestors }) => [
+    sha256,
+    ...ancestors.flatMap((one) => one.sha256 ?? []),
+  ])
+  const known = bySha256(await api.versionsBySha256([...new Set(hashes)]))
+  const asked = new Map<string, Promise<CivitaiVersion | undefined>>()
+  const ask = (hash: string): Promise<CivitaiVersion | undefined> => {
+    const answer = asked.get(hash) ?? optionally(() => api.versionByHash(hash))
+    asked.set(hash, answer)
+    return answer
+  }
+  return inParallel(files, PARALLEL_QUESTIONS, async (file) => {
+    const own = known.get(file.sha256) ?? (await byOtherHashes(file, ask))
+    return own ? [own] : ofAncestors(file.ancestors, known, ask)
+  })
+}
+
+type Ask = (hash: string) => Promise<CivitaiVersion | undefined>
+
+function bySha256(versions: readonly CivitaiVersion[]): Map<string, Match> {
+  const found = new Map<string, Match>()
+  for (const version of versions) {
+    for (const file of version.files) {
+      const { sha256 } = file.hashes
+      // of a file that was published twice the first answer is the older version
+      if (sha256 !== undefined && !found.has(sha256)) found.set(sha256, { relation: 'same', version, file })
+    }
+  }
+  return found
+}
+
+/** The list of hashes lags behind at times; and files whose metadata was edited keep their AutoV3. */
+async function byOtherHashes({ sha256, autoV3 }: Evidence, ask: Ask): Promise<Match | undefined> {
+  const autoV2 = sha256.slice(0, AUTOV2_DIGITS)
+  const same = await ask(autoV2)
+  if (same) return { relation: 'same', version: same, ...fileWith(same, 'autoV2', autoV2) }
+  if (autoV3 === undefined) return undefined
+  const short = autoV3.slice(0, AUTOV3_DIGITS)
+  const twin = await ask(short)
+  return twin && { relation: 'same-weights', version: twin, ...fileWith(twin, 'autoV3', short) }
+}
+
+/** The last resort, as the whole file is read once more for it: the site computes some hashes later than others. */
+export async function byBlake3(blake3: string, api: Api): Promise<Match | undefined> {
+  const version = await optionally(() => api.versionByHash(blake3))
+  return version && { relation: 'same', version, ...fileWith(version, 'blake3', blake3) }
+}
+
+async function ofAncestors(ancestors: readonly Ancestor[], known: ReadonlyMap<string, Match>, ask: Ask) {
+  const matches: Match[] = []
+  for (const { name, sha256, autoV3, autoV1 } of ancestors) {
+    const exact = sha256 === undefined ? undefined : known.get(sha256)
+    const short = autoV3?.slice(0, AUTOV3_DIGITS)
+    if (exact) matches.push({ ...exact, relation: 'made-from', ancestor: name })
+    else {
+      const surer = short === undefined ? undefined : await ask(short)
+      const version = surer ?? (autoV1 === undefined ? undefined : await ask(autoV1))
+      if (version)
+        matches.push({ relation: surer ? 'made-from' : 'maybe-made-from', version, ancestor: name })
+    }
+  }
+  return matches
+}
+
+function fileWith(
+  { files }: CivitaiVersion,
+  hash: 'autoV2' | 'autoV3' | 'blake3',
+  value: string,
+): { file?: CivitaiFile } {
+  const file = files.find(({ hashes }) => hashes[hash] === value)
+  return file === undefined ? {} : { file }
+}
+
+/** The newest version of each model, by the id of the model. */
+export async function newestVersions(
+  versions: readonly CivitaiVersion[],
+  api: Api,
+): Promise<Map<number, CivitaiVersion>> {
+  const ids = [...new Set(versions.flatMap(({ modelId }) => modelId ?? []))]
+  const newest = new Map<number, CivitaiVersion>()
+  for (const { id, versions } of await api.models(ids)) {
+    const latest = versions.reduce<CivitaiVersion | undefined>(
+      (a, b) => (a && dateOf(a) >= dateOf(b) ? a : b),
+      undefined,
+    )
+    if (latest) newest.set(id, latest)
+  }
+  return newest
+}
+
+/** ISO dates compare as text. */
+function dateOf({ publishedAt = '' }: CivitaiVersion): string {
+  return publishedAt
+}
+
+export function isNewer(candidate: CivitaiVersion | undefined, own: CivitaiVersion): boolean {
+  return candidate !== undefined && candidate.id !== own.id && dateOf(candidate) > dateOf(own)
+}

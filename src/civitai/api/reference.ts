@@ -1,0 +1,135 @@
+/** What a person may paste to name something on Civitai. */
+import { usage } from '../../system/errors.ts'
+import { quoted } from '../../system/text.ts'
+import { type Site, siteFor } from '../http/hosts.ts'
+import { idOf, looksLikeAir, parseAir } from './air.ts'
+
+/** Which of a version's files. Values are as the site spells them. */
+export interface FileWish {
+  readonly fileId?: number
+  readonly type?: string
+  readonly format?: string
+  readonly size?: string
+  readonly fp?: string
+}
+
+export type Reference = { readonly site: Site; readonly wish: FileWish } & (
+  | { readonly kind: 'model'; readonly id: number; readonly versionId?: number }
+  | { readonly kind: 'version'; readonly id: number }
+  | { readonly kind: 'hash'; readonly hash: string }
+  /** A model or a version. */
+  | { readonly kind: 'number'; readonly id: number }
+)
+
+export const REFERENCE_HELP =
+  'Name a page of Civitai, an API address, an AIR (urn:air:...), model:ID, version:ID, hash:HEX, or a number.'
+
+/** AutoV1 or CRC32, AutoV2, AutoV3, SHA256 or BLAKE3. */
+const HASH_LENGTHS: ReadonlySet<number> = new Set([8, 10, 12, 64])
+
+/** Whether an argument is meant for Civitai, and not the name of a file. A bare number is left to files. */
+export function looksRemote(text: string): boolean {
+  return /^(https?:\/\/|(hash|model|version|civitai):)/i.test(text) || looksLikeAir(text)
+}
+
+/** @throws USAGE with what is accepted */
+export function parseReference(text: string, site: Site): Reference {
+  const trimmed = text.trim()
+  const none = { site, wish: {} }
+  if (/^https?:\/\//i.test(trimmed)) return parseUrl(trimmed, site)
+  const [, prefix, rest] = /^(civitai|hash|model|version):(.*)$/is.exec(trimmed) ?? []
+  if (prefix === undefined || rest === undefined) return parseBare(trimmed, site)
+  if (prefix.toLowerCase() === 'civitai') return parseReference(rest, site)
+  if (prefix.toLowerCase() === 'hash') return { ...none, kind: 'hash', hash: hashOf(rest) }
+  if (prefix.toLowerCase() === 'version') return { ...none, kind: 'version', id: idIn(rest, 'version', text) }
+  const [id = '', version] = rest.split('@', 2)
+  return {
+    ...none,
+    kind: 'model',
+    id: idIn(id, 'model', text),
+    ...(version === undefined ? {} : { versionId: idIn(version, 'version', text) }),
+  }
+}
+
+function parseBare(text: string, site: Site): Reference {
+  if (looksLikeAir(text)) {
+    const { modelId, versionId, fileId } = parseAir(text)
+    const wish = fileId === undefined ? {} : { fileId }
+    return { site, wish, kind: 'model', id: modelId, ...(versionId === undefined ? {} : { versionId }) }
+  }
+  // `civitai:123@456` and `123@456`
+  const pair = /^(\d+)@(\d+)$/.exec(text)
+  if (pair) return parseReference(`model:${text}`, site)
+  const id = idOf(text)
+  if (id !== undefined) return { site, wish: {}, kind: 'number', id }
+  throw usage(
+    `${quoted(text)} is no reference to Civitai`,
+    `${REFERENCE_HELP} sdtool search finds them by words.`,
+  )
+}
+
+/** @throws USAGE */
+function hashOf(text: string): string {
+  const hash = text.toLowerCase()
+  if (!/^[0-9a-f]+$/.test(hash) || !HASH_LENGTHS.has(hash.length))
+    throw usage(
+      `hash:${quoted(text)} is no hash of Civitai`,
+      'They have 8 (AutoV1, CRC32), 10 (AutoV2), 12 (AutoV3) or 64 (SHA256, BLAKE3) hex digits.',
+    )
+  return hash
+}
+
+function idIn(digits: string, what: string, text: string): number {
+  const id = idOf(digits)
+  if (id === undefined) throw usage(`${quoted(text)}: ${quoted(digits)} is no ${what} id`)
+  return id
+}
+
+/** @throws USAGE. Never repeats the query: people paste addresses with `?token=` in them. */
+function parseUrl(text: string, given: Site): Reference {
+  const url = urlOf(text)
+  const shown = quoted(`${url.origin}${url.pathname}`)
+  const site = siteFor(url, given)
+  if (!site)
+    throw usage(`${shown} is no address of Civitai`, `${REFERENCE_HELP} Another host: --civitai-url.`)
+  const path = pathBelow(url, site)
+  const version =
+    /^\/(?:api\/download\/models|api\/v1\/model-versions(?:\/mini)?|model-versions)\/(\d+)\/?$/.exec(path)
+  if (version) return { site, wish: wishOf(url), kind: 'version', id: idIn(version[1]!, 'version', shown) }
+  const byHash = /^\/api\/v1\/model-versions\/by-hash\/(\w+)\/?$/.exec(path)
+  if (byHash) return { site, wish: {}, kind: 'hash', hash: hashOf(byHash[1]!) }
+  const model = /^\/(?:[a-z]{2}(?:-[a-z]{2})?\/)?(?:api\/v1\/)?models\/(\d+)(?:\/|$)/i.exec(path)
+  if (!model) throw usage(`${shown} is no page of a model`, REFERENCE_HELP)
+  const versionId = url.searchParams.get('modelVersionId')
+  return {
+    site,
+    wish: wishOf(url),
+    kind: 'model',
+    id: idIn(model[1]!, 'model', shown),
+    ...(versionId ? { versionId: idIn(versionId, 'version', shown) } : {}),
+  }
+}
+
+export function urlOf(text: string): URL {
+  try {
+    return new URL(text)
+  } catch {
+    throw usage(`${quoted(text.replace(/[?#].*$/s, ''))} is no web address`, REFERENCE_HELP)
+  }
+}
+
+/** Without the folder of a configured address. */
+function pathBelow({ pathname }: URL, { base }: Site): string {
+  const prefix = base.pathname.replace(/\/$/, '')
+  return prefix !== '' && pathname.startsWith(`${prefix}/`) ? pathname.slice(prefix.length) : pathname
+}
+
+/** What a download address says of the file; the token is not among it. */
+function wishOf({ searchParams }: URL): FileWish {
+  const fileId = idOf(searchParams.get('fileId') ?? '')
+  const words = (['type', 'format', 'size', 'fp'] as const).flatMap((name) => {
+    const value = searchParams.get(name)
+    return value ? [[name, value]] : []
+  })
+  return { ...(fileId === undefined ? {} : { fileId }), ...Object.fromEntries(words) }
+}

@@ -1,0 +1,298 @@
+/** One file from Civitai to disk: resumed, verified, and under its name only when it is right. */
+import { rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { checkSpace, publish, syncFolder } from '../../system/atomic.ts'
+import { EXIT, SdtoolError } from '../../system/errors.ts'
+import type { Hashes, HashName } from '../../system/hash.ts'
+import { refusalOf } from '../api/api.ts'
+import { type Followed, follow } from '../http/follow.ts'
+import type { Site } from '../http/hosts.ts'
+import { deadline, type HttpWorld, networkError } from '../http/http.ts'
+import { type Attempt, againAfter, type Failure, mayRetry, pause } from '../http/retry.ts'
+import { checkSameClass, deliveredName } from '../plan/file-name.ts'
+import { checkFirstBytes, type Delivery, readDelivery, storageRefusal } from './delivery.ts'
+import { openPart, type PartFile, type PartIdentity, partPaths, quarantinePath } from './part.ts'
+import { coversLength, hashesToCompute, hashMismatch, judgesOf } from './verify.ts'
+
+export interface DownloadJob {
+  /** For messages: "DreamShaper 8 (version 128713)". */
+  readonly what: string
+  /** Addresses of the API that give the file, best first. Each gives a new link to the storage. */
+  readonly urls: readonly URL[]
+  readonly site: Site
+  readonly target: string
+  /** Replace an existing file, when the new one is whole. */
+  readonly force: boolean
+  readonly versionId: number
+  readonly fileId?: number
+  readonly expected: { readonly bytes?: number; readonly hashes: Hashes }
+  onProgress?(doneBytes: number, totalBytes: number): void
+  /** Looks at the whole file before it gets its name. An SdtoolError with exit code 3 puts it into quarantine. */
+  check?(partPath: string): Promise<void>
+}
+
+export interface Downloaded {
+  readonly path: string
+  readonly bytes: number
+  readonly sha256: string
+  /** What the bytes were held against, the strongest first; none if the site gives no hash. */
+  readonly verified: readonly HashName[]
+  /** Bytes that an earlier run had left. */
+  readonly resumedFrom: number
+}
+
+/**
+ * Downloads a file. What was received stays in `target.part` when the network, the disk or the person stops it, and
+ * the next call goes on from there.
+ * @throws NETWORK, CIVITAI_* as the site refuses, CIVITAI_HASH (nothing is kept), CIVITAI_ERROR_PAGE, CIVITAI_LENGTH,
+ *   DISK_FULL, OUTPUT_EXISTS, PART_FOREIGN, and what `check` throws
+ */
+export async function download(job: DownloadJob, world: HttpWorld): Promise<Downloaded> {
+  const { target, versionId, fileId, expected } = job
+  const { sha256 } = expected.hashes
+  const identity: PartIdentity = {
+    versionId,
+    ...(fileId === undefined ? {} : { fileId }),
+    ...(sha256 === undefined ? {} : { sha256 }),
+  }
+  const { bytes, hashes } = expected
+  const part = await openPart(target, identity, hashesToCompute(hashes), bytes, world)
+  const resumedFrom = part.inherited
+  job.onProgress?.(resumedFrom, part.remote.total ?? bytes ?? 0)
+  try {
+    await fetchAll(part, job, world)
+    const received = await verified(part, job, world)
+    await examine(part, job)
+    await part.sync()
+    await part.close()
+    await publish(part.path, target, job.force)
+    await rm(partPaths(target).note, { force: true })
+    await syncFolder(dirname(target))
+    return {
+      path: target,
+      bytes: part.size,
+      sha256: received.sha256!,
+      verified: judgesOf(hashes),
+      resumedFrom,
+    }
+  } finally {
+    await part.leave()
+  }
+}
+
+/** A part of an earlier run may have been damaged since: one more try from the start before the file is given up. */
+async function verified(part: PartFile, job: DownloadJob, world: HttpWorld): Promise<Hashes> {
+  for (;;) {
+    await part.drain()
+    const hashes = await part.hashes()
+    const mismatch = hashMismatch(job.target, job.expected.hashes, hashes)
+    if (!mismatch) return hashes
+    if (part.inherited === 0) {
+      await part.remove()
+      throw mismatch
+    }
+    await part.restart()
+    await fetchAll(part, job, world)
+  }
+}
+
+/** @throws what `check` throws, with the place where the file is kept instead */
+async function examine(part: PartFile, { check, target }: DownloadJob): Promise<void> {
+  try {
+    await check?.(part.path)
+  } catch (error) {
+    if (!(error instanceof SdtoolError) || error.exitCode !== EXIT.refused) throw error
+    const kept = quarantinePath(target, error.code.startsWith('PICKLE_') ? 'unsafe' : 'broken')
+    await part.close()
+    await publish(part.path, kept, true)
+    await rm(partPaths(target).note, { force: true })
+    throw new SdtoolError(error.code, `${error.message}; it was kept as ${kept}`, {
+      exitCode: EXIT.refused,
+      cause: error,
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+    })
+  }
+}
+
+/** This share of a file is progress: after it failures are counted anew. It bounds the number of attempts. */
+const PROGRESS_SHARE = 1 / 100
+
+async function fetchAll(part: PartFile, job: DownloadJob, world: HttpWorld): Promise<void> {
+  let failures = 0
+  let best = part.size
+  const urls = [...job.urls]
+  for (;;) {
+    const result = await fetchOnce(part, urls[0]!, job, world)
+    if ('value' in result) return
+    const size = part.remote.total ?? job.expected.bytes ?? 0
+    if (part.size > best + size * PROGRESS_SHARE) {
+      failures = 0
+      best = part.size
+    }
+    failures++
+    if (result.error.code === 'CIVITAI_NOT_FOUND' && urls.length > 1) urls.shift()
+    else if (!mayRetry(result, failures)) throw result.error
+    await pause(result, failures, world)
+  }
+}
+
+/** Asks for what is missing, and writes what comes. */
+async function fetchOnce(
+  part: PartFile,
+  url: URL,
+  job: DownloadJob,
+  world: HttpWorld,
+): Promise<Attempt<'whole'>> {
+  const offset = part.size
+  if (offset > 0 && offset === part.remote.total) return { value: 'whole' }
+  const limit = deadline(world, 'answerMs')
+  try {
+    const request = { url, headers: rangeHeaders(part), signal: limit.signal }
+    const followed = await follow(request, job.site, world)
+    const { status } = followed.answer
+    if (status !== 200 && status !== 206 && status !== 416) return await refused(followed, job, world)
+    // the file itself takes as long as it takes, as long as it comes
+    limit.lift()
+    return await receive(followed, part, job, world)
+  } catch (error) {
+    world.signal.throwIfAborted()
+    if (!(error instanceof SdtoolError)) throw error
+    const came = error.code === 'NETWORK' && part.size > offset
+    return { error, again: came ? 'yes' : againAfter(error) }
+  } finally {
+    limit.lift()
+  }
+}
+
+/** The storage may answer in full if the file is not the same any more (RFC 9110, 13.1.5). */
+function rangeHeaders({ size, remote }: PartFile): Record<string, string> {
+  const plain = { accept: '*/*', 'accept-encoding': 'identity' }
+  if (size === 0) return plain
+  return {
+    ...plain,
+    range: `bytes=${size}-`,
+    ...(remote.etag === undefined ? {} : { 'if-range': remote.etag }),
+  }
+}
+
+async function refused(followed: Followed, { what, site }: DownloadJob, world: HttpWorld): Promise<Failure> {
+  if (followed.bySite) return refusalOf(followed, what, site, world)
+  followed.answer.discard()
+  return storageRefusal(followed)
+}
+
+async function receive(
+  followed: Followed,
+  part: PartFile,
+  job: DownloadJob,
+  world: HttpWorld,
+): Promise<Attempt<'whole'>> {
+  const { answer, url } = followed
+  const { total } = part.remote
+  const asked = { target: job.target, offset: part.size, ...(total === undefined ? {} : { total }) }
+  const delivered = readDelivery(followed, asked)
+  if (delivered.kind !== 'bytes') {
+    answer.discard()
+    if (delivered.kind === 'complete') return { value: 'whole' }
+    if (delivered.kind === 'restart') await part.restart()
+    return delivered.failure
+  }
+  try {
+    checkSameClass(job.target, deliveredName(answer.headers['content-disposition'], url))
+    checkLength(delivered, job)
+    if (delivered.start === 0 && part.size > 0) await part.restart()
+    await part.describe(remoteOf(delivered))
+    await checkSpace(job.target, Math.max(0, (delivered.total ?? 0) - part.size))
+    return await stream(followed, delivered, part, job, world)
+  } finally {
+    answer.discard()
+  }
+}
+
+function remoteOf({ total, etag }: Delivery) {
+  return { ...(total === undefined ? {} : { total }), ...(etag === undefined ? {} : { etag }) }
+}
+
+/** The site's sizes are exact in all answers seen, but a hash is the better judge: so much may be wrong with one. */
+const LENGTH_SLACK = 0.01
+/** The largest files on the site have some 50 GB. What has no length, nor is described, is cut off here. */
+const MAX_FILE_BYTES = 200e9
+
+/** Most bytes that a file may have. */
+function limitOf({ hashes, bytes }: DownloadJob['expected']): number {
+  if (bytes === undefined) return MAX_FILE_BYTES
+  return !coversLength(hashes) ? bytes : Math.ceil(bytes * (1 + LENGTH_SLACK)) + 1024
+}
+
+/** @throws CIVITAI_LENGTH */
+function checkLength({ total }: Delivery, { target, expected }: DownloadJob): void {
+  if (total === undefined) return
+  const decided = coversLength(expected.hashes) || expected.bytes === undefined
+  if (total > limitOf(expected) || (!decided && total !== expected.bytes))
+    throw lengthError(target, `the server announces ${total} bytes`, expected.bytes)
+}
+
+function lengthError(target: string, what: string, expected: number | undefined): SdtoolError {
+  const said = expected === undefined ? `the limit is ${MAX_FILE_BYTES}` : `Civitai says ${expected}`
+  return new SdtoolError('CIVITAI_LENGTH', `${target}: ${what}, ${said}; it was not saved`, {
+    exitCode: EXIT.network,
+    hint: 'This is another file than the one on the page. Try again later, or name the file by its id: --file ID.',
+  })
+}
+
+async function stream(
+  { answer, url }: Followed,
+  { total }: Delivery,
+  part: PartFile,
+  job: DownloadJob,
+  world: HttpWorld,
+): Promise<Attempt<'whole'>> {
+  const limit = total ?? limitOf(job.expected)
+  const watch = speedWatch(world)
+  try {
+    for await (const chunk of answer.body) {
+      world.signal.throwIfAborted()
+      if (part.size === 0) checkFirstBytes(chunk, job.target, url)
+      if (part.size + chunk.byteLength > limit)
+        throw lengthError(job.target, `the server sends more than ${limit} bytes`, job.expected.bytes)
+      const wait = part.write(chunk)
+      if (wait) await wait
+      job.onProgress?.(part.size, total ?? job.expected.bytes ?? 0)
+      if (watch.isTooSlow(chunk.byteLength))
+        throw Object.assign(new Error('too slow'), { code: 'UND_ERR_BODY_TIMEOUT' })
+    }
+  } catch (cause) {
+    world.signal.throwIfAborted()
+    throw cause instanceof SdtoolError ? cause : networkError(cause, url)
+  }
+  return ended(part, total ?? job.expected.bytes, url)
+}
+
+/** Without an announced length the end of the body is the only sign that it was all; then the site's size counts. */
+async function ended(part: PartFile, total: number | undefined, url: URL): Promise<Attempt<'whole'>> {
+  if (total !== undefined && part.size < total) {
+    const cut = Object.assign(new Error('cut'), { code: 'UND_ERR_SOCKET' })
+    return { error: networkError(cut, url), again: 'yes' }
+  }
+  return { value: 'whole' }
+}
+
+/** A connection this slow, for so long, is worth replacing: the next one goes on where it stopped. */
+const SLOW_BYTES_PER_SECOND = 1024
+const SLOW_SECONDS = 60
+
+function speedWatch({ now }: HttpWorld): { isTooSlow(bytes: number): boolean } {
+  let since = now().getTime()
+  let received = 0
+  return {
+    isTooSlow(bytes) {
+      received += bytes
+      const seconds = (now().getTime() - since) / 1000
+      if (seconds < SLOW_SECONDS) return false
+      const slow = received < SLOW_BYTES_PER_SECOND * seconds
+      since = now().getTime()
+      received = 0
+      return slow
+    },
+  }
+}

@@ -1,0 +1,226 @@
+import { basename } from 'node:path'
+import { type ModelFolders, resolveModel } from '../../library/resolve.ts'
+import { identifyFile, withModel } from '../../library/session.ts'
+import { diffTensors, isSame } from '../../model/diff/diff.ts'
+import { withEmaWeights } from '../../model/diff/ema.ts'
+import { diffFindings } from '../../model/diff/findings.ts'
+import { diffMetadata } from '../../model/diff/metadata.ts'
+import type { Side } from '../../model/diff/pairs.ts'
+import { tally } from '../../model/diff/summary.ts'
+import { writeNewFile } from '../../operations/output/new-file.ts'
+import type { CommonOptions } from '../../operations/output/options.ts'
+import { envelope, printResults } from '../../report/document/envelope.ts'
+import { startProgress } from '../../report/progress/progress.ts'
+import { painter } from '../../report/text/text.ts'
+import { checkOutput } from '../../system/atomic.ts'
+import { EXIT, type ExitCode, SdtoolError, usage } from '../../system/errors.ts'
+import type { FileRef } from '../../system/file-ref.ts'
+import { printable } from '../../system/text.ts'
+import type { World } from '../../system/world.ts'
+import type { ReadInto } from '../../tensor/values/expr.ts'
+import type { Finding } from '../../tensor/values/table.ts'
+import type { Arguments, Command } from '../command.ts'
+import { modelFolders, withModelFolders } from '../shared/model-folders.ts'
+import { commonOptions, filledText, flag, text, withCommonOptions } from '../shared/options.ts'
+import { diffJson } from './json.ts'
+import { diffPage } from './page.ts'
+import { heatMapOf, plotEncoder } from './plot.ts'
+import type { DiffFile, DiffReport } from './report.ts'
+
+interface DiffOptions extends CommonOptions {
+  readonly files: readonly [a: string, b: string]
+  readonly top: number
+  readonly keys: boolean
+  readonly ema: boolean
+  readonly plot?: string
+  readonly force: boolean
+  readonly exitCode: boolean
+}
+
+const DEFAULT_TOP = 10
+
+export const diffCommand: Command = {
+  positionals: '[a] [b]',
+  examples: [
+    ['$0 diff base.safetensors merged.safetensors', 'What a merge changed, by component and block'],
+    ['$0 diff base.ckpt merged.safetensors --plot diff.png', 'The same as a heat map'],
+    ['$0 diff model-fp32.ckpt model-fp16.safetensors', 'What rounding took'],
+    ['$0 diff a.safetensors b.safetensors --exit-code -q', 'For scripts: exit 4 if any tensor differs'],
+  ],
+  options: (yargs) =>
+    withModelFolders(withCommonOptions(yargs))
+      .positional('a', { type: 'string', describe: 'Model file to compare with' })
+      .positional('b', { type: 'string', describe: 'Model file that may have changed' })
+      .option('top', {
+        type: 'string',
+        describe: 'Most changed tensors to list',
+        defaultDescription: `${DEFAULT_TOP}`,
+      })
+      .option('keys', { type: 'boolean', describe: 'List every tensor and metadata key that differs' })
+      .option('ema', {
+        type: 'boolean',
+        describe: 'Compare EMA weights in place of the live ones, where there are any',
+      })
+      .option('plot', {
+        type: 'string',
+        alias: 'o',
+        describe: 'Draw a heat map over the blocks: a .png or .svg file',
+      })
+      .option('force', { type: 'boolean', describe: 'Replace an existing picture' })
+      .option('exit-code', {
+        type: 'boolean',
+        describe: 'Exit with 4 if a tensor differs in value, type or shape',
+      }),
+  run: (args, world) => runDiff(diffOptions(args), modelFolders(args, world), world),
+}
+
+function diffOptions(args: Arguments): DiffOptions {
+  const plot = filledText(args, 'plot')
+  if (plot !== undefined) plotEncoder(plot)
+  return {
+    ...commonOptions(args),
+    files: twoFiles(args),
+    top: topCount(args),
+    keys: flag(args, 'keys'),
+    ema: flag(args, 'ema'),
+    ...(plot === undefined ? {} : { plot }),
+    force: flag(args, 'force'),
+    exitCode: flag(args, 'exitCode'),
+  }
+}
+
+function twoFiles(args: Arguments): [string, string] {
+  // behind `--` names may start with a dash; yargs leaves those in `_`
+  const files = [args.a, args.b, ...((args._ as unknown[] | undefined) ?? [])]
+    .filter((file) => file !== undefined)
+    .map(String)
+  const [a, b] = files
+  if (a === undefined || b === undefined || files.length > 2) {
+    throw usage(
+      `diff compares two files, but ${files.length} ${files.length === 1 ? 'was' : 'were'} named`,
+      'For example: sdtool diff base.safetensors merged.safetensors',
+    )
+  }
+  if (a === '' || b === '') throw usage('a file name is empty')
+  return [a, b]
+}
+
+/** @throws USAGE */
+function topCount(args: Arguments): number {
+  const value = text(args, 'top') ?? String(DEFAULT_TOP)
+  if (!/^\d{1,6}$/.test(value)) throw usage(`--top ${value}: not a number of tensors`)
+  return Number(value)
+}
+
+async function runDiff(options: DiffOptions, folders: ModelFolders, world: World): Promise<ExitCode> {
+  const [pathA, pathB] = [
+    await resolveModel(options.files[0], 'any', folders),
+    await resolveModel(options.files[1], 'any', folders),
+  ]
+  return withModel(pathA, world, (openedA) =>
+    withModel(pathB, world, async (openedB) => {
+      const inputs = [openedA.model.file, openedB.model.file]
+      await checkPlot(options, inputs)
+      const a = { path: pathA, model: openedA.model, identity: await identifyFile(pathA, openedA) }
+      const b = { path: pathB, model: openedB.model, identity: await identifyFile(pathB, openedB) }
+      if (options.ema && !a.identity.ema && !b.identity.ema) throw noEma()
+      const report = await compare(a, b, openedA.read, options, world)
+      const plotted = await plot(report, options, inputs)
+      print(plotted, options, world)
+      return exitCodeFor(plotted, options)
+    }),
+  )
+}
+
+function noEma(): SdtoolError {
+  return new SdtoolError('EMA_MISSING', 'neither file has an EMA copy of its weights', {
+    exitCode: EXIT.unverified,
+    hint: 'Leave out --ema.',
+  })
+}
+
+/** Size of a picture, more than enough. */
+const PLOT_BYTES = 1_000_000
+
+/** Before gigabytes are read. */
+async function checkPlot({ plot, force }: DiffOptions, inputs: readonly FileRef[]): Promise<void> {
+  if (plot !== undefined) await checkOutput(plot, { force, bytes: PLOT_BYTES, inputs })
+}
+
+/** @param read reads either file: an expression says which one it wants */
+async function compare(
+  a: DiffFile,
+  b: DiffFile,
+  read: ReadInto,
+  options: DiffOptions,
+  world: World,
+): Promise<DiffReport> {
+  const [sideA, sideB] = [sideOf(a, options), sideOf(b, options)]
+  const progress = startProgress(
+    `comparing ${basename(a.path)} and ${basename(b.path)}`,
+    world,
+    options.quiet || options.json,
+  )
+  try {
+    const input = { read, signal: world.signal, onProgress: progress.update }
+    const tensors = await diffTensors(sideA, sideB, input)
+    return {
+      a,
+      b,
+      ema: options.ema,
+      tensors,
+      total: tally(tensors),
+      metadata: diffMetadata(a.model.metadata, b.model.metadata),
+      findings: diffFindings(sideA, sideB, tensors),
+    }
+  } finally {
+    progress.end()
+  }
+}
+
+function sideOf({ model, identity }: DiffFile, { ema }: DiffOptions): Side {
+  const side = { table: model, identity }
+  return ema ? withEmaWeights(side) : side
+}
+
+const NOTHING_TO_PLOT: Finding = {
+  code: 'nothing-to-plot',
+  severity: 'warning',
+  message: 'no weights could be compared, so no picture was drawn',
+}
+
+async function plot(
+  report: DiffReport,
+  { plot, force }: DiffOptions,
+  inputs: readonly FileRef[],
+): Promise<DiffReport> {
+  if (plot === undefined) return report
+  const map = heatMapOf(report.tensors, `${shortName(report.a)} -> ${shortName(report.b)}`)
+  if (!map) return { ...report, findings: [...report.findings, NOTHING_TO_PLOT] }
+  const data = plotEncoder(plot)(map)
+  await writeNewFile(plot, data, { force, inputs })
+  return { ...report, plot }
+}
+
+/** A title has room for so much of a file name. */
+const MAX_TITLE_NAME = 60
+
+function shortName({ path }: DiffFile): string {
+  return printable(basename(path), MAX_TITLE_NAME)
+}
+
+function print(report: DiffReport, options: DiffOptions, world: World): void {
+  const page = { top: options.top, all: options.keys || options.verbose }
+  printResults(
+    envelope('diff', { results: [diffJson(report)] }, world),
+    () => diffPage(report, page, painter(world.stdout, world.env)),
+    options,
+    world,
+  )
+}
+
+function exitCodeFor({ tensors, plot }: DiffReport, options: DiffOptions): ExitCode {
+  const differs = options.exitCode && !tensors.every(isSame)
+  const missesPlot = options.plot !== undefined && plot === undefined
+  return differs || missesPlot ? EXIT.unverified : EXIT.ok
+}

@@ -1,0 +1,118 @@
+/** Where a file from Civitai belongs in the folders of a program. */
+import { existsSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
+import type { CivitaiFile } from '../../civitai/api/shapes.ts'
+import { kindOfName } from '../../civitai/plan/file-kinds.ts'
+import { type FolderKind, LAYOUTS, type Layout } from '../../library/layouts.ts'
+import { usage } from '../../system/errors.ts'
+
+/** Programs a person can name. Forge keeps its models where A1111 does. */
+export const LAYOUT_NAMES = ['a1111', 'forge', 'comfyui', 'flat'] as const
+export type LayoutName = (typeof LAYOUT_NAMES)[number]
+
+/** By the type of the file: a VAE that is shipped with a checkpoint must not land among the checkpoints. */
+const BY_FILE_TYPE: Readonly<Record<string, FolderKind>> = {
+  VAE: 'vae',
+  'Text Encoder': 'text-encoder',
+  'Vision Encoder': 'vision-encoder',
+  CLIPVision: 'vision-encoder',
+  'Diffusion Model': 'diffusion-model',
+  UNet: 'diffusion-model',
+  ControlNet: 'controlnet',
+  Upscaler: 'upscaler',
+  Negative: 'embedding',
+  'Enhancement LoRA': 'lora',
+}
+
+/** By the type of the model, for files of these types. A configuration goes where its checkpoint is. */
+const FILES_OF_THE_MODEL: ReadonlySet<string> = new Set(['Model', 'Pruned Model', 'Config'])
+const BY_MODEL_TYPE: Readonly<Record<string, FolderKind>> = {
+  Checkpoint: 'checkpoint',
+  LORA: 'lora',
+  LoCon: 'lora',
+  DoRA: 'lora',
+  TextualInversion: 'embedding',
+  Hypernetwork: 'hypernetwork',
+  VAE: 'vae',
+  Controlnet: 'controlnet',
+  Upscaler: 'upscaler',
+  MotionModule: 'motion-module',
+  TextEncoder: 'text-encoder',
+  CLIP: 'text-encoder',
+  CLIPVision: 'vision-encoder',
+  UNet: 'diffusion-model',
+}
+
+/** Undefined for training data, archives, workflows and the like: no program loads them from a folder of its models. */
+export function folderKind(
+  { type, name }: Pick<CivitaiFile, 'type' | 'name'>,
+  modelType: string,
+): FolderKind | undefined {
+  const proof = kindOfName(name)?.proof
+  if (type !== 'Config' && proof !== undefined && proof !== 'model') return undefined
+  if (Object.hasOwn(BY_FILE_TYPE, type)) return BY_FILE_TYPE[type]
+  const known = FILES_OF_THE_MODEL.has(type) && Object.hasOwn(BY_MODEL_TYPE, modelType)
+  return known ? BY_MODEL_TYPE[modelType] : undefined
+}
+
+export interface Place {
+  readonly root: string
+  /** Undefined: everything into `root` itself. */
+  readonly layout?: Layout
+}
+
+/**
+ * The folder for downloads: `-o` is taken as it is; otherwise the first model folder, in the layout that was named or
+ * that is there; otherwise the current folder.
+ * @throws USAGE
+ */
+export function downloadPlace(
+  output: string | undefined,
+  name: LayoutName | undefined,
+  roots: readonly string[],
+): Place {
+  if (output !== undefined) {
+    if (name !== undefined && name !== 'flat')
+      throw usage('-o and --layout do not go together', 'Name the folder of the program with --models.')
+    return { root: output }
+  }
+  const root = roots[0] ?? '.'
+  if (name === 'flat') return { root }
+  const layout = name === undefined ? detected(root, roots.length > 0) : layoutOf(name)
+  return { root, ...(layout && { layout }) }
+}
+
+function layoutOf(name: LayoutName): Layout | undefined {
+  return LAYOUTS.find(({ id }) => id === (name === 'forge' ? 'a1111' : name))
+}
+
+/** The program with most of its folders below `root`, if any. A current folder nobody named is left alone. */
+function detected(root: string, isNamed: boolean): Layout | undefined {
+  if (!isNamed) return undefined
+  const counted = LAYOUTS.map((layout) => {
+    const places = Object.values(layout.folders).flat()
+    return { layout, count: places.filter((place) => existsSync(below(root, place))).length }
+  })
+  const best = counted.reduce((a, b) => (b.count > a.count ? b : a))
+  return best.count > 0 ? best.layout : undefined
+}
+
+/** The program among whose models a file lies: by the nearest folder above it that has folders of one. */
+export function layoutAround(path: string): Layout | undefined {
+  for (let folder = dirname(resolve(path)); ; folder = dirname(folder)) {
+    const layout = detected(folder, true)
+    if (layout || folder === dirname(folder)) return layout
+  }
+}
+
+/** A place of a program below its folder; `root` may also be the `models` in it. */
+function below(root: string, place: string): string {
+  if (basename(resolve(root)) !== 'models') return join(root, place)
+  return place.startsWith('models/') ? join(root, place.slice('models/'.length)) : join(root, '..', place)
+}
+
+/** Where files of a kind go: the first of the program's folders for them that exists, or its usual one. */
+export function folderFor({ root, layout }: Place, kind: FolderKind | undefined): string {
+  const places = kind === undefined ? [] : (layout?.folders[kind] ?? []).map((place) => below(root, place))
+  return places.find((place) => existsSync(place)) ?? places[0] ?? root
+}

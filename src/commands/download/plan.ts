@@ -1,0 +1,194 @@
+/** What to download, and where to, before a byte of it is. */
+import type { Stats } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { parseReference } from '../../civitai/api/reference.ts'
+import { resolveReference } from '../../civitai/api/resolve.ts'
+import type { CivitaiFile, CivitaiVersion } from '../../civitai/api/shapes.ts'
+import type { Site } from '../../civitai/http/hosts.ts'
+import { type Choice, chooseFiles, title } from '../../civitai/plan/choose.ts'
+import { nameFor } from '../../civitai/plan/file-name.ts'
+import { partPaths } from '../../civitai/transfer/part.ts'
+import { coversLength, differing, judgesOf } from '../../civitai/transfer/verify.ts'
+import type { HashCache } from '../../library/caches/hash-cache.ts'
+import { checkReplaceable } from '../../system/atomic.ts'
+import { EXIT, refuse, SdtoolError } from '../../system/errors.ts'
+import { type Hashes, hashFile } from '../../system/hash.ts'
+import type { Client } from '../shared/civitai-client.ts'
+import { checkKind } from './check.ts'
+import type { Place } from './place.ts'
+import { targetsOf, type Wanted } from './target.ts'
+
+export interface PlannedDownload {
+  /** What the person named. */
+  readonly reference: string
+  readonly site: Site
+  readonly version: CivitaiVersion
+  readonly file: CivitaiFile
+  readonly target: string
+  /** It is there already, with the right bytes as far as the site tells. */
+  readonly isPresent: boolean
+  /** Bytes that an earlier run left. */
+  readonly partBytes: number
+  readonly warnings: readonly string[]
+}
+
+export interface FailedReference {
+  readonly reference: string
+  readonly error: unknown
+}
+
+export interface PlanOptions {
+  readonly references: readonly string[]
+  readonly choice: Choice
+  /** The file or folder of `-o`. */
+  readonly output?: string
+  readonly place: Place
+  readonly force: boolean
+  /** Also kinds of files that cannot be checked. */
+  readonly any: boolean
+  readonly quiet: boolean
+}
+
+export interface DownloadPlan {
+  readonly downloads: readonly PlannedDownload[]
+  readonly failed: readonly FailedReference[]
+}
+
+/**
+ * Asks the site what the references are, and decides on names. A reference that leads nowhere does not stop the others.
+ * @throws USAGE for a command line that can mean nothing
+ */
+export async function planDownloads(
+  options: PlanOptions,
+  client: Client,
+  cache: HashCache,
+): Promise<DownloadPlan> {
+  // what is misspelt is said before anything is asked or fetched
+  const references = options.references.map((text) => ({
+    text,
+    reference: parseReference(text, client.site),
+  }))
+  const wanted: Wanted[] = []
+  const failed: FailedReference[] = []
+  for (const { text, reference } of references) {
+    try {
+      const { version, wish } = await resolveReference(reference, client.apiOf(reference.site))
+      const files = chooseFiles(version, { ...wish, ...options.choice })
+      for (const file of files)
+        if (!wanted.some(same(file))) wanted.push({ text, site: reference.site, version, file })
+    } catch (error) {
+      client.http.signal.throwIfAborted()
+      failed.push({ reference: shown(text), error })
+    }
+  }
+  const targets = await targetsOf(wanted, options.output, options.place)
+  const downloads: PlannedDownload[] = []
+  for (const [i, item] of wanted.entries()) {
+    try {
+      downloads.push(await planned(item, targets[i]!, options, { cache, signal: client.http.signal }))
+    } catch (error) {
+      client.http.signal.throwIfAborted()
+      failed.push({ reference: shown(item.text), error })
+    }
+  }
+  return { downloads, failed }
+}
+
+/** The same file of the site under two references is fetched once. */
+function same(file: CivitaiFile): (other: Wanted) => boolean {
+  return (other) => file.id !== undefined && other.file.id === file.id
+}
+
+/** Addresses without their query: people paste tokens in it. */
+function shown(reference: string): string {
+  return /^https?:/i.test(reference) ? reference.replace(/[?#].*$/s, '') : reference
+}
+
+async function planned(
+  item: Wanted,
+  target: string,
+  options: PlanOptions,
+  local: Local,
+): Promise<PlannedDownload> {
+  const { text, ...facts } = item
+  checkScans(item)
+  if (!options.any) checkKind(target)
+  const there = await checkReplaceable(target)
+  const isPresent = there !== undefined && (await isSameFile(target, there, item.file, options.quiet, local))
+  if (there && !isPresent && !options.force) throw otherFile(target)
+  const part = await stat(partPaths(target).part).catch(() => undefined)
+  return {
+    ...facts,
+    reference: shown(text),
+    target,
+    isPresent,
+    partBytes: part?.size ?? 0,
+    warnings: warningsOf(item),
+  }
+}
+
+/** What files that are there already are looked at with. */
+interface Local {
+  readonly cache: HashCache
+  readonly signal: AbortSignal
+}
+
+/** By the hashes that decide; where there are none by the length, which is all there is. */
+async function isSameFile(
+  target: string,
+  { size }: Stats,
+  { bytes, hashes }: CivitaiFile,
+  quiet: boolean,
+  local: Local,
+): Promise<boolean> {
+  if (!coversLength(hashes) && bytes !== size) return false
+  if (bytes !== undefined && Math.abs(bytes - size) > bytes / 100 + 1024) return false
+  return differing(hashes, await ownHashes(target, hashes, quiet, local)) === undefined
+}
+
+/** Those that decide, of the file that is there. */
+async function ownHashes(
+  target: string,
+  expected: Hashes,
+  quiet: boolean,
+  { cache, signal }: Local,
+): Promise<Hashes> {
+  const judges = judgesOf(expected)
+  const [judge] = judges
+  if (judge === undefined) return {}
+  if (judge === 'sha256') return { sha256: await cache.sha256(target, quiet) }
+  if (judge === 'blake3') return { blake3: await cache.blake3(target, quiet) }
+  return hashFile(target, { only: judges, signal })
+}
+
+function otherFile(target: string): SdtoolError {
+  return new SdtoolError('OUTPUT_EXISTS', `${target} exists already, and is another file`, {
+    exitCode: EXIT.usage,
+    hint: 'Use --force to replace it, or -o to give the new one another name or folder.',
+  })
+}
+
+/** @throws CIVITAI_FLAGGED */
+function checkScans({ version, file }: Wanted): void {
+  if (file.scans.virus !== 'Danger') return
+  throw refuse(
+    'CIVITAI_FLAGGED',
+    `${title(version)}: the site's virus scanner calls ${nameFor(file, version)} dangerous`,
+    'Take another file or version.',
+  )
+}
+
+function warningsOf({ version, file }: Wanted): string[] {
+  const { earlyAccess, usageControl } = version
+  const until = earlyAccess?.until?.slice(0, 10)
+  return [
+    ...(earlyAccess
+      ? [`early access${until === undefined ? '' : ` until ${until}`}: only for those who bought it`]
+      : []),
+    ...(usageControl !== undefined && usageControl !== 'Download'
+      ? ['its creator has disabled downloads']
+      : []),
+    ...(file.scans.pickle === 'Danger' ? ["the site's pickle scanner calls it dangerous"] : []),
+    ...(judgesOf(file.hashes).length === 0 ? ['the site gives no hash: its bytes cannot be verified'] : []),
+  ]
+}

@@ -1,0 +1,138 @@
+/** Carries out a plan of downloads, some at a time. */
+import { basename } from 'node:path'
+import type { CivitaiFile, CivitaiVersion } from '../../civitai/api/shapes.ts'
+import type { Site } from '../../civitai/http/hosts.ts'
+import { title } from '../../civitai/plan/choose.ts'
+import { nameKey } from '../../civitai/plan/file-name.ts'
+import { type Sidecar, stemOf, writeSidecars } from '../../civitai/plan/sidecars.ts'
+import { type Downloaded, download } from '../../civitai/transfer/download.ts'
+import { removeOrphan } from '../../civitai/transfer/part.ts'
+import type { HashCache } from '../../library/caches/hash-cache.ts'
+import type { ProgressLines } from '../../report/progress/progress-lines.ts'
+import { inParallel } from '../../system/parallel.ts'
+import type { Client } from '../shared/civitai-client.ts'
+import { checkDownloaded } from './check.ts'
+import type { PlannedDownload } from './plan.ts'
+
+export interface RunOptions {
+  readonly jobs: number
+  readonly force: boolean
+  readonly sidecars: readonly Sidecar[]
+}
+
+export type Outcome = { readonly planned: PlannedDownload } & (
+  | { readonly status: 'downloaded'; readonly result: Downloaded; readonly sidecars: Sidecars }
+  | { readonly status: 'present'; readonly sidecars: Sidecars }
+  | { readonly status: 'failed'; readonly error: unknown }
+)
+
+type Sidecars = Awaited<ReturnType<typeof writeSidecars>>
+
+/** One that fails does not stop the others. */
+export function runDownloads(
+  downloads: readonly PlannedDownload[],
+  options: RunOptions,
+  {
+    client,
+    cache,
+    lines,
+  }: { readonly client: Client; readonly cache: HashCache; readonly lines: ProgressLines },
+): Promise<Outcome[]> {
+  const { http } = client
+  const files = downloads.map(({ target }) => target)
+  const inTurn = openTurns()
+  const sidecarsOf = (planned: PlannedDownload, sha256: string | undefined) =>
+    // two files of a version that differ in their ending only share what lies beside them
+    inTurn(nameKey(stemOf(planned.target)), () =>
+      writeBeside(planned, { sha256, files, kinds: options.sidecars }, client),
+    )
+  return inParallel(downloads, options.jobs, async (planned): Promise<Outcome> => {
+    try {
+      if (planned.isPresent) {
+        await removeOrphan(planned.target)
+        const { sha256 } = planned.file.hashes
+        return { planned, status: 'present', sidecars: await sidecarsOf(planned, sha256) }
+      }
+      const result = await fetchOne(planned, options, client, lines)
+      const { sha256 } = result
+      await cache.remember(result.path, { sha256 })
+      return { planned, status: 'downloaded', result, sidecars: await sidecarsOf(planned, sha256) }
+    } catch (error) {
+      http.signal.throwIfAborted()
+      return { planned, status: 'failed', error }
+    }
+  })
+}
+
+/** Work under one key, one after the other. */
+function openTurns(): <T>(key: string, work: () => Promise<T>) => Promise<T> {
+  const last = new Map<string, Promise<unknown>>()
+  return (key, work) => {
+    const turn = (last.get(key) ?? Promise.resolve()).then(work, work)
+    last.set(key, turn)
+    return turn
+  }
+}
+
+async function fetchOne(
+  { site, version, file, target }: PlannedDownload,
+  { force }: RunOptions,
+  { http }: Client,
+  lines: ProgressLines,
+): Promise<Downloaded> {
+  const progress = lines.start(basename(target))
+  try {
+    return await download(
+      {
+        what: title(version),
+        urls: downloadUrls(site, version, file),
+        site,
+        target,
+        force,
+        versionId: version.id,
+        ...(file.id === undefined ? {} : { fileId: file.id }),
+        expected: { ...(file.bytes === undefined ? {} : { bytes: file.bytes }), hashes: file.hashes },
+        onProgress: progress.update,
+        check: (part) => checkDownloaded(part, target),
+      },
+      http,
+    )
+  } finally {
+    progress.end()
+  }
+}
+
+/**
+ * By the file's id: the site's own addresses name a file by its type and format, which two files may share, and which
+ * the preferences of an account may turn into another. Those are for when the first leads nowhere.
+ */
+export function downloadUrls(
+  { base }: Site,
+  { id }: CivitaiVersion,
+  { id: fileId, downloadPath }: CivitaiFile,
+): URL[] {
+  const folder = base.pathname.replace(/\/$/, '')
+  const own = `/api/download/models/${id}`
+  const paths = [fileId === undefined ? own : `${own}?fileId=${fileId}`, downloadPath ?? own]
+  return [...new Set(paths)].map((path) => new URL(folder + path, base))
+}
+
+interface SidecarWishes {
+  readonly kinds: readonly Sidecar[]
+  readonly sha256: string | undefined
+  /** All files of the run. */
+  readonly files: readonly string[]
+}
+
+function writeBeside(
+  { site, version, file, target }: PlannedDownload,
+  { kinds, sha256, files }: SidecarWishes,
+  { http }: Client,
+) {
+  const wanted = file.type === 'Config' ? [] : kinds
+  return writeSidecars(
+    { path: target, version, kinds: wanted, files, ...(sha256 === undefined ? {} : { sha256 }) },
+    site,
+    http,
+  )
+}

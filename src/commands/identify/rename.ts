@@ -1,0 +1,101 @@
+/** Names after what a file is: `DreamShaper_8.safetensors` for `model (3).safetensors`, with what lies beside it. */
+import { lstat, readdir, rename } from 'node:fs/promises'
+import { basename, dirname, extname, join } from 'node:path'
+import type { CivitaiVersion } from '../../civitai/api/shapes.ts'
+import { nameKey, safeName } from '../../civitai/plan/file-name.ts'
+import { stemOf } from '../../civitai/plan/sidecars.ts'
+import { MODEL_ENDINGS } from '../../model/file-name.ts'
+import { SdtoolError } from '../../system/errors.ts'
+
+/** What programs keep beside a model under its name. */
+const COMPANION_ENDINGS: readonly string[] = [
+  '.civitai.info',
+  '.json',
+  '.metadata.json',
+  '.cm-info.json',
+  '.api_info.json',
+  '.yaml',
+  '.txt',
+  '.html',
+  ...['png', 'jpg', 'jpeg', 'webp', 'gif'].flatMap((ending) => [`.${ending}`, `.preview.${ending}`]),
+]
+
+export interface Renaming {
+  readonly from: string
+  readonly to: string
+  /** Files that go along. */
+  readonly companions: readonly { readonly from: string; readonly to: string }[]
+}
+
+/** What was done beside a file. */
+export interface Deed {
+  readonly written: readonly string[]
+  readonly problems: readonly string[]
+  readonly renaming?: Renaming
+}
+
+/**
+ * Undefined if the file has that name already.
+ * @param files all files of the run: none of them is a companion of another
+ * @throws RENAME_SHARED where another model of the name without its ending has the same companions
+ */
+export async function planRenaming(
+  path: string,
+  version: CivitaiVersion,
+  files: readonly string[],
+): Promise<Renaming | undefined> {
+  const words = [version.modelName, version.name].map((text) => text.trim().replaceAll(/\s+/g, '_'))
+  const name = safeName(`${words.filter(Boolean).join('_').replaceAll(/[\\/]/g, '_')}${extname(path)}`)
+  if (name === undefined || name === basename(path)) return undefined
+  const to = join(dirname(path), name)
+  const beside = new Set(await readdir(dirname(path)))
+  const own = new Set(files.map(nameKey)).add(nameKey(path))
+  const companions = COMPANION_ENDINGS.map((ending) => ({
+    from: stemOf(path) + ending,
+    to: stemOf(to) + ending,
+  })).filter(({ from }) => beside.has(basename(from)) && !own.has(nameKey(from)))
+  const twin = [...beside].find((other) => isTwin(other, basename(path)))
+  if (twin !== undefined && companions.length > 0) throw shared(path, twin, companions[0]!.from)
+  return { from: path, to, companions }
+}
+
+/** Another model file that differs in its ending only. */
+function isTwin(other: string, name: string): boolean {
+  const isModel = (MODEL_ENDINGS as readonly string[]).includes(extname(other).toLowerCase())
+  return isModel && other !== name && nameKey(stemOf(other)) === nameKey(stemOf(name))
+}
+
+function shared(path: string, twin: string, companion: string): SdtoolError {
+  return new SdtoolError(
+    'RENAME_SHARED',
+    `${path} was not renamed: ${basename(companion)} and what else lies beside it is also that of ${twin}`,
+  )
+}
+
+/**
+ * All of them or none: what was renamed before one failed gets its old name again.
+ * @throws OUTPUT_EXISTS before anything is renamed
+ */
+export async function carryOut({ from, to, companions }: Renaming): Promise<void> {
+  const all = [...companions, { from, to }]
+  for (const one of all) {
+    if (await isTaken(one))
+      throw new SdtoolError('OUTPUT_EXISTS', `${from} would become ${to}, but ${one.to} exists already`)
+  }
+  const done: (typeof all)[number][] = []
+  try {
+    for (const one of all) {
+      await rename(one.from, one.to)
+      done.unshift(one)
+    }
+  } catch (error) {
+    for (const one of done) await rename(one.to, one.from)
+    throw error
+  }
+}
+
+/** By another file: one that only gets other capitals has its new name already, where case is ignored. */
+async function isTaken({ from, to }: { readonly from: string; readonly to: string }): Promise<boolean> {
+  const [own, there] = await Promise.all([lstat(from), lstat(to).catch(() => undefined)])
+  return there !== undefined && (nameKey(from) !== nameKey(to) || own.ino !== there.ino)
+}

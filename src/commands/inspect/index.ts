@@ -1,0 +1,321 @@
+import { existsSync } from 'node:fs'
+import { looksRemote } from '../../civitai/api/reference.ts'
+import { type ModelFolders, resolveModel } from '../../library/resolve.ts'
+import { storedName } from '../../model/layouts/stored.ts'
+import type { CommonOptions } from '../../operations/output/options.ts'
+import { envelope, printResults } from '../../report/document/envelope.ts'
+import { errorText, exitCodeOf } from '../../report/terminal/error.ts'
+import { type Paint, painter } from '../../report/text/text.ts'
+import { EXIT, type ExitCode, escaped, SdtoolError, usage } from '../../system/errors.ts'
+import { globMatcher } from '../../system/glob.ts'
+import { printable } from '../../system/text.ts'
+import type { World } from '../../system/world.ts'
+import type { Tensor } from '../../tensor/values/table.ts'
+import type { Arguments, Command } from '../command.ts'
+import { withCivitaiUrl } from '../shared/civitai-options.ts'
+import { listedFiles } from '../shared/listed-files.ts'
+import { modelFolders, withModelFolders } from '../shared/model-folders.ts'
+import { commonOptions, flag, namedFiles, text, withCommonOptions } from '../shared/options.ts'
+import { preview, withPreview } from '../shared/preview-option.ts'
+import { type Inspection, type InspectionOptions, inspectFile, type Refusal } from './inspection.ts'
+import { inspectionJson, refusalJson } from './json.ts'
+import { briefLine, briefRefusal, inspectionPage, keyTable, metadataText, refusalPage } from './page.ts'
+import {
+  inspectPicture,
+  isPicture,
+  type PictureInspection,
+  pictureJson,
+  pictureLine,
+  pictureMetadata,
+  picturePage,
+} from './picture.ts'
+import type { InspectResult } from './schema.ts'
+
+interface InspectOptions extends CommonOptions {
+  readonly files: readonly string[]
+  /** Pattern; empty for all keys. */
+  readonly keys?: string
+  /** Key; empty for all metadata. */
+  readonly metadata?: string
+  readonly hashes: boolean
+  readonly scan: boolean
+  readonly brief?: boolean
+  readonly preview: boolean
+}
+
+export const inspectCommand: Command = {
+  positionals: '[files..]',
+  examples: [
+    ['$0 inspect model.ckpt', 'What it is, what is in it, what could be saved'],
+    ['$0 inspect lora.safetensors --metadata', 'All metadata of a LoRA'],
+    ['$0 inspect model.safetensors --keys "*attn2.to_k*" --json', 'Names, types and shapes for a program'],
+    ['$0 inspect models/ --brief', 'One line for each model file in a folder'],
+    ['$0 inspect picture.png', 'How a picture was made: A1111 parameters; --metadata=workflow for ComfyUI'],
+    ['$0 inspect https://civitai.com/models/4384', 'A model on a server, by a few hundred kB of it'],
+  ],
+  options: (yargs) =>
+    withPreview(withModelFolders(withCivitaiUrl(withCommonOptions(yargs))))
+      .positional('files', {
+        type: 'string',
+        array: true,
+        describe:
+          'Model files, folders, pictures (PNG, JPEG, WebP); addresses, AIRs, model:ID, version:ID, hash:HEX',
+      })
+      .option('keys', {
+        type: 'string',
+        describe: 'List the tensors, all or those that match: --keys="*vae*"',
+      })
+      .option('metadata', {
+        type: 'string',
+        describe: 'Print all metadata, or one key: --metadata=ss_tag_frequency',
+      })
+      .option('hashes', {
+        type: 'boolean',
+        describe: 'SHA-256, AutoV1/V2/V3, CRC32, BLAKE3 (reads the file)',
+      })
+      .option('scan', {
+        type: 'boolean',
+        describe:
+          'Look at all values for NaN, Inf and fp16 limits (reads the file). What is found is a finding, not a failure: exit code 0',
+      })
+      .option('brief', { type: 'boolean', describe: 'One line for each file (default for folders)' }),
+  run: (args, world) => runInspect(args, modelFolders(args, world), world),
+}
+
+function inspectOptions(args: Arguments): InspectOptions {
+  const files = namedFiles(args)
+  const keys = optionalText(args, 'keys', files)
+  const metadata = optionalText(args, 'metadata', files)
+  return {
+    ...commonOptions(args),
+    files,
+    ...(keys === undefined ? {} : { keys }),
+    ...(metadata === undefined ? {} : { metadata }),
+    ...(args.brief === undefined ? {} : { brief: args.brief === true }),
+    hashes: flag(args, 'hashes'),
+    scan: flag(args, 'scan'),
+    preview: flag(args, 'preview'),
+  }
+}
+
+/** `--keys model.ckpt` means the file, not a pattern: a value that exists on disk while no file was named. */
+function optionalText(args: Arguments, name: string, files: string[]): string | undefined {
+  const value = text(args, name)
+  if (value === undefined || files.length > 0 || !existsSync(value)) return value
+  files.push(value)
+  return ''
+}
+
+async function runInspect(args: Arguments, folders: ModelFolders, world: World): Promise<ExitCode> {
+  const options = inspectOptions(args)
+  const remote = options.files.filter(isRemote)
+  if (remote.length > 0) checkRemote(options)
+  const { files, walked } = await listedFiles(
+    options.files,
+    async (name) => (isRemote(name) ? name : resolveModel(name, 'any', folders)),
+    world,
+  )
+  const several = files.length > 1 || walked
+  const brief = isBrief(options, walked)
+  const printer =
+    options.json || options.quiet
+      ? resultsPrinter(options, world)
+      : textPrinter(options, { brief, several }, world)
+  let exitCode: ExitCode = EXIT.ok
+  const show = async (found: Result): Promise<void> => {
+    const result = missingKey(found, options)
+    if ('error' in result && exitCode === EXIT.ok) exitCode = exitCodeOf(result.error)
+    printer.print(result)
+    if (options.preview && 'picture' in result) await previewPicture(result, options, world)
+  }
+  // a list of files is there to be fast
+  const compared = { ...options, folders: brief ? { ...folders, roots: [] } : folders }
+  await withInspectors(remote.length > 0, compared, args, world, async ({ here, there }) => {
+    for (const { path, problem } of files) {
+      if (problem) await show({ path, bytes: 0, error: problem })
+      else await show(await (remote.includes(path) ? there(path) : here(path)))
+    }
+  })
+  printer.end()
+  return exitCode
+}
+
+/** A file of that name is what is meant by it. */
+function isRemote(name: string): boolean {
+  return looksRemote(name) && !existsSync(name)
+}
+
+/** @throws USAGE */
+function checkRemote({ hashes, scan }: InspectOptions): void {
+  if (!hashes && !scan) return
+  throw usage(
+    `--${hashes ? 'hashes' : 'scan'} reads all of a file, and this one is not here`,
+    'Download it first: sdtool download.',
+  )
+}
+
+interface Inspectors {
+  here(path: string): Promise<Result>
+  /** What lies on a server. */
+  there(reference: string): Promise<Result>
+}
+
+/** Opens connections only where there is something to connect to: what most calls do without is not even loaded. */
+async function withInspectors(
+  anyRemote: boolean,
+  options: InspectionOptions,
+  args: Arguments,
+  world: World,
+  use: (inspectors: Inspectors) => Promise<void>,
+): Promise<void> {
+  const here = (path: string) => inspectAny(path, options, world)
+  if (!anyRemote) return use({ here, there: here })
+  const { withCivitai } = await import('../shared/civitai-client.ts')
+  const { inspectRemote } = await import('./remote.ts')
+  return withCivitai(args, world, (client) =>
+    use({ here, there: (reference) => inspectRemote(reference, options, client, world) }),
+  )
+}
+
+async function previewPicture(
+  { path, picture }: PictureInspection,
+  options: InspectOptions,
+  world: World,
+): Promise<void> {
+  if (picture.pixels) await preview(await picture.pixels(), options, world)
+  else world.stderr.write(`sdtool: ${escaped(path)}: only PNG pictures have a preview\n`)
+}
+
+type Result = Inspection | PictureInspection | Refusal
+
+async function inspectAny(path: string, options: InspectionOptions, world: World): Promise<Result> {
+  if (!(await isPicture(path))) return inspectFile(path, options, world)
+  return inspectPicture(path, options, world).catch((error: unknown) => {
+    world.signal.throwIfAborted()
+    return { path, bytes: 0, error }
+  })
+}
+
+/** A list of a folder, unless something was asked for that only a page can show. */
+function isBrief({ brief, keys, metadata, hashes, scan }: InspectOptions, walked: boolean): boolean {
+  const needsPage = keys !== undefined || metadata !== undefined || hashes || scan
+  if (brief && needsPage) throw usage('--brief goes with none of --keys, --metadata, --hashes, --scan')
+  return brief ?? (walked && !needsPage)
+}
+
+/** A file without the key that was asked for fails by itself; the next ones are still shown. */
+function missingKey(result: Result, options: InspectOptions): Result {
+  if ('error' in result) return result
+  const { path, bytes } = result
+  const { keys, metadata } = options
+  const missing = (what: string, hint: string): Refusal => {
+    const error = new SdtoolError('NOT_FOUND', `${path} has no ${what}`, { exitCode: EXIT.unverified, hint })
+    return { path, bytes, error }
+  }
+  if (keys && !keysOf(result, options)?.length)
+    return missing(`tensor ${keys}`, 'See all of them with --keys.')
+  if (metadata && !Object.hasOwn(textMetadata(result), metadata)) {
+    return missing(`metadata key ${metadata}`, 'See all keys with --metadata.')
+  }
+  return result
+}
+
+/** Metadata of a safetensors file; of a pickle the plain values beside its weights; of a picture its texts. */
+function textMetadata(result: Inspection | PictureInspection): Readonly<Record<string, string>> {
+  if ('picture' in result) return pictureMetadata(result)
+  const { model } = result
+  const scalars = Object.entries(model.extras).filter(
+    ([, value]) => value === null || typeof value !== 'object',
+  )
+  return { ...Object.fromEntries(scalars.map(([key, value]) => [key, String(value)])), ...model.metadata }
+}
+
+interface Printer {
+  print(result: Result): void
+  end(): void
+}
+
+function resultsPrinter(options: InspectOptions, world: World): Printer {
+  const results: InspectResult[] = []
+  return {
+    print(result) {
+      results.push(resultJson(result, options))
+      if ('error' in result) world.stderr.write(errorText(result.error, options.verbose))
+    },
+    end() {
+      printResults(envelope('inspect', { results }, world), () => '', options, world)
+    },
+  }
+}
+
+function resultJson(result: Result, options: InspectOptions): InspectResult {
+  if ('error' in result) return refusalJson(result)
+  if ('picture' in result) return pictureJson(result)
+  return inspectionJson(result, keysOf(result, options))
+}
+
+interface Layout {
+  readonly brief: boolean
+  /** A list of keys or a value does not say by itself which file it is from. */
+  readonly several: boolean
+}
+
+function textPrinter(options: InspectOptions, { brief, several }: Layout, world: World): Printer {
+  const paint = painter(world.stdout, world.env)
+  let first = true
+  return {
+    print(result) {
+      if (!first && !brief) world.stdout.write('\n')
+      first = false
+      if (!('error' in result)) {
+        const part = brief ? undefined : partOf(result, options, world)
+        if (part !== undefined && several)
+          world.stdout.write(`${paint('bold', printable(result.path, 300))}\n`)
+        world.stdout.write(brief ? `${lineOf(result, paint)}\n` : (part ?? pageOf(result, paint)))
+        return
+      }
+      // what was refused has a page or a line of its own among the others; what is no file has none
+      if (brief) world.stdout.write(`${briefRefusal(result, paint)}\n`)
+      else if (result.security) world.stdout.write(refusalPage(result, paint))
+      world.stderr.write(errorText(result.error, options.verbose))
+    },
+    end() {},
+  }
+}
+
+function lineOf(result: Inspection | PictureInspection, paint: Paint): string {
+  return 'picture' in result ? pictureLine(result) : briefLine(result, paint)
+}
+
+function pageOf(result: Inspection | PictureInspection, paint: Paint): string {
+  return 'picture' in result ? picturePage(result, paint) : inspectionPage(result, paint)
+}
+
+/** What was asked for of a file instead of its page: keys, metadata. */
+function partOf(
+  result: Inspection | PictureInspection,
+  options: InspectOptions,
+  world: World,
+): string | undefined {
+  const keys = keysOf(result, options)
+  if (keys) return `${keyTable(keys)}\n`
+  if (options.metadata === undefined) return undefined
+  const metadata = textMetadata(result)
+  if (options.metadata === '') return metadataText(metadata, result.path, painter(world.stdout, world.env))
+  // for a program the value as it is; on a terminal nothing in it may act
+  const value = metadata[options.metadata]!
+  return `${world.stdout.isTTY ? printable(value, Number.POSITIVE_INFINITY) : value}\n`
+}
+
+/** Undefined if none were asked for. Pictures have none. */
+function keysOf(result: Inspection | PictureInspection, { keys }: InspectOptions): Tensor[] | undefined {
+  if (keys === undefined) return undefined
+  if ('picture' in result) return []
+  const matches = keys === '' ? () => true : globMatcher(keys)
+  const { model } = result
+  // as the file calls them; a pattern may mean the names it has everywhere else, too
+  return [...model.tensors.values()].flatMap((tensor) => {
+    const stored = storedName(model, tensor.name)
+    return matches(stored) || matches(tensor.name) ? [{ ...tensor, name: stored }] : []
+  })
+}

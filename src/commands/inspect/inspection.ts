@@ -1,0 +1,229 @@
+import { stat } from 'node:fs/promises'
+import { basename } from 'node:path'
+import type { ModelFolders } from '../../library/resolve.ts'
+import { identifyFile, type OpenedModel, withModel } from '../../library/session.ts'
+import { alphaTensors, readAlphas } from '../../model/adapters/describe.ts'
+import { embeddingHash } from '../../model/identify/embedding-checksum.ts'
+import type { Identity, ValueReader } from '../../model/identify/identify.ts'
+import type { KnownFile } from '../../model/identity.ts'
+import { type MetadataSummary, summariseMetadata } from '../../model/metadata/summary.ts'
+import type { Component } from '../../model/networks/components.ts'
+import { hashWithProgress } from '../../operations/hashing.ts'
+import { mayBeInfinite } from '../../operations/output/finite.ts'
+import { startProgress } from '../../report/progress/progress.ts'
+import { plural } from '../../report/text/text.ts'
+import type { Hashes } from '../../system/hash.ts'
+import { quoted } from '../../system/text.ts'
+import type { World } from '../../system/world.ts'
+import { UnsafePickleError } from '../../tensor/formats/security.ts'
+import { type ReadInto, readValues } from '../../tensor/values/expr.ts'
+import { addScans, EMPTY_SCAN, type ScanResult, scanTensor } from '../../tensor/values/scan.ts'
+import type { Finding, ModelFile, SecurityReport } from '../../tensor/values/table.ts'
+import { damageFindings, tolerated } from '../verify/checksums.ts'
+import type { Recognised, recogniseKnown } from './recognise-known.ts'
+
+export interface InspectionOptions {
+  readonly hashes: boolean
+  readonly scan: boolean
+  readonly quiet: boolean
+  /** The file is on a server: its header is read, and a few small tensors. */
+  readonly remote?: boolean
+  /** Where files are that a VAE may be a copy of. */
+  readonly folders: ModelFolders
+}
+
+/** What the values of a component are, and the tensors with NaN or infinite values. */
+export interface ComponentScan {
+  readonly component: Component
+  readonly total: ScanResult
+  readonly broken: readonly string[]
+}
+
+/** Everything `inspect` found out about a file. */
+export interface Inspection {
+  readonly path: string
+  readonly bytes: number
+  readonly model: KnownFile
+  readonly identity: Identity
+  readonly summary: MetadataSummary
+  /** Of the file; of the VAE's values, with the metric of model-toolkit; A1111's four digits of an embedding. */
+  readonly hashes: Hashes & {
+    readonly vae?: string
+    readonly vaeMetric?: string
+    readonly embedding?: string
+  }
+  readonly scan?: readonly ComponentScan[]
+  /** What was transferred to look into a file on a server. */
+  readonly remote?: { readonly requests: number; readonly bytes: number }
+  /** Of the container, of the model, and of the values if they were read. */
+  readonly findings: readonly Finding[]
+}
+
+/** A file that was refused, with the security report if it was for its pickle. */
+export interface Refusal {
+  readonly path: string
+  readonly bytes: number
+  readonly error: unknown
+  readonly security?: SecurityReport
+}
+
+/** Opens and examines one file. Errors become a `Refusal`, except an interruption. */
+export async function inspectFile(
+  path: string,
+  options: InspectionOptions,
+  world: World,
+): Promise<Inspection | Refusal> {
+  try {
+    return await withModel(path, world, (opened) => inspectOpened(path, opened, options, world), tolerated)
+  } catch (error) {
+    world.signal.throwIfAborted()
+    const bytes = (await stat(path).catch(() => undefined))?.size ?? 0
+    return refusalOf(path, bytes, error)
+  }
+}
+
+export function refusalOf(path: string, bytes: number, error: unknown): Refusal {
+  const security = error instanceof UnsafePickleError ? { security: error.report } : {}
+  return { path, bytes, error, ...security }
+}
+
+/** Examines a file that is open. */
+export async function inspectOpened(
+  path: string,
+  opened: OpenedModel,
+  options: InspectionOptions,
+  world: World,
+): Promise<Inspection> {
+  const { model, read } = opened
+  const valuesOf = (tensor: Parameters<typeof readValues>[0]) => readValues(tensor, read)
+  const identity = await withAlphas(opened, await identifyFile(path, opened), valuesOf)
+  const scan = options.scan ? await scanComponents(path, model, identity, read, options, world) : undefined
+  if (options.scan) await opened.sums?.finish(read, world.signal)
+  const hashes = options.hashes
+    ? {
+        ...(await hashWithProgress(path, undefined, options.quiet, world)),
+        ...(await embeddingHashOf(identity, valuesOf)),
+      }
+    : {}
+  const known = mayBeKnown(identity, options)
+    ? await recognise({ path, model, read }, identity, hashes, options, world)
+    : { hashes: {}, findings: [] }
+  return {
+    path,
+    bytes: model.file.size,
+    model,
+    identity,
+    summary: summariseMetadata(model.metadata),
+    hashes: { ...hashes, ...known.hashes },
+    ...(scan === undefined ? {} : { scan }),
+    findings: [
+      ...model.findings,
+      ...damageFindings(opened.sums?.damaged ?? []),
+      ...identity.findings,
+      ...(scan?.flatMap(scanFindings) ?? []),
+      ...known.findings,
+    ],
+  }
+}
+
+/** What most pages do without is not even loaded. */
+function mayBeKnown({ kind }: Identity, { hashes, folders, remote }: InspectionOptions): boolean {
+  if (remote) return false
+  return hashes || kind === 'vae' || (kind === 'checkpoint' && folders.roots.length > 0)
+}
+
+async function recognise(...args: Parameters<typeof recogniseKnown>): Promise<Recognised> {
+  const { recogniseKnown } = await import('./recognise-known.ts')
+  return recogniseKnown(...args)
+}
+
+/** The values of alpha are worth reading only for a page about the file. */
+async function withAlphas(
+  { model, prefetch }: OpenedModel,
+  identity: Identity,
+  read: ValueReader,
+): Promise<Identity> {
+  if (!identity.adapter) return identity
+  const tensors = alphaTensors(model)
+  if (prefetch && !(await prefetch(tensors)))
+    return { ...identity, findings: [...identity.findings, scatteredAlphas(tensors.length)] }
+  const adapter = await readAlphas(model, identity.adapter, read)
+  return { ...identity, adapter, findings: adapter.findings }
+}
+
+function scatteredAlphas(count: number): Finding {
+  return {
+    code: 'adapter-alpha-unread',
+    severity: 'info',
+    message: `the values of ${count} alphas lie scattered over the file and were not fetched`,
+  }
+}
+
+async function embeddingHashOf({ embedding }: Identity, read: ValueReader): Promise<{ embedding?: string }> {
+  const hash = embedding && (await embeddingHash(embedding, read))
+  return hash === undefined ? {} : { embedding: hash }
+}
+
+/** What the values of every component are; all of the file is read. */
+export async function scanComponents(
+  path: string,
+  model: ModelFile,
+  { components }: Identity,
+  read: ReadInto,
+  { quiet }: Pick<InspectionOptions, 'quiet'>,
+  world: World,
+): Promise<ComponentScan[]> {
+  const progress = startProgress(`scanning ${basename(path)}`, world, quiet)
+  const all = components.reduce((sum, { bytes }) => sum + bytes, 0)
+  let done = 0
+  try {
+    const scans: ComponentScan[] = []
+    for (const component of components) {
+      let total = EMPTY_SCAN
+      const broken: string[] = []
+      for (const name of component.names) {
+        const tensor = model.tensors.get(name)!
+        const scanned = await scanTensor(tensor, read, world.signal)
+        const result = mayBeInfinite(name) ? { ...scanned, inf: 0 } : scanned
+        if (result.nan + result.inf > 0) broken.push(name)
+        total = addScans(total, result)
+        done += result.values * (component.bytes / Math.max(1, component.parameters))
+        progress.update(done, all)
+      }
+      scans.push({ component, total, broken })
+    }
+    return scans
+  } finally {
+    progress.end()
+  }
+}
+
+export function scanFindings({ component, total, broken }: ComponentScan): Finding[] {
+  const findings: Finding[] = []
+  const { nan, inf, overflowF16, vanishF16, values } = total
+  if (broken.length > 0) {
+    const counts = [nan > 0 ? `${nan} NaN` : '', inf > 0 ? `${inf} infinite` : '']
+      .filter(Boolean)
+      .join(' and ')
+    findings.push({
+      code: 'not-finite',
+      severity: 'error',
+      message: `${component.title}: ${counts} ${nan + inf === 1 ? 'value' : 'values'} in ${plural(broken.length, 'tensor')}, first ${quoted(broken[0]!)}; the file is damaged`,
+    })
+  }
+  if (overflowF16 > 0) {
+    findings.push({
+      code: 'fp16-overflow',
+      severity: 'warning',
+      message: `${component.title}: ${plural(overflowF16, 'value')} would become infinite in fp16 (largest ${total.largest.toPrecision(4)}); keep it in fp32 or use bf16`,
+    })
+  }
+  if (vanishF16 > values / 1000) {
+    findings.push({
+      code: 'fp16-underflow',
+      severity: 'info',
+      message: `${component.title}: ${plural(vanishF16, 'value')} would become zero in fp16`,
+    })
+  }
+  return findings
+}

@@ -1,0 +1,200 @@
+import { type BaseId, baseById } from '../../model/adapters/base.ts'
+import type { AdapterBase, AdapterInfo } from '../../model/adapters/info.ts'
+import type { PeftConfig } from '../../model/adapters/peft/config.ts'
+import type { EmbeddingInfo } from '../../model/identify/embeddings.ts'
+import { predictionInMetadata } from '../../model/identify/prediction-statements.ts'
+import type { ArchitectureInfo, Identity } from '../../model/identity.ts'
+import type { MetadataSummary } from '../../model/metadata/summary.ts'
+import type { Component } from '../../model/networks/components.ts'
+import { findingJson, withNulls } from '../../report/document/envelope.ts'
+import { errorJson } from '../../report/terminal/error.ts'
+import { FORMATS } from '../../tensor/formats/open.ts'
+import { quantisedParts } from '../../tensor/quantised/summary.ts'
+import type { Tensor } from '../../tensor/values/table.ts'
+import type { Inspection, Refusal } from './inspection.ts'
+import type {
+  InspectedAdapter,
+  InspectedArchitecture,
+  InspectedComponent,
+  InspectedEmbedding,
+  InspectedPeftConfig,
+  InspectedSummary,
+  InspectResult,
+} from './schema.ts'
+
+/** The result of `inspect --json` for one file. Keys are a contract: add, never rename. */
+export function inspectionJson(inspection: Inspection, keys: readonly Tensor[] | undefined): InspectResult {
+  const { path, bytes, model, identity, hashes, findings, scan, summary, remote } = inspection
+  const { adapter, embedding, vae, ema } = identity
+  return {
+    path,
+    bytes,
+    remote: remote ?? null,
+    format: model.format,
+    kind: identity.kind,
+    title: identity.title,
+    evidence: identity.evidence ?? [],
+    architecture: architectureJson(identity, model.metadata),
+    components: identity.components.map(componentJson),
+    ema: ema ? { of: ema.of, tensors: ema.pairs.size, uncovered: ema.uncovered, bytes: ema.bytes } : null,
+    adapter: adapter ? adapterJson(adapter) : null,
+    embedding: embedding ? embeddingJson(embedding) : null,
+    vae: vae ? withNulls(vae, 'latentChannels', 'downscale') : null,
+    quantised: quantisedParts(model),
+    tensors: keys?.map(({ name, dtype, shape }) => ({ name, dtype, shape })) ?? null,
+    metadata: model.metadata,
+    extras: model.extras,
+    summary: summaryJson(summary),
+    hashes,
+    scan: scan?.map(({ component, total, broken }) => ({ name: component.id, ...total, broken })) ?? null,
+    security: model.security ?? null,
+    leftovers: model.leftovers,
+    findings: findings.map(findingJson),
+    error: null,
+  }
+}
+
+function adapterJson({ settings, findings, base, ...facts }: AdapterInfo): InspectedAdapter {
+  return {
+    ...withNulls(facts, 'alphas'),
+    settings: { configs: settings.configs.map(peftConfigJson), problems: settings.problems },
+    base: withNulls(base, 'architecture', 'title', 'claimed', 'claimedBy'),
+    findings: findings.map(findingJson),
+  }
+}
+
+function peftConfigJson({ oft, ...config }: PeftConfig): InspectedPeftConfig {
+  return {
+    ...withNulls(config, 'target', 'type', 'rank', 'alpha', 'feedforward'),
+    oft: oft ? withNulls(oft, 'limit') : null,
+  }
+}
+
+function embeddingJson({
+  parts,
+  snapshots,
+  trainedOn,
+  findings,
+  ...facts
+}: EmbeddingInfo): InspectedEmbedding {
+  return {
+    ...withNulls(facts, 'name', 'token', 'architecture', 'steps'),
+    parts: parts.map(({ tensors, ...part }) => withNulls(part, 'token')),
+    snapshots: snapshots?.length ?? null,
+    trainedOn: trainedOn ? withNulls(trainedOn, 'name', 'hash') : null,
+    findings: findings.map(findingJson),
+  }
+}
+
+/** What the file says of itself, by what wrote it there. */
+function summaryJson({ training, modelspec, merge, recipe, comfy }: MetadataSummary): InspectedSummary {
+  return {
+    training: training
+      ? {
+          ...training,
+          datasets: training.datasets.map((set) => withNulls(set, 'images', 'repeats', 'resolution')),
+        }
+      : null,
+    modelspec: modelspec ? withNulls(modelspec, 'thumbnail') : null,
+    merge: merge
+      ? {
+          tool: merge.tool ?? null,
+          facts: merge.facts,
+          models: merge.models.map((model) => withNulls(model, 'sha256', 'legacyHash', 'name')),
+        }
+      : null,
+    recipe: recipe ? { ...recipe } : null,
+    comfy: comfy ? withNulls(comfy, 'nodes') : null,
+  }
+}
+
+const NO_ARCHITECTURE: InspectedArchitecture = {
+  id: null,
+  title: null,
+  family: null,
+  candidates: [],
+  variant: null,
+  modelspec: null,
+  resolution: null,
+  width: null,
+  prediction: null,
+  predictionEvidence: null,
+  predictionDetails: null,
+  evidence: [],
+}
+
+/** The same keys for every kind of file; null is what nothing in it tells. */
+function architectureJson(
+  identity: Identity,
+  metadata: Readonly<Record<string, string>>,
+): InspectedArchitecture {
+  const { architecture, adapter, embedding, vae, evidence = [] } = identity
+  if (architecture) return modelArchitectureJson(architecture)
+  const prediction = predictionInMetadata(metadata)
+  const common = {
+    ...NO_ARCHITECTURE,
+    prediction: prediction?.type ?? null,
+    predictionEvidence: prediction?.evidence ?? null,
+  }
+  if (adapter) return { ...common, ...baseJson(adapter.base) }
+  if (embedding) {
+    const widths = embedding.parts.map(({ dim }) => `vectors of width ${dim}`)
+    return { ...common, ...familyJson(embedding.architecture), evidence: widths }
+  }
+  if (!vae) return { ...common, evidence }
+  const ids = vae.architectures
+  return { ...common, id: ids.length === 1 ? ids[0]! : null, candidates: ids, evidence: [vae.title] }
+}
+
+function modelArchitectureJson({ prediction, ...facts }: ArchitectureInfo): InspectedArchitecture {
+  const { type, evidence, ...details } = prediction
+  return {
+    ...NO_ARCHITECTURE,
+    ...withNulls(facts, 'variant', 'modelspec', 'resolution', 'width'),
+    prediction: type,
+    predictionEvidence: evidence,
+    predictionDetails: {
+      assumed: details.assumed ?? false,
+      weak: details.weak ?? false,
+      against: details.against ?? [],
+      zeroTerminalSnr: details.zeroTerminalSnr ?? false,
+      sigmaMax: details.sigmaMax ?? null,
+    },
+  }
+}
+
+/** What an adapter is for: by its shapes, or by its metadata if they do not decide. */
+function baseJson({ architecture, claimed, claimedBy, evidence }: AdapterBase) {
+  return {
+    ...familyJson(architecture ?? claimed),
+    evidence: [...evidence, ...(claimedBy === undefined ? [] : [claimedBy])],
+  }
+}
+
+/** The family people train for, and the id of its architecture if all its members have one. */
+function familyJson(family: BaseId | undefined) {
+  if (family === undefined) return {}
+  const { title, architectures, modelspec } = baseById(family)
+  const id = modelspec ?? (architectures.length === 1 ? architectures[0]! : null)
+  return { id, family, title, candidates: architectures }
+}
+
+function componentJson({ id, names, match, dtypes, ...facts }: Component): InspectedComponent {
+  return {
+    name: id,
+    ...withNulls(facts, 'layout'),
+    dtypes: { ...dtypes },
+    missing: match?.missing ?? null,
+    misshapen: match?.misshapen ?? null,
+    extra: match?.extra ?? null,
+  }
+}
+
+export function refusalJson({ path, bytes, error, security }: Refusal): InspectResult {
+  return { path, bytes, security: security ?? null, error: errorJson(error) }
+}
+
+/** Name of a container for people. */
+export function formatTitle(id: string): string {
+  return FORMATS.find((format) => format.id === id)?.title ?? id
+}

@@ -1,0 +1,168 @@
+/** Pictures among the files of `sdtool inspect`: how they were made. */
+
+import { IMAGE_HEAD, type ImageFile, imageFormat, openImage } from '../../image/open.ts'
+import { type PictureParameters, pictureParameters, pictureProgram } from '../../image/parameters.ts'
+import { hashWithProgress } from '../../operations/hashing.ts'
+import { formatTable } from '../../report/text/table.ts'
+import { formatBytes, type Paint } from '../../report/text/text.ts'
+import { hanging } from '../../report/text/wrap.ts'
+import { openRegularFile } from '../../system/bytes.ts'
+import { aboutFile, refuse } from '../../system/errors.ts'
+import type { Hashes } from '../../system/hash.ts'
+import { printable } from '../../system/text.ts'
+import type { World } from '../../system/world.ts'
+import { type FactLine, factLines, SECTION_INDENT, section } from './page.ts'
+import type { InspectResult } from './schema.ts'
+
+/** A picture and what its texts say. */
+export interface PictureInspection {
+  readonly path: string
+  readonly bytes: number
+  readonly picture: ImageFile
+  readonly parameters?: PictureParameters
+  readonly program?: string
+  readonly hashes: Hashes
+}
+
+/** A PNG of 8192 x 8192 pixels that could not be compressed. What is larger comes from no sampler. */
+const MAX_PICTURE_BYTES = 256 * 1024 * 1024
+
+/** Whether a file is a picture, by its first bytes. */
+export async function isPicture(path: string): Promise<boolean> {
+  const handle = await openRegularFile(path).catch(() => undefined)
+  try {
+    const head = Buffer.alloc(IMAGE_HEAD)
+    await handle?.read(head, 0, IMAGE_HEAD, 0)
+    return imageFormat(head) !== undefined
+  } catch {
+    return false
+  } finally {
+    await handle?.close()
+  }
+}
+
+/** @throws PICTURE_TOO_LARGE, what `openImage` throws (exit 3) */
+export async function inspectPicture(
+  path: string,
+  options: { readonly hashes: boolean; readonly quiet: boolean },
+  world: World,
+): Promise<PictureInspection> {
+  const bytes = await readPicture(path)
+  let picture: ImageFile
+  try {
+    picture = openImage(bytes)
+  } catch (error) {
+    throw aboutFile(path, error)
+  }
+  const parameters = pictureParameters(picture.texts)
+  const program = pictureProgram(picture.texts)
+  return {
+    path,
+    bytes: bytes.byteLength,
+    picture,
+    ...(parameters && { parameters }),
+    ...(program === undefined ? {} : { program }),
+    hashes: options.hashes
+      ? await hashWithProgress(path, ['sha256', 'crc32', 'blake3'], options.quiet, world)
+      : {},
+  }
+}
+
+async function readPicture(path: string): Promise<Uint8Array> {
+  const handle = await openRegularFile(path)
+  try {
+    const { size } = await handle.stat()
+    if (size > MAX_PICTURE_BYTES) {
+      throw refuse(
+        'PICTURE_TOO_LARGE',
+        `${path}: ${size} bytes, more than ${MAX_PICTURE_BYTES} for a picture`,
+      )
+    }
+    return await handle.readFile()
+  } finally {
+    await handle.close()
+  }
+}
+
+/** Texts by keyword; of those with the same one the last counts, as in Pillow. */
+export function pictureMetadata({ picture }: PictureInspection): Readonly<Record<string, string>> {
+  return Object.fromEntries(picture.texts.map(({ keyword, text }) => [keyword, text]))
+}
+
+/** The result of `inspect --json`. Keys are a contract: add, never rename. */
+export function pictureJson(inspection: PictureInspection): InspectResult {
+  const { path, bytes, picture, parameters, program, hashes } = inspection
+  const { format, title, width, height } = picture
+  return {
+    path,
+    bytes,
+    format,
+    kind: 'picture',
+    title,
+    picture: { width, height },
+    program: program ?? null,
+    parameters: parameters ? { ...parameters, settings: Object.fromEntries(parameters.settings) } : null,
+    metadata: pictureMetadata(inspection),
+    hashes,
+    findings: [],
+    error: null,
+  }
+}
+
+function headline({ picture, bytes, program }: PictureInspection): string {
+  const { title, width, height } = picture
+  const by = program === undefined ? [] : [`made by ${program}`]
+  return [title, `${width} x ${height} pixels`, formatBytes(bytes), ...by].join(', ')
+}
+
+/** What a person reads about a picture. */
+export function picturePage(inspection: PictureInspection, paint: Paint): string {
+  const { path, parameters, hashes } = inspection
+  const width = paint.width - SECTION_INDENT
+  const settings: FactLine[] = [...(parameters?.settings ?? [])]
+  const nothing =
+    parameters || inspection.picture.texts.length > 0
+      ? ''
+      : '  It has no text: nothing tells how it was made.'
+  const sections = [
+    `${paint('bold', printable(path, 300))}\n  ${hanging(headline(inspection), paint.width, 2)}`,
+    section('Prompt', parameters ? promptText(parameters.prompt, width) : ''),
+    section('Negative prompt', parameters?.negative ? promptText(parameters.negative, width) : ''),
+    section('Settings', factLines(settings, width)),
+    section('Also in the file', otherTexts(inspection)),
+    section('Hashes', factLines(Object.entries(hashes), width)),
+    nothing,
+  ]
+  return `${sections.filter(Boolean).join('\n\n')}\n`
+}
+
+/** A prompt is there to be copied: whole, in its own lines. */
+function promptText(text: string, width: number): string {
+  return text
+    .split('\n')
+    .map((line) => `  ${hanging(printable(line, Number.POSITIVE_INFINITY), width, 2)}`)
+    .join('\n')
+}
+
+/** Programs write three or four. */
+const MAX_TEXTS_SHOWN = 50
+
+/** Texts that are not shown: workflows, or all of them where no parameters were understood. */
+function otherTexts({ picture, parameters }: PictureInspection): string {
+  const rows = picture.texts
+    .filter(({ keyword }) => keyword !== parameters?.keyword)
+    .map(({ keyword, text }) => [
+      printable(keyword, 60),
+      printable(text.slice(0, 60), 60),
+      formatBytes(Buffer.byteLength(text)),
+    ])
+  if (rows.length === 0) return ''
+  const columns = [{ head: 'text' }, { head: 'begins' }, { head: 'size', align: 'right' }] as const
+  const more = rows.length > MAX_TEXTS_SHOWN ? `\n  and ${rows.length - MAX_TEXTS_SHOWN} more` : ''
+  return formatTable(columns, rows.slice(0, MAX_TEXTS_SHOWN)) + more
+}
+
+/** One line for a list of files. */
+export function pictureLine(inspection: PictureInspection): string {
+  return `${printable(inspection.path, 300)}  ${headline(inspection)}`
+}

@@ -1,0 +1,156 @@
+/** Says which published file a file is, and whose VAE a checkpoint has. */
+import { stat } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { type ModelFolders, placesOf } from '../../library/resolve.ts'
+import type { FoundFile } from '../../library/scan.ts'
+import { withModel } from '../../library/session.ts'
+import { info } from '../../model/finding.ts'
+import { knownBySha256, knownVaesByAutoV1 } from '../../model/identify/hashes-known.ts'
+import type { Identity } from '../../model/identify/identify.ts'
+import { canonicalVae } from '../../model/identify/vae.ts'
+import {
+  compareVaes,
+  knownVae,
+  type ReadableVae,
+  readableVae,
+  SMALL_TENSOR_BYTES,
+  vaeContent,
+} from '../../model/identify/vae-content.ts'
+import { hashWithProgress } from '../../operations/hashing.ts'
+import type { Hashes } from '../../system/hash.ts'
+import { quoted } from '../../system/text.ts'
+import type { World } from '../../system/world.ts'
+import type { ReadInto } from '../../tensor/values/expr.ts'
+import type { Finding, ModelFile } from '../../tensor/values/table.ts'
+import type { InspectionOptions } from './inspection.ts'
+
+export interface ReadableFile {
+  readonly path: string
+  readonly model: ModelFile
+  readonly read: ReadInto
+}
+
+export interface Recognised {
+  readonly hashes: { readonly vae?: string; readonly vaeMetric?: string }
+  readonly findings: readonly Finding[]
+}
+
+/**
+ * With the hashes of the file, everything is compared. Without them a VAE file is known by 64 KiB of it, a baked VAE
+ * by its small tensors, if there are files of `--models` to compare it with.
+ */
+export async function recogniseKnown(
+  file: ReadableFile,
+  identity: Identity,
+  hashes: Hashes,
+  options: InspectionOptions,
+  world: World,
+): Promise<Recognised> {
+  const complete = options.hashes
+  const vae = readableVae(file.model, file.read)
+  const content = complete && vae ? await vaeContent(vae) : undefined
+  const baked = vae && identity.kind === 'checkpoint' ? await sameVaeFile(file, vae, options, world) : []
+  return {
+    hashes: {
+      ...(content && { vae: content.fingerprint }),
+      ...(content?.metric !== undefined && { vaeMetric: String(content.metric).padStart(4, '0') }),
+    },
+    findings: [
+      ...(complete ? knownFile(hashes) : await maybeKnownVae(file, identity, world)),
+      ...(content ? knownVae(content) : []),
+      ...baked,
+    ],
+  }
+}
+
+function knownFile({ sha256 }: Hashes): Finding[] {
+  const known = sha256 === undefined ? undefined : knownBySha256(sha256)
+  return known ? [info('known-file', `this is ${known.name}, by its SHA-256`)] : []
+}
+
+async function maybeKnownVae(
+  { path, model }: ReadableFile,
+  { kind }: Identity,
+  world: World,
+): Promise<Finding[]> {
+  if (kind !== 'vae') return []
+  const { autoV1 } = await hashWithProgress(path, ['autoV1'], true, world)
+  const known = autoV1 === undefined ? [] : knownVaesByAutoV1(autoV1, model.file.size)
+  return known.map(({ name }) => {
+    return info('known-file', `this is probably ${name}, by A1111's first hash; --hashes makes sure`)
+  })
+}
+
+/** A VAE in fp32 has 335 MB, with the discriminator it was trained with 0.8 GB; larger files are something else. */
+const MAX_VAE_FILE_BYTES = 1_000_000_000
+/** A folder has a dozen VAEs; each costs a few milliseconds. */
+const MAX_VAE_FILES = 100
+/** The same VAE often lies there under several names. */
+const MAX_NAMED = 3
+
+/** Files of the user's VAE folders with the values of the VAE that is baked into a checkpoint. */
+async function sameVaeFile(
+  file: ReadableFile,
+  baked: ReadableVae,
+  options: InspectionOptions,
+  world: World,
+): Promise<Finding[]> {
+  const maxBytes = options.hashes ? Number.POSITIVE_INFINITY : SMALL_TENSOR_BYTES
+  const same: string[] = []
+  let compared = 0
+  for (const path of await vaeFiles(file.path, options.folders)) {
+    world.signal.throwIfAborted()
+    const equal = await compareWithFile(baked, path, maxBytes, world)
+    if (equal === undefined || equal === 0) continue
+    same.push(path)
+    compared = equal
+    if (same.length === MAX_NAMED) break
+  }
+  if (same.length === 0) return []
+  const all = canonicalVae(baked.table, baked.info).size
+  const how =
+    compared === all
+      ? `all ${all} tensors have the same values`
+      : `its ${compared} small tensors have the same values; --hashes compares all ${all}`
+  return [
+    info('baked-vae', `the baked VAE is that of ${same.map((path) => quoted(path)).join(', ')}: ${how}`),
+    ...(options.hashes ? await nameOf(same[0]!, options, world) : []),
+  ]
+}
+
+/** What the file with the same VAE is, if that is known: its own name may say nothing. */
+async function nameOf(path: string, { quiet }: InspectionOptions, world: World): Promise<Finding[]> {
+  const { sha256 } = await hashWithProgress(path, ['sha256'], quiet, world)
+  const known = sha256 === undefined ? undefined : knownBySha256(sha256)
+  return known ? [info('baked-vae-known', `${quoted(path)} is ${known.name}, by its SHA-256`)] : []
+}
+
+/** In the folders for VAEs, and beside checkpoints the `name.vae.pt` of A1111. */
+async function vaeFiles(own: string, folders: ModelFolders): Promise<string[]> {
+  // a folder that cannot be searched is no reason not to show the page
+  const filesIn = (place: string) => folders.scan(place).catch((): readonly FoundFile[] => [])
+  const found: FoundFile[] = []
+  for (const root of folders.roots) {
+    for (const place of placesOf('vae', root)) found.push(...(await filesIn(place)))
+    for (const place of placesOf('checkpoint', root)) {
+      found.push(...(await filesIn(place)).filter(({ name }) => /\.vae\.\w+$/i.test(name)))
+    }
+  }
+  const paths = new Set(found.map(({ path }) => path))
+  return [...paths].filter((path) => resolve(path) !== resolve(own)).slice(0, MAX_VAE_FILES)
+}
+
+/** Undefined for what differs, is too large, is no VAE or cannot be read: here that is no error. */
+async function compareWithFile(
+  baked: ReadableVae,
+  path: string,
+  maxBytes: number,
+  world: World,
+): Promise<number | undefined> {
+  const size = (await stat(path).catch(() => undefined))?.size ?? 0
+  if (size > MAX_VAE_FILE_BYTES) return undefined
+  return withModel(path, world, async ({ model, read }) => {
+    const other = readableVae(model, read)
+    return other && compareVaes(baked, other, maxBytes)
+  }).catch(() => undefined)
+}

@@ -1,0 +1,183 @@
+import { stat } from 'node:fs/promises'
+import { openCache } from '../../library/caches/library-cache.ts'
+import { SKIP_REASONS, type SkippedFolder, scanFolder } from '../../library/scan.ts'
+import { type Envelope, envelope, type JsonError, printResults } from '../../report/document/envelope.ts'
+import { COUNT, startProgress } from '../../report/progress/progress.ts'
+import { formatTable } from '../../report/text/table.ts'
+import { formatBytes, painter, plural } from '../../report/text/text.ts'
+import { EXIT, refuse, usage } from '../../system/errors.ts'
+import { printable } from '../../system/text.ts'
+import type { World } from '../../system/world.ts'
+import type { Command } from '../command.ts'
+import { noteSkipped } from '../shared/listed-files.ts'
+import { modelFolders, withModelFolders } from '../shared/model-folders.ts'
+import { commonOptions, flag, withCommonOptions } from '../shared/options.ts'
+import {
+  type Duplicates,
+  type LibraryFile,
+  libraryOf,
+  likelyDuplicates,
+  provenDuplicates,
+} from './library.ts'
+import type { ListFinding, ListResult } from './schema.ts'
+
+export const listCommand: Command = {
+  positionals: '[folders..]',
+  examples: [
+    [
+      '$0 list ~/stable-diffusion-webui/models',
+      'Every model: what it is, its size, type, base and trigger words',
+    ],
+    [
+      '$0 list --duplicates',
+      'The folders of SDTOOL_MODELS, with what is there twice, read in full to be sure',
+    ],
+    ['$0 list models/ --json', 'The same for a program'],
+  ],
+  options: (yargs) =>
+    withModelFolders(withCommonOptions(yargs))
+      .positional('folders', {
+        type: 'string',
+        array: true,
+        describe: 'Folders of models; without one those of --models or SDTOOL_MODELS',
+      })
+      .option('duplicates', {
+        type: 'boolean',
+        describe: 'Read in full what looks the same by a sample of its values. What was read is remembered',
+      }),
+  async run(args, world) {
+    const options = commonOptions(args)
+    const named = [...((args.folders as unknown[]) ?? []), ...((args._ as unknown[]) ?? [])].map(String)
+    const folders = named.length > 0 ? named : modelFolders(args, world).roots
+    if (folders.length === 0) throw usage('no folder was named', 'sdtool list models/, or set SDTOOL_MODELS.')
+    for (const folder of folders) await checkFolder(folder)
+    const scans = await Promise.all(folders.map((folder) => scanFolder(folder, world.signal)))
+    const skipped = scans.flatMap((scan) => scan.skipped)
+    noteSkipped(skipped, world)
+    const cache = await openCache(world)
+    const quiet = options.quiet || options.json
+    const opening = startProgress('opening models', world, quiet, COUNT)
+    try {
+      const files = await libraryOf(
+        scans.flatMap((scan) => scan.files),
+        cache,
+        opening,
+        world,
+      )
+      const duplicates = flag(args, 'duplicates')
+        ? await provenDuplicates(files, cache, startProgress('comparing models', world, quiet, COUNT), world)
+        : likelyDuplicates(files)
+      printResults(
+        document(files, duplicates, skipped, world),
+        () => page(files, duplicates, options.verbose, world),
+        options,
+        world,
+      )
+    } finally {
+      opening.end()
+      await cache.save()
+    }
+    return EXIT.ok
+  },
+}
+
+async function checkFolder(folder: string): Promise<void> {
+  const info = await stat(folder)
+  if (!info.isDirectory())
+    throw refuse('NOT_A_FOLDER', `${folder} is no folder`, 'sdtool inspect looks at a file.')
+}
+
+function document(
+  files: readonly LibraryFile[],
+  duplicates: readonly Duplicates[],
+  skipped: readonly SkippedFolder[],
+  world: World,
+): Envelope<ListResult, ListFinding> {
+  const byName = new Map(files.map(({ name, path }) => [name, path]))
+  const findings = [
+    ...duplicates.map((group) => duplicateJson(group, byName)),
+    ...skipped.map(({ path, why }): ListFinding => {
+      const message = `${path} was passed over: ${SKIP_REASONS[why]}`
+      return { code: 'folder-skipped', severity: 'warning', message, bytes: null, path, why }
+    }),
+  ]
+  return envelope('list', { results: files.map(resultJson), findings }, world)
+}
+
+function resultJson({ path, bytes, facts, triggers, error, autoV3 }: LibraryFile): ListResult {
+  if (facts === undefined) return { path, bytes, error: errorDataJson(error!) }
+  const { kind, title, architecture = null, precision, base = null, trainedOn = null, prunable } = facts
+  const about = { kind, title, architecture, precision, base, trainedOn, triggers, prunable }
+  return { path, bytes, ...about, autoV3: autoV3 ?? null, error: null }
+}
+
+function errorDataJson({ code, message }: NonNullable<LibraryFile['error']>): JsonError {
+  return { code, message, hint: null }
+}
+
+/** Paths instead of the names of the page, which are those below the folder that was listed. */
+function duplicateJson(
+  { component, files, bytes, proven }: Duplicates,
+  pathOf: ReadonlyMap<string, string>,
+): ListFinding {
+  const paths = files.map((name) => pathOf.get(name)!)
+  const what = component === undefined ? 'the same tensors' : `the same ${component}`
+  const message = `${plural(files.length, 'file')} with ${what}${proven ? '' : ', by a sample'}`
+  return { code: 'duplicate', severity: 'info', message, bytes, component: component ?? null, paths, proven }
+}
+
+/** More files of one group than this are counted. */
+const MAX_FILES = 6
+
+function page(
+  files: readonly LibraryFile[],
+  duplicates: readonly Duplicates[],
+  verbose: boolean,
+  world: World,
+): string {
+  const paint = painter(world.stdout, world.env)
+  const rows = files.map(({ name, bytes, facts, triggers, error }) => {
+    const { title = '', precision = '', base, trainedOn, prunable = 0 } = facts ?? {}
+    const notes = [
+      ...(error === undefined ? [] : [`refused: ${error.message}`]),
+      ...(facts?.kind === 'lora' || base === undefined ? [] : [`for ${base}`]),
+      ...(trainedOn === undefined ? [] : [`trained on ${trainedOn}`]),
+      ...(triggers.length === 0 ? [] : [`trigger: ${triggers.join(', ')}`]),
+      ...(prunable > 0 ? [`prune saves ${formatBytes(prunable)}`] : []),
+    ]
+    return [name, title, formatBytes(bytes), precision, notes.join('; ')].map((cell) => printable(cell, 160))
+  })
+  const columns = [
+    { head: 'file' },
+    { head: 'what' },
+    { head: 'size', align: 'right' },
+    { head: 'type' },
+    { head: 'notes' },
+  ] as const
+  const lines = [
+    ...(rows.length > 0 ? [formatTable(columns, rows, paint.width)] : []),
+    ...duplicates.map((group) => duplicateLine(group, verbose)),
+    summary(files),
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+function duplicateLine({ component, files, bytes, proven }: Duplicates, verbose: boolean): string {
+  const shown = verbose ? files : files.slice(0, MAX_FILES)
+  const names = shown.map((name) => printable(name, 120)).join(', ')
+  const more = files.length > shown.length ? ` and ${files.length - shown.length} more` : ''
+  const what = component === undefined ? 'the same tensors' : `the same ${component}`
+  return `  ${proven ? '=' : '~'} ${what}${proven ? '' : ', by a sample'} (${formatBytes(bytes)}): ${names}${more}`
+}
+
+function summary(files: readonly LibraryFile[]): string {
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
+  const saved = files.reduce((sum, { facts }) => sum + (facts?.prunable ?? 0), 0)
+  const refused = files.filter(({ error }) => error !== undefined).length
+  const parts = [
+    `${plural(files.length, 'model file')}, ${formatBytes(bytes)}`,
+    ...(refused > 0 ? [`${refused} refused`] : []),
+    ...(saved > 0 ? [`pruning saves ${formatBytes(saved)}`] : []),
+  ]
+  return parts.join('; ')
+}

@@ -1,0 +1,176 @@
+/** The model files of a folder with what is known of each, opened only where that is not in the cache. */
+import { stat } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { triggerWordsBeside } from '../../civitai/plan/sidecars.ts'
+import type { CachedFile, LibraryCache } from '../../library/caches/library-cache.ts'
+import type { LibraryFacts } from '../../library/facts.ts'
+import type { FoundFile } from '../../library/scan.ts'
+import { identifyFile, withModel } from '../../library/session.ts'
+import type { Progress } from '../../report/progress/progress.ts'
+import { describe } from '../../report/terminal/error.ts'
+import { hashFile } from '../../system/hash.ts'
+import { inParallel } from '../../system/parallel.ts'
+import type { World } from '../../system/world.ts'
+import { readValues } from '../../tensor/values/expr.ts'
+import { libraryFacts, partContent } from './facts.ts'
+
+/** A file of the library. */
+export interface LibraryFile extends CachedFile {
+  readonly path: string
+  /** Below the folder that is listed. */
+  readonly name: string
+  /** In its metadata; if it has none there, in the `.civitai.info` beside it. */
+  readonly triggers: readonly string[]
+}
+
+/** Files open at the same time: enough to hide the latency of a disk. */
+const LANES = 8
+
+export function libraryOf(
+  files: readonly FoundFile[],
+  cache: LibraryCache,
+  progress: Progress,
+  world: World,
+): Promise<LibraryFile[]> {
+  let done = 0
+  return inParallel(files, LANES, async ({ path, name }) => {
+    world.signal.throwIfAborted()
+    const known = await knownFile(path, cache, world)
+    const own = known.facts?.triggers ?? []
+    const triggers = own.length > 0 ? own : await triggerWordsBeside(path)
+    progress.update(++done, files.length)
+    return { ...known, path, name, triggers }
+  })
+}
+
+async function knownFile(path: string, cache: LibraryCache, world: World): Promise<CachedFile> {
+  const info = await stat(path)
+  const { size: bytes, mtimeMs } = info
+  const known = cache.get(resolve(path), bytes, mtimeMs)
+  if (known !== undefined) return known
+  const found = { bytes, mtimeMs, ...(await factsOf(path, world)) }
+  cache.set(resolve(path), found)
+  return found
+}
+
+async function factsOf(path: string, world: World): Promise<Pick<CachedFile, 'facts' | 'error'>> {
+  try {
+    const facts: LibraryFacts = await withModel(path, world, async (opened) => {
+      const { model, read } = opened
+      return libraryFacts(model, await identifyFile(path, opened), read, (tensor) => readValues(tensor, read))
+    })
+    return { facts }
+  } catch (error) {
+    const { code, message } = describe(error)
+    return { error: { code, message } }
+  }
+}
+
+/** Files, or components of files, that are the same. */
+export interface Duplicates {
+  /** Title of a component; undefined for whole files. */
+  readonly component?: string
+  readonly files: readonly string[]
+  /** What one of them takes. */
+  readonly bytes: number
+  /** All values were compared, not only a sample of them. */
+  readonly proven: boolean
+}
+
+/** What looks the same by a sample of its values. Components of files that are the same as a whole are not told again. */
+export function likelyDuplicates(files: readonly LibraryFile[]): Duplicates[] {
+  const whole = groups(files, ({ facts }) =>
+    facts?.digest === undefined ? [] : [[facts.digest, undefined, 0]],
+  )
+  const twins = new Set(whole.flatMap(({ files: [, ...others] }) => others))
+  const first = files.filter(({ name }) => !twins.has(name))
+  const parts = groups(first, ({ facts }) => {
+    return (facts?.parts ?? []).map(
+      ({ id, title, sample, bytes }) => [`${id} ${sample}`, title, bytes] as const,
+    )
+  })
+  return [...whole, ...parts]
+}
+
+type Keyed = readonly [key: string, component: string | undefined, bytes: number]
+
+function groups(
+  files: readonly LibraryFile[],
+  keysOf: (file: LibraryFile) => readonly Keyed[],
+): Duplicates[] {
+  const found = new Map<string, { component: string | undefined; bytes: number; files: string[] }>()
+  for (const file of files) {
+    for (const [key, component, bytes] of keysOf(file)) {
+      const group = found.get(key) ?? { component, bytes: bytes || file.bytes, files: [] }
+      found.set(key, group)
+      group.files.push(file.name)
+    }
+  }
+  return [...found.values()]
+    .filter((group) => group.files.length > 1)
+    .map(({ component, ...group }) => ({
+      ...(component === undefined ? {} : { component }),
+      ...group,
+      proven: false,
+    }))
+}
+
+/** The same after all values of what looks alike were read: AutoV3 of files, content of components. */
+export async function provenDuplicates(
+  files: readonly LibraryFile[],
+  cache: LibraryCache,
+  progress: Progress,
+  world: World,
+): Promise<Duplicates[]> {
+  const likely = likelyDuplicates(files)
+  const byName = new Map(files.map((file) => [file.name, file]))
+  const all = likely.reduce((sum, group) => sum + group.files.length, 0)
+  let done = 0
+  const proven: Duplicates[] = []
+  for (const group of likely) {
+    const keys = new Map<string, string[]>()
+    for (const name of group.files) {
+      world.signal.throwIfAborted()
+      const file = byName.get(name)!
+      const key =
+        group.component === undefined
+          ? await autoV3Of(file, cache, world)
+          : await contentOf(file, group.component, cache, world)
+      keys.set(key, [...(keys.get(key) ?? []), name])
+      progress.update(++done, all)
+    }
+    for (const same of keys.values())
+      if (same.length > 1) proven.push({ ...group, files: same, proven: true })
+  }
+  return proven
+}
+
+async function autoV3Of(file: LibraryFile, cache: LibraryCache, world: World): Promise<string> {
+  const known = cache.get(resolve(file.path), file.bytes, file.mtimeMs) ?? file
+  if (known.autoV3 !== undefined) return known.autoV3
+  const { autoV3 = '' } = await hashFile(file.path, { only: ['autoV3'], signal: world.signal })
+  cache.set(resolve(file.path), { ...withoutPlace(known), autoV3 })
+  return autoV3
+}
+
+async function contentOf(
+  file: LibraryFile,
+  title: string,
+  cache: LibraryCache,
+  world: World,
+): Promise<string> {
+  const known = cache.get(resolve(file.path), file.bytes, file.mtimeMs) ?? file
+  const content = known.contents?.[title]
+  if (content !== undefined) return content
+  const made = await withModel(file.path, world, async (opened) => {
+    const identity = await identifyFile(file.path, opened)
+    const component = identity.components.find((one) => one.title === title)!
+    return partContent(opened.model, identity, component, opened.read)
+  })
+  cache.set(resolve(file.path), { ...withoutPlace(known), contents: { ...known.contents, [title]: made } })
+  return made
+}
+
+function withoutPlace({ path, name, triggers, ...file }: CachedFile & Partial<LibraryFile>): CachedFile {
+  return file
+}

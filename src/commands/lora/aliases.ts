@@ -1,0 +1,76 @@
+/** LoRAs by the name their trainer gave them, which is the one that A1111 writes into prompts. */
+import { basename } from 'node:path'
+import { type ModelFolders, placesOf, resolveModel } from '../../library/resolve.ts'
+import { type Interruptible, withModel } from '../../library/session.ts'
+import { EXIT, SdtoolError } from '../../system/errors.ts'
+
+/**
+ * The path of a LoRA: as `resolveModel` finds it, or else the only one below the folders for LoRAs whose metadata call it
+ * so (`ss_output_name`). Source: A1111, extensions-builtin/Lora/network.py
+ * @throws what `resolveModel` throws, NAME_AMBIGUOUS
+ */
+export async function resolveLora(
+  name: string,
+  folders: ModelFolders,
+  world: Interruptible,
+): Promise<string> {
+  try {
+    return await resolveModel(name, 'lora', folders)
+  } catch (error) {
+    if (!(error instanceof SdtoolError) || error.code !== 'MODEL_NOT_FOUND') throw error
+    const path = await byAlias(name, folders, world)
+    if (path === undefined) throw error
+    return path
+  }
+}
+
+/** Looked up once in a run, which may draw with a LoRA many times. */
+const known = new WeakMap<ModelFolders, Map<string, string>>()
+
+async function byAlias(
+  name: string,
+  folders: ModelFolders,
+  world: Interruptible,
+): Promise<string | undefined> {
+  const aliases = known.get(folders) ?? new Map<string, string>()
+  known.set(folders, aliases)
+  if (aliases.has(name)) return aliases.get(name)
+  const [path, ...others] = await calledSo(name, folders, world)
+  if (path === undefined) return undefined
+  if (others.length > 0) throw ambiguous(name, [path, ...others])
+  folders.note(`${name}: taking ${path}, which its trainer called so`)
+  aliases.set(name, path)
+  return path
+}
+
+async function calledSo(name: string, folders: ModelFolders, world: Interruptible): Promise<string[]> {
+  const found: string[] = []
+  for (const place of new Set(folders.roots.flatMap((root) => placesOf('lora', root)))) {
+    for (const { path } of await folders.scan(place)) {
+      if (path.toLowerCase().endsWith('.safetensors') && (await givenName(path, world)) === name)
+        found.push(path)
+    }
+  }
+  return [...new Set(found)]
+}
+
+/** Undefined for a file that cannot be read: it is not the one that was asked for. */
+function givenName(path: string, world: Interruptible): Promise<string | undefined> {
+  return withModel(path, world, async ({ model }) => model.metadata.ss_output_name).catch(
+    (error: unknown) => {
+      if (error instanceof SdtoolError) return undefined
+      throw error
+    },
+  )
+}
+
+function ambiguous(name: string, paths: readonly string[]): SdtoolError {
+  return new SdtoolError(
+    'NAME_AMBIGUOUS',
+    `${name} is what the trainers of ${paths.join(', ')} called them`,
+    {
+      exitCode: EXIT.usage,
+      hint: `Name the file: ${basename(paths[0]!)}.`,
+    },
+  )
+}

@@ -1,0 +1,195 @@
+/**
+ * LoRAs of a command line with their strengths: `lora`, `lora:0.7`, `lora:0.7:0.5`, `"<lora:name:0.7>"`, `--ratio`,
+ * `--blocks`.
+ */
+
+import { blockRatios, looksLikeBlocks } from '../../operations/merge-lora/block-text.ts'
+import type { MergeLoraOptions } from '../../operations/merge-lora/options.ts'
+import { checkRatios, type LoraRatio } from '../../operations/merge-lora/plan-options.ts'
+import { usage } from '../../system/errors.ts'
+import { quoted } from '../../system/text.ts'
+
+export interface LoraArgument {
+  /** Path, or a bare name to be looked up. */
+  readonly name: string
+  readonly ratio: LoraRatio
+  /** Ratios of blocks, as they were written. */
+  readonly blocks?: string
+}
+
+/** A LoRA as it was typed, which may leave the ratio to an option. */
+export interface LoraSpec {
+  readonly name: string
+  readonly ratio?: LoraRatio
+  readonly blocks?: string
+}
+
+const RE_NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i
+const RE_NOT_FINITE = /^[+-]?(?:nan|inf|infinity)$/i
+/** Somebody meant a number: `0,7`, `1.2.3`. */
+const RE_NEARLY = /^[+-]?\d[\d.,]*$/
+
+/**
+ * @param args LoRAs as they were typed
+ * @param ratios values of `--ratio`, in order
+ * @param exists whether a path is there: a file name may look like a name with a ratio
+ * @param blocks values of `--blocks`, in order
+ * @throws USAGE
+ */
+export function loraArguments(
+  args: readonly string[],
+  ratios: readonly string[],
+  exists: (path: string) => boolean,
+  blocks: readonly string[] = [],
+): LoraArgument[] {
+  const specs = loraSpecs(args, exists)
+  if (specs.length === 0) throw usage('no LoRA was named', 'Name the base first, then one or more LoRAs.')
+  const given = ratios.map((text) => ratioOf(text.trim().split(':'), '--ratio'))
+  const ratioFor = perLora('ratio', given, specs)
+  const blocksFor = perLora('blocks', blocks, specs)
+  const loras = specs.map((spec, i) => {
+    const ratio = ratioFor(i) ?? { unet: 1, text: 1 }
+    return { name: spec.name, ratio, ...checkedBlocks(spec, blocksFor(i)) }
+  })
+  checkRatios(loras.map(({ ratio }) => ratio))
+  return loras
+}
+
+/** Of an argument with several tags, each. @throws USAGE */
+export function loraSpecs(args: readonly string[], exists: (path: string) => boolean): LoraSpec[] {
+  return args.flatMap((arg) => specsOf(arg, exists))
+}
+
+/** As `merge-lora` takes them, beside the files. */
+export function lorasOption(loras: readonly LoraArgument[]): MergeLoraOptions['loras'] {
+  return loras.map(({ name: _, ...lora }) => lora)
+}
+
+/** Would end the tag, its name, or the line of a prompt: no LoRA that A1111 can load has them in its name. */
+const RE_NOT_IN_TAG = /[:>#\n]/g
+
+/** As A1111 has it in a prompt, the text encoder first: `<lora:style:0.7>`, `<lora:style:0.5:0.7>`. */
+export function loraTag({ name, ratio, blocks }: LoraSpec): string {
+  const { unet, text } = ratio ?? { unet: 1, text: 1 }
+  const ratios = unet === text ? `${unet}` : `${text}:${unet}`
+  const lbw = blocks === undefined ? '' : `:lbw=${blocks}`
+  return `<lora:${name.replace(RE_NOT_IN_TAG, '')}:${ratios}${lbw}>`
+}
+
+/** @throws USAGE, saying where the text stands */
+function checkedBlocks(spec: LoraSpec, blocks: string | undefined): Pick<LoraArgument, 'blocks'> {
+  if (blocks === undefined) return {}
+  blockRatios(blocks, spec.blocks === undefined ? '--blocks' : `lbw of ${spec.name}`)
+  return { blocks }
+}
+
+/** What a LoRA has of its own, or what an option gives it: one value is for all, several are for one LoRA each. */
+function perLora<K extends 'ratio' | 'blocks'>(
+  option: K,
+  given: readonly NonNullable<LoraSpec[K]>[],
+  specs: readonly LoraSpec[],
+): (index: number) => LoraSpec[K] | undefined {
+  if (given.length > 1 && given.length !== specs.length) {
+    throw usage(
+      `--${option} has ${given.length} values for ${specs.length} LoRAs`,
+      'Give one for all, or one for each.',
+    )
+  }
+  const twice = given.length > 1 ? specs.find((spec) => spec[option] !== undefined) : undefined
+  if (twice !== undefined) {
+    throw usage(`${twice.name} has ${OWN[option]} of its own, and one in --${option}`, 'Give it once.')
+  }
+  return (index) => specs[index]![option] ?? given[given.length === 1 ? 0 : index]
+}
+
+const OWN = { ratio: 'a ratio', blocks: 'ratios of blocks' } as const
+
+function specsOf(arg: string, exists: (path: string) => boolean): LoraSpec[] {
+  if (arg === '') throw usage('a file name is empty')
+  if (exists(arg)) return [{ name: arg }]
+  return arg.startsWith('<') ? tagsOf(arg) : [colonSpec(arg)]
+}
+
+/** `name:unet` or `name:unet:text`. Colons before that belong to the name: a drive, a file called so. */
+function colonSpec(arg: string): LoraSpec {
+  const parts = arg.split(':')
+  const numbers: string[] = []
+  while (parts.length > 1 && numbers.length < 2 && isRatio(parts.at(-1)!)) numbers.unshift(parts.pop()!)
+  const last = parts.at(-1)!
+  if (parts.length > 1 && !isRatio(last) && (last === '' || RE_NEARLY.test(last))) throw noRatio(last, arg)
+  const name = parts.join(':')
+  return numbers.length === 0 ? { name } : { name, ratio: ratioOf(numbers, arg) }
+}
+
+function isRatio(text: string): boolean {
+  return RE_NUMBER.test(text) || RE_NOT_FINITE.test(text)
+}
+
+/** UNet, and text encoders where they differ. */
+function ratioOf(numbers: readonly string[], of: string): LoraRatio {
+  if (numbers.length > 2) throw noRatio(numbers.join(':'), of)
+  const [unet, text] = numbers.map((number) => ratioNumber(number, of))
+  return { unet: unet!, text: text ?? unet! }
+}
+
+function ratioNumber(text: string, of: string): number {
+  const value = RE_NUMBER.test(text) ? Number(text) : Number.NaN
+  if (!Number.isFinite(value)) throw noRatio(text, of)
+  return value
+}
+
+function noRatio(text: string, of: string): Error {
+  return usage(
+    `${of}: ${quoted(text)} is no ratio`,
+    'A ratio is a number such as 0.7 or -1; for UNet and text encoder: 0.7:0.5.',
+  )
+}
+
+const RE_TAG = /<[^<>]*>/g
+
+/** Tags copied from a prompt, one or several. */
+function tagsOf(arg: string): LoraSpec[] {
+  const tags = arg.match(RE_TAG) ?? []
+  if (tags.length === 0 || /[^\s,]/.test(arg.replace(RE_TAG, ''))) throw noTag(arg)
+  return tags.map(tagSpec)
+}
+
+/**
+ * `<lora:name:text:unet>` with `te=` and `unet=` as names for either. One number is for both. The order is that of
+ * the prompts it comes from (A1111 `extra_networks_lora.py`), where the text encoder stands first. Behind them
+ * `lbw=1,0,..` or `lbw=MIDD`, the name left out in old prompts (sd-webui-lora-block-weight).
+ */
+function tagSpec(tag: string): LoraSpec {
+  const [kind, name, ...rest] = tag
+    .slice(1, -1)
+    .split(':')
+    .map((part) => part.trim())
+  if (!/^(?:lora|lyco)$/i.test(kind!) || !name) throw noTag(tag)
+  const named = new Map<string, string>()
+  const positional: string[] = []
+  for (const part of rest) {
+    const [key, value] = part.split('=', 2) as [string, string | undefined]
+    if (value !== undefined) named.set(key, value)
+    else if (looksLikeBlocks(part)) named.set('lbw', part)
+    else positional.push(part)
+  }
+  const other = [...named.keys()].find((key) => !TAG_KEYS.has(key))
+  if (other !== undefined || positional.length > 2) throw unknownInTag(tag, other ?? positional[2]!)
+  const text = ratioNumber(named.get('te') ?? positional[0] ?? '1', tag)
+  const unet = ratioNumber(named.get('unet') ?? positional[1] ?? String(text), tag)
+  const blocks = named.get('lbw')
+  return { name, ratio: { text, unet }, ...(blocks === undefined ? {} : { blocks }) }
+}
+
+const TAG_KEYS: ReadonlySet<string> = new Set(['te', 'unet', 'lbw'])
+
+function noTag(text: string): Error {
+  return usage(`${text} is no LoRA of a prompt`, 'Such a tag is "<lora:name:0.7>".')
+}
+
+function unknownInTag(tag: string, what: string): Error {
+  return usage(
+    `${tag}: sdtool does not know ${quoted(what)} in a tag`,
+    'It takes the name, the ratios (te=, unet=), and those of blocks (lbw=): "<lora:name:0.7:lbw=MIDD>".',
+  )
+}

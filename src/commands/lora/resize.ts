@@ -1,0 +1,39 @@
+import { resolveModel } from '../../library/resolve.ts'
+import { loraResize } from '../../operations/lora-resize/lora-resize.ts'
+import { type ExitCode, usage } from '../../system/errors.ts'
+import type { World } from '../../system/world.ts'
+import type { Arguments, Command } from '../command.ts'
+import { modelFolders, withModelFolders } from '../shared/model-folders.ts'
+import { namedFiles, outputOptions, withOutputOptions } from '../shared/options.ts'
+import { runOnce } from '../shared/run-for-each.ts'
+import { factorOptions, withFactorOptions } from './options.ts'
+
+export const loraResizeCommand: Command = {
+  positionals: '[files..]',
+  examples: [
+    ['$0 lora resize style.safetensors --rank 16', 'Write style-r16.safetensors'],
+    [
+      '$0 lora resize style --rank 64 --dynamic sv_ratio=10 --dry-run',
+      'What a rank for each layer would keep',
+    ],
+    [
+      '$0 lora resize lokr.safetensors --rank auto -o plain.safetensors',
+      'A LoKr or LoHa as a LoRA, which every program reads',
+    ],
+  ],
+  options: (yargs) =>
+    withFactorOptions(
+      withModelFolders(withOutputOptions(yargs)),
+      'Of the random sketches, for kinds that are no LoRA',
+    ).positional('files', { type: 'string', array: true, describe: 'The LoRA' }),
+  run: runLoraResize,
+}
+
+async function runLoraResize(args: Arguments, world: World): Promise<ExitCode> {
+  const [name, ...more] = namedFiles(args)
+  if (name === undefined || name === '' || more.length > 0)
+    throw usage('name one LoRA', 'For example: sdtool lora resize style.safetensors --rank 16.')
+  const options = factorOptions(args)
+  const path = await resolveModel(name, 'lora', modelFolders(args, world))
+  return runOnce([path], { operation: loraResize, options }, outputOptions(args), world)
+}

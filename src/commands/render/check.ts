@@ -1,0 +1,223 @@
+/** `sdtool render --check`: is a baked file what its recipe says, down to the picture? */
+import { basename } from 'node:path'
+import type { RgbImage } from '../../image/image.ts'
+import type { ModelFolders } from '../../library/resolve.ts'
+import { identifyFile, type OpenedModel, withModels } from '../../library/session.ts'
+import { type BakeDiffs, diagnoseBake } from '../../model/diff/bake-diagnosis.ts'
+import { diffTensors } from '../../model/diff/diff.ts'
+import { withEmaWeights } from '../../model/diff/ema.ts'
+import type { Side } from '../../model/diff/pairs.ts'
+import { warning } from '../../model/finding.ts'
+import { predictionFindings, withStated } from '../../model/identify/same-prediction.ts'
+import { parseRecipe, type Recipe, recipeText } from '../../model/metadata/recipe.ts'
+import type { Model } from '../../model/model.ts'
+import { engineOf, worldOf } from '../../operations/engine.ts'
+import { EXIT, type ExitCode, refuse, SdtoolError } from '../../system/errors.ts'
+import type { World } from '../../system/world.ts'
+import type { ReadInto } from '../../tensor/values/expr.ts'
+import type { Finding } from '../../tensor/values/table.ts'
+import { type FoundInput, findInputs } from '../replay/recipe-inputs.ts'
+import { MAX_PSNR_OF_EFFECT, MIN_PSNR, type Verdict, verdictOf } from './check-verdict.ts'
+import {
+  type ComparedModel,
+  type ComparedShot,
+  type Comparison,
+  compareDrawn,
+  psnrText,
+} from './comparison.ts'
+import { plannedModel } from './planned-model.ts'
+import { type RecipeModel, replanRecipe } from './replan.ts'
+
+/** Draws the pictures of a check with one model. */
+export type DrawPictures = (model: Model) => Promise<readonly RgbImage[]>
+
+export interface CheckJob {
+  readonly path: string
+  readonly folders: ModelFolders
+  readonly quiet: boolean
+  readonly shots: readonly ComparedShot[]
+  readonly draw: DrawPictures
+}
+
+export interface CheckOutcome {
+  readonly path: string
+  readonly recipe: Recipe
+  readonly inputs: readonly FoundInput[]
+  readonly verdict: Verdict
+  /** The recipe, applied live; then the base, where the recipe is there to change it, and the file, if it can be drawn. */
+  readonly comparison: Comparison
+  /** The same of the two others. */
+  readonly baked?: ComparedModel
+  readonly base?: ComparedModel
+  readonly findings: readonly Finding[]
+}
+
+/**
+ * Draws the inputs of a recipe with it applied, and the file it is in, and holds the pictures against each other.
+ * @throws RECIPE_MISSING, what `findInputs`, `replanRecipe` and the drawing throw
+ */
+export async function checkBaked(job: CheckJob, world: World): Promise<CheckOutcome> {
+  const recipe = await withModels([job.path], world, async ([baked]) => recipeOf(job.path, baked!))
+  const inputs = await findInputs(recipe, job, world)
+  const paths = [job.path, ...inputs.map(({ path }) => path)]
+  return withModels(paths, world, async ([baked, ...opened]) => {
+    const models = await openedModels(job, recipe, inputs, baked!, opened)
+    const drawn = await drawAll(models, job)
+    const verdict = drawn.baked ? verdictOf(drawn.baked.similarities, drawn.base?.similarities) : 'failed'
+    const why = verdict === 'failed' ? [...drawn.findings, ...(await diagnosis(models, recipe, world))] : []
+    return { path: job.path, recipe, inputs, verdict, ...drawn, findings: [...models.said, ...why] }
+  })
+}
+
+export function exitCodeOfCheck({ verdict }: CheckOutcome): ExitCode {
+  return verdict === 'passed' ? EXIT.ok : EXIT.unverified
+}
+
+function recipeOf(path: string, { model }: OpenedModel): Recipe {
+  const recipe = parseRecipe(recipeText(model))
+  if (recipe) return recipe
+  throw refuse(
+    'RECIPE_MISSING',
+    `${path} has no recipe of sdtool in its metadata, so nothing says what it should be`,
+    'To hold it against another model, use --compare.',
+  )
+}
+
+/** The three models of a check. */
+interface CheckModels {
+  readonly live: Model
+  readonly baked: Model
+  readonly base: Model
+  /** The recipe is there to change pictures; `prune` and `convert` are not. */
+  readonly changes: boolean
+  /** What is wrong with what the file says of itself. */
+  readonly said: readonly Finding[]
+  readonly inputs: readonly RecipeModel[]
+  readonly read: ReadInto
+}
+
+/** Operations after which pictures should be the same as before. */
+const HARMLESS: readonly string[] = ['convert', 'prune']
+
+async function openedModels(
+  { path }: CheckJob,
+  recipe: Recipe,
+  found: readonly FoundInput[],
+  baked: OpenedModel,
+  opened: readonly OpenedModel[],
+): Promise<CheckModels> {
+  const inputs: RecipeModel[] = []
+  for (const [i, input] of found.entries()) {
+    inputs.push({
+      path: input.path,
+      opened: opened[i]!,
+      identity: await identifyFile(input.path, opened[i]!),
+    })
+  }
+  const { table } = await replanRecipe(recipe, inputs)
+  const { path: name, opened: source, identity: own } = inputs[0]!
+  const made = await identifyFile(path, baked)
+  // a file that says less than the other is drawn as that one is: the check is of the weights
+  const base = withStated(own, made)
+  return {
+    live: await plannedModel('its recipe', table, base, baked.read),
+    baked: { name: path, file: baked.model, identity: withStated(made, own) },
+    base: { name, file: source.model, identity: base },
+    changes: !HARMLESS.includes(recipe.operation),
+    said: predictionFindings(
+      { name: basename(path), identity: made },
+      { name: basename(name), identity: own },
+    ),
+    inputs,
+    read: baked.read,
+  }
+}
+
+interface DrawnCheck {
+  /** All that was drawn, against the recipe. */
+  readonly comparison: Comparison
+  /** Undefined if it cannot be drawn; a finding says why. */
+  readonly baked?: ComparedModel
+  readonly base?: ComparedModel
+  readonly findings: readonly Finding[]
+}
+
+/** One after the other: a model in memory is gigabytes. */
+async function drawAll({ live, baked, base, changes }: CheckModels, job: CheckJob): Promise<DrawnCheck> {
+  const drawn = async (label: string, model: Model) => ({ label, images: await job.draw(model) })
+  const reference = await drawn('recipe, applied live', live)
+  const original = changes ? [await drawn(`${basename(base.name)}, the base`, base)] : []
+  const findings: Finding[] = []
+  const file = await drawn(basename(job.path), baked).catch((error: unknown) => {
+    findings.push(defectOf(error))
+  })
+  const comparison = compareDrawn(job.shots, reference, [...(file ? [file] : []), ...original])
+  const [first, second] = comparison.others
+  const [own, other] = file ? [first, second] : [undefined, first]
+  return { comparison, findings, ...(own && { baked: own }), ...(other && { base: other }) }
+}
+
+/** Errors of drawing that are about the file: its recipe could be drawn. */
+const DEFECTS: readonly string[] = [
+  'COMPONENT_MISSING',
+  'COMPONENT_INCOMPLETE',
+  'NOT_RENDERABLE',
+  'NOT_FINITE',
+  'BLACK_IMAGE',
+]
+
+function defectOf(error: unknown): Finding {
+  if (!(error instanceof SdtoolError) || !DEFECTS.includes(error.code)) throw error
+  return { code: 'not-drawn', severity: 'error', message: error.message }
+}
+
+/** Why the pictures are not the same, from the weights. */
+async function diagnosis(models: CheckModels, recipe: Recipe, world: World): Promise<Finding[]> {
+  const { matmul } = await engineOf(worldOf(recipe, world))
+  const input = { read: models.read, matmul, signal: world.signal }
+  const [live, baked, base] = [models.live, models.baked, models.base].map(sideOf) as [Side, Side, Side]
+  const diffs: BakeDiffs = {
+    planned: await diffTensors(base, live, input),
+    made: await diffTensors(base, baked, input),
+    apart: await diffTensors(live, baked, input),
+  }
+  return [...diagnoseBake(diffs), ...(await otherWeights(models, recipe, input))]
+}
+
+function sideOf({ file, identity }: Model): Side {
+  return { table: file, identity }
+}
+
+/** A file that is the recipe of the other weights of a training checkpoint: EMA for live, or live for EMA. */
+async function otherWeights(
+  { inputs, baked }: CheckModels,
+  recipe: Recipe,
+  input: Parameters<typeof diffTensors>[2],
+): Promise<Finding[]> {
+  const [base, ...rest] = inputs
+  if (!base?.identity.ema) return []
+  const wantsEma = recipe.options.ema === 'only'
+  const options = { ...recipe.options, ema: 'drop' }
+  const side = withEmaWeights({ table: base.opened.model, identity: base.identity })
+  const model = { ...base.opened.model, tensors: side.table.tensors }
+  const other = wantsEma ? base : { ...base, opened: { ...base.opened, model }, identity: side.identity }
+  const { table } = await replanRecipe({ ...recipe, options }, [other, ...rest])
+  const planned = await plannedModel('the other weights', table, other.identity, input.read)
+  const diffs = await diffTensors(sideOf(planned), sideOf(baked), input)
+  const isThis = diffs.every(({ place, change }) => place.component !== 'unet' || change === 'same')
+  const [used, meant] = wantsEma ? ['live weights', 'EMA copy'] : ['EMA copy', 'live weights']
+  return isThis
+    ? [warning('other-weights', `UNet: it was made from the ${used} of the base instead of its ${meant}`)]
+    : []
+}
+
+/** One line that says what came out. */
+export function verdictLine({ path, verdict, baked }: CheckOutcome): string {
+  const name = basename(path)
+  if (!baked) return `FAILED: ${name} cannot be drawn, what its recipe says can`
+  const worst = Math.min(...baked.similarities.map(({ psnr }) => psnr))
+  const figure = `${Number.isFinite(worst) ? `lowest PSNR ${psnrText(worst)}` : 'identical pictures'}; ${MIN_PSNR} dB pass`
+  if (verdict === 'passed') return `passed: ${name} draws what its recipe says (${figure})`
+  if (verdict === 'failed') return `FAILED: ${name} does not draw what its recipe says (${figure})`
+  return `undecided: ${name} draws what its recipe says, but so does its base, above ${MAX_PSNR_OF_EFFECT} dB (${figure}). Name a --prompt that shows what was merged`
+}

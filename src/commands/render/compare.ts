@@ -1,0 +1,124 @@
+/** `sdtool render A --compare B C`: the same pictures by several models. */
+import { basename } from 'node:path'
+import { type GenerationFacts, hashList } from '../../image/infotext/write.ts'
+import { existing, type ModelFolders } from '../../library/resolve.ts'
+import { envelope, printResults } from '../../report/document/envelope.ts'
+import { lineWidth } from '../../report/text/wrap.ts'
+import type { RenderSettings } from '../../runtime/engine/pipeline.ts'
+import { EXIT, type ExitCode, escaped, usage } from '../../system/errors.ts'
+import type { World } from '../../system/world.ts'
+import type { Arguments } from '../command.ts'
+import { values } from '../shared/options.ts'
+import {
+  type Comparison,
+  compareDrawn,
+  comparisonJson,
+  comparisonSheet,
+  comparisonTable,
+  type DrawnModel,
+} from './comparison.ts'
+import { engineFor } from './draw.ts'
+import { promptWithTags, sheetFacts } from './facts.ts'
+import { hashBook, type PictureHashes } from './hash-book.ts'
+import { type ModelRequest, type UsedLora, withRenderSource } from './model.ts'
+import type { RenderOptions } from './options.ts'
+import type { ComparedResult } from './schema.ts'
+import { settingsText, sourceTitle } from './sheet.ts'
+import { modelName, noteOnClipSkip, noteOnShots, type Shots, settingsFor, shots } from './shots.ts'
+import { drawAndHash, finishSheet, type StudyRun, sheetPlace } from './study.ts'
+
+export async function runCompare(
+  args: Arguments,
+  options: RenderOptions,
+  folders: ModelFolders,
+  world: World,
+): Promise<ExitCode> {
+  const named = [modelName(args), ...values(args, 'compare')]
+  if (named.length < 2 || named.includes('')) throw usage('--compare needs the name of a model')
+  const [first, ...others] = await existing(named, 'checkpoint', folders)
+  const chosen = shots(options)
+  const { requests, prompts, tags } = chosen
+  noteOnShots(chosen, options, folders)
+  const book = hashBook(world)
+  const run = { options, folders, world, engine: await engineFor(options, world), requests, book }
+  const place = await sheetPlace(first!, 'compare', options)
+  try {
+    const loras = [...options.loras, ...tags]
+    const reference = await drawModel({ ...options, model: first!, loras }, run)
+    const drawn: DrawnSource[] = []
+    for (const model of others) {
+      // the same size for all, whatever each was trained for
+      const request = { model, loras: tags, ema: false, allowUnmatched: options.allowUnmatched }
+      drawn.push(await drawModel(request, run, reference.settings))
+    }
+    const compared = requests.map(({ seed }, i) => ({ prompt: prompts[i]!, seed }))
+    const comparison = compareDrawn(compared, reference, drawn)
+    const facts = factsOf(chosen, [reference, ...drawn], run)
+    await print(comparison, reference, facts, place, run)
+  } finally {
+    book.stop()
+  }
+  return EXIT.ok
+}
+
+interface DrawnSource extends DrawnModel {
+  readonly path: string
+  readonly settings: RenderSettings
+  readonly hashes: PictureHashes
+  readonly loras: readonly UsedLora[]
+}
+
+async function drawModel(
+  request: ModelRequest,
+  run: StudyRun,
+  chosen?: RenderSettings,
+): Promise<DrawnSource> {
+  return withRenderSource(request, run.folders, run.world, async (source) => {
+    const { model, vae, loras } = source
+    noteOnClipSkip(model, run.options, run.folders)
+    const label = sourceTitle(source, request.ema)
+    const settings = chosen ?? settingsFor(model, run.options)
+    const subject = { label: basename(source.path), model, settings, ...(vae && { vae }) }
+    const { images, hashes } = await drawAndHash(source, subject, run)
+    return { path: source.path, label, settings, images, hashes, loras }
+  })
+}
+
+/** Those of the first model, whose pictures are the measure; then what it was held against. */
+function factsOf(
+  { requests, prompts, tags }: Shots,
+  [first, ...others]: readonly DrawnSource[],
+  { options, world }: StudyRun,
+): GenerationFacts {
+  const { settings, hashes, loras } = first!
+  const byOption = loras.slice(0, loras.length - tags.length)
+  const shown = { requests, prompts: prompts.map((prompt) => promptWithTags(prompt, byOption)) }
+  const making = { settings, options, hashes, version: world.version }
+  const against = hashList(others.map((other) => other.hashes.model))
+  return sheetFacts(shown, making, { Sheet: 'compare', 'Compared with': against })
+}
+
+async function print(
+  comparison: Comparison,
+  { path, label, settings }: DrawnSource,
+  facts: GenerationFacts,
+  place: string,
+  run: StudyRun,
+): Promise<void> {
+  const { options, world } = run
+  const names = comparison.others.map((other) => other.label)
+  const title = `${label} against ${names.join(', ')}`
+  const subtitle = settingsText(settings)
+  const result: ComparedResult = {
+    path,
+    output: place,
+    mode: 'compare',
+    settings: subtitle,
+    ...comparisonJson(comparison),
+    error: null,
+  }
+  const page = () =>
+    `${escaped(`${title}: ${subtitle}`)}\n${comparisonTable(comparison, lineWidth(world.stdout))}\n${escaped(place)}\n`
+  await finishSheet(place, comparisonSheet(comparison, { title, subtitle }), facts, run)
+  printResults(envelope('render', { results: [result] }, world), page, options, world)
+}

@@ -1,0 +1,157 @@
+/** The model that is drawn: a file, its LoRAs and its VAE, as one table that is never written. */
+import { existsSync } from 'node:fs'
+import { type ModelFolders, resolveModel } from '../../library/resolve.ts'
+import { identifyFile, type OpenedModel, withModels } from '../../library/session.ts'
+import { withEmaWeights } from '../../model/diff/ema.ts'
+import { type Identity, KINDS, type Kind } from '../../model/identity.ts'
+import type { Model } from '../../model/model.ts'
+import { architectureById } from '../../model/networks/architectures/registry.ts'
+import { checkVaeFit, latentsFindings } from '../../operations/bake-vae/plan.ts'
+import { hashWithProgress } from '../../operations/hashing.ts'
+import { assertEffects, mergeLora } from '../../operations/merge-lora/merge-lora.ts'
+import type { InputModel, PlanContext } from '../../operations/operation.ts'
+import { inputModels, plainContext } from '../../operations/run.ts'
+import { soundPlan } from '../../operations/sound-plan.ts'
+import { latentsByValues } from '../../operations/vae-values.ts'
+import { EXIT, escaped, refuse, SdtoolError } from '../../system/errors.ts'
+import type { World } from '../../system/world.ts'
+import type { ModelFile, TensorTable } from '../../tensor/values/table.ts'
+import { resolveLora } from '../lora/aliases.ts'
+import { type LoraArgument, loraArguments, lorasOption } from '../lora/arguments.ts'
+
+export interface ModelRequest {
+  readonly model: string
+  readonly vae?: string
+  /** As on a command line, tags among them. */
+  readonly loras: readonly string[]
+  readonly ema: boolean
+  readonly allowUnmatched: boolean
+  /** Nothing on stderr but errors. */
+  readonly quiet?: boolean
+}
+
+/** A LoRA with the place it was found at. */
+export interface UsedLora extends LoraArgument {
+  readonly path: string
+  readonly metadata: Readonly<Record<string, string>>
+}
+
+export interface RenderSource {
+  readonly model: Model
+  readonly path: string
+  readonly vae?: Model
+  readonly loras: readonly UsedLora[]
+  /** All files that are open. */
+  readonly files: readonly ModelFile[]
+}
+
+/**
+ * Opens a model with its LoRAs and its VAE for as long as `use` runs. LoRAs are planned by merge-lora, with its
+ * strictness.
+ * @throws MODEL_NOT_FOUND ..., EMA_MISSING, LORA_CHANGES_NOTHING, and what `mergeLora` throws or finds
+ */
+export async function withRenderSource<T>(
+  request: ModelRequest,
+  folders: ModelFolders,
+  world: World,
+  use: (source: RenderSource) => Promise<T>,
+): Promise<T> {
+  const loras = request.loras.length > 0 ? loraArguments(request.loras, [], existsSync) : []
+  const path = await resolveModel(request.model, 'checkpoint', folders)
+  const loraPaths: string[] = []
+  for (const { name } of loras) loraPaths.push(await resolveLora(name, folders, world))
+  const vaePath = request.vae === undefined ? [] : [await resolveModel(request.vae, 'vae', folders)]
+  return withModels([path, ...loraPaths, ...vaePath], world, async (opened) => {
+    const inputs = await inputModels([path, ...loraPaths], opened)
+    const used = loras.map((lora, i) => {
+      return { ...lora, path: loraPaths[i]!, metadata: inputs[i + 1]!.file.metadata }
+    })
+    const model = await patchedModel(inputs, loras, request, plainContext(opened, world))
+    const vae = vaePath[0] === undefined ? undefined : await plainModel(vaePath[0], opened.at(-1)!)
+    if (vae) await checkVae(model, vae, opened.at(-1)!, request, world)
+    const files = opened.map((one) => one.model)
+    return use({ model, path, loras: used, files, ...(vae && { vae }) })
+  })
+}
+
+async function plainModel(path: string, opened: OpenedModel): Promise<Model> {
+  return { name: path, file: opened.model, identity: await identifyFile(path, opened) }
+}
+
+/** @throws NOT_RENDERABLE before anything is loaded; what is special about a UNet, the pipeline finds */
+function checkDrawable({ name, identity: { kind, title, architecture } }: Model): void {
+  const network = architecture && architectureById(architecture.id)?.network.kind
+  if (kind === 'checkpoint' && network === 'unet') return
+  const hint =
+    HINTS[kind] ?? 'Stable Diffusion 1.x, 2.x and XL can, from a checkpoint with UNet and text encoder.'
+  const what = kind === 'checkpoint' ? title : `${title} (${KINDS[kind]})`
+  throw refuse('NOT_RENDERABLE', `${name} is ${what}: it cannot be drawn`, hint)
+}
+
+/** Which option a file is for that is no model by itself. */
+const HINTS: Readonly<Partial<Record<Kind, string>>> = {
+  lora: 'Name the checkpoint it is for, and this file with --lora.',
+  vae: 'Name the checkpoint it is for, and this file with --vae.',
+  taesd: 'Name the checkpoint it is for, and this file with --vae.',
+  embedding:
+    'Name the checkpoint it is for, and its folder with --embeddings; its name belongs into the prompt.',
+}
+
+/** @throws NOT_A_VAE, VAE_WRONG_ARCHITECTURE */
+async function checkVae(
+  model: Model,
+  { name, file, identity }: Model,
+  opened: OpenedModel,
+  { quiet = false }: ModelRequest,
+  world: World,
+): Promise<void> {
+  const { kind, title, components, vae } = identity
+  if (vae === undefined || (kind !== 'taesd' && !components.some(({ role }) => role === 'vae')))
+    throw refuse(
+      'NOT_A_VAE',
+      `--vae ${name}: that is ${title} (${KINDS[kind]})`,
+      'Name a VAE, a TAESD, or a checkpoint that has one.',
+    )
+  const values = await latentsByValues(
+    { name, file: opened.model, identity },
+    { read: opened.read, hash: (path, only) => hashWithProgress(path, only, quiet, world) },
+  )
+  const given = { name, file, identity, ...values }
+  checkVaeFit(model, given, vae)
+  for (const { severity, message } of quiet ? [] : latentsFindings(model, given))
+    if (severity === 'warning') world.stderr.write(`sdtool: ${escaped(message)}\n`)
+}
+
+async function patchedModel(
+  [plain, ...adapters]: readonly InputModel[],
+  loras: readonly LoraArgument[],
+  { ema, allowUnmatched }: ModelRequest,
+  context: PlanContext,
+): Promise<Model> {
+  checkDrawable(plain!)
+  const base = ema ? emaModel(plain!) : plain!
+  if (adapters.length === 0) return base
+  const inputs = [base, ...adapters]
+  const options = { loras: lorasOption(loras), allowUnmatched }
+  const { table } = await soundPlan(mergeLora, inputs, options, context)
+  await assertEffects(inputs, options, context)
+  return { name: base.name, file: table, identity: onlyWhatIsIn(base.identity, table) }
+}
+
+/** @throws EMA_MISSING */
+function emaModel({ name, file, identity }: InputModel): InputModel {
+  if (identity.ema === undefined) {
+    throw new SdtoolError('EMA_MISSING', `${name} has no EMA copy of its weights`, {
+      exitCode: EXIT.unverified,
+      hint: 'Leave out --ema.',
+    })
+  }
+  const ema = withEmaWeights({ table: file, identity })
+  return { name, file: { ...file, tensors: ema.table.tensors }, identity: ema.identity }
+}
+
+/** A plan leaves out an EMA copy of weights that change. */
+function onlyWhatIsIn(identity: Identity, { tensors }: TensorTable): Identity {
+  const components = identity.components.filter(({ names }) => names.every((name) => tensors.has(name)))
+  return { ...identity, components }
+}

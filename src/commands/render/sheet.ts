@@ -1,0 +1,37 @@
+/** All pictures of a run on one sheet. */
+import { basename } from 'node:path'
+import type { Sheet } from '../../report/drawing/sheet.ts'
+import type { RenderedImage, RenderSettings } from '../../runtime/engine/pipeline.ts'
+import type { RenderSource } from './model.ts'
+
+/** Columns of a sheet of prompts or seeds. */
+const COLUMNS = 2
+
+export function pictureSheet(
+  images: readonly RenderedImage[],
+  title: string,
+  settings: RenderSettings,
+): Sheet {
+  const cells = images.map(({ image, request }) => {
+    return { image, caption: [`${request.prompt} (seed ${request.seed})`] }
+  })
+  const columns = Math.min(COLUMNS, cells.length)
+  const rows = Array.from({ length: Math.ceil(cells.length / columns) }, (_, i) => {
+    return { cells: cells.slice(i * columns, (i + 1) * columns) }
+  })
+  return { title, subtitle: settingsText(settings), rows }
+}
+
+/** `base.ckpt (EMA) + style.safetensors at 0.7, VAE vivid.vae.pt` */
+export function sourceTitle({ path, loras, vae }: RenderSource, ema: boolean): string {
+  const added = loras.map((lora) => ` + ${basename(lora.path)} at ${lora.ratio.unet}`)
+  const other = vae ? `, VAE ${basename(vae.name)}` : ''
+  return `${basename(path)}${ema ? ' (EMA)' : ''}${added.join('')}${other}`
+}
+
+/** `DPM++ 2M Karras, 20 steps, CFG 7, 512x512, RNG CPU` */
+export function settingsText({ sampler, schedule, steps, cfg, width, height, rng }: RenderSettings): string {
+  const levels = schedule ? ` ${schedule.label}` : ''
+  const count = steps === 1 ? '1 step' : `${steps} steps`
+  return `${sampler.label}${levels}, ${count}, CFG ${cfg}, ${width}x${height}, RNG ${rng.toUpperCase()}`
+}

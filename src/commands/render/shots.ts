@@ -1,0 +1,116 @@
+/** What a run of `sdtool render` draws: the model, the prompts, the seeds, the size. */
+import { randomBytes } from 'node:crypto'
+import { basename } from 'node:path'
+import type { ModelFolders } from '../../library/resolve.ts'
+import type { Model } from '../../model/model.ts'
+import { knowsClipSkip } from '../../runtime/engine/conditioning.ts'
+import type { ImageRequest, RenderSettings } from '../../runtime/engine/pipeline.ts'
+import { composedPrompts } from '../../runtime/prompt/composition.ts'
+import { isLoraTag, splitTags, withoutComments } from '../../runtime/prompt/tags.ts'
+import { onnxEngine } from '../../runtime/sessions/onnx-engine.ts'
+import { usage } from '../../system/errors.ts'
+import type { Arguments } from '../command.ts'
+import { namedFiles } from '../shared/options.ts'
+import type { RenderOptions } from './options.ts'
+import { VERIFICATION_SHOTS } from './prompts.ts'
+
+export interface Shots {
+  /** Prompts without comments and tags. */
+  readonly requests: readonly ImageRequest[]
+  /** With their tags, for the text in the pictures. */
+  readonly prompts: readonly string[]
+  /** Of LoRAs. */
+  readonly tags: readonly string[]
+  /** Of what sdtool does not have: hypernetworks, and what extensions of A1111 add. */
+  readonly ignored: readonly string[]
+}
+
+/** @throws USAGE for a tag in a negative prompt, where it would do nothing */
+export function shots({ prompt, negative: given, seed, count }: RenderOptions): Shots {
+  if (prompt === undefined) {
+    const prompts = VERIFICATION_SHOTS.map((shot) => shot.prompt)
+    return { requests: VERIFICATION_SHOTS, prompts, tags: [], ignored: [] }
+  }
+  const negative = withoutComments(given)
+  checkNegative(negative)
+  const whole = withoutComments(prompt)
+  const { prompt: text, tags } = splitTags(whole)
+  const first = seed ?? BigInt(randomBytes(4).readUInt32LE())
+  const requests = Array.from({ length: count }, (_, i) => ({
+    prompt: text,
+    negative,
+    seed: first + BigInt(i),
+  }))
+  const [loras, ignored] = [tags.filter(isLoraTag), tags.filter((tag) => !isLoraTag(tag))]
+  return {
+    requests,
+    prompts: requests.map(() => whole),
+    tags: loras.map((tag) => tag.text),
+    ignored: ignored.map((tag) => tag.text),
+  }
+}
+
+/** A1111 reads tags there as words. */
+function checkNegative(negative: string): void {
+  const [tag] = splitTags(negative).tags
+  if (tag === undefined) return
+  if (isLoraTag(tag))
+    throw usage('a LoRA in the negative prompt does nothing', 'Name it in the prompt, or with --lora.')
+  throw usage(`${tag.text} in the negative prompt does nothing`, 'Leave it out.')
+}
+
+/** Says what of a run is not what somebody may think it is. */
+export function noteOnShots(
+  { requests, ignored }: Shots,
+  options: RenderOptions,
+  folders: ModelFolders,
+): void {
+  for (const tag of new Set(ignored))
+    folders.note(`${tag} in the prompt is ignored: of such tags, sdtool knows those of LoRAs`)
+  if (!options.quiet) for (const weight of endWeights(requests)) folders.note(weightNote(weight))
+}
+
+/** A picture of 16:9 gets another guidance than was meant, in A1111, too; there nobody is told. */
+function endWeights(requests: readonly ImageRequest[]): Set<number> {
+  const weights = requests.flatMap(({ prompt }) => {
+    const [only, other] = composedPrompts(prompt)
+    return other === undefined && only!.weight !== 1 ? [only!.weight] : []
+  })
+  return new Set(weights)
+}
+
+function weightNote(weight: number): string {
+  return `the prompt ends in a number, its weight, as in A1111: ${weight}; if it is meant as text, put a comma behind it`
+}
+
+/** Only SD 1.x is told to leave out layers, as in A1111. */
+export function noteOnClipSkip(
+  model: Model,
+  { settings: { clipSkip } }: Pick<RenderOptions, 'settings'>,
+  folders: ModelFolders,
+): void {
+  if ((clipSkip ?? 1) > 1 && !knowsClipSkip(onnxEngine.textTowers(model)))
+    folders.note(`clip skip changes nothing in ${basename(model.name)}: only SD 1.x knows it`)
+}
+
+const USUAL_SIDE = 512
+
+export function settingsFor(
+  { identity }: Model,
+  { settings, size }: Pick<RenderOptions, 'settings' | 'size'>,
+): RenderSettings {
+  const side = identity.architecture?.resolution ?? USUAL_SIDE
+  return { ...settings, ...(size ?? { width: side, height: side }) }
+}
+
+/** @throws USAGE */
+export function modelName(args: Arguments): string {
+  const [model, ...others] = [args.model, ...namedFiles(args)]
+    .filter((name) => name !== undefined)
+    .map(String)
+  if (model === undefined || model === '')
+    throw usage('no model was named', 'Name a checkpoint: sdtool render model.safetensors')
+  if (others.length > 0)
+    throw usage(`several models were named: ${model}, ${others.join(', ')}`, 'Draw one after the other.')
+  return model
+}

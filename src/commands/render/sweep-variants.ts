@@ -1,0 +1,103 @@
+/** What the places of a sweep are drawn with. */
+import { basename } from 'node:path'
+import { stemOf } from '../../model/file-name.ts'
+import { usage } from '../../system/errors.ts'
+import { type LoraSpec, loraTag } from '../lora/arguments.ts'
+import type { DrawSettings } from './options.ts'
+import type { SweepAxis } from './sweep-arguments.ts'
+import type { SweepMerge } from './sweep-merge.ts'
+
+/** What a place on a sheet is drawn with. */
+export interface Variant {
+  readonly loras: readonly LoraSpec[]
+  readonly settings: DrawSettings
+  readonly merge?: SweepMerge
+}
+
+/** Row by row, each from left to right. */
+export function variantsOf(plain: Variant, columns: SweepAxis, rows: SweepAxis | undefined): Variant[] {
+  const across = (variant: Variant) => columns.values.map((value) => changed(variant, columns, value))
+  return rows ? rows.values.flatMap((value) => across(changed(plain, rows, value))) : across(plain)
+}
+
+/** @throws USAGE */
+export function checkMerge({ merge, loras }: Variant, axes: readonly SweepAxis[]): void {
+  const isSwept = axes.some(({ name }) => name === 'alpha')
+  if (isSwept && merge === undefined)
+    throw usage(
+      '--merge and --sweep alpha=... go together',
+      'For example --merge b.safetensors --sweep alpha=0..1:0.25',
+    )
+  if (isSwept && (loras.length > 0 || axes.some(({ name }) => namesALora(name))))
+    throw usage('--merge goes without LoRAs', 'Write the merge, and draw that with them.')
+}
+
+/** Words for settings and for all LoRAs; every other name is that of a LoRA. */
+const CHANGES: Readonly<Record<string, (variant: Variant, value: number) => Variant>> = {
+  cfg: (variant, cfg) => {
+    if (cfg < 0) throw usage(`--sweep cfg: ${cfg} is less than 0`)
+    return { ...variant, settings: { ...variant.settings, cfg } }
+  },
+  steps: (variant, steps) => {
+    if (!Number.isInteger(steps) || steps < 1) throw usage(`--sweep steps: ${steps} is no number of steps`)
+    return { ...variant, settings: { ...variant.settings, steps } }
+  },
+  alpha: (variant, alpha) => (variant.merge ? { ...variant, merge: { ...variant.merge, alpha } } : variant),
+  lora: (variant, value) => {
+    if (variant.loras.length === 0)
+      throw usage(
+        '--sweep lora=... changes the LoRAs of --lora, and there are none',
+        'Name one: --sweep style=0..1:0.25',
+      )
+    return { ...variant, loras: variant.loras.map((lora) => withRatio(lora, value)) }
+  },
+}
+
+/** Of the names that a sweep can have. */
+export function namesALora(name: string): boolean {
+  return name === 'lora' || !Object.hasOwn(CHANGES, name)
+}
+
+function changed(variant: Variant, { name }: SweepAxis, value: number): Variant {
+  const change = Object.hasOwn(CHANGES, name) ? CHANGES[name] : undefined
+  if (change) return change(variant, value)
+  const isNew = !variant.loras.some((lora) => isCalled(lora, name))
+  const kept = variant.loras.map((lora) => (isCalled(lora, name) ? withRatio(lora, value) : lora))
+  return { ...variant, loras: isNew ? [...kept, withRatio({ name }, value)] : kept }
+}
+
+/** Whether an axis is about a LoRA. */
+export function isChangedBy(lora: LoraSpec, { name }: SweepAxis): boolean {
+  return name === 'lora' || isCalled(lora, name)
+}
+
+function isCalled({ name: own }: LoraSpec, name: string): boolean {
+  return own === name || stemOf(basename(own)) === stemOf(basename(name))
+}
+
+/** Its blocks stay. */
+function withRatio(lora: LoraSpec, ratio: number): LoraSpec {
+  return { ...lora, ratio: { unet: ratio, text: ratio } }
+}
+
+/** At 0 a LoRA does nothing, and merge-lora would say so. */
+export function isUsed({ ratio }: LoraSpec): boolean {
+  return ratio === undefined || ratio.unet !== 0 || ratio.text !== 0
+}
+
+/** As on a command line. A name with ratios of blocks came from a tag, so that it can stand in one. */
+export function loraArgument(lora: LoraSpec): string {
+  const { name, ratio, blocks } = lora
+  if (blocks !== undefined) return loraTag(lora)
+  return ratio === undefined ? name : `${name}:${ratio.unet}:${ratio.text}`
+}
+
+/** Those that are drawn with the same weights stand together. */
+export function byModel(variants: readonly Variant[]): Variant[][] {
+  const groups = new Map<string, Variant[]>()
+  for (const variant of variants) {
+    const key = JSON.stringify([variant.loras.filter(isUsed), variant.merge])
+    groups.set(key, [...(groups.get(key) ?? []), variant])
+  }
+  return [...groups.values()]
+}

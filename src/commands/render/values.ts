@@ -1,0 +1,83 @@
+/** Values of options: one of a registry, numbers in a range, seeds, sizes. */
+
+import { SIZE_MULTIPLE } from '../../runtime/engine/steered-denoiser.ts'
+import type { Seed } from '../../runtime/random/gaussian.ts'
+import { usage } from '../../system/errors.ts'
+import { nearestNames } from '../../system/nearest.ts'
+import { quoted } from '../../system/text.ts'
+import type { Arguments } from '../command.ts'
+import { filledText } from '../shared/options.ts'
+
+interface Named {
+  readonly name: string
+}
+
+/** @throws USAGE with what there is */
+export function named<T extends Named>(
+  option: string,
+  name: string,
+  find: (name: string) => T | undefined,
+  all: readonly T[],
+): T {
+  const found = find(name)
+  if (found) return found
+  const names = all.map((one) => one.name)
+  const nearest = nearestNames(name, names, 1).map((near) => `Did you mean ${near}?`)
+  throw usage(
+    `--${option} ${quoted(name)}: no such ${option}`,
+    [...nearest, `There are ${names.join(', ')}.`].join(' '),
+  )
+}
+
+export interface Range {
+  readonly fallback: number
+  readonly least: number
+  readonly most: number
+  readonly whole?: boolean
+}
+
+/** @throws USAGE */
+export function number(args: Arguments, name: string, { fallback, least, most, whole }: Range): number {
+  const option = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+  const given = filledText(args, name)
+  if (given === undefined) return fallback
+  const value = Number(given)
+  const isRight =
+    Number.isFinite(value) && value >= least && value <= most && (!whole || Number.isInteger(value))
+  if (isRight) return value
+  throw usage(
+    `--${option} ${quoted(given)}: it takes a ${whole ? 'whole ' : ''}number from ${least} to ${most}`,
+  )
+}
+
+const MAX_SEED = 2n ** 64n - 1n
+
+/** Undefined for a random one. @throws USAGE */
+export function seedOf(given: string): Seed | undefined {
+  if (given === '-1') return undefined
+  if (/^\d+$/.test(given) && BigInt(given) <= MAX_SEED) return BigInt(given)
+  throw usage(
+    `--seed ${quoted(given)}: a seed is a whole number from 0 to ${MAX_SEED}, or -1 for a random one`,
+  )
+}
+
+export interface Size {
+  readonly width: number
+  readonly height: number
+}
+
+const MIN_SIDE = 64
+const MAX_SIDE = 8192
+
+/** @throws USAGE */
+export function sizeOf(given: string): Size {
+  const [, width, height] = /^(\d+)(?:x(\d+))?$/i.exec(given) ?? []
+  if (width === undefined)
+    throw usage(`--size ${quoted(given)} is no size`, 'Write it as 512x768, width first.')
+  const size = { width: Number(width), height: Number(height ?? width) }
+  const isRight = (side: number) => side % SIZE_MULTIPLE === 0 && side >= MIN_SIDE && side <= MAX_SIDE
+  if (isRight(size.width) && isRight(size.height)) return size
+  throw usage(
+    `--size ${given}: both sides must be multiples of ${SIZE_MULTIPLE} from ${MIN_SIDE} to ${MAX_SIDE}`,
+  )
+}

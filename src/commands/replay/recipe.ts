@@ -1,0 +1,101 @@
+/** Does again what a recipe says, by its operation. */
+
+import type { Recipe } from '../../model/metadata/recipe.ts'
+import type { OutputOptions } from '../../operations/output/options.ts'
+import { WRITTEN_ENDINGS } from '../../operations/output/place.ts'
+import {
+  asOfRecipe,
+  checkInputs,
+  repeatable as operationFor,
+  type Repeatable as RepeatableOperation,
+} from '../../operations/recipe.ts'
+import { operationOf } from '../../operations/registry.ts'
+import { namedFile, type Outcome, runOperation } from '../../operations/run.ts'
+import type { JsonError } from '../../report/document/envelope.ts'
+import { errorJson, errorText } from '../../report/terminal/error.ts'
+import { type ExitCode, refuse } from '../../system/errors.ts'
+import { quoted } from '../../system/text.ts'
+import type { World } from '../../system/world.ts'
+import type { Arguments } from '../command.ts'
+import { commonOptions, flag } from '../shared/options.ts'
+import { worstExitCode } from '../shared/run-for-each.ts'
+import { outcomePages } from '../shared/transform-report.ts'
+import { viewOf } from '../shared/views.ts'
+
+export interface Again {
+  /** Of the inputs, in the order of the recipe. */
+  readonly paths: readonly string[]
+  readonly target: string
+  /** What the person asked of the replay: `force`, `dryRun`, `verify` ... */
+  readonly args: Arguments
+}
+
+/** What was done again. */
+export interface Repeated {
+  readonly exitCode: ExitCode
+  /** What a person reads of it. */
+  readonly page: string
+  /** The same for programs: the result in the document of the operation. */
+  readonly result?: Readonly<Record<string, unknown>>
+  /** Why it failed, where that is known. */
+  readonly error?: JsonError
+}
+
+export interface Repeatable {
+  /** What the name of its output may end in, the usual one first. */
+  readonly endings: readonly string[]
+  /** Prints nothing but progress and errors. */
+  again(again: Again, world: World): Promise<Repeated>
+}
+
+/** @throws RECIPE_UNKNOWN_OPERATION, RECIPE_INVALID for no inputs, and what reading the options of the recipe throws (exit 3) */
+export async function repeatable(recipe: Recipe): Promise<Repeatable> {
+  if (operationOf(recipe.operation) === undefined) {
+    throw refuse(
+      'RECIPE_UNKNOWN_OPERATION',
+      `the recipe is of the operation ${quoted(recipe.operation)}, which this version of sdtool cannot repeat`,
+    )
+  }
+  const found = operationFor(recipe)
+  checkInputs(recipe.inputs)
+  const endings = found.operation.form?.(found.options)?.endings ?? WRITTEN_ENDINGS
+  return { endings, again: (again, world) => runAgain(recipe, found, again, world) }
+}
+
+async function runAgain(
+  recipe: Recipe,
+  { operation, options }: RepeatableOperation,
+  { paths, target, args }: Again,
+  world: World,
+): Promise<Repeated> {
+  const [first, ...others] = paths as [string, ...string[]]
+  const output = outputOf(args, recipe, operation.verify)
+  const run = { operation, options, first: namedFile(first), others, place: () => target, output }
+  const outcome: Outcome = await runOperation(run, world).catch((error: unknown) => {
+    throw asOfRecipe(error)
+  })
+  if (outcome.error !== undefined) world.stderr.write(errorText(outcome.error, output.verbose))
+  const view = viewOf(operation.verb)
+  return {
+    exitCode: worstExitCode([outcome]),
+    page: outcomePages([outcome], output, world, view),
+    result: { ...view.json(outcome) },
+    ...(outcome.error !== undefined && { error: errorJson(outcome.error) }),
+  }
+}
+
+function outputOf(args: Arguments, recipe: Recipe, verify: OutputOptions['verify']): OutputOptions {
+  return {
+    ...commonOptions(args),
+    force: flag(args, 'force'),
+    dryRun: flag(args, 'dryRun'),
+    verify: typeof args.verify === 'boolean' ? args.verify : verify,
+    hash: hashes(args, recipe),
+    sidecars: flag(args, 'sidecars'),
+  }
+}
+
+/** What decides whether large inputs are hashed in full. */
+function hashes(args: Arguments, { inputs }: Recipe): boolean {
+  return args.hash === true || inputs.every(({ sha256 }) => sha256 !== undefined)
+}

@@ -1,0 +1,201 @@
+import { type Api, MAX_PAGE, type SearchPage, type SearchQuery } from '../../civitai/api/api.ts'
+import type { CivitaiModel } from '../../civitai/api/shapes.ts'
+import type { Site } from '../../civitai/http/hosts.ts'
+import type { CommonOptions } from '../../operations/output/options.ts'
+import { envelope, printResults } from '../../report/document/envelope.ts'
+import { formatTable } from '../../report/text/table.ts'
+import { formatBytes, formatCount } from '../../report/text/text.ts'
+import { lineWidth } from '../../report/text/wrap.ts'
+import { EXIT, type ExitCode, usage } from '../../system/errors.ts'
+import { printable } from '../../system/text.ts'
+import type { World } from '../../system/world.ts'
+import type { Arguments, Command } from '../command.ts'
+import { type Client, withCivitai } from '../shared/civitai-client.ts'
+import { withCivitaiUrl } from '../shared/civitai-options.ts'
+import { commonOptions, filledText, flag, list, values, withCommonOptions } from '../shared/options.ts'
+import type { SearchFinding, SearchResult } from './schema.ts'
+import { BASE_WORDS, PERIOD_WORDS, SORT_WORDS, spelled, TYPE_WORDS } from './words.ts'
+
+interface SearchOptions extends CommonOptions {
+  readonly query: SearchQuery
+}
+
+const DEFAULT_LIMIT = 20
+const MAX_LIMIT = 1000
+
+export const searchCommand: Command = {
+  positionals: '[words..]',
+  examples: [
+    ['$0 search bad hands --type embedding', 'Negative embeddings'],
+    [
+      '$0 search --type lora --base sdxl --sort downloads --limit 50',
+      'The LoRAs for SDXL that most people have',
+    ],
+    ['$0 search dreamshaper --json', 'For a program'],
+  ],
+  options: (yargs) =>
+    withCivitaiUrl(withCommonOptions(yargs))
+      .positional('words', { type: 'string', array: true, describe: 'Words of its name or description' })
+      .option('type', { type: 'string', describe: `${Object.keys(TYPE_WORDS).join(', ')}. Repeatable` })
+      .option('base', {
+        type: 'string',
+        describe: `${Object.keys(BASE_WORDS).join(', ')}, or as the site spells it ("SDXL Turbo"). Repeatable`,
+      })
+      .option('tag', { type: 'string', describe: 'Only with this tag' })
+      .option('user', { type: 'string', describe: 'Only of this creator' })
+      .option('sort', { choices: Object.keys(SORT_WORDS), describe: 'Order (default: as the site does)' })
+      .option('period', { choices: Object.keys(PERIOD_WORDS), describe: 'Counted over this time' })
+      .option('limit', { type: 'number', describe: 'Models to show', default: DEFAULT_LIMIT })
+      .option('cursor', { type: 'string', describe: 'Go on where an earlier list ended' })
+      .option('nsfw', { type: 'boolean', describe: 'Also those that are not safe for work' }),
+  run: (args, world) => {
+    const options = searchOptions(args)
+    return withCivitai(args, world, (client) => runSearch(options, client, world))
+  },
+}
+
+function searchOptions(args: Arguments): SearchOptions {
+  const optional = {
+    tag: filledText(args, 'tag'),
+    username: filledText(args, 'user'),
+    cursor: filledText(args, 'cursor'),
+  }
+  const sort = filledText(args, 'sort')
+  const period = filledText(args, 'period')
+  return {
+    ...commonOptions(args),
+    query: {
+      words: [...values(args, 'words'), ...values(args, '_')].join(' ').trim(),
+      types: spelled(list(args, 'type'), TYPE_WORDS),
+      baseModels: spelled(list(args, 'base'), BASE_WORDS),
+      nsfw: flag(args, 'nsfw'),
+      limit: limitOf(args),
+      ...(sort === undefined ? {} : { sort: SORT_WORDS[sort]! }),
+      ...(period === undefined ? {} : { period: PERIOD_WORDS[period]! }),
+      ...Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined)),
+    },
+  }
+}
+
+function limitOf({ limit }: Arguments): number {
+  if (typeof limit === 'number' && Number.isInteger(limit) && limit >= 1 && limit <= MAX_LIMIT) return limit
+  throw usage(`--limit is a number from 1 to ${MAX_LIMIT}`)
+}
+
+async function runSearch(options: SearchOptions, { site, apiOf }: Client, world: World): Promise<ExitCode> {
+  const { query, json } = options
+  const { models, nextCursor } = await collect(query, apiOf(site))
+  const results = models.map((model) => modelJson(model, site))
+  const findings = nextCursor === undefined ? [] : [moreJson(nextCursor)]
+  const page = () =>
+    models.length === 0 ? '' : `${formatTable(COLUMNS, models.map(row), lineWidth(world.stdout))}\n`
+  printResults(envelope('search', { results, findings }, world), page, options, world)
+  if (json) return EXIT.ok
+  if (models.length === 0)
+    world.stderr.write(`sdtool: nothing was found${query.nsfw ? '' : '; --nsfw looks at more'}\n`)
+  if (nextCursor !== undefined)
+    world.stderr.write(`sdtool: more with --cursor ${printable(nextCursor, 500)}\n`)
+  return EXIT.ok
+}
+
+function moreJson(cursor: string): SearchFinding {
+  return {
+    code: 'more-results',
+    severity: 'info',
+    message: `there is more: --cursor ${cursor}`,
+    bytes: null,
+    cursor,
+  }
+}
+
+/** Pages are filtered after the query, so some are short, or empty: as many are asked for as it takes, within reason. */
+const MAX_PAGES = 2 * (MAX_LIMIT / MAX_PAGE)
+
+async function collect(query: SearchQuery, api: Api): Promise<SearchPage> {
+  const models: CivitaiModel[] = []
+  let cursor = query.cursor
+  for (let pages = 0; pages < MAX_PAGES; pages++) {
+    const limit = query.limit - models.length
+    const page = await api.search({ ...query, limit, ...(cursor === undefined ? {} : { cursor }) })
+    models.push(...page.models)
+    // a cursor that leads to itself would go round for ever
+    if (page.nextCursor === undefined || page.nextCursor === cursor) return { models }
+    cursor = page.nextCursor
+    if (models.length >= query.limit) break
+  }
+  return { models, ...(cursor === undefined ? {} : { nextCursor: cursor }) }
+}
+
+const COLUMNS = [
+  { head: 'id', align: 'right' },
+  { head: 'name' },
+  { head: 'type' },
+  { head: 'base' },
+  { head: 'size', align: 'right' },
+  { head: 'downloads', align: 'right' },
+  { head: 'rating', align: 'right' },
+  { head: 'trigger words' },
+] as const
+
+const UNKNOWN = '-'
+
+function row(model: CivitaiModel): string[] {
+  const { id, name, type, downloads, versions } = model
+  const newest = versions[0]
+  const bytes = sizeOf(model)
+  return [
+    String(id),
+    printable(name, 50),
+    printable(type, 20),
+    printable(newest?.baseModel ?? UNKNOWN, 20),
+    bytes === undefined ? UNKNOWN : formatBytes(bytes),
+    downloads === undefined ? UNKNOWN : formatCount(downloads),
+    rating(model),
+    printable(newest?.trainedWords.join(', ') ?? '', 80),
+  ]
+}
+
+/** Of the newest version's main file. */
+function sizeOf({ versions }: CivitaiModel): number | undefined {
+  const files = versions[0]?.files ?? []
+  return (files.find(({ primary }) => primary) ?? files[0])?.bytes
+}
+
+/** Thumbs up of all thumbs. */
+function rating({ thumbsUp, thumbsDown = 0 }: CivitaiModel): string {
+  const all = (thumbsUp ?? 0) + thumbsDown
+  return thumbsUp === undefined || all === 0 ? UNKNOWN : `${Math.round((100 * thumbsUp) / all)} %`
+}
+
+/** A result of `search --json`: its path is the page, which `download` and `inspect` take. Keys are a contract. */
+function modelJson(model: CivitaiModel, site: Site): SearchResult {
+  const { id, name, type, nsfw, creator, downloads, thumbsUp, thumbsDown, versions } = model
+  const newest = versions[0]
+  return {
+    path: new URL(`models/${id}`, folderOf(site)).href,
+    id,
+    name,
+    type,
+    nsfw,
+    creator: creator ?? null,
+    downloads: downloads ?? null,
+    thumbsUp: thumbsUp ?? null,
+    thumbsDown: thumbsDown ?? null,
+    bytes: sizeOf(model) ?? null,
+    version: newest
+      ? {
+          id: newest.id,
+          name: newest.name,
+          baseModel: newest.baseModel ?? null,
+          trainedWords: newest.trainedWords,
+        }
+      : null,
+    versions: versions.length,
+    error: null,
+  }
+}
+
+/** `new URL` would replace the last part of a path that does not end in a slash. */
+function folderOf({ base }: Site): URL {
+  return new URL(base.href.endsWith('/') ? base.href : `${base.href}/`)
+}

@@ -1,0 +1,103 @@
+import type { Argv } from 'yargs'
+import type { CommonOptions, OutputOptions } from '../../operations/output/options.ts'
+import { usage } from '../../system/errors.ts'
+import type { Arguments } from '../command.ts'
+
+export function withCommonOptions(yargs: Argv): Argv {
+  return yargs
+    .option('json', { type: 'boolean', describe: 'Print one JSON document instead of text' })
+    .option('quiet', {
+      type: 'boolean',
+      alias: 'q',
+      describe: 'Print only the paths of results, and no progress',
+    })
+    .option('verbose', { type: 'boolean', describe: 'More detail, and the stack of an error' })
+}
+
+export function commonOptions(args: Arguments): CommonOptions {
+  return { json: flag(args, 'json'), quiet: flag(args, 'quiet'), verbose: flag(args, 'verbose') }
+}
+
+export function withOutputOptions(yargs: Argv): Argv {
+  return withCommonOptions(yargs)
+    .option('output', { type: 'string', alias: 'o', describe: 'File to write, or folder for several' })
+    .option('force', { type: 'boolean', describe: 'Replace existing files' })
+    .option('dry-run', { type: 'boolean', describe: 'Show what would be written, write nothing' })
+    .option('verify', { type: 'boolean', describe: 'Read back and compare every tensor' })
+    .option('sidecars', {
+      type: 'boolean',
+      describe: 'Copy the files beside the source that have its name: .yaml, previews, notes',
+    })
+    .option('hash', { type: 'boolean', describe: 'Put the SHA-256 of large inputs into the recipe, too' })
+}
+
+/** `--hash` of commands that make one model of several: what is in it can only be told by its inputs. */
+export function withInputHashes(yargs: Argv): Argv {
+  return yargs.option('hash', {
+    type: 'boolean',
+    describe: 'SHA-256 and AutoV3 of all inputs for the recipe; --no-hash: only of those up to 512 MB',
+    defaultDescription: 'true',
+  })
+}
+
+/** The value of that `--hash`. */
+export function hashesInputs(args: Arguments): boolean {
+  return args.hash !== false
+}
+
+export function outputOptions(args: Arguments): OutputOptions {
+  const output = filledText(args, 'output')
+  return {
+    ...commonOptions(args),
+    ...(output === undefined ? {} : { output }),
+    force: flag(args, 'force'),
+    dryRun: flag(args, 'dryRun'),
+    verify: flag(args, 'verify'),
+    hash: flag(args, 'hash'),
+    sidecars: flag(args, 'sidecars'),
+  }
+}
+
+/** Of commands that compute weights: those are checked unless the person says otherwise. */
+export function verification({ verify }: Arguments): OutputOptions['verify'] {
+  return typeof verify === 'boolean' ? verify : 'patched'
+}
+
+/** The files of the command line, also those behind `--`, whose names may start with a dash. */
+export function namedFiles(args: Arguments): string[] {
+  return [...((args.files as string[] | undefined) ?? []), ...((args._ as string[] | undefined) ?? [])].map(
+    String,
+  )
+}
+
+export function flag(args: Arguments, name: string): boolean {
+  return args[name] === true
+}
+
+/** @throws USAGE when a single-valued option was given twice */
+export function text(args: Arguments, name: string): string | undefined {
+  const value = args[name]
+  if (value === undefined) return undefined
+  if (Array.isArray(value)) throw usage(`--${name} was given ${value.length} times`, 'Give it once.')
+  return String(value)
+}
+
+/** The same for options that make no sense empty: a script's unset variable must not pass for "not given". */
+export function filledText(args: Arguments, name: string): string | undefined {
+  const value = text(args, name)
+  if (value === '') throw usage(`--${name} needs a value`)
+  return value
+}
+
+/** All values of an option that may be repeated. */
+export function values(args: Arguments, name: string): string[] {
+  const value = args[name]
+  return (value === undefined ? [] : Array.isArray(value) ? value : [value]).map(String)
+}
+
+/** All values of an option that may be repeated or hold a list: `--keep vae,text --keep unet`. */
+export function list(args: Arguments, name: string): string[] {
+  const items = values(args, name).flatMap((item) => item.split(','))
+  if (items.includes('')) throw usage(`--${name} needs a value`)
+  return items
+}

@@ -1,0 +1,21 @@
+/** What is said of the checksums that an archive states of its entries. */
+import { plural } from '../../report/text/text.ts'
+import type { Finding, StatedSum } from '../../tensor/values/table.ts'
+import { damageOf } from '../../tensor/write/stated-sums.ts'
+
+/** For `withModel`, where damage is one fact about a file among others and no reason to stop. */
+export function tolerated(): void {}
+
+export function damageFindings(damaged: readonly StatedSum[]): Finding[] {
+  return damaged.length === 0 ? [] : [{ code: 'checksum', severity: 'error', message: damageText(damaged) }]
+}
+
+/** @param damaged at least one */
+export function damageText(damaged: readonly StatedSum[]): string {
+  const [first, ...others] = damaged as readonly [StatedSum, ...StatedSum[]]
+  const more =
+    others.length === 0
+      ? ''
+      : `, nor ${others.length === 1 ? 'does' : 'do'} ${plural(others.length, 'other')}`
+  return `${damageOf(first)}${more}; the file is damaged`
+}

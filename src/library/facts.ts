@@ -1,0 +1,30 @@
+/** What is known of each model of a person's folders, without a second look at the file. */
+import type { Kind } from '../model/identity.ts'
+import type { ComponentId } from '../model/networks/components.ts'
+
+/** A component of a checkpoint that other files may have, too. */
+export interface LibraryPart {
+  readonly id: ComponentId
+  readonly title: string
+  readonly bytes: number
+  /** Of a few values of some of its tensors, as fp16: equal for equal components, whatever file and type they are in. */
+  readonly sample: string
+}
+
+/** Plain data, as it is kept between two runs. */
+export interface LibraryFacts {
+  readonly kind: Kind
+  readonly title: string
+  readonly architecture?: string
+  /** Types of the weights, the most common first: `fp16`, `fp16, fp32`. */
+  readonly precision: string
+  /** What an adapter or embedding is for, and the checkpoint it was trained on. */
+  readonly base?: string
+  readonly trainedOn?: string
+  readonly triggers: readonly string[]
+  /** Bytes that `sdtool prune` would save; 0 where there is nothing to prune. */
+  readonly prunable: number
+  /** Of names, types, shapes and a sample of values: equal for files with the same tensors. None without tensors. */
+  readonly digest?: string
+  readonly parts: readonly LibraryPart[]
+}

@@ -1,0 +1,134 @@
+/** The parts of a checkpoint that adapters can change, with every name a trainer may give one of their layers. */
+import type { TensorTable } from '../../tensor/values/table.ts'
+import type { Identity } from '../identity.ts'
+import type { Architecture } from '../networks/architectures/architecture.ts'
+import { architectureById } from '../networks/architectures/registry.ts'
+import type { Component } from '../networks/components.ts'
+import { deriveFlux, deriveMmdit, deriveUnet } from '../networks/topology/derive.ts'
+import { unetNaming } from '../networks/topology/diffusers.ts'
+import type { Shape, ShapeOf, Topology } from '../networks/topology/match.ts'
+import { fluxModules } from './keymap/flux.ts'
+import { sd3Modules } from './keymap/sd3.ts'
+import { flatten, layerPaths, type ModuleNames, type ModuleTarget, targetAt } from './keymap/target.ts'
+import { openClipModules, transformersModules } from './keymap/text.ts'
+import { unetModules } from './keymap/unet.ts'
+import { ENCODERS } from './keymap.ts'
+import type { TargetId } from './targets.ts'
+
+/** One network of the base. */
+export interface BasePart {
+  readonly component: Component
+  /** What trainers call it, the usual name first. */
+  readonly targets: readonly TargetId[]
+  /** Flattened module name -> its place. Keys are those of the file, shapes those of its tensors. */
+  readonly names: ModuleNames
+  /** Name of a key inside the network, without prefix, as blocks are numbered by it. */
+  readonly localOf: (key: string) => string
+}
+
+/**
+ * The networks of a file with the layers they really have, in whatever layout and width: the dictionaries are built
+ * from the file's own shapes, not from those of the published model.
+ */
+export function baseParts(table: TensorTable, identity: Identity): BasePart[] {
+  const architecture = identity.architecture && architectureById(identity.architecture.id)
+  return identity.components.flatMap((component) => {
+    const targets = component.role === 'unet' ? (['unet'] as const) : (ENCODERS[component.id] ?? [])
+    if (targets.length === 0) return []
+    const network = networkOf(component, table)
+    const { names, fileName = same } = namesIn(component, network, architecture)
+    return [
+      {
+        component,
+        targets,
+        names: inFile(names, (name) => network.keys.get(fileName(name)), table),
+        localOf: (key: string) => key.slice(component.prefix.length),
+      },
+    ]
+  })
+}
+
+/** The part a trainer means by a target; where two could be meant, the one that is called so first. */
+export function partFor(parts: readonly BasePart[], target: TargetId): BasePart | undefined {
+  const mine = parts.filter(({ targets }) => targets.includes(target))
+  return mine.find(({ targets }) => targets[0] === target) ?? mine[0]
+}
+
+interface Network {
+  /** Name without prefix -> key in the file. */
+  readonly keys: ReadonlyMap<string, string>
+  readonly shapes: Topology
+}
+
+function networkOf({ prefix, names }: Component, table: TensorTable): Network {
+  const keys = new Map<string, string>()
+  for (const key of names) {
+    if (!key.startsWith(prefix)) continue
+    keys.set(key.slice(prefix.length), key)
+  }
+  const shapes = new Map([...keys].map(([name, key]) => [name, table.tensors.get(key)!.shape] as const))
+  return { keys, shapes }
+}
+
+interface Names {
+  readonly names: ModuleNames
+  /** Name of a key in the layout of the file. */
+  readonly fileName?: (name: string) => string
+}
+
+function namesIn(component: Component, { shapes }: Network, architecture: Architecture | undefined): Names {
+  if (component.role === 'unet') return denoiserNames(component, shapes, architecture)
+  return { names: component.layout === 'openclip' ? openClipModules(shapes) : transformersModules(shapes) }
+}
+
+function denoiserNames(
+  { layout }: Component,
+  shapes: Topology,
+  architecture: Architecture | undefined,
+): Names {
+  const shapeOf: ShapeOf = (name) => shapes.get(name)
+  const network = architecture?.network
+  if (network?.kind === 'unet') {
+    const fileName = layout === 'diffusers' ? unetNaming(network.config.resBlocks, shapeOf) : same
+    const config = deriveUnet((name) => shapeOf(fileName(name))) ?? network.config
+    return { names: unetModules(config), fileName }
+  }
+  // In the layout of diffusers q, k and v are weights of their own: every layer has the name diffusers' trainers use
+  if (layout === 'diffusers') return { names: ownNames(shapes) }
+  if (network?.kind === 'flux') return { names: fluxModules(deriveFlux(shapeOf) ?? network.config) }
+  if (network?.kind === 'mmdit') return { names: sd3Modules(deriveMmdit(shapeOf) ?? network.config) }
+  return { names: ownNames(shapes) }
+}
+
+/** Each layer under its own name: all that is known of networks without a template. */
+function ownNames(shapes: Topology): ModuleNames {
+  return new Map(layerPaths(shapes).map((path) => [flatten(path), targetAt(shapes, path)!]))
+}
+
+/** The targets that the file has, with its own keys and shapes. */
+function inFile(
+  names: ModuleNames,
+  keyOf: (name: string) => string | undefined,
+  table: TensorTable,
+): ModuleNames {
+  const found: ModuleNames = new Map()
+  for (const [name, target] of names) {
+    const weight = keyOf(target.weight)
+    const shape = weight === undefined ? undefined : partOf(table.tensors.get(weight)!.shape, target)
+    if (weight === undefined || shape === undefined) continue
+    const { bias: biasName, ...place } = target
+    const bias = biasName === undefined ? undefined : keyOf(biasName)
+    found.set(name, { ...place, weight, shape, ...(bias === undefined ? {} : { bias }) })
+  }
+  return found
+}
+
+/** Shape of the rows that are the module's; undefined if a damaged file does not have them. */
+function partOf(shape: Shape, { rows }: ModuleTarget): Shape | undefined {
+  if (rows === undefined) return shape
+  return rows.start + rows.length <= (shape[0] ?? 0) ? [rows.length, ...shape.slice(1)] : undefined
+}
+
+function same(name: string): string {
+  return name
+}

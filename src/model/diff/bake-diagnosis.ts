@@ -1,0 +1,69 @@
+/** What is wrong with a baked file, told from its weights: component by component against base and recipe. */
+import { type Comparison, NO_COMPARISON, relativeChange } from '../../tensor/values/compare.ts'
+import type { Finding } from '../../tensor/values/table.ts'
+import { warning } from '../finding.ts'
+import type { TensorDiff } from './diff.ts'
+import { byComponent, type Group } from './summary.ts'
+
+/** Comparisons of the same three models. */
+export interface BakeDiffs {
+  /** From the base to what the recipe says. */
+  readonly planned: readonly TensorDiff[]
+  /** From the base to the file. */
+  readonly made: readonly TensorDiff[]
+  /** From what the recipe says to the file. */
+  readonly apart: readonly TensorDiff[]
+}
+
+/** A finding for each component that is not what the recipe says. */
+export function diagnoseBake({ planned, made, apart }: BakeDiffs): Finding[] {
+  const [plannedBy, madeBy] = [groupsOf(planned), groupsOf(made)]
+  return byComponent(apart)
+    .filter(({ comparison, removed, added }) => comparison.differences > 0 || removed + added > 0)
+    .map((group) => diagnose(group, comparisonOf(plannedBy, group), comparisonOf(madeBy, group)))
+}
+
+function groupsOf(diffs: readonly TensorDiff[]): ReadonlyMap<string, Group> {
+  return new Map(byComponent(diffs).map((group) => [group.component, group]))
+}
+
+function comparisonOf(groups: ReadonlyMap<string, Group>, { component }: Group): Comparison {
+  return groups.get(component)?.comparison ?? NO_COMPARISON
+}
+
+/** Part of the change that may be something else where a file is said to have the right change in the wrong strength. */
+const MAX_REST = 0.1
+/** Changes of less are rounding. */
+const SAME_STRENGTH = 0.005
+
+function diagnose(group: Group, planned: Comparison, made: Comparison): Finding {
+  const { title, removed, tensors, comparison } = group
+  const say = (what: string) => warning('not-the-recipe', `${title}: ${what}`)
+  if (removed > 0) return say(`${removed} of its ${tensors} tensors are missing`)
+  if (planned.differences > 0 && made.differences === 0) {
+    return say('it is that of the base, the recipe was not applied to it')
+  }
+  if (planned.differences === 0) {
+    return say(`it should be that of the base, and is another (${percent(relativeChange(made))} apart)`)
+  }
+  const { strength, rest } = strengthOf(planned, made, comparison)
+  if (rest < MAX_REST && Math.abs(strength - 1) > SAME_STRENGTH) {
+    return say(`it changed ${Number(strength.toPrecision(3))} times as much as the recipe says`)
+  }
+  return say(`its weights are ${percent(relativeChange(comparison))} apart from those of the recipe`)
+}
+
+/**
+ * The factor of the planned change that comes nearest to the change that was made, and what is left of that, as part
+ * of it. From the three sides of the triangle base, recipe, file, so that no two changes need to be held in memory.
+ */
+function strengthOf(planned: Comparison, made: Comparison, apart: Comparison) {
+  const product = (planned.differences + made.differences - apart.differences) / 2
+  const strength = product / planned.differences
+  const rest = Math.max(0, made.differences - strength * product)
+  return { strength, rest: Math.sqrt(rest / made.differences) }
+}
+
+function percent(part: number): string {
+  return `${Number((100 * part).toPrecision(2))}%`
+}

@@ -1,0 +1,58 @@
+import type { Finding } from '../../tensor/values/table.ts'
+import type { Identifiable, Identity } from '../identity.ts'
+import type { Architecture } from '../networks/architectures/architecture.ts'
+import type { Candidate } from './denoiser-info.ts'
+import {
+  emaFindings,
+  positionIdFindings,
+  precisionFindings,
+  quantisedFindings,
+  scheduleFindings,
+  sharedTensors,
+  trainingLeftovers,
+} from './findings-storage.ts'
+import {
+  architectureFindings,
+  incompleteComponents,
+  insideFindings,
+  misplacedTexts,
+  missingComponents,
+  nameFindings,
+  predictionFindings,
+  unknownKeys,
+} from './findings-structure.ts'
+import type { PositionIds } from './position-ids.ts'
+import type { Schedule } from './schedule.ts'
+
+/** What `identify` knows when it comes to judging the file. */
+export interface Facts {
+  readonly file: Identifiable
+  readonly identity: Omit<Identity, 'findings'>
+  readonly known: Architecture | undefined
+  readonly candidates: readonly Candidate[]
+  readonly positionIds: readonly PositionIds[]
+  readonly schedule: Schedule | undefined
+}
+
+/** Everything a person should know about a model file, the gravest first. */
+export function findingsOf(facts: Facts): Finding[] {
+  const found = [
+    ...architectureFindings(facts),
+    ...predictionFindings(facts),
+    ...missingComponents(facts),
+    ...misplacedTexts(facts),
+    ...incompleteComponents(facts.identity.components),
+    ...emaFindings(facts.identity.ema),
+    ...trainingLeftovers(facts),
+    ...scheduleFindings(facts),
+    ...positionIdFindings(facts.positionIds),
+    ...precisionFindings(facts),
+    ...quantisedFindings(facts.file),
+    ...nameFindings(facts),
+    ...insideFindings(facts.identity.components),
+    ...unknownKeys(facts),
+    ...sharedTensors(facts.file),
+  ]
+  const rank = { error: 0, warning: 1, info: 2 }
+  return found.sort((a, b) => rank[a.severity] - rank[b.severity])
+}

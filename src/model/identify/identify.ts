@@ -1,0 +1,291 @@
+import { quoted } from '../../system/text.ts'
+import { isEncoded } from '../../tensor/quantised/check.ts'
+import type { Tensor, TensorTable } from '../../tensor/values/table.ts'
+import { BASES } from '../adapters/base.ts'
+import { describeAdapter } from '../adapters/describe.ts'
+import { MAX_NAMES, warning } from '../finding.ts'
+import { type ArchitectureInfo, type Identifiable, type Identity, KINDS, type Kind } from '../identity.ts'
+import { misnamed } from '../layouts/endings.ts'
+import { MODEL_SLOTS, type Part, RE_CHECKPOINT, type Slot, splitTable } from '../layouts/split.ts'
+import type { Architecture, Variant } from '../networks/architectures/architecture.ts'
+import { ARCHITECTURES } from '../networks/architectures/registry.ts'
+import { SD2_BY_PREDICTION, sd2 } from '../networks/architectures/sd2.ts'
+import { COMPONENTS, type Component, type ComponentId, measure, type Role } from '../networks/components.ts'
+import { weightName, weightShape } from '../networks/topology/match.ts'
+import { recogniseControlnet } from './controlnet.ts'
+import { recogniseDenoiser } from './denoiser.ts'
+import type { Denoiser } from './denoiser-info.ts'
+import { describeEma, type EmaInfo } from './ema.ts'
+import { describeEmbedding } from './embeddings.ts'
+import { recogniseText, recogniseVae } from './encoders.ts'
+import type { ValueReader } from './evidence.ts'
+import { findPrediction } from './find-prediction.ts'
+import { findingsOf } from './findings.ts'
+import { quantisedFindings } from './findings-storage.ts'
+import { recogniseOther } from './other-kinds.ts'
+import { readPositionIds } from './position-ids.ts'
+import type { Hints, Prediction } from './prediction.ts'
+import { readSchedule } from './schedule.ts'
+import { identifyVae, type VaeInfo } from './vae.ts'
+import { findVaeLatents } from './vae-latents.ts'
+
+export { type Identifiable, type Identity, KINDS } from '../identity.ts'
+export type { ValueReader } from './evidence.ts'
+export type { Hints, Prediction } from './prediction.ts'
+
+/**
+ * Says what a file is: its kind, its architecture and the evidence for it, and which component owns which key.
+ * `read` is called for a handful of tensors of at most a few thousand elements (markers, buffers, one bias).
+ */
+export async function identify(file: Identifiable, read: ValueReader, hints: Hints = {}): Promise<Identity> {
+  const identity = await identifyTable(file, read, hints)
+  const { findings = [] } = file.renaming ?? {}
+  return { ...identity, findings: [...findings, ...misnamed(file, hints), ...identity.findings] }
+}
+
+async function identifyTable(file: Identifiable, read: ValueReader, hints: Hints): Promise<Identity> {
+  const parts = splitTable(file)
+  // Looking for an adapter costs as much as all the rest, and names as these leave no doubt
+  if (!parts.some(({ prefix }) => RE_CHECKPOINT.test(prefix)) && !hasCodes(file)) {
+    const small = identifyAddition(file)
+    if (small) return small
+  }
+  if (!parts.some(({ slot }) => MODEL_SLOTS.has(slot))) return identifyOther(file, parts, hints)
+  return identifyModel(file, parts, read, hints)
+}
+
+/** A quantised model may have a low-rank part in every layer, and is no adapter for that. */
+function hasCodes({ tensors }: TensorTable): boolean {
+  return [...tensors.values()].some((tensor) => tensor.quantised?.role === 'codes' && isEncoded(tensor))
+}
+
+const ADAPTER_BASES = new Map<string, { readonly title: string }>(Object.entries(BASES))
+
+/** Adapters and embeddings: their keys may look like those of the component they change. */
+function identifyAddition(file: Identifiable): Identity | undefined {
+  const adapter = describeAdapter(file)
+  if (adapter) {
+    const components = [component('adapter', '', [...file.tensors.values()])]
+    const base = ADAPTER_BASES.get(adapter.base.architecture ?? '')
+    const title = base === undefined ? adapter.title : `${adapter.title} for ${base.title}`
+    const findings = [...adapter.findings, ...quantisedFindings(file)]
+    return { kind: 'lora', title, components, adapter, findings }
+  }
+  const embedding = describeEmbedding(file)
+  if (!embedding) return undefined
+  const components = [component('embedding', '', [...file.tensors.values()])]
+  const findings = [...embedding.findings, ...quantisedFindings(file)]
+  return { kind: 'embedding', title: embedding.title, components, embedding, findings }
+}
+
+function identifyOther(file: Identifiable, parts: readonly Part[], hints: Hints): Identity {
+  const other = recogniseOther(file)
+  const components = parts.map(({ slot, prefix, tensors }) =>
+    component(slot === 'other' ? 'weights' : (NAMED[slot] ?? 'other'), prefix, tensors),
+  )
+  const findings = quantisedFindings(file)
+  if (other) return { ...other, components, findings }
+  const vae = identifyVae(file)
+  if (vae) {
+    const { title } = vae
+    const latents = findVaeLatents(file, { title, vae }, hints)
+    return { kind: 'taesd', title, components, vae, ...(latents && { latents }), findings }
+  }
+  const first = [...file.tensors.keys()].slice(0, MAX_NAMES).map(quoted).join(', ')
+  const message =
+    file.tensors.size === 0
+      ? 'the file has no tensors'
+      : `no kind of model sdtool knows has keys such as ${first}`
+  return {
+    kind: 'unknown',
+    title: 'unknown kind of file',
+    components,
+    findings: [warning('unknown-kind', message), ...findings],
+  }
+}
+
+/** Component ids of the slots that names alone decide. */
+const NAMED: Readonly<Partial<Record<Slot, ComponentId>>> = {
+  vision: 'vision',
+  depth: 'depth',
+  schedule: 'schedule',
+  training: 'training',
+  other: 'other',
+  controlnet: 'controlnet',
+  noise_augmentor: 'noise_augmentor',
+  markers: 'markers',
+  adapter: 'adapter',
+  embedding: 'embedding',
+}
+
+function component(
+  id: ComponentId,
+  prefix: string,
+  tensors: readonly Tensor[],
+  more: Pick<Component, 'layout' | 'match'> = {},
+): Component {
+  const { role, title }: { role: Role; title: string } = COMPONENTS[id]
+  return { id, role, title, prefix, ...measure(tensors), ...more }
+}
+
+interface Resolved {
+  readonly components: readonly Component[]
+  readonly denoiser?: Denoiser
+}
+
+async function identifyModel(
+  file: Identifiable,
+  parts: readonly Part[],
+  read: ValueReader,
+  hints: Hints,
+): Promise<Identity> {
+  const ema = await describeEma(file, parts, read)
+  const resolved = resolveParts(file, parts, ema)
+  const { components, denoiser } = resolved
+  const known = denoiser?.architecture ?? byEncoders(components)
+  const vae = identifyVae(file)
+  const kind = kindOf(components, vae)
+  const architecture = known && (await describeArchitecture(file, known, denoiser, read, hints))
+  const positionIds = await readPositionIds(file, read)
+  const schedule = await readSchedule(file, read, known)
+  const title = titleOf(kind, components, architecture, vae)
+  const latents = findVaeLatents(
+    file,
+    { title, ...(architecture && { architecture }), ...(vae && { vae }) },
+    hints,
+  )
+  const identity = {
+    kind,
+    title,
+    ...(architecture ? { architecture } : {}),
+    components,
+    ...(ema ? { ema } : {}),
+    ...(vae ? { vae } : {}),
+    ...(latents ? { latents } : {}),
+  }
+  const candidates = denoiser?.candidates ?? []
+  const facts = { file, identity, known, candidates, positionIds, schedule }
+  return { ...identity, findings: findingsOf(facts) }
+}
+
+function resolveParts(file: TensorTable, parts: readonly Part[], ema: EmaInfo | undefined): Resolved {
+  const named = codesByWeight(file)
+  const shapeOf = (name: string) => {
+    const tensor = file.tensors.get(name) ?? named.get(name)
+    return tensor && weightShape(tensor)
+  }
+  const components: Component[] = []
+  let denoiser: Denoiser | undefined
+  for (const { slot, prefix, tensors } of parts) {
+    const keys = { prefix, names: tensors.map((tensor) => tensor.name), shapeOf }
+    if (slot === 'unet') {
+      const found = recogniseDenoiser(keys)
+      // Two networks in one file: the recognised one speaks for it.
+      if (!denoiser?.architecture) denoiser = found
+      components.push(component(found.id, prefix, tensors, matched(found)))
+    } else if (slot === 'text' || slot === 'vae') {
+      const found = slot === 'text' ? recogniseText(keys) : recogniseVae(keys)
+      components.push(component(found.id, found.prefix, tensors, matched(found)))
+    } else if (slot === 'controlnet') {
+      components.push(component('controlnet', prefix, tensors, matched(recogniseControlnet(keys))))
+    } else if (slot === 'ema') {
+      components.push(component(ema?.of === 'vae' ? 'vae_ema' : 'unet_ema', prefix, tensors))
+    } else components.push(component(NAMED[slot] ?? 'other', prefix, tensors))
+  }
+  return { components: inOrder(components), ...(denoiser ? { denoiser } : {}) }
+}
+
+/** Codes whose names are not those of their weights, by these. */
+function codesByWeight({ tensors }: TensorTable): Map<string, Tensor> {
+  return new Map(
+    [...tensors.values()].flatMap((tensor) => {
+      const name = weightName(tensor)
+      return name === tensor.name ? [] : [[name, tensor] as const]
+    }),
+  )
+}
+
+function matched({
+  layout,
+  match,
+}: Pick<Component, 'layout' | 'match'>): Pick<Component, 'layout' | 'match'> {
+  return { ...(layout === undefined ? {} : { layout }), ...(match === undefined ? {} : { match }) }
+}
+
+const ORDER = new Map(Object.keys(COMPONENTS).map((id, index) => [id, index]))
+
+function inOrder(components: readonly Component[]): Component[] {
+  return [...components].sort((a, b) => ORDER.get(a.id)! - ORDER.get(b.id)!)
+}
+
+/** The architecture of a checkpoint without its network: the one whose text encoders are all there. */
+function byEncoders(components: readonly Component[]): Architecture | undefined {
+  const has = ({ id, prefix }: { id: ComponentId; prefix: string }) =>
+    components.some((found) => found.id === id && found.prefix === prefix)
+  const texts = (architecture: Architecture) =>
+    architecture.components.filter(({ id }) => COMPONENTS[id].role === 'text')
+  return ARCHITECTURES.filter(
+    (architecture) => texts(architecture).length > 0 && texts(architecture).every(has),
+  ).sort((a, b) => texts(b).length - texts(a).length)[0]
+}
+
+async function describeArchitecture(
+  file: Identifiable,
+  known: Architecture,
+  denoiser: Denoiser | undefined,
+  read: ValueReader,
+  hints: Hints,
+): Promise<ArchitectureInfo> {
+  const variant = denoiser?.variant ?? known.variants.find(({ marker }) => marker && file.tensors.has(marker))
+  const nameOf = denoiser?.nameOf ?? ((name) => name)
+  const input = { table: file, architecture: known, ...(variant ? { variant } : {}), nameOf, hints }
+  const prediction = await findPrediction(input, read)
+  const member = variant ?? (known.id === sd2.id ? sd2Member(prediction) : undefined)
+  const modelspec = member ? member.modelspec : known.modelspec
+  const resolution = member?.resolution ?? known.resolution
+  return {
+    id: known.id,
+    title: [known.title, member?.title].filter(Boolean).join(' '),
+    ...(member === undefined ? {} : { variant: member.id }),
+    ...(modelspec === undefined ? {} : { modelspec }),
+    ...(resolution === undefined ? {} : { resolution }),
+    ...(denoiser?.width === undefined ? {} : { width: denoiser.width }),
+    prediction,
+    evidence: denoiser?.architecture
+      ? denoiser.evidence
+      : ['the text encoders at the places this architecture has them'],
+  }
+}
+
+/** Undefined if nothing says which of the two text-to-image models it is. */
+function sd2Member({ type, assumed }: Prediction): Variant | undefined {
+  return assumed ? undefined : SD2_BY_PREDICTION[type]
+}
+
+function kindOf(components: readonly Component[], vae: VaeInfo | undefined): Kind {
+  const roles = new Set(components.map(({ role }) => role))
+  if (roles.has('unet')) {
+    if (roles.has('text') || roles.has('vae')) return 'checkpoint'
+    return components.some(({ id }) => id === 'dit') ? 'dit' : 'unet'
+  }
+  if (roles.has('control')) return 'controlnet'
+  if (roles.has('text') && roles.has('vae')) return 'checkpoint'
+  if (roles.has('vae')) return vae?.layout === 'taesd' ? 'taesd' : 'vae'
+  return roles.has('text') ? 'text-encoder' : 'vision-encoder'
+}
+
+function titleOf(
+  kind: Kind,
+  components: readonly Component[],
+  architecture: ArchitectureInfo | undefined,
+  vae: VaeInfo | undefined,
+): string {
+  const main = components[0]!
+  const layout = kind !== 'checkpoint' && main.layout === 'diffusers' ? ' (diffusers layout)' : ''
+  if (kind === 'text-encoder') return main.title
+  if ((kind === 'vae' || kind === 'taesd') && vae) return vae.title + layout
+  if (kind === 'vae' || kind === 'vision-encoder' || kind === 'controlnet') return KINDS[kind] + layout
+  if (!architecture) return `${KINDS[kind]} of unknown architecture${layout}`
+  const width = architecture.width === undefined ? '' : ' of non-standard width'
+  return `${architecture.title} ${KINDS[kind]}${width}${layout}`
+}

@@ -1,0 +1,80 @@
+/** What lets one guess what a network predicts, where nothing says it. */
+import { quoted } from '../../system/text.ts'
+import { parseRecipe, RECIPE_KEY, type Recipe } from '../metadata/recipe.ts'
+import type { Architecture } from '../networks/architectures/architecture.ts'
+import { readEvidence, type ValueReader } from './evidence.ts'
+import { type Prediction, type PredictionInput, type PredictionType, saidOf } from './prediction.ts'
+
+export function byVariant({ variant, architecture }: PredictionInput): Prediction | undefined {
+  if (!variant?.prediction) return undefined
+  return { type: variant.prediction, evidence: `every ${architecture.title} ${variant.title} has it` }
+}
+
+/** The network is trained further from v-prediction if the biases of this norm spread wider than this. */
+const V_BIAS_SPREAD = 0.09
+const V_BIAS = 'output_blocks.11.1.transformer_blocks.0.norm1.bias'
+/** Width of that norm in every SD 2.x. */
+const V_BIAS_WIDTH = 320
+
+/** The base model of SD 2.x and its 768-v have the same shapes. Source of the statistic: ComfyUI, SD21.model_type. */
+export async function bySd2Statistic(
+  input: PredictionInput,
+  read: ValueReader,
+): Promise<Prediction | undefined> {
+  const { architecture, variant, table, nameOf } = input
+  if (architecture.id !== 'stable-diffusion-v2' || variant !== undefined) return undefined
+  const name = nameOf(V_BIAS)
+  // The threshold was found on full-size models and says nothing of narrow ones.
+  const bias = await readEvidence(table.tensors.get(name), V_BIAS_WIDTH, read)
+  if (bias === undefined) return undefined
+  const spread = standardDeviation(bias)
+  const type = spread > V_BIAS_SPREAD ? 'v' : 'epsilon'
+  const relation = type === 'v' ? 'above' : 'not above'
+  return { type, evidence: `the spread of ${name} is ${spread.toFixed(4)}, ${relation} ${V_BIAS_SPREAD}` }
+}
+
+/** Of a population: divided by n. */
+function standardDeviation(values: Float64Array): number {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length
+  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length)
+}
+
+/** Training steps of the two published SD 2.x, as diffusers' converter reads them. */
+const GLOBAL_STEPS: Readonly<Record<number, PredictionType>> = { 875000: 'epsilon', 110000: 'v' }
+
+export function byGlobalStep({ table, architecture }: PredictionInput): Prediction | undefined {
+  if (architecture.id !== 'stable-diffusion-v2') return undefined
+  const step = table.extras?.global_step
+  const type = typeof step === 'number' || typeof step === 'bigint' ? GLOBAL_STEPS[Number(step)] : undefined
+  return type && { type, evidence: `global_step ${step} is that of the published model` }
+}
+
+const RE_V_NAME = /v[-_]?pred/i
+/** `768-v-ema.ckpt`; too common a word for other families. */
+const RE_V_NAME_SD2 = /-v-/i
+
+/** Its own name, those of what it was made from, and what a site calls it. */
+export function byNames({ hints, table, architecture }: PredictionInput): Prediction | undefined {
+  const sources = sourceNames(parseRecipe(saidOf(table)(RECIPE_KEY)))
+  const names: readonly (readonly [name: string, whose: string])[] = [
+    [hints.fileName ?? '', 'the file name'],
+    ...sources.map((name) => [name, 'the name of a file it was made from,'] as const),
+    ...(hints.titles ?? []).map((title) => [title, 'the title in the notes beside it,'] as const),
+  ]
+  const found = names.find(([name]) => isNameOfV(name, architecture))
+  if (found === undefined) return undefined
+  const [name, whose] = found
+  const comma = whose.endsWith(',') ? ',' : ''
+  return { type: 'v', evidence: `only ${whose} ${quoted(name)}${comma} says so`, weak: true }
+}
+
+function isNameOfV(name: string, { id, network }: Architecture): boolean {
+  if (network.kind !== 'unet') return false
+  return RE_V_NAME.test(name) || (id === 'stable-diffusion-v2' && RE_V_NAME_SD2.test(name))
+}
+
+/** The first input is what a model was made of; the others went into it. */
+function sourceNames(recipe: Recipe | undefined): string[] {
+  const source = recipe?.inputs[0]
+  return source === undefined ? [] : [source.name, ...sourceNames(source.recipe)]
+}

@@ -1,0 +1,106 @@
+/** One network of a model as a file of its own, with the names that UIs load. */
+import { EXIT, SdtoolError } from '../../system/errors.ts'
+import type { Tensor, TensorTable } from '../../tensor/values/table.ts'
+import { vaeLevels } from '../identify/vae.ts'
+import type { Identifiable, Identity } from '../identity.ts'
+import { architectureById } from '../networks/architectures/registry.ts'
+import { type Component, type ComponentId, isSelected, type Selector } from '../networks/components.ts'
+import { deriveUnet } from '../networks/topology/derive.ts'
+import { unetNaming } from '../networks/topology/diffusers.ts'
+import { unetToLdm, vaeToLdm } from './networks.ts'
+import { type Locals, toTransformers } from './openclip.ts'
+
+/** Roles that are networks UIs load by themselves. */
+const EXTRACTABLE: ReadonlySet<Component['role']> = new Set(['unet', 'text', 'vae', 'vision', 'control'])
+
+export interface ExtractedComponent {
+  readonly component: Component
+  readonly table: TensorTable
+  /** Stands behind the name of the model: `vae`, `clip_l`. */
+  readonly suffix: string
+  /** Tensors of the component that the layout has no place for. */
+  readonly left: readonly string[]
+}
+
+/** Names of text encoders as ComfyUI's users know the files. */
+const SUFFIXES: Readonly<Partial<Record<ComponentId, string>>> = {
+  dit: 'unet',
+  openclip_h: 'clip_h',
+  openclip_g: 'clip_g',
+}
+
+/**
+ * The components a word selects, each in the layout that A1111 and ComfyUI load from a file of one network: UNets and VAEs
+ * with ldm names, text encoders with those of transformers, none with a prefix.
+ * @throws COMPONENT_NOT_FOUND (exit 4)
+ */
+export function extractComponents(
+  file: Identifiable,
+  identity: Identity,
+  selector: Selector,
+): ExtractedComponent[] {
+  const chosen = identity.components.filter((component) => {
+    return EXTRACTABLE.has(component.role) && isSelected(component, [selector])
+  })
+  if (chosen.length === 0) throw notFound(identity, selector)
+  return chosen.map((component) => {
+    const locals = localsOf(file, component)
+    const { tensors: own, left } = inFileLayout(component, locals, identity)
+    const tensors = component.role === 'unet' ? new Map([...own, ...markersOf(file, identity)]) : own
+    return {
+      component,
+      table: { tensors, metadata: file.metadata },
+      suffix: SUFFIXES[component.id] ?? component.id,
+      left,
+    }
+  })
+}
+
+/** Empty tensors that tell programs what the network predicts; they look for them beside its weights, without a prefix. */
+function markersOf({ tensors }: TensorTable, { components }: Identity): [string, Tensor][] {
+  const names = components.flatMap(({ id, names }) => (id === 'markers' ? names : []))
+  return names.map((name) => [name, tensors.get(name)!])
+}
+
+function notFound({ components }: Identity, selector: Selector): SdtoolError {
+  const present = components.filter(({ role }) => EXTRACTABLE.has(role)).map(({ id }) => id)
+  return new SdtoolError('COMPONENT_NOT_FOUND', `the file has no component ${selector}`, {
+    exitCode: EXIT.unverified,
+    hint:
+      present.length > 0
+        ? `It has: ${present.join(', ')}.`
+        : 'It is no checkpoint: sdtool inspect shows what it is.',
+  })
+}
+
+/** Tensors by their names inside of the component. */
+export function localsOf({ tensors }: TensorTable, { names, prefix }: Component): Map<string, Tensor> {
+  return new Map(
+    names.map((key) => {
+      const name = key.startsWith(prefix) ? key.slice(prefix.length) : key
+      return [name, { ...tensors.get(key)!, name }]
+    }),
+  )
+}
+
+interface Converted {
+  readonly tensors: ReadonlyMap<string, Tensor>
+  readonly left: readonly string[]
+}
+
+function inFileLayout({ role, layout }: Component, locals: Locals, identity: Identity): Converted {
+  if (role === 'text' && layout === 'openclip') {
+    const tensors = toTransformers(locals)
+    return { tensors, left: [...locals.keys()].filter((name) => NO_PLACE.test(name)) }
+  }
+  if (layout !== 'diffusers') return { tensors: locals, left: [] }
+  if (role === 'vae') return vaeToLdm(locals, vaeLevels({ tensors: locals, metadata: {} }, ''))
+  const network = identity.architecture && architectureById(identity.architecture.id)?.network
+  if (role !== 'unet' || network?.kind !== 'unet') return { tensors: locals, left: [] }
+  const shapeOf = (name: string) => locals.get(name)?.shape
+  const naming = unetNaming(network.config.resBlocks, shapeOf)
+  return unetToLdm(locals, deriveUnet((name) => shapeOf(naming(name))) ?? network.config)
+}
+
+/** Keys of OpenCLIP that transformers has no place for; nothing needs them. */
+const NO_PLACE = /(?:^|\.)(?:logit_scale|attn_mask|position_ids)$/

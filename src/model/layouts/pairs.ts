@@ -1,0 +1,73 @@
+/** The tensors of several models that stand in the same place, whatever their files call them. */
+import type { Tensor } from '../../tensor/values/table.ts'
+import { canonicalVae } from '../identify/vae.ts'
+import type { Model } from '../model.ts'
+import { architectureById } from '../networks/architectures/registry.ts'
+import type { Component } from '../networks/components.ts'
+import { deriveUnet } from '../networks/topology/derive.ts'
+import { unetNaming } from '../networks/topology/diffusers.ts'
+import { type Shape, sameShape } from '../networks/topology/match.ts'
+import { unetTopology } from '../networks/topology/unet.ts'
+
+/** Tensors of a model by their places: name inside the component, in the layout of ldm. */
+export type PlacedTensors = ReadonlyMap<string, Tensor>
+
+/** The tensors of the component that does the same in a model as `like` does in another; undefined if it has none. */
+export function placedTensors(model: Model, like: Component): PlacedTensors | undefined {
+  if (like.role === 'vae') {
+    const { vae } = model.identity
+    return vae && vae.layout !== 'taesd' ? canonicalVae(model.file, vae) : undefined
+  }
+  const component = counterpart(model, like)
+  return (
+    component &&
+    new Map([...placesIn(model, component)].map(([name, place]) => [place, model.file.tensors.get(name)!]))
+  )
+}
+
+function counterpart({ identity: { components } }: Model, { id, role }: Component): Component | undefined {
+  return components.find((component) => component.id === id && component.role === role)
+}
+
+/** Place of each tensor of a component, by its full name. */
+export function placesIn(model: Model, component: Component): Map<string, string> {
+  const { prefix, names, role, layout } = component
+  const local = (name: string) => (name.startsWith(prefix) ? name.slice(prefix.length) : name)
+  if (role === 'vae') return vaePlaces(model)
+  const toLdm = role === 'unet' && layout === 'diffusers' ? ldmNames(model, component) : undefined
+  return new Map(names.map((name) => [name, toLdm?.get(local(name)) ?? local(name)]))
+}
+
+function vaePlaces({ file, identity: { vae } }: Model): Map<string, string> {
+  if (vae === undefined || vae.layout === 'taesd') return new Map()
+  return new Map([...canonicalVae(file, vae)].map(([ldm, { name }]) => [name, ldm]))
+}
+
+/** diffusers -> ldm, of the UNet that the file really has; nothing for other networks. */
+function ldmNames({ file, identity }: Model, { prefix }: Component): Map<string, string> {
+  const network = architectureById(identity.architecture?.id ?? '')?.network
+  if (network?.kind !== 'unet') return new Map()
+  const shapeOf = (name: string) => file.tensors.get(prefix + name)?.shape
+  const naming = unetNaming(network.config.resBlocks, shapeOf)
+  const config = deriveUnet((name) => shapeOf(naming(name))) ?? network.config
+  return new Map([...unetTopology(config).keys()].map((ldm) => [naming(ldm), ldm]))
+}
+
+/** How the shapes of a place fit together. */
+export type Fit = 'same' | 'first-inputs' | undefined
+
+/**
+ * The first model's tensor may have more input channels than the others' (9 for inpainting, 8 for instruct-pix2pix):
+ * then its first ones are theirs. 1x1 convolutions and linear layers are the same.
+ */
+export function fitOf(first: Shape, other: Shape): Fit {
+  const [a, b] = [bare(first), bare(other)]
+  if (sameShape(a, b)) return 'same'
+  const isWider = a.length === 4 && b.length === 4 && a[1]! > b[1]!
+  return isWider && sameShape(a.with(1, b[1]!), b) ? 'first-inputs' : undefined
+}
+
+/** Linear layers as the 1x1 convolutions they could be. */
+function bare(shape: Shape): Shape {
+  return shape.length === 2 ? [...shape, 1, 1] : shape
+}

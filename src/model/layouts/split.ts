@@ -1,0 +1,201 @@
+import type { Tensor, TensorTable } from '../../tensor/values/table.ts'
+import type { Role } from '../networks/components.ts'
+import { WRAPPERS } from './wrappers.ts'
+
+/** Keys that belong together because of what their names begin with, before anyone has looked at shapes. */
+export interface Part {
+  readonly slot: Slot
+  readonly prefix: string
+  readonly tensors: Tensor[]
+}
+
+/** Roles whose component is decided by shapes (`unet`, `text`, `vae`), and components known by name alone. */
+export type Slot =
+  | Extract<Role, 'unet' | 'text' | 'vae' | 'ema' | 'vision' | 'depth' | 'schedule' | 'training' | 'other'>
+  | 'controlnet'
+  | 'noise_augmentor'
+  | 'markers'
+  | 'adapter'
+  | 'embedding'
+
+/** `home` is the prefix of the component where it is not the prefix of the rule. */
+type Rule = readonly [prefix: string, slot: Slot, home?: string]
+
+/**
+ * Who owns a key, by the longest prefix that fits. Grouped by what stands before the first dot, so that a key is
+ * held against a handful of rules only. Sources: ldm and sgm checkpoints, files saved by ComfyUI.
+ */
+const RULES: readonly Rule[] = [
+  ['model.diffusion_model.', 'unet'],
+  ['model.model_sampling.', 'schedule'],
+  ['model_ema.', 'ema'],
+  ['cond_stage_model.transformer.', 'text'],
+  ['cond_stage_model.model.', 'text'],
+  ['cond_stage_model.', 'text'],
+  ['conditioner.embedders.0.transformer.', 'text'],
+  ['conditioner.embedders.0.model.', 'text'],
+  ['conditioner.embedders.0.open_clip.', 'vision'],
+  ['conditioner.embedders.1.model.', 'text'],
+  ['conditioner.', 'text'],
+  ['text_encoders.clip_l.', 'text', 'text_encoders.clip_l.transformer.'],
+  ['text_encoders.clip_g.', 'text', 'text_encoders.clip_g.transformer.'],
+  ['text_encoders.t5xxl.', 'text', 'text_encoders.t5xxl.transformer.'],
+  ['text_encoders.', 'text'],
+  ['unet.', 'unet'],
+  ['text_encoder.', 'text'],
+  ['text_encoder_2.', 'text'],
+  ['first_stage_model.loss.', 'training'],
+  ['first_stage_model.model_ema.', 'training'],
+  ['first_stage_model.', 'vae'],
+  ['vae.', 'vae'],
+  ['embedder.', 'vision'],
+  ['noise_augmentor.', 'noise_augmentor'],
+  ['depth_model.', 'depth'],
+  ['control_model.', 'controlnet'],
+  ['optimizer.', 'training'],
+  ['optimizer_states.', 'training'],
+  ['lr_schedulers.', 'training'],
+  ['loss.', 'training'],
+  ['denoiser.sigmas', 'schedule'],
+  ['edm_vpred.', 'markers'],
+  ['bundle_emb.', 'embedding'],
+]
+
+/** The buffers of a DDPM schedule: `register_schedule` in ldm/models/diffusion/ddpm.py. */
+export const SCHEDULE_BUFFERS: readonly string[] = [
+  'betas',
+  'alphas_cumprod',
+  'alphas_cumprod_prev',
+  'sqrt_alphas_cumprod',
+  'sqrt_one_minus_alphas_cumprod',
+  'log_one_minus_alphas_cumprod',
+  'sqrt_recip_alphas_cumprod',
+  'sqrt_recipm1_alphas_cumprod',
+  'posterior_variance',
+  'posterior_log_variance_clipped',
+  'posterior_mean_coef1',
+  'posterior_mean_coef2',
+]
+
+const MARKERS: Rule = ['', 'markers']
+const SCHEDULE: Rule = ['', 'schedule']
+const ADAPTER: Rule = ['', 'adapter']
+const TRAINING: Rule = ['', 'training']
+
+/** Keys without a dot that are whole names. */
+const BY_NAME = new Map<string, Rule>([
+  ...['v_pred', 'ztsnr', 'edm_mean', 'edm_std'].map((name) => [name, MARKERS] as const),
+  ...['logvar', 'scale_factor', 'lvlb_weights'].map((name) => [name, SCHEDULE] as const),
+  ...SCHEDULE_BUFFERS.map((name) => [name, SCHEDULE] as const),
+  // the counter of torch.optim.swa_utils.AveragedModel
+  ['n_averaged', TRAINING],
+])
+
+const BY_SEGMENT = new Map<string, Rule[]>()
+for (const rule of [...RULES].sort((a, b) => b[0].length - a[0].length)) {
+  const segment = rule[0].slice(0, rule[0].indexOf('.'))
+  BY_SEGMENT.set(segment, [...(BY_SEGMENT.get(segment) ?? []), rule])
+}
+
+/** LoRA modules of kohya's trainers that someone put into a checkpoint. */
+const RE_ADAPTER = /^lora_(unet|te\d?)_/
+
+function ownerByName(name: string): Rule | undefined {
+  const dot = name.indexOf('.')
+  if (dot < 0) return BY_NAME.get(name) ?? (RE_ADAPTER.test(name) ? ADAPTER : undefined)
+  const rules = BY_SEGMENT.get(name.slice(0, dot))
+  if (rules) return rules.find(([prefix]) => name.startsWith(prefix))
+  return RE_ADAPTER.test(name) ? ADAPTER : undefined
+}
+
+/**
+ * How files of one network name it without the prefix of a checkpoint: a key that gives it away, and the keys
+ * that are then its own. Tried in this order on the keys nobody owned.
+ */
+const BARE: readonly { slot: Slot; marker: RegExp; owns: RegExp }[] = [
+  { slot: 'controlnet', marker: /^(input_hint_block\.0\.|controlnet_cond_embedding\.conv_in\.)/, owns: /./ },
+  {
+    slot: 'unet',
+    marker: /^(input_blocks\.0\.0\.weight|double_blocks\.0\.img_attn\.|joint_blocks\.0\.context_block\.)/,
+    owns: /^(?!encoder\.|decoder\.|quant_conv\.|post_quant_conv\.|text_model\.)/,
+  },
+  {
+    slot: 'unet',
+    marker: /^(down_blocks\.0\.resnets\.0\.conv1\.weight|transformer_blocks\.0\.attn\.add_q_proj\.weight)$/,
+    owns: /./,
+  },
+  { slot: 'unet', marker: /^(clip_txt_mapper\.weight|distilled_guidance_layer\.)/, owns: /./ },
+  {
+    slot: 'vae',
+    marker: /^(decoder\.conv_in\.weight|encoder\.conv_in\.weight)$/,
+    owns: /^(encoder|decoder|quant_conv|post_quant_conv)\./,
+  },
+  { slot: 'vision', marker: /^vision_model\.embeddings\./, owns: /^(vision_model|visual_projection)\b/ },
+  { slot: 'text', marker: /^text_model\.embeddings\./, owns: /^(text_model\.|text_projection|logit_scale)/ },
+  {
+    slot: 'text',
+    marker: /^(transformer\.resblocks\.0\.ln_1\.|encoder\.block\.0\.layer\.0\.SelfAttention\.)/,
+    owns: /./,
+  },
+]
+
+/** What may stand before the keys of a file of one network. */
+const FRONTS = ['', ...WRAPPERS.map(({ word }) => `${word}.`), 'model.model.']
+
+/** Parts that a model or a component file is made of. */
+export const MODEL_SLOTS: ReadonlySet<Slot> = new Set(['unet', 'text', 'vae', 'controlnet', 'vision'])
+
+/** Prefixes that only checkpoints have; `unet.` and `text_encoder.` stand before the keys of LoRAs, too. */
+export const RE_CHECKPOINT =
+  /^(?:model\.diffusion_model|first_stage_model|cond_stage_model|conditioner|control_model)\./
+
+/** A name that stands where programs look: behind a prefix of checkpoints, or as a whole name of them. */
+export function isOwned(name: string): boolean {
+  return ownerByName(name) !== undefined
+}
+
+/** Where a name that gives a network away has its network: in a checkpoint, or in a file of its own. */
+export function placeOf(name: string): 'checkpoint' | 'bare' | undefined {
+  const owner = ownerByName(name)
+  if (owner) return MODEL_SLOTS.has(owner[1]) ? 'checkpoint' : undefined
+  return BARE.some(({ marker }) => marker.test(name)) ? 'bare' : undefined
+}
+
+/**
+ * Gives every key of a file to one part: first by prefix, then, for files of one network, by names that give the
+ * network away. Parts are in the order of their first key; nothing is left out.
+ */
+export function splitTable(table: TensorTable): Part[] {
+  const parts = new Map<string, Part>()
+  const partOf = (slot: Slot, prefix: string): Part => {
+    const id = `${slot} ${prefix}`
+    const part = parts.get(id) ?? { slot, prefix, tensors: [] }
+    parts.set(id, part)
+    return part
+  }
+  const byRule = new Map<Rule, Part>()
+  let unowned: Tensor[] = []
+  for (const tensor of table.tensors.values()) {
+    const rule = ownerByName(tensor.name)
+    if (!rule) {
+      unowned.push(tensor)
+      continue
+    }
+    const part = byRule.get(rule) ?? partOf(rule[1], rule[2] ?? rule[0])
+    byRule.set(rule, part)
+    part.tensors.push(tensor)
+  }
+  for (const { slot, marker, owns } of BARE) {
+    const wrapper = FRONTS.find((prefix) => unowned.some((tensor) => isMarked(tensor.name, prefix, marker)))
+    if (wrapper === undefined) continue
+    const isOurs = (tensor: Tensor) => isMarked(tensor.name, wrapper, owns)
+    for (const tensor of unowned) if (isOurs(tensor)) partOf(slot, wrapper).tensors.push(tensor)
+    unowned = unowned.filter((tensor) => !isOurs(tensor))
+  }
+  for (const tensor of unowned) partOf('other', '').tensors.push(tensor)
+  return [...parts.values()]
+}
+
+function isMarked(name: string, prefix: string, pattern: RegExp): boolean {
+  return name.startsWith(prefix) && pattern.test(name.slice(prefix.length))
+}

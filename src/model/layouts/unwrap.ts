@@ -1,0 +1,67 @@
+/** Names without what programs put around them. */
+import { EMA_PREFIX, emaName } from '../identify/ema.ts'
+import { isOwned, placeOf } from './split.ts'
+import { WRAPPERS } from './wrappers.ts'
+
+const INNER = WRAPPERS.filter(({ place }) => place === 'anywhere').map(({ word }) => word)
+const FRONT = WRAPPERS.filter(({ place }) => place === 'front')
+
+const RE_INNER = new RegExp(`(^|\\.)(?:(?:${INNER.join('|')})\\.)+`, 'g')
+
+/** Without the words that stand anywhere. */
+export function withoutInner(name: string): string {
+  return name.replace(RE_INNER, '$1')
+}
+
+/** Words in front of a model, one behind the other; deeper nesting is no model. */
+const MAX_FRONTS = 4
+
+/**
+ * What stands in front of the names that give a network away. In a file that has checkpoint prefixes, what is left must
+ * have one, too: a program looks for nothing else there.
+ */
+function frontsOf(names: readonly string[]): string[] {
+  const fronts = new Set<string>()
+  const isCheckpoint = names.some((name) => placeOf(name) === 'checkpoint')
+  for (const name of names) {
+    if (!FRONT.some(({ word }) => name.startsWith(`${word}.`)) || isOwned(name)) continue
+    if (placeOf(name) !== undefined) continue
+    let rest = name
+    for (let n = 0; n < MAX_FRONTS; n++) {
+      const found = FRONT.find(({ word }) => rest.startsWith(`${word}.`))
+      if (found === undefined) break
+      rest = rest.slice(found.word.length + 1)
+      const place = placeOf(rest)
+      if (place === undefined || (isCheckpoint && place === 'bare')) continue
+      fronts.add(name.slice(0, name.length - rest.length))
+      break
+    }
+  }
+  return [...fronts].sort((a, b) => b.length - a.length)
+}
+
+/** Without the words in front of a whole model. */
+export function withoutFronts(names: readonly string[]): string[] {
+  const fronts = frontsOf(names)
+  return names.map((name) => {
+    const front = isOwned(name) ? undefined : fronts.find((one) => name.startsWith(one))
+    return front === undefined ? name : name.slice(front.length)
+  })
+}
+
+const UNET = 'model.diffusion_model.'
+
+/**
+ * The names of an EMA copy have lost their dots, so that words in them are found by the live name alone.
+ * @param names as they stand in the file
+ * @param plain what they have become
+ */
+export function withEmaNames(names: readonly string[], plain: readonly string[]): string[] {
+  if (!plain.some((name) => name.startsWith(EMA_PREFIX))) return [...plain]
+  const copies = new Map<string, string>()
+  for (const [i, name] of names.entries()) {
+    const live = name.slice(Math.max(0, name.indexOf(UNET)))
+    if (live !== plain[i]) copies.set(emaName(live), emaName(plain[i]!))
+  }
+  return plain.map((name) => copies.get(name) ?? name)
+}

@@ -1,0 +1,163 @@
+import type { PredictionType } from '../../identify/prediction.ts'
+import type { ComponentId } from '../components.ts'
+import { type FluxConfig, fluxTopology, type MmditConfig, mmditTopology } from '../topology/dit.ts'
+import type { Topology } from '../topology/match.ts'
+import {
+  type ClipConfig,
+  clipOptional,
+  clipTopology,
+  openClipOptional,
+  openClipTopology,
+  T5_XXL,
+  t5Optional,
+  t5Topology,
+} from '../topology/text.ts'
+import { type UnetConfig, unetTopology } from '../topology/unet.ts'
+import { type VaeConfig, vaeTopology } from '../topology/vae.ts'
+
+/** The network that denoises. `named` ones are known by a marker key only, their keys are not checked. */
+export type Network =
+  | { readonly kind: 'unet'; readonly config: UnetConfig }
+  | { readonly kind: 'flux'; readonly config: FluxConfig }
+  | { readonly kind: 'mmdit'; readonly config: MmditConfig }
+  | { readonly kind: 'named'; readonly component: 'unet' | 'dit'; readonly marker: string }
+
+/** A component as a complete file of the architecture has it. */
+export interface ComponentTemplate {
+  readonly id: ComponentId
+  readonly prefix: string
+  readonly topology: () => Topology
+  /** Keys that some tools write and others do not. */
+  readonly optional: () => Topology
+}
+
+/** `z = (mean - shift) * scale`; Playground 2.5 normalises each channel before. */
+export interface LatentFormat {
+  readonly channels: number
+  readonly scale: number
+  readonly shift: number
+  readonly mean?: readonly number[]
+  readonly std?: readonly number[]
+}
+
+/** Whose pictures latents stand for: a VAE of one of them makes noise of those of another, whatever its shapes. */
+export const LATENT_SPACES = {
+  sd: 'Stable Diffusion 1.x and 2.x',
+  sdxl: 'Stable Diffusion XL',
+  x4: 'the x4 upscaler',
+  sd3: 'Stable Diffusion 3',
+  flux: 'Flux.1',
+  cascade: 'Stable Cascade',
+} as const
+
+export type LatentSpace = keyof typeof LATENT_SPACES
+
+export interface Latents extends LatentFormat {
+  readonly space: LatentSpace
+}
+
+/** First and last beta of a schedule whose square roots are evenly spaced. */
+export type BetaRange = readonly [first: number, last: number]
+
+/** A relative with other widths at one place, other markers or another objective. */
+export interface Variant {
+  readonly id: string
+  /** Stands behind the title of the architecture: "inpainting". */
+  readonly title: string
+  readonly modelspec?: string
+  /** What is different in the network. */
+  readonly unet?: Partial<Pick<UnetConfig, 'inChannels' | 'adm'>>
+  readonly flux?: Partial<Pick<FluxConfig, 'inChannels' | 'guidance'>>
+  /** Full names of keys that only this variant has. */
+  readonly marker?: string
+  readonly prediction?: PredictionType
+  /** Only where it is not that of the architecture. */
+  readonly resolution?: number
+  readonly latent?: Latents
+}
+
+/** One family of models: what a file of it contains, and how to tell it from others. */
+export interface Architecture {
+  readonly id: string
+  readonly title: string
+  /** Value of `modelspec.architecture`; undefined where the specification has none. */
+  readonly modelspec?: string
+  readonly network: Network
+  /** Everything a complete checkpoint has, in the order of use. */
+  readonly components: readonly ComponentTemplate[]
+  /** What the network predicts unless there is evidence for something else. */
+  readonly prediction: PredictionType
+  /** Side of the square pictures it was trained for, in pixels; undefined if its members differ, or it makes none. */
+  readonly resolution?: number
+  readonly latent: Latents
+  /** Only where it is not that of SD 1.x. */
+  readonly betas?: BetaRange
+  readonly variants: readonly Variant[]
+}
+
+export const UNET_PREFIX = 'model.diffusion_model.'
+export const VAE_PREFIX = 'first_stage_model.'
+
+const NOTHING: Topology = new Map()
+
+function template(
+  id: ComponentId,
+  prefix: string,
+  build: () => Topology,
+  optional: () => Topology = () => NOTHING,
+): ComponentTemplate {
+  let topology: Topology | undefined
+  return {
+    id,
+    prefix,
+    topology: () => {
+      topology ??= build()
+      return topology
+    },
+    optional,
+  }
+}
+
+export function unet(config: UnetConfig): ComponentTemplate {
+  return template('unet', UNET_PREFIX, () => unetTopology(config))
+}
+
+export function flux(config: FluxConfig): ComponentTemplate {
+  return template('dit', UNET_PREFIX, () => fluxTopology(config))
+}
+
+export function mmdit(config: MmditConfig): ComponentTemplate {
+  return template('dit', UNET_PREFIX, () => mmditTopology(config))
+}
+
+/** A CLIP with the names of transformers; `prefix` ends before `text_model.`. */
+export function clipText(id: ComponentId, prefix: string, config: ClipConfig): ComponentTemplate {
+  return template(
+    id,
+    prefix,
+    () => clipTopology(config),
+    () => clipOptional(config),
+  )
+}
+
+export function openClipText(id: ComponentId, prefix: string, config: ClipConfig): ComponentTemplate {
+  return template(
+    id,
+    prefix,
+    () => openClipTopology(config),
+    () => openClipOptional(config),
+  )
+}
+
+export function t5Text(prefix: string): ComponentTemplate {
+  return template(
+    't5xxl',
+    prefix,
+    () => t5Topology(T5_XXL),
+    () => t5Optional(T5_XXL),
+  )
+}
+
+export function vae(config: VaeConfig, prefix = VAE_PREFIX): ComponentTemplate {
+  return template('vae', prefix, () => vaeTopology(config))
+}

@@ -1,0 +1,9 @@
+import type { Identity } from '../identity.ts'
+import type { Latents } from './architectures/architecture.ts'
+import { architectureById } from './architectures/registry.ts'
+
+/** What the latents of a model are, and how they are scaled; undefined where its architecture is unknown. */
+export function latentFormat({ architecture }: Pick<Identity, 'architecture'>): Latents | undefined {
+  const known = architecture && architectureById(architecture.id)
+  return known?.variants.find(({ id }) => id === architecture?.variant)?.latent ?? known?.latent
+}

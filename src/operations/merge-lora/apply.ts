@@ -1,0 +1,114 @@
+/** One adapter, applied as far as it fits. */
+
+import type { Numbers } from '../../model/adapters/algorithm.ts'
+import type { BasePart } from '../../model/adapters/base-parts.ts'
+import { adapterKeys } from '../../model/adapters/describe.ts'
+import type { AdapterKeys, AdapterModule } from '../../model/adapters/modules.ts'
+import { readNumbers } from '../../model/adapters/numbers.ts'
+import { withSettings } from '../../model/adapters/peft/steer.ts'
+import { surplusRoles } from '../../model/adapters/registry.ts'
+import { placeOf } from '../../model/adapters/targets.ts'
+import type { Architecture } from '../../model/networks/architectures/architecture.ts'
+import { aboutFile } from '../../system/errors.ts'
+import type { TensorTable } from '../../tensor/values/table.ts'
+import { applyModule, type Patches, type Twin } from './patches.ts'
+import type { LoraInput, MergeOptions } from './plan-options.ts'
+import { isMeant, type PlacedModule, selectModules, type Unmatched, type UsedPatterns } from './select.ts'
+import { namedModules } from './strict.ts'
+
+/** What became of the modules of an adapter. */
+export interface LoraResult {
+  readonly input: LoraInput
+  readonly matched: readonly PlacedModule[]
+  readonly unmatched: readonly Unmatched[]
+  /** Modules that options leave out, or whose ratio is 0. */
+  readonly leftOut: readonly AdapterModule[]
+}
+
+/** The base as adapters see it. */
+export interface PatchedBase {
+  readonly table: TensorTable
+  readonly architecture: Architecture | undefined
+  readonly parts: readonly BasePart[]
+  readonly twin: Twin | undefined
+}
+
+/**
+ * Puts the modules of an adapter on top of `patches`, which it changes.
+ * @param index which adapter it is, in the order they were named
+ * @throws LORA_UNSUPPORTED, BAD_ADAPTER_NUMBER, PEFT_CONFIG, PEFT_PATTERN, BLOCK_WITHOUT_RATIO
+ */
+export async function applyLora(
+  base: PatchedBase,
+  patches: Patches,
+  input: LoraInput,
+  index: number,
+  options: MergeOptions,
+  used: UsedPatterns,
+): Promise<LoraResult> {
+  const keys = adapterKeys(input.table)
+  const modules = namedModules(keys.modules, input.name)
+  const { placed, unmatched, leftOut } = selectModules(modules, base, input, options, used)
+  const numbersOf = await numbersFor(placed, input)
+  const matched: PlacedModule[] = []
+  const failed: Unmatched[] = []
+  const layers = new Set<string>()
+  for (const one of placed) {
+    const numbers = numbersOf(one.module)
+    const layer = `${one.place.weight} ${one.place.rows?.start ?? ''}`
+    const objection = layers.has(layer)
+      ? ({ reason: 'same-layer' } as const)
+      : isOff(one.module, numbers)
+        ? ({ reason: 'alpha-zero' } as const)
+        : applyModule(patches, base.table, one, numbers, index, base.twin)
+    layers.add(layer)
+    if (objection === undefined) matched.push(one)
+    else failed.push({ name: one.module.name, target: one.module.target, placed: one, ...objection })
+  }
+  const broken = brokenParts(keys).filter(({ name, target }) =>
+    isMeant([name], target, input.ratio, options, used),
+  )
+  return { input, matched, unmatched: [...unmatched, ...failed, ...broken], leftOut }
+}
+
+async function numbersFor(
+  placed: readonly PlacedModule[],
+  { name, adapter, read }: LoraInput,
+): Promise<(module: AdapterModule) => Numbers> {
+  const modules = placed.map(({ module }) => module)
+  try {
+    const own = await readNumbers(modules, read)
+    const all = new Map(
+      modules.map((module) => [module, withSettings(module, own.get(module.name)!, adapter.settings)]),
+    )
+    return (module) => all.get(module)!
+  } catch (error) {
+    throw aboutFile(name, error)
+  }
+}
+
+/** alpha / rank is 0, and nothing else would change the weight. */
+function isOff({ algorithm, parts }: AdapterModule, numbers: Numbers): boolean {
+  const isScaled = algorithm.rank?.(parts) !== undefined && !parts.has('scale')
+  const scale = numbers.get('scale')?.[0] ?? numbers.get('alpha')?.[0]
+  return isScaled && scale === 0 && !parts.has('dora_scale') && !parts.has('magnitude')
+}
+
+/** What of the file makes no module, or no use of it. */
+function brokenParts({ modules, incomplete, strays }: AdapterKeys): Unmatched[] {
+  const stray = (name: string): Unmatched => ({ name, target: 'other', reason: 'stray' })
+  return [
+    ...incomplete.map(({ name, roles }): Unmatched => {
+      return {
+        name,
+        target: placeOf(name).target,
+        reason: 'incomplete',
+        detail: `it has only ${roles.join(', ')}`,
+      }
+    }),
+    ...strays.map(({ name }) => stray(name)),
+    ...modules.flatMap(({ name, algorithm, parts }) => {
+      return surplusRoles(algorithm, parts).map((role) => stray(parts.get(role)?.name ?? name))
+    }),
+  ]
+}

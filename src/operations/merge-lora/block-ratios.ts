@@ -1,0 +1,83 @@
+import { type BlockLabel, compareBlocks } from '../../model/networks/blocks.ts'
+import { EXIT, SdtoolError } from '../../system/errors.ts'
+import { quoted } from '../../system/text.ts'
+import type { Side } from './plan-options.ts'
+
+/** A factor for the blocks a person has named. */
+export interface BlockRule {
+  /** As it was written: `OUT*`. */
+  readonly name: string
+  readonly factor: number
+  readonly matches: (label: string) => boolean
+}
+
+/** Factors of single blocks. Where several rules match, the last one counts. */
+export interface BlockRatios {
+  readonly rules: readonly BlockRule[]
+  /** The rules are a list of so many numbers, which leaves no block out that it does not know. */
+  readonly list?: number
+}
+
+function numbered(kind: string, from: number, to: number): string[] {
+  return Array.from({ length: to - from + 1 }, (_, i) => kind + String(from + i).padStart(2, '0'))
+}
+
+/**
+ * What the numbers of a list stand for, by their count: the blocks that LoRAs (12, 17) and LoCons (20, 26) of SDXL (12,
+ * 20) and of SD 1.x and 2.x (17, 26) have. BASE is the text encoders. Source: hako-mikan/sd-webui-lora-block-weight.
+ */
+export const BLOCK_LISTS: Readonly<Record<number, readonly string[]>> = {
+  12: ['BASE', 'IN04', 'IN05', 'IN07', 'IN08', 'M00', ...numbered('OUT', 0, 5)],
+  17: ['BASE', 'IN01', 'IN02', 'IN04', 'IN05', 'IN07', 'IN08', 'M00', ...numbered('OUT', 3, 11)],
+  20: ['BASE', ...numbered('IN', 0, 8), 'M00', ...numbered('OUT', 0, 8)],
+  26: ['BASE', ...numbered('IN', 0, 11), 'M00', ...numbered('OUT', 0, 11)],
+}
+
+/** Names of a block in such ratios: its label, M00 for the middle, BASE for whatever is in no block of the UNet. */
+export function namesOf(block: BlockLabel, side: Side): string[] {
+  if (block === 'MID') return ['MID', 'M00']
+  return side === 'text' ? [block, 'BASE'] : [block]
+}
+
+/** What the rules say of a block: 1 if nothing. @throws BLOCK_WITHOUT_RATIO for a list that leaves it out */
+export function blockFactor({ rules, list }: BlockRatios, block: BlockLabel, side: Side): number {
+  const names = namesOf(block, side)
+  const rule = rules.findLast(({ matches }) => names.some(matches))
+  if (rule !== undefined) return rule.factor
+  if (list === undefined) return 1
+  // such tools take 0 here (lora-block-weight) or 1 (kohya)
+  throw unsuitable(
+    'BLOCK_WITHOUT_RATIO',
+    `the list of ${list} ratios has none for block ${block}, which a LoRA changes`,
+    `Give a list that fits the model (SD 1.x and 2.x: 17 or 26, SDXL: 12 or 20), or name blocks: --blocks ${block}=0.5.`,
+  )
+}
+
+/** Refuses rules for blocks that the model does not have: they would silently do nothing. @throws BLOCK_UNKNOWN */
+export function checkBlocks(
+  { rules }: BlockRatios,
+  blocks: readonly { readonly block: BlockLabel; readonly side: Side }[],
+): void {
+  const known = blocks.flatMap(({ block, side }) => namesOf(block, side))
+  const stray = rules.find(({ matches }) => !known.some(matches))
+  if (stray === undefined) return
+  const labels = [...new Set(blocks.map(({ block }) => block))].sort(compareBlocks)
+  throw unsuitable(
+    'BLOCK_UNKNOWN',
+    `the base has no block ${quoted(stray.name)}`,
+    `It has ${ranges(labels).join(', ')}; BASE stands for the text encoders.`,
+  )
+}
+
+/** IN00, IN01, IN02, MID -> IN00-IN02, MID. */
+function ranges(labels: readonly BlockLabel[]): string[] {
+  const kindOf = (label: BlockLabel) => label.replace(/\d+$/, '')
+  return [...new Set(labels.map(kindOf))].map((kind) => {
+    const own = labels.filter((label) => kindOf(label) === kind)
+    return own.length === 1 ? own[0]! : `${own[0]}-${own.at(-1)}`
+  })
+}
+
+function unsuitable(code: string, message: string, hint: string): SdtoolError {
+  return new SdtoolError(code, message, { exitCode: EXIT.usage, hint })
+}

@@ -1,0 +1,168 @@
+/** The tensors of a base while adapters change them, one after the other. */
+
+import type { Numbers } from '../../model/adapters/algorithm.ts'
+import {
+  biasMisfit,
+  biasUse,
+  patchBias,
+  patchedShape,
+  patchMisfit,
+  patchWeight,
+} from '../../model/adapters/patch.ts'
+import type { Component } from '../../model/networks/components.ts'
+import { sameShape } from '../../model/networks/topology/match.ts'
+import { type Matrix, matrixOf, place as placed } from '../../tensor/algebra/matrix.ts'
+import { elementCount } from '../../tensor/values/dtype.ts'
+import type { Tensor, TensorTable } from '../../tensor/values/table.ts'
+import { type Place, viewOf, withView } from './place.ts'
+import type { PlacedModule, Unmatched } from './select.ts'
+
+/** A module that changes a tensor. */
+export interface Patcher {
+  /** Which adapter, in the order they were named. */
+  readonly lora: number
+  readonly module: string
+}
+
+/** A tensor with what is to become of it. */
+export interface Patch {
+  readonly base: Tensor
+  readonly component: Component
+  value: Matrix
+  shape: readonly number[]
+  readonly by: Patcher[]
+}
+
+/** By the key of the tensor. */
+export type Patches = Map<string, Patch>
+
+/** A second set of the same weights, which is changed in the same way (EMA): key -> key there. */
+export interface Twin {
+  readonly component: Component
+  readonly keys: ReadonlyMap<string, string>
+}
+
+/** Puts a module on top of what others have made. Says why not, and does nothing, where it does not fit. */
+export function applyModule(
+  patches: Patches,
+  table: TensorTable,
+  { module, part, place, ratio }: PlacedModule,
+  numbers: Numbers,
+  lora: number,
+  twin: Twin | undefined,
+): Pick<Unmatched, 'reason' | 'detail'> | undefined {
+  const weight = opened(patches, table, place.weight, part.component)
+  const use = biasUse(module)
+  const bias = use !== undefined && table.tensors.has(place.bias ?? '') ? place.bias : undefined
+  if (use === 'needed' && bias === undefined) return { reason: 'no-bias' }
+  const biasLength = place.rows?.length ?? (bias === undefined ? 0 : table.tensors.get(bias)!.shape[0]!)
+  const misfit =
+    patchMisfit(module, seenShape(weight.shape, place), numbers) ??
+    growthMisfit(weight, place, module.parts, numbers) ??
+    (bias === undefined ? undefined : biasMisfit(module.parts, biasLength))
+  if (misfit !== undefined) return { reason: 'misfit', detail: misfit }
+  const change = { ratio, numbers, by: { lora, module: module.name } }
+  for (const [key, component] of copies(place.weight, part.component, twin)) {
+    changeWeight(opened(patches, table, key, component), place, module, change)
+  }
+  for (const [key, component] of bias === undefined ? [] : copies(bias, part.component, twin)) {
+    changeBias(opened(patches, table, key, component), place, module, change)
+  }
+  return undefined
+}
+
+/** The tensor itself, and its copy where there is one. */
+function copies(key: string, component: Component, twin: Twin | undefined): [string, Component][] {
+  const copy = twin?.keys.get(key)
+  return twin === undefined || copy === undefined
+    ? [[key, component]]
+    : [
+        [key, component],
+        [copy, twin.component],
+      ]
+}
+
+interface Change {
+  readonly ratio: number
+  readonly numbers: Numbers
+  readonly by: Patcher
+}
+
+function opened(patches: Patches, table: TensorTable, key: string, component: Component): Patch {
+  const known = patches.get(key)
+  if (known !== undefined) return known
+  const base = table.tensors.get(key)!
+  const patch: Patch = { base, component, value: matrixOf(base), shape: base.shape, by: [] }
+  patches.set(key, patch)
+  return patch
+}
+
+/** Shape of the weight as the trainer saw it. */
+function seenShape(shape: readonly number[], { rows, transposed }: Place): readonly number[] {
+  const part = rows === undefined ? shape : [rows.length, ...shape.slice(1)]
+  return transposed ? part.toReversed() : part
+}
+
+function changeWeight(patch: Patch, place: Place, module: PlacedModule['module'], change: Change): void {
+  const view = viewOf(patch.value, place)
+  const shape = seenShape(patch.shape, place)
+  const changed = patchWeight(module, { weight: view, shape, ratio: change.ratio, numbers: change.numbers })
+  if (changed === view) return
+  if (isWhole(place)) patch.shape = patchedShape(module.parts, change.numbers, patch.shape)
+  patch.value = withView(patch.value, view, changed, place)
+  patch.by.push(change.by)
+}
+
+function changeBias(
+  patch: Patch,
+  { rows, swappedHalves }: Place,
+  module: PlacedModule['module'],
+  change: Change,
+): void {
+  const place: Place = { ...(rows && { rows }), ...(swappedHalves && { swappedHalves }) }
+  const view = viewOf(patch.value, place)
+  const changed = patchBias(module, view, change.ratio, change.numbers)
+  if (changed === view) return
+  patch.value = withView(patch.value, view, changed, place)
+  patch.by.push(change.by)
+}
+
+function isWhole({ rows, transposed, swappedHalves }: Place): boolean {
+  return rows === undefined && !transposed && !swappedHalves
+}
+
+/** A weight that grows is written beside zeros that are kept in memory. Known ones have 3072 x 384 values. */
+const MAX_GROWN_VALUES = 32 * 1024 * 1024
+
+function growthMisfit(
+  { shape }: Patch,
+  place: Place,
+  parts: PlacedModule['module']['parts'],
+  numbers: Numbers,
+): string | undefined {
+  const seen = seenShape(shape, place)
+  const wanted = patchedShape(parts, numbers, seen)
+  if (sameShape(wanted, seen)) return undefined
+  if (!isWhole(place)) return 'it makes a part of a weight larger'
+  return elementCount(wanted) <= MAX_GROWN_VALUES ? undefined : `it makes the weight as large as [${wanted}]`
+}
+
+/** The tensor as it was, with zeros behind its inputs and outputs if the patch makes it larger. */
+export function grownBase({ base, shape, value: { rows, columns } }: Patch): Tensor {
+  if (sameShape(base.shape, shape)) return base
+  // one byte for each of them
+  const zeros: Tensor = {
+    name: base.name,
+    dtype: 'F8_E4M3',
+    shape,
+    source: { kind: 'bytes', data: new Uint8Array(rows * columns) },
+  }
+  const value = placed(matrixOf(base), 0, rows, columns)
+  // another name, as what this step does is no patch to be counted
+  return {
+    name: `${base.name} (grown)`,
+    dtype: base.dtype,
+    shape,
+    source: { kind: 'patched', base: zeros, value },
+  }
+}

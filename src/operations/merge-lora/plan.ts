@@ -1,0 +1,177 @@
+/** LoRAs and other adapters into the weights of a model. */
+
+import { type BasePart, baseParts } from '../../model/adapters/base-parts.ts'
+import { applyingFindings } from '../../model/adapters/findings.ts'
+import { counted, info, warning } from '../../model/finding.ts'
+import type { Identity } from '../../model/identity.ts'
+import type { Model } from '../../model/model.ts'
+import { architectureById } from '../../model/networks/architectures/registry.ts'
+import { blockOf } from '../../model/networks/blocks.ts'
+import { tensorsOf } from '../../model/networks/components.ts'
+import { aboutFile, type SdtoolError } from '../../system/errors.ts'
+import { checkOperation } from '../../tensor/quantised/check.ts'
+import type { Finding } from '../../tensor/values/table.ts'
+import { checkHasTensors, checkWritable, type Plan } from '../plan.ts'
+import { unverified } from '../prune/plan-options.ts'
+import { applyLora, type LoraResult, type PatchedBase } from './apply.ts'
+import { checkBlocks } from './block-ratios.ts'
+import type { Patches, Twin } from './patches.ts'
+import { type LoraInput, type MergeOptions, sideOf } from './plan-options.ts'
+import { type LoraReport, reportOf } from './report.ts'
+import type { UsedPatterns } from './select.ts'
+import { checkBase, checkMergeable, problemOf, unmatchedFindings } from './strict.ts'
+import { type PlannedPatch, patchedTable } from './table.ts'
+
+export interface MergePlan extends Plan {
+  readonly loras: readonly LoraReport[]
+  /** What is done to each changed tensor, by its name. */
+  readonly patches: ReadonlyMap<string, PlannedPatch>
+  /** Why the plan must not be written, the first adapter's reason first; empty if nothing speaks against it. */
+  readonly problems: readonly SdtoolError[]
+  /** What the names of modules were held against. */
+  readonly parts: readonly BasePart[]
+}
+
+/**
+ * Plans a model with adapters merged into it, in the order they are given. Adapters that add something to a weight
+ * (LoRA, LoHa, LoKr, differences) give the same in any order; DoRA, IA3, GLoRA, OFT, BOFT and replaced weights act on
+ * what those before them made. What does not fit is in `problems`, so that it can be shown together.
+ * @throws SdtoolError (exit 3) BASE_NOT_A_MODEL, BASE_UNKNOWN, NO_TENSORS, TENSOR_NOT_CONVERTIBLE, SCALED_FP8,
+ *   NOT_PATCHABLE, LORA_UNSUPPORTED, BAD_ADAPTER_NUMBER, PEFT_CONFIG, PEFT_PATTERN; (exit 2) BLOCK_UNKNOWN, BLOCK_WITHOUT_RATIO;
+ *   (exit 4) COMPONENT_NOT_FOUND, EMA_MISSING, PATTERN_UNUSED
+ */
+export async function planMergeLora(
+  base: Model,
+  loras: readonly LoraInput[],
+  options: MergeOptions,
+): Promise<MergePlan> {
+  const used: UsedPatterns = new Set()
+  const plan = await planWith(base, loras, options, used)
+  checkPatterns(options, used)
+  return plan
+}
+
+/** What one of the adapters of a plan does by itself. Patterns may be for others of them. */
+export function planAlone(base: Model, lora: LoraInput, options: MergeOptions): Promise<MergePlan> {
+  return planWith(base, [lora], options, new Set())
+}
+
+async function planWith(
+  base: Model,
+  loras: readonly LoraInput[],
+  options: MergeOptions,
+  used: UsedPatterns,
+): Promise<MergePlan> {
+  const { identity, name } = base
+  checkInputs(base, loras)
+  const patchedBase = baseOf(base, options)
+  checkBlocksOf(patchedBase, loras)
+  const patches: Patches = new Map()
+  const results: LoraResult[] = []
+  for (const [index, lora] of loras.entries()) {
+    results.push(await applyLora(patchedBase, patches, lora, index, options, used))
+  }
+  const { plan, planned } = inBase(name, () => patchedTable(base, patches, options))
+  const allowed = options.allowUnmatched === true
+  const problems = results.flatMap((result) => problemOf(result, identity, allowed) ?? [])
+  // layers that are stored in another way are the likely reason
+  if (problems.length > 0)
+    for (const { component } of patchedBase.parts)
+      checkOperation('merge-lora', tensorsOf(base.file, component), `${name}: the ${component.title}`)
+  const findings = [
+    ...findingsOf(results, identity, problems.length > 0),
+    ...twinFindings(patches, base, options),
+    ...plan.findings,
+  ]
+  const reports = results.map(reportOf)
+  return { ...plan, findings, loras: reports, patches: planned, problems, parts: patchedBase.parts }
+}
+
+function checkInputs({ name, file, identity }: Model, loras: readonly LoraInput[]): void {
+  checkBase(name, file, identity)
+  for (const lora of loras) checkMergeable(lora)
+  inBase(name, () => {
+    checkHasTensors(file)
+    checkWritable(file)
+  })
+}
+
+/** Errors of code that knows no file names. */
+function inBase<T>(name: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw aboutFile(name, error)
+  }
+}
+
+function baseOf({ file, identity, name }: Model, { ema }: MergeOptions): PatchedBase {
+  const architecture = identity.architecture && architectureById(identity.architecture.id)
+  const twin = ema === 'patch' ? twinOf(name, identity) : undefined
+  return { table: file, architecture, parts: baseParts(file, identity), twin }
+}
+
+/** @throws EMA_MISSING */
+function twinOf(name: string, { ema, components }: Identity): Twin {
+  const component = components.find(({ id }) => id === 'unet_ema')
+  if (component === undefined || ema === undefined || ema.pairs.size === 0) {
+    throw unverified(
+      'EMA_MISSING',
+      `${name}: there is no EMA copy of the UNet to patch`,
+      'Leave out --ema patch.',
+    )
+  }
+  return { component, keys: ema.pairs }
+}
+
+/** @throws BLOCK_UNKNOWN */
+function checkBlocksOf({ parts, architecture }: PatchedBase, loras: readonly LoraInput[]): void {
+  const given = loras.flatMap(({ blocks }) => blocks ?? [])
+  if (given.length === 0) return
+  const known = parts.flatMap(({ component, targets, localOf }) => {
+    return component.names.map((key) => ({
+      block: blockOf(localOf(key), architecture),
+      side: sideOf(targets[0]!),
+    }))
+  })
+  for (const blocks of given) checkBlocks(blocks, known)
+}
+
+/** @throws PATTERN_UNUSED */
+function checkPatterns({ include = [], exclude = [] }: MergeOptions, used: UsedPatterns): void {
+  const unused = [...include, ...exclude].find((pattern) => !used.has(pattern))
+  if (unused === undefined) return
+  throw unverified(
+    'PATTERN_UNUSED',
+    `no module and no key of a layer fits ${unused.text}`,
+    'Names of modules are those in the LoRA (sdtool inspect lora --keys), keys those of the base; * stands for any text.',
+  )
+}
+
+function findingsOf(results: readonly LoraResult[], identity: Identity, isProblem: boolean): Finding[] {
+  return results.flatMap((result) => {
+    const { name, adapter } = result.input
+    const embeddings =
+      adapter.embeddings.length === 0
+        ? []
+        : [
+            info(
+              'lora-embeddings',
+              `${name}: its ${counted(adapter.embeddings, 'embedding')} cannot be merged and stay in the LoRA`,
+            ),
+          ]
+    return [
+      ...unmatchedFindings(result, identity, isProblem ? 'error' : 'warning'),
+      ...applyingFindings(name, adapter),
+      ...embeddings,
+    ]
+  })
+}
+
+/** Weights whose EMA copy is not there, so that it stays behind. */
+function twinFindings(patches: Patches, { identity: { ema } }: Model, options: MergeOptions): Finding[] {
+  if (options.ema !== 'patch' || ema === undefined) return []
+  const without = ema.uncovered.filter((key) => (patches.get(key)?.by.length ?? 0) > 0)
+  if (without.length === 0) return []
+  return [warning('ema-partial', `the EMA copy lacks ${counted(without, 'changed weight')}`)]
+}

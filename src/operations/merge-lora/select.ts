@@ -1,0 +1,126 @@
+/** Which modules of an adapter are meant, and which layer of the base each of them changes. */
+
+import { type BasePart, partFor } from '../../model/adapters/base-parts.ts'
+import type { ModuleTarget } from '../../model/adapters/keymap/target.ts'
+import { lookupName } from '../../model/adapters/keymap.ts'
+import type { AdapterModule } from '../../model/adapters/modules.ts'
+import { doubledPrefix, type TargetId } from '../../model/adapters/targets.ts'
+import type { Architecture } from '../../model/networks/architectures/architecture.ts'
+import { type BlockLabel, blockOf } from '../../model/networks/blocks.ts'
+import { blockFactor } from './block-ratios.ts'
+import {
+  type LoraInput,
+  type LoraRatio,
+  type MergeOptions,
+  type NamePattern,
+  sideOf,
+} from './plan-options.ts'
+
+/** A module with the layer it changes. */
+export interface PlacedModule {
+  readonly module: AdapterModule
+  readonly part: BasePart
+  readonly place: ModuleTarget
+  readonly block: BlockLabel
+  /** Of the adapter, its side and its block. */
+  readonly ratio: number
+}
+
+/** Why something of an adapter cannot be applied. */
+export type UnmatchedReason =
+  /** The base has no such part (no text encoder, no second one). */
+  | 'no-part'
+  | 'unknown-name'
+  | 'doubled-prefix'
+  /** Shapes. */
+  | 'misfit'
+  | 'incomplete'
+  | 'no-bias'
+  /** Another module of the file changes the same layer. */
+  | 'same-layer'
+  | 'alpha-zero'
+  /** A key that belongs to no module, or that the algorithm of its module does not use. */
+  | 'stray'
+
+export interface Unmatched {
+  /** Of the module, or the key of a tensor. */
+  readonly name: string
+  readonly target: TargetId
+  readonly reason: UnmatchedReason
+  /** End of a sentence: "it is for 2048 inputs, the weight has 768". */
+  readonly detail?: string
+  /** The module and the layer it would change, where there is one. */
+  readonly placed?: PlacedModule
+}
+
+export interface Selection {
+  readonly placed: readonly PlacedModule[]
+  readonly unmatched: readonly Unmatched[]
+  /** Modules that options leave out, or whose ratio is 0. */
+  readonly leftOut: readonly AdapterModule[]
+}
+
+/** Notes the patterns that have matched something. */
+export type UsedPatterns = Set<NamePattern>
+
+/** @throws BLOCK_WITHOUT_RATIO */
+export function selectModules(
+  modules: readonly AdapterModule[],
+  { parts, architecture }: { parts: readonly BasePart[]; architecture: Architecture | undefined },
+  { ratio, blocks }: Pick<LoraInput, 'ratio' | 'blocks'>,
+  options: MergeOptions,
+  used: UsedPatterns,
+): Selection {
+  const placed: PlacedModule[] = []
+  const unmatched: Unmatched[] = []
+  const leftOut: AdapterModule[] = []
+  for (const module of modules) {
+    const side = sideOf(module.target)
+    const found = placeOf(module, parts)
+    const names = [module.name, ...('place' in found ? [found.place.weight] : [])]
+    if (!isMeant(names, module.target, ratio, options, used)) {
+      leftOut.push(module)
+      continue
+    }
+    if ('reason' in found) {
+      unmatched.push({ name: module.name, target: module.target, ...found })
+      continue
+    }
+    const { part, place } = found
+    const block = blockOf(part.localOf(place.weight), architecture)
+    const strength = ratio[side] * (blocks ? blockFactor(blocks, block, side) : 1)
+    if (strength === 0) leftOut.push(module)
+    else placed.push({ module, part, place, block, ratio: strength })
+  }
+  return { placed, unmatched, leftOut }
+}
+
+type Found = Pick<PlacedModule, 'part' | 'place'> | Pick<Unmatched, 'reason'>
+
+function placeOf(module: AdapterModule, parts: readonly BasePart[]): Found {
+  const part = partFor(parts, module.target)
+  const place = part?.names.get(lookupName(module.path))
+  if (part !== undefined && place !== undefined) return { part, place }
+  if (doubledPrefix(module) !== undefined) return { reason: 'doubled-prefix' }
+  return { reason: part === undefined && module.target !== 'other' ? 'no-part' : 'unknown-name' }
+}
+
+/**
+ * Whether options ask for something of an adapter.
+ * @param names under which patterns may know it
+ */
+export function isMeant(
+  names: readonly string[],
+  target: TargetId,
+  ratio: LoraRatio,
+  { only, include = [], exclude = [] }: MergeOptions,
+  used: UsedPatterns,
+): boolean {
+  const side = sideOf(target)
+  // every pattern is tried, as one that fits nothing anywhere is a mistake to be told
+  const hits = (patterns: readonly NamePattern[]) => patterns.filter(({ matches }) => names.some(matches))
+  const [included, excluded] = [hits(include), hits(exclude)]
+  for (const pattern of [...included, ...excluded]) used.add(pattern)
+  if (excluded.length > 0 || (include.length > 0 && included.length === 0)) return false
+  return (only ?? side) === side && ratio[side] !== 0
+}

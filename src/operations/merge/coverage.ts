@@ -1,0 +1,50 @@
+import { isCastable } from '../../model/dtype-choice.ts'
+import { counted, warning } from '../../model/finding.ts'
+import type { Component } from '../../model/networks/components.ts'
+import type { Blend, Job } from './job.ts'
+import { letterOf } from './plan-options.ts'
+import { type Missing, missingError, surplusError } from './strict.ts'
+
+/** Whether every model has what is to be blended. @throws MERGE_KEYS_MISSING */
+export function checkCoverage(
+  { component, others }: Blend,
+  places: ReadonlyMap<string, string>,
+  job: Job,
+): void {
+  const [first] = job.models
+  const wanted = [...places].filter(([name]) => isCastable(first!.file.tensors.get(name)!))
+  for (const [i, placed] of others.entries()) {
+    const [model, index, title] = [job.models[i + 1]!, i + 1, component.title]
+    const names = wanted.filter(([, place]) => placed?.has(place) !== true).map(([name]) => name)
+    const known = new Set(places.values())
+    const surplus = [...(placed ?? [])].filter(([place, tensor]) => !known.has(place) && isCastable(tensor))
+    report({ model, index, title, names, all: placed === undefined }, missingError, component, job)
+    const extra = surplus.map(([, tensor]) => tensor.name)
+    report(
+      { model, index, title, names: extra, all: false },
+      (missing) => surplusError(missing),
+      component,
+      job,
+    )
+  }
+}
+
+/** What text encoders may have more or less of: buffers, a projection nobody uses, the layer that SD 2.x skips. */
+function isOptional({ role }: Component, { all }: Missing): boolean {
+  return role === 'text' && !all
+}
+
+function report(
+  missing: Missing,
+  error: (missing: Missing, only: string | undefined) => Error,
+  component: Component,
+  { options, findings }: Job,
+): void {
+  if (missing.names.length === 0) return
+  const half = component.role === 'unet' ? 'text' : component.role === 'text' ? 'unet' : undefined
+  if (options.allowMissing !== true && !isOptional(component, missing)) {
+    throw error(missing, options.only === undefined && missing.all ? half : undefined)
+  }
+  const what = `${missing.model.name} (${letterOf(missing.index)}): ${counted(missing.names, 'tensor')} of the ${missing.title}`
+  findings.push(warning('merge-missing', `${what} without a counterpart`))
+}

@@ -1,0 +1,49 @@
+import { info } from '../../model/finding.ts'
+import type { Model } from '../../model/model.ts'
+import { usage } from '../../system/errors.ts'
+import type { Finding, Tensor } from '../../tensor/values/table.ts'
+import { bakedTensors, latentsFindings, vaeComponent } from '../bake-vae/plan.ts'
+import type { Job } from './job.ts'
+import { type CheckpointMergeOptions, letterOf } from './plan-options.ts'
+
+/** The VAE that takes the place of A's. */
+export interface OtherVae {
+  readonly from: string
+  /** By the names they have, or get, in A. */
+  readonly tensors: ReadonlyMap<string, Tensor>
+}
+
+export function otherVae(
+  models: readonly Model[],
+  { vae, dtype = {} }: CheckpointMergeOptions,
+): OtherVae | undefined {
+  if (vae === undefined || vae === 'blend' || vae === 0) return undefined
+  const source = typeof vae === 'number' ? models[vae] : vae
+  if (source === undefined) throw usage('--vae names a model that is not there')
+  const type = dtype.by?.vae ?? dtype.all
+  const baked = bakedTensors(models[0]!, source, type === undefined ? {} : { dtype: type })
+  const from = typeof vae === 'number' ? `the VAE of ${letterOf(vae)}` : `from ${source.name}`
+  return { from, tensors: new Map(baked.map(({ after }) => [after.name, after])) }
+}
+
+/** A VAE where A has none. */
+export function addMissingVae(vae: OtherVae | undefined, { models, plan }: Job): void {
+  const added = [...(vae?.tensors.values() ?? [])].filter(({ name }) => !models[0]!.file.tensors.has(name))
+  for (const tensor of added) plan.addNew(vaeComponent(added), tensor, vae!.from)
+}
+
+/** A word on a VAE that could be had, where A has none. */
+export function vaeFindings(models: readonly Model[], { vae }: CheckpointMergeOptions): Finding[] {
+  const has = ({ identity }: Model) => identity.components.some(({ role }) => role === 'vae')
+  const [first, ...others] = models as [Model, ...Model[]]
+  if (typeof vae === 'object') return latentsFindings(first, vae)
+  const donor = others.findIndex(has) + 1
+  if (vae !== undefined || first.identity.kind !== 'checkpoint' || has(first) || donor === 0) return []
+  const letter = letterOf(donor)
+  return [
+    info(
+      'merge-no-vae',
+      `A has no VAE, and so the merge has none; --vae ${letter.toLowerCase()} takes that of ${letter}`,
+    ),
+  ]
+}

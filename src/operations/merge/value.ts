@@ -1,0 +1,86 @@
+/** The matrix that a tensor of a merge is computed as. */
+
+import { info } from '../../model/finding.ts'
+import { fitOf } from '../../model/layouts/pairs.ts'
+import { architectureById } from '../../model/networks/architectures/registry.ts'
+import { blockOf } from '../../model/networks/blocks.ts'
+import { combined, firstColumns, type Matrix, matrixOf, overColumns } from '../../tensor/algebra/matrix.ts'
+import type { MergeParameters } from '../../tensor/merge/method.ts'
+import type { Tensor } from '../../tensor/values/table.ts'
+import { weightOf } from './block-weights.ts'
+import type { Blend, Job } from './job.ts'
+import { misfitError } from './strict.ts'
+
+export function parametersFor(
+  { component, side }: Blend,
+  { name }: Tensor,
+  place: string,
+  job: Job,
+): MergeParameters {
+  const architecture = architectureById(job.models[0]!.identity.architecture?.id ?? '')
+  const block = component.role === 'vae' ? 'BASE' : blockOf(place, architecture)
+  const { options, method } = job
+  return {
+    alpha: job.alphas.map((weights) => weightOf(weights, name, block, side, job.used)),
+    beta: weightOf(job.beta, name, block, side, job.used),
+    density: options.density ?? method.density ?? 1,
+    seed: method.seeded ? seedOf(options.seed ?? 0, `${component.id} ${place}`) : 0,
+    range: options.range ?? [0, 1],
+  }
+}
+
+/** Of each tensor another one, the same in every file layout: FNV-1a over its place. */
+export function seedOf(seed: number, place: string): number {
+  let hash = (0x811c9dc5 ^ seed) >>> 0
+  for (const byte of Buffer.from(place)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0
+  return hash
+}
+
+/** @throws MERGE_MISFIT */
+export function mergedValue(tensors: readonly Tensor[], job: Job, parameters: MergeParameters): Matrix {
+  const [first, ...others] = tensors as [Tensor, ...Tensor[]]
+  const fits = others.map((other) => fitOf(first.shape, other.shape))
+  const odd = fits.indexOf(undefined)
+  if (odd >= 0) {
+    throw misfitError(job.models[odd + 1]!, odd + 1, first.name, [others[odd]!.shape, first.shape])
+  }
+  const whole = matrixOf(first)
+  if (fits.every((fit) => fit === 'same')) {
+    const of = [whole, ...others.map((other) => matrixOf(other, whole.rows))]
+    return combined(job.method.id, of, first.shape, parameters)
+  }
+  const narrow = fits.indexOf('same')
+  if (narrow >= 0)
+    throw misfitError(job.models[narrow + 1]!, narrow + 1, first.name, [
+      others[narrow]!.shape,
+      others[fits.indexOf('first-inputs')]!.shape,
+    ])
+  const theirs = others.map((other) => matrixOf(other, whole.rows))
+  const shape = others[0]!.shape
+  const value = combined(
+    job.method.id,
+    [firstColumns(whole, theirs[0]!.columns), ...theirs],
+    shape,
+    parameters,
+  )
+  job.findings.push(
+    info(
+      'merge-channels',
+      `${first.name}: the first ${shape[1]} of ${first.shape[1]} input channels are merged, the others are A's`,
+    ),
+  )
+  return overColumns(value, whole)
+}
+
+/** The matrices of the models, where a tensor is computed from them. */
+export function modelsOf(value: Matrix): readonly Matrix[] {
+  if (value.op === 'over-columns') return modelsOf(value.of)
+  return value.op === 'combine' ? value.of : []
+}
+
+/** The model whose tensor it is, value for value; undefined where it has to be computed. */
+export function copiedModel(value: Matrix, { method }: Job, parameters: MergeParameters): number | undefined {
+  const copied = method.copyOf?.(parameters)
+  // a tensor with fewer channels than A's is not all of it
+  return value.op === 'combine' || copied === 0 ? copied : undefined
+}

@@ -1,0 +1,157 @@
+import { MAX_NAMES } from '../model/finding.ts'
+import type { Identifiable } from '../model/identity.ts'
+import { storedName } from '../model/layouts/stored.ts'
+import { COMPONENTS, type Component, type ComponentId } from '../model/networks/components.ts'
+import { refuse } from '../system/errors.ts'
+import { quoted } from '../system/text.ts'
+import { isSafetensorsDType } from '../tensor/formats/safetensors.ts'
+import { checkOperation } from '../tensor/quantised/check.ts'
+import { tensorBytes } from '../tensor/values/expr.ts'
+import type { Finding, Tensor, TensorTable } from '../tensor/values/table.ts'
+
+export type StepAction =
+  | 'keep'
+  | 'drop'
+  | 'promote'
+  | 'cast'
+  | 'rename'
+  | 'rewrite'
+  | 'patch'
+  | 'blend'
+  | 'replace'
+  | 'add'
+
+/** One explained thing that a plan does to a group of tensors. */
+export interface PlanStep {
+  readonly action: StepAction
+  readonly component: ComponentId
+  /** Title of the component: "EMA copy of the UNet". */
+  readonly what: string
+  readonly tensors: number
+  readonly bytesBefore: number
+  readonly bytesAfter: number
+  /** One clause, for people: "duplicate of the UNet". */
+  readonly why: string
+  /** Names of the tensors as they are in the input, for `--verbose`. */
+  readonly names: readonly string[]
+}
+
+/** What a command would write, and why. Nothing has been read or written yet. */
+export interface Plan {
+  readonly table: TensorTable
+  readonly steps: readonly PlanStep[]
+  readonly findings: readonly Finding[]
+  /** It is a sum of several files: nothing in it is simply kept, even where only one of them has it. */
+  readonly sum?: true
+}
+
+/** True if writing the plan would give the same tensors as the input has. */
+export function changesNothing(plan: Plan): boolean {
+  return plan.steps.every((step) => step.action === 'keep')
+}
+
+/** A plan while it is being made: decisions about single tensors, gathered into steps. */
+export interface PlanBuilder {
+  /** `after` is undefined for a tensor that is left out. */
+  add(component: Component, action: StepAction, before: Tensor, after: Tensor | undefined, why: string): void
+  /** A tensor the input does not have. */
+  addNew(component: Component, after: Tensor, why: string): void
+  /** Training state of a pickle, which has no tensors of its own in the table. */
+  addLeftover(path: string, bytes: number, why: string): void
+  build(metadata: TensorTable['metadata'], findings: readonly Finding[]): Plan
+}
+
+interface OpenStep {
+  readonly action: StepAction
+  readonly component: ComponentId
+  readonly why: string
+  readonly names: string[]
+  bytesBefore: number
+  bytesAfter: number
+  tensors: number
+}
+
+const RENAMED = 'the names programs look for'
+
+/** @param file the input: what has another name in it is renamed, and told so */
+export function newPlan(file: Pick<Identifiable, 'renaming'>): PlanBuilder {
+  const tensors = new Map<string, Tensor>()
+  const steps = new Map<string, OpenStep>()
+  const stepFor = (component: ComponentId, action: StepAction, why: string): OpenStep => {
+    const id = `${component} ${action} ${why}`
+    const step = steps.get(id) ?? {
+      action,
+      component,
+      why,
+      names: [],
+      bytesBefore: 0,
+      bytesAfter: 0,
+      tensors: 0,
+    }
+    steps.set(id, step)
+    return step
+  }
+  const renaming = (component: ComponentId, action: StepAction, why: string): OpenStep => {
+    if (action === 'keep') return stepFor(component, 'rename', RENAMED)
+    return stepFor(component, action, action === 'rename' ? why : `${why}; ${RENAMED}`)
+  }
+  const put = (step: OpenStep, after: Tensor): void => {
+    if (tensors.has(after.name)) throw nameTaken(after.name)
+    tensors.set(after.name, after)
+    step.bytesAfter += tensorBytes(after)
+  }
+  return {
+    add(component, action, before, after, why) {
+      const stored = storedName(file, before.name)
+      const isRenamed = after !== undefined && stored !== before.name
+      const step = isRenamed ? renaming(component.id, action, why) : stepFor(component.id, action, why)
+      step.names.push(stored)
+      step.tensors++
+      step.bytesBefore += tensorBytes(before)
+      if (after !== undefined) put(step, after)
+    },
+    addNew(component, after, why) {
+      const step = stepFor(component.id, 'add', why)
+      step.names.push(after.name)
+      step.tensors++
+      put(step, after)
+    },
+    addLeftover(path, bytes, why) {
+      const step = stepFor('training', 'drop', why)
+      step.names.push(path)
+      step.bytesBefore += bytes
+    },
+    build: (metadata, findings) => ({
+      table: { tensors, metadata },
+      steps: [...steps.values()].map((step) => ({ ...step, what: COMPONENTS[step.component].title })),
+      findings,
+    }),
+  }
+}
+
+function nameTaken(name: string): Error {
+  return refuse('PLAN_NAME_TAKEN', `two tensors would be written as ${quoted(name)}`)
+}
+
+/** @throws NO_TENSORS */
+export function checkHasTensors({ tensors }: TensorTable): void {
+  if (tensors.size === 0)
+    throw refuse('NO_TENSORS', 'there are no tensors in the file', 'sdtool inspect shows what is in it.')
+}
+
+/**
+ * Refuses tensors that safetensors cannot hold.
+ * @throws TENSOR_NOT_CONVERTIBLE
+ */
+export function checkWritable({ tensors }: TensorTable): void {
+  checkOperation('copy', tensors.values(), 'the file')
+  const odd = [...tensors.values()].filter(({ dtype }) => !isSafetensorsDType(dtype))
+  if (odd.length === 0) return
+  const shown = odd.slice(0, MAX_NAMES).map(({ name, dtype }) => `${quoted(name)} is ${dtype}`)
+  const more = odd.length > MAX_NAMES ? `, and ${odd.length - MAX_NAMES} more` : ''
+  throw refuse(
+    'TENSOR_NOT_CONVERTIBLE',
+    `safetensors cannot hold ${odd.length} of the tensors: ${shown.join(', ')}${more}`,
+    'Quantised and complex tensors have to be converted from the original model.',
+  )
+}

@@ -1,0 +1,218 @@
+import { castWeight, checkCast, checkSelected, chosenDType, dtypeName } from '../../model/dtype-choice.ts'
+import { warning } from '../../model/finding.ts'
+import type { EmaInfo } from '../../model/identify/ema.ts'
+import type { ValueReader } from '../../model/identify/evidence.ts'
+import { needsRepair, readPositionIds, repairedPositionIds } from '../../model/identify/position-ids.ts'
+import { readSchedule } from '../../model/identify/schedule.ts'
+import type { Identifiable, Identity } from '../../model/identity.ts'
+import { architectureById } from '../../model/networks/architectures/registry.ts'
+import {
+  type Component,
+  isSelected,
+  ROLES,
+  type Role,
+  type Selector,
+  tensorsOf,
+  VITAL_ROLES,
+} from '../../model/networks/components.ts'
+import { checkOperation } from '../../tensor/quantised/check.ts'
+import type { OutputDType } from '../../tensor/values/dtype.ts'
+import { renamed } from '../../tensor/values/expr.ts'
+import type { Finding, Tensor } from '../../tensor/values/table.ts'
+import { checkHasTensors, checkWritable, newPlan, type Plan, type PlanBuilder } from '../plan.ts'
+import { decideEma, type EmaDecision } from './ema.ts'
+import { isWanted, type PruneOptions, unverified } from './plan-options.ts'
+
+export type { EmaMode, PruneOptions } from './plan-options.ts'
+
+/**
+ * Plans a smaller file: without the second copy of the weights, training state and buffers that programs compute,
+ * in other types if asked for. Every tensor of the input is in exactly one step.
+ * @throws SdtoolError (exit 4) EMA_ALONE, EMA_PARTIAL, EMA_OF_MERGE, EMA_NEVER_UPDATED, EMA_MISSING, COMPONENT_NOT_FOUND, PRUNE_LOSES;
+ * (exit 3) NO_TENSORS, SCALED_FP8, QUANTISED, TENSOR_NOT_CONVERTIBLE; (exit 2) USAGE where --ema contradicts --keep or --drop
+ */
+export async function planPrune(
+  file: Identifiable,
+  identity: Identity,
+  options: PruneOptions,
+  read: ValueReader,
+): Promise<Plan> {
+  checkHasTensors(file)
+  const { dtype = {}, keep = [], drop = [] } = options
+  checkSelected(identity.components, [...keep, ...drop, ...(Object.keys(dtype.by ?? {}) as Selector[])])
+  const emaDecision = decidedEma(file, identity, options)
+  const rules: Rules = {
+    file,
+    options,
+    ema: identity.ema,
+    emaDecision,
+    isDefaultSchedule: await hasDefaultSchedule(file, identity, read),
+    damagedIds: await damagedPositionIds(file, read),
+  }
+  if (emaDecision === 'promote') checkReplaceable(file, identity)
+  const plan = newPlan(file)
+  for (const component of identity.components) planComponent(plan, component, rules)
+  for (const { path, bytes } of file.leftovers ?? []) {
+    if (bytes > 0) plan.addLeftover(path, bytes, 'training state in the pickle')
+  }
+  const result = plan.build(file.metadata, planFindings(rules, identity))
+  checkNothingLost(identity, result, options)
+  checkWritable(result.table)
+  return result
+}
+
+/** Scales and tables beside live weights have no copies, and are the likely reason why EMA values do not cover all. */
+function decidedEma(file: Identifiable, identity: Identity, options: PruneOptions): EmaDecision {
+  try {
+    return decideEma(identity, options)
+  } catch (error) {
+    if (identity.ema?.pairs.size) checkReplaceable(file, identity)
+    throw error
+  }
+}
+
+/** EMA values would be read with the scales of the live weights. @throws SCALED_FP8, QUANTISED */
+function checkReplaceable(file: Identifiable, { components, ema }: Identity): void {
+  for (const component of components.filter(({ role }) => role === ema?.of))
+    checkOperation('replace', tensorsOf(file, component), `the ${component.title}`)
+}
+
+interface Rules {
+  readonly file: Identifiable
+  readonly options: PruneOptions
+  readonly ema: EmaInfo | undefined
+  readonly emaDecision: EmaDecision
+  readonly isDefaultSchedule: boolean
+  /** Names of `position_ids` that are written anew. */
+  readonly damagedIds: ReadonlySet<string>
+}
+
+function planComponent(plan: PlanBuilder, component: Component, rules: Rules): void {
+  const { options, file } = rules
+  const reason = dropReason(component, rules)
+  const dtype = reason === undefined ? chosenDType(component, options.dtype ?? {}) : undefined
+  checkCast(file, component, dtype)
+  for (const name of component.names) {
+    const tensor = file.tensors.get(name)!
+    if (reason !== undefined) plan.add(component, 'drop', tensor, undefined, reason)
+    else planTensor(plan, component, tensor, dtype, rules)
+  }
+}
+
+/** Why a whole component is left out; undefined if it stays. */
+function dropReason(
+  component: Component,
+  { options, emaDecision, isDefaultSchedule }: Rules,
+): string | undefined {
+  const { role } = component
+  if (role === 'ema') return emaReason(component, emaDecision, options)
+  if (isSelected(component, options.drop ?? [])) return 'dropped by name'
+  const isNamed = isSelected(component, options.keep ?? [])
+  if (isNamed) return undefined
+  if (role === 'training') return 'training state, nothing reads it'
+  if (role === 'schedule' && isDefaultSchedule && options.keepSchedule !== true) {
+    return 'the usual noise schedule, programs compute it'
+  }
+  const hasKeep = (options.keep ?? []).length > 0
+  // Markers and schedule say how to use a UNet: they go where it goes
+  const follows = (role === 'marker' || role === 'schedule') && (options.keep ?? []).some(isUnetSelector)
+  return hasKeep && !follows ? 'not among the components to keep' : undefined
+}
+
+function isUnetSelector(selector: Selector): boolean {
+  return selector === 'unet' || selector === 'dit'
+}
+
+function emaReason(component: Component, decision: EmaDecision, options: PruneOptions): string | undefined {
+  if (decision === 'keep') return undefined
+  if (decision === 'promote') return 'its values take the place of the live weights'
+  return isSelected(component, options.drop ?? []) ? 'dropped by name' : 'second copy of the weights'
+}
+
+function planTensor(
+  plan: PlanBuilder,
+  component: Component,
+  tensor: Tensor,
+  dtype: OutputDType | undefined,
+  rules: Rules,
+): void {
+  if (rules.damagedIds.has(tensor.name)) {
+    const repaired = repairedPositionIds(tensor)
+    plan.add(component, 'rewrite', tensor, repaired, 'damaged position_ids, written as 0, 1, 2 ... again')
+    return
+  }
+  const copy = rules.emaDecision === 'promote' ? rules.ema?.pairs.get(tensor.name) : undefined
+  const values = copy === undefined ? tensor : rules.file.tensors.get(copy)!
+  const after = renamed(castWeight(values, dtype), tensor.name)
+  const as = after.dtype === values.dtype ? '' : `, as ${dtypeName(dtype!)}`
+  if (copy !== undefined)
+    plan.add(component, 'promote', tensor, after, `the EMA values take their place${as}`)
+  else if (as !== '') plan.add(component, 'cast', tensor, after, `stored as ${dtypeName(dtype!)}`)
+  else plan.add(component, 'keep', tensor, after, keepReason(component))
+}
+
+function keepReason({ role, id }: Component): string {
+  if (role === 'marker') return 'tells programs how to use the model'
+  if (role === 'schedule') return 'not the usual noise schedule, or kept by name'
+  return id === 'other' ? 'unknown, so nothing is known against it' : 'part of the model'
+}
+
+async function hasDefaultSchedule(
+  file: Identifiable,
+  { architecture }: Identity,
+  read: ValueReader,
+): Promise<boolean> {
+  const known = architecture && architectureById(architecture.id)
+  return (await readSchedule(file, read, known))?.isDefault !== false
+}
+
+async function damagedPositionIds(file: Identifiable, read: ValueReader): Promise<Set<string>> {
+  const ids = await readPositionIds(file, read)
+  return new Set(ids.filter(needsRepair).map(({ tensor }) => tensor.name))
+}
+
+function planFindings(rules: Rules, { components }: Identity): Finding[] {
+  const { emaDecision, ema, isDefaultSchedule } = rules
+  const findings: Finding[] = []
+  if (emaDecision === 'promote' && ema && ema.orphans.length > 0) {
+    const message = `${ema.orphans.length} keys of the EMA copy belong to no live weight and are dropped with it`
+    findings.push(warning('ema-orphans', message))
+  }
+  if (emaDecision === 'promote' && ema?.updates === 0) {
+    const message = 'the EMA copy was never updated (num_updates is 0), and was promoted as asked'
+    findings.push(warning('ema-never-updated', message))
+  }
+  const schedule = components.find(({ role }) => role === 'schedule')
+  if (schedule && !isDefaultSchedule && dropReason(schedule, rules) === undefined) {
+    const message = 'the noise schedule in the file is not the usual one; it is kept'
+    findings.push(warning('custom-schedule', message))
+  }
+  return findings
+}
+
+const VITAL: ReadonlySet<Role> = new Set(VITAL_ROLES)
+
+/**
+ * Holds the result against the input: no vital component may be gone that was not named.
+ * @throws PRUNE_LOSES
+ */
+function checkNothingLost({ components }: Identity, plan: Plan, options: PruneOptions): void {
+  if (plan.table.tensors.size === 0) {
+    throw unverified(
+      'PRUNE_LOSES',
+      'nothing of the file would be left',
+      'Name less in --drop, or more in --keep.',
+    )
+  }
+  const left = new Set(
+    plan.steps.filter(({ bytesAfter }) => bytesAfter > 0).map(({ component }) => component),
+  )
+  for (const component of components) {
+    if (!VITAL.has(component.role) || left.has(component.id) || !isWanted(component, options)) continue
+    throw unverified(
+      'PRUNE_LOSES',
+      `the ${component.title} would be lost (${ROLES[component.role]})`,
+      `Name it to mean it: --drop ${component.id}.`,
+    )
+  }
+}

@@ -1,0 +1,69 @@
+import { escaped } from '../../system/errors.ts'
+import type { World } from '../../system/world.ts'
+import { formatBytes, formatDuration } from '../text/text.ts'
+import { statusLine } from './status-line.ts'
+
+export interface Progress {
+  update(doneBytes: number, totalBytes: number): void
+  /** Clears the line. */
+  end(): void
+}
+
+const TIMES = { redrawMs: 100, startMs: 500 } as const
+
+/** How amounts are said. */
+interface Unit {
+  readonly amount: (amount: number) => string
+  readonly rate: (perSecond: number) => string
+}
+
+export const BYTES: Unit = { amount: formatBytes, rate: (speed) => `, ${formatBytes(speed)}/s` }
+
+/** Things that are counted: `137 of 1000`. */
+export const COUNT: Unit = { amount: String, rate: () => '' }
+
+/** Progress of one file on stderr: a line that redraws itself on a terminal, a line every 10 s in a log. */
+export function startProgress(
+  label: string,
+  world: World,
+  quiet: boolean,
+  unit: Unit = BYTES,
+  // the first report says what was there before, which has no share in the speed
+  resumes = false,
+): Progress {
+  const start = world.now().getTime()
+  const line = statusLine(world, quiet, TIMES)
+  let inherited = resumes ? undefined : 0
+  return {
+    update(done, total) {
+      inherited ??= done
+      const came = done - inherited
+      line.show(() =>
+        progressLine(escaped(label), unit, {
+          done,
+          came,
+          total,
+          seconds: (world.now().getTime() - start) / 1000,
+        }),
+      )
+    },
+    end: line.end,
+  }
+}
+
+interface State {
+  readonly done: number
+  /** Of it, in this run. */
+  readonly came: number
+  /** 0 if nobody knows. */
+  readonly total: number
+  readonly seconds: number
+}
+
+function progressLine(label: string, unit: Unit, { done, came, total, seconds }: State): string {
+  const speed = seconds > 0 ? came / seconds : 0
+  if (total <= 0) return `${label}  ${unit.amount(done)}${unit.rate(speed)}`
+  const percent = Math.floor((100 * done) / total)
+  const left = speed > 0 ? `, ${formatDuration((total - done) / speed)} left` : ''
+  return `${label}  ${percent} %  ${unit.amount(done)} of ${unit.amount(total)}${unit.rate(speed)}${left}`
+}

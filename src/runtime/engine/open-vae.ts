@@ -1,0 +1,156 @@
+import { identifyVae } from '../../model/identify/vae.ts'
+import type { Model } from '../../model/model.ts'
+import type { LatentFormat } from '../../model/networks/architectures/architecture.ts'
+import { refuse, SdtoolError } from '../../system/errors.ts'
+import { checkFinite } from '../devices/check-values.ts'
+import { availableMemory } from '../sessions/memory.ts'
+import { networkSession } from '../sessions/network-session.ts'
+import { type Autoencoder, type Half, klAutoencoder, tinyAutoencoder } from './autoencoders.ts'
+import type { EngineOptions, Vae, VaeOptions } from './engine.ts'
+import { cut, mosaic, type Planes, type Span, spans } from './tiles.ts'
+
+/** @throws COMPONENT_MISSING, COMPONENT_INCOMPLETE, NOT_RENDERABLE */
+export async function openVae(model: Model, format: LatentFormat, options: EngineOptions): Promise<Vae> {
+  const info = identifyVae(model.file)
+  if (info === undefined) {
+    throw refuse('COMPONENT_MISSING', `${model.name} has no VAE`, 'Name one with --vae.')
+  }
+  const { latentChannels, downscale } = { ...DEFAULTS, ...info }
+  if (latentChannels !== format.channels) {
+    throw refuse(
+      'NOT_RENDERABLE',
+      `${model.name} is a VAE of ${latentChannels} latent channels, the model has ${format.channels}`,
+      'Name a VAE of the same family.',
+    )
+  }
+  const sizes = { latentChannels, downscale }
+  const autoencoder =
+    info.layout === 'taesd'
+      ? tinyAutoencoder(model.file, sizes)
+      : klAutoencoder(model.file, info, sizes, format)
+  return vaeOf(autoencoder, options)
+}
+
+const DEFAULTS = { latentChannels: 4, downscale: 8 }
+
+function vaeOf(autoencoder: Autoencoder, options: EngineOptions): Vae {
+  const { kind, title, latentChannels, downscale, decoder, encoder } = autoencoder
+  const precision = 'fp32' // the VAE of SDXL overflows fp16, and none is large
+  const sessionFor = (half: Half | undefined) =>
+    half &&
+    networkSession({ title: half.weights.title, weights: half.weights, precision, once: true }, options)
+  const [decoding, encoding] = [sessionFor(decoder), sessionFor(encoder)]
+  const close = async () => {
+    await decoding?.close()
+    await encoding?.close()
+  }
+  return {
+    title,
+    kind,
+    latentChannels,
+    downscale,
+    async decode(latent, vaeOptions = {}) {
+      if (decoding === undefined || decoder === undefined) throw halfMissing(title, 'NO_DECODER', 'decoder')
+      await encoding?.unload()
+      const input = { ...latent, data: latent.data.slice(), channels: latentChannels }
+      autoencoder.toDecoder(input.data)
+      const { activationBytes } = decoder.graph(latent.height, latent.width)
+      const output = { channels: RGB, scale: downscale }
+      const picture = await inTiles(
+        { latent, activationBytes, output },
+        options,
+        vaeOptions,
+        async (y, x) => {
+          const tile = cut(input, y, x)
+          const feed = { data: tile.data, dims: [1, latentChannels, tile.height, tile.width] }
+          const { out } = await decoding.run(decoder.graph(tile.height, tile.width), { z: feed })
+          return out!
+        },
+      )
+      checkFinite(picture, { title: decoder.weights.title, precision })
+      const data = autoencoder.signed ? picture.map((value) => (value + 1) / 2) : picture
+      checkNotBlack(data, decoder.weights.title)
+      return { data, height: latent.height * downscale, width: latent.width * downscale }
+    },
+    async encode({ data, height, width }, vaeOptions = {}) {
+      if (encoding === undefined || encoder === undefined) throw halfMissing(title, 'NO_ENCODER', 'encoder')
+      await decoding?.unload()
+      const values = autoencoder.signed ? data.map((value) => value * 2 - 1) : data
+      const input = { data: values, channels: RGB, height, width }
+      const { activationBytes } = encoder.graph(height, width)
+      const latent = { height: height / downscale, width: width / downscale }
+      const output = { channels: autoencoder.encodedChannels, scale: 1 }
+      const encoded = await inTiles(
+        { latent, activationBytes, output },
+        options,
+        vaeOptions,
+        async (y, x) => {
+          const tile = cut(input, scaled(y, downscale), scaled(x, downscale))
+          const feed = { data: tile.data, dims: [1, RGB, tile.height, tile.width] }
+          const { out } = await encoding.run(encoder.graph(tile.height, tile.width), { picture: feed })
+          return out!
+        },
+      )
+      checkFinite(encoded, { title: encoder.weights.title, precision })
+      return { data: autoencoder.fromEncoder(encoded, latent.height * latent.width), ...latent }
+    },
+    close,
+  }
+}
+
+const RGB = 3
+
+function halfMissing(title: string, code: 'NO_DECODER' | 'NO_ENCODER', half: string): SdtoolError {
+  return refuse(code, `the ${title} has no ${half}`, 'Name another one with --vae.')
+}
+
+/** @throws BLACK_IMAGE: what a decoder gives that was fed numbers beyond its range */
+function checkNotBlack(data: Float32Array, title: string): void {
+  if (data.some((value) => value > 1 / 255)) return
+  throw new SdtoolError('BLACK_IMAGE', `the ${title} gave a black picture`, {
+    hint: 'Its weights may be damaged or out of the range of fp16: name another VAE with --vae.',
+  })
+}
+
+/** Latent pixels of the largest picture that is taken as a whole: 1024x1024. */
+const WHOLE = 128 * 128
+/** A tile is a picture of 512x512 for the usual VAE. */
+const TILE = 64
+const OVERLAP_SHARE = 4
+
+interface TileWork {
+  readonly latent: Pick<Planes, 'height' | 'width'>
+  /** As a whole. */
+  readonly activationBytes: number
+  /** `scale`: pixels for each of the latent, along one side. */
+  readonly output: { readonly channels: number; readonly scale: number }
+}
+
+/** What `make` gives for all of a latent, or for tiles of it; places are those in the latent. */
+async function inTiles(
+  { latent: { height, width }, activationBytes, output: { channels, scale } }: TileWork,
+  { device }: EngineOptions,
+  { tile, onTile }: VaeOptions,
+  make: (y: Span, x: Span) => Promise<Float32Array>,
+): Promise<Float32Array> {
+  const fits = height * width <= WHOLE && (device.kind.ownMemory || activationBytes < availableMemory())
+  const side = tile ?? (fits ? 0 : TILE)
+  if (side === 0 || (height <= side && width <= side))
+    return make({ begin: 0, end: height }, { begin: 0, end: width })
+  const overlap = Math.floor(side / OVERLAP_SHARE)
+  const places = spans(height, side, overlap).flatMap((y) => {
+    return spans(width, side, overlap).map((x) => ({ y, x }))
+  })
+  const whole = mosaic(channels, height * scale, width * scale)
+  for (const [done, { y, x }] of places.entries()) {
+    const [down, across] = [scaled(y, scale), scaled(x, scale)]
+    const size = { height: down.end - down.begin, width: across.end - across.begin }
+    whole.add({ data: await make(y, x), channels, ...size }, down, across, overlap * scale)
+    onTile?.(done + 1, places.length)
+  }
+  return whole.picture()
+}
+
+function scaled({ begin, end }: Span, by: number): Span {
+  return { begin: begin * by, end: end * by }
+}

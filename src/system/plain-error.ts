@@ -1,0 +1,24 @@
+import { type ExitCode, SdtoolError } from './errors.ts'
+
+/** What of an error must survive the way between threads or processes: a structured clone keeps only the message. */
+export interface PlainError {
+  readonly message: string
+  readonly code?: string
+  readonly hint?: string
+  readonly exitCode?: ExitCode
+}
+
+export function plainError(error: unknown): PlainError {
+  const { message = String(error), code, hint, exitCode } = error as Partial<SdtoolError>
+  return {
+    message,
+    ...(code === undefined ? {} : { code }),
+    ...(hint === undefined ? {} : { hint }),
+    ...(exitCode === undefined ? {} : { exitCode }),
+  }
+}
+
+export function revivedError({ message, code, hint, exitCode }: PlainError): Error {
+  if (code === undefined || exitCode === undefined) return Object.assign(new Error(message), { code })
+  return new SdtoolError(code, message, { exitCode, ...(hint === undefined ? {} : { hint }) })
+}

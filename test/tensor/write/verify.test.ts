@@ -1,0 +1,49 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import type { TensorTable } from '../../../src/tensor/values/table.ts'
+import { verifyFile } from '../../../src/tensor/write/verify.ts'
+import { writeSafetensors } from '../../../src/tensor/write/write.ts'
+import { floatTensor, tableOf } from '../../tables.ts'
+import { tempFolder } from '../../temp-folder.ts'
+
+const PLAN = tableOf([floatTensor('a', [2], [1, 2]), floatTensor('b', [2], [3, 4])], { k: 'v' })
+
+/** Writes the plan, changes its file as text in which each byte is a character, and verifies. */
+async function verifyChanged(change: (file: string) => string, plan: TensorTable = PLAN): Promise<void> {
+  const path = join(tempFolder(), 'x.safetensors')
+  await writeSafetensors(PLAN, path, { threads: 0 })
+  const before = readFileSync(path, 'latin1')
+  writeFileSync(path, change(before), 'latin1')
+  await verifyFile(plan, path)
+}
+
+describe('verifyFile', () => {
+  it('says nothing of a file that is as planned', async () => {
+    await verifyChanged((file) => file)
+  })
+
+  it.each<[string, (file: string) => string, RegExp]>([
+    [
+      'names and places that do not belong together',
+      (file) => file.replace('"a":', '"?":').replace('"b":', '"a":').replace('"?":', '"b":'),
+      /tensor "a" starts at byte/,
+    ],
+    ['another type', (file) => file.replace('"F32"', '"I32"'), /"a" was not written as F32 \[2\]/],
+    ['another name', (file) => file.replace('"b":', '"c":'), /"b" was not written/],
+    ['other metadata', (file) => file.replace('"v"', '"w"'), /metadata "k"/],
+    ['another metadata key', (file) => file.replace('"k"', '"l"'), /metadata "k"/],
+    ['another value', (file) => `${file.slice(0, -1)}\x41`, /values of tensor "a" or one of the 1 tensors/],
+  ])('finds %s', async (_, change, message) => {
+    await expect(verifyChanged(change)).rejects.toMatchObject({
+      code: 'VERIFY_FAILED',
+      exitCode: 4,
+      message: expect.stringMatching(message),
+    })
+  })
+
+  it('finds a tensor too few', async () => {
+    const plan = tableOf([...PLAN.tensors.values(), floatTensor('c', [1], [5])], { k: 'v' })
+    await expect(verifyChanged((file) => file, plan)).rejects.toMatchObject({ code: 'VERIFY_FAILED' })
+  })
+})
