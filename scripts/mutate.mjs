@@ -8,6 +8,7 @@
 import { spawn } from 'node:child_process'
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -29,18 +30,27 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 /** Tests of sources; the first row that fits counts. Where none does, it is the folder that mirrors that of the source. */
 const TESTS = [
   ['src/tensor/formats', ['test/tensor/formats', 'test/hostile']],
-  ['src/tensor/merge', ['test/tensor/merge', 'test/model/merge']],
-  [
-    'src/tensor/quantised',
-    ['test/model/diff', 'test/model/convert.test.ts', 'test/hostile/identify.test.ts'],
-  ],
+  ['src/tensor/merge', ['test/tensor/merge', 'test/operations/merge']],
+  ['src/tensor/quantised', ['test/model/diff', 'test/operations/convert', 'test/hostile/identify.test.ts']],
   ['src/tensor', ['test/tensor']],
-  ['src/model/adapters', ['test/model/adapters', 'test/model/merge-lora', 'test/model/lora']],
-  ['src/model/merge-lora', ['test/model/merge-lora', 'test/model/adapters']],
+  [
+    'src/model/adapters',
+    [
+      'test/model/adapters',
+      'test/model/lora',
+      'test/operations/merge-lora',
+      'test/operations/lora-merge',
+      'test/operations/lora-resize',
+    ],
+  ],
+  ['src/operations/merge-lora', ['test/operations/merge-lora', 'test/model/adapters']],
   ['src/model', ['test/model']],
   ['src/runtime/sampling', ['test/runtime/sampling']],
   ['src/runtime', ['test/runtime']],
 ]
+
+const gone = TESTS.flat(2).filter((path) => !existsSync(join(root, path)))
+if (gone.length > 0) throw new Error(`TESTS of this script names what is not there: ${gone}`)
 
 const USAGE = `Usage: node scripts/mutate.mjs FILE_OR_FOLDER... [options]
 

@@ -1,5 +1,6 @@
 /** Files of some kilobytes that would take gigabytes or minutes: each is refused by a count, never by a clock. */
 import { describe, expect, it } from 'vitest'
+import { numpyArray } from '../../fixtures/numpy-pickle.ts'
 import * as asm from '../../fixtures/pickle-assembler.ts'
 import { memorySource } from '../../src/system/bytes.ts'
 import { openModel } from '../../src/tensor/formats/open.ts'
@@ -20,29 +21,7 @@ function emptyTensors(count: number, name: (i: number) => string): Uint8Array {
 }
 
 /** `numpy.zeros(1, 'u1')` */
-const ARRAY = asm.pickle(
-  asm.global('numpy.core.multiarray', '_reconstruct'),
-  asm.global('numpy', 'ndarray'),
-  asm.integer(0),
-  asm.tuple1,
-  asm.binBytes(Buffer.from('b')),
-  asm.tuple3,
-  asm.REDUCE,
-  asm.MARK,
-  asm.integer(1),
-  asm.integer(1),
-  asm.tuple1,
-  asm.global('numpy', 'dtype'),
-  asm.unicode('u1'),
-  asm.FALSE,
-  asm.TRUE,
-  asm.tuple3,
-  asm.REDUCE,
-  asm.FALSE,
-  asm.binBytes(Buffer.of(0)),
-  asm.TUPLE,
-  asm.BUILD,
-)
+const ARRAY = numpyArray('u1', [1], asm.binBytes(Buffer.of(0)))
 
 function repeated(count: number, piece: Uint8Array): Buffer {
   return Buffer.concat(Array.from({ length: count }, () => piece))

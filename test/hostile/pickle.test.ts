@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { numpyArray } from '../../fixtures/numpy-pickle.ts'
 import * as asm from '../../fixtures/pickle-assembler.ts'
 import { codeOf, refusal, reported } from './outcome.ts'
 
@@ -193,32 +194,17 @@ describe('pickles that are none', () => {
   ])('%s: %s', async (code, _, bytes) => {
     expect(await codeOf(bytes)).toBe(code)
   })
+
+  it.each([0x07, 0xff])('byte %i is named as files are shown in hex', async (code) => {
+    const hex = Buffer.of(code).toString('hex')
+    expect((await refusal(pickle4(Buffer.of(code))))!.message).toBe(
+      `attack.ckpt: byte 2: byte 0x${hex} is no opcode`,
+    )
+  })
 })
 
-/** A numpy array of one byte that says it has `count`. */
-const array = (count: number, shape = asm.pickle(asm.integer(count), asm.tuple1)) =>
-  asm.pickle(
-    asm.global('numpy.core.multiarray', '_reconstruct'),
-    asm.global('numpy', 'ndarray'),
-    asm.integer(0),
-    asm.tuple1,
-    asm.binBytes(Buffer.from('b')),
-    asm.tuple3,
-    asm.REDUCE,
-    asm.MARK,
-    asm.integer(1),
-    shape,
-    asm.global('numpy', 'dtype'),
-    asm.unicode('u1'),
-    asm.FALSE,
-    asm.TRUE,
-    asm.tuple3,
-    asm.REDUCE,
-    asm.FALSE,
-    asm.binBytes(Buffer.of(7)),
-    asm.TUPLE,
-    asm.BUILD,
-  )
+/** A numpy array of one byte that says it has this shape. */
+const array = (...shape: readonly number[]) => numpyArray('u1', shape, asm.binBytes(Buffer.of(7)))
 
 const ARRAY = array(1)
 
@@ -337,12 +323,28 @@ describe('pickles made to explode', () => {
   })
 
   it('an array of more dimensions than numpy has is refused', async () => {
-    const dimensions = asm.pickle(asm.MARK, repeat(65, asm.integer(1)), asm.TUPLE)
-    expect(await codeOf(pickle4(array(1, dimensions)))).toBe('TORCH_TENSOR')
+    expect(await codeOf(pickle4(array(...Array(64).fill(1))))).toBeUndefined()
+    expect(await codeOf(pickle4(array(...Array(65).fill(1))))).toBe('TORCH_TENSOR')
   })
 
   it('an array that says it has more than it has is refused', async () => {
     expect(await codeOf(pickle4(array(2 ** 40)))).toBe('TORCH_TENSOR')
+  })
+
+  it.each([
+    ['latin1', undefined],
+    ['latin-1', undefined],
+    ['utf-8', 'TORCH_TENSOR'],
+    ['rot13', 'TORCH_TENSOR'],
+  ])('an array whose bytes are a text in %s is never read in another one', async (encoding, code) => {
+    const data = asm.pickle(
+      asm.global('_codecs', 'encode'),
+      asm.unicode('\u00e9'),
+      asm.unicode(encoding),
+      asm.tuple2,
+      asm.REDUCE,
+    )
+    expect(await codeOf(pickle4(numpyArray('u1', [1], data)))).toBe(code)
   })
 
   it('an object that contains itself is walked once', async () => {

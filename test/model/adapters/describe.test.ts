@@ -488,7 +488,25 @@ describe('describeAdapter: damage', () => {
   it('reports a rank the metadata has from before a resize', () => {
     expect(codes(adapter(lora(TO_K, 768), { ss_network_dim: '128' }))).toEqual(['adapter-rank-claim'])
     expect(codes(adapter(lora(TO_K, 768), { ss_network_dim: '4' }))).toEqual([])
-    expect(codes(adapter(lora(TO_K, 768), { ss_network_dim: 'Dynamic' }))).toEqual([])
+    for (const text of ['Dynamic', '', ' 128', '1e3', '-4', '4.5', '100000'])
+      expect(codes(adapter(lora(TO_K, 768), { ss_network_dim: text }))).toEqual([])
+    expect(codes(adapter(lora(TO_K, 768), { ss_network_dim: '99999' }))).toEqual(['adapter-rank-claim'])
+  })
+
+  it('tells the ranks that are there, from the smallest to the largest', () => {
+    const wide = {
+      ...lora(CONV, 320),
+      [`${CONV}.lora_down.weight`]: [8, 320],
+      [`${CONV}.lora_up.weight`]: [320, 8],
+    }
+    const message = (shapes: Shapes) => {
+      const info = adapter(shapes, { ss_network_dim: '128' })
+      return info?.findings.find(({ code }) => code === 'adapter-rank-claim')?.message
+    }
+    expect(message(lora(TO_K, 768))).toBe('the metadata says rank 128, the shapes have 4')
+    expect(message({ ...wide, ...lora(TO_K, 768) })).toBe(
+      'the metadata says rank 128, the shapes have 4 to 8',
+    )
   })
 
   it.each([

@@ -31,6 +31,32 @@ describe('values Python wrote', () => {
   )
 })
 
+describe('an OrderedDict of Python 2, whose pairs are its argument', () => {
+  const pair = (key: string, value: number) =>
+    asm.pickle(asm.EMPTY_LIST, asm.MARK, asm.unicode(key), asm.integer(value), asm.APPENDS)
+  const dictOf = (...items: readonly asm.Piece[]) =>
+    asm.pickle(
+      asm.global('collections', 'OrderedDict'),
+      asm.EMPTY_LIST,
+      asm.MARK,
+      ...items,
+      asm.APPENDS,
+      asm.tuple1,
+      asm.REDUCE,
+    )
+  const later = asm.pickle(asm.unicode('b'), asm.integer(7), asm.SETITEM)
+
+  it.each<[string, Buffer, object]>([
+    ['has them in their order', dictOf(pair('b', 1), pair('a', 2)), { b: 1, a: 2 }],
+    ['has the last of equal keys', dictOf(pair('a', 1), pair('a', 2)), { a: 2 }],
+    ['has what was set afterwards', asm.pickle(dictOf(pair('b', 1), pair('a', 2)), later), { b: 7, a: 2 }],
+  ])('%s', async (_, bytes, value) => {
+    const plain = plainConverter()(await run(asm.proto(2), bytes))
+    expect(plain).toEqual(value)
+    expect(Object.keys(plain!)).toEqual(Object.keys(value))
+  })
+})
+
 describe('the machine', () => {
   it('keeps shared objects shared, and an object that contains itself', async () => {
     const list = asKind(await run(asm.EMPTY_LIST, asm.put(0), asm.get(0), asm.APPEND), 'list')!

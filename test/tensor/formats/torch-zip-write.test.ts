@@ -2,10 +2,12 @@ import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { ByteSource } from '../../../src/system/bytes.ts'
 import { combineCrc32 } from '../../../src/system/crc.ts'
 import type { TorchObject } from '../../../src/tensor/formats/pickle-write.ts'
 import { torchZip } from '../../../src/tensor/formats/torch-zip-write.ts'
 import { DTYPES, type DType, elementCount } from '../../../src/tensor/values/dtype.ts'
+import type { Piece } from '../../../src/tensor/write/container.ts'
 import { writeModelFile } from '../../../src/tensor/write/write.ts'
 import { contentsOf } from '../../model-files.ts'
 import { bytesTensor, floatTensor, tableOf } from '../../tables.ts'
@@ -66,6 +68,26 @@ describe('torchZip', () => {
     expect(layout.entries.map(({ begin }) => (dataStart + begin) % 64)).toEqual([0, 0])
   })
 
+  it.each([2 ** 30 - 1, 2 ** 30, 2 ** 30 + 5])(
+    'sizes and places around 4 GiB are found again: two tensors of %i values',
+    async (count) => {
+      const none = new Uint8Array(0)
+      const table = tableOf(['a', 'b'].map((name) => bytesTensor(name, 'F32', [count], none)))
+      const frame = torchZip().frame(table)
+      const checksums = [1, 2]
+      const { tensors } = await torchZip().open(sparse(frame.bytes, frame.pieces(checksums)))
+      const places = [...tensors.values()].map(({ name, shape, source }) => {
+        return [name, shape, source.kind === 'stored' && source.offset]
+      })
+      const begins = frame.layout.entries.map(({ begin }) => frame.dataStart + begin)
+      expect(places).toEqual([
+        ['a', [count], begins[0]],
+        ['b', [count], begins[1]],
+      ])
+      expect(begins[1]! - begins[0]!).toBeGreaterThan(4 * count)
+    },
+  )
+
   it('writes any plain object around the tensors', async () => {
     const root: TorchObject = {
       dict: [
@@ -97,3 +119,23 @@ describe('torchZip', () => {
     expect(() => torchZip().frame(tableOf([odd]))).toThrow('tensor "w" is Q4_0, which torch cannot hold')
   })
 })
+
+/** A file of these pieces, with zeros between them. */
+function sparse(size: number, pieces: readonly Piece[]): ByteSource {
+  return {
+    file: { path: 'large.ckpt', size },
+    async read(offset, length) {
+      const out = new Uint8Array(length)
+      for (const piece of pieces) {
+        const [begin, end] = [
+          Math.max(offset, piece.offset),
+          Math.min(offset + length, piece.offset + piece.data.byteLength),
+        ]
+        if (begin < end)
+          out.set(piece.data.subarray(begin - piece.offset, end - piece.offset), begin - offset)
+      }
+      return out
+    },
+    async close() {},
+  }
+}
