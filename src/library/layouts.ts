@@ -13,14 +13,14 @@ export type FolderKind =
   | 'motion-module'
 
 /** Where a program keeps its models. */
-export interface Layout {
+export interface FolderLayout {
   readonly id: 'a1111' | 'comfyui'
   readonly title: string
   /** Below the program's folder. New files go into the first one; the others are older or of an extension. */
   readonly folders: Readonly<Record<FolderKind, readonly string[]>>
 }
 
-export const LAYOUTS: readonly Layout[] = [
+export const LAYOUTS: readonly FolderLayout[] = [
   {
     // AUTOMATIC1111/stable-diffusion-webui: modules/cmd_args.py and modules/sd_models.py, extensions-builtin/Lora;
     // models/LyCORIS is of the extension that loaded such files before 1.5. Forge keeps the places and adds

@@ -43,7 +43,7 @@ export async function resolveModel(name: string, kind: ModelKind, folders: Model
   if (here.length > 0) return oneOf(name, here, folders)
   if (!isBareName(name)) return name
   if (folders.roots.length === 0) throw noFolders(name)
-  for (const places of [folders.roots.flatMap((root) => placesOf(kind, root)), folders.roots]) {
+  for (const places of [folders.roots.flatMap((root) => foldersOfKind(kind, root)), folders.roots]) {
     const files = await filesIn(places, folders)
     const found = await distinct(matching(name, files))
     if (found.length > 0) return oneOf(name, found, folders)
@@ -81,7 +81,7 @@ function isBareName(name: string): boolean {
  * Folders for files of a kind below a folder, which may be that of a program, its `models`, or one of those in it.
  * Whether they exist is for the scan to see.
  */
-export function placesOf(kind: ModelKind, root: string): string[] {
+export function foldersOfKind(kind: ModelKind, root: string): string[] {
   const places = LAYOUTS.flatMap(({ folders }) => {
     const kinds = kind === 'any' ? (Object.keys(folders) as FolderKind[]) : SEARCHED_FIRST[kind]
     return kinds.flatMap((folderKind) => folders[folderKind])

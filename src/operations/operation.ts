@@ -11,7 +11,7 @@ import type { MatMulEngine } from './engine.ts'
 import type { Computing } from './output/computed-file.ts'
 import type { DerivedMetadata } from './output/metadata.ts'
 import type { OutputOptions } from './output/options.ts'
-import type { Prover } from './output/prove.ts'
+import type { ChangeReport } from './output/prove.ts'
 import type { Plan } from './plan.ts'
 
 /** An input: a file that is open. */
@@ -109,7 +109,7 @@ export interface Operation<Options extends object, P extends Plan = Plan, Part =
   /** The last look before anything is written, into values if it has to be. @throws what keeps it from being written */
   confirm?(plan: P, inputs: readonly InputModel[], options: Options, context: PlanContext): Promise<void>
   /** How the counts of the writer become figures, and what of them is an error. */
-  prover?(plan: P): Prover<Part>
+  prover?(plan: P): ChangeReport<Part>
 }
 
 /** An operation of whatever options: how registries hold it. */

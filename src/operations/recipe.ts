@@ -10,7 +10,7 @@ import { operationOf } from './registry.ts'
 import { readOptions } from './schema.ts'
 import { soundPlan } from './sound-plan.ts'
 
-export interface Repeatable {
+export interface RecipeOperation {
   readonly operation: AnyOperation
   readonly options: object
 }
@@ -19,7 +19,7 @@ export interface Repeatable {
  * What a recipe of any version asks for. @throws RECIPE_UNKNOWN for an operation of another version,
  * RECIPE_UNREADABLE for options of one (exit 3)
  */
-export function repeatable({ operation: verb, sdtool, version, options }: Recipe): Repeatable {
+export function operationOfRecipe({ operation: verb, sdtool, version, options }: Recipe): RecipeOperation {
   const found = operationOf(verb)
   if (found === undefined) {
     throw refuse(
@@ -43,7 +43,7 @@ export async function planRecipe(
   inputs: readonly InputModel[],
   context: PlanContext,
 ): Promise<Plan> {
-  const { operation, options } = repeatable(recipe)
+  const { operation, options } = operationOfRecipe(recipe)
   if (operation.compute) throw notPlanned(operation.verb)
   checkInputs(inputs)
   try {

@@ -3,7 +3,7 @@ import type { InputModel, Operation, PlanContext } from './operation.ts'
 import type { OutputOptions } from './output/options.ts'
 import { outputPlaces } from './output/place.ts'
 import type { Plan } from './plan.ts'
-import { carryOut, namedFile, namingInput, type Outcome, type Run, withInputs } from './run.ts'
+import { executePlan, namedFile, type Outcome, type Run, runWithInputName, withInputs } from './run.ts'
 
 /** One of several outputs: the options that make it, and what they plan. */
 export interface Planned<Options extends object, P extends Plan> {
@@ -29,7 +29,7 @@ export function runEach<Options extends object, P extends Plan>(
 ): Promise<Outcome<P>[]> {
   const use = async (inputs: readonly InputModel[], context: PlanContext): Promise<Outcome<P>[]> => {
     const first = namedFile(paths[0]!)
-    const planned = await namingInput([first.path], () => plans(inputs, context))
+    const planned = await runWithInputName([first.path], () => plans(inputs, context))
     const endings = operation.form?.(planned[0]!.options)?.endings
     const files = planned.map(() => first)
     const placeOf = await outputPlaces({ files, walked: false }, output.output, endings)
@@ -40,12 +40,12 @@ export function runEach<Options extends object, P extends Plan>(
     })
     const rehearsal = { ...output, dryRun: true }
     for (const { run, plan } of runs)
-      await carryOut({ ...run, output: rehearsal }, plan, inputs, context, world)
+      await executePlan({ ...run, output: rehearsal }, plan, inputs, context, world)
     const outcomes: Outcome<P>[] = []
     for (const { run, plan } of runs) {
       const known = { input: paths[0]!, title: inputs[0]!.identity.title, plan }
       const described = operation.describe?.(plan, inputs, run.options)
-      outcomes.push({ ...known, ...described, ...(await carryOut(run, plan, inputs, context, world)) })
+      outcomes.push({ ...known, ...described, ...(await executePlan(run, plan, inputs, context, world)) })
     }
     return outcomes
   }

@@ -3,7 +3,7 @@ import { basename, extname } from 'node:path'
 import type { ListedFile } from '../library/files.ts'
 import { identifyFile, type OpenedModel, readAny, withModels } from '../library/session.ts'
 import { COUNT, startProgress } from '../report/progress/progress.ts'
-import { aboutFile, escaped } from '../system/errors.ts'
+import { escaped, withFileName } from '../system/errors.ts'
 import type { World } from '../system/world.ts'
 import type { Finding } from '../tensor/values/table.ts'
 import type { PatchCheck } from '../tensor/write/verify-patches.ts'
@@ -14,7 +14,7 @@ import { type Computing, makeComputed } from './output/computed-file.ts'
 import { derivedMetadata, outputMetadata, type PendingMetadata, type RecipeFacts } from './output/metadata.ts'
 import type { OutputOptions } from './output/options.ts'
 import { writeProven } from './output/prove.ts'
-import { type PlannedFile, rehearseFile, writePlannedFile } from './output/write-file.ts'
+import { checkPlannedFile, type PlannedFile, writePlannedFile } from './output/write-file.ts'
 import type { Plan, PlanStep } from './plan.ts'
 import { writeOptions } from './schema.ts'
 
@@ -67,7 +67,7 @@ export async function runOperation<Options extends object, P extends Plan, Part>
   if (run.first.problem) throw run.first.problem
   const paths = [run.first.path, ...(run.others ?? [])]
   const use = async (inputs: readonly InputModel[], context: PlanContext) => {
-    const plan = await namingInput(paths, () => run.operation.plan(inputs, run.options, context))
+    const plan = await runWithInputName(paths, () => run.operation.plan(inputs, run.options, context))
     const first = inputs[0]!
     const known = {
       input: first.name,
@@ -77,7 +77,7 @@ export async function runOperation<Options extends object, P extends Plan, Part>
       ...run.operation.describe?.(plan, inputs, run.options),
       plan,
     }
-    return { ...known, ...(await carryOut(run, plan, inputs, context, world)) }
+    return { ...known, ...(await executePlan(run, plan, inputs, context, world)) }
   }
   return withInputs(paths, run.output, world, use, run.operation.open)
 }
@@ -137,7 +137,7 @@ export function planContext(
 }
 
 /** Planners of one file know no name of it; in a list of them an error must say which one it is about. */
-export async function namingInput<T>(
+export async function runWithInputName<T>(
   [path, ...others]: readonly string[],
   plan: () => Promise<T> | T,
 ): Promise<T> {
@@ -145,14 +145,14 @@ export async function namingInput<T>(
     return await plan()
   } catch (error) {
     const isNamed = others.length > 0 || (error instanceof Error && error.message.includes(escaped(path!)))
-    throw isNamed ? error : aboutFile(path!, error)
+    throw isNamed ? error : withFileName(path!, error)
   }
 }
 
 type Rest<P extends Plan, Part> = Omit<Outcome<P, Part>, 'input' | 'title' | 'steps'>
 
 /** Writes the plan, or all but that. @throws what writing throws */
-export async function carryOut<Options extends object, P extends Plan, Part>(
+export async function executePlan<Options extends object, P extends Plan, Part>(
   run: Run<Options, P, Part>,
   plan: P,
   inputs: readonly InputModel[],
@@ -174,7 +174,7 @@ export async function carryOut<Options extends object, P extends Plan, Part>(
     const compute = (work: Computing) => operation.compute!(plan, inputs, options, { ...context, ...work })
     return makeComputed({ planned: job, compute, finished: planned }, { output, world })
   }
-  if (output.dryRun) return rehearseFile(job, output)
+  if (output.dryRun) return checkPlannedFile(job, output)
   await operation.confirm?.(plan, inputs, options, context)
   const prover = operation.prover?.(plan)
   if (prover) return writeProven(job, prover, { output, world })

@@ -11,15 +11,15 @@ const DTYPES = Object.keys(DTYPE_NAMES) as [DTypeName, ...DTypeName[]]
 
 const FACTORS = Object.keys(FACTOR_DTYPES) as [FactorDTypeName, ...FactorDTypeName[]]
 
-export const dtypeName = v.picklist(DTYPES)
+export const dtypeNameSchema = v.picklist(DTYPES)
 /** Type of the factors of a LoRA. */
 export const factorDType = v.picklist(FACTORS)
 export const selector = v.picklist(SELECTORS as readonly [Selector, ...Selector[]])
 
 /** `{ all: 'fp16', by: { vae: 'fp32' } }`: one type for all weights, others for components by id or role. */
-export const dtypeChoice = v.strictObject({
-  all: v.exactOptional(dtypeName),
-  by: v.exactOptional(v.record(selector, dtypeName)),
+export const dtypeChoiceSchema = v.strictObject({
+  all: v.exactOptional(dtypeNameSchema),
+  by: v.exactOptional(v.record(selector, dtypeNameSchema)),
 })
 
 /** A number that JSON can hold. */

@@ -59,7 +59,7 @@ export function usage(message: string, hint?: string): SdtoolError {
 }
 
 /** The same error with the file it is about: what is called for many files knows none of their names. */
-export function aboutFile(path: string, error: unknown): unknown {
+export function withFileName(path: string, error: unknown): unknown {
   if (!(error instanceof SdtoolError)) return error
   const { code, message, exitCode, hint } = error
   return new SdtoolError(code, `${path}: ${message}`, {
@@ -70,10 +70,10 @@ export function aboutFile(path: string, error: unknown): unknown {
 }
 
 /** Runs what is about a file, and says so of its errors. */
-export function namingFile<T>(path: string, work: () => T): T {
+export function runWithFileName<T>(path: string, work: () => T): T {
   try {
     return work()
   } catch (error) {
-    throw aboutFile(path, error)
+    throw withFileName(path, error)
   }
 }

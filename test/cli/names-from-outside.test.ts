@@ -6,7 +6,7 @@ import { nameFor } from '../../src/civitai/plan/file-name.ts'
 import { userMetadata } from '../../src/civitai/plan/sidecars.ts'
 import { statedHashes } from '../../src/model/metadata/sidecar-hashes.ts'
 import { unetNameInDiffusers } from '../../src/model/networks/topology/diffusers.ts'
-import { WRAPPERS } from '../../src/tensor/formats/torch-objects.ts'
+import { WEIGHTS_KEYS } from '../../src/tensor/formats/torch-objects.ts'
 import { torchZip } from '../../src/tensor/formats/torch-zip-write.ts'
 import { writeSafetensors } from '../../src/tensor/write/write.ts'
 import { contentsOf, floatsOf } from '../model-files.ts'
@@ -16,7 +16,7 @@ import { runCli } from './run.ts'
 
 /** Keys that mean something to programs that read checkpoints, and those that every object of JavaScript has. */
 const KEYS = [
-  ...WRAPPERS,
+  ...WEIGHTS_KEYS,
   'string_to_param',
   '__proto__',
   'constructor',
@@ -53,7 +53,7 @@ describe('metadata from a file, written beside the weights of a checkpoint', () 
     ])
   })
 
-  it.each([...WRAPPERS, 'string_to_param'])('%s is refused by the writer itself', (key) => {
+  it.each([...WEIGHTS_KEYS, 'string_to_param'])('%s is refused by the writer itself', (key) => {
     const table = tableOf([floatTensor('w', [1], [1])], own(key, 'evil'))
     expect(() => torchZip().frame(table)).toThrow(expect.objectContaining({ code: 'NAME_NOT_WRITABLE' }))
   })

@@ -8,7 +8,7 @@ import { withModel } from '../../src/library/session.ts'
 import { identify } from '../../src/model/identify/identify.ts'
 import { planPrune } from '../../src/operations/prune/plan.ts'
 import { QUANTISED_IDS, type QuantisedId, quantisedFormat } from '../../src/tensor/quantised/formats.ts'
-import { OPERATIONS, type Operation } from '../../src/tensor/quantised/operations.ts'
+import { QUANTISED_OPERATIONS, type QuantisedOperation } from '../../src/tensor/quantised/operations.ts'
 import { elementCount } from '../../src/tensor/values/dtype.ts'
 import { evaluateInto, newEvaluation, readValues, tensorBytes } from '../../src/tensor/values/expr.ts'
 import type { Tensor } from '../../src/tensor/values/table.ts'
@@ -47,7 +47,7 @@ interface Paths {
 }
 
 interface Run {
-  readonly does: Operation
+  readonly does: QuantisedOperation
   args(paths: Paths): readonly string[]
   /** Name in the output of a tensor of the input; undefined where it is not there. */
   readonly named?: (name: string) => string | undefined
@@ -171,14 +171,14 @@ const RUNS: Readonly<Record<string, readonly (Run | Look)[] | string>> = {
 }
 
 /** Decisions that only a planner shows: no command line does nothing else. */
-const BY_PLANNER: readonly Operation[] = ['replace']
+const BY_PLANNER: readonly QuantisedOperation[] = ['replace']
 
 it('every command, and every operation, is among the runs', () => {
   expect(Object.keys(RUNS).sort()).toEqual(COMMANDS.map(({ name }) => name).sort())
   const done = Object.values(RUNS).flatMap((runs) =>
     typeof runs === 'string' ? [] : runs.map(({ does }) => does),
   )
-  expect(new Set([...done, ...BY_PLANNER])).toEqual(new Set(['look', ...Object.keys(OPERATIONS)]))
+  expect(new Set([...done, ...BY_PLANNER])).toEqual(new Set(['look', ...Object.keys(QUANTISED_OPERATIONS)]))
 })
 
 const folder = mkdtempSync(join(tmpdir(), 'sdtool-quantised-'))

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { identify } from '../../src/model/identify/identify.ts'
 import type { AnyOperation, InputModel } from '../../src/operations/operation.ts'
-import { repeatable } from '../../src/operations/recipe.ts'
+import { operationOfRecipe } from '../../src/operations/recipe.ts'
 import { operationOf } from '../../src/operations/registry.ts'
 import { readOptions, writeOptions } from '../../src/operations/schema.ts'
 import type { JsonValue } from '../../src/system/json.ts'
@@ -117,9 +117,9 @@ const OLD: readonly (readonly [Verb, { readonly [key: string]: JsonValue }, obje
 
 it.each(OLD)('%s: %j of version 1 is read', (verb, old, current) => {
   const common = { sdtool: '0.1.0', operation: verb, produced: '', inputs: [] }
-  expect(repeatable({ ...common, version: 1, options: old }).options).toEqual(current)
+  expect(operationOfRecipe({ ...common, version: 1, options: old }).options).toEqual(current)
   const same = current as { [key: string]: JsonValue }
-  expect(repeatable({ ...common, version: 2, options: same }).options).toEqual(current)
+  expect(operationOfRecipe({ ...common, version: 2, options: same }).options).toEqual(current)
 })
 
 it.each<[Verb, { readonly [key: string]: JsonValue }]>([
@@ -135,7 +135,7 @@ it.each<[Verb, { readonly [key: string]: JsonValue }]>([
   ['extract embeddings', { only: 'cat' }],
 ])('%s: %j of version 1 is refused', (verb, options) => {
   const recipe = { sdtool: '0.1.0', operation: verb, produced: '', inputs: [], version: 1, options } as const
-  expect(() => repeatable(recipe)).toThrow(
+  expect(() => operationOfRecipe(recipe)).toThrow(
     expect.objectContaining({ code: 'RECIPE_UNREADABLE', exitCode: 3 }),
   )
 })

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { seededTensors } from '../../fixtures/seeded-weights.ts'
 import type { Model } from '../../src/model/model.ts'
-import { checkFinite } from '../../src/runtime/devices/check-values.ts'
+import { checkFiniteValues } from '../../src/runtime/devices/check-values.ts'
 import { openDenoiser } from '../../src/runtime/engine/open-denoiser.ts'
 import { openTextEncoder, textTowers } from '../../src/runtime/engine/open-text.ts'
 import { openVae } from '../../src/runtime/engine/open-vae.ts'
@@ -28,9 +28,9 @@ const FORMAT = { channels: 4, scale: 1, shift: 0 }
 describe('values', () => {
   it('that are NaN or infinite are an error that names the network and the cure', () => {
     const unet = { title: 'UNet', precision: 'fp16' } as const
-    expect(() => checkFinite(Float32Array.of(1, -2), unet)).not.toThrow()
+    expect(() => checkFiniteValues(Float32Array.of(1, -2), unet)).not.toThrow()
     for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
-      const check = () => checkFinite(Float32Array.of(1, value), unet)
+      const check = () => checkFiniteValues(Float32Array.of(1, value), unet)
       expect(check).toThrow('the UNet gave NaN or infinity in 1 of 2 values')
       expect(check).toThrow(
         expect.objectContaining({ code: 'NOT_FINITE', hint: expect.stringContaining('fp32') }),

@@ -2,7 +2,7 @@
 import { EXIT, type ExitCode, SdtoolError } from '../../system/errors.ts'
 import { printable } from '../../system/text.ts'
 import type { Site } from '../http/hosts.ts'
-import { type Again, type Failure, retryAfterMs } from '../http/retry.ts'
+import { type Failure, type RetryPolicy, retryAfterMs } from '../http/retry.ts'
 import { type Json, parseJson, textField } from './json.ts'
 
 export interface Refused {
@@ -16,7 +16,7 @@ export interface Refused {
   readonly now: Date
 }
 
-interface Said extends Refused {
+interface ServerMessage extends Refused {
   /** The server's own words, if it gave some. */
   readonly said: string
   readonly json: Json | undefined
@@ -28,9 +28,9 @@ interface Refusal {
   readonly said?: RegExp
   readonly code: string
   readonly exitCode?: ExitCode
-  readonly again?: Again
-  message(refused: Said): string
-  hint?(refused: Said): string
+  readonly again?: RetryPolicy
+  message(refused: ServerMessage): string
+  hint?(refused: ServerMessage): string
 }
 
 const GET_KEY = 'Make an API key on the account page of the site, then run sdtool login or set CIVITAI_TOKEN.'
@@ -147,7 +147,7 @@ const UNEXPECTED: Refusal = {
 /** @returns the error to show for an answer that is no success, and whether to try again */
 export function explainRefusal(refused: Refused): Failure {
   const json = parseJson(refused.body)
-  const said: Said = { ...refused, json, said: serverText(json) }
+  const said: ServerMessage = { ...refused, json, said: serverText(json) }
   const row = REFUSALS.find((candidate) => fits(candidate, said)) ?? UNEXPECTED
   const afterMs = retryAfterMs(refused.headers['retry-after'], refused.now)
   const error = new SdtoolError(row.code, row.message(said), {
@@ -157,7 +157,7 @@ export function explainRefusal(refused: Refused): Failure {
   return { error, again: row.again ?? 'no', ...(afterMs === undefined ? {} : { afterMs }) }
 }
 
-function fits({ status, said }: Refusal, refused: Said): boolean {
+function fits({ status, said }: Refusal, refused: ServerMessage): boolean {
   const statuses = typeof status === 'number' ? [status] : status
   return statuses.includes(refused.status) && (said?.test(refused.body) ?? true)
 }

@@ -6,7 +6,7 @@ import { deadline, type HttpWorld, networkError, readBody } from '../http/http.t
 import { type Attempt, againAfter, withRetries } from '../http/retry.ts'
 import { explainRefusal } from './api-errors.ts'
 import { field, idField, type Json, listField, parseJson, textField } from './json.ts'
-import { type CivitaiModel, type CivitaiVersion, modelOf, versionOf } from './shapes.ts'
+import { type CivitaiModel, type CivitaiVersion, civitaiModelOf, versionOf } from './shapes.ts'
 
 /** A list of 100 models with their versions has about 5 MB. */
 const MAX_JSON_BYTES = 64 * 1024 * 1024
@@ -56,12 +56,12 @@ export function openApi(site: Site, world: HttpWorld): Api {
     return askJson({ url: apiUrl(site, path, params) }, what, site, world)
   }
   const modelsOf = (json: Json | undefined) => {
-    return listField(json, 'items').flatMap((item) => modelOf(item, world.now()) ?? [])
+    return listField(json, 'items').flatMap((item) => civitaiModelOf(item, world.now()) ?? [])
   }
   return {
     site,
     async model(id) {
-      return known(modelOf(await get(`models/${id}`, `model ${id}`), world.now()), `model ${id}`, site)
+      return known(civitaiModelOf(await get(`models/${id}`, `model ${id}`), world.now()), `model ${id}`, site)
     },
     async models(ids) {
       const found: CivitaiModel[] = []
@@ -177,7 +177,7 @@ async function readJson(
 ): Promise<Attempt<Json>> {
   const { answer, url } = followed
   if (answer.status !== 200) {
-    const failure = await refusalOf(followed, what, site, world)
+    const failure = await siteRefusal(followed, what, site, world)
     // what a list does not know it does not know; only a download may be missing for a moment
     return failure.again === 'once' ? { ...failure, again: 'no' } : failure
   }
@@ -195,7 +195,7 @@ async function readJson(
 }
 
 /** Reads what little an error answer says. */
-export async function refusalOf(followed: Followed, what: string, site: Site, world: HttpWorld) {
+export async function siteRefusal(followed: Followed, what: string, site: Site, world: HttpWorld) {
   const { answer, url } = followed
   const body = await bodyText(followed, MAX_ERROR_BYTES, world).catch(() => '')
   world.signal.throwIfAborted()

@@ -83,7 +83,7 @@ export interface CivitaiModel {
 }
 
 /** A model, or undefined if the answer is none. */
-export function modelOf(json: Json | undefined, now: Date): CivitaiModel | undefined {
+export function civitaiModelOf(json: Json | undefined, now: Date): CivitaiModel | undefined {
   const id = idField(json, 'id')
   if (id === undefined || !isObject(json)) return undefined
   const stats = field(json, 'stats')

@@ -3,7 +3,7 @@
 import type { ByteSource } from '../../system/bytes.ts'
 import { EXIT, refuse, SdtoolError } from '../../system/errors.ts'
 import { inParallel } from '../../system/parallel.ts'
-import { refusalOf } from '../api/api.ts'
+import { siteRefusal } from '../api/api.ts'
 import { readDelivery, storageRefusal } from '../transfer/delivery.ts'
 import { type ByteRange, fewRanges } from './few-ranges.ts'
 import { type Followed, follow } from './follow.ts'
@@ -129,7 +129,7 @@ async function fetchRange(
     )
     const { status } = followed.answer
     if (status === 206 || status === 200) return await receive(followed, name, start, length, world)
-    if (followed.bySite) return await refusalOf(followed, name, site, world)
+    if (followed.bySite) return await siteRefusal(followed, name, site, world)
     followed.answer.discard()
     return status === 404 ? { ...storageRefusal(followed), again: 'no' } : storageRefusal(followed)
   } catch (error) {

@@ -128,7 +128,7 @@ function portOf({ port, protocol }: URL): number {
   return Number(port) || (protocol === 'https:' ? 443 : 80)
 }
 
-interface Told {
+interface ErrorDetails {
   readonly code?: string
   readonly message: string
   readonly address?: string
@@ -137,8 +137,8 @@ interface Told {
 }
 
 /** Of several addresses that were tried, and of wrapped errors, the one that says something. */
-function innermost(error: unknown): Told {
-  const told = error as Told & { readonly errors?: unknown[]; readonly cause?: unknown }
+function innermost(error: unknown): ErrorDetails {
+  const told = error as ErrorDetails & { readonly errors?: unknown[]; readonly cause?: unknown }
   const { code, message, errors, cause } = told
   if (code === undefined && errors?.[0] !== undefined) return innermost(errors[0])
   if (code === undefined && cause instanceof Error) return innermost(cause)

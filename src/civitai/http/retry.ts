@@ -2,11 +2,11 @@ import type { SdtoolError } from '../../system/errors.ts'
 import { type HttpWorld, isTimeout } from './http.ts'
 
 /** Whether asking again can help: never, once (a lookup that failed on their side), or with patience. */
-export type Again = 'no' | 'once' | 'yes'
+export type RetryPolicy = 'no' | 'once' | 'yes'
 
 export interface Failure {
   readonly error: SdtoolError
-  readonly again: Again
+  readonly again: RetryPolicy
   /** As the server asked. */
   readonly afterMs?: number
 }
@@ -14,7 +14,7 @@ export interface Failure {
 export type Attempt<T> = { readonly value: T } | Failure
 
 /** Who does not answer in time is asked once more: five times would be minutes of nothing. */
-export function againAfter(error: SdtoolError): Again {
+export function againAfter(error: SdtoolError): RetryPolicy {
   if (error.code !== 'NETWORK') return 'no'
   return isTimeout(error) ? 'once' : 'yes'
 }

@@ -1,14 +1,14 @@
 /** Kinds of files that models are published as. Of others nobody here can say whether they are what their name says. */
 
 /** What shows that a file is of its kind. */
-export type Proof = 'model' | 'json' | 'text' | { readonly magic: readonly string[] }
+export type ContentProof = 'model' | 'json' | 'text' | { readonly magic: readonly string[] }
 
 export interface FileKind {
   /** With their dot, in lower case. Programs read files with one of them as files with another. */
   readonly endings: readonly string[]
   /** "a zip archive" */
   readonly title: string
-  readonly proof: Proof
+  readonly proof: ContentProof
 }
 
 export const FILE_KINDS: readonly FileKind[] = [

@@ -26,7 +26,7 @@ import { nameKey, splitName } from './file-name.ts'
 export const SIDECARS = ['info', 'preview', 'a1111'] as const
 export type Sidecar = (typeof SIDECARS)[number]
 
-export interface SidecarJob {
+export interface CivitaiSidecarJob {
   /** The model file. */
   readonly path: string
   readonly sha256?: string
@@ -42,7 +42,7 @@ export interface SidecarJob {
  * @returns the paths that were written, and why others were not
  */
 export async function writeSidecars(
-  job: SidecarJob,
+  job: CivitaiSidecarJob,
   site: Site,
   world: HttpWorld,
 ): Promise<{ readonly written: readonly string[]; readonly problems: readonly string[] }> {
@@ -66,14 +66,14 @@ export async function writeSidecars(
 }
 
 /** `models/Lora/miku` of `models/Lora/miku.safetensors`. */
-export function stemOf(path: string): string {
+export function sidecarStem(path: string): string {
   return splitName(path).stem
 }
 
 /** The answer of the API as it is (Civitai Helper, and others after it). */
-async function writeInfo(job: SidecarJob): Promise<string | undefined> {
+async function writeInfo(job: CivitaiSidecarJob): Promise<string | undefined> {
   const { path, version } = job
-  const info = `${stemOf(path)}.civitai.info`
+  const info = `${sidecarStem(path)}.civitai.info`
   await checkIsSidecar(info, job)
   if (await isTaken(info)) {
     const id = idField(await jsonAt(info), 'id')
@@ -90,7 +90,7 @@ async function isTaken(path: string): Promise<boolean> {
 }
 
 /** @throws CIVITAI_SIDECAR where the name is that of the model, or of another file of the run */
-async function checkIsSidecar(sidecar: string, { path, files = [] }: SidecarJob): Promise<void> {
+async function checkIsSidecar(sidecar: string, { path, files = [] }: CivitaiSidecarJob): Promise<void> {
   const [own, others] = [nameKey(sidecar), await stat(sidecar).catch(() => undefined)]
   for (const file of [path, ...files]) {
     const info = others && (await stat(file).catch(() => undefined))
@@ -113,7 +113,7 @@ const MAX_INFO_BYTES = 16 * 1024 * 1024
 
 /** The trigger words in the `.civitai.info` beside a model, whoever wrote it; none if there is no such file. */
 export async function triggerWordsBeside(path: string): Promise<readonly string[]> {
-  const words = textsField(await jsonAt(`${stemOf(path)}.civitai.info`), 'trainedWords')
+  const words = textsField(await jsonAt(`${sidecarStem(path)}.civitai.info`), 'trainedWords')
   return words.map((word) => word.trim()).filter((word) => word !== '')
 }
 
@@ -162,9 +162,13 @@ const PREVIEW_WIDTH = 450
 /** At that width they have 100 KB. */
 const MAX_PREVIEW_BYTES = 20 * 1024 * 1024
 
-async function writePreview(job: SidecarJob, site: Site, world: HttpWorld): Promise<string | undefined> {
+async function writePreview(
+  job: CivitaiSidecarJob,
+  site: Site,
+  world: HttpWorld,
+): Promise<string | undefined> {
   const { path, version } = job
-  const stem = stemOf(path)
+  const stem = sidecarStem(path)
   if (PREVIEW_ENDINGS.some((ending) => existsSync(stem + ending))) return undefined
   const image = version.images.find(({ type }) => type === 'image')
   if (!image) return undefined
@@ -206,10 +210,10 @@ async function fetchPicture(address: string, site: Site, world: HttpWorld): Prom
  * A1111's own notes on a model: keys the person has not filled are added, nothing else is touched. What is no such
  * notes, or of another version, is left alone.
  */
-async function writeUserMetadata(job: SidecarJob): Promise<string | undefined> {
+async function writeUserMetadata(job: CivitaiSidecarJob): Promise<string | undefined> {
   // of a workflow or an archive A1111 shows no card
   if (kindOfName(job.path)?.proof !== 'model') return undefined
-  const path = `${stemOf(job.path)}.json`
+  const path = `${sidecarStem(job.path)}.json`
   await checkIsSidecar(path, job)
   const isThere = await isTaken(path)
   const found = isThere ? await notesAt(path, job) : {}
@@ -232,7 +236,7 @@ const NOTE_KEYS = [
 ]
 
 /** The notes that are there. @throws CIVITAI_SIDECAR */
-async function notesAt(path: string, { version, sha256 }: SidecarJob): Promise<JsonObject> {
+async function notesAt(path: string, { version, sha256 }: CivitaiSidecarJob): Promise<JsonObject> {
   const found = await jsonAt(path)
   const isNotes =
     isObject(found) && (Object.keys(found).length === 0 || NOTE_KEYS.some((key) => Object.hasOwn(found, key)))
@@ -254,7 +258,7 @@ function mergeMissing(own: JsonObject, facts: JsonObject): JsonObject | undefine
 }
 
 /** Keys: A1111 `modules/ui_extra_networks_user_metadata.py` and extensions-builtin/Lora; the last three: Civitai Browser+. */
-export function userMetadata({ version, sha256 }: Pick<SidecarJob, 'version' | 'sha256'>): JsonObject {
+export function userMetadata({ version, sha256 }: Pick<CivitaiSidecarJob, 'version' | 'sha256'>): JsonObject {
   const { id, modelId, baseModel, trainedWords, description } = version
   const facts: Record<string, Json | undefined> = {
     description: description === undefined ? undefined : plainText(description),

@@ -4,7 +4,7 @@ import { dirname } from 'node:path'
 import { checkSpace, publish, syncFolder } from '../../system/atomic.ts'
 import { EXIT, SdtoolError } from '../../system/errors.ts'
 import type { Hashes, HashName } from '../../system/hash.ts'
-import { refusalOf } from '../api/api.ts'
+import { siteRefusal } from '../api/api.ts'
 import { type Followed, follow } from '../http/follow.ts'
 import type { Site } from '../http/hosts.ts'
 import { deadline, type HttpWorld, networkError } from '../http/http.ts'
@@ -176,7 +176,7 @@ function rangeHeaders({ size, remote }: PartFile): Record<string, string> {
 }
 
 async function refused(followed: Followed, { what, site }: DownloadJob, world: HttpWorld): Promise<Failure> {
-  if (followed.bySite) return refusalOf(followed, what, site, world)
+  if (followed.bySite) return siteRefusal(followed, what, site, world)
   followed.answer.discard()
   return storageRefusal(followed)
 }

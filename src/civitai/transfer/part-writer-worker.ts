@@ -1,13 +1,13 @@
 /** The thread behind `threadedPartWriter`. */
 import { workerData } from 'node:worker_threads'
 import { serveThread } from '../../system/thread.ts'
-import { carryOut, openPartWriter, type PartAnswer, type PartSetup, type PartTask } from './part-writer.ts'
+import { openPartWriter, type PartAnswer, type PartSetup, type PartTask, performTask } from './part-writer.ts'
 
 const opened = openPartWriter(workerData as PartSetup, true)
 
 serveThread<PartTask, PartAnswer>(
   opened.then((writer) => ({
-    answer: (task) => carryOut(writer, task),
+    answer: (task) => performTask(writer, task),
     gives: (answer) => (answer instanceof Uint8Array ? [answer.buffer] : []),
     close: writer.close,
   })),

@@ -152,7 +152,7 @@ export function threadedPartWriter(setup: PartSetup, script: URL): PartWriter {
 }
 
 /** One task of a thread. */
-export async function carryOut(writer: PartWriter, task: PartTask): Promise<PartAnswer> {
+export async function performTask(writer: PartWriter, task: PartTask): Promise<PartAnswer> {
   if (task === 'digest') return writer.digest()
   if (task === 'restart') await writer.restart()
   else if (task === 'sync') await writer.sync()

@@ -71,7 +71,7 @@ export function quarantinePath(target: string, kind: 'unsafe' | 'broken'): strin
 }
 
 /** Every name that a download of `target` may write. */
-export function namesOf(target: string): readonly string[] {
+export function partNames(target: string): readonly string[] {
   const { part, note } = partPaths(target)
   return [target, part, note, quarantinePath(target, 'unsafe'), quarantinePath(target, 'broken')]
 }

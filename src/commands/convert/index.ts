@@ -21,7 +21,7 @@ import type { World } from '../../system/world.ts'
 import type { Arguments, Command } from '../command.ts'
 import { listedFiles } from '../shared/listed-files.ts'
 import { modelFolders, withModelFolders } from '../shared/model-folders.ts'
-import { DTYPE_LIST, dtypeChoice } from '../shared/model-options.ts'
+import { DTYPE_LIST, readDtypeChoice } from '../shared/model-options.ts'
 import { filledText, namedFiles, outputOptions, withOutputOptions } from '../shared/options.ts'
 import { runForEach, runOnce, worstExitCode } from '../shared/run-for-each.ts'
 import { resultPrinter } from '../shared/transform-report.ts'
@@ -77,7 +77,7 @@ type Conversion =
 
 /** @throws USAGE, NOT_A_PIPELINE */
 function conversionOf(args: Arguments): Conversion {
-  const [dtype, names] = [dtypeChoice(args), namedFiles(args)]
+  const [dtype, names] = [readDtypeChoice(args), namedFiles(args)]
   const [to, part] = [filledText(args, 'to'), partOf(args)]
   const isFolder = names.some(isPipelineFolder)
   if (part !== undefined && to !== 'diffusers') throw usage('--part goes with --to diffusers')

@@ -5,7 +5,7 @@ import { diffTensors, isSame } from '../../model/diff/diff.ts'
 import { withEmaWeights } from '../../model/diff/ema.ts'
 import { diffFindings } from '../../model/diff/findings.ts'
 import { diffMetadata } from '../../model/diff/metadata.ts'
-import type { Side } from '../../model/diff/pairs.ts'
+import type { DiffSide } from '../../model/diff/pairs.ts'
 import { tally } from '../../model/diff/summary.ts'
 import { writeNewFile } from '../../operations/output/new-file.ts'
 import type { CommonOptions } from '../../operations/output/options.ts'
@@ -126,7 +126,7 @@ async function runDiff(options: DiffOptions, folders: ModelFolders, world: World
       if (options.ema && !a.identity.ema && !b.identity.ema) throw noEma()
       const report = await compare(a, b, openedA.read, options, world)
       const plotted = await plot(report, options, inputs)
-      print(plotted, options, world)
+      printReport(plotted, options, world)
       return exitCodeFor(plotted, options)
     }),
   )
@@ -178,7 +178,7 @@ async function compare(
   }
 }
 
-function sideOf({ model, identity }: DiffFile, { ema }: DiffOptions): Side {
+function sideOf({ model, identity }: DiffFile, { ema }: DiffOptions): DiffSide {
   const side = { table: model, identity }
   return ema ? withEmaWeights(side) : side
 }
@@ -209,7 +209,7 @@ function shortName({ path }: DiffFile): string {
   return printable(basename(path), MAX_TITLE_NAME)
 }
 
-function print(report: DiffReport, options: DiffOptions, world: World): void {
+function printReport(report: DiffReport, options: DiffOptions, world: World): void {
   const page = { top: options.top, all: options.keys || options.verbose }
   printResults(
     envelope('diff', { results: [diffJson(report)] }, world),

@@ -8,7 +8,7 @@ import {
   type Tally,
 } from '../../model/diff/summary.ts'
 import { findingJson } from '../../report/document/envelope.ts'
-import { type Comparison, relativeChange } from '../../tensor/values/compare.ts'
+import { relativeChange, type TensorComparison } from '../../tensor/values/compare.ts'
 import type { Tensor } from '../../tensor/values/table.ts'
 import type { DiffFile, DiffReport } from './report.ts'
 import type {
@@ -69,7 +69,7 @@ function blockJson({ component, block, ...rest }: BlockGroup): DiffBlock {
 }
 
 /** JSON has no infinity: null where a is all zeros and b is not. */
-function comparisonJson(comparison: Comparison): DiffComparison {
+function comparisonJson(comparison: TensorComparison): DiffComparison {
   const { values, changed, squares, differences, largest, brokenA, brokenB } = comparison
   const relative = relativeChange(comparison)
   return {

@@ -18,7 +18,7 @@ import { namedSidecars, usualSidecars, withSidecars } from '../shared/sidecar-op
 import { downloadJson, outcomeLines, planText } from './page.ts'
 import { downloadPlace, LAYOUT_NAMES, type LayoutName } from './place.ts'
 import { type DownloadPlan, type PlanOptions, planDownloads } from './plan.ts'
-import { type Outcome, type RunOptions, runDownloads } from './run.ts'
+import { type FinishedDownload, type RunOptions, runDownloads } from './run.ts'
 import { spaceShortage } from './space.ts'
 
 const MAX_JOBS = 16
@@ -141,7 +141,7 @@ async function runDownload(options: DownloadOptions, client: Client, world: Worl
 }
 
 /** Of the first failure. */
-function worst(items: readonly (Outcome | { readonly error: unknown })[]): ExitCode {
+function worst(items: readonly (FinishedDownload | { readonly error: unknown })[]): ExitCode {
   const errors = items.flatMap((item) => ('error' in item ? [item.error] : []))
   return errors.length === 0 ? EXIT.ok : exitCodeOf(errors[0])
 }

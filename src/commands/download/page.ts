@@ -12,8 +12,8 @@ import { printable } from '../../system/text.ts'
 import type { World } from '../../system/world.ts'
 import { versionJson } from '../version/json.ts'
 import type { DownloadPlan, PlannedDownload } from './plan.ts'
-import type { Outcome } from './run.ts'
-import type { DownloadOutcome, DownloadResult, PlannedFile } from './schema.ts'
+import type { FinishedDownload } from './run.ts'
+import type { DownloadOutcome, DownloadResult, PlannedDownloadFile } from './schema.ts'
 
 const COLUMNS = [
   { head: 'action' },
@@ -58,7 +58,7 @@ function kindText({ type, format, size, fp }: CivitaiFile): string {
   return printable([type, format, size, fp].filter((word) => word !== undefined).join(', '), 60)
 }
 
-export function outcomeLines(outcome: Outcome, world: World): string {
+export function outcomeLines(outcome: FinishedDownload, world: World): string {
   if (outcome.status === 'failed') return ''
   const { planned, sidecars, status } = outcome
   const paint = painter(world.stdout, world.env)
@@ -100,7 +100,7 @@ function triggerWords({ version }: PlannedDownload): string[] {
 /** The results of `download --json`; what could not be planned has its reference for a path. Keys are a contract. */
 export function downloadJson(
   { downloads, failed }: DownloadPlan,
-  outcomes: readonly Outcome[],
+  outcomes: readonly FinishedDownload[],
 ): DownloadResult[] {
   const results = new Map(outcomes.map((outcome) => [outcome.planned, outcome]))
   return [
@@ -119,7 +119,7 @@ function plannedJson({
   target,
   partBytes,
   warnings,
-}: PlannedDownload): PlannedFile {
+}: PlannedDownload): PlannedDownloadFile {
   return {
     reference,
     ...versionJson(version),
@@ -143,7 +143,10 @@ const NOT_DONE = {
   error: null,
 } as const
 
-function outcomeJson({ isPresent, file }: PlannedDownload, outcome: Outcome | undefined): DownloadOutcome {
+function outcomeJson(
+  { isPresent, file }: PlannedDownload,
+  outcome: FinishedDownload | undefined,
+): DownloadOutcome {
   if (outcome === undefined) return { ...NOT_DONE, status: isPresent ? 'present' : 'planned' }
   if (outcome.status === 'failed') return { ...NOT_DONE, status: 'failed', error: errorJson(outcome.error) }
   const { written, problems } = outcome.sidecars

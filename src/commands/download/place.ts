@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { CivitaiFile } from '../../civitai/api/shapes.ts'
 import { kindOfName } from '../../civitai/plan/file-kinds.ts'
-import { type FolderKind, LAYOUTS, type Layout } from '../../library/layouts.ts'
+import { type FolderKind, type FolderLayout, LAYOUTS } from '../../library/layouts.ts'
 import { usage } from '../../system/errors.ts'
 
 /** Programs a person can name. Forge keeps its models where A1111 does. */
@@ -55,10 +55,10 @@ export function folderKind(
   return known ? BY_MODEL_TYPE[modelType] : undefined
 }
 
-export interface Place {
+export interface DownloadPlace {
   readonly root: string
   /** Undefined: everything into `root` itself. */
-  readonly layout?: Layout
+  readonly layout?: FolderLayout
 }
 
 /**
@@ -70,7 +70,7 @@ export function downloadPlace(
   output: string | undefined,
   name: LayoutName | undefined,
   roots: readonly string[],
-): Place {
+): DownloadPlace {
   if (output !== undefined) {
     if (name !== undefined && name !== 'flat')
       throw usage('-o and --layout do not go together', 'Name the folder of the program with --models.')
@@ -82,12 +82,12 @@ export function downloadPlace(
   return { root, ...(layout && { layout }) }
 }
 
-function layoutOf(name: LayoutName): Layout | undefined {
+function layoutOf(name: LayoutName): FolderLayout | undefined {
   return LAYOUTS.find(({ id }) => id === (name === 'forge' ? 'a1111' : name))
 }
 
 /** The program with most of its folders below `root`, if any. A current folder nobody named is left alone. */
-function detected(root: string, isNamed: boolean): Layout | undefined {
+function detected(root: string, isNamed: boolean): FolderLayout | undefined {
   if (!isNamed) return undefined
   const counted = LAYOUTS.map((layout) => {
     const places = Object.values(layout.folders).flat()
@@ -98,7 +98,7 @@ function detected(root: string, isNamed: boolean): Layout | undefined {
 }
 
 /** The program among whose models a file lies: by the nearest folder above it that has folders of one. */
-export function layoutAround(path: string): Layout | undefined {
+export function layoutAround(path: string): FolderLayout | undefined {
   for (let folder = dirname(resolve(path)); ; folder = dirname(folder)) {
     const layout = detected(folder, true)
     if (layout || folder === dirname(folder)) return layout
@@ -112,7 +112,7 @@ function below(root: string, place: string): string {
 }
 
 /** Where files of a kind go: the first of the program's folders for them that exists, or its usual one. */
-export function folderFor({ root, layout }: Place, kind: FolderKind | undefined): string {
+export function folderFor({ root, layout }: DownloadPlace, kind: FolderKind | undefined): string {
   const places = kind === undefined ? [] : (layout?.folders[kind] ?? []).map((place) => below(root, place))
   return places.find((place) => existsSync(place)) ?? places[0] ?? root
 }

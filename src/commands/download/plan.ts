@@ -15,7 +15,7 @@ import { EXIT, refuse, SdtoolError } from '../../system/errors.ts'
 import { type Hashes, hashFile } from '../../system/hash.ts'
 import type { Client } from '../shared/civitai-client.ts'
 import { checkKind } from './check.ts'
-import type { Place } from './place.ts'
+import type { DownloadPlace } from './place.ts'
 import { targetsOf, type Wanted } from './target.ts'
 
 export interface PlannedDownload {
@@ -42,7 +42,7 @@ export interface PlanOptions {
   readonly choice: Choice
   /** The file or folder of `-o`. */
   readonly output?: string
-  readonly place: Place
+  readonly place: DownloadPlace
   readonly force: boolean
   /** Also kinds of files that cannot be checked. */
   readonly any: boolean

@@ -4,7 +4,7 @@ import type { CivitaiFile, CivitaiVersion } from '../../civitai/api/shapes.ts'
 import type { Site } from '../../civitai/http/hosts.ts'
 import { title } from '../../civitai/plan/choose.ts'
 import { nameKey } from '../../civitai/plan/file-name.ts'
-import { type Sidecar, stemOf, writeSidecars } from '../../civitai/plan/sidecars.ts'
+import { type Sidecar, sidecarStem, writeSidecars } from '../../civitai/plan/sidecars.ts'
 import { type Downloaded, download } from '../../civitai/transfer/download.ts'
 import { removeOrphan } from '../../civitai/transfer/part.ts'
 import type { HashCache } from '../../library/caches/hash-cache.ts'
@@ -20,7 +20,7 @@ export interface RunOptions {
   readonly sidecars: readonly Sidecar[]
 }
 
-export type Outcome = { readonly planned: PlannedDownload } & (
+export type FinishedDownload = { readonly planned: PlannedDownload } & (
   | { readonly status: 'downloaded'; readonly result: Downloaded; readonly sidecars: Sidecars }
   | { readonly status: 'present'; readonly sidecars: Sidecars }
   | { readonly status: 'failed'; readonly error: unknown }
@@ -37,16 +37,16 @@ export function runDownloads(
     cache,
     lines,
   }: { readonly client: Client; readonly cache: HashCache; readonly lines: ProgressLines },
-): Promise<Outcome[]> {
+): Promise<FinishedDownload[]> {
   const { http } = client
   const files = downloads.map(({ target }) => target)
   const inTurn = openTurns()
   const sidecarsOf = (planned: PlannedDownload, sha256: string | undefined) =>
     // two files of a version that differ in their ending only share what lies beside them
-    inTurn(nameKey(stemOf(planned.target)), () =>
+    inTurn(nameKey(sidecarStem(planned.target)), () =>
       writeBeside(planned, { sha256, files, kinds: options.sidecars }, client),
     )
-  return inParallel(downloads, options.jobs, async (planned): Promise<Outcome> => {
+  return inParallel(downloads, options.jobs, async (planned): Promise<FinishedDownload> => {
     try {
       if (planned.isPresent) {
         await removeOrphan(planned.target)

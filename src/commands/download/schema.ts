@@ -44,7 +44,7 @@ const result = v.union([
 ])
 
 export type DownloadResult = v.InferOutput<typeof result>
-export type PlannedFile = v.InferOutput<typeof planned>
+export type PlannedDownloadFile = v.InferOutput<typeof planned>
 export type DownloadOutcome = v.InferOutput<typeof outcome>
 
 export const downloadSchema = documentSchema('download', { result, dryRun: true })

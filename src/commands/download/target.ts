@@ -5,9 +5,9 @@ import type { CivitaiFile, CivitaiVersion } from '../../civitai/api/shapes.ts'
 import type { Site } from '../../civitai/http/hosts.ts'
 import { kindOfName } from '../../civitai/plan/file-kinds.ts'
 import { nameFor, nameKey, safeName, splitName } from '../../civitai/plan/file-name.ts'
-import { namesOf } from '../../civitai/transfer/part.ts'
+import { partNames } from '../../civitai/transfer/part.ts'
 import { usage } from '../../system/errors.ts'
-import { folderFor, folderKind, type Place } from './place.ts'
+import { type DownloadPlace, folderFor, folderKind } from './place.ts'
 
 /** A file of the site that a person wants. */
 export interface Wanted {
@@ -25,7 +25,7 @@ export interface Wanted {
 export async function targetsOf(
   wanted: readonly Wanted[],
   output: string | undefined,
-  place: Place,
+  place: DownloadPlace,
 ): Promise<string[]> {
   const models = wanted.filter(({ file }) => file.type !== 'Config')
   const main = models.length > 0 ? models : wanted
@@ -56,7 +56,7 @@ function openNames(): { take(target: string, item: Wanted): string } {
     const owner = file.type === 'Config' ? undefined : versions.get(nameKey(splitName(target).stem))
     return (
       (owner === undefined || owner === version.id) &&
-      !namesOf(target).some((name) => taken.has(nameKey(name)))
+      !partNames(target).some((name) => taken.has(nameKey(name)))
     )
   }
   return {
@@ -66,7 +66,7 @@ function openNames(): { take(target: string, item: Wanted): string } {
         free = name
         if (isFree(name, item)) break
       }
-      for (const name of namesOf(free)) taken.add(nameKey(name))
+      for (const name of partNames(free)) taken.add(nameKey(name))
       if (item.file.type !== 'Config') versions.set(nameKey(splitName(free).stem), item.version.id)
       return free
     },
@@ -82,7 +82,7 @@ function* candidates(target: string, { file, version }: Wanted): Generator<strin
   for (let i = 2; ; i++) yield `${named}_${i}${ending}`
 }
 
-function namedTarget({ file, version }: Wanted, place: Place): string {
+function namedTarget({ file, version }: Wanted, place: DownloadPlace): string {
   return join(folderFor(place, folderKind(file, version.modelType)), nameFor(file, version))
 }
 

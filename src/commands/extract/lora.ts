@@ -7,7 +7,7 @@ import { DEFAULT_RANK } from '../../operations/lora/factor-options.ts'
 import { type ExitCode, usage } from '../../system/errors.ts'
 import type { World } from '../../system/world.ts'
 import type { Arguments, Command } from '../command.ts'
-import { factorOptions, withFactorOptions } from '../lora/options.ts'
+import { readFactorOptions, withFactorOptions } from '../lora/options.ts'
 import { modelFolders, withModelFolders } from '../shared/model-folders.ts'
 import { filledText, namedFiles, outputOptions, withOutputOptions } from '../shared/options.ts'
 import { runOnce } from '../shared/run-for-each.ts'
@@ -50,5 +50,5 @@ async function runExtractLora(args: Arguments, world: World): Promise<ExitCode> 
 function extractOptions(args: Arguments): ExtractLoraOptions {
   const algo = filledText(args, 'algo') as ExtractLoraOptions['algo']
   const only = filledText(args, 'only') as ExtractLoraOptions['only']
-  return { ...factorOptions(args), ...(algo && { algo }), ...(only && { only }) }
+  return { ...readFactorOptions(args), ...(algo && { algo }), ...(only && { only }) }
 }

@@ -19,7 +19,7 @@ import { commonOptions, flag, namedFiles, withCommonOptions } from '../shared/op
 import { namedSidecars, usualSidecars, withSidecars } from '../shared/sidecar-options.ts'
 import { type IdentifiedFile, identifyFiles, type UnreadFile } from './files.ts'
 import { identifyJson, identifyTable, renamingLine } from './page.ts'
-import { carryOut, type Deed, planRenaming } from './rename.ts'
+import { type FileActionResult, planRenaming, renameFiles } from './rename.ts'
 
 export const identifyCommand: Command = {
   positionals: '<files..>',
@@ -48,7 +48,7 @@ export const identifyCommand: Command = {
 }
 
 /** What to do with the files, beside telling what they are. */
-interface Wishes {
+interface IdentifyActions {
   readonly write: boolean
   /** Undefined: what is usual where the file is. */
   readonly sidecars: readonly Sidecar[] | undefined
@@ -57,7 +57,7 @@ interface Wishes {
 }
 
 /** @throws USAGE */
-function wishesOf(args: Arguments): Wishes {
+function wishesOf(args: Arguments): IdentifyActions {
   const sidecars = namedSidecars(args)
   const write = flag(args, 'write') || sidecars !== undefined
   return { write, sidecars, rename: flag(args, 'rename'), dryRun: flag(args, 'dryRun') }
@@ -78,7 +78,7 @@ async function runIdentify(args: Arguments, client: Client, world: World): Promi
   const api = client.apiOf(client.site)
   try {
     const { files, unread } = await identifyFiles(found, { api, cache, quiet: quiet || json, world })
-    const deeds = new Map<IdentifiedFile, Deed>()
+    const deeds = new Map<IdentifiedFile, FileActionResult>()
     const paths = files.map(({ path }) => path)
     for (const file of files) deeds.set(file, await act(file, paths, wishes, client))
     const failed = [...missing, ...unread]
@@ -98,7 +98,7 @@ async function runIdentify(args: Arguments, client: Client, world: World): Promi
 
 function pageOf(
   files: readonly IdentifiedFile[],
-  deeds: ReadonlyMap<IdentifiedFile, Deed>,
+  deeds: ReadonlyMap<IdentifiedFile, FileActionResult>,
   dryRun: boolean,
   world: World,
 ): string {
@@ -109,7 +109,7 @@ function pageOf(
   return [...(files.length > 0 ? [`${identifyTable(files, world)}\n`] : []), ...lines].join('')
 }
 
-function printProblems(deeds: Iterable<Deed>, world: World): void {
+function printProblems(deeds: Iterable<FileActionResult>, world: World): void {
   for (const { problems } of deeds)
     for (const problem of problems) world.stderr.write(`sdtool: ${printable(problem, 600)}\n`)
 }
@@ -124,9 +124,9 @@ function exitCode(files: readonly IdentifiedFile[], failed: readonly UnreadFile[
 async function act(
   file: IdentifiedFile,
   files: readonly string[],
-  wishes: Wishes,
+  wishes: IdentifyActions,
   client: Client,
-): Promise<Deed> {
+): Promise<FileActionResult> {
   const [match] = file.matches
   if (!match) return NOTHING
   const { write, rename, dryRun } = wishes
@@ -137,7 +137,7 @@ async function act(
         : NOTHING
     const renaming =
       rename && isItself(match) ? await planRenaming(file.path, match.version, files) : undefined
-    if (renaming && !dryRun) await carryOut(renaming)
+    if (renaming && !dryRun) await renameFiles(renaming)
     return renaming ? { ...deed, renaming } : deed
   } catch (error) {
     client.http.signal.throwIfAborted()
@@ -146,7 +146,7 @@ async function act(
   }
 }
 
-const NOTHING: Deed = { written: [], problems: [] }
+const NOTHING: FileActionResult = { written: [], problems: [] }
 
 /** Not for merges: what they are made of is not what they are. */
 function isOne({ matches }: IdentifiedFile): boolean {
@@ -161,9 +161,9 @@ function isItself({ relation }: Match): boolean {
 async function writeBeside(
   { path, sha256 }: IdentifiedFile,
   { version }: Match,
-  { files, sidecars }: Pick<Wishes, 'sidecars'> & { readonly files: readonly string[] },
+  { files, sidecars }: Pick<IdentifyActions, 'sidecars'> & { readonly files: readonly string[] },
   { site, http, apiOf }: Client,
-): Promise<Deed> {
+): Promise<FileActionResult> {
   const whole = await apiOf(site).version(version.id)
   const kinds = sidecars ?? usualSidecars(layoutAround(path))
   return writeSidecars({ path, sha256, version: whole, kinds, files }, site, http)

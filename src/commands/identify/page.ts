@@ -7,7 +7,7 @@ import { printable } from '../../system/text.ts'
 import type { World } from '../../system/world.ts'
 import { versionJson } from '../version/json.ts'
 import type { IdentifiedFile, UnreadFile } from './files.ts'
-import type { Deed, Renaming } from './rename.ts'
+import type { FileActionResult, FileRenaming } from './rename.ts'
 import type { IdentifyMatch, IdentifyResult } from './schema.ts'
 
 const COLUMNS = [
@@ -47,7 +47,7 @@ function matchRow(name: string, { relation, version }: Match, file: IdentifiedFi
   ]
 }
 
-export function renamingLine({ from, to, companions }: Renaming, dryRun: boolean): string {
+export function renamingLine({ from, to, companions }: FileRenaming, dryRun: boolean): string {
   const along = companions.length > 0 ? ` (with ${companions.length} beside it)` : ''
   return `  ${dryRun ? 'would rename' : 'renamed'} ${printable(from, 300)} to ${printable(basename(to), 300)}${along}\n`
 }
@@ -55,7 +55,7 @@ export function renamingLine({ from, to, companions }: Renaming, dryRun: boolean
 /** The results of `identify --json`. Keys are a contract: add, never rename. */
 export function identifyJson(
   files: readonly IdentifiedFile[],
-  deeds: ReadonlyMap<IdentifiedFile, Deed>,
+  deeds: ReadonlyMap<IdentifiedFile, FileActionResult>,
   failed: readonly UnreadFile[],
 ): IdentifyResult[] {
   return [
@@ -64,7 +64,7 @@ export function identifyJson(
   ]
 }
 
-function identifiedJson(file: IdentifiedFile, deed: Deed | undefined): IdentifyResult {
+function identifiedJson(file: IdentifiedFile, deed: FileActionResult | undefined): IdentifyResult {
   const { path, sha256, operation, matches, newer } = file
   const { written = [], problems = [], renaming } = deed ?? {}
   return {

@@ -3,7 +3,7 @@ import { lstat, readdir, rename } from 'node:fs/promises'
 import { basename, dirname, extname, join } from 'node:path'
 import type { CivitaiVersion } from '../../civitai/api/shapes.ts'
 import { nameKey, safeName } from '../../civitai/plan/file-name.ts'
-import { stemOf } from '../../civitai/plan/sidecars.ts'
+import { sidecarStem } from '../../civitai/plan/sidecars.ts'
 import { MODEL_ENDINGS } from '../../model/file-name.ts'
 import { SdtoolError } from '../../system/errors.ts'
 
@@ -20,7 +20,7 @@ const COMPANION_ENDINGS: readonly string[] = [
   ...['png', 'jpg', 'jpeg', 'webp', 'gif'].flatMap((ending) => [`.${ending}`, `.preview.${ending}`]),
 ]
 
-export interface Renaming {
+export interface FileRenaming {
   readonly from: string
   readonly to: string
   /** Files that go along. */
@@ -28,10 +28,10 @@ export interface Renaming {
 }
 
 /** What was done beside a file. */
-export interface Deed {
+export interface FileActionResult {
   readonly written: readonly string[]
   readonly problems: readonly string[]
-  readonly renaming?: Renaming
+  readonly renaming?: FileRenaming
 }
 
 /**
@@ -43,7 +43,7 @@ export async function planRenaming(
   path: string,
   version: CivitaiVersion,
   files: readonly string[],
-): Promise<Renaming | undefined> {
+): Promise<FileRenaming | undefined> {
   const words = [version.modelName, version.name].map((text) => text.trim().replaceAll(/\s+/g, '_'))
   const name = safeName(`${words.filter(Boolean).join('_').replaceAll(/[\\/]/g, '_')}${extname(path)}`)
   if (name === undefined || name === basename(path)) return undefined
@@ -51,8 +51,8 @@ export async function planRenaming(
   const beside = new Set(await readdir(dirname(path)))
   const own = new Set(files.map(nameKey)).add(nameKey(path))
   const companions = COMPANION_ENDINGS.map((ending) => ({
-    from: stemOf(path) + ending,
-    to: stemOf(to) + ending,
+    from: sidecarStem(path) + ending,
+    to: sidecarStem(to) + ending,
   })).filter(({ from }) => beside.has(basename(from)) && !own.has(nameKey(from)))
   const twin = [...beside].find((other) => isTwin(other, basename(path)))
   if (twin !== undefined && companions.length > 0) throw shared(path, twin, companions[0]!.from)
@@ -62,7 +62,7 @@ export async function planRenaming(
 /** Another model file that differs in its ending only. */
 function isTwin(other: string, name: string): boolean {
   const isModel = (MODEL_ENDINGS as readonly string[]).includes(extname(other).toLowerCase())
-  return isModel && other !== name && nameKey(stemOf(other)) === nameKey(stemOf(name))
+  return isModel && other !== name && nameKey(sidecarStem(other)) === nameKey(sidecarStem(name))
 }
 
 function shared(path: string, twin: string, companion: string): SdtoolError {
@@ -76,7 +76,7 @@ function shared(path: string, twin: string, companion: string): SdtoolError {
  * All of them or none: what was renamed before one failed gets its old name again.
  * @throws OUTPUT_EXISTS before anything is renamed
  */
-export async function carryOut({ from, to, companions }: Renaming): Promise<void> {
+export async function renameFiles({ from, to, companions }: FileRenaming): Promise<void> {
   const all = [...companions, { from, to }]
   for (const one of all) {
     if (await isTaken(one))

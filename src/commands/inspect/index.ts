@@ -254,13 +254,13 @@ function resultJson(result: Result, options: InspectOptions): InspectResult {
   return inspectionJson(result, keysOf(result, options))
 }
 
-interface Layout {
+interface InspectLayout {
   readonly brief: boolean
   /** A list of keys or a value does not say by itself which file it is from. */
   readonly several: boolean
 }
 
-function textPrinter(options: InspectOptions, { brief, several }: Layout, world: World): Printer {
+function textPrinter(options: InspectOptions, { brief, several }: InspectLayout, world: World): Printer {
   const paint = painter(world.stdout, world.env)
   let first = true
   return {

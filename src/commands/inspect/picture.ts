@@ -7,7 +7,7 @@ import { formatTable } from '../../report/text/table.ts'
 import { formatBytes, type Paint } from '../../report/text/text.ts'
 import { hanging } from '../../report/text/wrap.ts'
 import { openRegularFile } from '../../system/bytes.ts'
-import { aboutFile, refuse } from '../../system/errors.ts'
+import { refuse, withFileName } from '../../system/errors.ts'
 import type { Hashes } from '../../system/hash.ts'
 import { printable } from '../../system/text.ts'
 import type { World } from '../../system/world.ts'
@@ -52,7 +52,7 @@ export async function inspectPicture(
   try {
     picture = openImage(bytes)
   } catch (error) {
-    throw aboutFile(path, error)
+    throw withFileName(path, error)
   }
   const parameters = pictureParameters(picture.texts)
   const program = pictureProgram(picture.texts)

@@ -1,7 +1,7 @@
 /** Says which published file a file is, and whose VAE a checkpoint has. */
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { type ModelFolders, placesOf } from '../../library/resolve.ts'
+import { foldersOfKind, type ModelFolders } from '../../library/resolve.ts'
 import type { FoundFile } from '../../library/scan.ts'
 import { withModel } from '../../library/session.ts'
 import { info } from '../../model/finding.ts'
@@ -131,8 +131,8 @@ async function vaeFiles(own: string, folders: ModelFolders): Promise<string[]> {
   const filesIn = (place: string) => folders.scan(place).catch((): readonly FoundFile[] => [])
   const found: FoundFile[] = []
   for (const root of folders.roots) {
-    for (const place of placesOf('vae', root)) found.push(...(await filesIn(place)))
-    for (const place of placesOf('checkpoint', root)) {
+    for (const place of foldersOfKind('vae', root)) found.push(...(await filesIn(place)))
+    for (const place of foldersOfKind('checkpoint', root)) {
       found.push(...(await filesIn(place)).filter(({ name }) => /\.vae\.\w+$/i.test(name)))
     }
   }

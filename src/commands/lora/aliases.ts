@@ -1,6 +1,6 @@
 /** LoRAs by the name their trainer gave them, which is the one that A1111 writes into prompts. */
 import { basename } from 'node:path'
-import { type ModelFolders, placesOf, resolveModel } from '../../library/resolve.ts'
+import { foldersOfKind, type ModelFolders, resolveModel } from '../../library/resolve.ts'
 import { type Interruptible, withModel } from '../../library/session.ts'
 import { EXIT, SdtoolError } from '../../system/errors.ts'
 
@@ -45,7 +45,7 @@ async function byAlias(
 
 async function calledSo(name: string, folders: ModelFolders, world: Interruptible): Promise<string[]> {
   const found: string[] = []
-  for (const place of new Set(folders.roots.flatMap((root) => placesOf('lora', root)))) {
+  for (const place of new Set(folders.roots.flatMap((root) => foldersOfKind('lora', root)))) {
     for (const { path } of await folders.scan(place)) {
       if (path.toLowerCase().endsWith('.safetensors') && (await givenName(path, world)) === name)
         found.push(path)

@@ -38,7 +38,7 @@ export function withFactorOptions(yargs: Argv, seeds: string): Argv {
 }
 
 /** @throws USAGE */
-export function factorOptions(args: Arguments): FactorOptions {
+export function readFactorOptions(args: Arguments): FactorOptions {
   const rank = rankRule(args)
   const conv = filledText(args, 'convRank')
   const dtype = filledText(args, 'dtype') as FactorDTypeName | undefined

@@ -6,7 +6,7 @@ import type { Arguments, Command } from '../command.ts'
 import { modelFolders, withModelFolders } from '../shared/model-folders.ts'
 import { namedFiles, outputOptions, withOutputOptions } from '../shared/options.ts'
 import { runOnce } from '../shared/run-for-each.ts'
-import { factorOptions, withFactorOptions } from './options.ts'
+import { readFactorOptions, withFactorOptions } from './options.ts'
 
 export const loraResizeCommand: Command = {
   positionals: '[files..]',
@@ -33,7 +33,7 @@ async function runLoraResize(args: Arguments, world: World): Promise<ExitCode> {
   const [name, ...more] = namedFiles(args)
   if (name === undefined || name === '' || more.length > 0)
     throw usage('name one LoRA', 'For example: sdtool lora resize style.safetensors --rank 16.')
-  const options = factorOptions(args)
+  const options = readFactorOptions(args)
   const path = await resolveModel(name, 'lora', modelFolders(args, world))
   return runOnce([path], { operation: loraResize, options }, outputOptions(args), world)
 }

@@ -9,7 +9,7 @@ import type { Arguments, Command } from '../command.ts'
 import { resolveLora } from '../lora/aliases.ts'
 import { type LoraArgument, loraArguments, lorasOption } from '../lora/arguments.ts'
 import { modelFolders, withModelFolders } from '../shared/model-folders.ts'
-import { DTYPE_LIST, dtypeChoice } from '../shared/model-options.ts'
+import { DTYPE_LIST, readDtypeChoice } from '../shared/model-options.ts'
 import {
   filledText,
   flag,
@@ -102,7 +102,7 @@ function optionsOf(args: Arguments, loras: readonly LoraArgument[]): MergeLoraOp
   const ema = filledText(args, 'ema') as MergeLoraOptions['ema']
   return {
     loras: lorasOption(loras),
-    dtype: dtypeChoice(args),
+    dtype: readDtypeChoice(args),
     ...(only && { only }),
     include: list(args, 'include'),
     exclude: list(args, 'exclude'),

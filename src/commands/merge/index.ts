@@ -7,7 +7,7 @@ import type { World } from '../../system/world.ts'
 import { MERGE_METHODS } from '../../tensor/merge/registry.ts'
 import type { Arguments, Command } from '../command.ts'
 import { modelFolders, withModelFolders } from '../shared/model-folders.ts'
-import { DTYPE_LIST, dtypeChoice } from '../shared/model-options.ts'
+import { DTYPE_LIST, readDtypeChoice } from '../shared/model-options.ts'
 import {
   filledText,
   flag,
@@ -139,7 +139,7 @@ function mergeOptions(args: Arguments, vae: MergeOptions['vae']): MergeOptions {
     keys: list(args, 'keys'),
     ...(vae === undefined ? {} : { vae }),
     ...(only === undefined ? {} : { only }),
-    dtype: dtypeChoice(args),
+    dtype: readDtypeChoice(args),
     allowMissing: flag(args, 'allowMissing'),
     allowMixed: flag(args, 'allowMixed'),
   }

@@ -4,7 +4,7 @@ import { checkContradictions, prune } from '../../operations/prune/prune.ts'
 import type { Arguments, Command } from '../command.ts'
 import { listedFiles } from '../shared/listed-files.ts'
 import { modelFolders, withModelFolders } from '../shared/model-folders.ts'
-import { DTYPE_LIST, dtypeChoice, SELECTOR_LIST, selectors } from '../shared/model-options.ts'
+import { DTYPE_LIST, readDtypeChoice, SELECTOR_LIST, selectors } from '../shared/model-options.ts'
 import { filledText, flag, namedFiles, outputOptions, withOutputOptions } from '../shared/options.ts'
 import { runForEach } from '../shared/run-for-each.ts'
 
@@ -50,7 +50,7 @@ function pruneOptions(args: Arguments): PruneOptions {
   const ema = filledText(args, 'ema') as EmaMode | undefined
   const options = {
     ...(ema === undefined ? {} : { ema }),
-    dtype: dtypeChoice(args),
+    dtype: readDtypeChoice(args),
     keep: selectors(args, 'keep'),
     drop: selectors(args, 'drop'),
     keepSchedule: flag(args, 'keepSchedule'),

@@ -19,11 +19,17 @@ import { comparisonJson, comparisonSheet, comparisonTable } from './comparison.t
 import { engineFor } from './draw.ts'
 import { type Making, sheetFacts } from './facts.ts'
 import { hashBook, pictureHashes } from './hash-book.ts'
+import {
+  type ImageRequests,
+  imageRequests,
+  noteOnClipSkip,
+  noteOnImageRequests,
+  settingsFor,
+} from './image-requests.ts'
+import { drawSubject, finishSheet, type RenderModeRun, sheetPlace } from './mode-run.ts'
 import type { RenderOptions } from './options.ts'
 import type { CheckedResult } from './schema.ts'
 import { settingsText } from './sheet.ts'
-import { noteOnClipSkip, noteOnShots, type Shots, settingsFor, shots } from './shots.ts'
-import { drawSubject, finishSheet, type StudyRun, sheetPlace } from './study.ts'
 
 /** A check is about agreement, not beauty: eight steps at half the size show a wrong weight as well, in a tenth of the time. */
 const QUICK = { steps: 8, prompts: 2, sizeDivisor: 2, sizeStep: 64 } as const
@@ -40,7 +46,7 @@ export async function runCheck(
   const path = await resolveModel(filledText(args, 'check')!, 'checkpoint', folders)
   const chosen = checkedShots(options)
   const { requests, prompts } = chosen
-  noteOnShots(chosen, options, folders)
+  noteOnImageRequests(chosen, options, folders)
   const place = await sheetPlace(path, 'check', options)
   const book = hashBook(world)
   const run = { options, folders, world, engine: await engineFor(options, world), requests, book }
@@ -59,7 +65,7 @@ export async function runCheck(
   const hashes = await pictureHashes({ path, loras: [] }, [...embeddings.values()], book)
   const making = { settings: settings!, options, hashes, version: world.version }
   const shown = { Sheet: 'check', Recipe: outcome.recipe.operation, Verdict: outcome.verdict }
-  await print(outcome, making, sheetFacts({ requests, prompts }, making, shown), place, run)
+  await printCheck(outcome, making, sheetFacts({ requests, prompts }, making, shown), place, run)
   return exitCodeOfCheck(outcome)
 }
 
@@ -72,8 +78,8 @@ function checkNoModel(args: Arguments): void {
     )
 }
 
-function checkedShots(options: RenderOptions): Shots {
-  const all = shots(options)
+function checkedShots(options: RenderOptions): ImageRequests {
+  const all = imageRequests(options)
   if (all.tags.length > 0)
     throw usage('--check goes without LoRAs in the prompt: the recipe says what is in the file')
   const count = options.prompt === undefined ? QUICK.prompts : all.requests.length
@@ -87,12 +93,12 @@ function checkSettings(model: Model, options: RenderOptions): RenderSettings {
   return { ...settings, width: half(settings.width), height: half(settings.height) }
 }
 
-async function print(
+async function printCheck(
   outcome: CheckOutcome,
   { settings }: Making,
   facts: GenerationFacts,
   place: string,
-  run: StudyRun,
+  run: RenderModeRun,
 ): Promise<void> {
   const { options, world } = run
   const subtitle = settingsText(settings)

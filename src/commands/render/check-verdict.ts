@@ -16,16 +16,19 @@ export const MIN_PSNR = 50
  */
 export const MAX_PSNR_OF_EFFECT = 40
 
-/** `blind`: the pictures agree, but they would also if nothing had been merged. */
-export type Verdict = 'passed' | 'failed' | 'blind'
+/** `inconclusive`: the pictures agree, but they would also if nothing had been merged. */
+export type RenderVerdict = 'passed' | 'failed' | 'inconclusive'
 
 /**
  * @param baked each picture of the file against that of the recipe
  * @param base the same of the base, where the recipe is there to change it
  */
-export function verdictOf(baked: readonly Similarity[], base: readonly Similarity[] | undefined): Verdict {
+export function renderVerdict(
+  baked: readonly Similarity[],
+  base: readonly Similarity[] | undefined,
+): RenderVerdict {
   if (!baked.every(agrees)) return 'failed'
-  return base?.every(({ psnr }) => psnr > MAX_PSNR_OF_EFFECT) ? 'blind' : 'passed'
+  return base?.every(({ psnr }) => psnr > MAX_PSNR_OF_EFFECT) ? 'inconclusive' : 'passed'
 }
 
 export function agrees({ psnr }: Similarity): boolean {

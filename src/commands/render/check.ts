@@ -6,9 +6,9 @@ import { identifyFile, type OpenedModel, withModels } from '../../library/sessio
 import { type BakeDiffs, diagnoseBake } from '../../model/diff/bake-diagnosis.ts'
 import { diffTensors } from '../../model/diff/diff.ts'
 import { withEmaWeights } from '../../model/diff/ema.ts'
-import type { Side } from '../../model/diff/pairs.ts'
+import type { DiffSide } from '../../model/diff/pairs.ts'
 import { warning } from '../../model/finding.ts'
-import { predictionFindings, withStated } from '../../model/identify/same-prediction.ts'
+import { predictionMismatchFindings, withStated } from '../../model/identify/same-prediction.ts'
 import { parseRecipe, type Recipe, recipeText } from '../../model/metadata/recipe.ts'
 import type { Model } from '../../model/model.ts'
 import { engineOf, worldOf } from '../../operations/engine.ts'
@@ -17,12 +17,12 @@ import type { World } from '../../system/world.ts'
 import type { ReadInto } from '../../tensor/values/expr.ts'
 import type { Finding } from '../../tensor/values/table.ts'
 import { type FoundInput, findInputs } from '../replay/recipe-inputs.ts'
-import { MAX_PSNR_OF_EFFECT, MIN_PSNR, type Verdict, verdictOf } from './check-verdict.ts'
+import { MAX_PSNR_OF_EFFECT, MIN_PSNR, type RenderVerdict, renderVerdict } from './check-verdict.ts'
 import {
   type ComparedModel,
   type ComparedShot,
-  type Comparison,
   compareDrawn,
+  type PictureComparison,
   psnrText,
 } from './comparison.ts'
 import { plannedModel } from './planned-model.ts'
@@ -43,9 +43,9 @@ export interface CheckOutcome {
   readonly path: string
   readonly recipe: Recipe
   readonly inputs: readonly FoundInput[]
-  readonly verdict: Verdict
+  readonly verdict: RenderVerdict
   /** The recipe, applied live; then the base, where the recipe is there to change it, and the file, if it can be drawn. */
-  readonly comparison: Comparison
+  readonly comparison: PictureComparison
   /** The same of the two others. */
   readonly baked?: ComparedModel
   readonly base?: ComparedModel
@@ -63,7 +63,7 @@ export async function checkBaked(job: CheckJob, world: World): Promise<CheckOutc
   return withModels(paths, world, async ([baked, ...opened]) => {
     const models = await openedModels(job, recipe, inputs, baked!, opened)
     const drawn = await drawAll(models, job)
-    const verdict = drawn.baked ? verdictOf(drawn.baked.similarities, drawn.base?.similarities) : 'failed'
+    const verdict = drawn.baked ? renderVerdict(drawn.baked.similarities, drawn.base?.similarities) : 'failed'
     const why = verdict === 'failed' ? [...drawn.findings, ...(await diagnosis(models, recipe, world))] : []
     return { path: job.path, recipe, inputs, verdict, ...drawn, findings: [...models.said, ...why] }
   })
@@ -124,7 +124,7 @@ async function openedModels(
     baked: { name: path, file: baked.model, identity: withStated(made, own) },
     base: { name, file: source.model, identity: base },
     changes: !HARMLESS.includes(recipe.operation),
-    said: predictionFindings(
+    said: predictionMismatchFindings(
       { name: basename(path), identity: made },
       { name: basename(name), identity: own },
     ),
@@ -135,7 +135,7 @@ async function openedModels(
 
 interface DrawnCheck {
   /** All that was drawn, against the recipe. */
-  readonly comparison: Comparison
+  readonly comparison: PictureComparison
   /** Undefined if it cannot be drawn; a finding says why. */
   readonly baked?: ComparedModel
   readonly base?: ComparedModel
@@ -175,7 +175,11 @@ function defectOf(error: unknown): Finding {
 async function diagnosis(models: CheckModels, recipe: Recipe, world: World): Promise<Finding[]> {
   const { matmul } = await engineOf(worldOf(recipe, world))
   const input = { read: models.read, matmul, signal: world.signal }
-  const [live, baked, base] = [models.live, models.baked, models.base].map(sideOf) as [Side, Side, Side]
+  const [live, baked, base] = [models.live, models.baked, models.base].map(sideOf) as [
+    DiffSide,
+    DiffSide,
+    DiffSide,
+  ]
   const diffs: BakeDiffs = {
     planned: await diffTensors(base, live, input),
     made: await diffTensors(base, baked, input),
@@ -184,7 +188,7 @@ async function diagnosis(models: CheckModels, recipe: Recipe, world: World): Pro
   return [...diagnoseBake(diffs), ...(await otherWeights(models, recipe, input))]
 }
 
-function sideOf({ file, identity }: Model): Side {
+function sideOf({ file, identity }: Model): DiffSide {
   return { table: file, identity }
 }
 

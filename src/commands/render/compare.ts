@@ -10,22 +10,29 @@ import type { World } from '../../system/world.ts'
 import type { Arguments } from '../command.ts'
 import { values } from '../shared/options.ts'
 import {
-  type Comparison,
   compareDrawn,
   comparisonJson,
   comparisonSheet,
   comparisonTable,
   type DrawnModel,
+  type PictureComparison,
 } from './comparison.ts'
 import { engineFor } from './draw.ts'
 import { promptWithTags, sheetFacts } from './facts.ts'
 import { hashBook, type PictureHashes } from './hash-book.ts'
+import {
+  type ImageRequests,
+  imageRequests,
+  modelName,
+  noteOnClipSkip,
+  noteOnImageRequests,
+  settingsFor,
+} from './image-requests.ts'
+import { drawAndHash, finishSheet, type RenderModeRun, sheetPlace } from './mode-run.ts'
 import { type ModelRequest, type UsedLora, withRenderSource } from './model.ts'
 import type { RenderOptions } from './options.ts'
 import type { ComparedResult } from './schema.ts'
 import { settingsText, sourceTitle } from './sheet.ts'
-import { modelName, noteOnClipSkip, noteOnShots, type Shots, settingsFor, shots } from './shots.ts'
-import { drawAndHash, finishSheet, type StudyRun, sheetPlace } from './study.ts'
 
 export async function runCompare(
   args: Arguments,
@@ -36,9 +43,9 @@ export async function runCompare(
   const named = [modelName(args), ...values(args, 'compare')]
   if (named.length < 2 || named.includes('')) throw usage('--compare needs the name of a model')
   const [first, ...others] = await existing(named, 'checkpoint', folders)
-  const chosen = shots(options)
+  const chosen = imageRequests(options)
   const { requests, prompts, tags } = chosen
-  noteOnShots(chosen, options, folders)
+  noteOnImageRequests(chosen, options, folders)
   const book = hashBook(world)
   const run = { options, folders, world, engine: await engineFor(options, world), requests, book }
   const place = await sheetPlace(first!, 'compare', options)
@@ -54,7 +61,7 @@ export async function runCompare(
     const compared = requests.map(({ seed }, i) => ({ prompt: prompts[i]!, seed }))
     const comparison = compareDrawn(compared, reference, drawn)
     const facts = factsOf(chosen, [reference, ...drawn], run)
-    await print(comparison, reference, facts, place, run)
+    await printComparison(comparison, reference, facts, place, run)
   } finally {
     book.stop()
   }
@@ -70,7 +77,7 @@ interface DrawnSource extends DrawnModel {
 
 async function drawModel(
   request: ModelRequest,
-  run: StudyRun,
+  run: RenderModeRun,
   chosen?: RenderSettings,
 ): Promise<DrawnSource> {
   return withRenderSource(request, run.folders, run.world, async (source) => {
@@ -86,9 +93,9 @@ async function drawModel(
 
 /** Those of the first model, whose pictures are the measure; then what it was held against. */
 function factsOf(
-  { requests, prompts, tags }: Shots,
+  { requests, prompts, tags }: ImageRequests,
   [first, ...others]: readonly DrawnSource[],
-  { options, world }: StudyRun,
+  { options, world }: RenderModeRun,
 ): GenerationFacts {
   const { settings, hashes, loras } = first!
   const byOption = loras.slice(0, loras.length - tags.length)
@@ -98,12 +105,12 @@ function factsOf(
   return sheetFacts(shown, making, { Sheet: 'compare', 'Compared with': against })
 }
 
-async function print(
-  comparison: Comparison,
+async function printComparison(
+  comparison: PictureComparison,
   { path, label, settings }: DrawnSource,
   facts: GenerationFacts,
   place: string,
-  run: StudyRun,
+  run: RenderModeRun,
 ): Promise<void> {
   const { options, world } = run
   const names = comparison.others.map((other) => other.label)

@@ -22,7 +22,7 @@ export interface ComparedModel extends DrawnModel {
   readonly similarities: readonly Similarity[]
 }
 
-export interface Comparison {
+export interface PictureComparison {
   readonly shots: readonly ComparedShot[]
   readonly reference: DrawnModel
   readonly others: readonly ComparedModel[]
@@ -32,7 +32,7 @@ export function compareDrawn(
   shots: readonly ComparedShot[],
   reference: DrawnModel,
   others: readonly DrawnModel[],
-): Comparison {
+): PictureComparison {
   const compared = others.map((other) => ({
     ...other,
     similarities: other.images.map((image, i) => similarity(reference.images[i]!, image)),
@@ -71,7 +71,10 @@ export interface SheetTexts {
 }
 
 /** A row for each shot: the reference, then each model with its difference. */
-export function comparisonSheet(comparison: Comparison, { title, subtitle, verdictOf }: SheetTexts): Sheet {
+export function comparisonSheet(
+  comparison: PictureComparison,
+  { title, subtitle, verdictOf }: SheetTexts,
+): Sheet {
   const { shots, reference, others } = comparison
   const rows = shots.map(({ prompt, seed }, i): SheetRow => {
     const first = reference.images[i]!
@@ -109,7 +112,7 @@ const COLUMNS: readonly Column[] = [
 ]
 
 /** A row for each picture of each model. */
-export function comparisonTable({ shots, others }: Comparison, width: number): string {
+export function comparisonTable({ shots, others }: PictureComparison, width: number): string {
   const rows = others.flatMap(({ label, similarities }) =>
     similarities.map(({ psnr, ssim, meanDifference, maxDifference, changed }, i) => [
       label,
@@ -126,7 +129,7 @@ export function comparisonTable({ shots, others }: Comparison, width: number): s
 }
 
 /** Keys are a contract: add, never rename. JSON has no infinity: the PSNR of identical pictures is null. */
-export function comparisonJson({ shots, reference, others }: Comparison): ComparisonJson {
+export function comparisonJson({ shots, reference, others }: PictureComparison): ComparisonJson {
   return {
     reference: reference.label,
     models: others.map(({ label, similarities }) => ({

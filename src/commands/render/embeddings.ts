@@ -1,7 +1,7 @@
 /** Textual inversions that prompts name, from folders. */
 import { stat } from 'node:fs/promises'
 import { basename, extname } from 'node:path'
-import { type ModelFolders, placesOf } from '../../library/resolve.ts'
+import { foldersOfKind, type ModelFolders } from '../../library/resolve.ts'
 import type { FoundFile } from '../../library/scan.ts'
 import { type Interruptible, identifyFile, withModel } from '../../library/session.ts'
 import { stemOf } from '../../model/file-name.ts'
@@ -37,7 +37,7 @@ export async function checkEmbeddingFolders(named: readonly string[]): Promise<v
  * The embeddings that stand in the prompts, in the order of their names. Those for other models are left out with a
  * note, as A1111 does.
  */
-export async function findEmbeddings(search: EmbeddingSearch): Promise<LoadedEmbedding[]> {
+export async function findPromptEmbeddings(search: EmbeddingSearch): Promise<LoadedEmbedding[]> {
   const { prompts, folders, towers } = search
   const loaded: LoadedEmbedding[] = []
   for (const { name, path, load } of await candidates(search)) {
@@ -60,7 +60,7 @@ interface Candidate {
 async function candidates(search: EmbeddingSearch): Promise<Candidate[]> {
   const { named, folders } = search
   const places = new Set(
-    named.length > 0 ? named : folders.roots.flatMap((root) => placesOf('embedding', root)),
+    named.length > 0 ? named : folders.roots.flatMap((root) => foldersOfKind('embedding', root)),
   )
   const files = new Map<string, Candidate>()
   for (const place of places) {

@@ -13,16 +13,23 @@ import type { Arguments, Command } from '../command.ts'
 import { modelFolders } from '../shared/model-folders.ts'
 import { preview } from '../shared/preview-option.ts'
 import { drawPictures, engineFor } from './draw.ts'
-import { checkEmbeddingFolders, findEmbeddings } from './embeddings.ts'
+import { checkEmbeddingFolders, findPromptEmbeddings } from './embeddings.ts'
 import { generationFacts, promptWithTags, sheetFacts } from './facts.ts'
 import { hashBook, pictureHashes } from './hash-book.ts'
+import {
+  type ImageRequests,
+  imageRequests,
+  modelName,
+  noteOnClipSkip,
+  noteOnImageRequests,
+  settingsFor,
+} from './image-requests.ts'
 import { type RenderSource, withRenderSource } from './model.ts'
-import { studyOf, withStudyOptions } from './modes.ts'
+import { runnerOf, withModeOptions } from './modes.ts'
 import { type RenderOptions, renderOptions, withRenderOptions } from './options.ts'
 import { pictureBytes, picturePlaces } from './pictures.ts'
 import type { DrawnResult } from './schema.ts'
 import { pictureSheet, settingsText, sourceTitle } from './sheet.ts'
-import { modelName, noteOnClipSkip, noteOnShots, type Shots, settingsFor, shots } from './shots.ts'
 
 export const renderCommand: Command = {
   positionals: '[model]',
@@ -47,7 +54,7 @@ export const renderCommand: Command = {
     ['$0 render --check merged.safetensors', 'Whether a file draws what its recipe says'],
   ],
   options: (yargs) =>
-    withStudyOptions(withRenderOptions(yargs)).positional('model', {
+    withModeOptions(withRenderOptions(yargs)).positional('model', {
       type: 'string',
       describe: 'Checkpoint of Stable Diffusion 1.x, 2.x or XL: safetensors or ckpt, any precision',
     }),
@@ -58,12 +65,12 @@ async function runRender(args: Arguments, world: World): Promise<ExitCode> {
   const options = renderOptions(args)
   const folders = modelFolders(args, world)
   await checkEmbeddingFolders(options.embeddings)
-  const study = await studyOf(args)
+  const study = await runnerOf(args)
   if (study) return study(args, options, folders, world)
   const model = modelName(args)
-  const chosen = shots(options)
+  const chosen = imageRequests(options)
   const request = { ...options, model, loras: [...options.loras, ...chosen.tags] }
-  noteOnShots(chosen, options, folders)
+  noteOnImageRequests(chosen, options, folders)
   await withRenderSource(request, folders, world, async (source) => {
     const run: Run = {
       source,
@@ -80,7 +87,7 @@ async function runRender(args: Arguments, world: World): Promise<ExitCode> {
   return EXIT.ok
 }
 
-interface Run extends Shots {
+interface Run extends ImageRequests {
   readonly source: RenderSource
   readonly options: RenderOptions
   readonly world: World
@@ -106,7 +113,7 @@ async function draw(run: Run): Promise<Drawn> {
   const paths = isSheet ? [] : requests.map(({ seed }) => places.pathOf(String(seed)))
   for (const path of [...paths, ...(sheetPath === undefined ? [] : [sheetPath])]) await checkPlace(path, run)
   noteOnClipSkip(source.model, options, run.folders)
-  const embeddings = await findEmbeddings({
+  const embeddings = await findPromptEmbeddings({
     prompts: requests.flatMap(({ prompt, negative }) => [prompt, negative]),
     towers: onnxEngine.textTowers(source.model),
     named: options.embeddings,
@@ -154,7 +161,7 @@ async function drawAndWrite(
   try {
     const images = await drawPictures({ job, engine, onImage }, options, world)
     if (sheetPath !== undefined) {
-      const sheet = paint(sheetPicture(pictureSheet(images, titleOf(run), settings)), 1)
+      const sheet = paint(sheetPicture(pictureSheet(images, sheetTitle(run), settings)), 1)
       const shown = { Sheet: options.prompt === undefined ? 'verification prompts' : 'seeds' }
       const facts = sheetFacts({ requests, prompts }, await making(), shown)
       await write(sheetPath, pictureBytes(sheet, facts), run)
@@ -175,14 +182,14 @@ function promptsInPictures({ source, prompts, tags }: Run): string[] {
   return prompts.map((prompt) => promptWithTags(prompt, byOption))
 }
 
-function titleOf({ source, options }: Run): string {
+function sheetTitle({ source, options }: Run): string {
   return sourceTitle(source, options.ema)
 }
 
 function printDrawn(drawn: Drawn, run: Run): void {
   const { world, options } = run
   const page = () =>
-    `${[`${titleOf(run)}: ${settingsText(run.settings)}`, ...drawnLines(drawn)].map(escaped).join('\n')}\n`
+    `${[`${sheetTitle(run)}: ${settingsText(run.settings)}`, ...drawnLines(drawn)].map(escaped).join('\n')}\n`
   printResults(envelope('render', { results: drawnJson(drawn, run) }, world), page, options, world)
 }
 

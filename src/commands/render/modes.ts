@@ -8,7 +8,7 @@ import type { Arguments } from '../command.ts'
 import type { RenderOptions } from './options.ts'
 import { checkOptions, type RenderMode } from './rules.ts'
 
-export type Study = (
+export type RenderModeRunner = (
   args: Arguments,
   options: RenderOptions,
   folders: ModelFolders,
@@ -16,13 +16,14 @@ export type Study = (
 ) => Promise<ExitCode>
 
 /** By the option that asks for them. */
-const STUDIES: Readonly<Record<Exclude<RenderMode, 'pictures' | 'sheet'>, () => Promise<Study>>> = {
-  compare: async () => (await import('./compare.ts')).runCompare,
-  sweep: async () => (await import('./sweep.ts')).runSweep,
-  check: async () => (await import('./check-run.ts')).runCheck,
-}
+const RUNNERS: Readonly<Record<Exclude<RenderMode, 'pictures' | 'sheet'>, () => Promise<RenderModeRunner>>> =
+  {
+    compare: async () => (await import('./compare.ts')).runCompare,
+    sweep: async () => (await import('./sweep.ts')).runSweep,
+    check: async () => (await import('./check-run.ts')).runCheck,
+  }
 
-export function withStudyOptions(yargs: Argv): Argv {
+export function withModeOptions(yargs: Argv): Argv {
   return yargs
     .option('compare', {
       type: 'string',
@@ -54,10 +55,10 @@ export function withStudyOptions(yargs: Argv): Argv {
 }
 
 /** @throws USAGE for several at once, and for what the mode would pass over */
-export async function studyOf(args: Arguments): Promise<Study | undefined> {
-  const asked = (Object.keys(STUDIES) as (keyof typeof STUDIES)[]).filter((name) => args[name] !== undefined)
+export async function runnerOf(args: Arguments): Promise<RenderModeRunner | undefined> {
+  const asked = (Object.keys(RUNNERS) as (keyof typeof RUNNERS)[]).filter((name) => args[name] !== undefined)
   if (asked.length > 1) throw usage(`${asked.map((name) => `--${name}`).join(' and ')} do not go together`)
   const [study] = asked
   checkOptions(args, study ?? (args.prompt === undefined ? 'sheet' : 'pictures'))
-  return study && STUDIES[study]()
+  return study && RUNNERS[study]()
 }

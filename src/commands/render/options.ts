@@ -2,7 +2,7 @@
 import type { Argv } from 'yargs'
 import type { CommonOptions } from '../../operations/output/options.ts'
 import { DEVICE_IDS, type DeviceId } from '../../runtime/devices/devices.ts'
-import type { Precision } from '../../runtime/engine/engine.ts'
+import type { NetworkPrecision } from '../../runtime/engine/engine.ts'
 import type { RenderSettings } from '../../runtime/engine/pipeline.ts'
 import type { Seed } from '../../runtime/random/gaussian.ts'
 import { RNGS, type RngName } from '../../runtime/random/registry.ts'
@@ -12,7 +12,7 @@ import type { Arguments } from '../command.ts'
 import { withModelFolders } from '../shared/model-folders.ts'
 import { commonOptions, filledText, flag, text, values, withCommonOptions } from '../shared/options.ts'
 import { withPreview } from '../shared/preview-option.ts'
-import { named, number, type Size, seedOf, sizeOf } from './values.ts'
+import { imageSize, named, number, type Size, seedOf } from './values.ts'
 
 /** All but the size, which a model may say. */
 export type DrawSettings = Omit<RenderSettings, 'width' | 'height'>
@@ -32,7 +32,7 @@ export interface RenderOptions extends CommonOptions {
   readonly ema: boolean
   readonly embeddings: readonly string[]
   readonly device: DeviceId | 'auto'
-  readonly precision?: Precision
+  readonly precision?: NetworkPrecision
   readonly output?: string
   readonly force: boolean
   readonly grid: boolean
@@ -41,7 +41,7 @@ export interface RenderOptions extends CommonOptions {
 
 const DEFAULTS = { steps: 20, cfg: 7, seed: 1n, count: 1 } as const
 const DEVICE_CHOICES = ['auto', ...DEVICE_IDS] as const
-const PRECISIONS: readonly Precision[] = ['fp32', 'fp16']
+const PRECISIONS: readonly NetworkPrecision[] = ['fp32', 'fp16']
 
 export function withRenderOptions(yargs: Argv): Argv {
   return withPreview(withModelFolders(withCommonOptions(yargs)))
@@ -164,7 +164,7 @@ export function renderOptions(args: Arguments): RenderOptions {
   const size = filledText(args, 'size')
   const vae = filledText(args, 'vae')
   const output = filledText(args, 'output')
-  const precision = filledText(args, 'precision') as Precision | undefined
+  const precision = filledText(args, 'precision') as NetworkPrecision | undefined
   const seedText = filledText(args, 'seed')
   const seed = seedText === undefined ? DEFAULTS.seed : seedOf(seedText)
   return {
@@ -174,7 +174,7 @@ export function renderOptions(args: Arguments): RenderOptions {
     ...(seed === undefined ? {} : { seed }),
     count: number(args, 'count', { fallback: DEFAULTS.count, least: 1, most: MAX_COUNT, whole: true }),
     settings: drawSettings(args),
-    ...(size === undefined ? {} : { size: sizeOf(size) }),
+    ...(size === undefined ? {} : { size: imageSize(size) }),
     ...(vae === undefined ? {} : { vae }),
     loras: values(args, 'lora'),
     allowUnmatched: flag(args, 'allowUnmatched'),

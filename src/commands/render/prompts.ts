@@ -10,7 +10,7 @@ export interface VerificationShot {
 const NEGATIVE = 'blurry, low quality, watermark'
 
 /** Fixed, so that sheets of different models and days can be laid beside each other. */
-export const VERIFICATION_SHOTS: readonly VerificationShot[] = [
+export const VERIFICATION_REQUESTS: readonly VerificationShot[] = [
   {
     prompt: 'portrait of a woman with red hair, green eyes, freckles, soft light',
     negative: NEGATIVE,

@@ -84,7 +84,7 @@ const checked = v.strictObject({
   mode: v.literal('check'),
   operation: text,
   inputs: list(v.strictObject({ path: text, by: text })),
-  verdict: v.picklist(['passed', 'failed', 'blind']),
+  verdict: v.picklist(['passed', 'failed', 'inconclusive']),
   passes: v.strictObject({ psnr: number }),
   settings: text,
   ...comparisonFields,

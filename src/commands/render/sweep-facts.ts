@@ -5,10 +5,10 @@ import { existing } from '../../library/resolve.ts'
 import type { RenderSettings } from '../../runtime/engine/pipeline.ts'
 import { promptWithTags, sheetFacts } from './facts.ts'
 import type { PictureHashes } from './hash-book.ts'
-import type { Shots } from './shots.ts'
-import type { StudyRun } from './study.ts'
+import type { ImageRequests } from './image-requests.ts'
+import type { RenderModeRun } from './mode-run.ts'
 import { axisTitle, type SweepAxis } from './sweep-arguments.ts'
-import { isChangedBy, type Variant } from './sweep-variants.ts'
+import { isChangedBy, type SweepVariant } from './sweep-variants.ts'
 
 /** A place on the sheet: its pictures, and what they were drawn with. */
 export interface DrawnVariant {
@@ -23,8 +23,8 @@ export interface Sweep {
   readonly path: string
   readonly columns: SweepAxis
   readonly rows?: SweepAxis
-  readonly shots: Shots
-  readonly plain: Variant
+  readonly shots: ImageRequests
+  readonly plain: SweepVariant
   /** Row by row; of each place a picture for each shot. */
   readonly places: readonly DrawnVariant[]
 }
@@ -32,7 +32,7 @@ export interface Sweep {
 /** What all places have in common; then what differs, under the names that A1111 gives the axes of a sheet. */
 export async function sweepFacts(
   sweep: Sweep,
-  { options, world, book, folders }: StudyRun,
+  { options, world, book, folders }: RenderModeRun,
 ): Promise<GenerationFacts> {
   const { columns, rows, plain, places } = sweep
   const [{ settings, hashes }] = places as [DrawnVariant]

@@ -10,9 +10,9 @@ import type { MergeMethod } from '../../tensor/merge/method.ts'
 import { MERGE_METHODS, mergeMethod } from '../../tensor/merge/registry.ts'
 import type { Arguments } from '../command.ts'
 import { filledText, values } from '../shared/options.ts'
+import type { RenderModeRun, Subject } from './mode-run.ts'
 import { type RenderSource, withRenderSource } from './model.ts'
 import { plannedModel } from './planned-model.ts'
-import type { StudyRun, Subject } from './study.ts'
 
 export interface SweepMerge {
   /** Further models: B, C .. */
@@ -38,7 +38,7 @@ export function sweepMerge(args: Arguments): SweepMerge | undefined {
 export async function withMerge<T>(
   source: RenderSource,
   merge: SweepMerge,
-  run: StudyRun,
+  run: RenderModeRun,
   use: (merged: Partial<Pick<Subject, 'model' | 'vae'>>) => Promise<T>,
 ): Promise<T> {
   const { models, method } = merge
@@ -61,7 +61,7 @@ function alphas({ models, method, alpha }: SweepMerge): number[] {
 async function withPlanned<T>(
   { path }: RenderSource,
   merge: SweepMerge,
-  { options, folders, world }: StudyRun,
+  { options, folders, world }: RenderModeRun,
   use: (merged: Model) => Promise<T>,
 ): Promise<T> {
   const paths = [path]

@@ -8,20 +8,24 @@ import type { SweepAxis } from './sweep-arguments.ts'
 import type { SweepMerge } from './sweep-merge.ts'
 
 /** What a place on a sheet is drawn with. */
-export interface Variant {
+export interface SweepVariant {
   readonly loras: readonly LoraSpec[]
   readonly settings: DrawSettings
   readonly merge?: SweepMerge
 }
 
 /** Row by row, each from left to right. */
-export function variantsOf(plain: Variant, columns: SweepAxis, rows: SweepAxis | undefined): Variant[] {
-  const across = (variant: Variant) => columns.values.map((value) => changed(variant, columns, value))
+export function variantsOf(
+  plain: SweepVariant,
+  columns: SweepAxis,
+  rows: SweepAxis | undefined,
+): SweepVariant[] {
+  const across = (variant: SweepVariant) => columns.values.map((value) => changed(variant, columns, value))
   return rows ? rows.values.flatMap((value) => across(changed(plain, rows, value))) : across(plain)
 }
 
 /** @throws USAGE */
-export function checkMerge({ merge, loras }: Variant, axes: readonly SweepAxis[]): void {
+export function checkMergeAxes({ merge, loras }: SweepVariant, axes: readonly SweepAxis[]): void {
   const isSwept = axes.some(({ name }) => name === 'alpha')
   if (isSwept && merge === undefined)
     throw usage(
@@ -33,7 +37,7 @@ export function checkMerge({ merge, loras }: Variant, axes: readonly SweepAxis[]
 }
 
 /** Words for settings and for all LoRAs; every other name is that of a LoRA. */
-const CHANGES: Readonly<Record<string, (variant: Variant, value: number) => Variant>> = {
+const CHANGES: Readonly<Record<string, (variant: SweepVariant, value: number) => SweepVariant>> = {
   cfg: (variant, cfg) => {
     if (cfg < 0) throw usage(`--sweep cfg: ${cfg} is less than 0`)
     return { ...variant, settings: { ...variant.settings, cfg } }
@@ -58,7 +62,7 @@ export function namesALora(name: string): boolean {
   return name === 'lora' || !Object.hasOwn(CHANGES, name)
 }
 
-function changed(variant: Variant, { name }: SweepAxis, value: number): Variant {
+function changed(variant: SweepVariant, { name }: SweepAxis, value: number): SweepVariant {
   const change = Object.hasOwn(CHANGES, name) ? CHANGES[name] : undefined
   if (change) return change(variant, value)
   const isNew = !variant.loras.some((lora) => isCalled(lora, name))
@@ -93,8 +97,8 @@ export function loraArgument(lora: LoraSpec): string {
 }
 
 /** Those that are drawn with the same weights stand together. */
-export function byModel(variants: readonly Variant[]): Variant[][] {
-  const groups = new Map<string, Variant[]>()
+export function byModel(variants: readonly SweepVariant[]): SweepVariant[][] {
+  const groups = new Map<string, SweepVariant[]>()
   for (const variant of variants) {
     const key = JSON.stringify([variant.loras.filter(isUsed), variant.merge])
     groups.set(key, [...(groups.get(key) ?? []), variant])

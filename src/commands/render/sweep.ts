@@ -16,16 +16,30 @@ import { loraSpecs } from '../lora/arguments.ts'
 import { values } from '../shared/options.ts'
 import { engineFor } from './draw.ts'
 import { hashBook } from './hash-book.ts'
+import {
+  type ImageRequests,
+  imageRequests,
+  modelName,
+  noteOnClipSkip,
+  noteOnImageRequests,
+  settingsFor,
+} from './image-requests.ts'
+import { drawAndHash, finishSheet, type RenderModeRun, type Subject, sheetPlace } from './mode-run.ts'
 import { type ModelRequest, withRenderSource } from './model.ts'
 import type { RenderOptions } from './options.ts'
 import type { SweptResult } from './schema.ts'
 import { settingsText } from './sheet.ts'
-import { modelName, noteOnClipSkip, noteOnShots, type Shots, settingsFor, shots } from './shots.ts'
-import { drawAndHash, finishSheet, type StudyRun, type Subject, sheetPlace } from './study.ts'
 import { axisTitle, type SweepAxis, sweepAxes } from './sweep-arguments.ts'
 import { type DrawnVariant, type Sweep, sweepFacts } from './sweep-facts.ts'
 import { sweepMerge, withMerge } from './sweep-merge.ts'
-import { byModel, checkMerge, isUsed, loraArgument, type Variant, variantsOf } from './sweep-variants.ts'
+import {
+  byModel,
+  checkMergeAxes,
+  isUsed,
+  loraArgument,
+  type SweepVariant,
+  variantsOf,
+} from './sweep-variants.ts'
 
 export async function runSweep(
   args: Arguments,
@@ -35,21 +49,21 @@ export async function runSweep(
 ): Promise<ExitCode> {
   const model = modelName(args)
   const [columns, rows] = sweepAxes(values(args, 'sweep'))
-  const chosen = shots(options)
+  const chosen = imageRequests(options)
   // of the verification prompts, as many as a sheet has room for
   const drawn = options.prompt === undefined ? firstShots(chosen, rows ? 1 : 2) : chosen
   const merge = sweepMerge(args)
-  const plain: Variant = {
+  const plain: SweepVariant = {
     loras: loraSpecs([...options.loras, ...chosen.tags], existsSync),
     settings: options.settings,
     ...(merge && { merge }),
   }
-  checkMerge(plain, [columns!, ...(rows ? [rows] : [])])
+  checkMergeAxes(plain, [columns!, ...(rows ? [rows] : [])])
   const variants = variantsOf(plain, columns!, rows)
   const loras = new Set(variants.flatMap((variant) => variant.loras.map(({ name }) => name)))
   for (const lora of loras) checkThere(await resolveLora(lora, folders, world))
   const [path] = await existing([model, ...(merge?.models ?? [])], 'checkpoint', folders)
-  noteOnShots(drawn, options, folders)
+  noteOnImageRequests(drawn, options, folders)
   const place = await sheetPlace(model, 'sweep', options)
   const networks = sharedEngine(onnxEngine)
   const engine = await engineFor(options, world)
@@ -57,7 +71,7 @@ export async function runSweep(
   const run = { options, folders, world, engine, networks, requests: drawn.requests, book }
   try {
     const places = await drawVariants(model, variants, run)
-    await print(
+    await printSweep(
       { model, path: path!, columns: columns!, ...(rows && { rows }), shots: drawn, plain, places },
       place,
       run,
@@ -72,10 +86,10 @@ export async function runSweep(
 /** Of each variant its pictures. Those of one model are drawn together, so that it is loaded once. */
 async function drawVariants(
   model: string,
-  variants: readonly Variant[],
-  run: StudyRun,
+  variants: readonly SweepVariant[],
+  run: RenderModeRun,
 ): Promise<DrawnVariant[]> {
-  const places = new Map<Variant, DrawnVariant>()
+  const places = new Map<SweepVariant, DrawnVariant>()
   for (const alike of byModel(variants)) {
     const requests = alike.flatMap(({ settings: { cfg, steps } }) =>
       run.requests.map((request) => ({ ...request, settings: { cfg, steps } })),
@@ -88,16 +102,16 @@ async function drawVariants(
   return variants.map((variant) => places.get(variant)!)
 }
 
-function firstShots(chosen: Shots, count: number): Shots {
+function firstShots(chosen: ImageRequests, count: number): ImageRequests {
   const { requests, prompts } = chosen
   return { ...chosen, requests: requests.slice(0, count), prompts: prompts.slice(0, count) }
 }
 
 async function drawVariant(
   model: string,
-  variant: Variant,
+  variant: SweepVariant,
   isFirst: boolean,
-  run: StudyRun,
+  run: RenderModeRun,
 ): Promise<DrawnVariant> {
   const { loras, settings: chosen, merge } = variant
   const { options, folders, world } = run
@@ -120,7 +134,7 @@ async function drawVariant(
   })
 }
 
-async function print(sweep: Sweep, place: string, run: StudyRun): Promise<void> {
+async function printSweep(sweep: Sweep, place: string, run: RenderModeRun): Promise<void> {
   const { columns, rows, shots: drawn, places } = sweep
   const { options, world } = run
   const result: SweptResult = {
@@ -168,7 +182,7 @@ function isOfOnePrompt({ rows, shots: drawn }: Sweep): boolean {
   return rows !== undefined && drawn.requests.length === 1
 }
 
-function promptText({ prompts, requests }: Shots, shot: number): string {
+function promptText({ prompts, requests }: ImageRequests, shot: number): string {
   return `${prompts[shot]} (seed ${requests[shot]!.seed})`
 }
 

@@ -70,7 +70,7 @@ const MIN_SIDE = 64
 const MAX_SIDE = 8192
 
 /** @throws USAGE */
-export function sizeOf(given: string): Size {
+export function imageSize(given: string): Size {
   const [, width, height] = /^(\d+)(?:x(\d+))?$/i.exec(given) ?? []
   if (width === undefined)
     throw usage(`--size ${quoted(given)} is no size`, 'Write it as 512x768, width first.')

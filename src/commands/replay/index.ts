@@ -18,8 +18,8 @@ import type { World } from '../../system/world.ts'
 import type { Arguments, Command } from '../command.ts'
 import { modelFolders, withModelFolders } from '../shared/model-folders.ts'
 import { namedFiles, outputOptions, withOutputOptions } from '../shared/options.ts'
-import { type PlannedInput, planInputs, withInputs } from './inputs.ts'
-import { type Repeated, repeatable } from './recipe.ts'
+import { type PlannedInput, planInputs, withRecipeInputs } from './inputs.ts'
+import { type Repeated, recipeRunner } from './recipe-runner.ts'
 import { type RecipeSource, recipeOf } from './recipe-source.ts'
 import { autoV3Of, type Sameness, sameModels } from './same-model.ts'
 import type { ReplayInput, ReplayResult } from './schema.ts'
@@ -52,7 +52,7 @@ async function runReplay(args: Arguments, world: World): Promise<ExitCode> {
   const source = await recipeOf(path, world)
   const { recipe } = source
   const recipeWorld = worldOf(recipe, world)
-  const { endings } = await repeatable(recipe)
+  const { endings } = await recipeRunner(recipe)
   const places = { path, folders, quiet: output.quiet || output.json }
   const inputs = await planInputs(recipe, places, world)
   const target = await targetOf(path, output.output, endings)
@@ -64,9 +64,9 @@ async function runReplay(args: Arguments, world: World): Promise<ExitCode> {
   if (shows) world.stdout.write(headOf(replay, world))
   if (output.dryRun && inputs.some((input) => 'steps' in input))
     return ended(replay, undefined, undefined, output, world)
-  return withInputs(inputs, { target, places }, world, async (paths) => {
-    const { again } = await repeatable(recipe)
-    const repeated = await again({ paths, target, args }, recipeWorld)
+  return withRecipeInputs(inputs, { target, places }, world, async (paths) => {
+    const { run } = await recipeRunner(recipe)
+    const repeated = await run({ paths, target, args }, recipeWorld)
     if (shows) world.stdout.write(repeated.page)
     if (repeated.exitCode !== EXIT.ok) return failed(replay, repeated, output, world)
     if (output.dryRun) return ended(replay, undefined, repeated, output, world)

@@ -8,7 +8,6 @@ import { EXIT, SdtoolError } from '../../system/errors.ts'
 import { temporaryFolder } from '../../system/leftovers.ts'
 import { quoted } from '../../system/text.ts'
 import type { World } from '../../system/world.ts'
-import { repeatable } from './recipe.ts'
 import {
   type FoundInput,
   type LostInput,
@@ -16,15 +15,16 @@ import {
   type SearchPlaces,
   searchInputs,
 } from './recipe-inputs.ts'
+import { recipeRunner } from './recipe-runner.ts'
 
 /** An input that has to be made again, with what that takes. */
-export interface RemadeInput {
+export interface RebuiltInput {
   readonly input: RecipeInput
   readonly recipe: Recipe
   readonly steps: readonly PlannedInput[]
 }
 
-export type PlannedInput = FoundInput | RemadeInput
+export type PlannedInput = FoundInput | RebuiltInput
 
 /**
  * Finds every input, or else what it can be made of. Recipes hold twelve generations at most, so this ends.
@@ -45,11 +45,11 @@ async function planRemake(
   { input, problem }: LostInput,
   places: SearchPlaces,
   world: World,
-): Promise<RemadeInput> {
+): Promise<RebuiltInput> {
   const { recipe } = input
   if (recipe === undefined) throw problem
   try {
-    await repeatable(recipe)
+    await recipeRunner(recipe)
     const steps = await planInputs(recipe, { ...places, of: quoted(input.name) }, world)
     return { input, recipe, steps }
   } catch (error) {
@@ -67,16 +67,16 @@ function notRemade({ code, message, exitCode }: SdtoolError, cause: SdtoolError)
   })
 }
 
-interface Remake {
+interface RebuildContext {
   /** The output of the replay: what is made again lies beside it meanwhile. */
   readonly target: string
   readonly places: SearchPlaces
 }
 
 /** Makes again what has to be, for as long as `use` runs. */
-export async function withInputs<T>(
+export async function withRecipeInputs<T>(
   inputs: readonly PlannedInput[],
-  remake: Remake,
+  remake: RebuildContext,
   world: World,
   use: (paths: readonly string[]) => Promise<T>,
 ): Promise<T> {
@@ -87,7 +87,7 @@ export async function withInputs<T>(
     const paths: string[] = []
     for (const [i, input] of inputs.entries())
       paths.push(
-        'path' in input ? input.path : await remade(input, join(folder.path, String(i)), remake, world),
+        'path' in input ? input.path : await rebuildInput(input, join(folder.path, String(i)), remake, world),
       )
     return await use(paths)
   } finally {
@@ -96,10 +96,10 @@ export async function withInputs<T>(
 }
 
 /** @throws REPLAY_DIFFERS (exit 4) where what was made is not what the recipe says */
-async function remade(
-  { input, recipe, steps }: RemadeInput,
+async function rebuildInput(
+  { input, recipe, steps }: RebuiltInput,
   folder: string,
-  remake: Remake,
+  remake: RebuildContext,
   world: World,
 ): Promise<string> {
   const { quiet, folders } = remake.places
@@ -107,10 +107,10 @@ async function remade(
     `${input.name} is gone: making it again (${recipe.operation} of ${recipe.inputs.map(({ name }) => name).join(', ')})`,
   )
   const path = join(folder, fileName(input))
-  const { again } = await repeatable(recipe)
+  const { run } = await recipeRunner(recipe)
   const recipeWorld = { ...worldOf(recipe, world), now: () => timeOf(recipe, world) }
-  const { exitCode } = await withInputs(steps, { ...remake, target: path }, world, (paths) =>
-    again({ paths, target: path, args: { quiet } }, recipeWorld),
+  const { exitCode } = await withRecipeInputs(steps, { ...remake, target: path }, world, (paths) =>
+    run({ paths, target: path, args: { quiet } }, recipeWorld),
   )
   const { size } = await stat(path)
   const proof = exitCode === EXIT.ok ? await proofFor(input, path, size, { quiet }, world) : undefined

@@ -142,7 +142,7 @@ const UNKNOWN = '-'
 function row(model: CivitaiModel): string[] {
   const { id, name, type, downloads, versions } = model
   const newest = versions[0]
-  const bytes = sizeOf(model)
+  const bytes = mainFileBytes(model)
   return [
     String(id),
     printable(name, 50),
@@ -156,7 +156,7 @@ function row(model: CivitaiModel): string[] {
 }
 
 /** Of the newest version's main file. */
-function sizeOf({ versions }: CivitaiModel): number | undefined {
+function mainFileBytes({ versions }: CivitaiModel): number | undefined {
   const files = versions[0]?.files ?? []
   return (files.find(({ primary }) => primary) ?? files[0])?.bytes
 }
@@ -181,7 +181,7 @@ function modelJson(model: CivitaiModel, site: Site): SearchResult {
     downloads: downloads ?? null,
     thumbsUp: thumbsUp ?? null,
     thumbsDown: thumbsDown ?? null,
-    bytes: sizeOf(model) ?? null,
+    bytes: mainFileBytes(model) ?? null,
     version: newest
       ? {
           id: newest.id,

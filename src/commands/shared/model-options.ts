@@ -13,7 +13,7 @@ export const SELECTOR_LIST: readonly string[] = SELECTORS
  * `--dtype fp16 --dtype vae=fp32,text=keep`: one type for all, others by component or role.
  * @throws USAGE for a word that is neither, with what it could be
  */
-export function dtypeChoice(args: Arguments): DTypeChoice {
+export function readDtypeChoice(args: Arguments): DTypeChoice {
   let all: DTypeName | undefined
   const by: Partial<Record<Selector, DTypeName>> = {}
   for (const item of list(args, 'dtype')) {

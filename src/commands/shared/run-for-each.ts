@@ -10,7 +10,7 @@ import { exitCodeOf } from '../../report/terminal/error.ts'
 import { EXIT, type ExitCode } from '../../system/errors.ts'
 import type { World } from '../../system/world.ts'
 import { resultPrinter } from './transform-report.ts'
-import { viewOf } from './views.ts'
+import { outcomeViewOf } from './views.ts'
 
 interface Asked<Options extends object> {
   readonly operation: Operation<Options>
@@ -25,7 +25,7 @@ export async function runForEach<Options extends object>(
   world: World,
 ): Promise<ExitCode> {
   const place = await outputPlaces(list, output.output, operation.form?.(options)?.endings)
-  const printer = resultPrinter(operation.verb, output, world, viewOf(operation.verb))
+  const printer = resultPrinter(operation.verb, output, world, outcomeViewOf(operation.verb))
   const outcomes: Outcome[] = []
   for (const first of list.files) {
     const run = { operation, options, first, place, output }
@@ -59,7 +59,7 @@ export async function runOnce<Options extends object, P extends Plan, Part>(
   const place = await outputPlaces({ files, walked: false }, output.output, endings)
   const run = { operation, options, first: files[0]!, others, place, output }
   const outcome: Outcome = await runOperation(run, world)
-  const printer = resultPrinter(operation.verb, output, world, viewOf(operation.verb))
+  const printer = resultPrinter(operation.verb, output, world, outcomeViewOf(operation.verb))
   printer.print(outcome)
   printer.end()
   return worstExitCode([outcome])

@@ -1,6 +1,6 @@
 import type { Argv } from 'yargs'
 import { SIDECARS, type Sidecar } from '../../civitai/plan/sidecars.ts'
-import type { Layout } from '../../library/layouts.ts'
+import type { FolderLayout } from '../../library/layouts.ts'
 import { usage } from '../../system/errors.ts'
 import type { Arguments } from '../command.ts'
 import { list } from './options.ts'
@@ -25,6 +25,6 @@ export function namedSidecars(args: Arguments): readonly Sidecar[] | undefined {
 }
 
 /** What is written where nothing was named: the notes of A1111 are for its own folders. */
-export function usualSidecars(layout: Layout | undefined): readonly Sidecar[] {
+export function usualSidecars(layout: FolderLayout | undefined): readonly Sidecar[] {
   return layout?.id === 'a1111' ? SIDECARS : ['info', 'preview']
 }

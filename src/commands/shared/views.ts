@@ -13,6 +13,6 @@ const VIEWS: Readonly<Record<string, OutcomeView>> = {
   'lora resize': LORA_RESIZE_VIEW,
 }
 
-export function viewOf(verb: string): OutcomeView {
+export function outcomeViewOf(verb: string): OutcomeView {
   return Object.hasOwn(VIEWS, verb) ? VIEWS[verb]! : PLAIN_VIEW
 }

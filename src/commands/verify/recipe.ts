@@ -10,8 +10,8 @@ import { temporaryFolder } from '../../system/leftovers.ts'
 import { printable } from '../../system/text.ts'
 import type { World } from '../../system/world.ts'
 import type { ModelFile } from '../../tensor/values/table.ts'
-import { planInputs, withInputs } from '../replay/inputs.ts'
-import { repeatable } from '../replay/recipe.ts'
+import { planInputs, withRecipeInputs } from '../replay/inputs.ts'
+import { recipeRunner } from '../replay/recipe-runner.ts'
 import { differingTensors } from '../replay/same-model.ts'
 import type { Check } from './check.ts'
 
@@ -57,15 +57,15 @@ async function replayed(
   said: string,
   world: World,
 ): Promise<Check> {
-  const { again } = await repeatable(recipe)
+  const { run } = await recipeRunner(recipe)
   const places = { path, folders, quiet }
   const inputs = await planInputs(recipe, places, world)
   const folder = await temporaryFolder(existingFolder(dirname(resolve(path))), '.sdtool')
   try {
     const target = join(folder.path, `again${extname(path)}`)
     const recipeWorld = worldOf(recipe, world)
-    const { exitCode } = await withInputs(inputs, { target, places }, world, (paths) =>
-      again({ paths, target, args: { quiet } }, recipeWorld),
+    const { exitCode } = await withRecipeInputs(inputs, { target, places }, world, (paths) =>
+      run({ paths, target, args: { quiet } }, recipeWorld),
     )
     if (exitCode !== EXIT.ok)
       throw new SdtoolError('REPLAY_FAILED', `${recipe.operation} ended with exit code ${exitCode}`)

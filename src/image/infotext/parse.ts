@@ -31,14 +31,14 @@ export function parseInfotext(text: string): Infotext {
     if (isNegative) side = 1
     prompts[side].push(isNegative ? stripped(line.slice(NEGATIVE.length)) : line)
   }
-  const [prompt, negative] = prompts.map(joined) as [string, string]
+  const [prompt, negative] = prompts.map(joinLines) as [string, string]
   // A1111 counts a pair without a value, but passes over it
   const filled = hasSettings ? pairs.filter(([, value]) => value !== '') : []
   return { prompt, negative, settings: new Map(filled.map(([key, value]) => [key, unquoted(value)])) }
 }
 
 /** Lines before the first one with text leave no empty line. */
-function joined(lines: readonly string[]): string {
+function joinLines(lines: readonly string[]): string {
   return lines.reduce((text, line) => (text === '' ? line : `${text}\n${line}`), '')
 }
 

@@ -6,14 +6,14 @@ export const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a,
 /** Length and name before the data, CRC behind it. */
 const FRAME = 12
 
-export interface Chunk {
+export interface PngChunk {
   /** Four letters; a small first one means that readers may pass over it. */
   readonly name: string
   readonly data: Uint8Array
 }
 
 /** u32 length, name, data, u32 CRC of name and data, all big-endian. */
-export function encodeChunk({ name, data }: Chunk): Uint8Array {
+export function encodeChunk({ name, data }: PngChunk): Uint8Array {
   const out = Buffer.alloc(data.byteLength + FRAME)
   out.writeUInt32BE(data.byteLength, 0)
   out.write(name, 4, 'latin1')
@@ -29,10 +29,10 @@ const MAX_CHUNKS = 100_000
  * All chunks up to IEND, with their checksums checked. What stands behind IEND is no part of the picture.
  * @throws PNG_DAMAGED (exit 3)
  */
-export function readChunks(bytes: Uint8Array): Chunk[] {
+export function readChunks(bytes: Uint8Array): PngChunk[] {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (!file.subarray(0, SIGNATURE.length).equals(SIGNATURE)) throw damaged('it has no PNG signature')
-  const chunks: Chunk[] = []
+  const chunks: PngChunk[] = []
   for (let at = SIGNATURE.length; chunks.at(-1)?.name !== 'IEND'; ) {
     if (chunks.length === MAX_CHUNKS) throw damaged(`it has more than ${MAX_CHUNKS} chunks`)
     const chunk = readChunk(file, at)
@@ -42,7 +42,7 @@ export function readChunks(bytes: Uint8Array): Chunk[] {
   return chunks
 }
 
-function readChunk(file: Buffer, at: number): Chunk {
+function readChunk(file: Buffer, at: number): PngChunk {
   if (at + FRAME > file.length) throw damaged(`it ends at byte ${file.length}, before its last chunk`)
   const length = file.readUInt32BE(at)
   const name = file.toString('latin1', at + 4, at + 8)

@@ -2,7 +2,7 @@
 import { inflateSync } from 'node:zlib'
 import { refuse } from '../../system/errors.ts'
 import { BYTES_PER_PIXEL, type RgbImage } from '../image.ts'
-import { type Chunk, damaged, readChunks } from './chunks.ts'
+import { damaged, type PngChunk, readChunks } from './chunks.ts'
 import { FILTER_COUNT, restoreRow } from './filter.ts'
 import { type PngText, readTexts } from './text.ts'
 
@@ -39,7 +39,7 @@ const COLOUR_TYPES: Readonly<Record<number, ColourType>> = {
 export interface Png {
   readonly header: PngHeader
   readonly texts: readonly PngText[]
-  readonly chunks: readonly Chunk[]
+  readonly chunks: readonly PngChunk[]
 }
 
 /**
@@ -51,7 +51,7 @@ export function openPng(bytes: Uint8Array): Png {
   return { header: readHeader(chunks), texts: readTexts(chunks), chunks }
 }
 
-function readHeader([first, ...others]: readonly Chunk[]): PngHeader {
+function readHeader([first, ...others]: readonly PngChunk[]): PngHeader {
   if (first?.name !== 'IHDR' || first.data.length !== 13) throw damaged('it does not begin with its header')
   if (others.some(({ name }) => name === 'IHDR')) throw damaged('it has two headers')
   const view = new DataView(first.data.buffer, first.data.byteOffset)
@@ -117,7 +117,7 @@ function passSize({ width, height, depth, colour }: PngHeader, { x, y, dx, dy }:
 }
 
 /** The filtered rows of all passes; exactly as many bytes as the header promises, so a bomb cannot grow. */
-function inflatedPixels(header: PngHeader, chunks: readonly Chunk[], passes: readonly Pass[]): Uint8Array {
+function inflatedPixels(header: PngHeader, chunks: readonly PngChunk[], passes: readonly Pass[]): Uint8Array {
   const sizes = passes.map((pass) => passSize(header, pass))
   const expected = sizes.reduce((sum, { rows, stride }) => sum + rows * (stride + 1), 0)
   const first = chunks.findIndex(({ name }) => name === 'IDAT')
@@ -180,7 +180,7 @@ interface Painter {
   pixel(samples: Uint8Array | Uint16Array, from: number, to: number): void
 }
 
-function painterFor(header: PngHeader, chunks: readonly Chunk[]): Painter {
+function painterFor(header: PngHeader, chunks: readonly PngChunk[]): Painter {
   const pixels = header.width * header.height
   const data = new Uint8Array(pixels * BYTES_PER_PIXEL)
   const transparency = chunks.find(({ name }) => name === 'tRNS')?.data
@@ -215,7 +215,7 @@ function keyOf(transparency: Uint8Array | undefined, channels: number): readonly
 
 function palettePainter(
   { width, height }: PngHeader,
-  chunks: readonly Chunk[],
+  chunks: readonly PngChunk[],
   transparency: Uint8Array | undefined,
   data: Uint8Array,
 ): Painter {

@@ -38,7 +38,7 @@ export function filterRows(data: Uint8Array, stride: number, step: number): Uint
       continue
     }
     const filtered = PREDICTORS.map((predict) => filterRow(row, above, step, predict))
-    const sizes = filtered.map(sizeOf)
+    const sizes = filtered.map(sumOfMagnitudes)
     const best = sizes.indexOf(Math.min(...sizes))
     out[y * (stride + 1)] = best
     out.set(filtered[best]!, y * (stride + 1) + 1)
@@ -61,7 +61,7 @@ function filterRow(row: Uint8Array, above: Uint8Array, step: number, predict: Pr
 }
 
 /** Sum of the values as signed bytes, without their signs. */
-function sizeOf(row: Uint8Array): number {
+function sumOfMagnitudes(row: Uint8Array): number {
   let sum = 0
   for (const value of row) sum += value < 128 ? value : 256 - value
   return sum

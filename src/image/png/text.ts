@@ -1,7 +1,7 @@
 /** Text in a PNG: tEXt, zTXt and iTXt, section 11.3.3 of the specification. */
 import { inflateSync } from 'node:zlib'
 import { refuse } from '../../system/errors.ts'
-import { type Chunk, damaged } from './chunks.ts'
+import { damaged, type PngChunk } from './chunks.ts'
 
 export interface PngText {
   /** 1 to 79 characters of Latin-1. */
@@ -13,7 +13,7 @@ export interface PngText {
  * A text as Pillow writes it, so that everything that reads Pillow's files reads it: tEXt if Latin-1 has all its
  * characters, or else iTXt, uncompressed, without a language. NUL, which neither allows, becomes U+FFFD.
  */
-export function textChunk({ keyword, text }: PngText): Chunk {
+export function textChunk({ keyword, text }: PngText): PngChunk {
   const clean = text.replaceAll('\0', '\ufffd')
   const key = Buffer.from(keyword, 'latin1')
   const latin1 = Buffer.from(clean, 'latin1')
@@ -31,7 +31,7 @@ const MAX_TEXT_BYTES = 16 * 1024 * 1024
  * The texts of all chunks, in order.
  * @throws PNG_DAMAGED, PNG_TEXT_TOO_LARGE (exit 3)
  */
-export function readTexts(chunks: readonly Chunk[]): PngText[] {
+export function readTexts(chunks: readonly PngChunk[]): PngText[] {
   const texts: PngText[] = []
   let room = MAX_TEXT_BYTES
   for (const chunk of chunks) {

@@ -21,7 +21,7 @@ type Decode = (bytes: ArrayBuffer) => Promise<{ width: number; height: number; d
 let decoder: Promise<Decode> | undefined
 
 /** What of WebAssembly is used; the types of Node 20 leave it out. */
-interface Engine {
+interface WebpDecoder {
   compile(bytes: Uint8Array): Promise<object>
 }
 
@@ -57,7 +57,7 @@ export async function decodeWebp(
 
 async function loadDecoder(): Promise<Decode> {
   const { default: decode, init } = await import('@jsquash/webp/decode.js')
-  const { WebAssembly: engine } = globalThis as unknown as { WebAssembly: Engine }
+  const { WebAssembly: engine } = globalThis as unknown as { WebAssembly: WebpDecoder }
   const compiled = await engine.compile(decoderBytes())
   // its declarations know the form for browsers only
   const start = init as unknown as (module: object, options: object) => Promise<void>

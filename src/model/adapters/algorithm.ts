@@ -97,7 +97,7 @@ export interface Algorithm {
   /** The change without the weight; undefined where it is not of such a form, or depends on the weight. */
   readonly structure?: (parts: Parts, numbers: Numbers) => Structured | undefined
   /** Roles whose values `patch` needs in `numbers`, with the most values each may have. */
-  readonly steeredBy?: Readonly<Record<PartRole, number>>
+  readonly scalarInputs?: Readonly<Record<PartRole, number>>
   /**
    * Further `numbers`, where its trainer keeps them outside of the tensors. Where it is undefined, alpha / rank is all
    * that a configuration gives. @throws PEFT_CONFIG where nothing else tells
@@ -106,9 +106,9 @@ export interface Algorithm {
   /** The new values [O, 1] of the bias of the layer, where it has one and the algorithm changes it along. */
   readonly patchBias?: (parts: Parts, bias: Matrix, input: Pick<PatchInput, 'ratio' | 'numbers'>) => Matrix
   /** Shapes that contradict each other, as the end of a sentence; undefined when they fit. */
-  readonly misfit?: (parts: Parts) => string | undefined
+  readonly shapeError?: (parts: Parts) => string | undefined
   /** As `misfit`, of what does not fit the weight to be changed and `target` does not tell. */
-  readonly clash?: (parts: Parts, shape: readonly number[], numbers: Numbers) => string | undefined
+  readonly targetShapeError?: (parts: Parts, shape: readonly number[], numbers: Numbers) => string | undefined
 }
 
 /** A change on top of an algorithm, by tensors of its own (DoRA). */
@@ -117,11 +117,11 @@ export interface Modifier {
   readonly title: string
   readonly spellings: readonly Spelling[]
   /** Any of these roles shows it. */
-  readonly shownBy: readonly PartRole[]
+  readonly markerRoles: readonly PartRole[]
   readonly of: readonly string[]
   /** The new values of the weight, from those that the algorithm gives at full strength. */
   readonly patch: (parts: Parts, input: PatchInput, full: Matrix) => Matrix
-  readonly clash: (parts: Parts, shape: readonly number[]) => string | undefined
+  readonly targetShapeError: (parts: Parts, shape: readonly number[]) => string | undefined
 }
 
 /** Spellings that are the same as their roles. */

@@ -1,6 +1,6 @@
 import { type Algorithm, dim, type Parts, targetShape, times } from './algorithm.ts'
 import { miscounted } from './factors.ts'
-import { turned } from './oft.ts'
+import { rotated } from './oft.ts'
 
 /**
  * Butterfly OFT: m block-diagonal rotations with a permutation before and after each.
@@ -17,14 +17,14 @@ export const boft: Algorithm = {
   optional: ['alpha', 'rescale', 'dora_scale'],
   accepts: (parts) => parts.get('oft_blocks')?.shape.length === 4,
   target: (parts) => targetShape(times(dim(parts, 'oft_blocks', 1), dim(parts, 'oft_blocks', 2)), undefined),
-  steeredBy: { alpha: 1 },
+  scalarInputs: { alpha: 1 },
   patch: (parts, input) =>
-    turned(parts, input, { form: 'cayley', stages: dim(parts, 'oft_blocks', 0)!, butterfly: true }),
-  clash: (parts, [rows = 1]) => miscounted(parts, 'rescale', rows, 'outputs'),
-  misfit,
+    rotated(parts, input, { form: 'cayley', stages: dim(parts, 'oft_blocks', 0)!, butterfly: true }),
+  targetShapeError: (parts, [rows = 1]) => miscounted(parts, 'rescale', rows, 'outputs'),
+  shapeError,
 }
 
-function misfit(parts: Parts): string | undefined {
+function shapeError(parts: Parts): string | undefined {
   const [stages = 0, blocks = 0, size = 0, width] = parts.get('oft_blocks')?.shape ?? []
   if (size !== width) return 'its blocks are not square'
   // stage i exchanges rows within groups of 2^i blocks

@@ -20,7 +20,7 @@ import { describeLllite } from './lllite.ts'
 import { type AdapterKeys, type AdapterModule, splitKey, splitModules } from './modules.ts'
 import { type AdapterTable, peftSettings } from './peft/sources.ts'
 import { MODIFIERS } from './registry.ts'
-import { TARGETS, type TargetId, WRAPPERS } from './targets.ts'
+import { MODULE_WRAPPERS, TARGETS, type TargetId } from './targets.ts'
 
 /** Files that carry LoRA factors as a side matter (IP-Adapter FaceID) are something else. */
 const NO_ADAPTER = /^(ip_adapter|image_proj)\./
@@ -107,7 +107,7 @@ function summarise(table: AdapterTable, split: AdapterKeys, embeddings: readonly
   const verdict = verdictOf(modules)
   const ranks = modules.map(({ algorithm, parts }) => algorithm.rank?.(parts))
   const facts = {
-    title: titleOf(modules),
+    title: adapterTitle(modules),
     algorithms: countBy(modules, ({ algorithm }) => algorithm.id).map(([id, modules, first]) => {
       return { id, title: first.algorithm.title, modules } satisfies AlgorithmCount
     }),
@@ -134,7 +134,7 @@ function summarise(table: AdapterTable, split: AdapterKeys, embeddings: readonly
 
 function wrappedModules(modules: readonly AdapterModule[]): AdapterInfo['wrapped'] {
   const wrapped = modules.flatMap(({ wrapper }) => wrapper ?? [])
-  return countBy(wrapped, (id) => id).map(([id, modules]) => ({ title: WRAPPERS[id].title, modules }))
+  return countBy(wrapped, (id) => id).map(([id, modules]) => ({ title: MODULE_WRAPPERS[id].title, modules }))
 }
 
 /** Where no layer is telling by itself, all of them together may be. */
@@ -168,7 +168,7 @@ function countValues(values: readonly number[]): ValueCount[] {
   return [...counts].map(([value, modules]) => ({ value, modules })).sort((a, b) => a.value - b.value)
 }
 
-function titleOf(modules: readonly AdapterModule[]): string {
+function adapterTitle(modules: readonly AdapterModule[]): string {
   if (modules[0]?.dialect === 'control-lora') return 'control-lora'
   return countBy(modules, ({ algorithm }) => algorithm.id)
     .map(([id, , first]) => {
@@ -181,7 +181,7 @@ function titleOf(modules: readonly AdapterModule[]): string {
 
 function hasDora({ parts, algorithm }: AdapterModule): boolean {
   return MODIFIERS.some(
-    ({ shownBy, of }) => of.includes(algorithm.id) && shownBy.some((role) => parts.has(role)),
+    ({ markerRoles, of }) => of.includes(algorithm.id) && markerRoles.some((role) => parts.has(role)),
   )
 }
 

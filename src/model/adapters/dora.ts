@@ -29,13 +29,13 @@ export const dora: Modifier = {
     { suffix: 'lora_magnitude_vector', role: 'magnitude' },
     { suffix: 'lora_magnitude_vector.weight', role: 'magnitude' },
   ],
-  shownBy: ['dora_scale', 'magnitude'],
+  markerRoles: ['dora_scale', 'magnitude'],
   of: ['lora', 'loha', 'lokr', 'glora', 'oft', 'boft'],
   patch(parts, { weight, shape, ratio }, full) {
     const scaled = withMagnitudes(parts, full, shape)
     return ratio === 1 ? scaled : sum({ factor: 1 - ratio, of: weight }, { factor: ratio, of: scaled })
   },
-  clash: (parts, shape) =>
+  targetShapeError: (parts, shape) =>
     axisOf(parts, shape) === undefined
       ? `its DoRA magnitudes [${magnitudes(parts).shape}] are neither one for each output nor one for each input`
       : undefined,

@@ -80,7 +80,7 @@ export function withDelta({ weight, shape, ratio }: PatchInput, scale: number, d
 }
 
 /** [O, I*kh*kw] of the shape of a weight; [n, 1] of a vector. */
-export function sizeOf(shape: readonly number[]): readonly [rows: number, columns: number] {
+export function matrixSize(shape: readonly number[]): readonly [rows: number, columns: number] {
   return [shape[0] ?? 1, elementCount(shape.slice(1))]
 }
 

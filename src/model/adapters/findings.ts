@@ -56,7 +56,7 @@ function brokenModules({ modules, incomplete }: AdapterKeys): Finding[] {
     )
   }
   const misfits = modules.flatMap(({ name, algorithm, parts }) => {
-    const why = algorithm.misfit?.(parts)
+    const why = algorithm.shapeError?.(parts)
     return why === undefined ? [] : [{ name, why }]
   })
   if (misfits.length > 0) {

@@ -1,5 +1,5 @@
 import { type Algorithm, flatColumns, kernelOf, plainSpellings, targetShape } from './algorithm.ts'
-import { countOf, factor, isLatentPart, miscounted, sizeOf, withDelta } from './factors.ts'
+import { countOf, factor, isLatentPart, matrixSize, miscounted, withDelta } from './factors.ts'
 
 /**
  * The difference itself: W' = W + strength * diff, and `diff_b` for the bias of the same module. `diff` has the
@@ -19,8 +19,8 @@ export const full: Algorithm = {
     ),
   // A module may have a difference of the bias alone.
   patch: (parts, input) => (parts.has('diff') ? withDelta(input, 1, factor(parts, 'diff')) : input.weight),
-  clash(parts, shape) {
-    const [rows, columns] = sizeOf(shape)
+  targetShapeError(parts, shape) {
+    const [rows, columns] = matrixSize(shape)
     return isLatentPart((countOf(parts, 'diff') ?? 0) / rows, shape)
       ? undefined
       : miscounted(parts, 'diff', rows * columns, 'elements')

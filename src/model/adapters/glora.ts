@@ -34,10 +34,10 @@ export const glora: Algorithm = {
     const columns = times(dim(parts, down, 1), kernel?.[0], kernel?.[1])
     return targetShape(dim(parts, up, 0), columns, kernel)
   },
-  steeredBy: { alpha: 1 },
+  scalarInputs: { alpha: 1 },
   patch,
-  misfit,
-  clash(parts, [, inputs = 1]) {
+  shapeError,
+  targetShapeError(parts, [, inputs = 1]) {
     const { first, last } = rolesOf(parts)
     const [from, to] = [dim(parts, first, 0), dim(parts, last, 1)]
     return from === inputs && to === inputs
@@ -77,7 +77,7 @@ function rank(parts: Parts): number | undefined {
   return dim(parts, rolesOf(parts).down, 0)
 }
 
-function misfit(parts: Parts): string | undefined {
+function shapeError(parts: Parts): string | undefined {
   if (gloraVersion(parts) === undefined) return 'the ranks of a1, a2, b1 and b2 differ'
   const core = parts.get('bm')?.shape.slice(0, 2) ?? []
   return core.every((n) => n === rank(parts)) ? undefined : `its bm joins ranks ${core}, not ${rank(parts)}`

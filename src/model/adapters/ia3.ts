@@ -20,16 +20,16 @@ export const ia3: Algorithm = {
   optional: [],
   // Which side the vector is for stands in the value of on_input, so shapes alone do not tell the target.
   target: () => targetShape(undefined, undefined),
-  steeredBy: { on_input: 1 },
+  scalarInputs: { on_input: 1 },
   patch(parts, { weight, ratio, numbers }) {
     const scale = onInput(parts, numbers) ? scaleColumns : scaleRows
     return added(weight, ratio, scale(weight, column(parts, 'weight')))
   },
-  clash: (parts, [rows = 1, inputs = 1], numbers) =>
+  targetShapeError: (parts, [rows = 1, inputs = 1], numbers) =>
     onInput(parts, numbers)
       ? miscounted(parts, 'weight', inputs, 'inputs')
       : miscounted(parts, 'weight', rows, 'outputs'),
-  misfit: (parts: Parts) =>
+  shapeError: (parts: Parts) =>
     (parts.get('weight')?.shape.filter((n) => n !== 1).length ?? 0) > 1
       ? 'its weight is no vector'
       : undefined,

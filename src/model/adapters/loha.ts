@@ -33,7 +33,7 @@ export const loha: Algorithm = {
     const columns = times(dim(parts, 'hada_w1_b', 1), kernel?.[0], kernel?.[1])
     return targetShape(dim(parts, 'hada_w1_a', 1), columns, kernel)
   },
-  steeredBy: { alpha: 1 },
+  scalarInputs: { alpha: 1 },
   patch(parts, input) {
     const delta = hadamard(half(parts, '1'), half(parts, '2'))
     return withDelta(input, alphaScale(parts, input.numbers, rank(parts)), delta)
@@ -42,7 +42,7 @@ export const loha: Algorithm = {
     scale: alphaScale(parts, numbers, rank(parts)),
     of: { form: 'hadamard', of: [factors(parts, '1'), factors(parts, '2')] },
   }),
-  misfit,
+  shapeError,
 }
 
 function rank(parts: Parts): number | undefined {
@@ -60,7 +60,7 @@ function factors(parts: Parts, n: '1' | '2'): Product {
   return parts.has(core) ? { up: transposed(a), down: tuckerInner(parts, core, b) } : { up: a, down: b }
 }
 
-function misfit(parts: Parts): string | undefined {
+function shapeError(parts: Parts): string | undefined {
   const tucker = parts.has('hada_t1')
   if (tucker !== parts.has('hada_t2')) return 'only one of hada_t1 and hada_t2 is there'
   const outAxis = tucker ? 1 : 0

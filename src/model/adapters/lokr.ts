@@ -52,7 +52,7 @@ export const lokr: Algorithm = {
     const columns = times(dim(parts, 'lokr_w1', 1) ?? dim(parts, 'lokr_w1_b', 1), second.columns)
     return targetShape(rows, columns, second.kernel)
   },
-  steeredBy: { alpha: 1 },
+  scalarInputs: { alpha: 1 },
   // kron of the matrices flattened from dim 1 is the same as kron of (O1, I1, 1, 1) and (O2, I2, kh, kw)
   patch(parts, input) {
     const delta = kron(whole(parts, '1'), whole(parts, '2'))
@@ -62,7 +62,7 @@ export const lokr: Algorithm = {
     scale: alphaScale(parts, numbers, rank(parts)),
     of: { form: 'kron', a: factors(parts, '1'), b: factors(parts, '2') },
   }),
-  misfit,
+  shapeError,
 }
 
 /** Two whole factors have no rank: such files store alpha = nominal dim, which must not be divided. */
@@ -98,7 +98,7 @@ function secondFactor(parts: Parts): TargetShape {
   return targetShape(dim(parts, 'lokr_w2_a', 1), columns, kernel)
 }
 
-function misfit(parts: Parts): string | undefined {
+function shapeError(parts: Parts): string | undefined {
   const flat = [...parts].find(([role, { shape }]) => role.startsWith('lokr_') && shape.length < 2)
   if (flat !== undefined) return `its ${flat[0]} is no matrix`
   const pairs = [

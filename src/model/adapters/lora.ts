@@ -17,9 +17,9 @@ import {
   column,
   countOf,
   factor,
+  matrixSize,
   miscounted,
   numberOf,
-  sizeOf,
   tuckerInner,
   tuckerProduct,
   withDelta,
@@ -92,11 +92,11 @@ export const lora: Algorithm = {
   ],
   rank,
   target,
-  steeredBy: { alpha: 1, scale: 1, reshape_weight: MAX_DIMENSIONS, bias_size: MAX_DIMENSIONS },
+  scalarInputs: { alpha: 1, scale: 1, reshape_weight: MAX_DIMENSIONS, bias_size: MAX_DIMENSIONS },
   patch,
   structure,
-  misfit,
-  clash,
+  shapeError,
+  targetShapeError,
 }
 
 function rank(parts: Parts): number | undefined {
@@ -115,7 +115,7 @@ function target(parts: Parts) {
   return targetShape(dim(parts, 'lora_up', 0), columns, kernel)
 }
 
-function misfit(parts: Parts): string | undefined {
+function shapeError(parts: Parts): string | undefined {
   const prefix = parts.has('embedding_down') ? 'embedding' : 'lora'
   const down = dim(parts, `${prefix}_down`, 0)
   const up = dim(parts, `${prefix}_up`, 1)
@@ -169,8 +169,8 @@ function residual(parts: Parts, { weight, numbers }: PatchInput): Matrix | undef
 
 const SPARSE_ROLES = ['bias_indices', 'bias_values', 'bias_size'] as const
 
-function clash(parts: Parts, shape: readonly number[], numbers: Numbers): string | undefined {
-  const [rows, columns] = sizeOf(shape)
+function targetShapeError(parts: Parts, shape: readonly number[], numbers: Numbers): string | undefined {
+  const [rows, columns] = matrixSize(shape)
   const dense = miscounted(parts, 'bias', rows * columns, 'elements')
   if (dense !== undefined || !SPARSE_ROLES.some((role) => parts.has(role))) return dense
   const size = [...(numbers.get('bias_size') ?? [])]

@@ -2,7 +2,7 @@ import type { Tensor, TensorTable } from '../../tensor/values/table.ts'
 import type { Algorithm, PartRole, Parts, Spelling, TargetShape } from './algorithm.ts'
 import { algorithmOf, SPELLINGS } from './registry.ts'
 import { setWeight } from './set-weight.ts'
-import { type ModulePlace, placeOf } from './targets.ts'
+import { type ModulePlace, modulePlaceOf } from './targets.ts'
 
 /** One adapted layer: its tensors by role, and where it belongs. */
 export interface AdapterModule extends ModulePlace {
@@ -17,7 +17,7 @@ export function adapterModule(
   name: string,
   parts: Parts,
   algorithm: Algorithm,
-  place = placeOf(name),
+  place = modulePlaceOf(name),
 ): AdapterModule {
   return { ...place, name, parts, algorithm, shape: algorithm.target(parts) }
 }
@@ -124,7 +124,7 @@ function judge(gathered: ReadonlyMap<string, Gathered>, strays: Tensor[]): Adapt
   const incomplete: { name: string; roles: PartRole[] }[] = []
   for (const [name, { parts, sure }] of gathered) {
     const algorithm = algorithmOf(parts)
-    const believed = sure || algorithm?.misfit?.(parts) === undefined
+    const believed = sure || algorithm?.shapeError?.(parts) === undefined
     if (algorithm !== undefined && believed) modules.push(adapterModule(name, parts, algorithm))
     else if (sure) incomplete.push({ name, roles: [...parts.keys()] })
     else strays.push(...parts.values())

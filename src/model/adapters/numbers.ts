@@ -31,7 +31,7 @@ interface SteeringTensor {
 }
 
 function steeringTensors({ name, algorithm, parts }: Steered): SteeringTensor[] {
-  return Object.entries(algorithm.steeredBy ?? {}).flatMap(([role, limit]) => {
+  return Object.entries(algorithm.scalarInputs ?? {}).flatMap(([role, limit]) => {
     const tensor = parts.get(role)
     if (tensor === undefined) return []
     checkSize(tensor, role, limit)

@@ -31,13 +31,13 @@ export const oft: Algorithm = {
     const [blocks, size] = blocksOf(parts)?.shape ?? []
     return targetShape(times(blocks, size), undefined)
   },
-  steeredBy: { alpha: 1 },
+  scalarInputs: { alpha: 1 },
   patch(parts, input) {
     const form = parts.has('oft_blocks') ? 'cayley' : 'plain'
-    return turned(parts, input, { form, stages: 1, butterfly: false })
+    return rotated(parts, input, { form, stages: 1, butterfly: false })
   },
-  clash: (parts, [rows = 1]) => miscounted(parts, 'rescale', rows, 'outputs'),
-  misfit(parts) {
+  targetShapeError: (parts, [rows = 1]) => miscounted(parts, 'rescale', rows, 'outputs'),
+  shapeError(parts) {
     const shape = blocksOf(parts)?.shape ?? []
     return shape[1] === shape[2] ? undefined : `its blocks are ${shape[1]} x ${shape[2]}, not square`
   },
@@ -52,7 +52,7 @@ function blocksOf(parts: Parts) {
  * takes alpha as the constraint where LyCORIS and kohya-ss take alpha * outputs, and applies the strength twice. kohya-ss
  * differs for alpha = 0 alone: no limit here and in LyCORIS, no rotation at all there.
  */
-export function turned(
+export function rotated(
   parts: Parts,
   { weight, shape, ratio, numbers }: PatchInput,
   how: Pick<Rotation, 'form' | 'stages' | 'butterfly'>,

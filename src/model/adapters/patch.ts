@@ -3,7 +3,7 @@ import { added, type Matrix, matrixOf, place } from '../../tensor/algebra/matrix
 import { elementCount } from '../../tensor/values/dtype.ts'
 import { isPlain } from '../identify/evidence.ts'
 import type { Algorithm, Modifier, Numbers, PartRole, Parts, PatchInput } from './algorithm.ts'
-import { column, countOf, isLatentPart, sizeOf } from './factors.ts'
+import { column, countOf, isLatentPart, matrixSize } from './factors.ts'
 import { loraScale } from './lora.ts'
 import { MODIFIERS } from './registry.ts'
 
@@ -26,8 +26,8 @@ export function patchWeight({ algorithm, parts }: Patchable, input: PatchInput):
 }
 
 function modifierOf({ algorithm, parts }: Patchable): Modifier | undefined {
-  return MODIFIERS.find(({ of, shownBy }) => {
-    return of.includes(algorithm.id) && shownBy.some((role) => parts.has(role))
+  return MODIFIERS.find(({ of, markerRoles }) => {
+    return of.includes(algorithm.id) && markerRoles.some((role) => parts.has(role))
   })
 }
 
@@ -41,7 +41,7 @@ export function patchedShape(parts: Parts, numbers: Numbers, shape: readonly num
 /** The input with zeros after what is there, if the weight gets another shape. */
 function withNewShape(parts: Parts, input: PatchInput): PatchInput {
   const shape = patchedShape(parts, input.numbers, input.shape)
-  const [rows, columns] = sizeOf(shape)
+  const [rows, columns] = matrixSize(shape)
   const { weight } = input
   if (weight.rows === rows && weight.columns === columns) return input
   return { ...input, shape, weight: place(weight, 0, rows, columns) }
@@ -76,8 +76,8 @@ export function patchMisfit(
   const target = patchedShape(parts, numbers, shape)
   return (
     targetMisfit({ algorithm, parts }, target) ??
-    algorithm.clash?.(parts, target, numbers) ??
-    modifierOf({ algorithm, parts })?.clash(parts, target) ??
+    algorithm.targetShapeError?.(parts, target, numbers) ??
+    modifierOf({ algorithm, parts })?.targetShapeError(parts, target) ??
     buildMisfit({ algorithm, parts }, shape, numbers)
   )
 }
@@ -88,7 +88,7 @@ function partsMisfit({ algorithm, parts }: Patchable): string | undefined {
     if (elementCount(part.shape) === 0) return `its ${role} is empty`
     if (!isPlain(part)) return `its ${role} is ${part.dtype}, of which no numbers can be read`
   }
-  return algorithm.misfit?.(parts)
+  return algorithm.shapeError?.(parts)
 }
 
 /**
@@ -120,7 +120,7 @@ function buildMisfit(module: Patchable, shape: readonly number[], numbers: Numbe
 
 function targetMisfit({ algorithm, parts }: Patchable, shape: readonly number[]): string | undefined {
   const target = algorithm.target(parts)
-  const [rows, columns] = sizeOf(shape)
+  const [rows, columns] = matrixSize(shape)
   if ((target.rows ?? rows) !== rows) return `it is for ${target.rows} outputs, the weight has ${rows}`
   if ((target.columns ?? columns) === columns || isLatentPart(target.columns!, shape)) return undefined
   return `it is for ${target.columns} inputs, the weight has ${columns}`

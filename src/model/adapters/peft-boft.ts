@@ -39,10 +39,10 @@ export const peftBoft: Algorithm = {
     const scaled = scaleRows(rotated, column(parts, 'boft_s'))
     return ratio === 1 ? scaled : sum({ factor: 1 - ratio, of: rotated }, { factor: ratio, of: scaled })
   },
-  misfit,
+  shapeError,
 }
 
-function misfit(parts: Parts): string | undefined {
+function shapeError(parts: Parts): string | undefined {
   const { length } = parts.get('boft_R')?.shape ?? []
   const [stages = 0, blocks = 0, size = 0, width] = parts.get('boft_R')?.shape ?? []
   if (length !== 4 || size !== width) return 'its blocks are not square'

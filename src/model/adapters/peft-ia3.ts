@@ -42,7 +42,7 @@ export const peftIa3: Algorithm = {
     if (scalesInputs || countOf(parts, 'ia3_l') !== bias.rows) return bias
     return atStrength(bias, scaleRows(bias, column(parts, 'ia3_l')), ratio)
   },
-  clash(parts, shape, numbers) {
+  targetShapeError(parts, shape, numbers) {
     const [rows = 1, inputs = 1] = shape
     const count = countOf(parts, 'ia3_l')
     const side = onInput(parts, shape, numbers)
@@ -51,7 +51,7 @@ export const peftIa3: Algorithm = {
     if (count === (side ? inputs : rows)) return undefined
     return `its ia3_l has ${count} values, but the weight has ${side ? `${inputs} inputs` : `${rows} outputs`}`
   },
-  misfit: (parts) =>
+  shapeError: (parts) =>
     (parts.get('ia3_l')?.shape.filter((n) => n !== 1).length ?? 0) > 1 ? 'its ia3_l is no vector' : undefined,
 }
 

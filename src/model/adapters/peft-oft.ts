@@ -9,7 +9,7 @@ import {
   type PatchInput,
   targetShape,
 } from './algorithm.ts'
-import { sizeOf } from './factors.ts'
+import { matrixSize } from './factors.ts'
 import { configRefusal, type PeftConfig } from './peft/config.ts'
 
 /**
@@ -34,15 +34,15 @@ export const peftOft: Algorithm = {
     return targetShape(undefined, blocks === undefined || blocks === 1 ? undefined : blocks * (size ?? 0))
   },
   configured,
-  patch: (parts, input) => transposed(turned(parts, input)),
-  misfit: (parts) =>
+  patch: (parts, input) => transposed(rotated(parts, input)),
+  shapeError: (parts) =>
     parts.get('oft_R')?.shape.length === 2 && blockSize(parts) !== undefined
       ? undefined
       : `oft_R [${parts.get('oft_R')?.shape}] holds no triangles of square blocks`,
-  clash(parts, shape, numbers) {
+  targetShapeError(parts, shape, numbers) {
     if (!numbers.has('oft_terms')) return 'how its values become a rotation is not said'
     const [blocks = 0, size = 1] = [dim(parts, 'oft_R', 0), blockSize(parts)]
-    const [, columns] = sizeOf(shape)
+    const [, columns] = matrixSize(shape)
     const isShared = blocks === 1 && numbers.get('oft_shared')?.[0] === 1
     const fits = isShared ? columns % size === 0 : columns === blocks * size
     return fits ? undefined : `its ${blocks} blocks of ${size} are not for ${columns} inputs`
@@ -69,7 +69,7 @@ function configured(config: PeftConfig | undefined, { name }: ConfiguredModule):
   ])
 }
 
-function turned(parts: Parts, { weight, ratio, numbers }: PatchInput): Matrix {
+function rotated(parts: Parts, { weight, ratio, numbers }: PatchInput): Matrix {
   const blocks = parts.get('oft_R')!
   const [terms, limit] = [numbers.get('oft_terms')?.[0], numbers.get('oft_limit')?.[0]]
   if (terms === undefined) throw new Error(`${blocks.name}: the configuration was not read`)

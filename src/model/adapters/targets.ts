@@ -114,7 +114,7 @@ export interface ModulePlace {
  * What ways to train leave in the names of modules, which no network has. The names without it mean the same layers.
  * A LoRA of kohya for a layer that was named itself, not by its block, ends in the dot to no child.
  */
-export const WRAPPERS = {
+export const MODULE_WRAPPERS = {
   compiled: { title: 'torch.compile (_orig_mod)', pattern: /(?:(?<=^|\.)_orig_mod\.)|(?:(?<=_)_orig_mod_)/g },
   parallel: {
     title: 'DistributedDataParallel (module.)',
@@ -132,12 +132,12 @@ export const WRAPPERS = {
   trailing: { title: 'a trailing _', pattern: /(?<=\w)_$/g },
 } as const satisfies Record<string, { readonly title: string; readonly pattern: RegExp }>
 
-export type WrapperId = keyof typeof WRAPPERS
+export type WrapperId = keyof typeof MODULE_WRAPPERS
 
 function unwrapped(module: string): { name: string; wrapper?: WrapperId } {
   let name = module
   let wrapper: WrapperId | undefined
-  for (const [id, { pattern }] of Object.entries(WRAPPERS)) {
+  for (const [id, { pattern }] of Object.entries(MODULE_WRAPPERS)) {
     const without = name.replace(pattern, '')
     if (without !== name) wrapper ??= id as WrapperId
     name = without
@@ -156,7 +156,7 @@ function clipPath(path: string, separator: '.' | '_'): string {
 }
 
 /** Which network a module belongs to and how its trainer names things. */
-export function placeOf(module: string): ModulePlace {
+export function modulePlaceOf(module: string): ModulePlace {
   const { name, wrapper } = unwrapped(module)
   const place = namedPlace(name)
   const separator = place.prefix.endsWith('_') ? '_' : '.'

@@ -1,5 +1,5 @@
 /** What is wrong with a baked file, told from its weights: component by component against base and recipe. */
-import { type Comparison, NO_COMPARISON, relativeChange } from '../../tensor/values/compare.ts'
+import { NO_COMPARISON, relativeChange, type TensorComparison } from '../../tensor/values/compare.ts'
 import type { Finding } from '../../tensor/values/table.ts'
 import { warning } from '../finding.ts'
 import type { TensorDiff } from './diff.ts'
@@ -27,7 +27,7 @@ function groupsOf(diffs: readonly TensorDiff[]): ReadonlyMap<string, Group> {
   return new Map(byComponent(diffs).map((group) => [group.component, group]))
 }
 
-function comparisonOf(groups: ReadonlyMap<string, Group>, { component }: Group): Comparison {
+function comparisonOf(groups: ReadonlyMap<string, Group>, { component }: Group): TensorComparison {
   return groups.get(component)?.comparison ?? NO_COMPARISON
 }
 
@@ -36,7 +36,7 @@ const MAX_REST = 0.1
 /** Changes of less are rounding. */
 const SAME_STRENGTH = 0.005
 
-function diagnose(group: Group, planned: Comparison, made: Comparison): Finding {
+function diagnose(group: Group, planned: TensorComparison, made: TensorComparison): Finding {
   const { title, removed, tensors, comparison } = group
   const say = (what: string) => warning('not-the-recipe', `${title}: ${what}`)
   if (removed > 0) return say(`${removed} of its ${tensors} tensors are missing`)
@@ -57,7 +57,7 @@ function diagnose(group: Group, planned: Comparison, made: Comparison): Finding 
  * The factor of the planned change that comes nearest to the change that was made, and what is left of that, as part
  * of it. From the three sides of the triangle base, recipe, file, so that no two changes need to be held in memory.
  */
-function strengthOf(planned: Comparison, made: Comparison, apart: Comparison) {
+function strengthOf(planned: TensorComparison, made: TensorComparison, apart: TensorComparison) {
   const product = (planned.differences + made.differences - apart.differences) / 2
   const strength = product / planned.differences
   const rest = Math.max(0, made.differences - strength * product)

@@ -4,16 +4,16 @@ import { inParallel } from '../../system/parallel.ts'
 import { checkOperation, isRefused } from '../../tensor/quantised/check.ts'
 import {
   type CompareInput,
-  type Comparison,
   compareTensors,
   haveSameBytes,
   isNumeric,
+  type TensorComparison,
 } from '../../tensor/values/compare.ts'
 import { tensorBytes } from '../../tensor/values/expr.ts'
 import type { Tensor } from '../../tensor/values/table.ts'
 import { sameShape, weightName } from '../networks/topology/match.ts'
-import { type Pair, pairTensors, type Side } from './pairs.ts'
-import type { Place } from './place.ts'
+import { type DiffSide, type Pair, pairTensors } from './pairs.ts'
+import type { DiffPlace } from './place.ts'
 
 /** `incomparable`: other bytes, but no numbers to compare: codes of a format, or another number of values. */
 export type Change = 'same' | 'changed' | 'incomparable' | 'added' | 'removed'
@@ -21,7 +21,7 @@ export type Change = 'same' | 'changed' | 'incomparable' | 'added' | 'removed'
 export interface TensorDiff {
   /** In a; in b if it was added. */
   readonly name: string
-  readonly place: Place
+  readonly place: DiffPlace
   readonly a?: Tensor
   readonly b?: Tensor
   readonly change: Change
@@ -29,7 +29,7 @@ export interface TensorDiff {
   readonly retyped: boolean
   readonly reshaped: boolean
   /** Where both have numbers at the same places. */
-  readonly comparison?: Comparison
+  readonly comparison?: TensorComparison
 }
 
 /** Nothing at all is different, not even the type. */
@@ -48,7 +48,7 @@ export interface DiffInput extends CompareInput {
  * Compares the values of two files. Reads both whole, in blocks; the calling thread counts what other threads read.
  * @throws SCALED_FP8, QUANTISED where the same weight is stored in a format that nothing decodes in one of them only
  */
-export async function diffTensors(a: Side, b: Side, input: DiffInput): Promise<TensorDiff[]> {
+export async function diffTensors(a: DiffSide, b: DiffSide, input: DiffInput): Promise<TensorDiff[]> {
   const pairs = pairTensors(a, b)
   checkFormats(pairs, a, b)
   const total = pairs.reduce((sum, pair) => sum + bytesToRead(pair), 0)
@@ -61,12 +61,12 @@ export async function diffTensors(a: Side, b: Side, input: DiffInput): Promise<T
 }
 
 /** The codes of two formats, or codes and numbers, say nothing about each other. @throws SCALED_FP8, QUANTISED */
-function checkFormats(pairs: readonly Pair[], a: Side, b: Side): void {
+function checkFormats(pairs: readonly Pair[], a: DiffSide, b: DiffSide): void {
   const unlike = pairs.filter(
     (pair) => pair.a && pair.b && pair.a.quantised?.format !== pair.b.quantised?.format,
   )
   // some formats have names of their own for their codes
-  const lone = (side: 'a' | 'b', other: Side) =>
+  const lone = (side: 'a' | 'b', other: DiffSide) =>
     pairs.flatMap(({ [side]: tensor, ...rest }) => {
       const isAlone = (rest as Partial<Pair>)[side === 'a' ? 'b' : 'a'] === undefined
       return tensor && isAlone && other.table.tensors.has(weightName(tensor)) ? [tensor] : []

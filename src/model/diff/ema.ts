@@ -1,8 +1,8 @@
 import { renamed } from '../../tensor/values/expr.ts'
-import type { Side } from './pairs.ts'
+import type { DiffSide } from './pairs.ts'
 
 /** The file as if its EMA weights were the live ones, without the copy. Itself if it has none. */
-export function withEmaWeights(side: Side): Side {
+export function withEmaWeights(side: DiffSide): DiffSide {
   const { table, identity } = side
   const { ema, components, ...rest } = identity
   if (ema === undefined) return side

@@ -5,10 +5,10 @@ import type { Finding } from '../../tensor/values/table.ts'
 import { warning } from '../finding.ts'
 import { type Identity, KINDS } from '../identity.ts'
 import type { TensorDiff } from './diff.ts'
-import type { Side } from './pairs.ts'
+import type { DiffSide } from './pairs.ts'
 
 /** What a person should know to read a comparison rightly. */
-export function diffFindings(a: Side, b: Side, diffs: readonly TensorDiff[]): Finding[] {
+export function diffFindings(a: DiffSide, b: DiffSide, diffs: readonly TensorDiff[]): Finding[] {
   return [
     ...unlikeFiles(a.identity, b.identity),
     ...nothingShared(diffs),

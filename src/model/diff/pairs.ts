@@ -1,15 +1,15 @@
 import type { Tensor, TensorTable } from '../../tensor/values/table.ts'
 import type { Identity } from '../identity.ts'
-import { type Place, placesOf } from './place.ts'
+import { type DiffPlace, diffPlacesOf } from './place.ts'
 
 /** A file of a comparison. */
-export interface Side {
+export interface DiffSide {
   readonly table: TensorTable
   readonly identity: Identity
 }
 
 /** A tensor of one file and the one in its place in the other; one of them at least. */
-export type Pair = { readonly place: Place } & (
+export type Pair = { readonly place: DiffPlace } & (
   | { readonly a: Tensor; readonly b: Tensor }
   | { readonly a: Tensor; readonly b?: never }
   | { readonly a?: never; readonly b: Tensor }
@@ -19,8 +19,8 @@ export type Pair = { readonly place: Place } & (
  * Pairs the tensors of two files: those of the same name, then those that have the same name inside the same
  * component, so that a VAE of its own can be held against the one in a checkpoint. In the order of a, then of b.
  */
-export function pairTensors(a: Side, b: Side): Pair[] {
-  const [placesA, placesB] = [placesOf(a.identity), placesOf(b.identity)]
+export function pairTensors(a: DiffSide, b: DiffSide): Pair[] {
+  const [placesA, placesB] = [diffPlacesOf(a.identity), diffPlacesOf(b.identity)]
   const left = [...b.table.tensors.values()].filter(({ name }) => !a.table.tensors.has(name))
   const byPlace = uniqueByPlace(left, placesB)
   const pairs: Pair[] = []
@@ -35,12 +35,15 @@ export function pairTensors(a: Side, b: Side): Pair[] {
   return [...pairs, ...added.map((tensor): Pair => ({ place: placesB.get(tensor.name)!, b: tensor }))]
 }
 
-function placeId({ component, key }: Place): string {
+function placeId({ component, key }: DiffPlace): string {
   return `${component} ${key}`
 }
 
 /** Where two tensors have one place (two networks in a file), nothing says which of them is meant. */
-function uniqueByPlace(tensors: readonly Tensor[], places: ReadonlyMap<string, Place>): Map<string, Tensor> {
+function uniqueByPlace(
+  tensors: readonly Tensor[],
+  places: ReadonlyMap<string, DiffPlace>,
+): Map<string, Tensor> {
   const found = new Map<string, Tensor>()
   const ambiguous = new Set<string>()
   for (const tensor of tensors) {

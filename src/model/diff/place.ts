@@ -1,7 +1,7 @@
 import { BASES, type BaseId } from '../adapters/base.ts'
 import { lookupName, modulesOf } from '../adapters/keymap.ts'
 import { splitKey } from '../adapters/modules.ts'
-import { placeOf as modulePlace, TARGETS, type TargetId } from '../adapters/targets.ts'
+import { modulePlaceOf as modulePlace, TARGETS, type TargetId } from '../adapters/targets.ts'
 import type { Identity } from '../identity.ts'
 import type { Architecture } from '../networks/architectures/architecture.ts'
 import { ARCHITECTURES, architectureById } from '../networks/architectures/registry.ts'
@@ -10,7 +10,7 @@ import type { Component, ComponentId } from '../networks/components.ts'
 import { layerOf, OTHER_LAYER } from './layers.ts'
 
 /** Where in a model a tensor belongs: a row of a table, a cell of the heat map. */
-export interface Place {
+export interface DiffPlace {
   /** Id of a component; in an adapter, of the network it changes, or `alphas`: factors are no weights. */
   readonly component: ComponentId | TargetId | 'alphas'
   /** "CLIP-L text encoder". */
@@ -22,10 +22,10 @@ export interface Place {
 }
 
 /** The place of every tensor of a file, by its full name. */
-export function placesOf(identity: Identity): Map<string, Place> {
+export function diffPlacesOf(identity: Identity): Map<string, DiffPlace> {
   const architecture = architectureById(identity.architecture?.id ?? '')
   const live = new Map([...(identity.ema?.pairs ?? [])].map(([name, copy]) => [copy, name]))
-  const places = new Map<string, Place>()
+  const places = new Map<string, DiffPlace>()
   for (const component of identity.components) {
     for (const name of component.names) {
       places.set(
@@ -41,7 +41,7 @@ export function placesOf(identity: Identity): Map<string, Place> {
   return places
 }
 
-function emaPlace(copy: Place, live: Place): Place {
+function emaPlace(copy: DiffPlace, live: DiffPlace): DiffPlace {
   return { ...live, component: copy.component, title: copy.title }
 }
 
@@ -49,14 +49,14 @@ function componentPlace(
   name: string,
   { id, title, prefix }: Component,
   architecture: Architecture | undefined,
-): Place {
+): DiffPlace {
   // ComfyUI keeps logit_scale a level above the rest of a text encoder
   const key = name.startsWith(prefix) ? name.slice(prefix.length) : name.slice(name.lastIndexOf('.') + 1)
   return { component: id, title, key, block: blockOf(key, architecture), layer: layerOf(key) }
 }
 
 /** Factors of an adapter stand where the weight does that they change. */
-function adapterPlace(name: string, { adapter }: Identity): Place {
+function adapterPlace(name: string, { adapter }: Identity): DiffPlace {
   const { module, role } = splitKey(name) ?? { module: name, role: undefined }
   const { target, path } = modulePlace(module)
   if (role === 'alpha') {

@@ -1,11 +1,11 @@
-import { addComparisons, type Comparison, NO_COMPARISON } from '../../tensor/values/compare.ts'
+import { addComparisons, NO_COMPARISON, type TensorComparison } from '../../tensor/values/compare.ts'
 import { isFloat } from '../../tensor/values/dtype.ts'
 import { TARGETS } from '../adapters/targets.ts'
 import { type BlockLabel, compareBlocks } from '../networks/blocks.ts'
 import { COMPONENTS } from '../networks/components.ts'
 import { isSame, type TensorDiff } from './diff.ts'
 import { compareLayers } from './layers.ts'
-import type { Place } from './place.ts'
+import type { DiffPlace } from './place.ts'
 
 /** What became of some tensors together. */
 export interface Tally {
@@ -21,7 +21,7 @@ export interface Tally {
   readonly added: number
   readonly removed: number
   /** All weights that could be compared, as if they were one tensor. Without integers and alphas, which outweigh them. */
-  readonly comparison: Comparison
+  readonly comparison: TensorComparison
 }
 
 export function tally(diffs: readonly TensorDiff[]): Tally {
@@ -47,7 +47,7 @@ function isWeight({ a, b, place }: TensorDiff): boolean {
 
 /** The tensors of a component, a block or the same layers of a block. */
 export interface Group extends Tally {
-  readonly component: Place['component']
+  readonly component: DiffPlace['component']
   readonly title: string
 }
 
@@ -95,7 +95,7 @@ export function byLayer(diffs: readonly TensorDiff[]): LayerGroup[] {
     .sort((a, b) => compareLayers(a.layer, b.layer))
 }
 
-function grouped(diffs: readonly TensorDiff[], keyOf: (place: Place) => string): TensorDiff[][] {
+function grouped(diffs: readonly TensorDiff[], keyOf: (place: DiffPlace) => string): TensorDiff[][] {
   const groups = new Map<string, TensorDiff[]>()
   for (const diff of diffs) {
     const key = keyOf(diff.place)

@@ -1,4 +1,4 @@
-import type { Layout } from '../networks/components.ts'
+import type { KeyLayout } from '../networks/components.ts'
 import { deriveUnet } from '../networks/topology/derive.ts'
 import { unetInDiffusers, unetNaming } from '../networks/topology/diffusers.ts'
 import { matchTopology, type ShapeOf, type TopologyMatch } from '../networks/topology/match.ts'
@@ -6,7 +6,7 @@ import { controlnetTopology } from '../networks/topology/unet.ts'
 import type { PartKeys } from './denoiser-info.ts'
 
 export interface ControlnetKeys {
-  readonly layout: Layout
+  readonly layout: KeyLayout
   readonly match?: TopologyMatch
 }
 

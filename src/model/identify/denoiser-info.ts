@@ -1,5 +1,5 @@
 import type { Architecture, Variant } from '../networks/architectures/architecture.ts'
-import type { Layout } from '../networks/components.ts'
+import type { KeyLayout } from '../networks/components.ts'
 import type { ShapeOf, TopologyMatch } from '../networks/topology/match.ts'
 
 /** An architecture the network could be, and what keeps it from being it. */
@@ -9,9 +9,9 @@ export interface Candidate {
 }
 
 /** What the keys and shapes of a UNet or diffusion transformer say. */
-export interface Denoiser {
+export interface RecognisedDenoiser {
   readonly id: 'unet' | 'dit'
-  readonly layout: Layout
+  readonly layout: KeyLayout
   readonly architecture?: Architecture
   readonly variant?: Variant
   /** Widths that are not those of the architecture. */

@@ -1,11 +1,11 @@
 import type { Architecture } from '../networks/architectures/architecture.ts'
 import { ARCHITECTURES } from '../networks/architectures/registry.ts'
-import type { Denoiser, PartKeys } from './denoiser-info.ts'
+import type { PartKeys, RecognisedDenoiser } from './denoiser-info.ts'
 import { recogniseDiffusersDit, recogniseFlux, recogniseMmdit } from './recognise-dit.ts'
 import { recogniseUnet } from './recognise-unet.ts'
 
 /** Recognises the network that denoises, by block types first, then by widths. */
-export function recogniseDenoiser(part: PartKeys): Denoiser {
+export function recogniseDenoiser(part: PartKeys): RecognisedDenoiser {
   const has = (name: string) => part.shapeOf(part.prefix + name) !== undefined
   const named = ARCHITECTURES.find(({ network }) => network.kind === 'named' && has(network.marker))
   if (named) return byName(part, named)
@@ -17,7 +17,7 @@ export function recogniseDenoiser(part: PartKeys): Denoiser {
   return { id: 'unet', layout: 'ldm', candidates: [], evidence: [], nameOf: (name) => part.prefix + name }
 }
 
-function byName(part: PartKeys, architecture: Architecture): Denoiser {
+function byName(part: PartKeys, architecture: Architecture): RecognisedDenoiser {
   const { network } = architecture
   const [id, marker] =
     network.kind === 'named' ? [network.component, network.marker] : (['unet', ''] as const)

@@ -1,7 +1,7 @@
 import { isFloat } from '../../tensor/values/dtype.ts'
 import { tensorBytes } from '../../tensor/values/expr.ts'
 import type { TensorTable } from '../../tensor/values/table.ts'
-import type { Part } from '../layouts/split.ts'
+import type { TablePart } from '../layouts/split.ts'
 import { sameShape } from '../networks/topology/match.ts'
 import { readScalar, type ValueReader } from './evidence.ts'
 
@@ -54,7 +54,7 @@ export function emaName(live: string): string {
 /** Pairs the weights of the UNet, in a VAE file those of the VAE, with their EMA copies. */
 export async function describeEma(
   table: TensorTable,
-  parts: readonly Part[],
+  parts: readonly TablePart[],
   read: ValueReader,
 ): Promise<EmaInfo | undefined> {
   const copies = parts.filter((part) => part.slot === 'ema').flatMap((part) => part.tensors)

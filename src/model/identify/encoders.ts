@@ -1,5 +1,5 @@
 import { ARCHITECTURES } from '../networks/architectures/registry.ts'
-import type { ComponentId, Layout } from '../networks/components.ts'
+import type { ComponentId, KeyLayout } from '../networks/components.ts'
 import { deriveClip, deriveOpenClip, deriveVae } from '../networks/topology/derive.ts'
 import { vaeInDiffusers, vaeNameInDiffusers } from '../networks/topology/diffusers.ts'
 import { matchTopology, type ShapeOf, type Topology, type TopologyMatch } from '../networks/topology/match.ts'
@@ -19,7 +19,7 @@ import type { PartKeys } from './denoiser-info.ts'
 /** A text encoder or VAE, and how it compares with what it should be. */
 export interface Encoder {
   readonly id: ComponentId
-  readonly layout?: Layout
+  readonly layout?: KeyLayout
   /** Where the keys of the topology begin. */
   readonly prefix: string
   readonly match?: TopologyMatch

@@ -22,7 +22,7 @@ import {
   unknownKeys,
 } from './findings-structure.ts'
 import type { PositionIds } from './position-ids.ts'
-import type { Schedule } from './schedule.ts'
+import type { ScheduleBuffers } from './schedule.ts'
 
 /** What `identify` knows when it comes to judging the file. */
 export interface Facts {
@@ -31,7 +31,7 @@ export interface Facts {
   readonly known: Architecture | undefined
   readonly candidates: readonly Candidate[]
   readonly positionIds: readonly PositionIds[]
-  readonly schedule: Schedule | undefined
+  readonly schedule: ScheduleBuffers | undefined
 }
 
 /** Everything a person should know about a model file, the gravest first. */

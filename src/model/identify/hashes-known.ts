@@ -3,7 +3,7 @@ import { info } from '../finding.ts'
 import type { LatentSpace } from '../networks/architectures/architecture.ts'
 
 /** A published file, by its hashes. Lower-case hex; `autoV1` has 8 digits. */
-export interface KnownFile {
+export interface PublishedFile {
   readonly name: string
   readonly sha256?: string
   /** The first hash A1111 used, of 64 KiB at 1 MiB: different files may share it. */
@@ -11,7 +11,7 @@ export interface KnownFile {
   readonly bytes?: number
 }
 
-export interface KnownVae extends KnownFile {
+export interface KnownVae extends PublishedFile {
   readonly latents: LatentSpace
 }
 
@@ -113,7 +113,7 @@ export const KNOWN_VAES: readonly KnownVae[] = [
 ]
 
 /** Published checkpoints. Sources: the publishers' pages, AUTOMATIC1111's model list, and lists as for the VAEs. */
-export const KNOWN_CHECKPOINTS: readonly KnownFile[] = [
+export const KNOWN_CHECKPOINTS: readonly PublishedFile[] = [
   {
     name: 'v1-5-pruned-emaonly.safetensors',
     sha256: '6ce0161689b3853acaa03779ec93eafe75a02f4ced659bee03f50797806fa2fa',
@@ -168,7 +168,7 @@ export function knownVaeBySha256(sha256: string): KnownVae | undefined {
 }
 
 /** The published file with this sha256. */
-export function knownBySha256(sha256: string): KnownFile | undefined {
+export function knownBySha256(sha256: string): PublishedFile | undefined {
   const wanted = sha256.toLowerCase()
   return [...KNOWN_CHECKPOINTS, ...KNOWN_VAES].find((file) => file.sha256 === wanted)
 }
@@ -177,7 +177,7 @@ export function knownBySha256(sha256: string): KnownFile | undefined {
  * Published files that an A1111 hash may mean: AutoV1 (8 digits) or the start of a sha256 (10 digits or more), as
  * `ss_sd_model_hash` and embeddings name their base. Several files may share an AutoV1.
  */
-export function knownByShortHash(hash: string): KnownFile[] {
+export function knownByShortHash(hash: string): PublishedFile[] {
   const wanted = hash.toLowerCase()
   if (!/^(?:[0-9a-f]{8}|[0-9a-f]{10,64})$/.test(wanted)) return []
   return [...KNOWN_CHECKPOINTS, ...KNOWN_VAES].filter((file) => {

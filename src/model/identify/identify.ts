@@ -6,7 +6,7 @@ import { describeAdapter } from '../adapters/describe.ts'
 import { MAX_NAMES, warning } from '../finding.ts'
 import { type ArchitectureInfo, type Identifiable, type Identity, KINDS, type Kind } from '../identity.ts'
 import { misnamed } from '../layouts/endings.ts'
-import { MODEL_SLOTS, type Part, RE_CHECKPOINT, type Slot, splitTable } from '../layouts/split.ts'
+import { MODEL_SLOTS, RE_CHECKPOINT, type Slot, splitTable, type TablePart } from '../layouts/split.ts'
 import type { Architecture, Variant } from '../networks/architectures/architecture.ts'
 import { ARCHITECTURES } from '../networks/architectures/registry.ts'
 import { SD2_BY_PREDICTION, sd2 } from '../networks/architectures/sd2.ts'
@@ -14,7 +14,7 @@ import { COMPONENTS, type Component, type ComponentId, measure, type Role } from
 import { weightName, weightShape } from '../networks/topology/match.ts'
 import { recogniseControlnet } from './controlnet.ts'
 import { recogniseDenoiser } from './denoiser.ts'
-import type { Denoiser } from './denoiser-info.ts'
+import type { RecognisedDenoiser } from './denoiser-info.ts'
 import { describeEma, type EmaInfo } from './ema.ts'
 import { describeEmbedding } from './embeddings.ts'
 import { recogniseText, recogniseVae } from './encoders.ts'
@@ -78,7 +78,7 @@ function identifyAddition(file: Identifiable): Identity | undefined {
   return { kind: 'embedding', title: embedding.title, components, embedding, findings }
 }
 
-function identifyOther(file: Identifiable, parts: readonly Part[], hints: Hints): Identity {
+function identifyOther(file: Identifiable, parts: readonly TablePart[], hints: Hints): Identity {
   const other = recogniseOther(file)
   const components = parts.map(({ slot, prefix, tensors }) =>
     component(slot === 'other' ? 'weights' : (NAMED[slot] ?? 'other'), prefix, tensors),
@@ -130,12 +130,12 @@ function component(
 
 interface Resolved {
   readonly components: readonly Component[]
-  readonly denoiser?: Denoiser
+  readonly denoiser?: RecognisedDenoiser
 }
 
 async function identifyModel(
   file: Identifiable,
-  parts: readonly Part[],
+  parts: readonly TablePart[],
   read: ValueReader,
   hints: Hints,
 ): Promise<Identity> {
@@ -148,7 +148,7 @@ async function identifyModel(
   const architecture = known && (await describeArchitecture(file, known, denoiser, read, hints))
   const positionIds = await readPositionIds(file, read)
   const schedule = await readSchedule(file, read, known)
-  const title = titleOf(kind, components, architecture, vae)
+  const title = modelTitle(kind, components, architecture, vae)
   const latents = findVaeLatents(
     file,
     { title, ...(architecture && { architecture }), ...(vae && { vae }) },
@@ -168,14 +168,14 @@ async function identifyModel(
   return { ...identity, findings: findingsOf(facts) }
 }
 
-function resolveParts(file: TensorTable, parts: readonly Part[], ema: EmaInfo | undefined): Resolved {
+function resolveParts(file: TensorTable, parts: readonly TablePart[], ema: EmaInfo | undefined): Resolved {
   const named = codesByWeight(file)
   const shapeOf = (name: string) => {
     const tensor = file.tensors.get(name) ?? named.get(name)
     return tensor && weightShape(tensor)
   }
   const components: Component[] = []
-  let denoiser: Denoiser | undefined
+  let denoiser: RecognisedDenoiser | undefined
   for (const { slot, prefix, tensors } of parts) {
     const keys = { prefix, names: tensors.map((tensor) => tensor.name), shapeOf }
     if (slot === 'unet') {
@@ -232,7 +232,7 @@ function byEncoders(components: readonly Component[]): Architecture | undefined 
 async function describeArchitecture(
   file: Identifiable,
   known: Architecture,
-  denoiser: Denoiser | undefined,
+  denoiser: RecognisedDenoiser | undefined,
   read: ValueReader,
   hints: Hints,
 ): Promise<ArchitectureInfo> {
@@ -274,7 +274,7 @@ function kindOf(components: readonly Component[], vae: VaeInfo | undefined): Kin
   return roles.has('text') ? 'text-encoder' : 'vision-encoder'
 }
 
-function titleOf(
+function modelTitle(
   kind: Kind,
   components: readonly Component[],
   architecture: ArchitectureInfo | undefined,

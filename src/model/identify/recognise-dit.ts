@@ -3,9 +3,9 @@ import { ARCHITECTURES } from '../networks/architectures/registry.ts'
 import { deriveFlux, deriveMmdit } from '../networks/topology/derive.ts'
 import { type FluxConfig, fluxTopology, type MmditConfig, mmditTopology } from '../networks/topology/dit.ts'
 import { matchTopology } from '../networks/topology/match.ts'
-import { type Denoiser, fits, type PartKeys } from './denoiser-info.ts'
+import { fits, type PartKeys, type RecognisedDenoiser } from './denoiser-info.ts'
 
-export function recogniseFlux(part: PartKeys): Denoiser {
+export function recogniseFlux(part: PartKeys): RecognisedDenoiser {
   const config = deriveFlux((name) => part.shapeOf(part.prefix + name))
   const architecture = ARCHITECTURES.find(({ network }) => network.kind === 'flux')
   const shared = {
@@ -31,7 +31,7 @@ export function recogniseFlux(part: PartKeys): Denoiser {
 function fluxVariant(
   config: FluxConfig,
   { network, variants }: Architecture,
-): Pick<Denoiser, 'variant' | 'width'> {
+): Pick<RecognisedDenoiser, 'variant' | 'width'> {
   const standard = (network as { config: FluxConfig }).config
   const variant = variants.find(({ flux }) => flux && fits(flux, config))
   const odd: string[] = []
@@ -45,7 +45,7 @@ function fluxVariant(
   }
 }
 
-export function recogniseMmdit(part: PartKeys): Denoiser {
+export function recogniseMmdit(part: PartKeys): RecognisedDenoiser {
   const config = deriveMmdit((name) => part.shapeOf(part.prefix + name))
   const shared = {
     id: 'dit',
@@ -85,7 +85,7 @@ function mmditArchitecture(config: Pick<MmditConfig, 'depth' | 'qkNorm' | 'dualB
 }
 
 /** Diffusers splits the fused matrices of Flux and SD3; such files are named, their keys are not checked. */
-export function recogniseDiffusersDit(part: PartKeys): Denoiser {
+export function recogniseDiffusersDit(part: PartKeys): RecognisedDenoiser {
   const shape = (name: string) => part.shapeOf(part.prefix + name)
   const shared = {
     id: 'dit',

@@ -4,7 +4,7 @@ import { deriveUnet } from '../networks/topology/derive.ts'
 import { unetInDiffusers, unetNaming } from '../networks/topology/diffusers.ts'
 import { distance, matchTopology, type ShapeOf, sameShape } from '../networks/topology/match.ts'
 import { type UnetConfig, unetTopology } from '../networks/topology/unet.ts'
-import { type Denoiser, fits, type PartKeys } from './denoiser-info.ts'
+import { fits, type PartKeys, type RecognisedDenoiser } from './denoiser-info.ts'
 
 /** Beyond this share of differing keys a network is no damaged example of the architecture. */
 const DAMAGED_SHARE = 0.1
@@ -15,7 +15,7 @@ function isUnet(architecture: Architecture): architecture is UnetArchitecture {
   return architecture.network.kind === 'unet'
 }
 
-export function recogniseUnet(part: PartKeys, layout: 'ldm' | 'diffusers'): Denoiser {
+export function recogniseUnet(part: PartKeys, layout: 'ldm' | 'diffusers'): RecognisedDenoiser {
   const local: ShapeOf = (name) => part.shapeOf(part.prefix + name)
   const namingFor = (resBlocks: number) =>
     layout === 'ldm' ? (name: string) => name : unetNaming(resBlocks, local)
@@ -105,7 +105,7 @@ function adapted(config: UnetConfig, shapeOf: ShapeOf): UnetConfig {
 function describeUnet(
   config: UnetConfig,
   architecture: UnetArchitecture,
-): Pick<Denoiser, 'architecture' | 'variant' | 'width' | 'evidence'> {
+): Pick<RecognisedDenoiser, 'architecture' | 'variant' | 'width' | 'evidence'> {
   const standard = architecture.network.config
   const variant = architecture.variants.find(({ unet }) => unet && fits(unet, config))
   const isKnown =

@@ -27,7 +27,7 @@ interface Named {
 }
 
 /** What came of it in a file that was made of a base: said again, lost, or said otherwise. */
-export function predictionFindings(made: Named, base: Named): Finding[] {
+export function predictionMismatchFindings(made: Named, base: Named): Finding[] {
   const [own, known] = [made, base].map(({ identity }) => identity.architecture?.prediction)
   if (own === undefined || known === undefined || !isStated(known) || samePrediction(own, known)) return []
   const its = `${base.name} predicts ${predictionText(known)}, by ${known.evidence}`

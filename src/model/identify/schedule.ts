@@ -20,7 +20,7 @@ function toleranceOf({ dtype }: Tensor): number {
 }
 
 /** What the schedule buffers of a checkpoint hold. */
-export interface Schedule {
+export interface ScheduleBuffers {
   /** The values loaders compute themselves, so the buffers say nothing new. */
   readonly isDefault: boolean
   /** The last `alphas_cumprod`; 0 for a schedule that ends in pure noise. */
@@ -52,7 +52,7 @@ export async function readSchedule(
   table: TensorTable,
   read: ValueReader,
   { betas = DEFAULT_BETAS, latent }: Expected = { latent: SD_LATENT },
-): Promise<Schedule | undefined> {
+): Promise<ScheduleBuffers | undefined> {
   const expected = alphasCumprod(betas)
   const source = table.tensors.get('alphas_cumprod') ?? table.tensors.get('betas')
   const stored = source && (await storedAlphas(source, read))

@@ -69,12 +69,12 @@ export function identifyVae(table: TensorTable): VaeInfo | undefined {
   const taesd = identifyTaesd(table)
   if (taesd === undefined) return undefined
   const facts = { layout: 'taesd', ...taesd } as const
-  return { ...facts, title: titleOf(facts), architectures: usedBy(taesd) }
+  return { ...facts, title: vaeTitle(facts), architectures: usedBy(taesd) }
 }
 
-type Place = Pick<VaeInfo, 'layout' | 'prefix' | 'encoder' | 'decoder'>
+type VaePlace = Pick<VaeInfo, 'layout' | 'prefix' | 'encoder' | 'decoder'>
 
-function describeKl(table: TensorTable, place: Place): VaeInfo {
+function describeKl(table: TensorTable, place: VaePlace): VaeInfo {
   const { prefix } = place
   const names = [...table.tensors.keys()].filter((name) => name.startsWith(prefix))
   const facts = {
@@ -82,7 +82,7 @@ function describeKl(table: TensorTable, place: Place): VaeInfo {
     ...latentOf(table, prefix),
     tensors: names.filter((name) => OWN.test(name.slice(prefix.length))).length,
   }
-  return { ...facts, title: titleOf(facts), architectures: usedBy(facts) }
+  return { ...facts, title: vaeTitle(facts), architectures: usedBy(facts) }
 }
 
 const OWN = /^(?:encoder|decoder|quant_conv|post_quant_conv)\./
@@ -114,7 +114,7 @@ export function vaeLevels(table: TensorTable, prefix: string): number {
   return 0
 }
 
-function titleOf(facts: Pick<VaeInfo, 'layout' | 'encoder' | 'decoder' | 'latentChannels'>): string {
+function vaeTitle(facts: Pick<VaeInfo, 'layout' | 'encoder' | 'decoder' | 'latentChannels'>): string {
   const name = facts.layout === 'taesd' ? 'tiny autoencoder (TAESD)' : 'VAE'
   const part = facts.encoder && facts.decoder ? name : `${facts.encoder ? 'encoder' : 'decoder'} of a ${name}`
   return facts.latentChannels === undefined ? part : `${part}, ${facts.latentChannels} latent channels`

@@ -1,6 +1,6 @@
 /** UNets and VAEs with the names of ldm, and with those of diffusers. */
 import { checkOperation } from '../../tensor/quantised/check.ts'
-import { shaped } from '../../tensor/values/slices.ts'
+import { reshape } from '../../tensor/values/slices.ts'
 import type { Tensor } from '../../tensor/values/table.ts'
 import { unetNameInDiffusers } from '../networks/topology/diffusers.ts'
 import { type UnetConfig, unetTopology } from '../networks/topology/unet.ts'
@@ -53,7 +53,7 @@ const DIFFUSERS_ATTENTION = /\.attentions\.0\.to_(?:q|k|v|out\.0)\.weight$/
 export function vaeToDiffusers(ldm: Locals, levels: number): Renamed {
   return renamedBy(ldm, vaeNames(levels).toDiffusers, (tensor) => {
     return DIFFUSERS_ATTENTION.test(tensor.name) && tensor.shape.length === 4
-      ? shaped(tensor, tensor.shape.slice(0, 2))
+      ? reshape(tensor, tensor.shape.slice(0, 2))
       : tensor
   })
 }
@@ -61,7 +61,7 @@ export function vaeToDiffusers(ldm: Locals, levels: number): Renamed {
 export function vaeToLdm(diffusers: Locals, levels: number): Renamed {
   return renamedBy(diffusers, vaeNames(levels).toLdm, (tensor) => {
     return LDM_ATTENTION.test(tensor.name) && tensor.shape.length === 2
-      ? shaped(tensor, [...tensor.shape, 1, 1])
+      ? reshape(tensor, [...tensor.shape, 1, 1])
       : tensor
   })
 }

@@ -1,6 +1,6 @@
 /** A CLIP text encoder with the names of OpenCLIP, and with those of transformers. */
 import { checkOperation } from '../../tensor/quantised/check.ts'
-import { concatenated, tensorRows, turned } from '../../tensor/values/slices.ts'
+import { concatenated, tensorRows, transpose } from '../../tensor/values/slices.ts'
 import type { Tensor } from '../../tensor/values/table.ts'
 
 /** Tensors of a component by their names inside of it, without prefix. */
@@ -65,7 +65,7 @@ export function toTransformers(openClip: Locals, layers = Number.POSITIVE_INFINI
     }
   }
   const projection = openClip.get(PROJECTION[0])
-  if (projection !== undefined) out.set(PROJECTION[1], turned(projection, PROJECTION[1]))
+  if (projection !== undefined) out.set(PROJECTION[1], transpose(projection, PROJECTION[1]))
   return out
 }
 
@@ -89,6 +89,6 @@ export function toOpenClip(transformers: Locals): Map<string, Tensor> {
     }
   }
   const projection = transformers.get(PROJECTION[1])
-  if (projection !== undefined) out.set(PROJECTION[0], turned(projection, PROJECTION[0]))
+  if (projection !== undefined) out.set(PROJECTION[0], transpose(projection, PROJECTION[0]))
   return out
 }

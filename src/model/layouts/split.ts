@@ -3,7 +3,7 @@ import type { Role } from '../networks/components.ts'
 import { WRAPPERS } from './wrappers.ts'
 
 /** Keys that belong together because of what their names begin with, before anyone has looked at shapes. */
-export interface Part {
+export interface TablePart {
   readonly slot: Slot
   readonly prefix: string
   readonly tensors: Tensor[]
@@ -165,15 +165,15 @@ export function placeOf(name: string): 'checkpoint' | 'bare' | undefined {
  * Gives every key of a file to one part: first by prefix, then, for files of one network, by names that give the
  * network away. Parts are in the order of their first key; nothing is left out.
  */
-export function splitTable(table: TensorTable): Part[] {
-  const parts = new Map<string, Part>()
-  const partOf = (slot: Slot, prefix: string): Part => {
+export function splitTable(table: TensorTable): TablePart[] {
+  const parts = new Map<string, TablePart>()
+  const partOf = (slot: Slot, prefix: string): TablePart => {
     const id = `${slot} ${prefix}`
     const part = parts.get(id) ?? { slot, prefix, tensors: [] }
     parts.set(id, part)
     return part
   }
-  const byRule = new Map<Rule, Part>()
+  const byRule = new Map<Rule, TablePart>()
   let unowned: Tensor[] = []
   for (const tensor of table.tensors.values()) {
     const rule = ownerByName(tensor.name)

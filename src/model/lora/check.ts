@@ -1,6 +1,6 @@
 /** What is in a LoRA, module by module: norms, and modules that do nothing or would spoil a model. */
 import { matrixOf } from '../../tensor/algebra/matrix.ts'
-import { transpose } from '../../tensor/algebra/svd.ts'
+import { transposeValues } from '../../tensor/algebra/svd.ts'
 import { isFloat } from '../../tensor/values/dtype.ts'
 import { type Evaluation, matrixValues } from '../../tensor/values/expr.ts'
 import type { Product, Whole } from '../adapters/algorithm.ts'
@@ -106,7 +106,7 @@ async function factorSquares(factor: Whole, evaluation: Evaluation): Promise<num
 /** ||up @ down||^2 = trace(up^T up down down^T): of two small matrices. */
 async function productSquares({ up, down }: Product, evaluation: Evaluation): Promise<number> {
   const rank = down.rows
-  const columns = transpose(Float64Array.from(await matrixValues(up, evaluation)), up.rows, rank)
+  const columns = transposeValues(Float64Array.from(await matrixValues(up, evaluation)), up.rows, rank)
   const rows = Float64Array.from(await matrixValues(down, evaluation))
   const [a, b] = [await gram(columns, rank, evaluation), await gram(rows, rank, evaluation)]
   // rounding may leave a tiny negative number where the product is 0
@@ -121,6 +121,6 @@ async function gram(
 ): Promise<Float64Array> {
   const length = rows.length / rank
   const out = new Float64Array(rank * rank)
-  await matmul(rows, transpose(rows, rank, length), out, [rank, length, rank])
+  await matmul(rows, transposeValues(rows, rank, length), out, [rank, length, rank])
   return out
 }

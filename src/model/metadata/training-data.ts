@@ -84,14 +84,14 @@ function dataset(
   ]
 }
 
-function sizeOf(value: JsonValue | undefined): [number, number] | undefined {
+function resolutionOf(value: JsonValue | undefined): [number, number] | undefined {
   if (!Array.isArray(value) || value.length !== 2) return undefined
   const [width, height] = [countOf(value[0]), countOf(value[1])]
   return width === undefined || height === undefined ? undefined : [width, height]
 }
 
 function sizeText(value: JsonValue | undefined): string | undefined {
-  return sizeOf(value)?.join('x')
+  return resolutionOf(value)?.join('x')
 }
 
 function buckets(metadata: Metadata, sets: readonly JsonObject[]): Bucket[] {
@@ -109,7 +109,7 @@ function buckets(metadata: Metadata, sets: readonly JsonObject[]): Bucket[] {
 
 function addBucket(counts: Map<string, Bucket>, value: JsonValue): void {
   if (!isJsonObject(value)) return
-  const size = sizeOf(ownValue(value, 'resolution'))
+  const size = resolutionOf(ownValue(value, 'resolution'))
   const count = countOf(ownValue(value, 'count'))
   if (size === undefined || count === undefined) return
   const [width, height] = size

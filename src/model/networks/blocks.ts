@@ -1,4 +1,4 @@
-import type { Architecture, Network } from './architectures/architecture.ts'
+import type { Architecture, DenoisingNetwork } from './architectures/architecture.ts'
 
 /**
  * Kinds of blocks, in the order a prompt goes through a model. A label is the kind and, where there are several,
@@ -54,7 +54,7 @@ const SD1_LEVELS = 4
 const SD1_RES_BLOCKS = 2
 
 /** Levels of a UNet, and its res blocks on each of them on the way down. */
-function unetSize(network: Network | undefined): { levels: number; resBlocks: number } {
+function unetSize(network: DenoisingNetwork | undefined): { levels: number; resBlocks: number } {
   return network?.kind === 'unet'
     ? { levels: network.config.widths.length, resBlocks: network.config.resBlocks }
     : { levels: SD1_LEVELS, resBlocks: SD1_RES_BLOCKS }

@@ -95,7 +95,7 @@ export function isSelected(
 }
 
 /** Key names as written by which family of programs. */
-export type Layout = 'ldm' | 'diffusers' | 'transformers' | 'openclip'
+export type KeyLayout = 'ldm' | 'diffusers' | 'transformers' | 'openclip'
 
 /** The tensors of one component of a file, and how they compare with what such a component should have. */
 export interface Component {
@@ -104,7 +104,7 @@ export interface Component {
   readonly title: string
   /** What stands before the component's own names: `model.diffusion_model.`, '' in a file of its own. */
   readonly prefix: string
-  readonly layout?: Layout
+  readonly layout?: KeyLayout
   /** Full names, in file order. */
   readonly names: readonly string[]
   readonly tensors: number

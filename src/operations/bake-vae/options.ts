@@ -1,8 +1,8 @@
 import * as v from 'valibot'
-import { dtypeName } from '../schema.ts'
+import { dtypeNameSchema } from '../schema.ts'
 
 /** How `bake-vae` writes the VAE. */
 export const bakeVaeOptions = v.strictObject({
   /** `keep`: the type of its file. Without it: that of the VAE it replaces. */
-  dtype: v.exactOptional(dtypeName),
+  dtype: v.exactOptional(dtypeNameSchema),
 })

@@ -102,8 +102,11 @@ export function checkVaeFit(base: Model, vae: VaeModel, source: VaeInfo): void {
     ? own.latentChannels === source.latentChannels && own.downscale === source.downscale
     : architecture === undefined || source.architectures.includes(architecture.id)
   if (!fits) {
-    const wanted = own ? `a ${sizeOf(own)}` : `that of ${architecture?.title}`
-    throw unfit('VAE_WRONG_ARCHITECTURE', `${vae.name} is a ${sizeOf(source)}; ${base.name} needs ${wanted}`)
+    const wanted = own ? `a ${vaeWithDownscale(own)}` : `that of ${architecture?.title}`
+    throw unfit(
+      'VAE_WRONG_ARCHITECTURE',
+      `${vae.name} is a ${vaeWithDownscale(source)}; ${base.name} needs ${wanted}`,
+    )
   }
   const found = latentsFit(base, withLatents(vae))
   if (found.fit === 'other')
@@ -128,7 +131,7 @@ function withLatents({ name, identity, latents = identity.latents }: VaeModel) {
   return { name, latents }
 }
 
-function sizeOf({ title, downscale }: VaeInfo): string {
+function vaeWithDownscale({ title, downscale }: VaeInfo): string {
   return `${title} with ${downscale ?? '?'} pixels to each of a latent`
 }
 

@@ -10,13 +10,13 @@ import {
 } from '../../model/layouts/pipeline.ts'
 import { pipelineConfigs, tokenizerFolders } from '../../model/layouts/pipeline-config.ts'
 import { tokenizerFiles } from '../../runtime/prompt/tokenizer-files.ts'
-import { namingFile } from '../../system/errors.ts'
+import { runWithFileName } from '../../system/errors.ts'
 import type { World } from '../../system/world.ts'
 import type { Finding } from '../../tensor/values/table.ts'
 import type { InputModel, PlanContext } from '../operation.ts'
 import type { OutputOptions } from '../output/options.ts'
 import { sidecarsLeft } from '../output/source-sidecars.ts'
-import { carryOut, namedFile, withInputs } from '../run.ts'
+import { executePlan, namedFile, withInputs } from '../run.ts'
 import type { FolderOptions } from './options.ts'
 import { convertPart, planPart } from './part.ts'
 import { leftFindings } from './pipeline-tables.ts'
@@ -58,7 +58,7 @@ export interface FolderRun {
 export async function convertToFolder(run: FolderRun, world: World): Promise<FolderOutcome> {
   return withInputs([run.path], run.output, world, async (inputs, context) => {
     const { file, identity } = inputs[0]!
-    const pipeline = namingFile(run.path, () => toPipeline(file, identity))
+    const pipeline = runWithFileName(run.path, () => toPipeline(file, identity))
     return writeFolder({ run, pipeline, identity, inputs, context }, world)
   })
 }
@@ -78,7 +78,7 @@ async function writeFolder(parted: Parted, world: World): Promise<FolderOutcome>
   const named = output.output ?? join(dirname(path), `${stemOf(basename(path))}-diffusers`)
   const target = named.replace(/\/+$/, '')
   checkFree(target, output.force)
-  const texts = namingFile(path, () => textsOf(pipeline, identity))
+  const texts = runWithFileName(path, () => textsOf(pipeline, identity))
   const staged = output.dryRun ? undefined : await stageFolder(target, output.force)
   try {
     const { parts, findings: ofParts } = await writeParts(parted, staged?.path ?? target, world)
@@ -116,7 +116,7 @@ async function writeParts(
     const options = { ...run.options, part: folder }
     const place = () => join(home, folder, WEIGHT_NAMES[folder])
     const part = { operation: convertPart, options, first: namedFile(path), place, output }
-    const made = await carryOut(part, planPart(pipeline, identity, options), inputs, context, world)
+    const made = await executePlan(part, planPart(pipeline, identity, options), inputs, context, world)
     parts.push({ folder, tensors: made.tensors!, bytesAfter: made.bytesAfter! })
     findings.push(
       ...made.findings.map((finding) => ({ ...finding, message: `${folder}: ${finding.message}` })),

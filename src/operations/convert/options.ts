@@ -1,17 +1,17 @@
 /** What `convert` makes: `to` says which of its operations a recipe is of. */
 import * as v from 'valibot'
 import { PIPELINE_FOLDERS } from '../../model/layouts/pipeline.ts'
-import { dtypeChoice, dtypeName } from '../schema.ts'
+import { dtypeChoiceSchema, dtypeNameSchema } from '../schema.ts'
 
 /** A model file in another container, or with other types. */
 export const fileOptions = v.strictObject({
   /** `ckpt` is a torch zip; without it, safetensors. */
   to: v.exactOptional(v.picklist(['safetensors', 'ckpt'])),
-  dtype: v.exactOptional(dtypeChoice),
+  dtype: v.exactOptional(dtypeChoiceSchema),
 })
 
 /** One type for all weights: in a folder of diffusers components have other names. */
-const oneDType = v.strictObject({ all: v.exactOptional(dtypeName) })
+const oneDType = v.strictObject({ all: v.exactOptional(dtypeNameSchema) })
 
 /** One file of the files of a folder of diffusers. */
 export const singleOptions = v.strictObject({

@@ -12,7 +12,7 @@ import type { Tensor } from '../../tensor/values/table.ts'
 import { checkHasTensors, checkWritable, newPlan, type Plan } from '../plan.ts'
 import { convertedEmbedding } from './embedding.ts'
 
-export interface ConvertOptions {
+export interface ConvertPlanOptions {
   readonly dtype?: DTypeChoice
 }
 
@@ -24,7 +24,7 @@ export interface ConvertOptions {
 export function planConvert(
   file: Identifiable,
   identity: Identity,
-  { dtype = {} }: ConvertOptions = {},
+  { dtype = {} }: ConvertPlanOptions = {},
 ): Plan {
   const { components, embedding } = identity
   checkSelected(components, Object.keys(dtype.by ?? {}) as Selector[])

@@ -13,7 +13,7 @@ import {
 import { modelspecId, resolutionOf } from '../../model/metadata/modelspec-facts.ts'
 import { statedOf } from '../../model/metadata/stated.ts'
 import { plural } from '../../report/text/text.ts'
-import { namingFile, refuse, usage } from '../../system/errors.ts'
+import { refuse, runWithFileName, usage } from '../../system/errors.ts'
 import { readValues } from '../../tensor/values/expr.ts'
 import type { ModelFile, Tensor, TensorTable } from '../../tensor/values/table.ts'
 import type { InputModel, Operation, PlanContext } from '../operation.ts'
@@ -69,7 +69,7 @@ async function planSingle(
   const scheduler: SchedulerFacts = { ...(prediction !== undefined && { prediction }), zeroSnr }
   const folder = folderOf(inputs)
   const files = inputs.map(({ file }) => file)
-  const { table, left } = namingFile(folder, () => fromPipeline(networks(files, parts)))
+  const { table, left } = runWithFileName(folder, () => fromPipeline(networks(files, parts)))
   const tensors = typed(withMarkers(table, scheduler).tensors, dtype)
   // where the scheduler is silent, the file of the network may say what it predicts
   const { metadata = {} } = files[parts.indexOf('unet')] ?? {}

@@ -5,7 +5,7 @@ import { stemOf } from '../../model/file-name.ts'
 import { describeEmbedding, type EmbeddingFile, type EmbeddingInfo } from '../../model/identify/embeddings.ts'
 import { identify } from '../../model/identify/identify.ts'
 import { openFileSource } from '../../system/bytes.ts'
-import { aboutFile, refuse } from '../../system/errors.ts'
+import { refuse, withFileName } from '../../system/errors.ts'
 import type { FileRef } from '../../system/file-ref.ts'
 import { readValues } from '../../tensor/values/expr.ts'
 import type { ModelFile } from '../../tensor/values/table.ts'
@@ -26,7 +26,7 @@ export async function pictureAt(path: string): Promise<InputModel | undefined> {
     if (card === undefined) throw noEmbeddings(1)
     return await inputOf(card, picture.file, image.title)
   } catch (error) {
-    throw aboutFile(path, error)
+    throw withFileName(path, error)
   }
 }
 

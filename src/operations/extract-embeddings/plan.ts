@@ -17,7 +17,7 @@ import { quoted } from '../../system/text.ts'
 import { checkOperation } from '../../tensor/quantised/check.ts'
 import { blockBytes, isFloat } from '../../tensor/values/dtype.ts'
 import { type Evaluation, evaluateInto } from '../../tensor/values/expr.ts'
-import { concatenated, shaped, tensorRows } from '../../tensor/values/slices.ts'
+import { concatenated, reshape, tensorRows } from '../../tensor/values/slices.ts'
 import type { PlainValue, Tensor, TensorTable } from '../../tensor/values/table.ts'
 
 /** One embedding, ready to be written: a table of vectors for each text encoder. */
@@ -97,19 +97,19 @@ function tokenOf(token: string | undefined): Pick<FoundEmbedding, 'token'> {
 export function tokensInAdapter(table: TensorTable): FoundEmbedding[] {
   return tokenTensors(table).map((tensor) => {
     const { name: token, shape } = tensor
-    const rows = shaped(tensor, [shape.length === 1 ? 1 : shape[0]!, shape.at(-1)!])
+    const rows = reshape(tensor, [shape.length === 1 ? 1 : shape[0]!, shape.at(-1)!])
     const parts = new Map([['single', rows] as const])
     return { name: plainToken(token) ?? token, token, parts, from: 'the LoRA', extras: {} }
   })
 }
 
 function partsOf(parts: readonly EmbeddingPart[]): Map<EmbeddingRole, Tensor> {
-  return new Map(parts.map((part) => [part.role, joined(part)]))
+  return new Map(parts.map((part) => [part.role, concatenateVectors(part)]))
 }
 
-function joined({ tensors, dim }: EmbeddingPart): Tensor {
+function concatenateVectors({ tensors, dim }: EmbeddingPart): Tensor {
   const rows = tensors.map((tensor) =>
-    shaped(tensor, [tensor.shape.length === 1 ? 1 : tensor.shape[0]!, dim]),
+    reshape(tensor, [tensor.shape.length === 1 ? 1 : tensor.shape[0]!, dim]),
   )
   return rows.length === 1 ? rows[0]! : concatenated(rows[0]!.name, rows)
 }

@@ -10,12 +10,12 @@ import type { InputModel, Operation } from '../operation.ts'
 import type { DerivedMetadata } from '../output/metadata.ts'
 import type { Plan } from '../plan.ts'
 import { type ExtractLoraOptions, extractLoraOptions } from './options.ts'
-import { type Extraction, type ExtractOptions, extractLora as extractFactors } from './plan.ts'
+import { type Extraction, type ExtractLoraPlanOptions, planExtractLora as extractFactors } from './plan.ts'
 
 export interface ExtractLoraPlan extends Plan {
   /** Path of the base. */
   readonly base: string
-  readonly choice: ExtractOptions
+  readonly choice: ExtractLoraPlanOptions
   /** Once it is computed. */
   readonly extraction?: Extraction
 }

@@ -36,7 +36,7 @@ import { chosenRank, type RankRule } from '../lora/rank-rule.ts'
 import { viewOf } from '../merge-lora/place.ts'
 import { type LoraAlgo, type LoraLayer, loraLayers } from './layers.ts'
 
-export interface ExtractOptions {
+export interface ExtractLoraPlanOptions {
   readonly algo: LoraAlgo
   readonly rule: RankRule
   /** Limit for convolutions with a kernel larger than 1x1. */
@@ -89,10 +89,10 @@ interface Pair {
  * same: what saving in half precision does to a layer is no training.
  * @throws SdtoolError (exit 3) SCALED_FP8, QUANTISED, MIXED_ARCHITECTURES, LAYER_SHAPES, NOT_FINITE, NO_LAYERS; (exit 4) NOTHING_DIFFERS
  */
-export async function extractLora(
+export async function planExtractLora(
   tuned: Model,
   base: Model,
-  options: ExtractOptions,
+  options: ExtractLoraPlanOptions,
   work: ExtractWork,
 ): Promise<Extraction> {
   for (const model of [tuned, base]) checkDecoded(model, options)
@@ -133,7 +133,7 @@ function overflowFinding({ overflow }: CastStats): Finding[] {
 }
 
 /** Before the architectures are told from each other, which packed shapes may hide. @throws SCALED_FP8, QUANTISED */
-function checkDecoded({ name, file, identity }: Model, { only }: ExtractOptions): void {
+function checkDecoded({ name, file, identity }: Model, { only }: ExtractLoraPlanOptions): void {
   for (const component of identity.components) {
     const { role } = component
     const isMeant =
@@ -156,7 +156,7 @@ function checkSameArchitecture(tuned: Model, base: Model): void {
   )
 }
 
-function chosenParts({ file, identity }: Model, { only }: ExtractOptions): BasePart[] {
+function chosenParts({ file, identity }: Model, { only }: ExtractLoraPlanOptions): BasePart[] {
   return baseParts(file, identity).filter(({ component: { role } }) => only === undefined || role === only)
 }
 
@@ -196,7 +196,7 @@ function bytesOf({ layer: { place } }: Pair): number {
 
 async function extractLayer(
   pair: Pair,
-  options: ExtractOptions,
+  options: ExtractLoraPlanOptions,
   { evaluation, keep }: ExtractWork,
   stats: CastStats,
 ): Promise<{ extracted: ExtractedLayer; tensors: Tensor[] } | undefined> {

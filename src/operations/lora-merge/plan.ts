@@ -18,7 +18,7 @@ import { quoted } from '../../system/text.ts'
 import { matrixOf, scaled, sum } from '../../tensor/algebra/matrix.ts'
 import { DTYPES, elementCount } from '../../tensor/values/dtype.ts'
 import { canCast, cast } from '../../tensor/values/expr.ts'
-import { concatenated, shaped } from '../../tensor/values/slices.ts'
+import { concatenated, reshape } from '../../tensor/values/slices.ts'
 import type { Finding, Tensor, TensorTable } from '../../tensor/values/table.ts'
 import { type LoraRatio, sideOf } from '../merge-lora/plan-options.ts'
 
@@ -179,9 +179,11 @@ function mergedLayer(
   const dims = { up: up(first.one).shape.slice(2), down: down(first.one).shape.slice(1) }
   const ups = shares.map(({ one, factor }) => {
     const [rows, rank] = up(one).shape as [number, number]
-    return times(factor / strength, shaped(up(one), [rows, rank, ...dims.up]), dtype)
+    return times(factor / strength, reshape(up(one), [rows, rank, ...dims.up]), dtype)
   })
-  const downs = shares.map(({ one }) => inType(shaped(down(one), [down(one).shape[0]!, ...dims.down]), dtype))
+  const downs = shares.map(({ one }) =>
+    inType(reshape(down(one), [down(one).shape[0]!, ...dims.down]), dtype),
+  )
   const rank = downs.reduce((sum, { shape }) => sum + shape[0]!, 0)
   const alpha = strength * rank
   const rounded = shares.some(

@@ -17,7 +17,7 @@ import {
   scaleOf,
   soundModules,
 } from '../../model/lora/modules.ts'
-import { aboutFile, refuse } from '../../system/errors.ts'
+import { refuse, withFileName } from '../../system/errors.ts'
 import { matrixOf, sum } from '../../tensor/algebra/matrix.ts'
 import { seedFor } from '../../tensor/algebra/random.ts'
 import { newCastStats } from '../../tensor/numeric/float.ts'
@@ -65,7 +65,7 @@ export async function resizeLora(file: LoraFile, options: ResizeOptions, work: R
   for (const [i, one] of ranked.entries()) {
     work.signal.throwIfAborted()
     const made = await resizeModule(one, options, work).catch((error: unknown) => {
-      throw aboutFile(file.name, error)
+      throw withFileName(file.name, error)
     })
     layers.push(made.layer)
     tensors.push(...made.tensors)

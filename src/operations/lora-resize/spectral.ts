@@ -101,7 +101,7 @@ async function ofWhole(of: Matrix, work: SpectralWork): Promise<Part> {
 
 async function ofKron(a: Whole, b: Whole, work: SpectralWork): Promise<Part> {
   const [first, second] = [await ofFactor(a, work), await ofFactor(b, work)]
-  const svd = svdOfKron(first.svd, sizeOf(a), second.svd, sizeOf(b), work.rule.limit)
+  const svd = svdOfKron(first.svd, factorSize(a), second.svd, factorSize(b), work.rule.limit)
   const squares = first.squares * second.squares
   if (first.sum === undefined || second.sum === undefined) return { svd, squares }
   return { svd, squares, sum: first.sum * second.sum }
@@ -111,7 +111,7 @@ async function ofFactor(factor: Whole, work: SpectralWork): Promise<Part> {
   return 'whole' in factor ? ofWhole(factor.whole, work) : ofProduct(await lowRank(factor, work), work)
 }
 
-function sizeOf(factor: Whole): readonly [number, number] {
+function factorSize(factor: Whole): readonly [number, number] {
   return 'whole' in factor ? [factor.whole.rows, factor.whole.columns] : [factor.up.rows, factor.down.columns]
 }
 

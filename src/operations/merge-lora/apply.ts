@@ -7,13 +7,13 @@ import type { AdapterKeys, AdapterModule } from '../../model/adapters/modules.ts
 import { readNumbers } from '../../model/adapters/numbers.ts'
 import { withSettings } from '../../model/adapters/peft/steer.ts'
 import { surplusRoles } from '../../model/adapters/registry.ts'
-import { placeOf } from '../../model/adapters/targets.ts'
+import { modulePlaceOf } from '../../model/adapters/targets.ts'
 import type { Architecture } from '../../model/networks/architectures/architecture.ts'
-import { aboutFile } from '../../system/errors.ts'
+import { withFileName } from '../../system/errors.ts'
 import type { TensorTable } from '../../tensor/values/table.ts'
-import { applyModule, type Patches, type Twin } from './patches.ts'
-import type { LoraInput, MergeOptions } from './plan-options.ts'
-import { isMeant, type PlacedModule, selectModules, type Unmatched, type UsedPatterns } from './select.ts'
+import { applyModule, type EmaCopy, type Patches } from './patches.ts'
+import type { LoraInput, MergeLoraPlanOptions } from './plan-options.ts'
+import { isSelected, type PlacedModule, selectModules, type Unmatched, type UsedPatterns } from './select.ts'
 import { namedModules } from './strict.ts'
 
 /** What became of the modules of an adapter. */
@@ -30,7 +30,7 @@ export interface PatchedBase {
   readonly table: TensorTable
   readonly architecture: Architecture | undefined
   readonly parts: readonly BasePart[]
-  readonly twin: Twin | undefined
+  readonly twin: EmaCopy | undefined
 }
 
 /**
@@ -43,7 +43,7 @@ export async function applyLora(
   patches: Patches,
   input: LoraInput,
   index: number,
-  options: MergeOptions,
+  options: MergeLoraPlanOptions,
   used: UsedPatterns,
 ): Promise<LoraResult> {
   const keys = adapterKeys(input.table)
@@ -66,7 +66,7 @@ export async function applyLora(
     else failed.push({ name: one.module.name, target: one.module.target, placed: one, ...objection })
   }
   const broken = brokenParts(keys).filter(({ name, target }) =>
-    isMeant([name], target, input.ratio, options, used),
+    isSelected([name], target, input.ratio, options, used),
   )
   return { input, matched, unmatched: [...unmatched, ...failed, ...broken], leftOut }
 }
@@ -83,7 +83,7 @@ async function numbersFor(
     )
     return (module) => all.get(module)!
   } catch (error) {
-    throw aboutFile(name, error)
+    throw withFileName(name, error)
   }
 }
 
@@ -101,7 +101,7 @@ function brokenParts({ modules, incomplete, strays }: AdapterKeys): Unmatched[] 
     ...incomplete.map(({ name, roles }): Unmatched => {
       return {
         name,
-        target: placeOf(name).target,
+        target: modulePlaceOf(name).target,
         reason: 'incomplete',
         detail: `it has only ${roles.join(', ')}`,
       }

@@ -1,7 +1,7 @@
 import { type BlockLabel, compareBlocks } from '../../model/networks/blocks.ts'
 import { EXIT, SdtoolError } from '../../system/errors.ts'
 import { quoted } from '../../system/text.ts'
-import type { Side } from './plan-options.ts'
+import type { NetworkSide } from './plan-options.ts'
 
 /** A factor for the blocks a person has named. */
 export interface BlockRule {
@@ -34,13 +34,13 @@ export const BLOCK_LISTS: Readonly<Record<number, readonly string[]>> = {
 }
 
 /** Names of a block in such ratios: its label, M00 for the middle, BASE for whatever is in no block of the UNet. */
-export function namesOf(block: BlockLabel, side: Side): string[] {
+export function namesOf(block: BlockLabel, side: NetworkSide): string[] {
   if (block === 'MID') return ['MID', 'M00']
   return side === 'text' ? [block, 'BASE'] : [block]
 }
 
 /** What the rules say of a block: 1 if nothing. @throws BLOCK_WITHOUT_RATIO for a list that leaves it out */
-export function blockFactor({ rules, list }: BlockRatios, block: BlockLabel, side: Side): number {
+export function blockFactor({ rules, list }: BlockRatios, block: BlockLabel, side: NetworkSide): number {
   const names = namesOf(block, side)
   const rule = rules.findLast(({ matches }) => names.some(matches))
   if (rule !== undefined) return rule.factor
@@ -56,7 +56,7 @@ export function blockFactor({ rules, list }: BlockRatios, block: BlockLabel, sid
 /** Refuses rules for blocks that the model does not have: they would silently do nothing. @throws BLOCK_UNKNOWN */
 export function checkBlocks(
   { rules }: BlockRatios,
-  blocks: readonly { readonly block: BlockLabel; readonly side: Side }[],
+  blocks: readonly { readonly block: BlockLabel; readonly side: NetworkSide }[],
 ): void {
   const known = blocks.flatMap(({ block, side }) => namesOf(block, side))
   const stray = rules.find(({ matches }) => !known.some(matches))

@@ -4,7 +4,7 @@ import { blockBytes, elementCount } from '../../tensor/values/dtype.ts'
 import { evaluateInto, newEvaluation, type ReadInto } from '../../tensor/values/expr.ts'
 import type { Tensor } from '../../tensor/values/table.ts'
 import { planAlone } from './plan.ts'
-import type { LoraInput, MergeOptions } from './plan-options.ts'
+import type { LoraInput, MergeLoraPlanOptions } from './plan-options.ts'
 
 /**
  * Refuses an adapter that adds nothing to any weight: among several it would hide behind the others. The first module
@@ -14,7 +14,7 @@ import type { LoraInput, MergeOptions } from './plan-options.ts'
 export async function assertLoraHasEffect(
   base: Model,
   lora: LoraInput,
-  options: MergeOptions,
+  options: MergeLoraPlanOptions,
   { read, signal }: { readonly read: ReadInto; readonly signal: AbortSignal },
 ): Promise<void> {
   const { table, patches } = await planAlone(base, lora, options)

@@ -14,7 +14,7 @@ import {
   checkRatios,
   type LoraInput,
   type LoraRatio,
-  type MergeOptions,
+  type MergeLoraPlanOptions,
   type NamePattern,
 } from './plan-options.ts'
 import { checkProof, type PartProof, proofOf } from './proof.ts'
@@ -93,7 +93,12 @@ function loraInput(
   }
 }
 
-function patternsCompiled({ loras: _, include, exclude, ...options }: MergeLoraOptions): MergeOptions {
+function patternsCompiled({
+  loras: _,
+  include,
+  exclude,
+  ...options
+}: MergeLoraOptions): MergeLoraPlanOptions {
   return { ...options, include: patterns('include', include), exclude: patterns('exclude', exclude) }
 }
 

@@ -1,6 +1,6 @@
 import { partFor } from '../../model/adapters/base-parts.ts'
 import { lookupName } from '../../model/adapters/keymap.ts'
-import { placeOf } from '../../model/adapters/targets.ts'
+import { modulePlaceOf } from '../../model/adapters/targets.ts'
 import { nearestNames } from '../../system/nearest.ts'
 import { quoted } from '../../system/text.ts'
 import type { Finding } from '../../tensor/values/table.ts'
@@ -14,7 +14,7 @@ export function nearestFindings({ loras, parts }: MergePlan): Finding[] {
   return loras.flatMap(({ unmatched }) => {
     const unknown = unmatched.filter(({ reason }) => reason === 'unknown-name').slice(0, MAX_NEAREST)
     return unknown.flatMap(({ name, target }): Finding[] => {
-      const path = lookupName(placeOf(name).path)
+      const path = lookupName(modulePlaceOf(name).path)
       const known = partFor(parts, target)?.names.keys() ?? []
       const [nearest] = nearestNames(path, known, 1)
       if (nearest === undefined) return []

@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import { dtypeChoice, loraRatio } from '../schema.ts'
+import { dtypeChoiceSchema, loraRatio } from '../schema.ts'
 import { EMA_USES, SIDES } from './plan-options.ts'
 
 /** How LoRAs are merged into a model. */
@@ -13,7 +13,7 @@ export const mergeLoraOptions = v.strictObject({
     }),
   ),
   /** Without it: that of each weight of the base. */
-  dtype: v.exactOptional(dtypeChoice),
+  dtype: v.exactOptional(dtypeChoiceSchema),
   only: v.exactOptional(v.picklist(SIDES)),
   /** Patterns of modules, or of keys of the base, with `*` and `?`; without either, a part of the name. */
   include: v.exactOptional(v.array(v.string())),

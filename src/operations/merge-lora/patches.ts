@@ -14,7 +14,7 @@ import { sameShape } from '../../model/networks/topology/match.ts'
 import { type Matrix, matrixOf, place as placed } from '../../tensor/algebra/matrix.ts'
 import { elementCount } from '../../tensor/values/dtype.ts'
 import type { Tensor, TensorTable } from '../../tensor/values/table.ts'
-import { type Place, viewOf, withView } from './place.ts'
+import { type TargetView, viewOf, withView } from './place.ts'
 import type { PlacedModule, Unmatched } from './select.ts'
 
 /** A module that changes a tensor. */
@@ -37,7 +37,7 @@ export interface Patch {
 export type Patches = Map<string, Patch>
 
 /** A second set of the same weights, which is changed in the same way (EMA): key -> key there. */
-export interface Twin {
+export interface EmaCopy {
   readonly component: Component
   readonly keys: ReadonlyMap<string, string>
 }
@@ -49,7 +49,7 @@ export function applyModule(
   { module, part, place, ratio }: PlacedModule,
   numbers: Numbers,
   lora: number,
-  twin: Twin | undefined,
+  twin: EmaCopy | undefined,
 ): Pick<Unmatched, 'reason' | 'detail'> | undefined {
   const weight = opened(patches, table, place.weight, part.component)
   const use = biasUse(module)
@@ -72,7 +72,7 @@ export function applyModule(
 }
 
 /** The tensor itself, and its copy where there is one. */
-function copies(key: string, component: Component, twin: Twin | undefined): [string, Component][] {
+function copies(key: string, component: Component, twin: EmaCopy | undefined): [string, Component][] {
   const copy = twin?.keys.get(key)
   return twin === undefined || copy === undefined
     ? [[key, component]]
@@ -98,12 +98,12 @@ function opened(patches: Patches, table: TensorTable, key: string, component: Co
 }
 
 /** Shape of the weight as the trainer saw it. */
-function seenShape(shape: readonly number[], { rows, transposed }: Place): readonly number[] {
+function seenShape(shape: readonly number[], { rows, transposed }: TargetView): readonly number[] {
   const part = rows === undefined ? shape : [rows.length, ...shape.slice(1)]
   return transposed ? part.toReversed() : part
 }
 
-function changeWeight(patch: Patch, place: Place, module: PlacedModule['module'], change: Change): void {
+function changeWeight(patch: Patch, place: TargetView, module: PlacedModule['module'], change: Change): void {
   const view = viewOf(patch.value, place)
   const shape = seenShape(patch.shape, place)
   const changed = patchWeight(module, { weight: view, shape, ratio: change.ratio, numbers: change.numbers })
@@ -115,11 +115,11 @@ function changeWeight(patch: Patch, place: Place, module: PlacedModule['module']
 
 function changeBias(
   patch: Patch,
-  { rows, swappedHalves }: Place,
+  { rows, swappedHalves }: TargetView,
   module: PlacedModule['module'],
   change: Change,
 ): void {
-  const place: Place = { ...(rows && { rows }), ...(swappedHalves && { swappedHalves }) }
+  const place: TargetView = { ...(rows && { rows }), ...(swappedHalves && { swappedHalves }) }
   const view = viewOf(patch.value, place)
   const changed = patchBias(module, view, change.ratio, change.numbers)
   if (changed === view) return
@@ -127,7 +127,7 @@ function changeBias(
   patch.by.push(change.by)
 }
 
-function isWhole({ rows, transposed, swappedHalves }: Place): boolean {
+function isWhole({ rows, transposed, swappedHalves }: TargetView): boolean {
   return rows === undefined && !transposed && !swappedHalves
 }
 
@@ -136,7 +136,7 @@ const MAX_GROWN_VALUES = 32 * 1024 * 1024
 
 function growthMisfit(
   { shape }: Patch,
-  place: Place,
+  place: TargetView,
   parts: PlacedModule['module']['parts'],
   numbers: Numbers,
 ): string | undefined {

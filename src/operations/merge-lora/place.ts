@@ -4,17 +4,17 @@ import type { ModuleTarget } from '../../model/adapters/keymap/target.ts'
 import { type Matrix, place, rowsOf, sum, type Term, transposed } from '../../tensor/algebra/matrix.ts'
 
 /** Where the weight lies in its tensor. Biases have rows, too, and nothing to transpose. */
-export type Place = Pick<ModuleTarget, 'rows' | 'transposed' | 'swappedHalves'>
+export type TargetView = Pick<ModuleTarget, 'rows' | 'transposed' | 'swappedHalves'>
 
 /** The weight as the trainer sees it. */
-export function viewOf(value: Matrix, { rows, transposed: turned, swappedHalves }: Place): Matrix {
+export function viewOf(value: Matrix, { rows, transposed: turned, swappedHalves }: TargetView): Matrix {
   const part = rows === undefined ? value : rowsOf(value, rows.start, rows.length)
   const ordered = swappedHalves ? swapped(part) : part
   return turned ? transposed(ordered) : ordered
 }
 
 /** The tensor with `changed` in the place of `view`, which is what `viewOf` made of it. */
-export function withView(value: Matrix, view: Matrix, changed: Matrix, at: Place): Matrix {
+export function withView(value: Matrix, view: Matrix, changed: Matrix, at: TargetView): Matrix {
   if (view === value) return changed
   // Where the change is not a sum, x - x + y leaves y alone exactly: both x are the same computation
   const terms = addedTerms(view, changed) ?? [
@@ -28,7 +28,7 @@ export function withView(value: Matrix, view: Matrix, changed: Matrix, at: Place
 function unview(
   of: Matrix,
   { rows: height }: Matrix,
-  { rows, transposed: turned, swappedHalves }: Place,
+  { rows, transposed: turned, swappedHalves }: TargetView,
 ): Matrix {
   const upright = turned ? transposed(of) : of
   const ordered = swappedHalves ? swapped(upright) : upright

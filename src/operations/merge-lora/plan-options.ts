@@ -17,7 +17,7 @@ export interface LoraRatio {
 /** The two halves of a model, as A1111 and ComfyUI divide it for their two strengths. */
 export const SIDES = ['unet', 'text'] as const
 
-export type Side = (typeof SIDES)[number]
+export type NetworkSide = (typeof SIDES)[number]
 
 /** What becomes of an EMA copy of weights that change. */
 export const EMA_USES = ['drop', 'patch'] as const
@@ -28,7 +28,7 @@ export function checkRatios(ratios: readonly LoraRatio[]): void {
     throw usage('every ratio is 0, so nothing would change', 'Give a ratio, for example --ratio 0.7.')
 }
 
-export function sideOf(target: TargetId): Side {
+export function sideOf(target: TargetId): NetworkSide {
   return target.startsWith('te') ? 'text' : 'unet'
 }
 
@@ -52,9 +52,9 @@ export interface NamePattern {
   readonly matches: (name: string) => boolean
 }
 
-export interface MergeOptions {
+export interface MergeLoraPlanOptions {
   readonly dtype?: DTypeChoice
-  readonly only?: Side
+  readonly only?: NetworkSide
   /** Modules of which the name or the key in the checkpoint fits one of these, if there are any. */
   readonly include?: readonly NamePattern[]
   readonly exclude?: readonly NamePattern[]

@@ -8,15 +8,15 @@ import type { Model } from '../../model/model.ts'
 import { architectureById } from '../../model/networks/architectures/registry.ts'
 import { blockOf } from '../../model/networks/blocks.ts'
 import { tensorsOf } from '../../model/networks/components.ts'
-import { aboutFile, type SdtoolError } from '../../system/errors.ts'
+import { type SdtoolError, withFileName } from '../../system/errors.ts'
 import { checkOperation } from '../../tensor/quantised/check.ts'
 import type { Finding } from '../../tensor/values/table.ts'
 import { checkHasTensors, checkWritable, type Plan } from '../plan.ts'
 import { unverified } from '../prune/plan-options.ts'
 import { applyLora, type LoraResult, type PatchedBase } from './apply.ts'
 import { checkBlocks } from './block-ratios.ts'
-import type { Patches, Twin } from './patches.ts'
-import { type LoraInput, type MergeOptions, sideOf } from './plan-options.ts'
+import type { EmaCopy, Patches } from './patches.ts'
+import { type LoraInput, type MergeLoraPlanOptions, sideOf } from './plan-options.ts'
 import { type LoraReport, reportOf } from './report.ts'
 import type { UsedPatterns } from './select.ts'
 import { checkBase, checkMergeable, problemOf, unmatchedFindings } from './strict.ts'
@@ -43,7 +43,7 @@ export interface MergePlan extends Plan {
 export async function planMergeLora(
   base: Model,
   loras: readonly LoraInput[],
-  options: MergeOptions,
+  options: MergeLoraPlanOptions,
 ): Promise<MergePlan> {
   const used: UsedPatterns = new Set()
   const plan = await planWith(base, loras, options, used)
@@ -52,14 +52,14 @@ export async function planMergeLora(
 }
 
 /** What one of the adapters of a plan does by itself. Patterns may be for others of them. */
-export function planAlone(base: Model, lora: LoraInput, options: MergeOptions): Promise<MergePlan> {
+export function planAlone(base: Model, lora: LoraInput, options: MergeLoraPlanOptions): Promise<MergePlan> {
   return planWith(base, [lora], options, new Set())
 }
 
 async function planWith(
   base: Model,
   loras: readonly LoraInput[],
-  options: MergeOptions,
+  options: MergeLoraPlanOptions,
   used: UsedPatterns,
 ): Promise<MergePlan> {
   const { identity, name } = base
@@ -101,18 +101,18 @@ function inBase<T>(name: string, work: () => T): T {
   try {
     return work()
   } catch (error) {
-    throw aboutFile(name, error)
+    throw withFileName(name, error)
   }
 }
 
-function baseOf({ file, identity, name }: Model, { ema }: MergeOptions): PatchedBase {
+function baseOf({ file, identity, name }: Model, { ema }: MergeLoraPlanOptions): PatchedBase {
   const architecture = identity.architecture && architectureById(identity.architecture.id)
   const twin = ema === 'patch' ? twinOf(name, identity) : undefined
   return { table: file, architecture, parts: baseParts(file, identity), twin }
 }
 
 /** @throws EMA_MISSING */
-function twinOf(name: string, { ema, components }: Identity): Twin {
+function twinOf(name: string, { ema, components }: Identity): EmaCopy {
   const component = components.find(({ id }) => id === 'unet_ema')
   if (component === undefined || ema === undefined || ema.pairs.size === 0) {
     throw unverified(
@@ -138,7 +138,7 @@ function checkBlocksOf({ parts, architecture }: PatchedBase, loras: readonly Lor
 }
 
 /** @throws PATTERN_UNUSED */
-function checkPatterns({ include = [], exclude = [] }: MergeOptions, used: UsedPatterns): void {
+function checkPatterns({ include = [], exclude = [] }: MergeLoraPlanOptions, used: UsedPatterns): void {
   const unused = [...include, ...exclude].find((pattern) => !used.has(pattern))
   if (unused === undefined) return
   throw unverified(
@@ -169,7 +169,11 @@ function findingsOf(results: readonly LoraResult[], identity: Identity, isProble
 }
 
 /** Weights whose EMA copy is not there, so that it stays behind. */
-function twinFindings(patches: Patches, { identity: { ema } }: Model, options: MergeOptions): Finding[] {
+function twinFindings(
+  patches: Patches,
+  { identity: { ema } }: Model,
+  options: MergeLoraPlanOptions,
+): Finding[] {
   if (options.ema !== 'patch' || ema === undefined) return []
   const without = ema.uncovered.filter((key) => (patches.get(key)?.by.length ?? 0) > 0)
   if (without.length === 0) return []

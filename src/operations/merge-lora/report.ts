@@ -72,7 +72,7 @@ function partReport(
 
 function algorithmTitle({ algorithm, parts }: AdapterModule): string {
   const modifier = MODIFIERS.find(
-    ({ of, shownBy }) => of.includes(algorithm.id) && shownBy.some((role) => parts.has(role)),
+    ({ of, markerRoles }) => of.includes(algorithm.id) && markerRoles.some((role) => parts.has(role)),
   )
   return modifier === undefined ? algorithm.title : `${algorithm.title} with ${modifier.title}`
 }

@@ -11,7 +11,7 @@ import { blockFactor } from './block-ratios.ts'
 import {
   type LoraInput,
   type LoraRatio,
-  type MergeOptions,
+  type MergeLoraPlanOptions,
   type NamePattern,
   sideOf,
 } from './plan-options.ts'
@@ -68,7 +68,7 @@ export function selectModules(
   modules: readonly AdapterModule[],
   { parts, architecture }: { parts: readonly BasePart[]; architecture: Architecture | undefined },
   { ratio, blocks }: Pick<LoraInput, 'ratio' | 'blocks'>,
-  options: MergeOptions,
+  options: MergeLoraPlanOptions,
   used: UsedPatterns,
 ): Selection {
   const placed: PlacedModule[] = []
@@ -78,7 +78,7 @@ export function selectModules(
     const side = sideOf(module.target)
     const found = placeOf(module, parts)
     const names = [module.name, ...('place' in found ? [found.place.weight] : [])]
-    if (!isMeant(names, module.target, ratio, options, used)) {
+    if (!isSelected(names, module.target, ratio, options, used)) {
       leftOut.push(module)
       continue
     }
@@ -109,11 +109,11 @@ function placeOf(module: AdapterModule, parts: readonly BasePart[]): Found {
  * Whether options ask for something of an adapter.
  * @param names under which patterns may know it
  */
-export function isMeant(
+export function isSelected(
   names: readonly string[],
   target: TargetId,
   ratio: LoraRatio,
-  { only, include = [], exclude = [] }: MergeOptions,
+  { only, include = [], exclude = [] }: MergeLoraPlanOptions,
   used: UsedPatterns,
 ): boolean {
   const side = sideOf(target)

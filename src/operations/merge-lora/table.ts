@@ -19,7 +19,7 @@ import { canCast } from '../../tensor/values/expr.ts'
 import type { Finding, Tensor } from '../../tensor/values/table.ts'
 import { newPlan, type Plan, type PlanBuilder } from '../plan.ts'
 import { grownBase, type Patch, type Patcher, type Patches } from './patches.ts'
-import type { MergeOptions } from './plan-options.ts'
+import type { MergeLoraPlanOptions } from './plan-options.ts'
 
 /** What is done to one tensor, for the proof after writing. */
 export interface PlannedPatch {
@@ -39,7 +39,7 @@ interface PatchedTable {
 export function patchedTable(
   { file, identity }: { readonly file: Identifiable; readonly identity: Identity },
   patches: Patches,
-  { dtype = {}, ema }: MergeOptions,
+  { dtype = {}, ema }: MergeLoraPlanOptions,
 ): PatchedTable {
   checkSelected(identity.components, Object.keys(dtype.by ?? {}) as Selector[])
   const plan = newPlan(file)
@@ -62,7 +62,7 @@ export function patchedTable(
 const STALE = 'no longer a copy of the merged weights'
 
 /** Whether the copy is one of weights that change, and does not change with them. */
-function isStaleCopy({ ema }: Identity, patches: Patches, mode: MergeOptions['ema']): boolean {
+function isStaleCopy({ ema }: Identity, patches: Patches, mode: MergeLoraPlanOptions['ema']): boolean {
   return mode !== 'patch' && ema?.of === 'unet' && changesUnet(patches)
 }
 

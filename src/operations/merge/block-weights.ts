@@ -4,7 +4,7 @@ import type { Architecture } from '../../model/networks/architectures/architectu
 import { type BlockLabel, unetBlocks } from '../../model/networks/blocks.ts'
 import { usage } from '../../system/errors.ts'
 import { type BlockRule, namesOf } from '../merge-lora/block-ratios.ts'
-import type { NamePattern, Side } from '../merge-lora/plan-options.ts'
+import type { NamePattern, NetworkSide } from '../merge-lora/plan-options.ts'
 
 /** Block weights as they were given: rules for blocks by name, or a list of numbers. */
 export type BlockWeights =
@@ -76,7 +76,7 @@ function misfit(
 }
 
 /** What one tensor gets. */
-export interface Weights {
+export interface TensorWeights {
   readonly keys: readonly KeyWeight[]
   readonly rules: readonly BlockRule[]
   readonly otherwise: number
@@ -84,10 +84,10 @@ export interface Weights {
 
 /** A pattern counts more than a block, a block more than the value for all; of several the last one counts. */
 export function weightOf(
-  { keys, rules, otherwise }: Weights,
+  { keys, rules, otherwise }: TensorWeights,
   name: string,
   block: BlockLabel,
-  side: Side,
+  side: NetworkSide,
   used: Set<NamePattern>,
 ): number {
   const key = keys.findLast(({ matches }) => matches(name))

@@ -1,15 +1,15 @@
 import { isCastable } from '../../model/dtype-choice.ts'
 import { counted, warning } from '../../model/finding.ts'
 import type { Component } from '../../model/networks/components.ts'
-import type { Blend, Job } from './job.ts'
+import type { MergeJob, PlannedBlend } from './job.ts'
 import { letterOf } from './plan-options.ts'
 import { type Missing, missingError, surplusError } from './strict.ts'
 
 /** Whether every model has what is to be blended. @throws MERGE_KEYS_MISSING */
 export function checkCoverage(
-  { component, others }: Blend,
+  { component, others }: PlannedBlend,
   places: ReadonlyMap<string, string>,
-  job: Job,
+  job: MergeJob,
 ): void {
   const [first] = job.models
   const wanted = [...places].filter(([name]) => isCastable(first!.file.tensors.get(name)!))
@@ -38,7 +38,7 @@ function report(
   missing: Missing,
   error: (missing: Missing, only: string | undefined) => Error,
   component: Component,
-  { options, findings }: Job,
+  { options, findings }: MergeJob,
 ): void {
   if (missing.names.length === 0) return
   const half = component.role === 'unet' ? 'text' : component.role === 'text' ? 'unet' : undefined

@@ -3,18 +3,18 @@ import type { Model } from '../../model/model.ts'
 import type { Component } from '../../model/networks/components.ts'
 import type { MergeMethod } from '../../tensor/merge/method.ts'
 import type { Finding } from '../../tensor/values/table.ts'
-import type { NamePattern, Side } from '../merge-lora/plan-options.ts'
+import type { NamePattern, NetworkSide } from '../merge-lora/plan-options.ts'
 import type { PlanBuilder } from '../plan.ts'
-import type { Weights } from './block-weights.ts'
+import type { TensorWeights } from './block-weights.ts'
 import type { CheckpointMergeOptions } from './plan-options.ts'
 
 /** A plan that is being made. */
-export interface Job {
+export interface MergeJob {
   readonly models: readonly Model[]
   readonly options: CheckpointMergeOptions
   readonly method: MergeMethod
-  readonly alphas: readonly Weights[]
-  readonly beta: Weights
+  readonly alphas: readonly TensorWeights[]
+  readonly beta: TensorWeights
   readonly plan: PlanBuilder
   readonly findings: Finding[]
   readonly blended: Map<string, Component>
@@ -22,9 +22,9 @@ export interface Job {
 }
 
 /** What a component gets from whom. */
-export interface Blend {
+export interface PlannedBlend {
   readonly component: Component
-  readonly side: Side
+  readonly side: NetworkSide
   /** Of the other models, B first; undefined for a model that has no such component. */
   readonly others: readonly (PlacedTensors | undefined)[]
 }

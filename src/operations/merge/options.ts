@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import { MERGE_METHODS } from '../../tensor/merge/registry.ts'
-import { dtypeChoice, finite } from '../schema.ts'
+import { dtypeChoiceSchema, finite } from '../schema.ts'
 
 export const HALVES = ['unet', 'text'] as const
 
@@ -25,7 +25,7 @@ export const mergeOptions = v.strictObject({
   vae: v.exactOptional(v.union([v.picklist(['file', 'blend']), v.pipe(v.string(), v.regex(/^[a-z]$/))])),
   /** Blend only this half; the other one is A's. */
   only: v.exactOptional(v.picklist(HALVES)),
-  dtype: v.exactOptional(dtypeChoice),
+  dtype: v.exactOptional(dtypeChoiceSchema),
   /** Keep A's tensor where another model has none, and leave out what A does not have. */
   allowMissing: v.exactOptional(v.boolean()),
   /** Merge models that predict different things. */

@@ -3,7 +3,7 @@ import type { Model } from '../../model/model.ts'
 import { usage } from '../../system/errors.ts'
 import type { Finding, Tensor } from '../../tensor/values/table.ts'
 import { bakedTensors, latentsFindings, vaeComponent } from '../bake-vae/plan.ts'
-import type { Job } from './job.ts'
+import type { MergeJob } from './job.ts'
 import { type CheckpointMergeOptions, letterOf } from './plan-options.ts'
 
 /** The VAE that takes the place of A's. */
@@ -27,7 +27,7 @@ export function otherVae(
 }
 
 /** A VAE where A has none. */
-export function addMissingVae(vae: OtherVae | undefined, { models, plan }: Job): void {
+export function addMissingVae(vae: OtherVae | undefined, { models, plan }: MergeJob): void {
   const added = [...(vae?.tensors.values() ?? [])].filter(({ name }) => !models[0]!.file.tensors.has(name))
   for (const tensor of added) plan.addNew(vaeComponent(added), tensor, vae!.from)
 }

@@ -2,7 +2,7 @@ import type { DTypeChoice } from '../../model/dtype-choice.ts'
 import type { Model } from '../../model/model.ts'
 import { usage } from '../../system/errors.ts'
 import type { MergeMethod } from '../../tensor/merge/method.ts'
-import type { Side } from '../merge-lora/plan-options.ts'
+import type { NetworkSide } from '../merge-lora/plan-options.ts'
 import type { BlockWeights, KeyWeight } from './block-weights.ts'
 
 /** `A` for the first model of a merge, and so on. */
@@ -25,7 +25,7 @@ export interface CheckpointMergeOptions {
   readonly betaBlocks?: BlockWeights
   readonly dtype?: DTypeChoice
   /** Blend only this half; the other one is A's. */
-  readonly only?: Side
+  readonly only?: NetworkSide
   /** Whose VAE it gets, by the index of the model, or another file's; `blend`: one of all of them. That of A without it. */
   readonly vae?: number | Model | 'blend'
   /** Keep A's tensor where another model has none, and leave out what A does not have. */

@@ -15,11 +15,11 @@ import { checkOperation } from '../../tensor/quantised/check.ts'
 import { canCast, renamed } from '../../tensor/values/expr.ts'
 import type { Tensor } from '../../tensor/values/table.ts'
 import { checkBlocks } from '../merge-lora/block-ratios.ts'
-import type { Side } from '../merge-lora/plan-options.ts'
+import type { NetworkSide } from '../merge-lora/plan-options.ts'
 import { newPlan, type Plan, type PlanBuilder } from '../plan.ts'
 import { blockRules } from './block-weights.ts'
 import { checkCoverage } from './coverage.ts'
-import type { Blend, Job } from './job.ts'
+import type { MergeJob, PlannedBlend } from './job.ts'
 import { addMissingVae, type OtherVae, otherVae, vaeFindings } from './other-vae.ts'
 import { alphasOf, type CheckpointMergeOptions, letterOf } from './plan-options.ts'
 import { checkModels, mixedPredictions, unverified } from './strict.ts'
@@ -80,7 +80,7 @@ export async function planMerge(
   }
 }
 
-function newJob(models: readonly Model[], options: CheckpointMergeOptions): Job {
+function newJob(models: readonly Model[], options: CheckpointMergeOptions): MergeJob {
   const method = mergeMethod(options.method)
   const [first] = models
   const architecture = architectureById(first!.identity.architecture?.id ?? '')
@@ -121,12 +121,12 @@ function checkNamedBlocks({ identity }: Model, { blocks, betaBlocks }: Checkpoin
   }
 }
 
-function sideOf({ role }: Component): Side | undefined {
+function sideOf({ role }: Component): NetworkSide | undefined {
   return role === 'unet' ? 'unet' : role === 'text' || role === 'vae' ? 'text' : undefined
 }
 
 /** Undefined for what is not blended. */
-function blendFor(component: Component, { models, options }: Job): Blend | undefined {
+function blendFor(component: Component, { models, options }: MergeJob): PlannedBlend | undefined {
   const side = sideOf(component)
   if (side === undefined) return undefined
   if (component.role === 'vae') {
@@ -137,7 +137,7 @@ function blendFor(component: Component, { models, options }: Job): Blend | undef
 }
 
 /** Blends a component, tensor by tensor. */
-function addBlend(blend: Blend, job: Job, repaired: ReadonlyMap<string, Tensor>): void {
+function addBlend(blend: PlannedBlend, job: MergeJob, repaired: ReadonlyMap<string, Tensor>): void {
   const { component, others } = blend
   const { models, options, plan } = job
   const [first] = models
@@ -186,8 +186,8 @@ function addTensor(
 }
 
 function addBlended(
-  blend: Blend,
-  job: Job,
+  blend: PlannedBlend,
+  job: MergeJob,
   tensor: Tensor,
   others: readonly Tensor[],
   place: string,
@@ -227,7 +227,7 @@ function addBlended(
 /** What is not blended: A's, or the VAE of another model. */
 function addAsItIs(
   component: Component,
-  job: Job,
+  job: MergeJob,
   vae: OtherVae | undefined,
   repaired: ReadonlyMap<string, Tensor>,
 ): void {
@@ -256,7 +256,7 @@ function addAsItIs(
 const STALE = 'no longer a copy of the merged weights'
 
 /** @throws MERGE_NOTHING, PATTERN_UNUSED */
-function checkUse({ options, used, blended, method, models }: Job): void {
+function checkUse({ options, used, blended, method, models }: MergeJob): void {
   const unused = (options.keys ?? []).find((pattern) => !used.has(pattern))
   if (unused !== undefined)
     throw unverified('PATTERN_UNUSED', `no key that is merged fits ${unused.text}`, '* stands for any text.')

@@ -30,7 +30,7 @@ export async function rangeOf(
       precision: 'F32',
       fill: fillRows,
       matmul: plainMatMul,
-      wholes: new Map(),
+      wholeMatrixCache: new Map(),
       decode: (tensor, begin, end, out) => decodeInto(tensor, begin, end, out, evaluation),
     })
     const { rows, columns } = of[0]!

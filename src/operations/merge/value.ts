@@ -8,14 +8,14 @@ import { combined, firstColumns, type Matrix, matrixOf, overColumns } from '../.
 import type { MergeParameters } from '../../tensor/merge/method.ts'
 import type { Tensor } from '../../tensor/values/table.ts'
 import { weightOf } from './block-weights.ts'
-import type { Blend, Job } from './job.ts'
+import type { MergeJob, PlannedBlend } from './job.ts'
 import { misfitError } from './strict.ts'
 
 export function parametersFor(
-  { component, side }: Blend,
+  { component, side }: PlannedBlend,
   { name }: Tensor,
   place: string,
-  job: Job,
+  job: MergeJob,
 ): MergeParameters {
   const architecture = architectureById(job.models[0]!.identity.architecture?.id ?? '')
   const block = component.role === 'vae' ? 'BASE' : blockOf(place, architecture)
@@ -24,20 +24,20 @@ export function parametersFor(
     alpha: job.alphas.map((weights) => weightOf(weights, name, block, side, job.used)),
     beta: weightOf(job.beta, name, block, side, job.used),
     density: options.density ?? method.density ?? 1,
-    seed: method.seeded ? seedOf(options.seed ?? 0, `${component.id} ${place}`) : 0,
+    seed: method.seeded ? placeSeed(options.seed ?? 0, `${component.id} ${place}`) : 0,
     range: options.range ?? [0, 1],
   }
 }
 
 /** Of each tensor another one, the same in every file layout: FNV-1a over its place. */
-export function seedOf(seed: number, place: string): number {
+export function placeSeed(seed: number, place: string): number {
   let hash = (0x811c9dc5 ^ seed) >>> 0
   for (const byte of Buffer.from(place)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0
   return hash
 }
 
 /** @throws MERGE_MISFIT */
-export function mergedValue(tensors: readonly Tensor[], job: Job, parameters: MergeParameters): Matrix {
+export function mergedValue(tensors: readonly Tensor[], job: MergeJob, parameters: MergeParameters): Matrix {
   const [first, ...others] = tensors as [Tensor, ...Tensor[]]
   const fits = others.map((other) => fitOf(first.shape, other.shape))
   const odd = fits.indexOf(undefined)
@@ -79,7 +79,11 @@ export function modelsOf(value: Matrix): readonly Matrix[] {
 }
 
 /** The model whose tensor it is, value for value; undefined where it has to be computed. */
-export function copiedModel(value: Matrix, { method }: Job, parameters: MergeParameters): number | undefined {
+export function copiedModel(
+  value: Matrix,
+  { method }: MergeJob,
+  parameters: MergeParameters,
+): number | undefined {
   const copied = method.copyOf?.(parameters)
   // a tensor with fewer channels than A's is not all of it
   return value.op === 'combine' || copied === 0 ? copied : undefined

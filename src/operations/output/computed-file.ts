@@ -7,9 +7,9 @@ import type { Plan } from '../plan.ts'
 import type { OutputOptions } from './options.ts'
 import { withSpool } from './spool-beside.ts'
 import {
+  checkPlannedFile,
   type PlannedFile,
   type RehearsedFile,
-  rehearseFile,
   type WrittenFile,
   writePlannedFile,
 } from './write-file.ts'
@@ -41,7 +41,7 @@ export async function makeComputed<P extends Plan>(
 ): Promise<ComputedFile<P>> {
   const start = world.now().getTime()
   // what speaks against the output is said before minutes of work, not after
-  const { status, findings } = await rehearseFile(planned, output)
+  const { status, findings } = await checkPlannedFile(planned, output)
   const computed = async (keep?: Keep): Promise<P> => {
     const progress = startProgress(basename(planned.output), world, output.quiet || output.json)
     try {

@@ -63,7 +63,7 @@ export function outputMetadata(
   const models = [model, ...(operation.additions ?? [])]
   const token = identity.embedding?.token
   const source = sourceFacts(token === undefined ? model.extras : { token, ...model.extras })
-  const mergedFrom = models.length > 1 ? { mergedFrom: models.map(titleOf).join(', ') } : {}
+  const mergedFrom = models.length > 1 ? { mergedFrom: models.map(metadataTitle).join(', ') } : {}
   const facts = { ...outputFacts(model, identity, plan, outputPath), ...mergedFrom }
   return pendingMetadata(
     models,
@@ -143,7 +143,7 @@ function unknownHashes(wanted: readonly RecipeHash[]): Hashes {
 }
 
 /** As kohya's `sai_model_spec.py` names what a model is merged from: the title, or else the name of the file. */
-function titleOf({ file, metadata }: ModelFile): string {
+function metadataTitle({ file, metadata }: ModelFile): string {
   return metadata['modelspec.title'] || basename(file.path, extname(file.path))
 }
 

@@ -11,7 +11,7 @@ import { type PlannedFile, type WrittenFile, writePlannedFile } from './write-fi
 type Counts = WriteResult['patches']
 
 /** How the counts of the writer become figures, and what of them is an error. */
-export interface Prover<Part> {
+export interface ChangeReport<Part> {
   prove(counts: Counts): { readonly parts: readonly Part[]; readonly findings: readonly Finding[] }
   /** @throws what keeps the file from getting its name */
   check(counts: Counts): void
@@ -29,7 +29,7 @@ export type ProvenFile<Part> =
 /** What went wrong after writing is shown with the figures that say so. */
 export async function writeProven<Part>(
   job: PlannedFile,
-  prover: Prover<Part>,
+  prover: ChangeReport<Part>,
   { output, world }: { readonly output: OutputOptions; readonly world: World },
 ): Promise<ProvenFile<Part>> {
   let proof: ReturnType<typeof prover.prove> | undefined

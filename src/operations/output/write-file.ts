@@ -53,7 +53,7 @@ export interface WrittenFile extends OutputFacts {
 }
 
 /** What `writePlannedFile` would do, up to the point where it would touch the disk; the same refusals. */
-export async function rehearseFile(
+export async function checkPlannedFile(
   { plan, output, inputs, source, container = SAFETENSORS }: PlannedFile,
   { force, sidecars: copies }: OutputOptions,
 ): Promise<RehearsedFile> {

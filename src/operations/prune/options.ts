@@ -1,12 +1,12 @@
 import * as v from 'valibot'
-import { dtypeChoice, selector } from '../schema.ts'
+import { dtypeChoiceSchema, selector } from '../schema.ts'
 import { EMA_MODES } from './plan-options.ts'
 
 /** What `prune` leaves out, and in which types. */
 export const pruneOptions = v.strictObject({
   /** Without it: `only` if there is a usable EMA copy. */
   ema: v.exactOptional(v.picklist(EMA_MODES)),
-  dtype: v.exactOptional(dtypeChoice),
+  dtype: v.exactOptional(dtypeChoiceSchema),
   /** Nothing but these components, and the markers that belong to them. */
   keep: v.exactOptional(v.array(selector)),
   drop: v.exactOptional(v.array(selector)),

@@ -3,7 +3,7 @@
 import { shortPercent } from '../text/relative.ts'
 import { type ColourScale, colourAt, colourScale } from './colour-scale.ts'
 import { textWidth } from './font.ts'
-import { type Colour, type Label, type Picture, rectangle, type Shape } from './picture.ts'
+import { type Colour, type DrawnShape, type Label, type Picture, rectangle } from './picture.ts'
 
 /** A relative change; `incomparable` where all is in one file only, or of other shapes. */
 export type Cell = number | 'incomparable'
@@ -59,7 +59,7 @@ export function heatMapPicture({ title, subtitle, panels }: HeatMap): Picture {
   const scale = colourScale(panels.flatMap(allCells).filter((cell) => typeof cell === 'number'))
   const drawn = panels.map((panel) => drawPanel(panel, scale))
   const widest = Math.max(MIN_WIDTH, ...drawn.map(({ width }) => width))
-  const shapes: Shape[] = [
+  const shapes: DrawnShape[] = [
     text(title, [MARGIN, MARGIN + 12], { size: TEXT.title, bold: true }),
     text(subtitle, [MARGIN, MARGIN + 32], { fill: FAINT }),
   ]
@@ -78,11 +78,11 @@ function allCells({ cells, columnTotals, rowTotals, total }: HeatPanel): (Cell |
 interface Drawing {
   readonly width: number
   readonly height: number
-  readonly shapes: readonly Shape[]
+  readonly shapes: readonly DrawnShape[]
 }
 
 /** Puts panels side by side as far as they fit under the widest, each into the first row with room. Gives the line below. */
-function placePanels(shapes: Shape[], panels: readonly Drawing[], widest: number): number {
+function placePanels(shapes: DrawnShape[], panels: readonly Drawing[], widest: number): number {
   const rows: { panels: Drawing[]; width: number }[] = []
   for (const panel of panels) {
     const row = rows.find(({ width }) => width + panel.width <= widest)
@@ -114,7 +114,7 @@ function drawPanel(panel: HeatPanel, scale: ColourScale | undefined): Drawing {
   const rows = panel.rows.map((label, i) => {
     return { label, cells: panel.cells[i]!, total: panel.rowTotals[i]!, isTotal: false }
   })
-  const shapes: Shape[] = [
+  const shapes: DrawnShape[] = [
     text(panel.title, [0, 11], { bold: true }),
     ...columnHeads(panel.columns, xs, PANEL_TITLE_HEIGHT),
     text('all', [totalsX + CELL.width / 2, top - 6], { fill: FAINT, anchor: 'middle' }),
@@ -140,7 +140,7 @@ function rowShapes(
   xs: readonly number[],
   labelEnd: number,
   scale: ColourScale | undefined,
-): Shape[] {
+): DrawnShape[] {
   return [
     text(label, [labelEnd, y + 11], { fill: isTotal ? INK : FAINT, anchor: 'end' }),
     ...cells.flatMap((cell, i) => cellShapes(cell, [xs[i]!, y], scale, isTotal)),
@@ -158,8 +158,8 @@ function columnPlaces(columns: readonly HeatColumn[], left: number): number[] {
 }
 
 /** Kinds over a line, numbers below it. */
-function columnHeads(columns: readonly HeatColumn[], xs: readonly number[], y: number): Shape[] {
-  const shapes: Shape[] = []
+function columnHeads(columns: readonly HeatColumn[], xs: readonly number[], y: number): DrawnShape[] {
+  const shapes: DrawnShape[] = []
   for (const [i, { kind, number }] of columns.entries()) {
     const middle = xs[i]! + CELL.width / 2
     if (number !== '') shapes.push(text(number, [middle, y + 24], { fill: FAINT, anchor: 'middle' }))
@@ -178,7 +178,7 @@ function cellShapes(
   [x, y]: readonly [number, number],
   scale: ColourScale | undefined,
   numbered: boolean,
-): Shape[] {
+): DrawnShape[] {
   if (cell === undefined) return []
   const size = [CELL.width, CELL.height] as const
   if (cell === 'incomparable') return hollow([x, y], size)
@@ -189,7 +189,7 @@ function cellShapes(
   return [box, text(shortPercent(cell), [x + CELL.width / 2, y + 11], { fill: ink, anchor: 'middle' })]
 }
 
-function hollow([x, y]: readonly [number, number], [width, height]: readonly [number, number]): Shape[] {
+function hollow([x, y]: readonly [number, number], [width, height]: readonly [number, number]): DrawnShape[] {
   const inside = rectangle([x + 1, y + 1], [width - 2, height - 2], PAPER)
   return [rectangle([x, y], [width, height], RULE), inside]
 }
@@ -201,10 +201,10 @@ function isDark(colour: Colour): boolean {
 }
 
 /** The scale, and what cells without a colour of it mean. */
-function legend(scale: ColourScale | undefined, someHollow: boolean, x: number, y: number): Shape[] {
+function legend(scale: ColourScale | undefined, someHollow: boolean, x: number, y: number): DrawnShape[] {
   const shapes = scale ? scaleBar(scale, x, y) : []
   let next = scale ? x + LEGEND.width + LEGEND.gap : x
-  const swatch = (name: string, box: readonly Shape[]) => {
+  const swatch = (name: string, box: readonly DrawnShape[]) => {
     shapes.push(...box, text(name, [next + CELL.width + LABEL_GAP, y + 11], { fill: FAINT }))
     next += CELL.width + LABEL_GAP + textWidth(name, TEXT.label) + LEGEND.gap
   }
@@ -217,7 +217,7 @@ function legend(scale: ColourScale | undefined, someHollow: boolean, x: number, 
 /** Steps the gradient is drawn in. */
 const GRADIENT_STEPS = 120
 
-function scaleBar({ ticks }: ColourScale, x: number, y: number): Shape[] {
+function scaleBar({ ticks }: ColourScale, x: number, y: number): DrawnShape[] {
   const step = LEGEND.width / GRADIENT_STEPS
   const bottom = y + LEGEND.bar
   const gradient = Array.from({ length: GRADIENT_STEPS }, (_, i) => {

@@ -5,13 +5,13 @@ export interface Picture {
   readonly width: number
   readonly height: number
   readonly background: Colour
-  readonly shapes: readonly Shape[]
+  readonly shapes: readonly DrawnShape[]
 }
 
 /** `#rrggbb`. */
 export type Colour = `#${string}`
 
-export type Shape = Rectangle | Label | Photo
+export type DrawnShape = Rectangle | Label | Photo
 
 export interface Rectangle {
   readonly kind: 'rectangle'

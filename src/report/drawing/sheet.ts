@@ -2,7 +2,7 @@
 import type { RgbImage } from '../../image/image.ts'
 import { resized } from '../../image/resize.ts'
 import { textWidth } from './font.ts'
-import { type Colour, type Label, type Picture, rectangle, type Shape } from './picture.ts'
+import { type Colour, type DrawnShape, type Label, type Picture, rectangle } from './picture.ts'
 
 export interface SheetCell {
   readonly image: RgbImage
@@ -57,7 +57,7 @@ export function sheetPicture(whole: Sheet, maxPixels = MAX_PIXELS): Picture {
   const right = Math.max(grid.right, MARGIN + textWidth(title, TEXT.title))
   const room = right - MARGIN
   const subtitles = subtitle === undefined ? [] : wrapped(subtitle, TEXT.label, room)
-  const shapes: Shape[] = [
+  const shapes: DrawnShape[] = [
     text(title, [MARGIN, MARGIN + TEXT.title], { size: TEXT.title, bold: true }),
     ...subtitles.map((line, i) => text(line, [MARGIN, MARGIN + 56 + i * LINE], { fill: FAINT })),
   ]
@@ -112,7 +112,7 @@ function gridOf({ rows }: Sheet): Grid {
 }
 
 /** Heads stand on one line, however many they need. Gives the line below. */
-function placeHeads(shapes: Shape[], { heads = [] }: Sheet, { xs, width }: Grid, y: number): number {
+function placeHeads(shapes: DrawnShape[], { heads = [] }: Sheet, { xs, width }: Grid, y: number): number {
   if (heads.length === 0) return y
   const lines = heads.map((head) => wrapped(head, TEXT.label, width))
   const rows = Math.max(...lines.map(({ length }) => length))
@@ -123,14 +123,20 @@ function placeHeads(shapes: Shape[], { heads = [] }: Sheet, { xs, width }: Grid,
   return y + rows * LINE + 4
 }
 
-function placeRow(shapes: Shape[], { label, cells }: SheetRow, grid: Grid, y: number): number {
+function placeRow(shapes: DrawnShape[], { label, cells }: SheetRow, grid: Grid, y: number): number {
   const labels = label === undefined ? [] : wrapped(label, TEXT.label, LABEL_WIDTH)
   shapes.push(...labels.map((line, i) => text(line, [MARGIN, y + TEXT.label + i * LINE])))
   const bottoms = cells.map((cell, i) => (cell ? placeCell(shapes, cell, grid, grid.xs[i]!, y) : y))
   return Math.max(y + labels.length * LINE, ...bottoms)
 }
 
-function placeCell(shapes: Shape[], cell: SheetCell, { zoom, width }: Grid, x: number, y: number): number {
+function placeCell(
+  shapes: DrawnShape[],
+  cell: SheetCell,
+  { zoom, width }: Grid,
+  x: number,
+  y: number,
+): number {
   const { image, caption = [], verdict } = cell
   const size = [image.width * zoom, image.height * zoom] as const
   // a hairline, as an image may be as white as the paper

@@ -1,5 +1,5 @@
 import { encodePng } from '../../image/png/encode.ts'
-import type { Label, Photo, Picture, Rectangle, Shape } from './picture.ts'
+import type { DrawnShape, Label, Photo, Picture, Rectangle } from './picture.ts'
 
 const FONTS = "system-ui, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif"
 
@@ -16,7 +16,7 @@ export function svgText({ width, height, background, shapes }: Picture): string 
   ].join('\n')
 }
 
-function element(shape: Shape): string {
+function element(shape: DrawnShape): string {
   if (shape.kind === 'label') return textElement(shape)
   return shape.kind === 'photo' ? imageElement(shape) : rectElement(shape)
 }

@@ -1,13 +1,13 @@
 import { SdtoolError } from '../../system/errors.ts'
-import type { Precision } from '../engine/engine.ts'
+import type { NetworkPrecision } from '../engine/engine.ts'
 
 /**
  * @param title of the network: "UNet"
  * @throws NOT_FINITE when a value is NaN or infinite
  */
-export function checkFinite(
+export function checkFiniteValues(
   values: Float32Array,
-  { title, precision }: { readonly title: string; readonly precision: Precision },
+  { title, precision }: { readonly title: string; readonly precision: NetworkPrecision },
 ): void {
   const bad = values.reduce((count, value) => (Number.isFinite(value) ? count : count + 1), 0)
   if (bad === 0) return

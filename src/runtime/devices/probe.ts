@@ -2,7 +2,7 @@
 import { MIDDLE, type UnetConfig, unetTopology } from '../../model/networks/topology/unet.ts'
 import { elementCount } from '../../tensor/values/dtype.ts'
 import type { Tensor } from '../../tensor/values/table.ts'
-import type { Precision } from '../engine/engine.ts'
+import type { NetworkPrecision } from '../engine/engine.ts'
 import { type UnetSize, unetGraph } from '../networks/unet.ts'
 import { weightsOf } from '../networks/weights.ts'
 import { graphBuilder } from '../onnx/builder.ts'
@@ -26,7 +26,7 @@ const CONFIG: UnetConfig = {
 const SIZE: UnetSize = { batch: 1, height: 8, width: 8, tokens: 77 }
 
 /** How far a device may be off, as a share of the largest value. float32 gives 1e-5, wrong kernels 0.1 and more. */
-const TOLERANCE: Readonly<Record<Precision, number>> = { fp32: 1e-3, fp16: 3e-2 }
+const TOLERANCE: Readonly<Record<NetworkPrecision, number>> = { fp32: 1e-3, fp16: 3e-2 }
 
 export interface Probe {
   readonly kind: DeviceKind
@@ -70,7 +70,7 @@ export function measureCpu(world: SessionWorld): Promise<Measured> {
 
 async function attempt(
   device: Device,
-  precision: Precision,
+  precision: NetworkPrecision,
   { values: expected }: Measured,
   { signal, ...world }: SessionWorld,
 ): Promise<Measured | { readonly problem: string }> {
@@ -109,7 +109,7 @@ function relativeError(actual: Float32Array, expected: Float32Array): number {
   return Number.isNaN(worst) ? Number.POSITIVE_INFINITY : worst / largest
 }
 
-async function measure(device: Device, precision: Precision, world: SessionWorld): Promise<Measured> {
+async function measure(device: Device, precision: NetworkPrecision, world: SessionWorld): Promise<Measured> {
   const model = probeModel(device, precision)
   const session = await openSession(
     { model, options: sessionOptions(device, { root: '', strict: device.kind.whole }) },
@@ -133,7 +133,7 @@ async function timed(session: Session): Promise<Measured> {
   return { values: out!, seconds: (performance.now() - start) / 1000 }
 }
 
-function probeModel({ kind }: Device, precision: Precision): Uint8Array {
+function probeModel({ kind }: Device, precision: NetworkPrecision): Uint8Array {
   const graph = graphBuilder()
   const weights = weightsOf('probe', WEIGHTS)
   const type = precision === 'fp16' ? 'float16' : 'float32'

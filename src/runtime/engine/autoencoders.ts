@@ -10,13 +10,13 @@ import { checkOperation } from '../../tensor/quantised/check.ts'
 import type { Tensor, TensorTable } from '../../tensor/values/table.ts'
 import { taesdDecoderGraph, taesdEncoderGraph } from '../networks/taesd.ts'
 import { vaeDecoderGraph, vaeEncoderGraph } from '../networks/vae.ts'
-import { type Weights, weightsOf } from '../networks/weights.ts'
+import { type NetworkWeights, weightsOf } from '../networks/weights.ts'
 import type { SizedGraph } from '../sessions/network-session.ts'
 import type { Vae } from './engine.ts'
 
 /** Encoder or decoder; latents and pictures are in the ranges its graph has. */
 export interface Half {
-  readonly weights: Weights
+  readonly weights: NetworkWeights
   /** Sides are those of its input. */
   graph(height: number, width: number): SizedGraph
 }
@@ -84,7 +84,7 @@ function completeWeights(
   tensors: ReadonlyMap<string, Tensor>,
   config: VaeConfig,
   owns: RegExp,
-): Weights {
+): NetworkWeights {
   const weights = weightsOf(title, tensors)
   for (const name of vaeTopology(config).keys()) if (owns.test(name)) weights.get(name)
   return weights

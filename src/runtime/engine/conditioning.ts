@@ -1,6 +1,6 @@
 /** Prompts as the numbers that steer a denoiser. */
 
-import { type Chunk, chunksOf } from '../prompt/chunks.ts'
+import { chunksOf, type PromptChunk } from '../prompt/chunks.ts'
 import type { LoadedEmbedding } from '../prompt/embedding.ts'
 import { emphasize } from '../prompt/emphasis.ts'
 import { clipTokenizer, END_TOKEN } from '../prompt/tokenizer.ts'
@@ -64,7 +64,7 @@ interface TowerOutput {
 }
 
 async function encodeAll(
-  chunked: readonly (readonly Chunk<LoadedEmbedding>[])[],
+  chunked: readonly (readonly PromptChunk<LoadedEmbedding>[])[],
   encoder: TextEncoder,
   { clipSkip }: EncodeOptions,
 ): Promise<TowerOutput[]> {
@@ -88,7 +88,7 @@ async function encodeAll(
 
 /** Behind the first end token stands the padding of the tower. */
 function textInput(
-  { tokens, embeddings }: Chunk<LoadedEmbedding>,
+  { tokens, embeddings }: PromptChunk<LoadedEmbedding>,
   { id, padding, width }: TextTower,
 ): TextInput {
   const end = tokens.indexOf(END_TOKEN)

@@ -12,7 +12,7 @@ import type { LatentFormat } from '../../model/networks/architectures/architectu
 import type { Device } from '../devices/devices.ts'
 
 /** What a network computes with. `fp16` needs a device that can; a VAE always computes in float32. */
-export type Precision = 'fp32' | 'fp16'
+export type NetworkPrecision = 'fp32' | 'fp16'
 
 /** Where loading is. Steps are counted by whoever calls `predict`. */
 export interface LoadProgress {
@@ -29,7 +29,7 @@ export interface EngineOptions {
   /** `CPU` of devices.ts, or what `chooseDevice` found. */
   readonly device: Device
   /** fp16 if the device can, unless said otherwise. */
-  readonly precision?: Precision
+  readonly precision?: NetworkPrecision
   readonly signal?: AbortSignal
   /** Worker threads for weights that are computed; 0 computes in the calling thread. */
   readonly threads: number

@@ -5,7 +5,7 @@ import { sd1 } from '../../model/networks/architectures/sd1.ts'
 import { sd2, upscaler } from '../../model/networks/architectures/sd2.ts'
 import type { UnetConfig } from '../../model/networks/topology/unet.ts'
 import { refuse } from '../../system/errors.ts'
-import { checkFinite } from '../devices/check-values.ts'
+import { checkFiniteValues } from '../devices/check-values.ts'
 import { type Heads, type UnetPlan, type UnetSize, unetGraph } from '../networks/unet.ts'
 import { checkComplete, unetWeights } from '../networks/weights.ts'
 import { timestepEmbedding } from '../sampling/timestep.ts'
@@ -42,7 +42,7 @@ export async function openDenoiser(model: Model, options: EngineOptions): Promis
         const { out: values } = await session.run(sized(plan, part.size, options), part.feeds)
         out.set(values!, first * each)
       }
-      checkFinite(out, { title: component.title, precision })
+      checkFiniteValues(out, { title: component.title, precision })
       return out
     },
     close: session.close,

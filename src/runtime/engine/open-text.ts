@@ -7,7 +7,7 @@ import type { ClipConfig } from '../../model/networks/topology/text.ts'
 import { refuse, SdtoolError } from '../../system/errors.ts'
 import { decodeInto, newEvaluation } from '../../tensor/values/expr.ts'
 import { type Inputs, openInputs } from '../../tensor/write/jobs.ts'
-import { checkFinite } from '../devices/check-values.ts'
+import { checkFiniteValues } from '../devices/check-values.ts'
 import {
   OPENCLIP_NAMES,
   type TextGraphOptions,
@@ -15,7 +15,7 @@ import {
   TRANSFORMERS_NAMES,
   textGraph,
 } from '../networks/text.ts'
-import { checkComplete, localTensors, type Weights, weightsOf } from '../networks/weights.ts'
+import { checkComplete, localTensors, type NetworkWeights, weightsOf } from '../networks/weights.ts'
 import { type NetworkSession, networkSession, type SizedGraph } from '../sessions/network-session.ts'
 import { precisionFor } from '../sessions/precision.ts'
 import {
@@ -135,10 +135,10 @@ export async function openTextEncoder(
       const parts: TextOutput[] = []
       for (const chunk of chunks) {
         const part = await encodeChunk(chunk, tower, { session, graph, rows })
-        checkFinite(part.hidden, { title: tower.title, precision })
+        checkFiniteValues(part.hidden, { title: tower.title, precision })
         parts.push(part)
       }
-      return joined(parts, tower)
+      return concatenateTowers(parts, tower)
     },
     async close() {
       await session.close()
@@ -200,7 +200,7 @@ function endToken(ids: readonly number[]): Float32Array {
 type TokenRows = (id: number) => Promise<Float32Array<ArrayBuffer>>
 
 /** Rows of the token table, read one by one: the table is the largest weight of an encoder, and 77 rows are needed. */
-function tokenRows(weights: Weights, name: string, { read }: Inputs): TokenRows {
+function tokenRows(weights: NetworkWeights, name: string, { read }: Inputs): TokenRows {
   const table = weights.get(name)
   const [count, width] = table.shape as [number, number]
   const known = new Map<number, Float32Array<ArrayBuffer>>()
@@ -218,7 +218,7 @@ function tokenRows(weights: Weights, name: string, { read }: Inputs): TokenRows 
   }
 }
 
-function joined(parts: readonly TextOutput[], { width }: TextTower): TextOutput {
+function concatenateTowers(parts: readonly TextOutput[], { width }: TextTower): TextOutput {
   const hidden = joinFloats(parts.map((part) => part.hidden))
   const pooledWidth = parts[0]?.pooledWidth
   if (pooledWidth === undefined) return { hidden, width }

@@ -2,7 +2,7 @@ import { identifyVae } from '../../model/identify/vae.ts'
 import type { Model } from '../../model/model.ts'
 import type { LatentFormat } from '../../model/networks/architectures/architecture.ts'
 import { refuse, SdtoolError } from '../../system/errors.ts'
-import { checkFinite } from '../devices/check-values.ts'
+import { checkFiniteValues } from '../devices/check-values.ts'
 import { availableMemory } from '../sessions/memory.ts'
 import { networkSession } from '../sessions/network-session.ts'
 import { type Autoencoder, type Half, klAutoencoder, tinyAutoencoder } from './autoencoders.ts'
@@ -67,7 +67,7 @@ function vaeOf(autoencoder: Autoencoder, options: EngineOptions): Vae {
           return out!
         },
       )
-      checkFinite(picture, { title: decoder.weights.title, precision })
+      checkFiniteValues(picture, { title: decoder.weights.title, precision })
       const data = autoencoder.signed ? picture.map((value) => (value + 1) / 2) : picture
       checkNotBlack(data, decoder.weights.title)
       return { data, height: latent.height * downscale, width: latent.width * downscale }
@@ -91,7 +91,7 @@ function vaeOf(autoencoder: Autoencoder, options: EngineOptions): Vae {
           return out!
         },
       )
-      checkFinite(encoded, { title: encoder.weights.title, precision })
+      checkFiniteValues(encoded, { title: encoder.weights.title, precision })
       return { data: autoencoder.fromEncoder(encoded, latent.height * latent.width), ...latent }
     },
     close,

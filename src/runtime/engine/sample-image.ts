@@ -1,17 +1,17 @@
 /** From a seed to the latents of a picture. */
 import type { Seed } from '../random/gaussian.ts'
 import { RNGS, type RngName } from '../random/registry.ts'
-import { scaled } from '../sampling/latents.ts'
+import { scaleLatents } from '../sampling/latents.ts'
 import type { NoiseSchedule } from '../sampling/noise-schedule.ts'
 import type { Denoise, Sampler, StepReport } from '../sampling/sampler.ts'
 import { sigmasOf } from '../sampling/schedules/registry.ts'
-import type { Schedule } from '../sampling/schedules/schedule.ts'
+import type { SigmaSchedule } from '../sampling/schedules/schedule.ts'
 import { brownianNoise, followingNoise } from '../sampling/step-noise.ts'
 
 export interface SamplingSettings {
   readonly sampler: Sampler
   /** What A1111 takes for the sampler if absent. */
-  readonly schedule?: Schedule
+  readonly schedule?: SigmaSchedule
   readonly steps: number
   readonly rng: RngName
 }
@@ -38,12 +38,12 @@ export async function sampleImage(
       : followingNoise(following, count)
   const x = await sampler.sample({
     denoise: sampler.prepare?.(denoise, noiseLevels) ?? denoise,
-    x: scaled(first, sampler.variancePreserving ? Math.hypot(sigmas[0]!, 1) : sigmas[0]!),
+    x: scaleLatents(first, sampler.variancePreserving ? Math.hypot(sigmas[0]!, 1) : sigmas[0]!),
     sigmas,
     noise,
     ...(onStep && { onStep }),
   })
-  return sampler.variancePreserving ? scaled(x, 1 / Math.hypot(sigmas.at(-1)!, 1)) : x
+  return sampler.variancePreserving ? scaleLatents(x, 1 / Math.hypot(sigmas.at(-1)!, 1)) : x
 }
 
 /** Steps that are really run: some samplers take one more or less than they are asked for. */

@@ -75,7 +75,7 @@ function rememberingEncoder(
           if (!known.has(key)) known.set(key, await encoder.encode([input], options))
         }
       }
-      return joined(keys.map((key) => known.get(key)!))
+      return concatenateOutputs(keys.map((key) => known.get(key)!))
     },
     async close() {
       const encoder = await opened?.catch(() => undefined)
@@ -89,7 +89,7 @@ function textKey({ ids, vectors = [] }: TextInput): string {
 }
 
 /** Copies: weights of prompts are multiplied into them. */
-function joined(outputs: readonly TextOutput[]): TextOutput {
+function concatenateOutputs(outputs: readonly TextOutput[]): TextOutput {
   const { width, pooledWidth } = outputs[0]!
   const hidden = joinFloats(outputs.map((output) => output.hidden))
   if (pooledWidth === undefined) return { hidden, width }

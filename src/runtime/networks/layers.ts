@@ -1,6 +1,6 @@
 /** The layers all networks share, in the subset of operators that every device of onnxruntime has. */
 import type { Operand } from '../onnx/builder.ts'
-import { type Net, numbers, type Rows, sizeOf, weight } from './net.ts'
+import { elementCount, type Net, numbers, type Rows, weight } from './net.ts'
 
 const GROUPS = 32
 
@@ -25,7 +25,7 @@ export function multiply({ graph }: Net, a: Operand, b: Operand): Operand {
 }
 
 function wider(a: Operand, b: Operand): readonly number[] {
-  return sizeOf(a.shape) >= sizeOf(b.shape) ? a.shape : b.shape
+  return elementCount(a.shape) >= elementCount(b.shape) ? a.shape : b.shape
 }
 
 /** x sigmoid(a x): SiLU with a = 1, the GELU of OpenAI's CLIP with a = 1.702. */
@@ -139,7 +139,7 @@ export function layerNorm(net: Net, x: Operand, name: string, epsilon = 1e-5): O
  */
 export function groupNorm(net: Net, x: Operand, name: string, epsilon: number): Operand {
   const [batch, channels] = x.shape as [number, number]
-  const groups = reshape(net, x, [batch, GROUPS, sizeOf(x.shape) / batch / GROUPS])
+  const groups = reshape(net, x, [batch, GROUPS, elementCount(x.shape) / batch / GROUPS])
   const [one, zero] = [1, 0].map((n) => numbers(net, new Array<number>(GROUPS).fill(n), [GROUPS]))
   const attributes = { epsilon: { float: epsilon } }
   const normed = net.graph.node('InstanceNormalization', [groups, one, zero], groups.shape, {

@@ -1,10 +1,10 @@
 import type { GraphBuilder, Operand } from '../onnx/builder.ts'
-import { elementTypeOf, rowSize, type Weights } from './weights.ts'
+import { elementTypeOf, type NetworkWeights, rowSize } from './weights.ts'
 
 /** What the layers of a network are built with. */
 export interface Net {
   readonly graph: GraphBuilder
-  readonly weights: Weights
+  readonly weights: NetworkWeights
   /** What it computes with. Inputs and outputs of the graph are float32 all the same. */
   readonly type: 'float32' | 'float16'
   readonly attention: AttentionKind
@@ -69,6 +69,6 @@ export function numbers(net: Net, values: readonly number[], shape: readonly num
   return cast(net, net.graph.constant(Float32Array.from(values), shape), net.type)
 }
 
-export function sizeOf(shape: readonly number[]): number {
+export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, n) => product * n, 1)
 }

@@ -11,7 +11,7 @@ import type { Tensor, TensorTable } from '../../tensor/values/table.ts'
 import type { ElementType } from '../onnx/model.ts'
 
 /** The tensors of one network by the names its graph is built with, without prefix. */
-export interface Weights {
+export interface NetworkWeights {
   /** "UNet": for messages. */
   readonly title: string
   has(name: string): boolean
@@ -19,7 +19,7 @@ export interface Weights {
   get(name: string): Tensor
 }
 
-export function weightsOf(title: string, tensors: ReadonlyMap<string, Tensor>): Weights {
+export function weightsOf(title: string, tensors: ReadonlyMap<string, Tensor>): NetworkWeights {
   return {
     title,
     has: (name) => tensors.has(name),
@@ -59,7 +59,7 @@ export function localTensors(table: TensorTable, { names, prefix }: Component): 
 }
 
 export interface UnetWeights {
-  readonly weights: Weights
+  readonly weights: NetworkWeights
   readonly config: UnetConfig
 }
 

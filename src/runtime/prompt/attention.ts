@@ -42,7 +42,7 @@ export function parseAttention(prompt: string): (Segment | Break)[] {
   }
   for (const start of open['(']) multiply(pieces, start, ROUND)
   for (const start of open['[']) multiply(pieces, start, SQUARE)
-  return joined(pieces)
+  return joinPieces(pieces)
 }
 
 /** A1111 multiplies the mark of a break, too, and then reads it as a word; that helps nobody. */
@@ -59,7 +59,7 @@ function withBreaks(text: string): Piece[] {
     ])
 }
 
-function joined(pieces: readonly Piece[]): (Segment | Break)[] {
+function joinPieces(pieces: readonly Piece[]): (Segment | Break)[] {
   const segments: (Segment | Break)[] = []
   for (const { text, weight } of pieces) {
     const last = segments.at(-1)

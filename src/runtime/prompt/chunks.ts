@@ -24,7 +24,7 @@ export interface Placed<E> {
   readonly embedding: E
 }
 
-export interface Chunk<E> {
+export interface PromptChunk<E> {
   /** 77: begin, tokens, end, ends as padding. 0 where a vector goes. */
   readonly tokens: readonly number[]
   /** 77, of which those of begin, end and padding are 1. */
@@ -43,7 +43,7 @@ export function chunksOf<E extends PromptEmbedding>(
   prompt: string,
   tokenizer: Tokenizer,
   embeddings: readonly E[] = [],
-): Chunk<E>[] {
+): PromptChunk<E>[] {
   const find = embeddingFinder(embeddings, tokenizer)
   const builder = chunkBuilder<E>()
   for (const segment of parseAttention(prompt)) {
@@ -69,11 +69,11 @@ interface ChunkBuilder<E> {
   add(token: number, weight: number): void
   addEmbedding(embedding: E, weight: number): void
   close(): void
-  finish(): Chunk<E>[]
+  finish(): PromptChunk<E>[]
 }
 
 function chunkBuilder<E extends PromptEmbedding>(): ChunkBuilder<E> {
-  const chunks: Chunk<E>[] = []
+  const chunks: PromptChunk<E>[] = []
   let open: OpenChunk<E> = { tokens: [], weights: [], embeddings: [] }
   let comma = -1
   const close = (): void => {
@@ -132,7 +132,7 @@ function behind<E>({ tokens, weights, embeddings }: OpenChunk<E>, cut: number): 
   }
 }
 
-function closed<E>({ tokens, weights, embeddings }: OpenChunk<E>): Chunk<E> {
+function closed<E>({ tokens, weights, embeddings }: OpenChunk<E>): PromptChunk<E> {
   const missing = CAPACITY - tokens.length
   return {
     tokens: [START_TOKEN, ...tokens, ...Array<number>(missing).fill(END_TOKEN), END_TOKEN],

@@ -122,7 +122,7 @@ function merged(word: number[], vocabulary: Vocabulary): number[] {
   for (;;) {
     const next = lowestPair(symbols, vocabulary)
     if (next === undefined) return symbols
-    symbols = joined(symbols, next, vocabulary)
+    symbols = applyMerge(symbols, next, vocabulary)
   }
 }
 
@@ -135,7 +135,7 @@ function lowestPair(symbols: readonly number[], vocabulary: Vocabulary): number 
   return lowest
 }
 
-function joined(symbols: readonly number[], id: number, vocabulary: Vocabulary): number[] {
+function applyMerge(symbols: readonly number[], id: number, vocabulary: Vocabulary): number[] {
   const result: number[] = []
   for (let i = 0; i < symbols.length; i++) {
     const isPair = i + 1 < symbols.length && vocabulary.get(pairKey(symbols[i]!, symbols[i + 1]!)) === id

@@ -1,5 +1,5 @@
 import { guided, rescaled } from './guidance.ts'
-import { mix, scaled } from './latents.ts'
+import { mix, scaleLatents } from './latents.ts'
 import type { NoiseSchedule } from './noise-schedule.ts'
 import type { Denoise } from './sampler.ts'
 
@@ -31,7 +31,7 @@ export function denoiserOf(predict: Predict, options: DenoiserOptions): Denoise 
   const timestepOf = options.timestep ?? ((sigma: number) => schedule.timestepOf(sigma))
   return async (x, sigma) => {
     const spread = Math.hypot(sigma, 1)
-    const { text, empty } = await predict(scaled(x, 1 / spread), timestepOf(sigma, schedule))
+    const { text, empty } = await predict(scaleLatents(x, 1 / spread), timestepOf(sigma, schedule))
     const raw = empty === undefined ? text : guided(text, empty, cfg)
     const output = rescale > 0 && empty !== undefined ? rescaled(raw, text, rescale) : raw
     return prediction === 'v'

@@ -8,6 +8,6 @@ export function mix(...terms: readonly (readonly [weight: number, latents: Float
   return Float32Array.from(sum)
 }
 
-export function scaled(latents: Float32Array, factor: number): Float32Array {
+export function scaleLatents(latents: Float32Array, factor: number): Float32Array {
   return latents.map((value) => value * factor)
 }

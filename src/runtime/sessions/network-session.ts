@@ -1,8 +1,8 @@
 /** A graph and its weights, loaded when it is first run, and loaded anew when it is run in another size. */
 import { sessionOptions } from '../devices/devices.ts'
-import type { EngineOptions, Precision } from '../engine/engine.ts'
-import { type Net, sizeOf } from '../networks/net.ts'
-import type { Weights } from '../networks/weights.ts'
+import type { EngineOptions, NetworkPrecision } from '../engine/engine.ts'
+import { elementCount, type Net } from '../networks/net.ts'
+import type { NetworkWeights } from '../networks/weights.ts'
 import { graphBuilder, type PlannedGraph } from '../onnx/builder.ts'
 import { checkMemory } from './memory.ts'
 import { encodePlaced, type Placement, placeWeights } from './placement.ts'
@@ -19,8 +19,8 @@ export interface SizedGraph {
 
 export interface NetworkSpec {
   readonly title: string
-  readonly weights: Weights
-  readonly precision: Precision
+  readonly weights: NetworkWeights
+  readonly precision: NetworkPrecision
   /** See `Net`. */
   readonly wideScores?: boolean
   /** See `SessionUse`. */
@@ -131,7 +131,7 @@ function checkFits(
   { device }: EngineOptions,
 ): void {
   if (device.kind.ownMemory) return
-  const weightBytes = weights.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0)
+  const weightBytes = weights.reduce((sum, { shape }) => sum + 4 * elementCount(shape), 0)
   checkMemory({
     what: `the ${title}`,
     bytes: weightBytes + activationBytes + PROCESS_BYTES,

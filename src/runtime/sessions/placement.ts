@@ -35,7 +35,7 @@ export interface Placement {
 }
 
 /** First byte of a whole tensor. */
-interface Place {
+interface WeightPlace {
   readonly path: string
   readonly offset: number
 }
@@ -61,7 +61,7 @@ export async function placeWeights(tensors: Iterable<Tensor>, options: Placement
     scratch,
     options,
   )
-  const places = new Map<Tensor, Place>(evaluated.places)
+  const places = new Map<Tensor, WeightPlace>(evaluated.places)
   for (const tensor of stored) {
     const { file, offset } = tensor.source as StoredSource
     places.set(tensor, { path: paths.get(file.path)!, offset })
@@ -99,7 +99,7 @@ function rootFor(tensors: readonly Tensor[], paths: ReadonlyMap<string, string>,
 }
 
 interface Evaluated {
-  readonly places: ReadonlyMap<Tensor, Place>
+  readonly places: ReadonlyMap<Tensor, WeightPlace>
   readonly bytes: number
   close(): Promise<void>
 }
@@ -118,7 +118,7 @@ async function evaluate(
     const wanted = new Map(tensors.map((tensor, i) => [`${i}`, asNeeded(tensor, `${i}`)]))
     const table = { tensors: wanted, metadata: {} }
     const { headerBytes, bytes } = await writeSafetensors(table, path, { ...options, temporary: true })
-    const places = layoutOf(table).entries.map(({ tensor: { name }, begin }): [Tensor, Place] => {
+    const places = layoutOf(table).entries.map(({ tensor: { name }, begin }): [Tensor, WeightPlace] => {
       return [tensors[Number(name)]!, { path, offset: headerBytes + begin }]
     })
     return { places: new Map(places), bytes, close }
@@ -144,7 +144,7 @@ function asNeeded(tensor: Tensor, name: string): Tensor {
   return { name, dtype, shape: tensor.shape, source: { kind: 'cast', of: tensor } }
 }
 
-function locate({ type, shape, begin }: WeightUse, place: Place, root: string): ExternalData {
+function locate({ type, shape, begin }: WeightUse, place: WeightPlace, root: string): ExternalData {
   const { bytes } = DTYPES[DTYPE_OF[type]!]
   return {
     location: place.path.slice(root.length).split(sep).join('/'),

@@ -19,7 +19,7 @@ export interface Arithmetic {
   /** Writes rows [begin, end) of a matrix to `out`: `fillRows`, handed on to the expressions that are made of others. */
   readonly fill: (m: Matrix, begin: number, end: number, out: Floats, by: Arithmetic) => Promise<void>
   /** Matrices that are needed whole, and what was made of them, by the expression. */
-  readonly wholes: Map<Matrix, Promise<Floats>>
+  readonly wholeMatrixCache: Map<Matrix, Promise<Floats>>
 }
 
 /** All values of a matrix, computed once for an `Arithmetic`. Not to be changed. */
@@ -29,11 +29,11 @@ export function wholeOf(m: Matrix, by: Arithmetic): Promise<Floats> {
 
 /** What `fill` makes of an array of the size of the matrix. */
 export function remembered(m: Matrix, by: Arithmetic, fill: (out: Floats) => Promise<void>): Promise<Floats> {
-  const known = by.wholes.get(m)
+  const known = by.wholeMatrixCache.get(m)
   if (known) return known
   const out = newFloats(by.precision, m.rows * m.columns)
   const made = fill(out).then(() => out)
-  by.wholes.set(m, made)
+  by.wholeMatrixCache.set(m, made)
   return made
 }
 

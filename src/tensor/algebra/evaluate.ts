@@ -1,12 +1,12 @@
 /** Values of matrix expressions, a block of rows at a time. */
 import { fillCombined } from '../merge/combine.ts'
 import { type Arithmetic, multiply, remembered, WALK_VALUES, wholeOf } from './arithmetic.ts'
+import { acquireFloats, releaseFloats } from './float-buffers.ts'
 import type { Floats } from './matmul.ts'
 import type { Matrix, Term } from './matrix.ts'
 import { permuteInto } from './permute.ts'
 import { fillOrthogonal, fillRotated } from './rotate.ts'
 import { fillScattered } from './scatter.ts'
-import { release, scratch } from './scratch.ts'
 
 type Op = Matrix['op']
 type Filler<K extends Op> = (
@@ -93,10 +93,10 @@ async function addRows(
     await multiplyRows(m, begin, end, out, by, factor)
     return
   }
-  const values = scratch(by.precision, out.length)
+  const values = acquireFloats(by.precision, out.length)
   await fillRows(m, begin, end, values, by)
   addScaled(out, factor, values)
-  release(values)
+  releaseFloats(values)
 }
 
 function addScaled(out: Floats, factor: number, values: Floats): void {
@@ -119,11 +119,11 @@ async function multiplyRows(
   factor?: number,
 ): Promise<void> {
   const right = await wholeOf(b, by)
-  const left = scratch(by.precision, (end - begin) * a.columns)
+  const left = acquireFloats(by.precision, (end - begin) * a.columns)
   await fillRows(a, begin, end, left, by)
   if (factor !== undefined) scale(left, factor)
   await multiply(left, right, out, [end - begin, a.columns, b.columns], by, factor !== undefined)
-  release(left)
+  releaseFloats(left)
 }
 
 async function fillPair(
@@ -135,10 +135,10 @@ async function fillPair(
   combine: (other: Floats) => void,
 ): Promise<void> {
   await fillRows(a, begin, end, out, by)
-  const other = scratch(by.precision, out.length)
+  const other = acquireFloats(by.precision, out.length)
   await fillRows(b, begin, end, other, by)
   combine(other)
-  release(other)
+  releaseFloats(other)
 }
 
 async function fillKron(
@@ -151,7 +151,7 @@ async function fillKron(
   const inner = await wholeOf(b, by)
   const first = Math.floor(begin / b.rows)
   const last = Math.ceil(end / b.rows)
-  const outer = scratch(by.precision, (last - first) * a.columns)
+  const outer = acquireFloats(by.precision, (last - first) * a.columns)
   await fillRows(a, first, last, outer, by)
   for (let r = begin; r < end; r++) {
     const i = Math.floor(r / b.rows)
@@ -162,7 +162,7 @@ async function fillKron(
       for (let d = 0; d < b.columns; d++) out[at + d] = factor * inner[from + d]!
     }
   }
-  release(outer)
+  releaseFloats(outer)
 }
 
 async function fillPermuted(
@@ -174,10 +174,10 @@ async function fillPermuted(
 ): Promise<void> {
   const { of, shape, order, rows, columns } = m
   if (order[0] === 0 && shape.length > 1 && shape[0] === rows && of.rows === rows) {
-    const values = scratch(by.precision, out.length)
+    const values = acquireFloats(by.precision, out.length)
     await fillRows(of, begin, end, values, by)
     permuteInto(values, [end - begin, ...shape.slice(1)], order, out)
-    release(values)
+    releaseFloats(values)
     return
   }
   const whole = await remembered(m, by, async (all) => permuteInto(await wholeOf(of, by), shape, order, all))
@@ -195,12 +195,12 @@ async function fillPlaced(
   const [from, to] = [Math.max(begin, m.row), Math.min(end, m.row + m.of.rows)]
   if (from >= to) return
   const width = m.of.columns
-  const values = scratch(by.precision, (to - from) * width)
+  const values = acquireFloats(by.precision, (to - from) * width)
   await fillRows(m.of, from - m.row, to - m.row, values, by)
   for (let r = 0; r < to - from; r++) {
     out.set(values.subarray(r * width, (r + 1) * width), (from - begin + r) * m.columns)
   }
-  release(values)
+  releaseFloats(values)
 }
 
 async function fillFirstColumns(
@@ -210,12 +210,12 @@ async function fillFirstColumns(
   out: Floats,
   by: Arithmetic,
 ): Promise<void> {
-  const values = scratch(by.precision, (end - begin) * of.columns)
+  const values = acquireFloats(by.precision, (end - begin) * of.columns)
   await fillRows(of, begin, end, values, by)
   for (let r = 0; r < end - begin; r++) {
     out.set(values.subarray(r * of.columns, r * of.columns + columns), r * columns)
   }
-  release(values)
+  releaseFloats(values)
 }
 
 async function fillOverColumns(
@@ -226,12 +226,12 @@ async function fillOverColumns(
   by: Arithmetic,
 ): Promise<void> {
   await fillRows(under, begin, end, out, by)
-  const values = scratch(by.precision, (end - begin) * of.columns)
+  const values = acquireFloats(by.precision, (end - begin) * of.columns)
   await fillRows(of, begin, end, values, by)
   for (let r = 0; r < end - begin; r++) {
     out.set(values.subarray(r * of.columns, (r + 1) * of.columns), r * columns)
   }
-  release(values)
+  releaseFloats(values)
 }
 
 async function fillScaledRows(
@@ -242,12 +242,12 @@ async function fillScaledRows(
   by: Arithmetic,
 ): Promise<void> {
   await fillRows(of, begin, end, out, by)
-  const scale = scratch(by.precision, end - begin)
+  const scale = acquireFloats(by.precision, end - begin)
   await fillRows(factors, begin, end, scale, by)
   for (let r = 0; r < scale.length; r++) {
     for (let i = r * columns; i < (r + 1) * columns; i++) out[i] = out[i]! * scale[r]!
   }
-  release(scale)
+  releaseFloats(scale)
 }
 
 async function fillScaledColumns(
@@ -269,14 +269,14 @@ async function fillRowNorms(
   out: Floats,
   by: Arithmetic,
 ): Promise<void> {
-  const values = scratch(by.precision, (end - begin) * of.columns)
+  const values = acquireFloats(by.precision, (end - begin) * of.columns)
   await fillRows(of, begin, end, values, by)
   for (let r = 0; r < end - begin; r++) {
     let square = 0
     for (let i = r * of.columns; i < (r + 1) * of.columns; i++) square += values[i]! * values[i]!
     out[r] = Math.sqrt(square)
   }
-  release(values)
+  releaseFloats(values)
 }
 
 async function fillColumnNorms(
@@ -298,13 +298,13 @@ async function columnSquares(of: Matrix, group: number, by: Arithmetic): Promise
   const step = Math.max(1, Math.floor(WALK_VALUES / Math.max(1, of.columns)))
   for (let begin = 0; begin < of.rows; begin += step) {
     const end = Math.min(begin + step, of.rows)
-    const values = scratch(by.precision, (end - begin) * of.columns)
+    const values = acquireFloats(by.precision, (end - begin) * of.columns)
     await fillRows(of, begin, end, values, by)
     for (let i = 0; i < values.length; i++) {
       const c = Math.floor((i % of.columns) / group)
       squares[c] = squares[c]! + values[i]! * values[i]!
     }
-    release(values)
+    releaseFloats(values)
   }
   return squares
 }

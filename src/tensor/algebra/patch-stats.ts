@@ -1,5 +1,5 @@
 import { castFloats, decodeNumbers, newCastStats } from '../numeric/float.ts'
-import type { HalfType, PatchRoom, PatchSums } from '../numeric/float-kernels.ts'
+import type { HalfType, PatchBuffers, PatchSums } from '../numeric/float-kernels.ts'
 import type { DType, OutputDType } from '../values/dtype.ts'
 import type { Floats } from './matmul.ts'
 
@@ -52,7 +52,7 @@ export function countSums(
   into: Map<string, PatchStats>,
   name: string,
   dtype: HalfType,
-  room: PatchRoom,
+  room: PatchBuffers,
   sums: PatchSums,
 ): void {
   if (!isUnchanged(room) && (sums.base2 < SMALLEST_SUM || sums.delta2 < SMALLEST_SUM))
@@ -61,7 +61,7 @@ export function countSums(
 }
 
 /** Models that are merged often have whole tensors in common. */
-function isUnchanged({ before, after }: PatchRoom): boolean {
+function isUnchanged({ before, after }: PatchBuffers): boolean {
   const [old, made] = [before, after].map(({ buffer, byteOffset, byteLength }) => {
     return Buffer.from(buffer, byteOffset, byteLength)
   })

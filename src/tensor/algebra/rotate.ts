@@ -1,8 +1,8 @@
 /** Orthogonal fine-tuning: rows of a weight are rotated among each other. Sources: OFT (arXiv 2306.07280), BOFT (arXiv 2311.06243), LyCORIS, PEFT. */
 import { type Arithmetic, multiply, remembered, wholeOf } from './arithmetic.ts'
+import { acquireFloats, releaseFloats } from './float-buffers.ts'
 import type { Floats } from './matmul.ts'
 import type { Matrix, Rotation } from './matrix.ts'
-import { release, scratch } from './scratch.ts'
 import { solve } from './solve.ts'
 
 type Rotate = Extract<Matrix, { op: 'rotate' }>
@@ -39,16 +39,16 @@ async function fillBlock(
   by: Arithmetic,
 ): Promise<void> {
   const turns = await wholeOf(orthogonal, by)
-  const weight = scratch(by.precision, size * columns)
+  const weight = acquireFloats(by.precision, size * columns)
   await by.fill(of, block * size, (block + 1) * size, weight, by)
-  const left = scratch(by.precision, (end - begin) * size)
+  const left = acquireFloats(by.precision, (end - begin) * size)
   // one block may be for all rows
   const first = (block * size * size) % turns.length
   for (let r = begin; r < end; r++) {
     for (let c = 0; c < size; c++) left[(r - begin) * size + c] = turns[first + c * size + r]!
   }
   await multiply(left, weight, out, [end - begin, size, columns], by)
-  release(weight, left)
+  releaseFloats(weight, left)
 }
 
 /** All stages, each on the rows the one before left, in the order of a butterfly. */
@@ -56,8 +56,8 @@ async function fillButterfly(m: Rotate, out: Floats, by: Arithmetic): Promise<vo
   const { of, size, stages, chunk, columns } = m
   const turns = await wholeOf(m.turns, by)
   await by.fill(of, 0, of.rows, out, by)
-  const gathered = scratch(by.precision, size * columns)
-  const turned = scratch(by.precision, size * columns)
+  const gathered = acquireFloats(by.precision, size * columns)
+  const turned = acquireFloats(by.precision, size * columns)
   for (let stage = 0; stage < stages; stage++) {
     const order = butterflyOrder(of.rows, (2 ** stage * size) / 2, chunk)
     for (let block = 0; block < of.rows / size; block++) {
@@ -71,7 +71,7 @@ async function fillButterfly(m: Rotate, out: Floats, by: Arithmetic): Promise<vo
       rows.forEach((row, i) => void out.set(turned.subarray(i * columns, (i + 1) * columns), row * columns))
     }
   }
-  release(gathered, turned)
+  releaseFloats(gathered, turned)
 }
 
 /** Row numbers, seen as [n, 2, half / chunk, chunk], with the two axes in the middle exchanged. */

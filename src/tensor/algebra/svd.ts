@@ -49,11 +49,11 @@ export async function leadingSvd(
   for (let round = 0; ; round++) {
     const image = new Float32Array(m * k)
     await matmul(a, sample, image, [m, n, k])
-    basis = await orthonormalRows(transpose(image, m, k), k, m, matmul)
+    basis = await orthonormalRows(transposeValues(image, m, k), k, m, matmul)
     await matmul(basis, a, projected, [k, m, n])
     if (round === rounds) break
     // one of the two orthonormal bases is enough: the other product only squares the ratios of singular values
-    sample = transpose(normalised(projected, k, n), k, n)
+    sample = transposeValues(normalised(projected, k, n), k, n)
     projected = new Float32Array(k * n)
   }
   return truncated(await smallSvd(basis, projected, [k, m, n], matmul), Math.min(rank, k), m, n)
@@ -104,7 +104,7 @@ function truncated({ values, left, right }: Svd, rank: number, m: number, n: num
 /** rows @ rows^T, [k, k]. */
 async function gramOfRows(rows: Float64Array<ArrayBuffer>, k: number, n: number, matmul: MatMul) {
   const gram = new Float64Array(k * k)
-  await matmul(rows, transpose(rows, k, n), gram, [k, n, k])
+  await matmul(rows, transposeValues(rows, k, n), gram, [k, n, k])
   return gram
 }
 
@@ -136,7 +136,7 @@ function scaleRows(rows: Float64Array, n: number, factors: Float64Array): void {
 }
 
 /** [m, n] -> [n, m], in squares that fit the processor's caches. */
-export function transpose<T extends Float32Array | Float64Array>(values: T, m: number, n: number): T {
+export function transposeValues<T extends Float32Array | Float64Array>(values: T, m: number, n: number): T {
   const out = new (values.constructor as new (length: number) => T)(m * n)
   const side = 32
   for (let i0 = 0; i0 < m; i0 += side) {
@@ -158,7 +158,7 @@ export async function svdOfProduct(
   [m, r, n]: readonly [number, number, number],
   matmul: MatMul,
 ): Promise<Svd> {
-  const columns = transpose(up, m, r)
+  const columns = transposeValues(up, m, r)
   const upEigen = symmetricEigen(await gramOfRows(columns, r, m, matmul), r)
   const downEigen = symmetricEigen(await gramOfRows(down, r, n, matmul), r)
   // up = Q1 A and down = B Q2^T with orthonormal Q1, Q2; so the singular values are those of A B
@@ -167,7 +167,7 @@ export async function svdOfProduct(
   const b = downEigen.vectors.slice()
   scaleRows(b, r, roots(downEigen.values))
   const core = new Float64Array(r * r)
-  await matmul(a as Float64Array<ArrayBuffer>, transpose(b, r, r) as Float64Array<ArrayBuffer>, core, [
+  await matmul(a as Float64Array<ArrayBuffer>, transposeValues(b, r, r) as Float64Array<ArrayBuffer>, core, [
     r,
     r,
     r,
@@ -202,7 +202,7 @@ export async function allSingularValues(
   matmul: MatMul,
 ): Promise<Float64Array> {
   const exact = Float64Array.from(a)
-  const rows = m <= n ? exact : transpose(exact, m, n)
+  const rows = m <= n ? exact : transposeValues(exact, m, n)
   const [k, length] = [Math.min(m, n), Math.max(m, n)]
   return roots(symmetricValues(await gramOfRows(rows, k, length, matmul), k))
 }

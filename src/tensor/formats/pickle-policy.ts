@@ -6,7 +6,7 @@
 import type { PickleGlobal } from '../values/table.ts'
 import { PYTHON2_MODULES } from './pickle-values.ts'
 
-export type Verdict = PickleGlobal['verdict']
+export type GlobalVerdict = PickleGlobal['verdict']
 
 function words(text: string): string[] {
   return text.trim().split(/\s+/)
@@ -174,7 +174,7 @@ function inFamily(module: string, name: string): boolean {
 }
 
 /** What a pickle that names `module.name` is up to. */
-export function verdictOf(rawModule: string, name: string): Verdict {
+export function verdictOf(rawModule: string, name: string): GlobalVerdict {
   const module = PYTHON2_MODULES.get(rawModule) ?? rawModule
   if (listed(CONSTRUCT, module, name)) return 'construct'
   if (listed(OPAQUE, module, name)) return 'opaque'

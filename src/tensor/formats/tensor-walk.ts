@@ -31,7 +31,7 @@ export interface WalkedObject {
 export type TensorVisitor = (path: ObjectPath, tensor: ObjectTensor) => boolean
 
 /** One for all walks over an object, so that its limits hold for their sum. */
-export interface Walk {
+export interface TensorWalk {
   readonly object: WalkedObject
   /** Nodes between the root and here: an object may contain itself. */
   readonly open: Set<PyNode>
@@ -41,7 +41,7 @@ export interface Walk {
   inlineBytes: number
 }
 
-export function newWalk(object: WalkedObject): Walk {
+export function newWalk(object: WalkedObject): TensorWalk {
   return {
     object,
     open: new Set(),
@@ -52,7 +52,7 @@ export function newWalk(object: WalkedObject): Walk {
   }
 }
 
-function limit(walk: Walk, detail: string): Error {
+function limit(walk: TensorWalk, detail: string): Error {
   return refuse(
     'PICKLE_LIMIT',
     `${walk.object.where}: ${detail}`,
@@ -77,13 +77,13 @@ export function keyText(key: PyValue): string {
  * what an object's BUILD set, `{args}[i]` for what it would be called with.
  * @throws PICKLE_LIMIT, TABLE_LIMIT, and what `tensorOf` throws
  */
-export function walkTensors(walk: Walk, value: PyValue, path: ObjectPath, visit: TensorVisitor): void {
+export function walkTensors(walk: TensorWalk, value: PyValue, path: ObjectPath, visit: TensorVisitor): void {
   step(walk, value, path, visit)
   walk.open.clear()
 }
 
 /** Returns false when the visitor wants no more. */
-function step(walk: Walk, value: PyValue, path: ObjectPath, visit: TensorVisitor): boolean {
+function step(walk: TensorWalk, value: PyValue, path: ObjectPath, visit: TensorVisitor): boolean {
   if (++walk.steps > MAX_STEPS) throw limit(walk, `the object takes more than ${MAX_STEPS} steps to walk`)
   if (!isNode(value) || value.kind === 'global' || value.kind === 'persistent') return true
   if (walk.open.has(value)) return true
@@ -101,7 +101,7 @@ function step(walk: Walk, value: PyValue, path: ObjectPath, visit: TensorVisitor
   return more
 }
 
-function knownTensor(walk: Walk, object: PyObject, path: ObjectPath): ObjectTensor | undefined {
+function knownTensor(walk: TensorWalk, object: PyObject, path: ObjectPath): ObjectTensor | undefined {
   if (!walk.known.has(object)) {
     const tensor = tensorOf(walk.object.where, path, object)
     walk.known.set(object, tensor)
@@ -112,7 +112,7 @@ function knownTensor(walk: Walk, object: PyObject, path: ObjectPath): ObjectTens
   return walk.known.get(object)
 }
 
-function visitChildren(walk: Walk, node: PyNode, path: ObjectPath, visit: TensorVisitor): boolean {
+function visitChildren(walk: TensorWalk, node: PyNode, path: ObjectPath, visit: TensorVisitor): boolean {
   const entries = mapping(node) ?? asKind(node, 'object')?.entries
   if (entries && !visitEntries(walk, entries, path, visit)) return false
   const items = elements(node) ?? asKind(node, 'object')?.items ?? asKind(node, 'set')?.items
@@ -123,7 +123,7 @@ function visitChildren(walk: Walk, node: PyNode, path: ObjectPath, visit: Tensor
 }
 
 function visitEntries(
-  walk: Walk,
+  walk: TensorWalk,
   entries: ReadonlyMap<PyValue, PyValue>,
   path: ObjectPath,
   visit: TensorVisitor,
@@ -137,7 +137,12 @@ function visitEntries(
   return true
 }
 
-function visitItems(walk: Walk, items: readonly PyValue[], path: ObjectPath, visit: TensorVisitor): boolean {
+function visitItems(
+  walk: TensorWalk,
+  items: readonly PyValue[],
+  path: ObjectPath,
+  visit: TensorVisitor,
+): boolean {
   for (const [i, item] of items.entries()) {
     if (!isNode(item)) walk.steps++
     else if (!step(walk, item, `${path}[${i}]`, visit)) return false

@@ -108,7 +108,7 @@ function* persistentNodes(root: PyValue): Iterable<PyPersistent> {
   }
 }
 
-interface Place {
+interface RecordPlace {
   readonly offset: number
   readonly nbytes: number
 }
@@ -117,9 +117,9 @@ interface Place {
 async function placeStorages(
   source: ByteSource,
   pickles: Pickles,
-): Promise<{ places: Map<string, Place>; end: number }> {
+): Promise<{ places: Map<string, RecordPlace>; end: number }> {
   const records = storageRecords(source.file.path, pickles.root)
-  const places = new Map<string, Place>()
+  const places = new Map<string, RecordPlace>()
   let at = pickles.end
   for (const key of pickles.keys) {
     const record = records.get(key)
@@ -154,7 +154,7 @@ function checkedPlaces<T>(places: readonly T[], { costly = false }: ByteSource):
 async function checkCount(
   source: ByteSource,
   key: string,
-  place: Place,
+  place: RecordPlace,
   { count }: StorageRecord,
 ): Promise<void> {
   const bytes = await source.read(place.offset - COUNT_BYTES, COUNT_BYTES)

@@ -17,7 +17,7 @@ import type {
 } from '../values/table.ts'
 import { isNode, mapping, type PyValue } from './pickle-values.ts'
 import { plainConverter, storageFinder, typeName } from './plain-values.ts'
-import { keyText, newWalk, type ObjectPath, type Walk, walkTensors } from './tensor-walk.ts'
+import { keyText, newWalk, type ObjectPath, type TensorWalk, walkTensors } from './tensor-walk.ts'
 import type { ObjectTensor } from './torch-tensors.ts'
 
 export interface StoragePlace {
@@ -45,7 +45,7 @@ export interface PickledObject {
 }
 
 /** Keys under which programs put the weights, the better first. */
-export const WRAPPERS: readonly string[] = [
+export const WEIGHTS_KEYS: readonly string[] = [
   'state_dict', // Lightning, ldm
   'model_state_dict',
   'model',
@@ -86,7 +86,7 @@ interface Named {
   readonly tensor: ObjectTensor
 }
 
-function collect(walk: Walk, value: PyValue, path: ObjectPath): Named[] {
+function collect(walk: TensorWalk, value: PyValue, path: ObjectPath): Named[] {
   const found: Named[] = []
   walkTensors(walk, value, path, (at, tensor) => {
     found.push({ path: at, tensor })
@@ -95,7 +95,7 @@ function collect(walk: Walk, value: PyValue, path: ObjectPath): Named[] {
   return found
 }
 
-function hasTensors(walk: Walk, value: PyValue): boolean {
+function hasTensors(walk: TensorWalk, value: PyValue): boolean {
   let found = false
   walkTensors(walk, value, '', () => {
     found = true
@@ -118,13 +118,13 @@ interface Weights {
 }
 
 /** Follows the wrappers to the weights and collects what stands beside the way. */
-function findWeights(root: PyValue, walk: Walk): Weights {
+function findWeights(root: PyValue, walk: TensorWalk): Weights {
   let value = root
   const wrappers: string[] = []
   const beside: Beside[] = []
   while (wrappers.length < MAX_WRAPPERS) {
     const entries = mapping(value)
-    const wrapper = entries && WRAPPERS.find((name) => wraps(walk, entries.get(name)))
+    const wrapper = entries && WEIGHTS_KEYS.find((name) => wraps(walk, entries.get(name)))
     if (!entries || wrapper === undefined) break
     const prefix = wrappers.map((name) => `${name}/`).join('')
     for (const [key, other] of entries) {
@@ -136,7 +136,7 @@ function findWeights(root: PyValue, walk: Walk): Weights {
   return { value, wrappers, beside }
 }
 
-function wraps(walk: Walk, value: PyValue | undefined): boolean {
+function wraps(walk: TensorWalk, value: PyValue | undefined): boolean {
   return mapping(value) !== undefined && hasTensors(walk, value!)
 }
 
@@ -146,7 +146,7 @@ interface Sorted {
 }
 
 /** Divides the entries of the weights dict into tensors and what is none. */
-function sortWeights(walk: Walk, { value, wrappers }: Weights): Sorted {
+function sortWeights(walk: TensorWalk, { value, wrappers }: Weights): Sorted {
   const entries = mapping(value)
   if (!entries) return { tensors: collect(walk, value, ''), rest: [] }
   const prefix = wrappers.map((name) => `${name}/`).join('')

@@ -31,7 +31,7 @@ export interface InlineTensor {
   readonly stored?: DType
 }
 
-function malformed({ where, path }: Place, detail: string): Error {
+function malformed({ where, path }: ViewPlace, detail: string): Error {
   return refuse(
     'TORCH_TENSOR',
     `${where}: tensor ${quoted(path)} ${detail}`,
@@ -39,7 +39,7 @@ function malformed({ where, path }: Place, detail: string): Error {
   )
 }
 
-function unsupported({ where, path }: Place, what: string): Error {
+function unsupported({ where, path }: ViewPlace, what: string): Error {
   return refuse(
     'TORCH_UNSUPPORTED',
     `${where}: tensor ${quoted(path)} is ${what}, which sdtool does not read`,
@@ -47,12 +47,12 @@ function unsupported({ where, path }: Place, what: string): Error {
 }
 
 /** Where an error is: the file, and the path in the object. */
-interface Place {
+interface ViewPlace {
   readonly where: string
   readonly path: string
 }
 
-function sizes(place: Place, value: PyValue | undefined, what: string): number[] {
+function sizes(place: ViewPlace, value: PyValue | undefined, what: string): number[] {
   const list = elements(value)
   if (list && list.length > MAX_DIMENSIONS)
     throw malformed(place, `has ${list.length} dimensions, the limit is ${MAX_DIMENSIONS}`)
@@ -71,7 +71,7 @@ function isRowMajor(shape: readonly number[], strides: readonly number[]): boole
 }
 
 /** `(storage, offset, size, stride, ...)`; a seventh argument of v3 is the dtype of an untyped storage. */
-function viewOf(place: Place, args: readonly PyValue[], dtype?: DType): StorageView {
+function viewOf(place: ViewPlace, args: readonly PyValue[], dtype?: DType): StorageView {
   const node = asKind(args[0], 'persistent')
   if (!node) throw malformed(place, 'has no storage')
   const storage = storageOf(place.where, node)
@@ -106,7 +106,7 @@ function viewOf(place: Place, args: readonly PyValue[], dtype?: DType): StorageV
 }
 
 /** `torch.float32` as a name. */
-function dtypeArg(place: Place, value: PyValue | undefined): DType {
+function dtypeArg(place: ViewPlace, value: PyValue | undefined): DType {
   const global = asKind(value, 'global')
   const dtype = global?.module === 'torch' ? TORCH_DTYPES.get(global.name) : undefined
   if (!dtype) throw unsupported(place, `of type ${global ? globalName(global) : 'without a name'}`)
@@ -117,7 +117,7 @@ function dtypeArg(place: Place, value: PyValue | undefined): DType {
 const ROUNDED: ReadonlySet<DType> = new Set<DType>(['BF16', 'F16', 'F32', 'F8_E4M3', 'F8_E5M2'])
 
 /** `(ndarray, dtype, device, requires_grad)` */
-function fromNumpy(place: Place, args: readonly PyValue[]): InlineTensor {
+function fromNumpy(place: ViewPlace, args: readonly PyValue[]): InlineTensor {
   const object = asKind(args[0], 'object')
   const array = object && numpyArray(object)
   if (!array) throw malformed(place, 'has no readable numpy array')
@@ -129,7 +129,7 @@ function fromNumpy(place: Place, args: readonly PyValue[]): InlineTensor {
   return { kind: 'inline', dtype, shape, data, stored: array.dtype }
 }
 
-type Rebuild = (place: Place, args: readonly PyValue[]) => ObjectTensor
+type Rebuild = (place: ViewPlace, args: readonly PyValue[]) => ObjectTensor
 
 /** Source: torch `_utils.py`. */
 const REBUILD: ReadonlyMap<string, Rebuild> = new Map<string, Rebuild>([
@@ -164,7 +164,7 @@ interface Call {
 const MAX_WRAPPERS = 16
 
 /** Looks through parameters and subclass wrappers at the call that makes the tensor. @throws PICKLE_LIMIT */
-function innermost(place: Place, object: PyObject): Call | undefined {
+function innermost(place: ViewPlace, object: PyObject): Call | undefined {
   let call: Call = { name: globalName(object.callee), args: object.args.items, object }
   for (let wrappers = 0; wrappers <= MAX_WRAPPERS; wrappers++) {
     if (WRAPPERS.has(call.name)) {

@@ -11,7 +11,7 @@ import type { ModelFile, Tensor, TensorTable } from '../values/table.ts'
 import type { Container, Frame, Piece } from '../write/container.ts'
 import type { LaidOut } from '../write/layout.ts'
 import { isTorchDType, pickled, type TorchObject } from './pickle-write.ts'
-import { WRAPPERS } from './torch-objects.ts'
+import { WEIGHTS_KEYS } from './torch-objects.ts'
 import { torchZipFormat } from './torch-zip.ts'
 
 const FOLDER = 'archive'
@@ -45,7 +45,7 @@ export function torchZip(rootOf: (table: TensorTable) => TorchObject = stateDict
 
 /** Keys by which loaders find weights: those of the reader here, spandrel's other spelling, and A1111's of embeddings. */
 const STRUCTURE: ReadonlySet<string> = new Set([
-  ...WRAPPERS,
+  ...WEIGHTS_KEYS,
   'params-ema',
   'string_to_param',
   'string_to_token',

@@ -1,9 +1,9 @@
 /** Several matrices into one, by a method of the registry, a block of rows at a time. */
 import { type Arithmetic, WALK_VALUES } from '../algebra/arithmetic.ts'
+import { acquireFloats, releaseFloats } from '../algebra/float-buffers.ts'
 import type { Floats } from '../algebra/matmul.ts'
 import type { Matrix } from '../algebra/matrix.ts'
-import { release, scratch } from '../algebra/scratch.ts'
-import { type MergeMethod, NO_FACTS, type Walk } from './method.ts'
+import { type BlockWalk, type MergeMethod, NO_FACTS } from './method.ts'
 import { mergeMethod } from './registry.ts'
 
 type Combined = Extract<Matrix, { op: 'combine' }>
@@ -23,7 +23,7 @@ export async function fillCombined(
   const models = await rowsOf(m.of, first, last, by)
   const { shape, rows, columns, parameters } = m
   method.combine({ models, first, out, begin, end, shape, rows, columns, parameters, facts })
-  release(...models)
+  releaseFloats(...models)
 }
 
 /** Two models as a weighted sum, where it is one. */
@@ -45,7 +45,7 @@ export async function blendOf(m: Matrix, by: Arithmetic): Promise<Blend | undefi
 async function rowsOf(of: readonly Matrix[], begin: number, end: number, by: Arithmetic): Promise<Floats[]> {
   const models: Floats[] = []
   for (const matrix of of) {
-    const values = scratch(by.precision, (end - begin) * matrix.columns)
+    const values = acquireFloats(by.precision, (end - begin) * matrix.columns)
     await by.fill(matrix, begin, end, values, by)
     models.push(values)
   }
@@ -55,22 +55,22 @@ async function rowsOf(of: readonly Matrix[], begin: number, end: number, by: Ari
 /** Kept with what else the blocks of a tensor share. */
 async function factsOf(m: Combined, method: MergeMethod, by: Arithmetic): Promise<Float64Array> {
   if (method.survey === undefined) return NO_FACTS
-  const known = by.wholes.get(m)
+  const known = by.wholeMatrixCache.get(m)
   if (known !== undefined) return (await known) as Float64Array
   const facts = method.survey(walkOf(m.of, by), { models: m.of.length, ...m }, m.parameters)
-  by.wholes.set(m, facts as Promise<Floats>)
+  by.wholeMatrixCache.set(m, facts as Promise<Floats>)
   return facts
 }
 
 /** All rows of matrices of one size, a few at a time. */
-export function walkOf(of: readonly Matrix[], by: Arithmetic): Walk {
+export function walkOf(of: readonly Matrix[], by: Arithmetic): BlockWalk {
   const { rows, columns } = of[0]!
   const step = Math.max(1, Math.floor(WALK_VALUES / Math.max(1, columns)))
   return async (visit) => {
     for (let begin = 0; begin < rows; begin += step) {
       const models = await rowsOf(of, begin, Math.min(begin + step, rows), by)
       visit(models)
-      release(...models)
+      releaseFloats(...models)
     }
   }
 }

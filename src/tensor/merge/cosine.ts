@@ -1,4 +1,4 @@
-import type { MergeBlock, MergeMethod, MergeParameters, TensorSize, Walk } from './method.ts'
+import type { BlockWalk, MergeBlock, MergeMethod, MergeParameters, TensorSize } from './method.ts'
 
 /** Sums over the rows, for each column. */
 interface ColumnSums {
@@ -7,7 +7,7 @@ interface ColumnSums {
   readonly ab: Float64Array
 }
 
-async function columnSums(walk: Walk, { columns }: TensorSize): Promise<ColumnSums> {
+async function columnSums(walk: BlockWalk, { columns }: TensorSize): Promise<ColumnSums> {
   const [aa, bb, ab] = [0, 1, 2].map(() => new Float64Array(columns)) as [
     Float64Array,
     Float64Array,

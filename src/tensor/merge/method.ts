@@ -32,7 +32,7 @@ export interface MergeBlock {
 }
 
 /** Calls `visit` for all rows of all models, a block at a time, in order. */
-export type Walk = (visit: (models: readonly Floats[]) => void) => Promise<void>
+export type BlockWalk = (visit: (models: readonly Floats[]) => void) => Promise<void>
 
 /** What is known of a tensor before its values are. */
 export interface TensorSize {
@@ -66,9 +66,9 @@ export interface MergeMethod {
   /** Rows above and below a block that it needs to see. */
   readonly halo?: number
   /** Numbers that need the whole tensor. Called once for a tensor, for the facts of its blocks. */
-  survey?(walk: Walk, size: TensorSize, parameters: MergeParameters): Promise<Float64Array>
+  survey?(walk: BlockWalk, size: TensorSize, parameters: MergeParameters): Promise<Float64Array>
   /** Similarities of a tensor whose range over the whole model has to be known before anything is merged. */
-  similarities?(walk: Walk, size: TensorSize): Promise<Float64Array>
+  similarities?(walk: BlockWalk, size: TensorSize): Promise<Float64Array>
   /** Of methods that are a weighted sum of their models: one number for each of them. */
   shares?(parameters: MergeParameters, facts: Float64Array): ArrayLike<number>
   /** Fills `out`. Pure: the same rows give the same result in any division into blocks. */

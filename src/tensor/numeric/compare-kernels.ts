@@ -33,7 +33,7 @@ interface Kernels {
 }
 
 /** What of WebAssembly is used; the types of Node 20 leave it out. */
-interface Engine {
+interface CompareKernels {
   readonly Module: new (bytes: Uint8Array) => object
   readonly Instance: new (module: object) => { readonly exports: unknown }
 }
@@ -42,7 +42,7 @@ let instance: Kernels | undefined
 
 function kernels(): Kernels {
   if (!instance) {
-    const { WebAssembly: engine } = globalThis as unknown as { WebAssembly: Engine }
+    const { WebAssembly: engine } = globalThis as unknown as { WebAssembly: CompareKernels }
     instance = new engine.Instance(new engine.Module(Buffer.from(COMPARE_WASM, 'base64'))).exports as Kernels
   }
   return instance

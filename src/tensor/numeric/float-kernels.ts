@@ -52,14 +52,14 @@ interface Kernels {
 let instance: Kernels | undefined
 
 /** What of WebAssembly is used; the types of Node 20 leave it out. */
-interface Engine {
+interface FloatKernels {
   readonly Module: new (bytes: Uint8Array) => object
   readonly Instance: new (module: object) => { readonly exports: unknown }
 }
 
 function kernels(): Kernels {
   if (!instance) {
-    const { WebAssembly: engine } = globalThis as unknown as { WebAssembly: Engine }
+    const { WebAssembly: engine } = globalThis as unknown as { WebAssembly: FloatKernels }
     const module = new engine.Module(Buffer.from(FLOAT_WASM, 'base64'))
     instance = new engine.Instance(module).exports as Kernels
   }
@@ -127,7 +127,7 @@ function wholeSteps(count: number): number {
  * read into `codes`, `widen` makes `before` of them, the caller puts the new values into `after`, and `narrow` rounds
  * them to `result` and counts what that did.
  */
-export interface PatchRoom {
+export interface PatchBuffers {
   readonly codes: Uint8Array<ArrayBuffer>
   readonly before: Float32Array<ArrayBuffer>
   readonly after: Float32Array<ArrayBuffer>
@@ -139,7 +139,7 @@ export interface PatchRoom {
   blend(from: HalfType, share: number, other: number): void
   /** @param from type of the codes that were read, @param to of those in `result` */
   narrow(from: HalfType, to: HalfType, stats: CastStats): PatchSums
-  leave(): void
+  release(): void
 }
 
 /** Sums of squares over a block, and values whose written value is not the one before. */
@@ -150,12 +150,12 @@ export interface PatchSums {
   readonly changed: number
 }
 
-let roomTaken = false
+let buffersTaken = false
 
 /** There is one room in a thread; undefined while it is taken. */
-export function enterPatchRoom(count: number): PatchRoom | undefined {
-  if (roomTaken || count > PATCH_VALUES) return undefined
-  roomTaken = true
+export function acquirePatchBuffers(count: number): PatchBuffers | undefined {
+  if (buffersTaken || count > PATCH_VALUES) return undefined
+  buffersTaken = true
   const { memory } = kernels()
   const steps = wholeSteps(count)
   // what lies behind the last value counts as nothing
@@ -175,9 +175,9 @@ export function enterPatchRoom(count: number): PatchRoom | undefined {
       widening(from)(PLACES.otherCodes, PLACES.otherValues, steps)
       kernels().blend(PLACES.before, PLACES.otherValues, PLACES.after, steps, share, other)
     },
-    narrow: (from, to, stats) => narrowRoom(from, to, steps, stats),
-    leave() {
-      roomTaken = false
+    narrow: (from, to, stats) => narrowBuffers(from, to, steps, stats),
+    release() {
+      buffersTaken = false
     },
   }
 }
@@ -192,7 +192,7 @@ const ROUNDING = {
 /** Values that go through all steps before the next ones: they stay in the nearest cache. */
 const PIECE_VALUES = 8192
 
-function narrowRoom(from: HalfType, to: HalfType, steps: number, stats: CastStats): PatchSums {
+function narrowBuffers(from: HalfType, to: HalfType, steps: number, stats: CastStats): PatchSums {
   const sums = { base2: 0, delta2: 0, error2: 0, changed: 0 }
   for (let at = 0; at < steps; at += PIECE_VALUES) {
     narrowPiece(from, to, at, Math.min(PIECE_VALUES, steps - at))

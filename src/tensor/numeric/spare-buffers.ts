@@ -10,14 +10,14 @@ const MAX_SPARE_BYTES = 64 * 1024 * 1024
 const MAX_WASTE = 4
 
 /** `bytes` bytes of any content, at the start of their buffer. */
-export function borrow(bytes: number): Uint8Array<ArrayBuffer> {
+export function acquireBuffer(bytes: number): Uint8Array<ArrayBuffer> {
   if (bytes === 0) return new Uint8Array(0)
   const index = spare.findIndex(({ byteLength }) => byteLength >= bytes && byteLength <= MAX_WASTE * bytes)
   const buffer = index < 0 ? new ArrayBuffer(bytes) : spare.splice(index, 1)[0]!
   return new Uint8Array(buffer, 0, bytes)
 }
 
-export function giveBack(...buffers: Uint8Array<ArrayBuffer>[]): void {
+export function releaseBuffers(...buffers: Uint8Array<ArrayBuffer>[]): void {
   for (const { buffer } of buffers) {
     if (buffer.byteLength > 0) spare.push(buffer)
   }

@@ -31,14 +31,14 @@ interface Kernels {
 let instance: Kernels | undefined
 
 /** What of WebAssembly is used; the types of Node 20 leave it out. */
-interface Engine {
+interface MatMulKernel {
   readonly Module: new (bytes: Uint8Array) => object
   readonly Instance: new (module: object) => { readonly exports: unknown }
 }
 
 function kernels(): Kernels {
   if (!instance) {
-    const { WebAssembly: engine } = globalThis as unknown as { WebAssembly: Engine }
+    const { WebAssembly: engine } = globalThis as unknown as { WebAssembly: MatMulKernel }
     const module = new engine.Module(Buffer.from(MATMUL_WASM, 'base64'))
     instance = new engine.Instance(module).exports as Kernels
   }

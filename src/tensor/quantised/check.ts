@@ -3,7 +3,7 @@ import { refuse, type SdtoolError } from '../../system/errors.ts'
 import { quoted } from '../../system/text.ts'
 import type { Tensor } from '../values/table.ts'
 import { type QuantisedId, quantisedFormat } from './formats.ts'
-import { OPERATIONS, type Operation } from './operations.ts'
+import { QUANTISED_OPERATIONS, type QuantisedOperation } from './operations.ts'
 
 /** The stored values are not the numbers of a weight. */
 export function isEncoded({ quantised }: Pick<Tensor, 'quantised'>): boolean {
@@ -11,7 +11,7 @@ export function isEncoded({ quantised }: Pick<Tensor, 'quantised'>): boolean {
 }
 
 /** Whether an operation would be wrong on this tensor. */
-export function isRefused({ quantised }: Pick<Tensor, 'quantised'>, operation: Operation): boolean {
+export function isRefused({ quantised }: Pick<Tensor, 'quantised'>, operation: QuantisedOperation): boolean {
   return quantised !== undefined && quantisedFormat(quantised.format).decisions[operation] === 'refused'
 }
 
@@ -20,7 +20,7 @@ export function isRefused({ quantised }: Pick<Tensor, 'quantised'>, operation: O
  * @param what they belong to, for people: "the UNet", "base.safetensors"
  * @throws SCALED_FP8, QUANTISED, TENSOR_NOT_CONVERTIBLE
  */
-export function checkOperation(operation: Operation, tensors: Iterable<Tensor>, what: string): void {
+export function checkOperation(operation: QuantisedOperation, tensors: Iterable<Tensor>, what: string): void {
   const refused: Tensor[] = []
   for (const tensor of tensors) if (isRefused(tensor, operation)) refused.push(tensor)
   if (refused.length === 0) return
@@ -32,7 +32,7 @@ export function checkOperation(operation: Operation, tensors: Iterable<Tensor>, 
     codes.length === 1 ? 'a weight' : codes.length > 1 ? `${codes.length} weights` : 'tables of weights'
   throw quantisedError(
     operation === 'copy' ? 'TENSOR_NOT_CONVERTIBLE' : codeOf(quantised!.format),
-    `${what} has ${count} in ${[...formats].join(' and ')} (${quoted(name)} is ${dtype}), which cannot ${OPERATIONS[operation]} before they are decoded`,
+    `${what} has ${count} in ${[...formats].join(' and ')} (${quoted(name)} is ${dtype}), which cannot ${QUANTISED_OPERATIONS[operation]} before they are decoded`,
   )
 }
 

@@ -1,5 +1,5 @@
 /** What commands do with the values of weights, and so what every quantised format has to have a decision about. */
-export const OPERATIONS = {
+export const QUANTISED_OPERATIONS = {
   copy: 'be copied',
   cast: 'be cast to another type',
   relayout: 'be given the names and shapes of another layout',
@@ -14,7 +14,7 @@ export const OPERATIONS = {
   render: 'be drawn with',
 } as const
 
-export type Operation = keyof typeof OPERATIONS
+export type QuantisedOperation = keyof typeof QUANTISED_OPERATIONS
 
 /**
  * `values`: the stored numbers are the weights. `carried`: the bytes mean the same wherever they go, and no value is
@@ -22,7 +22,7 @@ export type Operation = keyof typeof OPERATIONS
  */
 export type Decision = 'values' | 'carried' | 'refused'
 
-export type Decisions = Readonly<Record<Operation, Decision>>
+export type Decisions = Readonly<Record<QuantisedOperation, Decision>>
 
 /** Formats whose numbers are the weights. */
 export const NUMBERS: Decisions = {

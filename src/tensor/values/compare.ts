@@ -2,7 +2,7 @@
 import type { MatMul } from '../algebra/matmul.ts'
 import { compareFloats, KERNEL_VALUES, sumSquares } from '../numeric/compare-kernels.ts'
 import { elementsOf } from '../numeric/float.ts'
-import { borrow, giveBack } from '../numeric/spare-buffers.ts'
+import { acquireBuffer, releaseBuffers } from '../numeric/spare-buffers.ts'
 import { checkNumbers } from '../quantised/check.ts'
 import { isLocal, STRIDED_BLOCK_BYTES } from '../write/jobs.ts'
 import { blockBytes, DTYPES, type DType, dtypeInfo, elementCount } from './dtype.ts'
@@ -10,7 +10,7 @@ import { evaluateInto, newEvaluation, type ReadInto, readValues } from './expr.t
 import type { Tensor } from './table.ts'
 
 /** Sums over pairs of values at the same place. Those with a NaN or an infinity count as changed or not, nowhere else. */
-export interface Comparison {
+export interface TensorComparison {
   readonly values: number
   /** Sum of a^2: the square of the Frobenius norm. */
   readonly squares: number
@@ -25,7 +25,7 @@ export interface Comparison {
   readonly brokenB: number
 }
 
-export const NO_COMPARISON: Comparison = {
+export const NO_COMPARISON: TensorComparison = {
   values: 0,
   squares: 0,
   differences: 0,
@@ -35,7 +35,7 @@ export const NO_COMPARISON: Comparison = {
   brokenB: 0,
 }
 
-export function addComparisons(a: Comparison, b: Comparison): Comparison {
+export function addComparisons(a: TensorComparison, b: TensorComparison): TensorComparison {
   return {
     values: a.values + b.values,
     squares: a.squares + b.squares,
@@ -48,7 +48,7 @@ export function addComparisons(a: Comparison, b: Comparison): Comparison {
 }
 
 /** ||b - a|| / ||a||, of the finite values: 0 if none differ, infinite if a is nothing but zeros and b is not. */
-export function relativeChange({ squares, differences }: Comparison): number {
+export function relativeChange({ squares, differences }: TensorComparison): number {
   return differences === 0 ? 0 : Math.sqrt(differences / squares)
 }
 
@@ -76,7 +76,7 @@ const READ_BYTES = 1024 * 1024
  * blocks of 1 MiB, of 32 MiB for strided views.
  * @throws SCALED_FP8, QUANTISED
  */
-export async function compareTensors(a: Tensor, b: Tensor, input: CompareInput): Promise<Comparison> {
+export async function compareTensors(a: Tensor, b: Tensor, input: CompareInput): Promise<TensorComparison> {
   for (const tensor of [a, b]) checkNumbers(tensor)
   let total = NO_COMPARISON
   await forBlocks(a, b, input, async (left, right, count) => {
@@ -105,7 +105,7 @@ async function forBlocks(
 ): Promise<void> {
   const count = elementCount(a.shape)
   const step = blockElements(a, b)
-  const [left, right] = [a, b].map(({ dtype }) => borrow(blockBytes(dtype, 0, Math.min(step, count))))
+  const [left, right] = [a, b].map(({ dtype }) => acquireBuffer(blockBytes(dtype, 0, Math.min(step, count))))
   for (let begin = 0; begin < count; begin += step) {
     signal?.throwIfAborted()
     const end = Math.min(begin + step, count)
@@ -118,7 +118,7 @@ async function forBlocks(
     onBytes?.(blocks[0]!.byteLength + blocks[1]!.byteLength)
     if (!(await use(blocks[0]!, blocks[1]!, end - begin))) break
   }
-  giveBack(left!, right!)
+  releaseBuffers(left!, right!)
 }
 
 /** Whole blocks of packed types, of which both tensors have the same then. */
@@ -140,7 +140,7 @@ async function compareBlock(
   typeB: DType,
   b: Uint8Array,
   count: number,
-): Promise<Comparison> {
+): Promise<TensorComparison> {
   const narrow = isNarrowFloat(typeA) && isNarrowFloat(typeB)
   const same = typeA === typeB && Buffer.compare(a, b) === 0
   let total = NO_COMPARISON
@@ -165,7 +165,7 @@ function quickSums(
   b: Uint8Array,
   count: number,
   same: boolean,
-): Comparison | undefined {
+): TensorComparison | undefined {
   if (same) {
     const squares = sumSquares(typeA, a, count)
     return squares === undefined ? undefined : { ...NO_COMPARISON, values: count, squares }
@@ -175,7 +175,12 @@ function quickSums(
 }
 
 /** Any numbers, in binary64, with all that is not finite. */
-async function comparePlainly(typeA: DType, a: Uint8Array, typeB: DType, b: Uint8Array): Promise<Comparison> {
+async function comparePlainly(
+  typeA: DType,
+  a: Uint8Array,
+  typeB: DType,
+  b: Uint8Array,
+): Promise<TensorComparison> {
   const [x, y] = await Promise.all([numbersOf(typeA, a), numbersOf(typeB, b)])
   const isExact = exactEquality(typeA, a, typeB, b)
   let [squares, differences, largest, changed, brokenA, brokenB] = [0, 0, 0, 0, 0, 0]

@@ -14,9 +14,9 @@ export interface Evaluation {
   /** What was done to each patched tensor, by the same name. */
   readonly patches: Map<string, PatchStats>
   /** What the blocks of the tensor that is computed now share. */
-  wholes?: {
+  wholeMatrixCache?: {
     readonly of: PatchedSource
-    readonly values: Arithmetic['wholes']
+    readonly values: Arithmetic['wholeMatrixCache']
     readonly views: TransposedViews
   }
   /** Where what is computed reads transposed tensors from; without it, from the file. */

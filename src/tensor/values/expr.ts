@@ -4,7 +4,7 @@ import type { Floats } from '../algebra/matmul.ts'
 import type { Matrix } from '../algebra/matrix.ts'
 import { castFloats, decodeNumbers, elementsOf } from '../numeric/float.ts'
 import { numbersOf } from '../numeric/numbers.ts'
-import { borrow, giveBack } from '../numeric/spare-buffers.ts'
+import { acquireBuffer, releaseBuffers } from '../numeric/spare-buffers.ts'
 import { checkNumbers } from '../quantised/check.ts'
 import { blockBytes, byteLength, type DType, elementCount, isFloat, type OutputDType } from './dtype.ts'
 import { type Evaluation, newEvaluation, statsOf } from './evaluation.ts'
@@ -115,21 +115,21 @@ async function evaluateColumns(
   const width = blockBytes(dtype, 0, elementCount(shape) / rows)
   const size = elementCount(shape) / rows
   const [r0, r1] = [Math.floor(begin / size), Math.ceil(end / size)]
-  const whole = borrow((r1 - r0) * width)
+  const whole = acquireBuffer((r1 - r0) * width)
   let column = 0
   for (const part of of) {
     const own = elementCount(part.shape) / rows
     const bytes = blockBytes(dtype, 0, own)
-    const values = borrow((r1 - r0) * bytes)
+    const values = acquireBuffer((r1 - r0) * bytes)
     await evaluateInto(part, r0 * own, r1 * own, values, evaluation)
     for (let r = 0; r < r1 - r0; r++)
       whole.set(values.subarray(r * bytes, (r + 1) * bytes), r * width + column)
     column += bytes
-    giveBack(values)
+    releaseBuffers(values)
   }
   const at = blockBytes(dtype, 0, begin - r0 * size)
   out.set(whole.subarray(at, at + blockBytes(dtype, begin, end)))
-  giveBack(whole)
+  releaseBuffers(whole)
 }
 
 async function evaluateCast(
@@ -140,11 +140,11 @@ async function evaluateCast(
   out: Uint8Array,
   evaluation: Evaluation,
 ): Promise<void> {
-  const input = borrow(blockBytes(of.dtype, begin, end))
-  const values = borrow(of.dtype === 'F32' ? 0 : (end - begin) * Float32Array.BYTES_PER_ELEMENT)
+  const input = acquireBuffer(blockBytes(of.dtype, begin, end))
+  const values = acquireBuffer(of.dtype === 'F32' ? 0 : (end - begin) * Float32Array.BYTES_PER_ELEMENT)
   await evaluateInto(of, begin, end, input, evaluation)
   castFloats(of.dtype, dtype, input, out, elementsOf(Float32Array, values), statsOf(of.name, evaluation))
-  giveBack(input, values)
+  releaseBuffers(input, values)
 }
 
 /** All values of a matrix, row-major. */
@@ -157,7 +157,7 @@ export async function matrixValues(
     precision: 'F32',
     fill: fillRows,
     matmul: evaluation.matmul,
-    wholes: new Map(),
+    wholeMatrixCache: new Map(),
     decode: (tensor, begin, end, values) => decodeInto(tensor, begin, end, values, evaluation),
   })
   return out
@@ -171,11 +171,11 @@ export async function decodeInto(
   out: Floats,
   evaluation: Evaluation,
 ): Promise<void> {
-  const bytes = borrow(blockBytes(tensor.dtype, begin, end))
+  const bytes = acquireBuffer(blockBytes(tensor.dtype, begin, end))
   await evaluateInto(tensor, begin, end, bytes, evaluation)
   if (isFloat(tensor.dtype)) decodeNumbers(tensor.dtype, bytes, out)
   else out.set(numbersOf(tensor.dtype, bytes)) // coordinates of sparse values
-  giveBack(bytes)
+  releaseBuffers(bytes)
 }
 
 /** All values of a small tensor as numbers (I64 beyond 2^53 loses precision). For evidence, never for weights. */

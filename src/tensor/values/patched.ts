@@ -1,12 +1,12 @@
 /** Weights that are computed: decoded, changed by a matrix expression, rounded once, and counted. */
 import type { Arithmetic } from '../algebra/arithmetic.ts'
 import { fillRows } from '../algebra/evaluate.ts'
+import { acquireFloats, releaseFloats } from '../algebra/float-buffers.ts'
 import type { Floats, Precision } from '../algebra/matmul.ts'
 import { countPatch, countSums } from '../algebra/patch-stats.ts'
-import { release, scratch } from '../algebra/scratch.ts'
 import { blendOf } from '../merge/combine.ts'
 import { castFloats } from '../numeric/float.ts'
-import { enterPatchRoom, type HalfType, type PatchRoom } from '../numeric/float-kernels.ts'
+import { acquirePatchBuffers, type HalfType, type PatchBuffers } from '../numeric/float-kernels.ts'
 import type { DType, OutputDType } from './dtype.ts'
 import { type Evaluation, statsOf } from './evaluation.ts'
 import type { PatchedSource, Tensor } from './table.ts'
@@ -43,12 +43,12 @@ export async function evaluatePatched(
   const wholeRows = begin % columns === 0 && end % columns === 0
   const { dtype } = tensor
   const { dtype: from } = source.base
-  const room = isHalf(dtype) && isHalf(from) && wholeRows ? enterPatchRoom(end - begin) : undefined
+  const room = isHalf(dtype) && isHalf(from) && wholeRows ? acquirePatchBuffers(end - begin) : undefined
   if (!room) return patchAnyFloats(tensor, source, span, evaluation, values)
   try {
     await patchHalves(tensor, source, span, room, evaluation, values)
   } finally {
-    room.leave()
+    room.release()
   }
 }
 
@@ -61,7 +61,7 @@ async function patchHalves(
   { name, dtype }: Tensor,
   source: PatchedSource,
   { begin, end, out }: Span,
-  room: PatchRoom,
+  room: PatchBuffers,
   evaluation: Evaluation,
   values: ValuesOf,
 ): Promise<void> {
@@ -81,7 +81,7 @@ async function blendHalves(
   { base, value }: PatchedSource,
   begin: number,
   end: number,
-  room: PatchRoom,
+  room: PatchBuffers,
   by: Arithmetic,
   evaluation: Evaluation,
   values: ValuesOf,
@@ -111,7 +111,7 @@ async function patchAnyFloats(
   const { base, value } = source
   const [first, last] = [Math.floor(begin / value.columns), Math.ceil(end / value.columns)]
   const size = (last - first) * value.columns
-  const [before, after] = [scratch(precision, size), scratch(precision, size)]
+  const [before, after] = [acquireFloats(precision, size), acquireFloats(precision, size)]
   const origin = first * value.columns
   await values.decodeInto(base, origin, origin + size, before, evaluation)
   const by = arithmeticFor(source, precision, { begin: origin, values: before }, evaluation, values)
@@ -120,7 +120,7 @@ async function patchAnyFloats(
   const [old, made] = [before.subarray(from, to) as Floats, after.subarray(from, to) as Floats]
   roundInto(name, dtype, made, out, evaluation)
   countPatch(evaluation.patches, name, dtype, old, made, out)
-  release(before, after)
+  releaseFloats(before, after)
 }
 
 /** Rows of the base that are known already. */
@@ -136,14 +136,14 @@ function arithmeticFor(
   evaluation: Evaluation,
   { decodeInto }: ValuesOf,
 ): Arithmetic {
-  if (evaluation.wholes?.of !== source)
-    evaluation.wholes = { of: source, values: new Map(), views: new Map() }
+  if (evaluation.wholeMatrixCache?.of !== source)
+    evaluation.wholeMatrixCache = { of: source, values: new Map(), views: new Map() }
   const shared = sharing(evaluation)
   return {
     precision,
     fill: fillRows,
     matmul: evaluation.matmul,
-    wholes: evaluation.wholes.values,
+    wholeMatrixCache: evaluation.wholeMatrixCache.values,
     async decode(tensor, begin, end, out) {
       const at = begin - known.begin
       if (tensor === source.base && at >= 0 && at + out.length <= known.values.length)
@@ -155,7 +155,9 @@ function arithmeticFor(
 
 /** For what the blocks of the tensor that is computed now read besides its base. */
 function sharing(evaluation: Evaluation): Evaluation {
-  return evaluation.wholes ? { ...evaluation, views: evaluation.wholes.views } : evaluation
+  return evaluation.wholeMatrixCache
+    ? { ...evaluation, views: evaluation.wholeMatrixCache.views }
+    : evaluation
 }
 
 const NO_VALUES = new Float32Array(0)

@@ -70,7 +70,7 @@ export function concatenated(name: string, of: readonly Tensor[], axis: 0 | 1 = 
 }
 
 /** A matrix [m, n] as [n, m]. */
-export function turned(tensor: Tensor, name = tensor.name): Tensor {
+export function transpose(tensor: Tensor, name = tensor.name): Tensor {
   checkNumbers(tensor)
   const [m, n] = tensor.shape as [number, number]
   const { source } = tensor
@@ -87,7 +87,7 @@ export function turned(tensor: Tensor, name = tensor.name): Tensor {
 }
 
 /** The same values in another shape of as many elements; only for tensors that lie row-major. */
-export function shaped(tensor: Tensor, shape: readonly number[], name = tensor.name): Tensor {
+export function reshape(tensor: Tensor, shape: readonly number[], name = tensor.name): Tensor {
   const { source } = tensor
   if (elementCount(shape) !== elementCount(tensor.shape))
     throw new RangeError(`${name}: [${tensor.shape}] is not [${shape}]`)
@@ -100,7 +100,7 @@ export function shaped(tensor: Tensor, shape: readonly number[], name = tensor.n
     }
   }
   if (source.kind === 'cast')
-    return { ...tensor, name, shape, source: { kind: 'cast', of: shaped(source.of, shape) } }
+    return { ...tensor, name, shape, source: { kind: 'cast', of: reshape(source.of, shape) } }
   return { ...tensor, name, shape }
 }
 

@@ -1,5 +1,5 @@
 import type { FileRef } from '../../system/file-ref.ts'
-import { borrow, giveBack } from '../numeric/spare-buffers.ts'
+import { acquireBuffer, releaseBuffers } from '../numeric/spare-buffers.ts'
 import type { StoredSource } from './table.ts'
 
 /** Largest piece of a strided view that is read at once. */
@@ -37,10 +37,10 @@ export async function gatherStrided(
       for (const half of halves(box, widest, strides, outStrides)) await copyBox(half)
       return
     }
-    const bytes = borrow(span * itemSize)
+    const bytes = acquireBuffer(span * itemSize)
     await read(source.file, source.offset + box.start * itemSize, bytes)
     copyElements(bytes, box, strides, outStrides, itemSize, out)
-    giveBack(bytes)
+    releaseBuffers(bytes)
   }
   for (const box of boxesOf(range.begin, range.end, shape, strides)) await copyBox(box)
 }

@@ -2,7 +2,7 @@
 
 import type { ByteSource } from '../../system/bytes.ts'
 import type { ModelFile, TensorTable } from '../values/table.ts'
-import type { Layout } from './layout.ts'
+import type { FileLayout } from './layout.ts'
 
 /** A run of bytes that belongs to no tensor. */
 export interface Piece {
@@ -13,7 +13,7 @@ export interface Piece {
 /** A file without the values of its tensors. */
 export interface Frame {
   /** Offsets count from `dataStart`. Between entries there may be room for pieces. */
-  readonly layout: Layout
+  readonly layout: FileLayout
   readonly dataStart: number
   /** Of the whole file. */
   readonly bytes: number

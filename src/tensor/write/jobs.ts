@@ -8,7 +8,7 @@ import { PATCH_VALUES } from '../numeric/float-kernels.ts'
 import { blockBytes, DTYPES, type DType, elementCount } from '../values/dtype.ts'
 import { type Evaluation, evaluateInto, type ReadInto } from '../values/expr.ts'
 import type { Source, Tensor } from '../values/table.ts'
-import type { Layout } from './layout.ts'
+import type { FileLayout } from './layout.ts'
 import type { ReadSum } from './stated-sums.ts'
 
 /**
@@ -28,7 +28,7 @@ export const STRIDED_BLOCK_BYTES = 32 * 1024 * 1024
 export const COMPUTED_BLOCK_BYTES = 2 * PATCH_VALUES
 
 /** Elements [begin, end) of a tensor. */
-export interface Part {
+export interface JobPart {
   readonly tensor: Tensor
   readonly begin: number
   readonly end: number
@@ -39,12 +39,12 @@ export interface Job {
   /** Byte in the output file. */
   readonly offset: number
   readonly bytes: number
-  readonly parts: readonly Part[]
+  readonly parts: readonly JobPart[]
 }
 
 /** Cuts a layout into jobs that cover it once, in order. What is computed shares no job with what is not. */
-export function* jobsOf(layout: Layout, dataStart: number): Generator<Job> {
-  let parts: Part[] = []
+export function* jobsOf(layout: FileLayout, dataStart: number): Generator<Job> {
+  let parts: JobPart[] = []
   let offset = dataStart
   let bytes = 0
   for (const { tensor, begin } of layout.entries) {
@@ -68,7 +68,7 @@ export function* jobsOf(layout: Layout, dataStart: number): Generator<Job> {
 }
 
 /** Blocks of whole rows where a row fits, of any whole blocks of the dtype where it does not. */
-function* partsOf(tensor: Tensor): Generator<Part> {
+function* partsOf(tensor: Tensor): Generator<JobPart> {
   const count = elementCount(tensor.shape)
   const row = tensor.shape.length > 0 ? count / tensor.shape[0]! : 1
   const { elements } = DTYPES[tensor.dtype]

@@ -20,7 +20,7 @@ export interface LaidOut {
   readonly end: number
 }
 
-export interface Layout {
+export interface FileLayout {
   /** In the order of the file. */
   readonly entries: readonly LaidOut[]
   readonly dataBytes: number
@@ -32,7 +32,7 @@ const RANK = new Map(SAFETENSORS_DTYPES.map((dtype, rank) => [dtype, rank]))
  * Order and offsets as the reference writer gives them: by dtype, widest first, then by name in byte order.
  * @throws DTYPE_NOT_WRITABLE for types safetensors does not have (quantised blocks, C128)
  */
-export function layoutOf(table: TensorTable): Layout {
+export function layoutOf(table: TensorTable): FileLayout {
   const keyed = [...table.tensors.values()].map((tensor) => {
     checkWritable(tensor)
     return { tensor, rank: RANK.get(tensor.dtype)!, key: Buffer.from(tensor.name) }
@@ -57,7 +57,7 @@ function checkWritable({ name, dtype }: Tensor): void {
 }
 
 /** u64 LE length and JSON header, padded so that the data starts at a multiple of 8. */
-export function encodeHeader(layout: Layout, metadata: Readonly<Record<string, string>>): Uint8Array {
+export function encodeHeader(layout: FileLayout, metadata: Readonly<Record<string, string>>): Uint8Array {
   const tensors = layout.entries.map(({ tensor, begin, end }) => {
     const entry = { dtype: tensor.dtype, shape: tensor.shape, data_offsets: [begin, end] }
     return `${JSON.stringify(tensor.name)}:${JSON.stringify(entry)}`

@@ -45,7 +45,7 @@ export function sumCheck(stated: Iterable<StatedSum>, onDamage: (run: StatedSum)
     note(read) {
       const run = runAt(runs.get(read.path) ?? [], read.offset)
       if (run === undefined || !adds(run, read)) return
-      const sum = run.covered < run.stated.bytes ? undefined : joined(run)
+      const sum = run.covered < run.stated.bytes ? undefined : combinedCrc(run)
       if (sum !== undefined) judge(run, sum)
     },
     async finish(read, signal) {
@@ -125,7 +125,7 @@ function adds(run: OpenRun, read: ReadSum): boolean {
 }
 
 /** The sum of the whole run, if its pieces follow each other. */
-function joined({ stated, pieces }: OpenRun): number | undefined {
+function combinedCrc({ stated, pieces }: OpenRun): number | undefined {
   let sum = 0
   let at = stated.offset
   while (at < stated.offset + stated.bytes) {

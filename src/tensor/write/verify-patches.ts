@@ -7,7 +7,7 @@ import { inParallel } from '../../system/parallel.ts'
 import { quoted } from '../../system/text.ts'
 import { fillRows } from '../algebra/evaluate.ts'
 import { newFloats, plainMatMul } from '../algebra/matmul.ts'
-import { borrow, giveBack } from '../numeric/spare-buffers.ts'
+import { acquireBuffer, releaseBuffers } from '../numeric/spare-buffers.ts'
 import { distanceInUlps } from '../numeric/ulp.ts'
 import { decodeInto, newEvaluation, type ReadInto } from '../values/expr.ts'
 import type { PatchedSource, Tensor, TensorTable } from '../values/table.ts'
@@ -120,10 +120,10 @@ async function compareBytes(
 ): Promise<void> {
   let found = 0
   for (let at = 0; at < bytes; at += READ_BYTES) {
-    const piece = borrow(Math.min(READ_BYTES, bytes - at))
+    const piece = acquireBuffer(Math.min(READ_BYTES, bytes - at))
     await read(file, offset + at, piece)
     found = crc32(piece, found)
-    giveBack(piece)
+    releaseBuffers(piece)
   }
   if (found !== expected)
     throw failed(`bytes ${offset} to ${offset + bytes} of the file are not those that were computed`)
@@ -139,7 +139,7 @@ async function checkRows(planned: Tensor, written: Tensor, read: ReadInto): Prom
     precision: 'F64',
     fill: fillRows,
     matmul: plainMatMul,
-    wholes: new Map(),
+    wholeMatrixCache: new Map(),
     decode: (tensor: Tensor, begin: number, end: number, out: typeof exact) =>
       decodeInto(tensor, begin, end, out, evaluation),
   } as const

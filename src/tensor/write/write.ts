@@ -14,7 +14,7 @@ import type { Source, StatedSum, StoredSource, TensorTable } from '../values/tab
 import type { Container, Frame } from './container.ts'
 import { type Executor, type ExecutorTask, inlineExecutor, workerExecutor } from './executor.ts'
 import { type Batch, batchesOf, isLocal, type Job, type JobResult, jobsOf, openInputs } from './jobs.ts'
-import type { Layout } from './layout.ts'
+import type { FileLayout } from './layout.ts'
 import { refuseDamaged, type SumCheck, sumCheck } from './stated-sums.ts'
 import { verifyFile } from './verify.ts'
 import type { PatchCheck } from './verify-patches.ts'
@@ -144,7 +144,7 @@ async function verified(
   container: Container,
   { handle, tempPath }: AtomicFile,
   checksums: readonly Checksum[],
-  teams: readonly Team[],
+  teams: readonly ExecutorGroup[],
   { verify, ...options }: WriteOptions,
 ): Promise<PatchCheck | undefined> {
   if (!verify) return undefined
@@ -171,7 +171,7 @@ const FLUSH_BYTES = 32 * 1024 * 1024
 
 async function runJobs(
   { layout }: Frame,
-  teams: readonly Team[],
+  teams: readonly ExecutorGroup[],
   handle: FileHandle,
   sums: ReadonlySet<StatedSum>,
   { temporary, signal, onProgress }: WriteOptions,
@@ -230,7 +230,7 @@ interface Counts {
 }
 
 /** Executors that share the batches of one list. */
-interface Team {
+interface ExecutorGroup {
   readonly batches: Generator<Batch>
   readonly executors: readonly Executor[]
 }
@@ -240,7 +240,7 @@ async function withTeams<R>(
   outputPath: string,
   sums: ReadonlySet<StatedSum>,
   options: WriteOptions,
-  work: (teams: readonly Team[]) => Promise<R>,
+  work: (teams: readonly ExecutorGroup[]) => Promise<R>,
 ): Promise<R> {
   const teams = await teamsFor(frame, outputPath, sums, options)
   try {
@@ -256,12 +256,12 @@ async function teamsFor(
   outputPath: string,
   sums: ReadonlySet<StatedSum>,
   { threads, matmul, verify }: WriteOptions,
-): Promise<Team[]> {
+): Promise<ExecutorGroup[]> {
   const checksums = needsChecksums ? 'all' : Boolean(verify)
   const summed = [...new Set([...sums].map(({ file }) => file.path))]
   const task = { outputPath, matmul: matmul?.href, checksums, summed } as const
   const stays = ({ parts }: Job): boolean => parts.some(({ tensor }) => isLocal(tensor.source))
-  const team = (executors: readonly Executor[], local: boolean): Team => {
+  const team = (executors: readonly Executor[], local: boolean): ExecutorGroup => {
     return { executors, batches: batchesOf(only(jobsOf(layout, dataStart), (job) => stays(job) === local)) }
   }
   const hasLocal = layout.entries.some(({ tensor }) => isLocal(tensor.source))
@@ -275,7 +275,7 @@ function* only(jobs: Generator<Job>, wanted: (job: Job) => boolean): Generator<J
 }
 
 /** Threads only where they save more than the time they take to start. */
-async function executorsFor(layout: Layout, task: ExecutorTask, threads: number): Promise<Executor[]> {
+async function executorsFor(layout: FileLayout, task: ExecutorTask, threads: number): Promise<Executor[]> {
   const bytes = layout.entries.reduce(
     (sum, { tensor, begin, end }) => sum + (isLocal(tensor.source) ? 0 : end - begin),
     0,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { modelOf, versionOf } from '../../../src/civitai/api/shapes.ts'
+import { civitaiModelOf, versionOf } from '../../../src/civitai/api/shapes.ts'
 
 const NOW = new Date('2026-01-02T03:04:05Z')
 
@@ -83,11 +83,11 @@ describe('what the site answers', () => {
       modelType: 'Other',
     })
     expect(
-      modelOf({ id: 1, modelVersions: [null, 3, {}, { id: 2 }] }, NOW)!.versions.map(({ id }) => id),
+      civitaiModelOf({ id: 1, modelVersions: [null, 3, {}, { id: 2 }] }, NOW)!.versions.map(({ id }) => id),
     ).toEqual([2])
     for (const json of [null, 3, 'x', [], {}, { id: -1 }, { id: 1.5 }, { id: '1' }]) {
       expect(versionOf(json, NOW)).toBeUndefined()
-      expect(modelOf(json, NOW)).toBeUndefined()
+      expect(civitaiModelOf(json, NOW)).toBeUndefined()
     }
     const odd = versionOf(
       { id: 1, files: [{ hashes: { SHA256: 'zz', AutoV2: 5 } }, 'x', null], trainedWords: 'a', images: 3 },

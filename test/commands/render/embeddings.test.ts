@@ -2,7 +2,7 @@
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { checkEmbeddingFolders, findEmbeddings } from '../../../src/commands/render/embeddings.ts'
+import { checkEmbeddingFolders, findPromptEmbeddings } from '../../../src/commands/render/embeddings.ts'
 import { modelFolders } from '../../../src/commands/shared/model-folders.ts'
 import type { TextTower } from '../../../src/runtime/engine/engine.ts'
 import { QUIET_WORLD } from '../../quiet-world.ts'
@@ -27,7 +27,7 @@ async function found(prompt: string, folder: string) {
   const notes: string[] = []
   const world = { ...QUIET_WORLD, stderr: { write: (line: string) => notes.push(line) } }
   const folders = modelFolders({}, world)
-  const embeddings = await findEmbeddings({
+  const embeddings = await findPromptEmbeddings({
     prompts: [prompt],
     towers: [TOWER],
     named: [folder],

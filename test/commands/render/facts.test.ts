@@ -2,8 +2,8 @@
 import { describe, expect, it } from 'vitest'
 import { loraSpecs, loraTag } from '../../../src/commands/lora/arguments.ts'
 import { promptWithTags, type SheetSettings, sheetFacts } from '../../../src/commands/render/facts.ts'
+import { imageRequests } from '../../../src/commands/render/image-requests.ts'
 import type { RenderOptions } from '../../../src/commands/render/options.ts'
-import { shots } from '../../../src/commands/render/shots.ts'
 import { loraArgument, variantsOf } from '../../../src/commands/render/sweep-variants.ts'
 import { parseInfotext } from '../../../src/image/infotext/parse.ts'
 import { infotextOf } from '../../../src/image/infotext/write.ts'
@@ -47,15 +47,15 @@ describe('a prompt', () => {
     ['a # <lora:gone:1>\nfox', 'a \nfox', [], []],
     ['a <3 :> b <b c:d>', 'a <3 :> b <b c:d>', [], []],
   ])('%j: its text, its LoRAs, and what sdtool does not know', (prompt, text, tags, ignored) => {
-    const found = shots(optionsOf(prompt, 'blurry # not this'))
+    const found = imageRequests(optionsOf(prompt, 'blurry # not this'))
     expect(found.requests).toEqual([{ prompt: text, negative: 'blurry \n', seed: 1n }])
     expect([found.tags, found.ignored]).toEqual([tags, ignored])
   })
 
   it('that is negative has no tags', () => {
     for (const tag of ['<lora:a:1>', '<hypernet:a:1>', '<x:y>'])
-      expect(() => shots(optionsOf('a', `b ${tag}`))).toThrow('in the negative prompt does nothing')
-    expect(shots(optionsOf('a', 'b # <lora:a:1>')).requests[0]!.negative).toBe('b \n')
+      expect(() => imageRequests(optionsOf('a', `b ${tag}`))).toThrow('in the negative prompt does nothing')
+    expect(imageRequests(optionsOf('a', 'b # <lora:a:1>')).requests[0]!.negative).toBe('b \n')
   })
 })
 

@@ -119,7 +119,7 @@ export async function doublesOf(
     precision: 'F64',
     fill: fillRows,
     matmul: plainMatMul,
-    wholes: new Map(),
+    wholeMatrixCache: new Map(),
     async decode(tensor: Tensor, begin: number, end: number, out: Float32Array | Float64Array) {
       const values = tensors.get(tensor) ?? readValues(tensor, read)
       tensors.set(tensor, values)

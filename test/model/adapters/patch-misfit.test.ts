@@ -242,7 +242,7 @@ describe('tensors of any shapes', () => {
   }
 
   it.each(ALGORITHMS)('$id: what nothing objects to can be computed', async (algorithm) => {
-    const steering = Object.keys(algorithm.steeredBy ?? {})
+    const steering = Object.keys(algorithm.scalarInputs ?? {})
     const number = fc.integer({ min: 0, max: 4 })
     const anyNumbers = fc.tuple(...steering.map(() => fc.array(number, { minLength: 1, maxLength: 3 })))
     await fc.assert(

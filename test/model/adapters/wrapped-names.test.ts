@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { describeAdapter } from '../../../src/model/adapters/describe.ts'
 import { lookupName, modulesOf } from '../../../src/model/adapters/keymap.ts'
 import { splitModules } from '../../../src/model/adapters/modules.ts'
-import { placeOf, type TargetId } from '../../../src/model/adapters/targets.ts'
+import { modulePlaceOf, type TargetId } from '../../../src/model/adapters/targets.ts'
 import { kohyaName, placedModules } from '../../../src/model/lora/modules.ts'
 import { sd1 } from '../../../src/model/networks/architectures/sd1.ts'
 import { sdxl } from '../../../src/model/networks/architectures/sdxl.ts'
@@ -40,7 +40,7 @@ function loraOf(name: string, out = 320, columns = 320) {
 
 describe('what training leaves in the names of modules', () => {
   it.each(WRAPPED)('%s', (name, title) => {
-    const place = placeOf(name)
+    const place = modulePlaceOf(name)
     expect(modulesOf(sd1, place.target).get(lookupName(place.path))?.weight).toBe(
       'input_blocks.1.1.transformer_blocks.0.attn1.to_q.weight',
     )
@@ -56,7 +56,7 @@ describe('what training leaves in the names of modules', () => {
     'lora_te_text_model_encoder_layers_0_mlp_fc1',
     'unet:3',
   ])('there is nothing in %s', (name) => {
-    expect(placeOf(name).wrapper).toBeUndefined()
+    expect(modulePlaceOf(name).wrapper).toBeUndefined()
     expect(describeAdapter(shapeTable(loraOf(name)))!.wrapped).toEqual([])
   })
 
@@ -91,7 +91,7 @@ const FLAT_CLIP: readonly (readonly [name: string, target: TargetId, path: strin
 
 describe('names of CLIP as transformers 5 has them', () => {
   it.each(FLAT_CLIP)('%s', (name, target, path) => {
-    expect(placeOf(name)).toMatchObject({ target, path })
+    expect(modulePlaceOf(name)).toMatchObject({ target, path })
     expect(modulesOf(sdxl, target).has(lookupName(path))).toBe(true)
   })
 
@@ -99,7 +99,7 @@ describe('names of CLIP as transformers 5 has them', () => {
     ['text_encoder_3.encoder.block.0.layer.0.SelfAttention.q', 'encoder.block.0.layer.0.SelfAttention.q'],
     ['text_encoder_2.text_model.encoder.layers.3.self_attn.q_proj', LAYER],
     ['lora_te2_text_projection', 'text_projection'],
-  ])('%s stays what it is', (name, path) => expect(placeOf(name).path).toBe(path))
+  ])('%s stays what it is', (name, path) => expect(modulePlaceOf(name).path).toBe(path))
 
   it('become those that other programs know where a LoRA of kohya is written', async () => {
     const names = ['lora_te_encoder_layers_3_self_attn_q_proj', `lora_unet__orig_mod_${FLAT_TO_Q}`]

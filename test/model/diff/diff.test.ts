@@ -3,7 +3,7 @@ import { diffTensors, isSame, type TensorDiff } from '../../../src/model/diff/di
 import { withEmaWeights } from '../../../src/model/diff/ema.ts'
 import { diffFindings } from '../../../src/model/diff/findings.ts'
 import { diffMetadata } from '../../../src/model/diff/metadata.ts'
-import type { Side } from '../../../src/model/diff/pairs.ts'
+import type { DiffSide } from '../../../src/model/diff/pairs.ts'
 import { byBlock, byComponent, byLayer, tally } from '../../../src/model/diff/summary.ts'
 import { identify } from '../../../src/model/identify/identify.ts'
 import { relativeChange } from '../../../src/tensor/values/compare.ts'
@@ -13,7 +13,7 @@ import { bytesTensor, floatTensor, tableOf } from '../../tables.ts'
 
 const read = async () => {}
 
-async function side(tensors: Tensor[], metadata: Record<string, string> = {}): Promise<Side> {
+async function side(tensors: Tensor[], metadata: Record<string, string> = {}): Promise<DiffSide> {
   const table = tableOf(tensors, metadata)
   return { table, identity: await identify(table, (tensor) => readValues(tensor, read)) }
 }
@@ -226,7 +226,7 @@ describe('findings', () => {
   })
 
   it('say when the architectures are not the same', async () => {
-    const model = async (id: string, title: string): Promise<Side> => {
+    const model = async (id: string, title: string): Promise<DiffSide> => {
       const { table, identity } = await side([unet])
       const prediction = { type: 'epsilon', evidence: '', assumed: true } as const
       return { table, identity: { ...identity, architecture: { id, title, prediction, evidence: [] } } }

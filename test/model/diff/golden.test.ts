@@ -4,12 +4,12 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { diffTensors, type TensorDiff } from '../../../src/model/diff/diff.ts'
 import { withEmaWeights } from '../../../src/model/diff/ema.ts'
-import type { Side } from '../../../src/model/diff/pairs.ts'
+import type { DiffSide } from '../../../src/model/diff/pairs.ts'
 import { byBlock, byComponent, type Tally, tally } from '../../../src/model/diff/summary.ts'
 import { identify } from '../../../src/model/identify/identify.ts'
 import { openFileSource } from '../../../src/system/bytes.ts'
 import { openModel } from '../../../src/tensor/formats/open.ts'
-import { type Comparison, relativeChange } from '../../../src/tensor/values/compare.ts'
+import { relativeChange, type TensorComparison } from '../../../src/tensor/values/compare.ts'
 import { readValues } from '../../../src/tensor/values/expr.ts'
 import { openInputs } from '../../../src/tensor/write/jobs.ts'
 
@@ -36,14 +36,14 @@ const goldens = JSON.parse(readFileSync(join(fixtures, 'goldens/diff.json'), 'ut
   Golden
 >
 
-async function open(file: string, inputs: ReturnType<typeof openInputs>): Promise<Side> {
+async function open(file: string, inputs: ReturnType<typeof openInputs>): Promise<DiffSide> {
   const source = await openFileSource(join(fixtures, 'tiny-sd', file))
   const table = await openModel(source)
   await source.close()
   return { table, identity: await identify(table, (tensor) => readValues(tensor, inputs.read)) }
 }
 
-async function diffTinySd(prepare: (side: Side) => Side): Promise<TensorDiff[]> {
+async function diffTinySd(prepare: (side: DiffSide) => DiffSide): Promise<TensorDiff[]> {
   const inputs = openInputs()
   try {
     const a = prepare(await open('tiny-sd.ckpt', inputs))
@@ -55,7 +55,7 @@ async function diffTinySd(prepare: (side: Side) => Side): Promise<TensorDiff[]> 
 }
 
 /** Norms agree to 5e-7 of themselves, all else exactly. */
-function expectFacts(comparison: Comparison, golden: Facts, what: string): void {
+function expectFacts(comparison: TensorComparison, golden: Facts, what: string): void {
   const { values, changed, largest, squares, differences } = comparison
   expect([values, changed, largest], what).toEqual([
     golden.values,
@@ -74,7 +74,7 @@ function expectFacts(comparison: Comparison, golden: Facts, what: string): void 
 }
 
 const cases = [
-  ['live', (side: Side) => side],
+  ['live', (side: DiffSide) => side],
   ['ema', withEmaWeights],
 ] as const
 

@@ -8,7 +8,7 @@ import { bakeVae } from '../../../src/operations/bake-vae/bake-vae.ts'
 import { bakeVaeOptions } from '../../../src/operations/bake-vae/options.ts'
 import type { InputModel } from '../../../src/operations/operation.ts'
 import type { Plan } from '../../../src/operations/plan.ts'
-import { planRecipe, repeatable } from '../../../src/operations/recipe.ts'
+import { operationOfRecipe, planRecipe } from '../../../src/operations/recipe.ts'
 import { readOptions, writeOptions } from '../../../src/operations/schema.ts'
 import type { JsonValue } from '../../../src/system/json.ts'
 import { narrowSd1, narrowSdxl, type TableOptions } from '../../model/tables.ts'
@@ -89,7 +89,7 @@ describe('options of bake-vae', () => {
     { dtype: 16 },
     { vae: 'b' },
   ])('%j are refused', (options) => {
-    expect(() => repeatable(recipeOf(2, options))).toThrow(
+    expect(() => operationOfRecipe(recipeOf(2, options))).toThrow(
       expect.objectContaining({ code: 'RECIPE_UNREADABLE', exitCode: 3 }),
     )
   })

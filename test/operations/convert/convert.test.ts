@@ -21,7 +21,7 @@ import { convertPart } from '../../../src/operations/convert/part.ts'
 import { convertSingle } from '../../../src/operations/convert/single.ts'
 import type { AnyOperation } from '../../../src/operations/operation.ts'
 import type { Plan } from '../../../src/operations/plan.ts'
-import { planRecipe, repeatable } from '../../../src/operations/recipe.ts'
+import { operationOfRecipe, planRecipe } from '../../../src/operations/recipe.ts'
 import { withInputs } from '../../../src/operations/run.ts'
 import { readOptions, writeOptions } from '../../../src/operations/schema.ts'
 import type { JsonValue } from '../../../src/system/json.ts'
@@ -76,7 +76,7 @@ async function made(version: 1 | 2, options: JsonOptions): Promise<object> {
   return withInputs(paths, OUTPUT, QUIET_WORLD, async (inputs, context) => {
     const asked = recipe(version, options)
     const plan = await planRecipe(asked, inputs, context)
-    const { operation, options: read } = repeatable(asked)
+    const { operation, options: read } = operationOfRecipe(asked)
     const { endings } = operation.form?.(read) ?? {}
     return { ...writtenBy(plan), endings, name: operation.outputName(plan, inputs, read) }
   })
@@ -94,7 +94,7 @@ describe('which operation a recipe is of', () => {
     [SINGLE, convertSingle],
     [PART, convertPart],
   ])('%j', (options, operation) => {
-    expect(repeatable(recipe(2, options)).operation).toBe(operation)
+    expect(operationOfRecipe(recipe(2, options)).operation).toBe(operation)
   })
 
   it.each<[string, JsonOptions]>([
@@ -111,7 +111,7 @@ describe('which operation a recipe is of', () => {
     ['dtype.by', { ...PART, dtype: { by: { vae: 'fp16' } } }],
     ['dtype.all', { dtype: { all: 'fp3' } }],
   ])('says that %s is what it cannot repeat: %j', (name, options) => {
-    expect(() => repeatable(recipe(2, options))).toThrow(
+    expect(() => operationOfRecipe(recipe(2, options))).toThrow(
       expect.objectContaining({ code: 'RECIPE_UNREADABLE', message: expect.stringContaining(`"${name}"`) }),
     )
   })
@@ -212,7 +212,7 @@ it.each<[JsonOptions, JsonOptions]>([
     { ...SINGLE, prediction: 'v_prediction', zeroSnr: true, dtype: { all: 'bf16' } },
   ],
 ])('a recipe of version 1 is done as that of version 2: %j', async (one, two) => {
-  expect(repeatable(recipe(1, one))).toEqual(repeatable(recipe(2, two)))
+  expect(operationOfRecipe(recipe(1, one))).toEqual(operationOfRecipe(recipe(2, two)))
   expect(await made(1, one)).toEqual(await made(2, two))
 })
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { type Identifiable, identify } from '../../../src/model/identify/identify.ts'
 import type { Shape } from '../../../src/model/networks/topology/match.ts'
-import { type ConvertOptions, planConvert } from '../../../src/operations/convert/plan.ts'
+import { type ConvertPlanOptions, planConvert } from '../../../src/operations/convert/plan.ts'
 import { changesNothing, type Plan } from '../../../src/operations/plan.ts'
 import { EXIT, SdtoolError } from '../../../src/system/errors.ts'
 import type { DType } from '../../../src/tensor/values/dtype.ts'
@@ -9,11 +9,11 @@ import { narrowSd1, narrowSdxl, tableOf, valuesOf } from '../../model/tables.ts'
 
 type Keys = [string, Shape][]
 
-async function convert(file: Identifiable, options: ConvertOptions = {}): Promise<Plan> {
+async function convert(file: Identifiable, options: ConvertPlanOptions = {}): Promise<Plan> {
   return planConvert(file, await identify(file, valuesOf()), options)
 }
 
-async function failure(file: Identifiable, options: ConvertOptions = {}): Promise<SdtoolError> {
+async function failure(file: Identifiable, options: ConvertPlanOptions = {}): Promise<SdtoolError> {
   try {
     await convert(file, options)
   } catch (error) {

@@ -5,8 +5,8 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { identifyFile, type OpenedModel, withModels } from '../../../src/library/session.ts'
 import {
   type Extraction,
-  type ExtractOptions,
-  extractLora,
+  type ExtractLoraPlanOptions,
+  planExtractLora,
 } from '../../../src/operations/extract-lora/plan.ts'
 import type { RankRule } from '../../../src/operations/lora/rank-rule.ts'
 import { matmul } from '../../../src/runtime/sessions/matmul.ts'
@@ -35,7 +35,7 @@ const GOLDEN: {
   readonly extract: Readonly<Record<string, GoldenLayer>>
 } = JSON.parse(readFileSync(join(FIXTURES, 'goldens/extract-lora.json'), 'utf8'))
 
-const OPTIONS: ExtractOptions = {
+const OPTIONS: ExtractLoraPlanOptions = {
   algo: 'locon',
   rule: { method: 'fixed', limit: GOLDEN.rank },
   convLimit: GOLDEN.limit,
@@ -43,9 +43,12 @@ const OPTIONS: ExtractOptions = {
   seed: 0,
 }
 
-function extract(opened: readonly OpenedModel[], options: Partial<ExtractOptions> = {}): Promise<Extraction> {
+function extract(
+  opened: readonly OpenedModel[],
+  options: Partial<ExtractLoraPlanOptions> = {},
+): Promise<Extraction> {
   return withInputs(opened, (tuned, base) =>
-    extractLora(
+    planExtractLora(
       tuned,
       base,
       { ...OPTIONS, convLimit: options.rule?.limit ?? GOLDEN.rank, ...options },
@@ -60,7 +63,10 @@ function extract(opened: readonly OpenedModel[], options: Partial<ExtractOptions
 
 async function withInputs<T>(
   opened: readonly OpenedModel[],
-  use: (tuned: Parameters<typeof extractLora>[0], base: Parameters<typeof extractLora>[0]) => Promise<T>,
+  use: (
+    tuned: Parameters<typeof planExtractLora>[0],
+    base: Parameters<typeof planExtractLora>[0],
+  ) => Promise<T>,
 ): Promise<T> {
   const [tuned, base] = await Promise.all(
     opened.map(async (one, i) => ({

@@ -5,7 +5,11 @@ import { fluxTopology } from '../../../src/model/networks/topology/dit.ts'
 import type { Topology } from '../../../src/model/networks/topology/match.ts'
 import { clip, clipTopology, openClipTopology } from '../../../src/model/networks/topology/text.ts'
 import { type MergePlan, planMergeLora } from '../../../src/operations/merge-lora/plan.ts'
-import type { LoraInput, LoraRatio, MergeOptions } from '../../../src/operations/merge-lora/plan-options.ts'
+import type {
+  LoraInput,
+  LoraRatio,
+  MergeLoraPlanOptions,
+} from '../../../src/operations/merge-lora/plan-options.ts'
 import { elementsOf } from '../../../src/tensor/numeric/float.ts'
 import { elementCount } from '../../../src/tensor/values/dtype.ts'
 import { evaluateInto, newEvaluation, readValues, tensorBytes } from '../../../src/tensor/values/expr.ts'
@@ -80,7 +84,7 @@ export function adapter(
 export async function planOf(
   file: TensorTable,
   loras: readonly LoraInput[],
-  options: MergeOptions = {},
+  options: MergeLoraPlanOptions = {},
 ): Promise<MergePlan> {
   const identity = await identify(file, read)
   return planMergeLora({ name: 'base.safetensors', file, identity }, loras, options)

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { architectureById } from '../../../src/model/networks/architectures/registry.ts'
-import type { MergeOptions } from '../../../src/operations/merge-lora/plan-options.ts'
+import type { MergeLoraPlanOptions } from '../../../src/operations/merge-lora/plan-options.ts'
 import { openFileSource } from '../../../src/system/bytes.ts'
 import { openModel } from '../../../src/tensor/formats/open.ts'
 import { readValues } from '../../../src/tensor/values/expr.ts'
@@ -20,7 +20,7 @@ const GOOD = rankOne({
 })
 
 /** The problem of merging a sound module together with these tensors. */
-async function problemWith(tensors: readonly Tensor[], options: MergeOptions = {}) {
+async function problemWith(tensors: readonly Tensor[], options: MergeLoraPlanOptions = {}) {
   return (await planOf(CLIP, [adapter([...GOOD, ...tensors])], options)).problems[0]
 }
 

@@ -7,7 +7,7 @@ import { merge } from '../../../src/operations/merge/merge.ts'
 import { HALVES, type MergeOptions, mergeOptions } from '../../../src/operations/merge/options.ts'
 import type { InputModel } from '../../../src/operations/operation.ts'
 import type { Plan } from '../../../src/operations/plan.ts'
-import { planRecipe, repeatable } from '../../../src/operations/recipe.ts'
+import { operationOfRecipe, planRecipe } from '../../../src/operations/recipe.ts'
 import { readOptions, writeOptions } from '../../../src/operations/schema.ts'
 import type { JsonValue } from '../../../src/system/json.ts'
 import { MERGE_METHODS } from '../../../src/tensor/merge/registry.ts'
@@ -172,7 +172,7 @@ describe('recipes of 0.1', () => {
     ['flags', { allowMissing: true, allowMixed: true }, { allowMissing: true, allowMixed: true }, [A!, B!]],
   ])('%s plan the same', async (_, old, current, inputs) => {
     const [first, second] = [recipeOf(1, old), recipeOf(2, current)]
-    expect(repeatable(first).options).toEqual(repeatable(second).options)
+    expect(operationOfRecipe(first).options).toEqual(operationOfRecipe(second).options)
     const plans = [first, second].map((recipe) => planRecipe(recipe, inputs, zeroContext()))
     const [one, two] = await Promise.all(plans)
     expect(contentsOf(one!)).toBe(contentsOf(two!))
@@ -192,7 +192,7 @@ describe('a recipe that cannot be repeated', () => {
     ['the old name of an option', { 'blocks-beta': ['OUT*=0'] }],
     ['an option of another version', { sparsity: 0.5 }],
   ])('%s is refused', (_, options) => {
-    expect(() => repeatable(recipeOf(2, options))).toThrow(
+    expect(() => operationOfRecipe(recipeOf(2, options))).toThrow(
       expect.objectContaining({ code: 'RECIPE_UNREADABLE', exitCode: 3 }),
     )
   })

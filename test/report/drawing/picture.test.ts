@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { CAPITAL_HEIGHT, glyphOf, layOut, textWidth } from '../../../src/report/drawing/font.ts'
-import { type Label, type Picture, rectangle, type Shape } from '../../../src/report/drawing/picture.ts'
+import { type DrawnShape, type Label, type Picture, rectangle } from '../../../src/report/drawing/picture.ts'
 import { paint } from '../../../src/report/drawing/raster.ts'
 import { svgText } from '../../../src/report/drawing/svg.ts'
 
-function picture(width: number, height: number, shapes: Shape[]): Picture {
+function picture(width: number, height: number, shapes: DrawnShape[]): Picture {
   return { width, height, background: '#ffffff', shapes }
 }
 

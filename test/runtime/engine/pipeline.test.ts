@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { findEmbeddings } from '../../../src/commands/render/embeddings.ts'
+import { findPromptEmbeddings } from '../../../src/commands/render/embeddings.ts'
 import { type ModelRequest, withRenderSource } from '../../../src/commands/render/model.ts'
 import type { RgbImage } from '../../../src/image/image.ts'
 import { openImage } from '../../../src/image/open.ts'
@@ -80,7 +80,7 @@ function drawTiny(
   return withRenderSource({ ...defaults, ...request }, folders, world, async ({ model, vae }) => {
     const towers = onnxEngine.textTowers(model)
     const prompts = [prompt, negative]
-    const embeddings = await findEmbeddings({ prompts, towers, named: [TINY], folders, world })
+    const embeddings = await findPromptEmbeddings({ prompts, towers, named: [TINY], folders, world })
     const images = [{ prompt, negative, seed: BigInt(seed) }]
     const job = { model, embeddings, images, settings: how, ...(vae && { vae }) }
     const [drawn] = await renderImages(job, onnxEngine, ON_CPU)

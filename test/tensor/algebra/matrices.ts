@@ -17,7 +17,7 @@ export function arithmetic(precision: Precision): Arithmetic {
     precision,
     fill: fillRows,
     matmul: plainMatMul,
-    wholes: new Map(),
+    wholeMatrixCache: new Map(),
     async decode({ source, dtype }, begin, end, out) {
       if (source.kind !== 'bytes') throw new Error('tests keep their values in memory')
       decodeNumbers(dtype, source.data.subarray(8 * begin, 8 * end), out)

@@ -7,7 +7,7 @@ import {
   leadingSvd,
   type Svd,
   svdOfProduct,
-  transpose,
+  transposeValues,
 } from '../../../src/tensor/algebra/svd.ts'
 import { symmetricEigen, symmetricValues } from '../../../src/tensor/algebra/symmetric.ts'
 
@@ -125,7 +125,7 @@ describe('svdOfProduct', () => {
 })
 
 it('transpose turns rows into columns', () => {
-  expect([...transpose(Float32Array.of(1, 2, 3, 4, 5, 6), 2, 3)]).toEqual([1, 4, 2, 5, 3, 6])
+  expect([...transposeValues(Float32Array.of(1, 2, 3, 4, 5, 6), 2, 3)]).toEqual([1, 4, 2, 5, 3, 6])
 })
 
 it('seedFor gives other seeds to other names, and to other seeds', () => {

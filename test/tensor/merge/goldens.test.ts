@@ -48,7 +48,7 @@ function arithmetic(precision: Precision): Arithmetic {
     precision,
     fill: fillRows,
     matmul: plainMatMul,
-    wholes: new Map(),
+    wholeMatrixCache: new Map(),
     decode: (tensor, begin, end, out) => decodeInto(tensor, begin, end, out, evaluation),
   }
 }

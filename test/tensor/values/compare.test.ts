@@ -5,12 +5,12 @@ import { describe, expect, it } from 'vitest'
 import { COMPARE_WASM } from '../../../src/tensor/numeric/compare-wasm.ts'
 import {
   addComparisons,
-  type Comparison,
   compareTensors,
   haveSameBytes,
   isNumeric,
   NO_COMPARISON,
   relativeChange,
+  type TensorComparison,
 } from '../../../src/tensor/values/compare.ts'
 import { DTYPES, type DType } from '../../../src/tensor/values/dtype.ts'
 import type { ReadInto } from '../../../src/tensor/values/expr.ts'
@@ -37,7 +37,7 @@ function stored(dtype: DType, values: readonly number[]): Tensor {
 }
 
 /** The definition, in binary64. */
-function plainly(a: readonly number[], b: readonly number[]): Comparison {
+function plainly(a: readonly number[], b: readonly number[]): TensorComparison {
   const differences = a.map((value, i) => b[i]! - value)
   return {
     values: a.length,
@@ -242,8 +242,15 @@ describe('relative change', () => {
   })
 
   it('of several tensors is that of all their values together', () => {
-    const a: Comparison = { ...NO_COMPARISON, values: 2, squares: 3, differences: 4, largest: 1, changed: 1 }
-    const b: Comparison = { ...a, squares: 13, differences: 0, largest: 2, brokenA: 1, brokenB: 2 }
+    const a: TensorComparison = {
+      ...NO_COMPARISON,
+      values: 2,
+      squares: 3,
+      differences: 4,
+      largest: 1,
+      changed: 1,
+    }
+    const b: TensorComparison = { ...a, squares: 13, differences: 0, largest: 2, brokenA: 1, brokenB: 2 }
     expect(addComparisons(a, b)).toEqual({
       values: 4,
       squares: 16,

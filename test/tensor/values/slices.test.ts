@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { DTYPES, type DType, elementCount } from '../../../src/tensor/values/dtype.ts'
 import { cast, evaluateInto, newEvaluation } from '../../../src/tensor/values/expr.ts'
-import { concatenated, shaped, tensorRows, turned } from '../../../src/tensor/values/slices.ts'
+import { concatenated, reshape, tensorRows, transpose } from '../../../src/tensor/values/slices.ts'
 import type { Tensor } from '../../../src/tensor/values/table.ts'
 import { floatTensor } from '../../tables.ts'
 
@@ -75,17 +75,17 @@ describe('tensorRows', () => {
 describe('turned and shaped', () => {
   it('exchange rows and columns, and add dimensions of one', async () => {
     const tensor = counting('t', 2, 3)
-    expect(await values(turned(tensor))).toEqual([0, 3, 1, 4, 2, 5])
-    expect(shaped(tensor, [2, 3, 1, 1]).shape).toEqual([2, 3, 1, 1])
-    expect(() => shaped(tensor, [7])).toThrow(RangeError)
+    expect(await values(transpose(tensor))).toEqual([0, 3, 1, 4, 2, 5])
+    expect(reshape(tensor, [2, 3, 1, 1]).shape).toEqual([2, 3, 1, 1])
+    expect(() => reshape(tensor, [7])).toThrow(RangeError)
   })
 
   it('turn a view in a file by its strides alone', () => {
     const source = { kind: 'stored', file: { path: 'x', size: 24 }, offset: 0, nbytes: 24 } as const
     const stored: Tensor = { name: 't', dtype: 'F32', shape: [2, 3], source }
-    expect(turned(stored)).toMatchObject({ shape: [3, 2], source: { strides: [1, 3] } })
-    expect(turned(turned(stored)).source).toMatchObject({ strides: [3, 1] })
-    expect(shaped(turned(stored), [3, 2, 1, 1]).source).toMatchObject({ strides: [1, 3, 0, 0] })
+    expect(transpose(stored)).toMatchObject({ shape: [3, 2], source: { strides: [1, 3] } })
+    expect(transpose(transpose(stored)).source).toMatchObject({ strides: [3, 1] })
+    expect(reshape(transpose(stored), [3, 2, 1, 1]).source).toMatchObject({ strides: [1, 3, 0, 0] })
   })
 })
 

@@ -16,7 +16,7 @@ import { type UnetConfig, unetTopology } from '../topology/unet.ts'
 import { type VaeConfig, vaeTopology } from '../topology/vae.ts'
 
 /** The network that denoises. `named` ones are known by a marker key only, their keys are not checked. */
-export type Network =
+export type DenoisingNetwork =
   | { readonly kind: 'unet'; readonly config: UnetConfig }
   | { readonly kind: 'flux'; readonly config: FluxConfig }
   | { readonly kind: 'mmdit'; readonly config: MmditConfig }
@@ -82,7 +82,7 @@ export interface Architecture {
   readonly title: string
   /** Value of `modelspec.architecture`; undefined where the specification has none. */
   readonly modelspec?: string
-  readonly network: Network
+  readonly network: DenoisingNetwork
   /** Everything a complete checkpoint has, in the order of use. */
   readonly components: readonly ComponentTemplate[]
   /** What the network predicts unless there is evidence for something else. */

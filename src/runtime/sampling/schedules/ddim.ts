@@ -1,7 +1,7 @@
-import type { Schedule } from './schedule.ts'
+import type { SigmaSchedule } from './schedule.ts'
 
 /** Timesteps 1, 1 + s, 1 + 2s .. ("leading"). Source: ComfyUI and A1111, `ddim_scheduler` */
-export const ddim: Schedule = {
+export const ddim: SigmaSchedule = {
   name: 'ddim',
   label: 'DDIM',
   aliases: ['ddim_uniform', 'leading'],

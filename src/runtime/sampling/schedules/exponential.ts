@@ -1,7 +1,7 @@
-import { evenly, type Schedule } from './schedule.ts'
+import { evenly, type SigmaSchedule } from './schedule.ts'
 
 /** Even in log sigma. Source: k-diffusion `get_sigmas_exponential` */
-export const exponential: Schedule = {
+export const exponential: SigmaSchedule = {
   name: 'exponential',
   label: 'Exponential',
   aliases: [],

@@ -1,9 +1,9 @@
-import { evenly, type Schedule } from './schedule.ts'
+import { evenly, type SigmaSchedule } from './schedule.ts'
 
 const RHO = 7
 
 /** Source: Karras et al. 2022, equation 5 */
-export const karras: Schedule = {
+export const karras: SigmaSchedule = {
   name: 'karras',
   label: 'Karras',
   aliases: [],

@@ -4,16 +4,24 @@ import { folded } from '../samplers/registry.ts'
 import { ddim } from './ddim.ts'
 import { exponential } from './exponential.ts'
 import { karras } from './karras.ts'
-import type { Schedule } from './schedule.ts'
+import type { SigmaSchedule } from './schedule.ts'
 import { sgmUniform } from './sgm-uniform.ts'
 import { simple } from './simple.ts'
 import { normal, uniform } from './uniform.ts'
 
 /** Every schedule, in the order of `--help`. A new one is a file and a line here. */
-export const SCHEDULES: readonly Schedule[] = [karras, exponential, sgmUniform, simple, normal, ddim, uniform]
+export const SCHEDULES: readonly SigmaSchedule[] = [
+  karras,
+  exponential,
+  sgmUniform,
+  simple,
+  normal,
+  ddim,
+  uniform,
+]
 
 /** By its name or that of other programs: case, spaces, `_` and `-` make no difference. */
-export function findSchedule(name: string): Schedule | undefined {
+export function findSchedule(name: string): SigmaSchedule | undefined {
   const wanted = folded(name)
   return SCHEDULES.find(({ name, label, aliases }) =>
     [name, label, ...aliases].some((own) => folded(own) === wanted),
@@ -27,7 +35,7 @@ export function findSchedule(name: string): Schedule | undefined {
  */
 export function sigmasOf(
   sampler: Sampler,
-  chosen: Schedule | undefined,
+  chosen: SigmaSchedule | undefined,
   steps: number,
   schedule: NoiseSchedule,
 ): number[] {
@@ -36,7 +44,7 @@ export function sigmasOf(
 
 function levelsOf(
   sampler: Sampler,
-  chosen: Schedule | undefined,
+  chosen: SigmaSchedule | undefined,
   steps: number,
   schedule: NoiseSchedule,
 ): number[] {

@@ -2,7 +2,7 @@ import type { NoiseSchedule } from '../noise-schedule.ts'
 import type { ScheduleName } from '../sampler.ts'
 
 /** How the noise levels of the steps lie between the highest and the lowest of a model. */
-export interface Schedule {
+export interface SigmaSchedule {
   readonly name: ScheduleName
   /** As A1111 calls it in the parameters of a picture. */
   readonly label: string

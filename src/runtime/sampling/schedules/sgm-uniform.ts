@@ -1,7 +1,7 @@
-import { evenly, type Schedule } from './schedule.ts'
+import { evenly, type SigmaSchedule } from './schedule.ts'
 
 /** Even in timesteps, without the last ("trailing"). Source: Stability-AI/generative-models; A1111 `sgm_uniform` */
-export const sgmUniform: Schedule = {
+export const sgmUniform: SigmaSchedule = {
   name: 'sgm_uniform',
   label: 'SGM Uniform',
   aliases: ['trailing'],

@@ -1,7 +1,7 @@
-import type { Schedule } from './schedule.ts'
+import type { SigmaSchedule } from './schedule.ts'
 
 /** Every n-th noise level of the training, from the highest. Source: ComfyUI and A1111, `simple_scheduler` */
-export const simple: Schedule = {
+export const simple: SigmaSchedule = {
   name: 'simple',
   label: 'Simple',
   aliases: [],

@@ -1,8 +1,8 @@
 import type { NoiseSchedule } from '../noise-schedule.ts'
-import { evenly, type Schedule } from './schedule.ts'
+import { evenly, type SigmaSchedule } from './schedule.ts'
 
 /** Even in timesteps, first and last among them. Source: k-diffusion `get_sigmas` */
-export const uniform: Schedule = {
+export const uniform: SigmaSchedule = {
   name: 'uniform',
   label: 'Uniform',
   aliases: [],
@@ -10,7 +10,7 @@ export const uniform: Schedule = {
 }
 
 /** The same levels under the name that ComfyUI gives them. A1111 has both. */
-export const normal: Schedule = { name: 'normal', label: 'Normal', aliases: [], sigmas: evenTimesteps }
+export const normal: SigmaSchedule = { name: 'normal', label: 'Normal', aliases: [], sigmas: evenTimesteps }
 
 function evenTimesteps(steps: number, schedule: NoiseSchedule): number[] {
   return [...evenly(schedule.sigmas.length - 1, 0, steps).map(schedule.sigmaOf), 0]

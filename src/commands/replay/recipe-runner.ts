@@ -6,8 +6,8 @@ import { WRITTEN_ENDINGS } from '../../operations/output/place.ts'
 import {
   asOfRecipe,
   checkInputs,
-  repeatable as operationFor,
-  type Repeatable as RepeatableOperation,
+  operationOfRecipe as operationFor,
+  type RecipeOperation as RepeatableOperation,
 } from '../../operations/recipe.ts'
 import { operationOf } from '../../operations/registry.ts'
 import { namedFile, type Outcome, runOperation } from '../../operations/run.ts'
@@ -20,9 +20,9 @@ import type { Arguments } from '../command.ts'
 import { commonOptions, flag } from '../shared/options.ts'
 import { worstExitCode } from '../shared/run-for-each.ts'
 import { outcomePages } from '../shared/transform-report.ts'
-import { viewOf } from '../shared/views.ts'
+import { outcomeViewOf } from '../shared/views.ts'
 
-export interface Again {
+export interface ReplayRequest {
   /** Of the inputs, in the order of the recipe. */
   readonly paths: readonly string[]
   readonly target: string
@@ -41,15 +41,15 @@ export interface Repeated {
   readonly error?: JsonError
 }
 
-export interface Repeatable {
+export interface RecipeRunner {
   /** What the name of its output may end in, the usual one first. */
   readonly endings: readonly string[]
   /** Prints nothing but progress and errors. */
-  again(again: Again, world: World): Promise<Repeated>
+  run(again: ReplayRequest, world: World): Promise<Repeated>
 }
 
 /** @throws RECIPE_UNKNOWN_OPERATION, RECIPE_INVALID for no inputs, and what reading the options of the recipe throws (exit 3) */
-export async function repeatable(recipe: Recipe): Promise<Repeatable> {
+export async function recipeRunner(recipe: Recipe): Promise<RecipeRunner> {
   if (operationOf(recipe.operation) === undefined) {
     throw refuse(
       'RECIPE_UNKNOWN_OPERATION',
@@ -59,13 +59,13 @@ export async function repeatable(recipe: Recipe): Promise<Repeatable> {
   const found = operationFor(recipe)
   checkInputs(recipe.inputs)
   const endings = found.operation.form?.(found.options)?.endings ?? WRITTEN_ENDINGS
-  return { endings, again: (again, world) => runAgain(recipe, found, again, world) }
+  return { endings, run: (again, world) => runRecipe(recipe, found, again, world) }
 }
 
-async function runAgain(
+async function runRecipe(
   recipe: Recipe,
   { operation, options }: RepeatableOperation,
-  { paths, target, args }: Again,
+  { paths, target, args }: ReplayRequest,
   world: World,
 ): Promise<Repeated> {
   const [first, ...others] = paths as [string, ...string[]]
@@ -75,7 +75,7 @@ async function runAgain(
     throw asOfRecipe(error)
   })
   if (outcome.error !== undefined) world.stderr.write(errorText(outcome.error, output.verbose))
-  const view = viewOf(operation.verb)
+  const view = outcomeViewOf(operation.verb)
   return {
     exitCode: worstExitCode([outcome]),
     page: outcomePages([outcome], output, world, view),

@@ -12,9 +12,9 @@ import { usage } from '../../system/errors.ts'
 import type { Arguments } from '../command.ts'
 import { namedFiles } from '../shared/options.ts'
 import type { RenderOptions } from './options.ts'
-import { VERIFICATION_SHOTS } from './prompts.ts'
+import { VERIFICATION_REQUESTS } from './prompts.ts'
 
-export interface Shots {
+export interface ImageRequests {
   /** Prompts without comments and tags. */
   readonly requests: readonly ImageRequest[]
   /** With their tags, for the text in the pictures. */
@@ -26,10 +26,10 @@ export interface Shots {
 }
 
 /** @throws USAGE for a tag in a negative prompt, where it would do nothing */
-export function shots({ prompt, negative: given, seed, count }: RenderOptions): Shots {
+export function imageRequests({ prompt, negative: given, seed, count }: RenderOptions): ImageRequests {
   if (prompt === undefined) {
-    const prompts = VERIFICATION_SHOTS.map((shot) => shot.prompt)
-    return { requests: VERIFICATION_SHOTS, prompts, tags: [], ignored: [] }
+    const prompts = VERIFICATION_REQUESTS.map((shot) => shot.prompt)
+    return { requests: VERIFICATION_REQUESTS, prompts, tags: [], ignored: [] }
   }
   const negative = withoutComments(given)
   checkNegative(negative)
@@ -60,8 +60,8 @@ function checkNegative(negative: string): void {
 }
 
 /** Says what of a run is not what somebody may think it is. */
-export function noteOnShots(
-  { requests, ignored }: Shots,
+export function noteOnImageRequests(
+  { requests, ignored }: ImageRequests,
   options: RenderOptions,
   folders: ModelFolders,
 ): void {

@@ -15,13 +15,13 @@ import type { FileRef } from '../../system/file-ref.ts'
 import type { World } from '../../system/world.ts'
 import { preview } from '../shared/preview-option.ts'
 import { drawPictures } from './draw.ts'
-import { findEmbeddings } from './embeddings.ts'
+import { findPromptEmbeddings } from './embeddings.ts'
 import { type HashBook, type PictureHashes, pictureHashes } from './hash-book.ts'
 import type { RenderSource } from './model.ts'
 import type { RenderOptions } from './options.ts'
 import { pictureBytes, picturePlaces } from './pictures.ts'
 
-export interface StudyRun {
+export interface RenderModeRun {
   readonly options: RenderOptions
   readonly folders: ModelFolders
   readonly world: World
@@ -49,10 +49,10 @@ export interface DrawnSubject {
 /** The pictures of all requests by one model. Nothing of it stays in memory. */
 export async function drawSubject(
   { label, model, vae, settings }: Subject,
-  run: StudyRun,
+  run: RenderModeRun,
 ): Promise<DrawnSubject> {
   const { options, folders, world, engine, networks, requests } = run
-  const embeddings = await findEmbeddings({
+  const embeddings = await findPromptEmbeddings({
     prompts: requests.flatMap(({ prompt, negative }) => [prompt, negative]),
     towers: onnxEngine.textTowers(model),
     named: options.embeddings,
@@ -68,7 +68,7 @@ export async function drawSubject(
 export async function drawAndHash(
   source: Pick<RenderSource, 'path' | 'vae' | 'loras'>,
   subject: Subject,
-  run: StudyRun,
+  run: RenderModeRun,
 ): Promise<DrawnSubject & { readonly hashes: PictureHashes }> {
   pictureHashes(source, [], run.book).catch(() => {})
   const drawn = await drawSubject(subject, run)
@@ -99,7 +99,7 @@ export async function finishSheet(
   path: string,
   sheet: Sheet,
   facts: GenerationFacts,
-  { options, world }: Pick<StudyRun, 'options' | 'world'>,
+  { options, world }: Pick<RenderModeRun, 'options' | 'world'>,
 ): Promise<void> {
   const image = paint(sheetPicture(sheet), 1)
   await writeNewFile(path, pictureBytes(image, facts), { force: options.force, inputs: [] })
