@@ -31,7 +31,15 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const TESTS = [
   ['src/tensor/formats', ['test/tensor/formats', 'test/hostile']],
   ['src/tensor/merge', ['test/tensor/merge', 'test/operations/merge']],
-  ['src/tensor/quantised', ['test/model/diff', 'test/operations/convert', 'test/hostile/identify.test.ts']],
+  [
+    'src/tensor/quantised',
+    [
+      'test/model/diff',
+      'test/operations/convert',
+      'test/hostile/identify.test.ts',
+      'test/cli/quantised.test.ts',
+    ],
+  ],
   ['src/tensor', ['test/tensor']],
   [
     'src/model/adapters',

@@ -473,6 +473,14 @@ describe('describeAdapter: damage', () => {
     expect(codes(info)).toEqual(['adapter-stray-keys'])
   })
 
+  it('takes names that mean little without others for no module where their shapes do not fit', () => {
+    const names = ['net.down.weight', 'net.up.weight']
+    const fitting = { [names[0]!]: [4, 8], [names[1]!]: [6, 4] }
+    expect(adapter({ ...lora(TO_K, 768), ...fitting })?.strays).toEqual([])
+    const others = { [names[0]!]: [4, 8], [names[1]!]: [6, 5] }
+    expect(adapter({ ...lora(TO_K, 768), ...others })?.strays).toEqual(names)
+  })
+
   it('reports tensors that the algorithm does not use', () => {
     expect(codes(adapter({ ...lora(TO_K, 768), [`${TO_K}.hada_w1_a`]: [3, 3] }))).toEqual([
       'adapter-surplus-tensors',

@@ -173,6 +173,13 @@ describe('patchMisfit', () => {
       { reshape_weight: [16, 12, 3, 3] },
     ],
     [
+      'a kernel that would grow by a row',
+      { ...LORA, reshape_weight: [4] },
+      [16, 12, 1, 1],
+      'it wants the weight [16,12,1,1] to be [16,12,2,1]',
+      { reshape_weight: [16, 12, 2, 1] },
+    ],
+    [
       'a shape of broken numbers',
       { ...LORA, reshape_weight: [2] },
       [16, 12],
@@ -181,6 +188,33 @@ describe('patchMisfit', () => {
     ],
   ])('objects to %s', (_, shapes, shape, reason, numbers) => {
     expect(misfit(shapes, shape, numbers)).toBe(reason)
+  })
+})
+
+/** Stage i exchanges within groups of 2^i blocks. PEFT and LyCORIS refuse to make others. */
+describe('rotations of 4 rows', () => {
+  const FORMS: readonly ((stages: number, blocks: number, size: number) => Shapes)[] = [
+    (stages, blocks, size) => ({ oft_blocks: [stages, blocks, size, size] }),
+    (stages, blocks, size) => ({ boft_R: [stages, blocks, size, size], boft_s: [blocks * size, 1] }),
+  ]
+
+  it.each([
+    [1, 3, true],
+    [2, 3, false],
+    [2, 4, true],
+    [3, 4, true],
+    [3, 6, false],
+    [4, 8, true],
+    [4, 12, false],
+  ])('of %i stages fit into %i blocks: %s', (stages, blocks, fits) => {
+    const reason = `${blocks} blocks of 4 rows are no butterfly of ${stages} stages`
+    for (const form of FORMS)
+      expect(misfit(form(stages, blocks, 4), [blocks * 4, blocks * 4])).toBe(fits ? undefined : reason)
+  })
+
+  it('cannot be halved where they are of three', () => {
+    for (const form of FORMS)
+      expect(misfit(form(2, 4, 3), [12, 12])).toBe('4 blocks of 3 rows are no butterfly of 2 stages')
   })
 })
 
