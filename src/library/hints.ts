@@ -1,7 +1,9 @@
 /** What lies around a model file and says something of it that its tensors do not. */
+
 import { basename, dirname, extname, join } from 'node:path'
 import type { Hints, SchedulerFacts } from '../model/identify/prediction.ts'
 import { readSmallFile } from '../system/bytes.ts'
+import { defined } from '../system/defined.ts'
 import { isJsonObject, type JsonObject, parseJsonText } from '../system/json.ts'
 
 /** Configurations and notes are small; a larger file of such a name is something else. */
@@ -27,9 +29,7 @@ export async function readHints(path: string): Promise<Hints> {
   const titles = await titlesBeside(stem)
   return {
     fileName: basename(path),
-    ...(sidecar === undefined ? {} : { sidecar }),
-    ...(scheduler === undefined ? {} : { scheduler }),
-    ...(vaeScale === undefined ? {} : { vaeScale }),
+    ...defined({ sidecar, scheduler, vaeScale }),
     ...(titles.length === 0 ? {} : { titles }),
   }
 }

@@ -1,3 +1,4 @@
+import { defined } from '../system/defined.ts'
 import { quoted } from '../system/text.ts'
 import type { Finding } from '../tensor/values/table.ts'
 
@@ -5,11 +6,11 @@ import type { Finding } from '../tensor/values/table.ts'
 export const MAX_NAMES = 3
 
 export function info(code: string, message: string, bytes?: number): Finding {
-  return { code, severity: 'info', message, ...(bytes === undefined ? {} : { bytes }) }
+  return { code, severity: 'info', message, ...defined({ bytes }) }
 }
 
 export function warning(code: string, message: string, bytes?: number): Finding {
-  return { code, severity: 'warning', message, ...(bytes === undefined ? {} : { bytes }) }
+  return { code, severity: 'warning', message, ...defined({ bytes }) }
 }
 
 export function error(code: string, message: string): Finding {

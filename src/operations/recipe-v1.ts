@@ -2,6 +2,7 @@
  * Options of recipes of version 1, which were those of the command line, as version 2 has them. The only place that
  * knows the old spelling.
  */
+import { defined } from '../system/defined.ts'
 import type { JsonValue } from '../system/json.ts'
 
 type JsonOptions = { readonly [key: string]: JsonValue }
@@ -15,10 +16,7 @@ function dtypes(value: JsonValue): readonly [string, JsonValue] {
   const items = value.map((item) => item.split('=', 2) as [string, string | undefined])
   const by = items.flatMap(([name, type]) => (type === undefined ? [] : [[name, type.toLowerCase()]]))
   const all = items.findLast(([, type]) => type === undefined)?.[0].toLowerCase()
-  return [
-    'dtype',
-    { ...(all === undefined ? {} : { all }), ...(by.length === 0 ? {} : { by: Object.fromEntries(by) }) },
-  ]
+  return ['dtype', { ...defined({ all }), ...(by.length === 0 ? {} : { by: Object.fromEntries(by) }) }]
 }
 
 /** `[0.7, { unet: 0.7, text: 0.5 }]` */

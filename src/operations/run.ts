@@ -1,8 +1,10 @@
 /** The one way an operation is done: open, plan, rehearse or write, prove. */
+
 import { basename, extname } from 'node:path'
 import type { ListedFile } from '../library/files.ts'
 import { identifyFile, type OpenedModel, readAny, withModels } from '../library/session.ts'
 import { COUNT, startProgress } from '../report/progress/progress.ts'
+import { defined } from '../system/defined.ts'
 import { escaped, withFileName } from '../system/errors.ts'
 import type { World } from '../system/world.ts'
 import type { Finding } from '../tensor/values/table.ts'
@@ -196,7 +198,7 @@ function plannedFile<Options extends object, P extends Plan, Part>(
   }: { readonly target: string; readonly engine: string | undefined; readonly world: World },
 ): PlannedFile {
   const decided = writeOptions(operation.decided(options, plan, inputs))
-  const made = { verb: operation.verb, options: decided, ...(engine !== undefined && { engine }) }
+  const made = { verb: operation.verb, options: decided, ...defined({ engine }) }
   const recipe = { ...output, ...made, recipeVersion: 2 } as const
   const form = operation.form?.(options, plan)
   return {

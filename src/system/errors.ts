@@ -1,3 +1,5 @@
+import { defined } from './defined.ts'
+
 /** Control, format (zero-width, bidirectional) and line separator characters: what could forge a terminal line. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu
 
@@ -50,12 +52,12 @@ export class SdtoolError extends Error {
 
 /** Input that is malformed, unsafe or unsupported: exit 3, nothing was written. */
 export function refuse(code: string, message: string, hint?: string): SdtoolError {
-  return new SdtoolError(code, message, { exitCode: EXIT.refused, ...(hint === undefined ? {} : { hint }) })
+  return new SdtoolError(code, message, { exitCode: EXIT.refused, ...defined({ hint }) })
 }
 
 /** A wrong command line: exit 2. */
 export function usage(message: string, hint?: string): SdtoolError {
-  return new SdtoolError('USAGE', message, { exitCode: EXIT.usage, ...(hint === undefined ? {} : { hint }) })
+  return new SdtoolError('USAGE', message, { exitCode: EXIT.usage, ...defined({ hint }) })
 }
 
 /** The same error with the file it is about: what is called for many files knows none of their names. */
@@ -65,7 +67,7 @@ export function withFileName(path: string, error: unknown): unknown {
   return new SdtoolError(code, `${path}: ${message}`, {
     exitCode,
     cause: error,
-    ...(hint === undefined ? {} : { hint }),
+    ...defined({ hint }),
   })
 }
 

@@ -1,4 +1,5 @@
 /** What Civitai's refusals mean, and what a person can do. Source: civitai/civitai, the download and REST routes. */
+import { defined } from '../../system/defined.ts'
 import { EXIT, type ExitCode, SdtoolError } from '../../system/errors.ts'
 import { printable } from '../../system/text.ts'
 import type { Site } from '../http/hosts.ts'
@@ -152,9 +153,9 @@ export function explainRefusal(refused: Refused): Failure {
   const afterMs = retryAfterMs(refused.headers['retry-after'], refused.now)
   const error = new SdtoolError(row.code, row.message(said), {
     ...(row.hint && { hint: row.hint(said) }),
-    ...(row.exitCode !== undefined && { exitCode: row.exitCode }),
+    ...defined({ exitCode: row.exitCode }),
   })
-  return { error, again: row.again ?? 'no', ...(afterMs === undefined ? {} : { afterMs }) }
+  return { error, again: row.again ?? 'no', ...defined({ afterMs }) }
 }
 
 function fits({ status, said }: Refusal, refused: ServerMessage): boolean {

@@ -1,4 +1,5 @@
 /** The REST API, `/api/v1`: requests, retries, and answers as typed shapes. */
+import { defined } from '../../system/defined.ts'
 import { EXIT, SdtoolError } from '../../system/errors.ts'
 import { type Followed, type FollowRequest, follow } from '../http/follow.ts'
 import type { Site } from '../http/hosts.ts'
@@ -97,12 +98,12 @@ export function openApi(site: Site, world: HttpWorld): Api {
       const metadata = field(json, 'metadata')
       // full-text search counts its cursor in plain numbers
       const next = textField(metadata, 'nextCursor') ?? idField(metadata, 'nextCursor')?.toString()
-      return { models: modelsOf(json), ...(next === undefined ? {} : { nextCursor: next }) }
+      return { models: modelsOf(json), ...defined({ nextCursor: next }) }
     },
     async me() {
       const json = await get('me', 'your account')
       const tier = textField(json, 'tier')
-      return { username: textField(json, 'username') ?? '', ...(tier === undefined ? {} : { tier }) }
+      return { username: textField(json, 'username') ?? '', ...defined({ tier }) }
     },
   }
 }

@@ -1,4 +1,5 @@
 /** Which version a local file is, by what is known of its bytes and of those it was made from. */
+import { defined } from '../../system/defined.ts'
 import { inParallel } from '../../system/parallel.ts'
 import type { Api } from './api.ts'
 import { optionally } from './resolve.ts'
@@ -116,7 +117,7 @@ function fileWith(
   value: string,
 ): { file?: CivitaiFile } {
   const file = files.find(({ hashes }) => hashes[hash] === value)
-  return file === undefined ? {} : { file }
+  return defined({ file })
 }
 
 /** The newest version of each model, by the id of the model. */

@@ -1,4 +1,5 @@
 /** What a person may paste to name something on Civitai. */
+import { defined } from '../../system/defined.ts'
 import { usage } from '../../system/errors.ts'
 import { quoted } from '../../system/text.ts'
 import { type Site, siteFor } from '../http/hosts.ts'
@@ -54,8 +55,8 @@ export function parseReference(text: string, site: Site): Reference {
 function parseBare(text: string, site: Site): Reference {
   if (looksLikeAir(text)) {
     const { modelId, versionId, fileId } = parseAir(text)
-    const wish = fileId === undefined ? {} : { fileId }
-    return { site, wish, kind: 'model', id: modelId, ...(versionId === undefined ? {} : { versionId }) }
+    const wish = defined({ fileId })
+    return { site, wish, kind: 'model', id: modelId, ...defined({ versionId }) }
   }
   // `civitai:123@456` and `123@456`
   const pair = /^(\d+)@(\d+)$/.exec(text)
@@ -131,5 +132,5 @@ function wishOf({ searchParams }: URL): FileWish {
     const value = searchParams.get(name)
     return value ? [[name, value]] : []
   })
-  return { ...(fileId === undefined ? {} : { fileId }), ...Object.fromEntries(words) }
+  return { ...defined({ fileId }), ...Object.fromEntries(words) }
 }

@@ -1,4 +1,5 @@
 /** Redirects by hand: the token must not follow them, and a Range must. */
+import { defined } from '../../system/defined.ts'
 import { EXIT, SdtoolError } from '../../system/errors.ts'
 import { PRIVATE_ADDRESS } from '../api/public-lookup.ts'
 import { isPrivateHost, mayBePrivate, mayCarryToken, type Site } from './hosts.ts'
@@ -32,11 +33,7 @@ export interface Followed {
 export async function follow(request: FollowRequest, site: Site, world: HttpWorld): Promise<Followed> {
   let { url, method = 'GET', body } = request
   for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
-    const answer = await exchange(
-      { ...request, url, method, ...(body === undefined ? {} : { body }) },
-      site,
-      world,
-    )
+    const answer = await exchange({ ...request, url, method, ...defined({ body }) }, site, world)
     const location = REDIRECTS.has(answer.status) ? answer.headers.location : undefined
     if (location === undefined) return { answer, url, bySite: mayCarryToken(url, site) }
     answer.discard()
@@ -61,7 +58,7 @@ async function exchange(request: FollowRequest, site: Site, world: HttpWorld): P
       signal,
       publicOnly: !mayBePrivate(url, site),
       method: request.method ?? 'GET',
-      ...(request.body === undefined ? {} : { body: request.body }),
+      ...defined({ body: request.body }),
     })
   } catch (cause) {
     world.signal.throwIfAborted()
@@ -104,7 +101,7 @@ function intoPrivateNetwork(from: URL, to: string): SdtoolError {
 function badRedirect({ host }: URL, what: string, hint?: string): SdtoolError {
   return new SdtoolError('CIVITAI_REDIRECT', `${host}: ${what} was not followed`, {
     exitCode: EXIT.network,
-    ...(hint === undefined ? {} : { hint }),
+    ...defined({ hint }),
   })
 }
 

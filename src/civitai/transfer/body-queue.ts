@@ -2,6 +2,8 @@
  * A body as it comes in. Other than with a Node stream, what arrived before the connection broke is still handed out
  * before the error: those bytes need not be sent again.
  */
+import { defined } from '../../system/defined.ts'
+
 export interface BodyQueue {
   push(chunk: Uint8Array): void
   /** Nothing more comes, for the reason given if there is one. */
@@ -66,7 +68,7 @@ export function bodyQueue(valve: Valve): BodyQueue {
       awaken()
     },
     end(error) {
-      ended ??= error === undefined ? {} : { error }
+      ended ??= defined({ error })
       awaken()
     },
     body: { [Symbol.asyncIterator]: read },

@@ -1,4 +1,5 @@
 /** What a storage answers to a request for the rest of a file. */
+import { defined } from '../../system/defined.ts'
 import { EXIT, SdtoolError } from '../../system/errors.ts'
 import type { Followed } from '../http/follow.ts'
 import type { Failure } from '../http/retry.ts'
@@ -44,7 +45,7 @@ export function readDelivery({ answer, url }: Followed, asked: Asked): Delivered
   const etag = strongTag(headers.etag)
   if (status === 206) return partial(headers, asked, etag, broken)
   const length = integer(headers['content-length'])
-  return { kind: 'bytes', start: 0, ...(length === undefined ? {} : { total: length }), ...etag }
+  return { kind: 'bytes', start: 0, ...defined({ total: length }), ...etag }
 }
 
 type Broken = (what: string) => Failure
@@ -66,7 +67,7 @@ function partial(
     }
   if (total !== undefined && size !== total)
     return { kind: 'restart', failure: broken(`the file has ${size} bytes now, it had ${total}`) }
-  return { kind: 'bytes', start, ...(size === undefined ? {} : { total: size }), ...etag }
+  return { kind: 'bytes', start, ...defined({ total: size }), ...etag }
 }
 
 /** 416: there is nothing behind what is there, which is right if that is all. */

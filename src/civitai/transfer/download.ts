@@ -1,7 +1,9 @@
 /** One file from Civitai to disk: resumed, verified, and under its name only when it is right. */
+
 import { rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { checkSpace, publish, syncFolder } from '../../system/atomic.ts'
+import { defined } from '../../system/defined.ts'
 import { EXIT, SdtoolError } from '../../system/errors.ts'
 import type { Hashes, HashName } from '../../system/hash.ts'
 import { siteRefusal } from '../api/api.ts'
@@ -52,8 +54,7 @@ export async function download(job: DownloadJob, world: HttpWorld): Promise<Down
   const { sha256 } = expected.hashes
   const identity: PartIdentity = {
     versionId,
-    ...(fileId === undefined ? {} : { fileId }),
-    ...(sha256 === undefined ? {} : { sha256 }),
+    ...defined({ fileId, sha256 }),
   }
   const { bytes, hashes } = expected
   const part = await openPart(target, identity, hashesToCompute(hashes), bytes, world)
@@ -109,7 +110,7 @@ async function examine(part: PartFile, { check, target }: DownloadJob): Promise<
     throw new SdtoolError(error.code, `${error.message}; it was kept as ${kept}`, {
       exitCode: EXIT.refused,
       cause: error,
-      ...(error.hint === undefined ? {} : { hint: error.hint }),
+      ...defined({ hint: error.hint }),
     })
   }
 }
@@ -189,7 +190,7 @@ async function receive(
 ): Promise<Attempt<'whole'>> {
   const { answer, url } = followed
   const { total } = part.remote
-  const asked = { target: job.target, offset: part.size, ...(total === undefined ? {} : { total }) }
+  const asked = { target: job.target, offset: part.size, ...defined({ total }) }
   const delivered = readDelivery(followed, asked)
   if (delivered.kind !== 'bytes') {
     answer.discard()
@@ -210,7 +211,7 @@ async function receive(
 }
 
 function remoteOf({ total, etag }: Delivery) {
-  return { ...(total === undefined ? {} : { total }), ...(etag === undefined ? {} : { etag }) }
+  return { ...defined({ total, etag }) }
 }
 
 /** The site's sizes are exact in all answers seen, but a hash is the better judge: so much may be wrong with one. */

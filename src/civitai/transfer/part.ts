@@ -1,7 +1,9 @@
 /** A download under way: `name.part`, and beside it `name.part.json`, which says what it is a part of. */
+
 import { lstat, open, readFile, rm } from 'node:fs/promises'
 import { cannotWrite, createAtomic, makeFolders } from '../../system/atomic.ts'
 import { writeFully } from '../../system/bytes.ts'
+import { defined } from '../../system/defined.ts'
 import { EXIT, SdtoolError } from '../../system/errors.ts'
 import type { Hashes, HashName } from '../../system/hash.ts'
 import { field, idField, isObject, type Json, numberField, parseJson, textField } from '../api/json.ts'
@@ -146,7 +148,7 @@ async function existing(part: string, note: string, identity: PartIdentity): Pro
   const etag = textField(remote, 'etag')
   return {
     size: info.size,
-    remote: { ...(total === undefined ? {} : { total }), ...(etag === undefined ? {} : { etag }) },
+    remote: { ...defined({ total, etag }) },
   }
 }
 

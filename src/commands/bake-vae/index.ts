@@ -1,6 +1,7 @@
 import { resolveModel } from '../../library/resolve.ts'
 import { DTYPE_NAMES, type DTypeName, isDTypeName } from '../../model/dtype-choice.ts'
 import { bakeVae, wrongCount } from '../../operations/bake-vae/bake-vae.ts'
+import { defined } from '../../system/defined.ts'
 import { type ExitCode, usage } from '../../system/errors.ts'
 import type { World } from '../../system/world.ts'
 import type { Arguments, Command } from '../command.ts'
@@ -45,7 +46,7 @@ async function runBakeVae(args: Arguments, world: World): Promise<ExitCode> {
   if (model === undefined || vae === undefined || rest.length > 0) throw wrongCount()
   if (model === '' || vae === '') throw usage('a file name is empty')
   const dtype = vaeDtype(args)
-  const options = dtype === undefined ? {} : { dtype }
+  const options = defined({ dtype })
   const output = { ...outputOptions(args), verify: args.verify !== false, hash: hashesInputs(args) }
   const folders = modelFolders(args, world)
   const paths = [

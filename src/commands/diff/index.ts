@@ -13,6 +13,7 @@ import { envelope, printResults } from '../../report/document/envelope.ts'
 import { startProgress } from '../../report/progress/progress.ts'
 import { painter } from '../../report/text/text.ts'
 import { checkOutput } from '../../system/atomic.ts'
+import { defined } from '../../system/defined.ts'
 import { EXIT, type ExitCode, SdtoolError, usage } from '../../system/errors.ts'
 import type { FileRef } from '../../system/file-ref.ts'
 import { printable } from '../../system/text.ts'
@@ -83,7 +84,7 @@ function diffOptions(args: Arguments): DiffOptions {
     top: topCount(args),
     keys: flag(args, 'keys'),
     ema: flag(args, 'ema'),
-    ...(plot === undefined ? {} : { plot }),
+    ...defined({ plot }),
     force: flag(args, 'force'),
     exitCode: flag(args, 'exitCode'),
   }

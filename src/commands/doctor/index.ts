@@ -14,6 +14,7 @@ import { DEVICES, type DeviceId, type DeviceKind } from '../../runtime/devices/d
 import type { Measured, Probe } from '../../runtime/devices/probe.ts'
 import { availableMemory } from '../../runtime/sessions/memory.ts'
 import { findOnnxRuntime } from '../../runtime/sessions/onnxruntime.ts'
+import { defined } from '../../system/defined.ts'
 import { EXIT, type ExitCode, SdtoolError } from '../../system/errors.ts'
 import type { World } from '../../system/world.ts'
 import type { Arguments, Command } from '../command.ts'
@@ -173,7 +174,7 @@ function withoutOnnxRuntime({ code, message, hint }: SdtoolError): Found {
       needs,
     }
   })
-  const problem = { code, message, ...(hint !== undefined && { hint }) }
+  const problem = { code, message, ...defined({ hint }) }
   return { onnxruntime: null, onnxruntimeProblem: problem, devices, auto: null }
 }
 
@@ -187,9 +188,7 @@ function reportOf({ id, title, needs }: DeviceKind, probe: Probe, cpu: Measured)
     works,
     fp16: probe.device?.half ?? false,
     recommended: works && slow === undefined,
-    ...(probe.seconds !== undefined && { seconds: probe.seconds }),
-    ...(problem !== undefined && { problem }),
-    ...(probe.halfProblem !== undefined && { fp16Problem: probe.halfProblem }),
+    ...defined({ seconds: probe.seconds, problem, fp16Problem: probe.halfProblem }),
     ...(!works && { needs }),
   }
 }

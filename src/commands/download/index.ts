@@ -6,6 +6,7 @@ import type { CommonOptions } from '../../operations/output/options.ts'
 import { envelope, printResults } from '../../report/document/envelope.ts'
 import { progressLines } from '../../report/progress/progress-lines.ts'
 import { errorText, exitCodeOf } from '../../report/terminal/error.ts'
+import { defined } from '../../system/defined.ts'
 import { EXIT, type ExitCode, usage } from '../../system/errors.ts'
 import { globMatcher } from '../../system/glob.ts'
 import type { World } from '../../system/world.ts'
@@ -73,7 +74,7 @@ function downloadOptions(args: Arguments, world: World): DownloadOptions {
     ...commonOptions(args),
     references: references(args),
     choice: choiceOf(args),
-    ...(output === undefined ? {} : { output }),
+    ...defined({ output }),
     place,
     force: flag(args, 'force'),
     any: flag(args, 'any'),

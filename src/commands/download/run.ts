@@ -1,4 +1,5 @@
 /** Carries out a plan of downloads, some at a time. */
+
 import { basename } from 'node:path'
 import type { CivitaiFile, CivitaiVersion } from '../../civitai/api/shapes.ts'
 import type { Site } from '../../civitai/http/hosts.ts'
@@ -9,6 +10,7 @@ import { type Downloaded, download } from '../../civitai/transfer/download.ts'
 import { removeOrphan } from '../../civitai/transfer/part.ts'
 import type { HashCache } from '../../library/caches/hash-cache.ts'
 import type { ProgressLines } from '../../report/progress/progress-lines.ts'
+import { defined } from '../../system/defined.ts'
 import { inParallel } from '../../system/parallel.ts'
 import type { Client } from '../shared/civitai-client.ts'
 import { checkDownloaded } from './check.ts'
@@ -90,8 +92,8 @@ async function fetchOne(
         target,
         force,
         versionId: version.id,
-        ...(file.id === undefined ? {} : { fileId: file.id }),
-        expected: { ...(file.bytes === undefined ? {} : { bytes: file.bytes }), hashes: file.hashes },
+        ...defined({ fileId: file.id }),
+        expected: { ...defined({ bytes: file.bytes }), hashes: file.hashes },
         onProgress: progress.update,
         check: (part) => checkDownloaded(part, target),
       },
@@ -130,9 +132,5 @@ function writeBeside(
   { http }: Client,
 ) {
   const wanted = file.type === 'Config' ? [] : kinds
-  return writeSidecars(
-    { path: target, version, kinds: wanted, files, ...(sha256 === undefined ? {} : { sha256 }) },
-    site,
-    http,
-  )
+  return writeSidecars({ path: target, version, kinds: wanted, files, ...defined({ sha256 }) }, site, http)
 }

@@ -11,6 +11,7 @@ import {
 } from '../../operations/extract-embeddings/options.ts'
 import type { InputModel, PlanContext } from '../../operations/operation.ts'
 import { runEach } from '../../operations/run-each.ts'
+import { defined } from '../../system/defined.ts'
 import { EXIT, type ExitCode, usage } from '../../system/errors.ts'
 import type { World } from '../../system/world.ts'
 import type { Arguments, Command } from '../command.ts'
@@ -85,8 +86,7 @@ function embeddingOptions(args: Arguments, output: string | undefined): ExtractE
   const [prompt, name] = [filledText(args, 'prompt'), filledText(args, 'name')]
   const format = filledText(args, 'format') as EmbeddingFormat | undefined
   return {
-    ...(prompt === undefined ? {} : { prompt }),
-    ...(name === undefined ? {} : { name }),
+    ...defined({ prompt, name }),
     format: format ?? formatByName(output),
     ...(flag(args, 'each') && { each: true }),
   }

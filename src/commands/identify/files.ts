@@ -1,4 +1,5 @@
 /** What `identify` learns of each file: its hashes, what it was made from, what the site knows of those. */
+
 import type { Api } from '../../civitai/api/api.ts'
 import {
   type Ancestor,
@@ -14,6 +15,7 @@ import type { HashCache } from '../../library/caches/hash-cache.ts'
 import type { ListedFile } from '../../library/files.ts'
 import { type Interruptible, withModel } from '../../library/session.ts'
 import { parseRecipe, RECIPE_KEY, type Recipe } from '../../model/metadata/recipe.ts'
+import { defined } from '../../system/defined.ts'
 import type { World } from '../../system/world.ts'
 
 export interface IdentifiedFile {
@@ -80,7 +82,7 @@ export async function identifyFiles(
       name,
       sha256: evidence.sha256,
       matches: matches[i]!,
-      ...(operation === undefined ? {} : { operation }),
+      ...defined({ operation }),
       ...(own && latest && isNewer(latest, own.version) ? { newer: latest } : {}),
     }
   })
@@ -99,7 +101,7 @@ async function evidenceOf(
   const { recipe } = header
   const ancestors = recipe === undefined ? [] : ancestorsOf(recipe)
   return {
-    evidence: { sha256, ancestors, ...(autoV3 === undefined ? {} : { autoV3 }) },
+    evidence: { sha256, ancestors, ...defined({ autoV3 }) },
     ...(recipe === undefined ? {} : { operation: recipe.operation }),
   }
 }
@@ -114,7 +116,7 @@ async function headerOf(
     const recipe = parseRecipe(
       Object.hasOwn(model.metadata, RECIPE_KEY) ? model.metadata[RECIPE_KEY] : undefined,
     )
-    return recipe === undefined ? {} : { recipe }
+    return defined({ recipe })
   }).catch(() => undefined)
 }
 
@@ -124,9 +126,7 @@ function ancestorsOf({ inputs }: Recipe): Ancestor[] {
     const { name, sha256, autoV1, autoV3, recipe } = input
     const own = {
       name,
-      ...(sha256 === undefined ? {} : { sha256 }),
-      ...(autoV1 === undefined ? {} : { autoV1 }),
-      ...(autoV3 === undefined ? {} : { autoV3 }),
+      ...defined({ sha256, autoV1, autoV3 }),
     }
     return [own, ...(recipe === undefined ? [] : ancestorsOf(recipe))]
   })

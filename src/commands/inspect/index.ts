@@ -6,6 +6,7 @@ import type { CommonOptions } from '../../operations/output/options.ts'
 import { envelope, printResults } from '../../report/document/envelope.ts'
 import { errorText, exitCodeOf } from '../../report/terminal/error.ts'
 import { type Paint, painter } from '../../report/text/text.ts'
+import { defined } from '../../system/defined.ts'
 import { EXIT, type ExitCode, escaped, SdtoolError, usage } from '../../system/errors.ts'
 import { globMatcher } from '../../system/glob.ts'
 import { printable } from '../../system/text.ts'
@@ -89,8 +90,7 @@ function inspectOptions(args: Arguments): InspectOptions {
   return {
     ...commonOptions(args),
     files,
-    ...(keys === undefined ? {} : { keys }),
-    ...(metadata === undefined ? {} : { metadata }),
+    ...defined({ keys, metadata }),
     ...(args.brief === undefined ? {} : { brief: args.brief === true }),
     hashes: flag(args, 'hashes'),
     scan: flag(args, 'scan'),

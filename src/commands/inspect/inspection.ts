@@ -12,6 +12,7 @@ import { hashWithProgress } from '../../operations/hashing.ts'
 import { mayBeInfinite } from '../../operations/output/finite.ts'
 import { startProgress } from '../../report/progress/progress.ts'
 import { plural } from '../../report/text/text.ts'
+import { defined } from '../../system/defined.ts'
 import type { Hashes } from '../../system/hash.ts'
 import { quoted } from '../../system/text.ts'
 import type { World } from '../../system/world.ts'
@@ -115,7 +116,7 @@ export async function inspectOpened(
     identity,
     summary: summariseMetadata(model.metadata),
     hashes: { ...hashes, ...known.hashes },
-    ...(scan === undefined ? {} : { scan }),
+    ...defined({ scan }),
     findings: [
       ...model.findings,
       ...damageFindings(opened.sums?.damaged ?? []),
@@ -161,7 +162,7 @@ function scatteredAlphas(count: number): Finding {
 
 async function embeddingHashOf({ embedding }: Identity, read: ValueReader): Promise<{ embedding?: string }> {
   const hash = embedding && (await embeddingHash(embedding, read))
-  return hash === undefined ? {} : { embedding: hash }
+  return defined({ embedding: hash })
 }
 
 /** What the values of every component are; all of the file is read. */

@@ -7,6 +7,7 @@ import { formatTable } from '../../report/text/table.ts'
 import { formatBytes, type Paint } from '../../report/text/text.ts'
 import { hanging } from '../../report/text/wrap.ts'
 import { openRegularFile } from '../../system/bytes.ts'
+import { defined } from '../../system/defined.ts'
 import { refuse, withFileName } from '../../system/errors.ts'
 import type { Hashes } from '../../system/hash.ts'
 import { printable } from '../../system/text.ts'
@@ -61,7 +62,7 @@ export async function inspectPicture(
     bytes: bytes.byteLength,
     picture,
     ...(parameters && { parameters }),
-    ...(program === undefined ? {} : { program }),
+    ...defined({ program }),
     hashes: options.hashes
       ? await hashWithProgress(path, ['sha256', 'crc32', 'blake3'], options.quiet, world)
       : {},

@@ -1,4 +1,5 @@
 /** What a list of a person's models says of each of them, and what makes two of them the same. */
+
 import { createHash } from 'node:crypto'
 import type { LibraryFacts, LibraryPart } from '../../library/facts.ts'
 import { BASES } from '../../model/adapters/base.ts'
@@ -10,6 +11,7 @@ import { textOf } from '../../model/metadata/facts.ts'
 import { trainingData } from '../../model/metadata/training-data.ts'
 import { type Component, tensorsOf } from '../../model/networks/components.ts'
 import { planPrune } from '../../operations/prune/plan.ts'
+import { defined } from '../../system/defined.ts'
 import { isEncoded } from '../../tensor/quantised/check.ts'
 import { blockBytes, DTYPES, elementCount, isFloat, type OutputDType } from '../../tensor/values/dtype.ts'
 import { cast, evaluateInto, newEvaluation, type ReadInto } from '../../tensor/values/expr.ts'
@@ -32,7 +34,7 @@ export async function libraryFacts(
     ...(architecture === undefined ? {} : { architecture: architecture.id }),
     precision: precisionOf(model, identity.components),
     ...(base === undefined ? {} : { base: BASES[base].title }),
-    ...(trainedOn === undefined ? {} : { trainedOn }),
+    ...defined({ trainedOn }),
     triggers: triggersOf(model, identity),
     prunable: await prunable(model, identity, values),
     ...(model.tensors.size === 0 ? {} : { digest: await digestOf(model, read) }),

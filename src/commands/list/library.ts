@@ -1,4 +1,5 @@
 /** The model files of a folder with what is known of each, opened only where that is not in the cache. */
+
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { triggerWordsBeside } from '../../civitai/plan/sidecars.ts'
@@ -8,6 +9,7 @@ import type { FoundFile } from '../../library/scan.ts'
 import { identifyFile, withModel } from '../../library/session.ts'
 import type { Progress } from '../../report/progress/progress.ts'
 import { describe } from '../../report/terminal/error.ts'
+import { defined } from '../../system/defined.ts'
 import { hashFile } from '../../system/hash.ts'
 import { inParallel } from '../../system/parallel.ts'
 import type { World } from '../../system/world.ts'
@@ -109,7 +111,7 @@ function groups(
   return [...found.values()]
     .filter((group) => group.files.length > 1)
     .map(({ component, ...group }) => ({
-      ...(component === undefined ? {} : { component }),
+      ...defined({ component }),
       ...group,
       proven: false,
     }))

@@ -6,6 +6,7 @@
 import { blockRatios, looksLikeBlocks } from '../../operations/merge-lora/block-text.ts'
 import type { MergeLoraOptions } from '../../operations/merge-lora/options.ts'
 import { checkRatios, type LoraRatio } from '../../operations/merge-lora/plan-options.ts'
+import { defined } from '../../system/defined.ts'
 import { usage } from '../../system/errors.ts'
 import { quoted } from '../../system/text.ts'
 
@@ -178,7 +179,7 @@ function tagSpec(tag: string): LoraSpec {
   const text = ratioNumber(named.get('te') ?? positional[0] ?? '1', tag)
   const unet = ratioNumber(named.get('unet') ?? positional[1] ?? String(text), tag)
   const blocks = named.get('lbw')
-  return { name, ratio: { text, unet }, ...(blocks === undefined ? {} : { blocks }) }
+  return { name, ratio: { text, unet }, ...defined({ blocks }) }
 }
 
 const TAG_KEYS: ReadonlySet<string> = new Set(['te', 'unet', 'lbw'])

@@ -1,8 +1,10 @@
 /** Options of commands that make LoRAs. */
+
 import type { Argv } from 'yargs'
 import { FACTOR_DTYPES, type FactorDTypeName } from '../../model/lora/factors.ts'
 import { DEFAULT_RANK, type FactorOptions, MAX_RANK, MAX_SEED } from '../../operations/lora/factor-options.ts'
 import { RANK_METHODS, type RankMethod, type RankRule } from '../../operations/lora/rank-rule.ts'
+import { defined } from '../../system/defined.ts'
 import { usage } from '../../system/errors.ts'
 import type { Arguments } from '../command.ts'
 import { filledText } from '../shared/options.ts'
@@ -45,7 +47,7 @@ export function readFactorOptions(args: Arguments): FactorOptions {
   return {
     rank,
     ...(conv === undefined ? {} : { convRank: rankOf('conv-rank', conv) }),
-    ...(dtype === undefined ? {} : { dtype }),
+    ...defined({ dtype }),
     seed: seedOf(args),
   }
 }

@@ -2,6 +2,7 @@ import { resolveModel } from '../../library/resolve.ts'
 import { plannerOptions, vaeOfModels } from '../../operations/merge/from-options.ts'
 import { merge } from '../../operations/merge/merge.ts'
 import { HALVES, type MergeOptions } from '../../operations/merge/options.ts'
+import { defined } from '../../system/defined.ts'
 import { type ExitCode, usage } from '../../system/errors.ts'
 import type { World } from '../../system/world.ts'
 import { MERGE_METHODS } from '../../tensor/merge/registry.ts'
@@ -137,8 +138,7 @@ function mergeOptions(args: Arguments, vae: MergeOptions['vae']): MergeOptions {
     blocks: list(args, 'blocks'),
     betaBlocks: list(args, 'blocks-beta'),
     keys: list(args, 'keys'),
-    ...(vae === undefined ? {} : { vae }),
-    ...(only === undefined ? {} : { only }),
+    ...defined({ vae, only }),
     dtype: readDtypeChoice(args),
     allowMissing: flag(args, 'allowMissing'),
     allowMixed: flag(args, 'allowMixed'),

@@ -1,6 +1,7 @@
 import { resolveModel } from '../../library/resolve.ts'
 import { EMA_MODES, type EmaMode, type PruneOptions } from '../../operations/prune/plan-options.ts'
 import { checkContradictions, prune } from '../../operations/prune/prune.ts'
+import { defined } from '../../system/defined.ts'
 import type { Arguments, Command } from '../command.ts'
 import { listedFiles } from '../shared/listed-files.ts'
 import { modelFolders, withModelFolders } from '../shared/model-folders.ts'
@@ -49,7 +50,7 @@ export const pruneCommand: Command = {
 function pruneOptions(args: Arguments): PruneOptions {
   const ema = filledText(args, 'ema') as EmaMode | undefined
   const options = {
-    ...(ema === undefined ? {} : { ema }),
+    ...defined({ ema }),
     dtype: readDtypeChoice(args),
     keep: selectors(args, 'keep'),
     drop: selectors(args, 'drop'),

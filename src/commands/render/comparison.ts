@@ -1,8 +1,10 @@
 /** The same pictures drawn by several models, held against those of the first one. */
+
 import type { RgbImage } from '../../image/image.ts'
 import { differenceMap, type Similarity, similarity } from '../../image/similarity.ts'
 import type { Sheet, SheetCell, SheetRow } from '../../report/drawing/sheet.ts'
 import { type Column, formatTable } from '../../report/text/table.ts'
+import { defined } from '../../system/defined.ts'
 import type { ComparisonJson } from './schema.ts'
 
 /** One picture that all models draw. */
@@ -91,7 +93,7 @@ export function comparisonSheet(
   const heads = others.flatMap((other) => [other.label, `difference x ${gainFor(other)}`])
   return {
     title,
-    ...(subtitle === undefined ? {} : { subtitle }),
+    ...defined({ subtitle }),
     heads: [reference.label, ...heads],
     rows,
     notes: [

@@ -1,8 +1,10 @@
 /** What stands in the `parameters` of a picture, and of a sheet of pictures. */
+
 import { stripped } from '../../image/infotext/python-text.ts'
 import type { GenerationFacts } from '../../image/infotext/write.ts'
 import type { ImageRequest, RenderSettings } from '../../runtime/engine/pipeline.ts'
 import { RNGS } from '../../runtime/random/registry.ts'
+import { defined } from '../../system/defined.ts'
 import { type LoraSpec, loraTag } from '../lora/arguments.ts'
 import { mentionedName, type PictureHashes } from './hash-book.ts'
 import type { RenderOptions } from './options.ts'
@@ -34,7 +36,7 @@ export function generationFacts(
     height,
     model,
     ...(vae && { vae }),
-    ...(clipSkip !== undefined && { clipSkip }),
+    ...defined({ clipSkip }),
     rng: RNGS[rng].label,
     loras,
     embeddings,

@@ -7,6 +7,7 @@ import type { RenderedImage, RenderSettings } from '../../runtime/engine/pipelin
 import type { LoadedEmbedding } from '../../runtime/prompt/embedding.ts'
 import { onnxEngine } from '../../runtime/sessions/onnx-engine.ts'
 import { checkOutput } from '../../system/atomic.ts'
+import { defined } from '../../system/defined.ts'
 import { EXIT, type ExitCode, escaped } from '../../system/errors.ts'
 import type { World } from '../../system/world.ts'
 import type { Arguments, Command } from '../command.ts'
@@ -122,8 +123,8 @@ async function draw(run: Run): Promise<Drawn> {
   })
   const images = await drawAndWrite(run, embeddings, paths, sheetPath)
   return {
-    images: images.map((image, i) => ({ image, ...(paths[i] !== undefined && { path: paths[i] }) })),
-    ...(sheetPath !== undefined && { sheet: sheetPath }),
+    images: images.map((image, i) => ({ image, ...defined({ path: paths[i] }) })),
+    ...defined({ sheet: sheetPath }),
   }
 }
 

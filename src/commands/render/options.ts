@@ -1,4 +1,5 @@
 /** What `sdtool render` can be told. */
+
 import type { Argv } from 'yargs'
 import type { CommonOptions } from '../../operations/output/options.ts'
 import { DEVICE_IDS, type DeviceId } from '../../runtime/devices/devices.ts'
@@ -8,6 +9,7 @@ import type { Seed } from '../../runtime/random/gaussian.ts'
 import { RNGS, type RngName } from '../../runtime/random/registry.ts'
 import { findSampler, SAMPLERS } from '../../runtime/sampling/samplers/registry.ts'
 import { findSchedule, SCHEDULES } from '../../runtime/sampling/schedules/registry.ts'
+import { defined } from '../../system/defined.ts'
 import type { Arguments } from '../command.ts'
 import { withModelFolders } from '../shared/model-folders.ts'
 import { commonOptions, filledText, flag, text, values, withCommonOptions } from '../shared/options.ts'
@@ -169,20 +171,19 @@ export function renderOptions(args: Arguments): RenderOptions {
   const seed = seedText === undefined ? DEFAULTS.seed : seedOf(seedText)
   return {
     ...commonOptions(args),
-    ...(prompt === undefined ? {} : { prompt }),
+    ...defined({ prompt }),
     negative: text(args, 'negative') ?? '',
-    ...(seed === undefined ? {} : { seed }),
+    ...defined({ seed }),
     count: number(args, 'count', { fallback: DEFAULTS.count, least: 1, most: MAX_COUNT, whole: true }),
     settings: drawSettings(args),
     ...(size === undefined ? {} : { size: imageSize(size) }),
-    ...(vae === undefined ? {} : { vae }),
+    ...defined({ vae }),
     loras: values(args, 'lora'),
     allowUnmatched: flag(args, 'allowUnmatched'),
     ema: flag(args, 'ema'),
     embeddings: values(args, 'embeddings'),
     device: (filledText(args, 'device') ?? 'auto') as DeviceId | 'auto',
-    ...(precision === undefined ? {} : { precision }),
-    ...(output === undefined ? {} : { output }),
+    ...defined({ precision, output }),
     force: flag(args, 'force'),
     grid: flag(args, 'grid'),
     preview: flag(args, 'preview'),
@@ -212,7 +213,7 @@ function drawSettings(args: Arguments): DrawSettings {
     ...(args.clipSkip === undefined
       ? {}
       : { clipSkip: number(args, 'clipSkip', { fallback: 1, least: 1, most: MAX_SKIP, whole: true }) }),
-    ...(prediction === undefined ? {} : { prediction }),
+    ...defined({ prediction }),
     ...(args.ztsnr === undefined ? {} : { zeroTerminalSnr: flag(args, 'ztsnr') }),
   }
 }

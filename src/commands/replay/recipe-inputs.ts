@@ -1,4 +1,5 @@
 /** Finds the files a model was made from, by the hashes in its recipe. */
+
 import { readdir, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import { isPipelineFolder } from '../../library/pipeline-folder.ts'
@@ -8,6 +9,7 @@ import { MODEL_ENDINGS } from '../../model/file-name.ts'
 import { PIPELINE_FOLDERS } from '../../model/layouts/pipeline.ts'
 import type { Recipe, RecipeInput } from '../../model/metadata/recipe.ts'
 import { hashWithProgress } from '../../operations/hashing.ts'
+import { defined } from '../../system/defined.ts'
 import { EXIT, SdtoolError } from '../../system/errors.ts'
 import type { HashName } from '../../system/hash.ts'
 import { printable, quoted } from '../../system/text.ts'
@@ -208,6 +210,6 @@ function fromCivitai({ sha256, autoV1 }: RecipeInput): string {
 function unproven(code: string, message: string, hint?: string): SdtoolError {
   return new SdtoolError(code, message, {
     exitCode: EXIT.unverified,
-    ...(hint === undefined ? {} : { hint }),
+    ...defined({ hint }),
   })
 }

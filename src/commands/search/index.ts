@@ -6,6 +6,7 @@ import { envelope, printResults } from '../../report/document/envelope.ts'
 import { formatTable } from '../../report/text/table.ts'
 import { formatBytes, formatCount } from '../../report/text/text.ts'
 import { lineWidth } from '../../report/text/wrap.ts'
+import { defined } from '../../system/defined.ts'
 import { EXIT, type ExitCode, usage } from '../../system/errors.ts'
 import { printable } from '../../system/text.ts'
 import type { World } from '../../system/world.ts'
@@ -116,14 +117,14 @@ async function collect(query: SearchQuery, api: Api): Promise<SearchPage> {
   let cursor = query.cursor
   for (let pages = 0; pages < MAX_PAGES; pages++) {
     const limit = query.limit - models.length
-    const page = await api.search({ ...query, limit, ...(cursor === undefined ? {} : { cursor }) })
+    const page = await api.search({ ...query, limit, ...defined({ cursor }) })
     models.push(...page.models)
     // a cursor that leads to itself would go round for ever
     if (page.nextCursor === undefined || page.nextCursor === cursor) return { models }
     cursor = page.nextCursor
     if (models.length >= query.limit) break
   }
-  return { models, ...(cursor === undefined ? {} : { nextCursor: cursor }) }
+  return { models, ...defined({ nextCursor: cursor }) }
 }
 
 const COLUMNS = [

@@ -1,4 +1,5 @@
 /** Civitai as commands use it: where it is, with which token, over real connections. */
+
 import { setMaxListeners } from 'node:events'
 import { setTimeout as timer } from 'node:timers/promises'
 import { type Api, openApi } from '../../civitai/api/api.ts'
@@ -6,6 +7,7 @@ import { findToken } from '../../civitai/api/config.ts'
 import { DEFAULT_URL, type Site } from '../../civitai/http/hosts.ts'
 import type { HttpWorld } from '../../civitai/http/http.ts'
 import { connection, type Proxies } from '../../civitai/http/undici-send.ts'
+import { defined } from '../../system/defined.ts'
 import { escaped, usage } from '../../system/errors.ts'
 import type { World } from '../../system/world.ts'
 import type { Arguments } from '../command.ts'
@@ -62,7 +64,7 @@ async function siteFrom(args: Arguments, world: World): Promise<Site> {
   return {
     base: named === undefined ? new URL(DEFAULT_URL) : baseUrl(named, origin),
     configured: named !== undefined,
-    ...(token === undefined ? {} : { token }),
+    ...defined({ token }),
   }
 }
 

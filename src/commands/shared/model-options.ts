@@ -1,5 +1,6 @@
 import { DTYPE_NAMES, type DTypeChoice, type DTypeName, isDTypeName } from '../../model/dtype-choice.ts'
 import { isSelector, SELECTORS, type Selector, sameSelector } from '../../model/networks/components.ts'
+import { defined } from '../../system/defined.ts'
 import { usage } from '../../system/errors.ts'
 import type { Arguments } from '../command.ts'
 import { list } from './options.ts'
@@ -29,7 +30,7 @@ export function readDtypeChoice(args: Arguments): DTypeChoice {
       throw usage(`--dtype names two types for ${name}`, 'Give it once.')
     by[name] = dtype(right)
   }
-  return { ...(all !== undefined && { all }), ...(Object.keys(by).length > 0 && { by }) }
+  return { ...defined({ all }), ...(Object.keys(by).length > 0 && { by }) }
 }
 
 function dtype(text: string): DTypeName {

@@ -1,5 +1,6 @@
 import type { Argv } from 'yargs'
 import type { CommonOptions, OutputOptions } from '../../operations/output/options.ts'
+import { defined } from '../../system/defined.ts'
 import { usage } from '../../system/errors.ts'
 import type { Arguments } from '../command.ts'
 
@@ -49,7 +50,7 @@ export function outputOptions(args: Arguments): OutputOptions {
   const output = filledText(args, 'output')
   return {
     ...commonOptions(args),
-    ...(output === undefined ? {} : { output }),
+    ...defined({ output }),
     force: flag(args, 'force'),
     dryRun: flag(args, 'dryRun'),
     verify: flag(args, 'verify'),

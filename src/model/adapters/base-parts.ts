@@ -1,4 +1,5 @@
 /** The parts of a checkpoint that adapters can change, with every name a trainer may give one of their layers. */
+import { defined } from '../../system/defined.ts'
 import type { TensorTable } from '../../tensor/values/table.ts'
 import type { Identity } from '../identity.ts'
 import type { Architecture } from '../networks/architectures/architecture.ts'
@@ -118,7 +119,7 @@ function inFile(
     if (weight === undefined || shape === undefined) continue
     const { bias: biasName, ...place } = target
     const bias = biasName === undefined ? undefined : keyOf(biasName)
-    found.set(name, { ...place, weight, shape, ...(bias === undefined ? {} : { bias }) })
+    found.set(name, { ...place, weight, shape, ...defined({ bias }) })
   }
   return found
 }

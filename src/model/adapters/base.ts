@@ -1,3 +1,4 @@
+import { defined } from '../../system/defined.ts'
 import { quoted } from '../../system/text.ts'
 import type { AdapterModule } from './modules.ts'
 
@@ -109,7 +110,7 @@ function judgeWidths(widths: readonly number[], words: string): ShapeVerdict {
   const base = sorted.length === 1 ? CONTEXT_WIDTHS[sorted[0]!] : undefined
   return {
     evidence: [sentence],
-    ...(base === undefined ? {} : { base }),
+    ...defined({ base }),
     ...(sorted.length > 1 ? { contradiction: sentence } : {}),
   }
 }

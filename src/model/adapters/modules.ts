@@ -1,3 +1,4 @@
+import { defined } from '../../system/defined.ts'
 import type { Tensor, TensorTable } from '../../tensor/values/table.ts'
 import type { Algorithm, PartRole, Parts, Spelling, TargetShape } from './algorithm.ts'
 import { algorithmOf, SPELLINGS } from './registry.ts'
@@ -75,7 +76,7 @@ function splitBySuffix(key: string): SplitKey | undefined {
     const spelling = SPELLINGS.get(key.slice(dot + 1))
     if (spelling === undefined) continue
     const { role, trust } = spelling
-    found = { module: key.slice(0, dot), role, ...(trust === undefined ? {} : { trust }) }
+    found = { module: key.slice(0, dot), role, ...defined({ trust }) }
   }
   return found
 }

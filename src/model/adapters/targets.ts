@@ -1,3 +1,4 @@
+import { defined } from '../../system/defined.ts'
 import type { DialectId } from './dialects.ts'
 
 /** Parts of a model that an adapter changes. A diffusion transformer counts as `unet`, as its LoRA names do. */
@@ -142,7 +143,7 @@ function unwrapped(module: string): { name: string; wrapper?: WrapperId } {
     if (without !== name) wrapper ??= id as WrapperId
     name = without
   }
-  return { name, ...(wrapper === undefined ? {} : { wrapper }) }
+  return { name, ...defined({ wrapper }) }
 }
 
 /** Layers of CLIP as transformers 5 names them: it has no `text_model` around them. */
@@ -163,7 +164,7 @@ export function modulePlaceOf(module: string): ModulePlace {
   // LyCORIS has one prefix for all networks, and CLIP has no word of its own before its layers any more
   const target = place.dialect === 'lycoris' && FLAT_CLIP.test(place.path) ? 'te1' : place.target
   const path = target.startsWith('te') ? clipPath(place.path, separator) : place.path
-  return { ...place, target, path, ...(wrapper === undefined ? {} : { wrapper }) }
+  return { ...place, target, path, ...defined({ wrapper }) }
 }
 
 function namedPlace(module: string): ModulePlace {

@@ -1,3 +1,4 @@
+import { defined } from '../../system/defined.ts'
 import { isFloat } from '../../tensor/values/dtype.ts'
 import { tensorBytes } from '../../tensor/values/expr.ts'
 import type { TensorTable } from '../../tensor/values/table.ts'
@@ -90,5 +91,5 @@ export async function describeEma(
 async function counters(table: TensorTable, read: ValueReader): Promise<Pick<EmaInfo, 'updates' | 'decay'>> {
   const updates = await readScalar(table.tensors.get(COUNTERS.updates), read)
   const decay = await readScalar(table.tensors.get(COUNTERS.decay), read)
-  return { ...(updates === undefined ? {} : { updates }), ...(decay === undefined ? {} : { decay }) }
+  return { ...defined({ updates, decay }) }
 }

@@ -1,3 +1,4 @@
+import { defined } from '../../system/defined.ts'
 import { quoted } from '../../system/text.ts'
 import { isFloat } from '../../tensor/values/dtype.ts'
 import type { Finding, PlainValue, Tensor, TensorTable } from '../../tensor/values/table.ts'
@@ -232,7 +233,7 @@ function part(
     vectors += shape.length === 1 ? 1 : shape[0]!
   }
   if (vectors === 0 || vectors > MAX_VECTORS) return undefined
-  return { role, tensors, vectors, dim, ...(token === undefined ? {} : { token }) }
+  return { role, tensors, vectors, dim, ...defined({ token }) }
 }
 
 function describe({ layout, parts, snapshots }: Found, file: EmbeddingFile): EmbeddingInfo {
@@ -277,7 +278,7 @@ function architectureOf(parts: readonly EmbeddingPart[]): Pick<EmbeddingInfo, 'a
   // A lone clip_l may be half of an SDXL embedding
   const lone = widths.length === 1 && parts[0]!.role !== 'single'
   const architecture = lone ? undefined : FAMILIES[widths.join()]
-  return architecture === undefined ? {} : { architecture }
+  return defined({ architecture })
 }
 
 /** A value beside the vectors: in the pickle, or in the metadata that a converted pickle carries. */

@@ -1,3 +1,4 @@
+import { defined } from '../../system/defined.ts'
 import { quoted } from '../../system/text.ts'
 import { isEncoded } from '../../tensor/quantised/check.ts'
 import type { Tensor, TensorTable } from '../../tensor/values/table.ts'
@@ -209,7 +210,7 @@ function matched({
   layout,
   match,
 }: Pick<Component, 'layout' | 'match'>): Pick<Component, 'layout' | 'match'> {
-  return { ...(layout === undefined ? {} : { layout }), ...(match === undefined ? {} : { match }) }
+  return { ...defined({ layout, match }) }
 }
 
 const ORDER = new Map(Object.keys(COMPONENTS).map((id, index) => [id, index]))
@@ -247,8 +248,7 @@ async function describeArchitecture(
     id: known.id,
     title: [known.title, member?.title].filter(Boolean).join(' '),
     ...(member === undefined ? {} : { variant: member.id }),
-    ...(modelspec === undefined ? {} : { modelspec }),
-    ...(resolution === undefined ? {} : { resolution }),
+    ...defined({ modelspec, resolution }),
     ...(denoiser?.width === undefined ? {} : { width: denoiser.width }),
     prediction,
     evidence: denoiser?.architecture

@@ -1,3 +1,4 @@
+import { defined } from '../../system/defined.ts'
 import type { Architecture } from '../networks/architectures/architecture.ts'
 import { ARCHITECTURES } from '../networks/architectures/registry.ts'
 import { deriveFlux, deriveMmdit } from '../networks/topology/derive.ts'
@@ -40,7 +41,7 @@ function fluxVariant(
     odd.push(`${config.doubleBlocks} double and ${config.singleBlocks} single blocks`)
   }
   return {
-    ...(variant === undefined ? {} : { variant }),
+    ...defined({ variant }),
     ...(odd.length === 0 ? {} : { width: odd.join(', ') }),
   }
 }
@@ -58,7 +59,7 @@ export function recogniseMmdit(part: PartKeys): RecognisedDenoiser {
   return {
     ...shared,
     architecture,
-    ...(width === undefined ? {} : { width }),
+    ...defined({ width }),
     match: matchTopology(part.names, part.shapeOf, part.prefix, mmditTopology(config)),
     evidence: [
       `${config.depth} joint blocks`,

@@ -1,3 +1,4 @@
+import { defined } from '../../system/defined.ts'
 import type { Architecture } from '../networks/architectures/architecture.ts'
 import { ARCHITECTURES } from '../networks/architectures/registry.ts'
 import { deriveUnet } from '../networks/topology/derive.ts'
@@ -98,7 +99,7 @@ function adapted(config: UnetConfig, shapeOf: ShapeOf): UnetConfig {
     context:
       seen((block) => shapeOf(`${block}.transformer_blocks.0.attn2.to_k.weight`)?.[1]) ?? config.context,
     linear: seen((block) => shapeOf(`${block}.proj_in.weight`))?.length !== 4 && config.linear,
-    ...(adm === undefined ? {} : { adm }),
+    ...defined({ adm }),
   }
 }
 
@@ -119,7 +120,7 @@ function describeUnet(
   if (!isKnown && config.adm !== standard.adm) odd.push(`vector conditioning ${config.adm ?? 'none'}`)
   return {
     architecture,
-    ...(variant === undefined ? {} : { variant }),
+    ...defined({ variant }),
     ...(odd.length === 0 ? {} : { width: odd.join(', ') }),
     evidence: unetEvidence(config),
   }

@@ -1,3 +1,4 @@
+import { defined } from '../../system/defined.ts'
 import type { DType } from '../../tensor/values/dtype.ts'
 import type { Tensor, TensorTable } from '../../tensor/values/table.ts'
 import type { Architecture, BetaRange } from '../networks/architectures/architecture.ts'
@@ -63,7 +64,7 @@ export async function readSchedule(
   ].filter((check) => check !== undefined)
   if (checks.length === 0) return undefined
   const lastAlpha = stored?.at(-1)
-  return { isDefault: checks.every(Boolean), ...(lastAlpha === undefined ? {} : { lastAlpha }) }
+  return { isDefault: checks.every(Boolean), ...defined({ lastAlpha }) }
 }
 
 function isNear(values: Float64Array, expected: Float64Array, tolerance: number): boolean {

@@ -1,3 +1,4 @@
+import { defined } from '../../system/defined.ts'
 import type { Tensor, TensorTable } from '../../tensor/values/table.ts'
 import { type VaeNames, vaeNames } from '../layouts/vae-names.ts'
 import { identifyTaesd } from './taesd.ts'
@@ -94,7 +95,7 @@ function latentOf(table: TensorTable, prefix: string): Pick<VaeInfo, 'latentChan
     shapeOf('decoder.conv_in.weight')?.[1] ?? (moments === undefined ? undefined : moments / 2)
   const levels = vaeLevels(table, prefix)
   return {
-    ...(latentChannels === undefined ? {} : { latentChannels }),
+    ...defined({ latentChannels }),
     ...(levels === 0 ? {} : { downscale: 2 ** (levels - 1) }),
   }
 }

@@ -1,4 +1,5 @@
 /** What is in a LoRA, module by module: norms, and modules that do nothing or would spoil a model. */
+import { defined } from '../../system/defined.ts'
 import { matrixOf } from '../../tensor/algebra/matrix.ts'
 import { transposeValues } from '../../tensor/algebra/svd.ts'
 import { isFloat } from '../../tensor/values/dtype.ts'
@@ -64,7 +65,7 @@ async function checkModule(one: PlacedLora, evaluation: Evaluation): Promise<Che
     component,
     block,
     kind: kindOf(lookupName(module.path)),
-    ...(rank === undefined ? {} : { rank }),
+    ...defined({ rank }),
   }
   if (fault !== undefined) return { ...facts, norm: 0, state: 'misshapen', fault }
   const norm = Math.sqrt(await squaredNorm(one, evaluation))

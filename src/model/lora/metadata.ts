@@ -1,5 +1,6 @@
 /** What a LoRA's metadata says of itself, as kohya's trainer writes it and UIs read it. */
 
+import { defined } from '../../system/defined.ts'
 import type { Identity } from '../identity.ts'
 import { architectureById } from '../networks/architectures/registry.ts'
 
@@ -29,7 +30,7 @@ export function loraMetadata(identity: Identity, facts: LoraFacts): Record<strin
   const { architecture } = identity
   const version = architecture && baseVersion(architecture.id, architecture.prediction.type)
   return {
-    ...(version === undefined ? {} : { ss_base_model_version: version }),
+    ...defined({ ss_base_model_version: version }),
     ss_v2: architecture?.id === 'stable-diffusion-v2' ? 'True' : 'False',
     ...rankMetadata(facts),
   }

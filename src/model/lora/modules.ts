@@ -1,4 +1,5 @@
 /** The modules of a LoRA file, each with its place in the model it is for. */
+import { defined } from '../../system/defined.ts'
 import { refuse } from '../../system/errors.ts'
 import { type Matrix, matrixOf } from '../../tensor/algebra/matrix.ts'
 import { elementCount } from '../../tensor/values/dtype.ts'
@@ -68,7 +69,7 @@ export async function placedModules({ table, adapter, read }: LoraFile): Promise
       layer,
       block: named ? blockOf(named.place.weight, named.architecture) : 'BASE',
       component: TARGETS[module.target],
-      ...(fault === undefined ? {} : { fault }),
+      ...defined({ fault }),
     }
   })
 }

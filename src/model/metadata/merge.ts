@@ -1,3 +1,4 @@
+import { defined } from '../../system/defined.ts'
 import {
   isJsonObject,
   type JsonObject,
@@ -39,7 +40,7 @@ export function mergeSummary(metadata: Metadata): MergeSummary | undefined {
   if (!isJsonObject(recipe) && models.length === 0) return undefined
   const tool = isJsonObject(recipe) ? text(recipe, 'type') : undefined
   return {
-    ...(tool === undefined ? {} : { tool }),
+    ...defined({ tool }),
     facts: isJsonObject(recipe) ? recipeFacts(recipe) : [],
     models: models.slice(0, MAX_MODELS).map(([hash, value]) => mergedModel(hash, value)),
   }
@@ -60,8 +61,7 @@ function mergedModel(hash: string, value: JsonValue): MergedModel {
   const [name, legacyHash] = [text(entry, 'name'), text(entry, 'legacy_hash')]
   return {
     ...(/^[0-9a-f]{64}$/i.test(hash) ? { sha256: hash.toLowerCase() } : {}),
-    ...(legacyHash === undefined ? {} : { legacyHash }),
-    ...(name === undefined ? {} : { name }),
+    ...defined({ legacyHash, name }),
     merged: isJsonObject(ownValue(entry, 'sd_merge_recipe')),
   }
 }

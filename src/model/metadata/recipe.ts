@@ -1,3 +1,4 @@
+import { defined } from '../../system/defined.ts'
 import { isJsonObject, type JsonObject, type JsonValue, ownValue, parseJsonText } from '../../system/json.ts'
 
 /** Metadata key of the recipe. */
@@ -73,11 +74,7 @@ export function recipeInput(file: InputFile, metadata: Readonly<Record<string, s
   return {
     name: file.name.split(/[/\\]/).at(-1)!,
     bytes: file.bytes,
-    ...(sha256 === undefined ? {} : { sha256 }),
-    ...(autoV1 === undefined ? {} : { autoV1 }),
-    ...(autoV3 === undefined ? {} : { autoV3 }),
-    ...(companion === undefined ? {} : { companion }),
-    ...(recipe === undefined ? {} : { recipe }),
+    ...defined({ sha256, autoV1, autoV3, companion, recipe }),
   }
 }
 
@@ -102,7 +99,7 @@ export function buildRecipe(facts: {
     produced: facts.produced.toISOString(),
     inputs: facts.inputs,
     options: Object.fromEntries(options) as Recipe['options'],
-    ...(facts.engine !== undefined && { engine: facts.engine }),
+    ...defined({ engine: facts.engine }),
   }
 }
 
@@ -168,7 +165,7 @@ function inputOf(value: JsonValue, generations: number): RecipeInput | undefined
     bytes,
     ...hashes(value),
     ...companionOf(value.companion),
-    ...(isOmitted ? { recipeOmitted: true } : ancestor === undefined ? {} : { recipe: ancestor }),
+    ...(isOmitted ? { recipeOmitted: true } : defined({ recipe: ancestor })),
   }
 }
 

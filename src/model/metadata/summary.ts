@@ -1,3 +1,4 @@
+import { defined } from '../../system/defined.ts'
 import { isJsonObject, parseJsonText } from '../../system/json.ts'
 import type { Metadata } from './facts.ts'
 import { type MergeSummary, mergeSummary } from './merge.ts'
@@ -43,5 +44,5 @@ function comfySummary(metadata: Metadata): ComfySummary | undefined {
     : isJsonObject(prompt)
       ? Object.keys(prompt).length
       : undefined
-  return { prompt: has('prompt'), workflow: has('workflow'), ...(nodes === undefined ? {} : { nodes }) }
+  return { prompt: has('prompt'), workflow: has('workflow'), ...defined({ nodes }) }
 }

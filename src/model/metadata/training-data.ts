@@ -1,3 +1,4 @@
+import { defined } from '../../system/defined.ts'
 import {
   isJsonObject,
   type JsonObject,
@@ -77,9 +78,7 @@ function dataset(
   return [
     {
       name,
-      ...(images === undefined ? {} : { images }),
-      ...(repeats === undefined ? {} : { repeats }),
-      ...(resolution === undefined ? {} : { resolution }),
+      ...defined({ images, repeats, resolution }),
     },
   ]
 }

@@ -10,6 +10,7 @@ import { VAE_PREFIX } from '../../model/networks/architectures/architecture.ts'
 import { architectureById } from '../../model/networks/architectures/registry.ts'
 import { COMPONENTS, type Component, measure, tensorsOf } from '../../model/networks/components.ts'
 import { isComplete, type Shape, sameShape } from '../../model/networks/topology/match.ts'
+import { defined } from '../../system/defined.ts'
 import { EXIT, refuse, SdtoolError } from '../../system/errors.ts'
 import { quoted } from '../../system/text.ts'
 import { checkOperation } from '../../tensor/quantised/check.ts'
@@ -269,6 +270,6 @@ export function overflowFindings(vae: SdxlVae): Finding[] {
 function unfit(code: string, message: string, hint?: string): SdtoolError {
   return new SdtoolError(code, message, {
     exitCode: EXIT.unverified,
-    ...(hint === undefined ? {} : { hint }),
+    ...defined({ hint }),
   })
 }

@@ -1,4 +1,5 @@
 /** convert from the files of a folder of diffusers to one file. */
+
 import { basename, dirname, resolve } from 'node:path'
 import { identify } from '../../model/identify/identify.ts'
 import type { SchedulerFacts } from '../../model/identify/prediction.ts'
@@ -13,6 +14,7 @@ import {
 import { modelspecId, resolutionOf } from '../../model/metadata/modelspec-facts.ts'
 import { statedOf } from '../../model/metadata/stated.ts'
 import { plural } from '../../report/text/text.ts'
+import { defined } from '../../system/defined.ts'
 import { refuse, runWithFileName, usage } from '../../system/errors.ts'
 import { readValues } from '../../tensor/values/expr.ts'
 import type { ModelFile, Tensor, TensorTable } from '../../tensor/values/table.ts'
@@ -40,8 +42,7 @@ export const convertSingle: Operation<SingleOptions, SinglePlan> = {
     return {
       own: table.metadata,
       facts: {
-        ...(architecture !== undefined && { architecture }),
-        ...(resolution !== undefined && { resolution }),
+        ...defined({ architecture, resolution }),
       },
     }
   },
@@ -66,7 +67,7 @@ async function planSingle(
 ): Promise<SinglePlan> {
   if (parts.length !== inputs.length)
     throw refuse('RECIPE_INVALID', 'the recipe does not say which network each of its inputs is')
-  const scheduler: SchedulerFacts = { ...(prediction !== undefined && { prediction }), zeroSnr }
+  const scheduler: SchedulerFacts = { ...defined({ prediction }), zeroSnr }
   const folder = folderOf(inputs)
   const files = inputs.map(({ file }) => file)
   const { table, left } = runWithFileName(folder, () => fromPipeline(networks(files, parts)))

@@ -1,6 +1,7 @@
 import { baseById } from '../../model/adapters/base.ts'
 import { describeEmbedding } from '../../model/identify/embeddings.ts'
 import { plural } from '../../report/text/text.ts'
+import { defined } from '../../system/defined.ts'
 import { usage } from '../../system/errors.ts'
 import { torchZip } from '../../tensor/formats/torch-zip-write.ts'
 import type { InputModel, Operation, PlanContext } from '../operation.ts'
@@ -39,7 +40,7 @@ export const extractEmbeddings: Operation<ExtractEmbeddingsOptions, EmbeddingPla
       : undefined,
   metadata: ({ table, architecture }) => ({
     own: table.metadata,
-    facts: architecture === undefined ? {} : { architecture },
+    facts: defined({ architecture }),
   }),
   describe({ embedding }) {
     const { name, parts, from } = embedding

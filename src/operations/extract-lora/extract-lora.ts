@@ -3,6 +3,7 @@ import { stemOf } from '../../model/file-name.ts'
 import { loraArchitecture, loraMetadata } from '../../model/lora/metadata.ts'
 import { resolutionOf } from '../../model/metadata/modelspec-facts.ts'
 import { statedOf } from '../../model/metadata/stated.ts'
+import { defined } from '../../system/defined.ts'
 import { usage } from '../../system/errors.ts'
 import { newEvaluation } from '../../tensor/values/expr.ts'
 import { factorChoice, factorRecipe } from '../lora/factor-options.ts'
@@ -35,7 +36,7 @@ export const extractLora: Operation<ExtractLoraOptions, ExtractLoraPlan> = {
       steps: [],
       findings: [],
       base: inputs[1]!.name,
-      choice: { ...factorChoice(factors, 'F16'), algo, ...(only === undefined ? {} : { only }) },
+      choice: { ...factorChoice(factors, 'F16'), algo, ...defined({ only }) },
     }
   },
   async compute(plan, inputs, _options, { read, engine, ...work }) {
@@ -49,7 +50,7 @@ export const extractLora: Operation<ExtractLoraOptions, ExtractLoraPlan> = {
   decided: (_options, { choice: { algo, only, ...factors } }) => ({
     ...factorRecipe(factors),
     algo,
-    ...(only === undefined ? {} : { only }),
+    ...defined({ only }),
   }),
   outputName: (_plan, [tuned]) => `${stemOf(basename(tuned!.name))}-lora.safetensors`,
   metadata: (plan, [tuned], _options, title) => ownMetadata(plan, tuned!, title),
@@ -75,8 +76,7 @@ function ownMetadata(
   return {
     own: { ...statedOf(identity), ...loraMetadata(identity, { ranks, ...convRank }), ss_output_name: title },
     facts: {
-      ...(architecture === undefined ? {} : { architecture }),
-      ...(resolution === undefined ? {} : { resolution }),
+      ...defined({ architecture, resolution }),
     },
   }
 }

@@ -23,6 +23,7 @@ import {
 import type { Model } from '../../model/model.ts'
 import { architectureById } from '../../model/networks/architectures/registry.ts'
 import { tensorsOf } from '../../model/networks/components.ts'
+import { defined } from '../../system/defined.ts'
 import { EXIT, refuse, SdtoolError } from '../../system/errors.ts'
 import { quoted } from '../../system/text.ts'
 import { type Matrix, matrixOf, sum } from '../../tensor/algebra/matrix.ts'
@@ -214,7 +215,7 @@ async function extractLayer(
   const svd = await leadingSvd(delta, size, limit, { matmul, seed: seedFor(layer.module, options.seed) })
   const sum = rule.method === 'sv_cumulative' ? await nuclearNorm(delta, size, evaluation) : undefined
   const spectrum = { values: svd.values, count: Math.min(...size), squares: delta2 }
-  const rank = chosenRank({ ...spectrum, ...(sum === undefined ? {} : { sum }) }, rule)
+  const rank = chosenRank({ ...spectrum, ...defined({ sum }) }, rule)
   const factors = roundedFactors(svd, rank, size, options.dtype, stats)
   const up = decoded(factors.up, options.dtype, size[0] * rank)
   const down = decoded(factors.down, options.dtype, rank * size[1])

@@ -17,6 +17,7 @@ import {
   scaleOf,
   soundModules,
 } from '../../model/lora/modules.ts'
+import { defined } from '../../system/defined.ts'
 import { refuse, withFileName } from '../../system/errors.ts'
 import { matrixOf, sum } from '../../tensor/algebra/matrix.ts'
 import { seedFor } from '../../tensor/algebra/random.ts'
@@ -120,7 +121,7 @@ async function resizeModule(
   const work = { name: one.module.name, rule: own, seed: seedFor(one.module.name, seed), evaluation }
   const { svd, count, sum: nuclear, squares, scale } = await spectralOf(one, shape, work)
   const rank = chosenRank(
-    { values: padded(svd.values, limit), count, squares, ...(nuclear === undefined ? {} : { sum: nuclear }) },
+    { values: padded(svd.values, limit), count, squares, ...defined({ sum: nuclear }) },
     own,
   )
   const kept = svd.values.slice(0, rank).reduce((total, value) => total + value * value, 0)

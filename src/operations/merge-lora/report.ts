@@ -1,6 +1,7 @@
 import type { AdapterModule } from '../../model/adapters/modules.ts'
 import { MODIFIERS } from '../../model/adapters/registry.ts'
 import { TARGETS, type TargetId } from '../../model/adapters/targets.ts'
+import { defined } from '../../system/defined.ts'
 import type { LoraResult } from './apply.ts'
 import { type LoraRatio, sideOf } from './plan-options.ts'
 import type { Unmatched } from './select.ts'
@@ -42,7 +43,7 @@ export function reportOf(result: LoraResult): LoraReport {
     ratio: input.ratio,
     parts: targets.flatMap((target) => partReport(result, target) ?? []),
     unmatched: unmatched.map(({ name, target, reason, detail }) => {
-      return { name, target, reason, ...(detail === undefined ? {} : { detail }) }
+      return { name, target, reason, ...defined({ detail }) }
     }),
   }
 }

@@ -1,4 +1,5 @@
 /** From options as recipes have them to those of the planner, and the numbers that were used where none were given. */
+import { defined } from '../../system/defined.ts'
 import { usage } from '../../system/errors.ts'
 import type { MergeMethod } from '../../tensor/merge/method.ts'
 import { MERGE_METHODS, mergeMethod } from '../../tensor/merge/registry.ts'
@@ -63,7 +64,7 @@ export async function planWhole(
 ): Promise<CheckpointMergePlan> {
   const models = mergedModels(inputs, options)
   const vae = await chosenVae(inputs, options, context)
-  const planner = { ...plannerOptions(options), ...(vae !== undefined && { vae }) }
+  const planner = { ...plannerOptions(options), ...defined({ vae }) }
   const planWith = (more: Pick<CheckpointMergeOptions, 'range'>) =>
     planMerge(models, { ...planner, ...more }, (tensor) => readValues(tensor, context.read))
   const plan = await planWith({})
@@ -108,9 +109,7 @@ export function decidedOptions(options: MergeOptions, models: number): MergeOpti
     ...options,
     method: method.id,
     alpha: [...alphasOf(method, models, options.alpha)],
-    ...(beta === undefined ? {} : { beta }),
-    ...(density === undefined ? {} : { density }),
-    ...(seed === undefined ? {} : { seed }),
+    ...defined({ beta, density, seed }),
   }
 }
 

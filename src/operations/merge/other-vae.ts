@@ -1,5 +1,6 @@
 import { info } from '../../model/finding.ts'
 import type { Model } from '../../model/model.ts'
+import { defined } from '../../system/defined.ts'
 import { usage } from '../../system/errors.ts'
 import type { Finding, Tensor } from '../../tensor/values/table.ts'
 import { bakedTensors, latentsFindings, vaeComponent } from '../bake-vae/plan.ts'
@@ -21,7 +22,7 @@ export function otherVae(
   const source = typeof vae === 'number' ? models[vae] : vae
   if (source === undefined) throw usage('--vae names a model that is not there')
   const type = dtype.by?.vae ?? dtype.all
-  const baked = bakedTensors(models[0]!, source, type === undefined ? {} : { dtype: type })
+  const baked = bakedTensors(models[0]!, source, defined({ dtype: type }))
   const from = typeof vae === 'number' ? `the VAE of ${letterOf(vae)}` : `from ${source.name}`
   return { from, tensors: new Map(baked.map(({ after }) => [after.name, after])) }
 }

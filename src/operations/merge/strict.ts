@@ -5,6 +5,7 @@ import { PREDICTIONS } from '../../model/identify/prediction.ts'
 import { samePrediction } from '../../model/identify/same-prediction.ts'
 import { KINDS, type Kind } from '../../model/identity.ts'
 import type { Model } from '../../model/model.ts'
+import { defined } from '../../system/defined.ts'
 import { EXIT, refuse, SdtoolError, usage } from '../../system/errors.ts'
 import { quoted } from '../../system/text.ts'
 import { mergeMethod } from '../../tensor/merge/registry.ts'
@@ -124,6 +125,6 @@ export function misfitError(
 export function unverified(code: string, message: string, hint?: string): SdtoolError {
   return new SdtoolError(code, message, {
     exitCode: EXIT.unverified,
-    ...(hint === undefined ? {} : { hint }),
+    ...defined({ hint }),
   })
 }

@@ -13,6 +13,7 @@ import {
   recipeText,
 } from '../../model/metadata/recipe.ts'
 import { statedOf } from '../../model/metadata/stated.ts'
+import { defined } from '../../system/defined.ts'
 import type { Hashes, HashName } from '../../system/hash.ts'
 import type { JsonValue } from '../../system/json.ts'
 import type { World } from '../../system/world.ts'
@@ -105,7 +106,7 @@ function pendingMetadata(
     const recipe = buildRecipe({
       ...made,
       ...(version && { version }),
-      ...(engine !== undefined && { engine }),
+      ...defined({ engine }),
     })
     return carryMetadata(source, recipe, facts)
   }
@@ -169,11 +170,9 @@ function outputFacts(model: ModelFile, identity: Identity, plan: Plan, outputPat
   return {
     sameData: model.format === 'safetensors' && changesNothing(plan) && sameOrder(model, plan),
     title: basename(outputPath, extname(outputPath)),
-    ...(architecture === undefined ? {} : { architecture }),
-    ...(resolution === undefined ? {} : { resolution }),
+    ...defined({ architecture, resolution }),
     stated: statedOf(identity),
-    ...(unetDtype === undefined ? {} : { unetDtype }),
-    ...(vaeDtype === undefined ? {} : { vaeDtype }),
+    ...defined({ unetDtype, vaeDtype }),
   }
 }
 

@@ -1,9 +1,11 @@
 /** The last step of every command that makes a model file: write the plan, or do all of it but that. */
+
 import { basename, dirname } from 'node:path'
 import { openHashCache } from '../../library/caches/hash-cache.ts'
 import { besideStructure } from '../../model/metadata/carry.ts'
 import { startProgress } from '../../report/progress/progress.ts'
 import { checkOutput } from '../../system/atomic.ts'
+import { defined } from '../../system/defined.ts'
 import type { FileRef } from '../../system/file-ref.ts'
 import { type Hashes, type HashName, hashFile } from '../../system/hash.ts'
 import { OWNER, removeLeftovers } from '../../system/leftovers.ts'
@@ -147,5 +149,5 @@ async function inputHashes(
   const { autoV1 } = await hash(path, ['autoV1'])
   const hashes = await cache.hashes(path, true)
   await cache.save()
-  return { ...hashes, ...(autoV1 === undefined ? {} : { autoV1 }) }
+  return { ...hashes, ...defined({ autoV1 }) }
 }

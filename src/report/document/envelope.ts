@@ -1,4 +1,5 @@
 /** The one shape of all documents of `--json`, and what `-q` prints of them. See docs/json.md. */
+import { defined } from '../../system/defined.ts'
 import type { World } from '../../system/world.ts'
 
 /** Rises when a key is renamed, removed, or means something else; new keys do not change it. */
@@ -63,7 +64,7 @@ export function envelope<Result = JsonResult, Found = JsonFinding>(
     sdtool: version,
     command,
     schemaVersion: SCHEMA_VERSION,
-    ...(dryRun !== undefined && { dryRun }),
+    ...defined({ dryRun }),
     results,
     findings,
     error: error ?? null,

@@ -1,3 +1,4 @@
+import { defined } from '../../system/defined.ts'
 import { EXIT, type ExitCode, escaped, SdtoolError } from '../../system/errors.ts'
 import type { World } from '../../system/world.ts'
 import { documentText, envelope, type JsonError } from '../document/envelope.ts'
@@ -71,7 +72,7 @@ function isAbort(error: unknown): boolean {
 export function describe(error: unknown): ErrorReport {
   if (error instanceof SdtoolError) {
     const { code, message, hint } = error
-    return { code, message, ...(hint === undefined ? {} : { hint }) }
+    return { code, message, ...defined({ hint }) }
   }
   const { code, path, message } = error as NodeJS.ErrnoException
   const known = code === undefined ? undefined : SYSTEM_ERRORS[code]

@@ -1,5 +1,6 @@
 /** Prompts as the numbers that steer a denoiser. */
 
+import { defined } from '../../system/defined.ts'
 import { chunksOf, type PromptChunk } from '../prompt/chunks.ts'
 import type { LoadedEmbedding } from '../prompt/embedding.ts'
 import { emphasize } from '../prompt/emphasis.ts'
@@ -71,7 +72,7 @@ async function encodeAll(
   const { tower } = encoder
   const all = chunked.flat()
   const inputs = all.map((chunk) => textInput(chunk, tower))
-  const output = await encoder.encode(inputs, clipSkip === undefined ? {} : { skip: clipSkip })
+  const output = await encoder.encode(inputs, defined({ skip: clipSkip }))
   const size = CHUNK_TOKENS * output.width
   all.forEach(({ weights }, i) => {
     emphasize(output.hidden.subarray(i * size, (i + 1) * size), weights)

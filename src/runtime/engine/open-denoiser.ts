@@ -4,6 +4,7 @@ import { architectureById } from '../../model/networks/architectures/registry.ts
 import { sd1 } from '../../model/networks/architectures/sd1.ts'
 import { sd2, upscaler } from '../../model/networks/architectures/sd2.ts'
 import type { UnetConfig } from '../../model/networks/topology/unet.ts'
+import { defined } from '../../system/defined.ts'
 import { refuse } from '../../system/errors.ts'
 import { checkFiniteValues } from '../devices/check-values.ts'
 import { type Heads, type UnetPlan, type UnetSize, unetGraph } from '../networks/unet.ts'
@@ -31,7 +32,7 @@ export async function openDenoiser(model: Model, options: EngineOptions): Promis
     channels: config.inChannels,
     outChannels: config.outChannels,
     contextWidth: config.context,
-    ...(config.adm !== undefined && { vectorWidth: config.adm }),
+    ...defined({ vectorWidth: config.adm }),
     async predict(input) {
       const out = new Float32Array(input.n * config.outChannels * input.height * input.width)
       const each = out.length / input.n

@@ -5,6 +5,7 @@ import { PREDICTIONS } from '../../model/identify/prediction.ts'
 import type { Model } from '../../model/model.ts'
 import type { LatentFormat } from '../../model/networks/architectures/architecture.ts'
 import { latentFormat } from '../../model/networks/latents.ts'
+import { defined } from '../../system/defined.ts'
 import { refuse } from '../../system/errors.ts'
 import type { LoadedEmbedding } from '../prompt/embedding.ts'
 import type { Seed } from '../random/gaussian.ts'
@@ -209,7 +210,7 @@ async function sampleAll(
       schedule: noiseLevels,
       prediction,
       cfg,
-      ...(cfgRescale !== undefined && { rescale: cfgRescale }),
+      ...defined({ rescale: cfgRescale }),
       ...(sampler.timestep && { timestep: sampler.timestep }),
     })
     const count = (CHANNELS * height * width) / SIZE_MULTIPLE ** 2

@@ -1,4 +1,5 @@
 /** A graph and its weights, loaded when it is first run, and loaded anew when it is run in another size. */
+import { defined } from '../../system/defined.ts'
 import { sessionOptions } from '../devices/devices.ts'
 import type { EngineOptions, NetworkPrecision } from '../engine/engine.ts'
 import { elementCount, type Net } from '../networks/net.ts'
@@ -103,7 +104,7 @@ async function placed(
     {
       threads,
       ...(matmul && { matmul }),
-      ...(scratch !== undefined && { scratch }),
+      ...defined({ scratch }),
       ...(signal && { signal }),
       onProgress: (done, total) => report(spec, options, 'evaluate', done, total),
     },

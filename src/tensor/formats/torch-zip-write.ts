@@ -3,7 +3,9 @@
  * `data/<n>` at a multiple of 64 bytes. Sizes are known beforehand, so they stand in the local headers; the checksums
  * are put there when the values are written. Source: torch `caffe2/serialize/inline_container.cc`; PKWARE APPNOTE.
  */
+
 import { crc32 } from 'node:zlib'
+import { defined } from '../../system/defined.ts'
 import { refuse } from '../../system/errors.ts'
 import { isUnpaired, quoted } from '../../system/text.ts'
 import { tensorBytes } from '../values/expr.ts'
@@ -124,7 +126,7 @@ function checkWritable({ name, dtype }: Tensor): void {
 function placed(name: string, size: number, offset: number, data?: Uint8Array): Member {
   const head = offset + LOCAL_BYTES + Buffer.byteLength(name) + wideExtra(size, offset).byteLength
   const dataOffset = head + padding(head).byteLength
-  return { name, size, offset, dataOffset, ...(data === undefined ? {} : { data }) }
+  return { name, size, offset, dataOffset, ...defined({ data }) }
 }
 
 const LOCAL_BYTES = 30

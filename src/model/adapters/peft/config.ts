@@ -1,4 +1,5 @@
 /** The configuration of an adapter of PEFT, as it stands in `adapter_config.json` and in metadata. */
+import { defined } from '../../../system/defined.ts'
 import { refuse, type SdtoolError } from '../../../system/errors.ts'
 import { isJsonObject, type JsonObject, type JsonValue, ownValue } from '../../../system/json.ts'
 import { printable, quoted } from '../../../system/text.ts'
@@ -84,10 +85,7 @@ export function peftConfig(
   const [rank, alpha] = isRanked ? scaleOf(values, type, isWhole) : []
   return {
     source,
-    ...(target === undefined ? {} : { target }),
-    ...(type === undefined ? {} : { type }),
-    ...(rank === undefined ? {} : { rank }),
-    ...(alpha === undefined ? {} : { alpha }),
+    ...defined({ target, type, rank, alpha }),
     rankStabilised: flagOf(values, 'use_rslora'),
     ranks: patternsOf(values, 'rank_pattern', checkRank),
     alphas: patternsOf(values, 'alpha_pattern'),

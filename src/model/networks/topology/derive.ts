@@ -1,3 +1,4 @@
+import { defined } from '../../../system/defined.ts'
 import type { FluxConfig, MmditConfig } from './dit.ts'
 import type { ShapeOf } from './match.ts'
 import { CLIP_POSITIONS, CLIP_VOCABULARY, type ClipConfig } from './text.ts'
@@ -86,8 +87,7 @@ export function deriveUnet(shapeOf: ShapeOf): UnetConfig | undefined {
     depthOut: Array.from({ length: outBlocks }, (_, n) => transformerDepth(shapeOf, `output_blocks.${n}`)),
     context: shapeOf(`${attention}.transformer_blocks.0.attn2.to_k.weight`)?.[1] ?? 0,
     linear: shapeOf(`${attention}.proj_in.weight`)?.length === 2,
-    ...(adm === undefined ? {} : { adm }),
-    ...(classes === undefined ? {} : { classes }),
+    ...defined({ adm, classes }),
   }
 }
 
