@@ -57,8 +57,12 @@ export function errorCodes(): ErrorCode[] {
 }
 
 function codesIn(file: string, text: string, texts: ReadonlyMap<string, string>): ErrorCode[] {
-  const direct = makersIn(text, 'SdtoolError|refuse|PickleFault', 1, ({ call, name }) =>
-    name === 'SdtoolError' ? exitIn(/exitCode: exit\b/.test(call) ? usualExit(text) : call) : EXIT.refused,
+  const direct = makersIn(text, 'SdtoolError|refuse|unverified|PickleFault', 1, ({ call, name }) =>
+    name === 'SdtoolError'
+      ? exitIn(/exitCode: exit\b/.test(call) ? usualExit(text) : call)
+      : name === 'unverified'
+        ? EXIT.unverified
+        : EXIT.refused,
   )
   const helped = helpersOf(file, text, texts).flatMap(({ name, prefix, exitCode }) =>
     makersIn(text, name, 3, () => exitCode).map((one) => ({ ...one, code: prefix + one.code })),

@@ -55,6 +55,11 @@ export function refuse(code: string, message: string, hint?: string): SdtoolErro
   return new SdtoolError(code, message, { exitCode: EXIT.refused, ...defined({ hint }) })
 }
 
+/** A result that is not what it should be, or an input that does not match: exit 4. */
+export function unverified(code: string, message: string, hint?: string): SdtoolError {
+  return new SdtoolError(code, message, { exitCode: EXIT.unverified, ...defined({ hint }) })
+}
+
 /** A wrong command line: exit 2. */
 export function usage(message: string, hint?: string): SdtoolError {
   return new SdtoolError('USAGE', message, { exitCode: EXIT.usage, ...defined({ hint }) })

@@ -5,8 +5,7 @@ import { PREDICTIONS } from '../../model/identify/prediction.ts'
 import { samePrediction } from '../../model/identify/same-prediction.ts'
 import { KINDS, type Kind } from '../../model/identity.ts'
 import type { Model } from '../../model/model.ts'
-import { defined } from '../../system/defined.ts'
-import { EXIT, refuse, SdtoolError, usage } from '../../system/errors.ts'
+import { refuse, type SdtoolError, unverified, usage } from '../../system/errors.ts'
 import { quoted } from '../../system/text.ts'
 import { mergeMethod } from '../../tensor/merge/registry.ts'
 import { checkOperation } from '../../tensor/quantised/check.ts'
@@ -120,11 +119,4 @@ export function misfitError(
     `${quoted(name)} is ${own} in ${model.name} (${letterOf(index)}), ${wanted} in A`,
     isWider ? 'The inpainting or instruct-pix2pix model has to be A, the first one.' : undefined,
   )
-}
-
-export function unverified(code: string, message: string, hint?: string): SdtoolError {
-  return new SdtoolError(code, message, {
-    exitCode: EXIT.unverified,
-    ...defined({ hint }),
-  })
 }

@@ -1,8 +1,8 @@
 import { coversAll, type EmaInfo, isOnlyCounters } from '../../model/identify/ema.ts'
 import type { Identity } from '../../model/identity.ts'
 import { type Component, isSelected, type Selector } from '../../model/networks/components.ts'
-import { usage } from '../../system/errors.ts'
-import { type EmaMode, isWanted, type PruneOptions, unverified } from './plan-options.ts'
+import { unverified, usage } from '../../system/errors.ts'
+import { type EmaMode, isWanted, type PruneOptions } from './plan-options.ts'
 
 /** What becomes of the EMA copy, decided before anything else. */
 export type EmaDecision = 'none' | 'promote' | 'drop' | 'keep'

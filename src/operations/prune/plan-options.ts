@@ -1,6 +1,5 @@
 import type { DTypeChoice } from '../../model/dtype-choice.ts'
 import { type Component, isSelected, type Selector } from '../../model/networks/components.ts'
-import { EXIT, SdtoolError } from '../../system/errors.ts'
 
 /** `only`: EMA values replace the live ones. `drop`: the EMA copy goes. `keep`: both stay. */
 export const EMA_MODES = ['only', 'drop', 'keep'] as const
@@ -16,10 +15,6 @@ export interface PruneOptions {
   readonly drop?: readonly Selector[]
   /** Keep noise schedule buffers even if they are the usual ones. */
   readonly keepSchedule?: boolean
-}
-
-export function unverified(code: string, message: string, hint: string): SdtoolError {
-  return new SdtoolError(code, message, { exitCode: EXIT.unverified, hint })
 }
 
 /** A component that `--drop` does not name and, if there is a `--keep`, that it names. */

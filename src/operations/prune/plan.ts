@@ -15,13 +15,14 @@ import {
   tensorsOf,
   VITAL_ROLES,
 } from '../../model/networks/components.ts'
+import { unverified } from '../../system/errors.ts'
 import { checkOperation } from '../../tensor/quantised/check.ts'
 import type { OutputDType } from '../../tensor/values/dtype.ts'
 import { renamed } from '../../tensor/values/expr.ts'
 import type { Finding, Tensor } from '../../tensor/values/table.ts'
 import { checkHasTensors, checkWritable, newPlan, type Plan, type PlanBuilder } from '../plan.ts'
 import { decideEma, type EmaDecision } from './ema.ts'
-import { isWanted, type PruneOptions, unverified } from './plan-options.ts'
+import { isWanted, type PruneOptions } from './plan-options.ts'
 
 export type { EmaMode, PruneOptions } from './plan-options.ts'
 
