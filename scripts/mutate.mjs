@@ -34,6 +34,7 @@ const TESTS = [
   [
     'src/tensor/quantised',
     [
+      'test/tensor/quantised',
       'test/model/diff',
       'test/operations/convert',
       'test/hostile/identify.test.ts',

@@ -170,6 +170,42 @@ describe('8-bit floats', () => {
     ])
   })
 
+  // the same tables: bias, bits of the mantissa, the first code that is no number, and what a number too large becomes
+  it.each([
+    ['F8_E4M3', 7, 3, 0x7f, Number.NaN],
+    ['F8_E5M2', 15, 2, 0x7c, Number.POSITIVE_INFINITY],
+  ] as const)(
+    '%s encodes as the nearest of all codes, of two the even one, and counts what it loses',
+    (dtype, bias, bits, firstSpecial, tooLarge) => {
+      const numberOf = (code: number) => {
+        const [exponent, mantissa] = [code >> bits, (code & ((1 << bits) - 1)) / (1 << bits)]
+        return exponent === 0 ? mantissa * 2 ** (1 - bias) : (1 + mantissa) * 2 ** (exponent - bias)
+      }
+      // what the first special code would be decides where numbers begin to be too large
+      for (let code = 0; code < firstSpecial; code++) {
+        const [low, high] = [numberOf(code), code + 1 === firstSpecial ? tooLarge : numberOf(code + 1)]
+        const middle = (low + numberOf(code + 1)) / 2
+        const tie = code % 2 === 0 ? low : high
+        const values = [middle * (1 - 2 ** -23), middle, middle * (1 + 2 ** -22)]
+        expect(castNumbers(dtype, values)).toEqual([low, tie, high])
+        expect(castNumbers(dtype, values.map((value) => -value))).toEqual([-low, -tie, -high]) // biome-ignore format: one line
+      }
+      const beyond = Float32Array.of(
+        1e6,
+        -3e38,
+        Number.POSITIVE_INFINITY,
+        -Infinity,
+        Number.NaN,
+        0,
+        -0,
+        1e-30,
+      )
+      const { out, stats } = castBytes('F32', dtype, new Uint8Array(beyond.buffer))
+      expect([...out]).toEqual([firstSpecial, firstSpecial | 0x80, firstSpecial, firstSpecial | 0x80, 0x7f, 0, 0x80, 0]) // biome-ignore format: one line
+      expect(stats).toEqual({ overflow: 2, underflow: 1 })
+    },
+  )
+
   it('decodes the FNUZ and E8M0 variants', () => {
     const decode = (dtype: DType, codes: number[]) =>
       Array.from(new Float32Array(castBytes(dtype, 'F32', Uint8Array.from(codes)).out.buffer))

@@ -182,3 +182,42 @@ describe('a transposed tensor that others are computed from', () => {
     expect(counts.bytes).toBe(bytes.length)
   })
 })
+
+describe('tensors put together', () => {
+  const part = (name: string, rows: number, columns: number, first: number): Tensor => {
+    const data = new Uint8Array(Uint16Array.from({ length: rows * columns }, (_, i) => first + i).buffer)
+    return { name, dtype: 'U16', shape: [rows, columns], source: { kind: 'bytes', data } }
+  }
+
+  it.each<[string, 0 | 1, Tensor[], number[][]]>([
+    [
+      'one below the other',
+      0,
+      [part('a', 2, 3, 0), part('b', 1, 3, 100), part('c', 2, 3, 200)],
+      [
+        [0, 1, 2],
+        [3, 4, 5],
+        [100, 101, 102],
+        [200, 201, 202],
+        [203, 204, 205],
+      ],
+    ],
+    [
+      'side by side',
+      1,
+      [part('a', 3, 2, 0), part('b', 3, 1, 100), part('c', 3, 2, 200)],
+      [
+        [0, 1, 100, 200, 201],
+        [2, 3, 101, 202, 203],
+        [4, 5, 102, 204, 205],
+      ],
+    ],
+  ])('%s give any block of elements', async (_, axis, of, rows) => {
+    const shape = [rows.length, rows[0]!.length]
+    const tensor: Tensor = { name: 't', dtype: 'U16', shape, source: { kind: 'concat', of, axis } }
+    const all = rows.flat()
+    for (let begin = 0; begin < all.length; begin++)
+      for (let end = begin; end <= all.length; end++)
+        expect(await elements(tensor, begin, end, 0)).toEqual(all.slice(begin, end))
+  })
+})

@@ -1,4 +1,7 @@
+import { renameSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { stampOf } from '../../../src/system/stamp.ts'
 import { cast, newEvaluation } from '../../../src/tensor/values/expr.ts'
 import type { Tensor } from '../../../src/tensor/values/table.ts'
 import {
@@ -6,10 +9,13 @@ import {
   evaluateJob,
   isLocal,
   jobsOf,
+  openInputs,
+  openInputsSync,
   STRIDED_BLOCK_BYTES,
 } from '../../../src/tensor/write/jobs.ts'
 import { layoutOf } from '../../../src/tensor/write/layout.ts'
 import { floatTensor, tableOf } from '../../tables.ts'
+import { tempFolder } from '../../temp-folder.ts'
 
 const file = { path: 'storage', size: 2 ** 30 }
 
@@ -65,5 +71,47 @@ describe('jobs', () => {
       Array(4).fill(true),
     )
     expect([stored('s', [4]), cast(stored('s', [4]), 'F16')].map(local)).toEqual([false, false])
+  })
+})
+
+describe.each([
+  ['openInputs', openInputs],
+  ['openInputsSync', openInputsSync],
+])('%s', (_, openAll) => {
+  function written(content: string) {
+    const path = join(tempFolder(), 'input.bin')
+    writeFileSync(path, content)
+    const stats = statSync(path, { bigint: true })
+    return { path, size: Number(stats.size), stamp: stampOf(stats) }
+  }
+
+  it('reads what is asked for of each file', async () => {
+    const [one, other] = [written('0123456789'), written('abcdefghij')]
+    const inputs = openAll()
+    const target = new Uint8Array(3)
+    for (const [from, offset, text] of [
+      [one, 4, '456'],
+      [other, 0, 'abc'],
+      [{ path: one.path, size: one.size }, 7, '789'],
+    ] as const) {
+      await inputs.read(from, offset, target)
+      expect(Buffer.from(target).toString()).toBe(text)
+    }
+    await inputs.close()
+  })
+
+  it('refuses a file that is another one than was opened before', async () => {
+    const [before, after] = [written('0123456789'), written('0123456789')]
+    renameSync(after.path, before.path)
+    const inputs = openAll()
+    await expect(inputs.read(before, 0, new Uint8Array(1))).rejects.toMatchObject({ code: 'INPUT_CHANGED' })
+    await inputs.close()
+  })
+
+  it('says where a file ends before what is asked for', async () => {
+    const short = written('0123')
+    const inputs = openAll()
+    await expect(inputs.read(short, 2, new Uint8Array(3))).rejects.toMatchObject({ code: 'FILE_TRUNCATED' })
+    await inputs.close()
   })
 })
