@@ -2,7 +2,7 @@
 ;; Callers fill the last step with zeros, which count as nothing. A binary32 that is not finite makes a sum that is
 ;; not finite, so nothing is tested for here. Sixteen steps are summed in binary32, their sums in binary64: all in
 ;; binary64 took twice as long for the same first seven digits.
-;; node scripts/build-kernels.mjs writes compare-wasm.ts from this file.
+;; npm run build-kernels writes compare-wasm.ts from this file.
 (module
   (memory (export "memory") 3)                      ;; 192 KiB, divided up in compare-kernels.ts
   (global $squares (export "squares") (mut f64) (f64.const 0))          ;; sum of a^2

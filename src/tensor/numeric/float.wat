@@ -2,7 +2,7 @@
 ;; integer arithmetic rounds normal numbers, and adding 0.5 lets the processor round those that become subnormal.
 ;; Inputs and outputs lie where the caller says, and counts are multiples of 4. Everything is in line:
 ;; V8 does not inline calls in WebAssembly, and a call a step made it three times slower than JavaScript.
-;; node scripts/build-kernels.mjs writes float-wasm.ts from this file.
+;; npm run build-kernels writes float-wasm.ts from this file.
 (module
   (memory (export "memory") 52)                     ;; 3.25 MiB, divided up in float-kernels.ts
   (global $overflow (export "overflow") (mut i32) (i32.const 0))

@@ -1,7 +1,7 @@
 ;; Products of matrices in blocks that lie in its memory: matmul.ts brings them and fetches the sums. A tile of 4 rows
 ;; and 32 bytes of columns is held in registers, so that a value that is loaded takes part in 4 or 8 products; columns
 ;; of b lie side by side in panels of 32 bytes. No multiply-add is fused: every processor gives the same bits.
-;; node scripts/build-kernels.mjs writes matmul-wasm.ts from this file.
+;; npm run build-kernels writes matmul-wasm.ts from this file.
 (module
   (memory (export "memory") 113)                    ;; 7 MiB and a page, divided up in algebra/wasm-matmul.ts
 

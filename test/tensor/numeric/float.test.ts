@@ -1,10 +1,7 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { f16round, getFloat16, setFloat16 } from '@petamoriken/float16'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { castFloats, newCastStats } from '../../../src/tensor/numeric/float.ts'
-import { FLOAT_WASM } from '../../../src/tensor/numeric/float-wasm.ts'
 import { DTYPES, type DType, type OutputDType } from '../../../src/tensor/values/dtype.ts'
 
 function castBytes(from: DType, to: OutputDType, bytes: Uint8Array) {
@@ -216,13 +213,6 @@ describe('8-bit floats', () => {
 })
 
 describe('kernels', () => {
-  it('are built from their source', async () => {
-    const { default: wabt } = await import('wabt')
-    const source = readFileSync(join(import.meta.dirname, '../../../src/tensor/numeric/float.wat'), 'utf8')
-    const binary = (await wabt()).parseWat('float.wat', source, { simd: true }).toBinary({}).buffer
-    expect(Buffer.from(binary).toString('base64')).toBe(FLOAT_WASM)
-  })
-
   it('take any number of values, across their chunks and with an odd rest', () => {
     const values = Float32Array.from({ length: 131_072 * 2 + 5 }, (_, i) => (i % 2048) / 8)
     const { out, stats } = castBytes('F32', 'F16', new Uint8Array(values.buffer))

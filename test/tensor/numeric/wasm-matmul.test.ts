@@ -1,9 +1,5 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import wabt from 'wabt'
 import type { Floats } from '../../../src/tensor/algebra/matmul.ts'
-import { MATMUL_WASM } from '../../../src/tensor/numeric/matmul-wasm.ts'
 import { wasmMatMul } from '../../../src/tensor/numeric/wasm-matmul.ts'
 
 const TYPES = [Float32Array, Float64Array] as const
@@ -150,11 +146,3 @@ function one(a: Floats, b: Floats, [, k, n]: readonly number[], at: number): num
 function transposed(matrix: Floats, rows: number, columns: number): Floats {
   return matrix.map((_, at) => matrix[(at % rows) * columns + Math.floor(at / rows)]!) as Floats
 }
-
-describe('matmul-wasm.ts', () => {
-  it('is what matmul.wat says', async () => {
-    const source = readFileSync(join(import.meta.dirname, '../../../src/tensor/numeric/matmul.wat'), 'utf8')
-    const { buffer } = (await wabt()).parseWat('matmul.wat', source, { simd: true }).toBinary({})
-    expect(MATMUL_WASM).toBe(Buffer.from(buffer).toString('base64'))
-  })
-})

@@ -1,8 +1,5 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { Float16Array } from '@petamoriken/float16'
 import { describe, expect, it } from 'vitest'
-import { COMPARE_WASM } from '../../../src/tensor/numeric/compare-wasm.ts'
 import {
   addComparisons,
   compareTensors,
@@ -262,13 +259,6 @@ describe('relative change', () => {
     })
     expect(relativeChange(addComparisons(a, b))).toBe(0.5)
   })
-})
-
-it('compare-wasm.ts is what compare.wat says', async () => {
-  const { default: wabt } = await import('wabt')
-  const source = readFileSync(join(import.meta.dirname, '../../../src/tensor/numeric/compare.wat'), 'utf8')
-  const binary = (await wabt()).parseWat('compare.wat', source, { simd: true }).toBinary({}).buffer
-  expect(Buffer.from(binary).toString('base64')).toBe(COMPARE_WASM)
 })
 
 describe('tensors of the same bytes', () => {
