@@ -15,7 +15,6 @@ const UNMOVED: readonly string[] = [
   'operations/',
   'report/',
   'runtime/',
-  'system/',
   'tensor/',
   'cli.ts',
   'main.ts',

@@ -17,6 +17,7 @@ import {
 import { basename, dirname, join, resolve } from 'node:path'
 import { EXIT, SdtoolError, usage } from './errors.ts'
 import type { FileRef } from './file-ref.ts'
+import { messages } from './messages.ts'
 
 /** A file that appears under its name only when it is whole. */
 export interface AtomicFile {
@@ -47,7 +48,7 @@ const MAX_NAME = 255
 
 /**
  * Starts a file that replaces `path` at `commit`. Missing folders are made, and removed again by `abort`.
- * @throws what `checkOutput` throws
+ * @throws what `checkOutput` and `makeFolders` throw
  */
 export async function createAtomic(path: string, options: AtomicOptions): Promise<AtomicFile> {
   await checkOutput(path, options)
@@ -92,13 +93,16 @@ const OWNER_WRITES = 0o200
 /** Who may read, write and run it; not whose rights it runs with. */
 const PERMISSIONS = 0o777
 
-/** Permissions of the file that has the path, also through a link; undefined if there is none. */
+/** Permissions of the file at a path, also through a link; undefined if there is none. */
 async function modeOf(path: string): Promise<number | undefined> {
   const info = await stat(path).catch(() => undefined)
   return info && info.mode & PERMISSIONS
 }
 
-/** Makes the missing folders above a path. `remove` takes those away again that are still empty, and never throws. */
+/**
+ * Makes the missing folders above a path. `remove` removes those that are still empty, and never throws.
+ * @throws OUTPUT_FOLDER, DISK_FULL (exit 1)
+ */
 export async function makeFolders(path: string): Promise<{ remove(): Promise<void> }> {
   const lowest = dirname(resolve(path))
   const highest = await mkdir(lowest, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
@@ -146,34 +150,33 @@ export async function checkOutput(path: string, { force, bytes, inputs }: Atomic
 }
 
 /**
- * What is there may be replaced by a file, if anything may: a file, or nothing. A pipe, a device or a socket is no old
- * file, and programs that wait at its other end would wait for ever.
+ * Whether the path may be replaced by a file: only a file may, or nothing. A pipe, a device or a socket is not an old
+ * file, and programs that wait at its other end would wait forever.
  * @returns what is there, through a link; undefined if there is nothing
  * @throws USAGE for a folder, OUTPUT_NOT_A_FILE (exit 2)
  */
 export async function checkReplaceable(path: string): Promise<Stats | undefined> {
   const target = await stat(path).catch(() => undefined)
-  if (target?.isDirectory()) throw usage(`${path} is a folder`, 'Name a file with -o.')
+  if (target?.isDirectory()) throw usage(messages.outputIsFolder(path), messages.nameOutputFile)
   if (target === undefined || target.isFile()) return target
-  throw new SdtoolError('OUTPUT_NOT_A_FILE', `${path} is ${kindOf(target)}, and is not replaced by a file`, {
+  throw new SdtoolError('OUTPUT_NOT_A_FILE', irreplaceable(path, target), {
     exitCode: EXIT.usage,
-    hint: 'Name another output with -o.',
+    hint: messages.nameAnotherOutput,
   })
 }
 
-function kindOf(info: Stats): string {
-  if (info.isFIFO()) return 'a pipe'
-  if (info.isSocket()) return 'a socket'
-  return 'a device'
+function irreplaceable(path: string, info: Stats): string {
+  if (info.isFIFO()) return messages.outputIsPipe(path)
+  return info.isSocket() ? messages.outputIsSocket(path) : messages.outputIsDevice(path)
 }
 
 async function checkNoInput(path: string, target: Stats | undefined, input: FileRef): Promise<void> {
   const info = await stat(input.path).catch(() => undefined)
   const same = target && info && target.ino === info.ino && target.dev === info.dev
   if (same || (await destination(path)) === resolve(input.path) || resolve(path) === resolve(input.path)) {
-    throw new SdtoolError('OUTPUT_IS_INPUT', `${path} is an input of this run and would be overwritten`, {
+    throw new SdtoolError('OUTPUT_IS_INPUT', messages.outputIsInput(path), {
       exitCode: EXIT.usage,
-      hint: 'Name another output with -o.',
+      hint: messages.nameAnotherOutput,
     })
   }
 }
@@ -185,19 +188,22 @@ async function destination(path: string): Promise<string | undefined> {
 }
 
 function outputExists(path: string): SdtoolError {
-  return new SdtoolError('OUTPUT_EXISTS', `${path} exists already`, {
+  return new SdtoolError('OUTPUT_EXISTS', messages.outputExists(path), {
     exitCode: EXIT.usage,
-    hint: 'Use --force to replace it, or -o to name another file.',
+    hint: messages.forceOrOtherName,
   })
 }
 
-/** The nearest folder there is already, above a path whose own folder may be missing. */
+/**
+ * The nearest existing folder above a path whose own folder may be missing.
+ * @throws OUTPUT_FOLDER (exit 1) if a part of the path is not a folder
+ */
 async function nearestFolder(path: string): Promise<string> {
   for (let folder = dirname(resolve(path)); ; folder = dirname(folder)) {
     const info = await stat(folder).catch(() => undefined)
     if (info?.isDirectory()) return folder
     if (info || folder === dirname(folder)) {
-      throw cannotWrite(path, Object.assign(new Error(`${folder} is no folder`), { code: 'ENOTDIR' }))
+      throw cannotWrite(path, Object.assign(new Error(messages.notAFolder(folder)), { code: 'ENOTDIR' }))
     }
   }
 }
@@ -212,6 +218,10 @@ export interface DiskSpace {
   readonly free: number
 }
 
+/**
+ * The disk of a file that may not exist yet.
+ * @throws OUTPUT_FOLDER (exit 1) if a part of the path is not a folder
+ */
 export async function diskSpace(path: string): Promise<DiskSpace> {
   const folder = await nearestFolder(path)
   const { bavail, bsize, blocks } = await statfs(folder)
@@ -220,28 +230,38 @@ export async function diskSpace(path: string): Promise<DiskSpace> {
   return { folder, device: (await stat(folder)).dev, free }
 }
 
-/** @throws DISK_FULL when the disk of `path` has no room for so many bytes */
+/** @throws DISK_FULL (exit 1) when the disk of `path` has no room for so many bytes, and what `diskSpace` throws */
 export async function checkSpace(path: string, bytes: number): Promise<void> {
   const { folder, free } = await diskSpace(path)
   if (free < bytes) {
-    throw new SdtoolError('DISK_FULL', `${folder} has ${free} bytes free, ${basename(path)} needs ${bytes}`, {
-      hint: 'Free some space, or write to another disk with -o.',
+    throw new SdtoolError('DISK_FULL', messages.diskTooSmall(folder, free, basename(path), bytes), {
+      hint: messages.makeSpace,
     })
   }
 }
 
-/** What the operating system said, in words of this tool. Other errors pass unchanged. */
+/** Codes of a path that cannot be written, whatever the free space. */
+const UNWRITABLE: ReadonlySet<string> = new Set([
+  'EACCES',
+  'EPERM',
+  'EROFS',
+  'ENOTDIR',
+  'EEXIST',
+  'ENAMETOOLONG',
+])
+
+/** The error of the operating system as one of sdtool; other errors pass unchanged. */
 export function cannotWrite(path: string, cause: NodeJS.ErrnoException): Error {
   if (cause.code === 'ENOSPC' || cause.code === 'EDQUOT') {
-    return new SdtoolError('DISK_FULL', `${path}: the disk is full (${cause.code}); nothing was kept`, {
+    return new SdtoolError('DISK_FULL', messages.diskFull(path, cause.code), {
       cause,
-      hint: 'Free some space, or write to another disk with -o.',
+      hint: messages.makeSpace,
     })
   }
-  if (['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST', 'ENAMETOOLONG'].includes(cause.code ?? '')) {
-    return new SdtoolError('OUTPUT_FOLDER', `${path} cannot be written (${cause.code})`, {
+  if (cause.code !== undefined && UNWRITABLE.has(cause.code)) {
+    return new SdtoolError('OUTPUT_FOLDER', messages.cannotWrite(path, cause.code), {
       cause,
-      hint: 'Name a place you may write to with -o.',
+      hint: messages.nameWritablePlace,
     })
   }
   return cause
@@ -252,7 +272,7 @@ export function cannotWrite(path: string, cause: NodeJS.ErrnoException): Error {
  * Without `force` a hard link gives the name, as it fails where a rename would replace a file that appeared in the
  * meantime. File systems without links (exFAT) get the rename. With `force` the new file is for those whom the old one
  * was for: its permissions are kept.
- * @throws OUTPUT_EXISTS, and what `checkReplaceable` throws
+ * @throws OUTPUT_EXISTS (exit 2), and what `checkReplaceable` throws
  */
 export async function publish(tempPath: string, path: string, force: boolean): Promise<void> {
   if (!force) {

@@ -2,6 +2,7 @@ import { readSync, writeSync } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { refuse, type SdtoolError } from './errors.ts'
 import type { FileRef } from './file-ref.ts'
+import { messages } from './messages.ts'
 import { newPause, type Pause } from './pause.ts'
 import { stampOf } from './stamp.ts'
 
@@ -22,7 +23,7 @@ const MAX_READ = 2 ** 31 - 4096
 
 /**
  * Reads `length` bytes at `offset` into `target`.
- * @throws FILE_TRUNCATED when the file ends before
+ * @throws FILE_TRUNCATED (exit 3) when the file ends before
  */
 export async function readExactly(
   handle: FileHandle,
@@ -38,7 +39,7 @@ export async function readExactly(
   }
 }
 
-/** The same in a thread that has nothing else to do. */
+/** The same in a thread that has nothing else to do. @throws FILE_TRUNCATED (exit 3) */
 export function readExactlySync(fd: number, path: string, target: Uint8Array, offset: number): void {
   let done = 0
   while (done < target.byteLength) {
@@ -49,11 +50,7 @@ export function readExactlySync(fd: number, path: string, target: Uint8Array, of
 }
 
 function truncated(path: string, end: number, missing: number): SdtoolError {
-  return refuse(
-    'FILE_TRUNCATED',
-    `${path}: ends at byte ${end}, but ${missing} more bytes are needed`,
-    'The file is incomplete: download or copy it again.',
-  )
+  return refuse('FILE_TRUNCATED', messages.truncatedRead(path, end, missing), messages.incompleteFile)
 }
 
 /** Writes all of `bytes` at `position`, or without one where the last write ended: a single write may do less. */
@@ -71,7 +68,7 @@ export function writeFullySync(fd: number, bytes: Uint8Array, position: number):
   while (done < bytes.byteLength) done += writeSync(fd, bytes, done, bytes.byteLength - done, position + done)
 }
 
-/** @throws NOT_A_FILE, as a pipe or device could keep its reader waiting for ever */
+/** @throws NOT_A_FILE (exit 3), as a pipe or device could keep its reader waiting forever */
 async function factsOf(handle: FileHandle, path: string): Promise<Required<FileRef>> {
   try {
     const info = await handle.stat({ bigint: true })
@@ -84,12 +81,12 @@ async function factsOf(handle: FileHandle, path: string): Promise<Required<FileR
 }
 
 function notAFile(path: string): SdtoolError {
-  return refuse('NOT_A_FILE', `${path} is not a regular file`)
+  return refuse('NOT_A_FILE', messages.notRegularFile(path))
 }
 
 /**
- * Opens a regular file. Others are not even opened: that of a pipe waits for a writer, deaf to every signal.
- * @throws NOT_A_FILE, and what the system says (ENOENT, EACCES ...)
+ * Opens a regular file. Others are not even opened: opening a pipe waits for a writer, deaf to every signal.
+ * @throws NOT_A_FILE (exit 3), and errors of the system (ENOENT, EACCES ...)
  */
 export async function openRegularFile(path: string): Promise<FileHandle> {
   if (!(await stat(path)).isFile()) throw notAFile(path)
@@ -115,7 +112,7 @@ export async function readSmallFile(path: string, maxBytes: number): Promise<Buf
 /**
  * Opens a file for reading at any place.
  * @param signal ends the work of the parsers that read from it
- * @throws NOT_A_FILE, and what the system says
+ * @throws NOT_A_FILE (exit 3), and errors of the system; its `read` throws FILE_TRUNCATED, READ_TOO_LARGE (exit 3)
  */
 export async function openFileSource(path: string, signal?: AbortSignal): Promise<ByteSource> {
   const handle = await openRegularFile(path)
@@ -124,7 +121,7 @@ export async function openFileSource(path: string, signal?: AbortSignal): Promis
     file,
     pause: newPause(signal),
     async read(offset, length) {
-      if (length > MAX_READ) throw refuse('READ_TOO_LARGE', `${path}: asked for ${length} bytes in one piece`)
+      if (length > MAX_READ) throw refuse('READ_TOO_LARGE', messages.readTooLarge(path, length))
       const target = new Uint8Array(length)
       await readExactly(handle, path, target, offset)
       return target
@@ -133,16 +130,13 @@ export async function openFileSource(path: string, signal?: AbortSignal): Promis
   }
 }
 
-/** Bytes already in memory, under the name of a file. */
+/** Bytes already in memory, under the name of a file. Its `read` throws FILE_TRUNCATED (exit 3). */
 export function memorySource(path: string, data: Uint8Array): ByteSource {
   return {
     file: { path, size: data.byteLength },
     async read(offset, length) {
       if (offset + length > data.byteLength) {
-        throw refuse(
-          'FILE_TRUNCATED',
-          `${path}: ends at byte ${data.byteLength}, but ${offset + length} are needed`,
-        )
+        throw refuse('FILE_TRUNCATED', messages.truncatedSource(path, data.byteLength, offset + length))
       }
       return data.slice(offset, offset + length)
     },

@@ -1,17 +1,18 @@
 /** What was typed, byte by byte: Node has decoded its arguments, and put U+FFFD for what is not UTF-8. */
 import { isUtf8 } from 'node:buffer'
 import { readFileSync, readlinkSync } from 'node:fs'
-import { type SdtoolError, usage } from './errors.ts'
+import { usage } from './errors.ts'
+import { messages } from './messages.ts'
 import type { World } from './world.ts'
 
 /** The first name that is lost; undefined if all are there, or on systems whose names are always Unicode. */
 export function misspeltName(count: number): World['misspelt'] {
   try {
     const folder = readlinkSync('/proc/self/cwd', { encoding: 'buffer' })
-    if (!isUtf8(folder)) return { what: 'the name of the current folder', name: shownBytes(folder) }
+    if (!isUtf8(folder)) return { what: 'folder', name: shownBytes(folder) }
     const words = splitAtZero(readFileSync('/proc/self/cmdline'))
     const odd = words.slice(words.length - count).find((word) => !isUtf8(word))
-    return odd && { what: 'a word of the command line', name: shownBytes(odd) }
+    return odd && { what: 'argument', name: shownBytes(odd) }
   } catch {
     return undefined // no Linux
   }
@@ -32,14 +33,10 @@ export function shownBytes(name: Uint8Array): string {
   return text.replaceAll(/[^\x20-\x7e]/g, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
 }
 
-/** @throws USAGE for a command line that says something else than what was typed */
+/** @throws USAGE (exit 2) for a command line that does not say what was typed */
 export function checkSpelling({ misspelt }: Pick<World, 'misspelt'>): void {
-  if (misspelt !== undefined) throw notUtf8(misspelt)
-}
-
-function notUtf8({ what, name }: NonNullable<World['misspelt']>): SdtoolError {
-  return usage(
-    `${what} is not UTF-8: ${name}`,
-    'sdtool cannot open such names: rename the file or folder, for example with convmv or mv.',
-  )
+  if (misspelt === undefined) return
+  const { what, name } = misspelt
+  const message = what === 'folder' ? messages.folderNotUtf8(name) : messages.argumentNotUtf8(name)
+  throw usage(message, messages.renameToUtf8)
 }

@@ -3,13 +3,14 @@ import type { BigIntStats } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { SdtoolError } from './errors.ts'
 import type { FileRef } from './file-ref.ts'
+import { messages } from './messages.ts'
 
 /** Of one state of one file. Plain text, so that it crosses to threads. */
 export function stampOf({ ino, size, mtimeNs }: BigIntStats): string {
   return `${ino} ${size} ${mtimeNs}`
 }
 
-/** @throws INPUT_CHANGED for a file that is not the one it was, or gone */
+/** @throws INPUT_CHANGED (exit 1) for a file that is gone, or not the one it was */
 export async function checkUnchanged(files: Iterable<FileRef>): Promise<void> {
   for (const file of files) {
     if (file.stamp === undefined) continue
@@ -18,18 +19,16 @@ export async function checkUnchanged(files: Iterable<FileRef>): Promise<void> {
   }
 }
 
-/** @throws INPUT_CHANGED */
+/** @throws INPUT_CHANGED (exit 1) */
 export function checkStamp({ path, stamp }: FileRef, now: string | undefined): void {
   if (stamp === undefined || stamp === now) return
-  const what = now === undefined ? 'it is gone' : difference(stamp, now)
-  throw new SdtoolError('INPUT_CHANGED', `${path} changed while it was read: ${what}`, {
-    hint: 'Nothing was kept. Run again when it is complete and nothing writes to it.',
-  })
+  const message = now === undefined ? messages.inputGone(path) : change(path, stamp, now)
+  throw new SdtoolError('INPUT_CHANGED', message, { hint: messages.runWhenComplete })
 }
 
-function difference(before: string, now: string): string {
+function change(path: string, before: string, now: string): string {
   const [ino, size] = before.split(' ')
   const [inoNow, sizeNow] = now.split(' ')
-  if (ino !== inoNow) return 'another file has its name now'
-  return size === sizeNow ? 'it was written to' : `it had ${size} bytes, and has ${sizeNow} now`
+  if (ino !== inoNow) return messages.inputReplaced(path)
+  return size === sizeNow ? messages.inputModified(path) : messages.inputResized(path, size!, sizeNow!)
 }

@@ -1,5 +1,6 @@
 /** A thread that is asked, and answers: one request after the other, in order. Both of its ends. */
 import { parentPort, Worker } from 'node:worker_threads'
+import { messages } from './messages.ts'
 import { type PlainError, plainError, revivedError } from './plain-error.ts'
 
 export interface Thread<Task, Result> {
@@ -46,7 +47,7 @@ export function startThread<Task, Result>(script: URL, setup: unknown): Thread<T
   worker.on('error', failAll)
   const exited = new Promise<void>((resolve) => {
     worker.on('exit', () => {
-      failAll(new Error('a worker thread ended early'))
+      failAll(new Error(messages.threadEnded))
       resolve()
     })
   })

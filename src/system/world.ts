@@ -37,8 +37,8 @@ export interface World {
   random?(): number
   /** Waits, until the signal ends it; a timer if missing. */
   sleep?(milliseconds: number, signal: AbortSignal): Promise<void>
-  /** What of the command line, or around it, is not UTF-8, and so not what it seems. */
-  readonly misspelt?: { readonly what: string; readonly name: string } | undefined
+  /** The current folder or an argument whose name is not UTF-8: Node cannot give it as it is. */
+  readonly misspelt?: { readonly what: 'folder' | 'argument'; readonly name: string } | undefined
   /** Of sdtool, for `--version` and recipes. */
   readonly version: string
 }

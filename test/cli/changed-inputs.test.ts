@@ -30,7 +30,7 @@ describe('every command that makes files of models', () => {
   it.each(WRITERS)('%s of %j', async (_, files, args) => {
     const folder = folderWith(files)
     const { code, stderr } = await runDisturbed(inFolder(args, folder), () => touch(join(folder, files[0]!)))
-    expect(stderr).toContain(`${files[0]} changed while it was read: it was written to`)
+    expect(stderr).toContain(`${files[0]} was modified while it was being read`)
     expect(code).toBe(1)
     expect(readdirSync(folder).sort()).toEqual([...files].sort())
   })
@@ -55,16 +55,20 @@ describe('every command that makes files of models', () => {
 describe('what counts as a change', () => {
   const args = ['convert', 'tiny-sd.ckpt', '-o', 'out.safetensors']
   it.each<[string, string, (path: string) => void]>([
-    ['a byte written in place', 'it was written to', (path) => touch(path)],
+    ['a byte written in place', 'was modified while', (path) => touch(path)],
     [
       'the same bytes in another file of that name',
-      'another file has its name now',
+      'was replaced by another file',
       (path) => {
         copyFileSync(path, `${path}.new`)
         renameSync(`${path}.new`, path)
       },
     ],
-    ['bytes behind its end', 'bytes, and has', (path) => writeFileSync(path, 'more', { flag: 'a' })],
+    [
+      'bytes behind its end',
+      'bytes while it was being read',
+      (path) => writeFileSync(path, 'more', { flag: 'a' }),
+    ],
     ['its removal', 'does not exist', (path) => rmSync(path, { force: true })],
   ])('%s', async (_, message, change) => {
     const folder = folderWith(['tiny-sd.ckpt'])
@@ -84,7 +88,7 @@ describe('what counts as a change', () => {
     rmSync(path)
     await expect(checkUnchanged([source.file])).rejects.toMatchObject({
       code: 'INPUT_CHANGED',
-      message: expect.stringContaining('it is gone'),
+      message: expect.stringContaining('was removed while it was being read'),
     })
   })
 

@@ -182,7 +182,7 @@ describe('convert', () => {
       code: 2,
       stdout: '',
       stderr:
-        'sdtool: DIR/model.safetensors exists already\n  Use --force to replace it, or -o to name another file.\n',
+        'sdtool: DIR/model.safetensors already exists\n  Use --force to replace it, or -o to name another file.\n',
     })
     expect(readFileSync(join(folder, 'model.safetensors'), 'utf8')).toBe('precious')
     expect((await runCli(['convert', join(folder, 'model.ckpt'), '--force'])).code).toBe(0)
@@ -272,7 +272,7 @@ describe('convert', () => {
       folder,
       await runCli(['convert', join(folder, 'model.ckpt'), '--dry-run']),
     )
-    expect([code, stderr.split('\n')[0]]).toEqual([2, 'sdtool: DIR/model.safetensors exists already'])
+    expect([code, stderr.split('\n')[0]]).toEqual([2, 'sdtool: DIR/model.safetensors already exists'])
   })
 
   it.each([

@@ -241,7 +241,7 @@ describe('--plot', () => {
     expect(await run('--plot', picture)).toEqual({
       code: 2,
       stdout: '',
-      stderr: 'sdtool: DIR/x.png exists already\n  Use --force to replace it, or -o to name another file.\n',
+      stderr: 'sdtool: DIR/x.png already exists\n  Use --force to replace it, or -o to name another file.\n',
     })
     expect((await run('--plot', picture, '--force')).code).toBe(0)
     expect(readFileSync(picture).subarray(1, 4).toString()).toBe('PNG')

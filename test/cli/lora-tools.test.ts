@@ -255,7 +255,7 @@ describe('lora check', () => {
     expect([again.code, again.stdout, again.stderr]).toEqual([
       2,
       '',
-      expect.stringContaining('l.svg exists already'),
+      expect.stringContaining('l.svg already exists'),
     ])
   })
 

@@ -73,7 +73,7 @@ describe.skipIf(process.platform !== 'linux' || !existsSync(cli))('a command lin
     const before = readdirSync(folder, { encoding: 'latin1' }).sort()
     const { status, stdout, stderr } = shell(folder, line)
     expect([status, stdout]).toEqual([2, ''])
-    expect(stderr).toContain('a word of the command line is not UTF-8: ')
+    expect(stderr).toContain('an argument on the command line is not UTF-8: ')
     expect(stderr).toContain('caf\\xe9.safetensors\n  sdtool cannot open such names')
     expect(readdirSync(folder, { encoding: 'latin1' }).sort()).toEqual(before)
   })

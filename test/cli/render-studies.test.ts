@@ -84,7 +84,7 @@ describe('render --compare', () => {
       }
       // five columns of images at four times their size
       expect(sizeOf(sheet)[0]).toBeGreaterThan(5 * 256)
-      expect((await runCli(args)).stderr).toContain('exists already')
+      expect((await runCli(args)).stderr).toContain('already exists')
     },
     TIMEOUT,
   )

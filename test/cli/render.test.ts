@@ -266,7 +266,7 @@ describe('sdtool render refuses', () => {
     const out = join(tempFolder(), 'a.png')
     writeFileSync(out, 'mine')
     const { code, stderr } = await runCli(['render', ckpt, '-p', 'x', ...QUICK, '-o', out])
-    expect([code, stderr.split('\n')[0]]).toEqual([2, `sdtool: ${out} exists already`])
+    expect([code, stderr.split('\n')[0]]).toEqual([2, `sdtool: ${out} already exists`])
     expect(readFileSync(out, 'utf8')).toBe('mine')
   })
 

@@ -48,7 +48,7 @@ describe.skipIf(process.platform === 'win32')('--force', () => {
     const output = join(folder, `out${ending}`)
     execFileSync('mkfifo', [output])
     const { code, stderr } = await run(output)
-    expect([code, stderr]).toEqual([2, expect.stringContaining('is a pipe, and is not replaced by a file')])
+    expect([code, stderr]).toEqual([2, expect.stringContaining('is a pipe and cannot be replaced by a file')])
     expect(lstatSync(output).isFIFO()).toBe(true)
     expect(readdirSync(folder).filter((name) => name !== 'home')).toEqual([`out${ending}`])
   })
