@@ -1,6 +1,7 @@
 import type { Argv } from 'yargs'
 import type { Arguments, Command, CommandEntry } from './commands/command.ts'
 import { COMMANDS } from './commands/registry.ts'
+import { showingProgress } from './report/progress/progress.ts'
 import { reportError } from './report/terminal/error.ts'
 import { safeWorld } from './report/terminal/safe-output.ts'
 import { usageError } from './report/terminal/usage.ts'
@@ -99,7 +100,8 @@ async function runCommand(
     })
   const { args, output } = await parse(program, argv)
   checkSwitches(known, argv)
-  return output ? printed(world, `${output}\n`) : command.run(args, world)
+  if (output) return printed(world, `${output}\n`)
+  return command.run(args, showingProgress(world, args.quiet === true || args.json === true))
 }
 
 /**

@@ -1,6 +1,6 @@
 /** What multiplies matrices: it decides the last bits, so recipes say which it was. */
 import type { Recipe } from '../model/metadata/recipe.ts'
-import type { World } from '../system/world.ts'
+import type { Environment } from '../system/world.ts'
 import type { MatMul } from '../tensor/algebra/matmul.ts'
 import { WASM_ENGINE, wasmMatMul } from '../tensor/numeric/wasm-matmul.ts'
 import type { MatMulModule } from '../tensor/write/executor.ts'
@@ -17,7 +17,7 @@ export interface MatMulEngine {
  * bits whatever the number of threads is; native code may give others on a processor with other instructions, our own
  * kernel never does.
  */
-export async function engineOf({ matmul }: Pick<World, 'matmul'>): Promise<MatMulEngine> {
+export async function engineOf({ matmul }: Pick<Environment, 'matmul'>): Promise<MatMulEngine> {
   if (matmul === undefined) return { matmul: wasmMatMul, name: WASM_ENGINE }
   const loaded = (await import(matmul.href)) as MatMulModule
   return { matmul: loaded.matmul, name: loaded.engine }
@@ -28,9 +28,9 @@ export function recipeEngine({ version, engine, options }: Recipe): string | und
   return version === 1 ? engineOfV1(options) : engine
 }
 
-/** The world for doing a recipe again: with our own kernel if that was its engine. */
-export function worldOf(recipe: Recipe, world: World): World {
-  if (recipeEngine(recipe) !== WASM_ENGINE) return world
-  const { matmul: _, ...others } = world
-  return others
+/** The environment for doing a recipe again: with our own kernel if that was its engine. */
+export function environmentOf<E extends Environment>(recipe: Recipe, environment: E): E {
+  if (recipeEngine(recipe) !== WASM_ENGINE) return environment
+  const { matmul: _, ...others } = environment
+  return others as E
 }

@@ -1,24 +1,25 @@
 import { basename } from 'node:path'
 import type { HashNow } from '../library/caches/hash-cache.ts'
-import { startProgress } from '../report/progress/progress.ts'
 import { type Hashes, type HashName, hashFile } from '../system/hash.ts'
-import type { World } from '../system/world.ts'
+import { type Environment, startProgress } from '../system/world.ts'
+
+type Hashing = Pick<Environment, 'signal' | 'progress'>
 
 /** For the cache of hashes. */
-export function hashesOf(world: World): HashNow {
-  return (path, only, quiet) => hashWithProgress(path, only, quiet, world)
+export function hashesOf(environment: Hashing): HashNow {
+  return (path, only) => hashWithProgress(path, only, environment)
 }
 
-/** Hashes a file with progress on stderr. All hashes if none are named. */
+/** Hashes a file. All hashes if none are named. */
 export async function hashWithProgress(
   path: string,
   only: readonly HashName[] | undefined,
-  quiet: boolean,
-  world: World,
+  environment: Hashing,
 ): Promise<Hashes> {
-  const progress = startProgress(`hashing ${basename(path)}`, world, quiet)
+  const progress = startProgress(environment, `hashing ${basename(path)}`)
   try {
-    return await hashFile(path, { ...(only && { only }), signal: world.signal, onProgress: progress.update })
+    const { signal } = environment
+    return await hashFile(path, { ...(only && { only }), signal, onProgress: progress.update })
   } finally {
     progress.end()
   }

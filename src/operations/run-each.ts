@@ -1,4 +1,4 @@
-import type { World } from '../system/world.ts'
+import type { Environment } from '../system/world.ts'
 import type { InputModel, Operation, PlanContext } from './operation.ts'
 import type { OutputOptions } from './output/options.ts'
 import { outputPlaces } from './output/place.ts'
@@ -25,7 +25,7 @@ interface Each<Options extends object, P extends Plan> {
 export function runEach<Options extends object, P extends Plan>(
   { operation, paths, plans }: Each<Options, P>,
   output: OutputOptions,
-  world: World,
+  environment: Environment,
 ): Promise<Outcome<P>[]> {
   const use = async (inputs: readonly InputModel[], context: PlanContext): Promise<Outcome<P>[]> => {
     const first = namedFile(paths[0]!)
@@ -40,14 +40,18 @@ export function runEach<Options extends object, P extends Plan>(
     })
     const rehearsal = { ...output, dryRun: true }
     for (const { run, plan } of runs)
-      await executePlan({ ...run, output: rehearsal }, plan, inputs, context, world)
+      await executePlan({ ...run, output: rehearsal }, plan, inputs, context, environment)
     const outcomes: Outcome<P>[] = []
     for (const { run, plan } of runs) {
       const known = { input: paths[0]!, title: inputs[0]!.identity.title, plan }
       const described = operation.describe?.(plan, inputs, run.options)
-      outcomes.push({ ...known, ...described, ...(await executePlan(run, plan, inputs, context, world)) })
+      outcomes.push({
+        ...known,
+        ...described,
+        ...(await executePlan(run, plan, inputs, context, environment)),
+      })
     }
     return outcomes
   }
-  return withInputs(paths, output, world, use, operation.open)
+  return withInputs(paths, output, environment, use, operation.open)
 }

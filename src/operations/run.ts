@@ -3,10 +3,9 @@
 import { basename, extname } from 'node:path'
 import type { ListedFile } from '../library/files.ts'
 import { identifyFile, type OpenedModel, readAny, withModels } from '../library/session.ts'
-import { COUNT, startProgress } from '../report/progress/progress.ts'
 import { defined } from '../system/defined.ts'
 import { escaped, withFileName } from '../system/errors.ts'
-import type { World } from '../system/world.ts'
+import { type Environment, startProgress } from '../system/world.ts'
 import type { Finding } from '../tensor/values/table.ts'
 import type { PatchCheck } from '../tensor/write/verify-patches.ts'
 import { engineOf } from './engine.ts'
@@ -64,7 +63,7 @@ export interface Run<Options extends object, P extends Plan, Part> {
  */
 export async function runOperation<Options extends object, P extends Plan, Part>(
   run: Run<Options, P, Part>,
-  world: World,
+  environment: Environment,
 ): Promise<Outcome<P, Part>> {
   if (run.first.problem) throw run.first.problem
   const paths = [run.first.path, ...(run.others ?? [])]
@@ -79,9 +78,9 @@ export async function runOperation<Options extends object, P extends Plan, Part>
       ...run.operation.describe?.(plan, inputs, run.options),
       plan,
     }
-    return { ...known, ...(await executePlan(run, plan, inputs, context, world)) }
+    return { ...known, ...(await executePlan(run, plan, inputs, context, environment)) }
   }
-  return withInputs(paths, run.output, world, use, run.operation.open)
+  return withInputs(paths, run.output, environment, use, run.operation.open)
 }
 
 /**
@@ -91,15 +90,15 @@ export async function runOperation<Options extends object, P extends Plan, Part>
 export async function withInputs<T>(
   paths: readonly string[],
   output: OutputOptions,
-  world: World,
+  environment: Environment,
   use: (inputs: readonly InputModel[], context: PlanContext) => Promise<T>,
   open?: OpenInput,
 ): Promise<T> {
   const other = await open?.(paths[0]!)
   const models = other === undefined ? paths : paths.slice(1)
-  return withModels(models, world, async (opened) => {
+  return withModels(models, environment, async (opened) => {
     const inputs = await inputModels(models, opened)
-    return use(other === undefined ? inputs : [other, ...inputs], planContext(opened, output, world))
+    return use(other === undefined ? inputs : [other, ...inputs], planContext(opened, output, environment))
   })
 }
 
@@ -118,23 +117,22 @@ export async function inputModels(
 /** For a plan that is used and not written. */
 export function plainContext(
   opened: readonly OpenedModel[],
-  world: Pick<World, 'signal' | 'matmul'>,
+  environment: Pick<Environment, 'signal' | 'matmul'>,
 ): PlanContext {
-  return { read: readAny(opened), signal: world.signal, engine: () => engineOf(world) }
+  return { read: readAny(opened), signal: environment.signal, engine: () => engineOf(environment) }
 }
 
 /** What a planner may use while these files are open. */
 export function planContext(
   opened: readonly OpenedModel[],
-  { dryRun, quiet, json }: Pick<OutputOptions, 'dryRun' | 'quiet' | 'json'>,
-  world: World,
+  { dryRun }: Pick<OutputOptions, 'dryRun'>,
+  environment: Environment,
 ): PlanContext {
-  const isQuiet = quiet || json
   return {
-    ...plainContext(opened, world),
+    ...plainContext(opened, environment),
     rehearsal: dryRun,
-    hash: (name, only) => hashWithProgress(name, only, isQuiet, world),
-    progress: (label) => startProgress(label, world, isQuiet, COUNT),
+    hash: (name, only) => hashWithProgress(name, only, environment),
+    progress: (label) => startProgress(environment, label, 'count'),
   }
 }
 
@@ -159,7 +157,7 @@ export async function executePlan<Options extends object, P extends Plan, Part>(
   plan: P,
   inputs: readonly InputModel[],
   context: PlanContext,
-  world: World,
+  environment: Environment,
 ): Promise<Rest<P, Part>> {
   const { operation, options, output } = run
   const nothing = operation.nothing?.(plan, inputs, options)
@@ -170,17 +168,17 @@ export async function executePlan<Options extends object, P extends Plan, Part>(
   }
   const engine = operation.multiplies?.(options) ? (await context.engine()).name : undefined
   const target = run.place(run.first, operation.outputName(plan, inputs, options))
-  const planned = (from: P) => plannedFile(run, from, inputs, { target, engine, world })
+  const planned = (from: P) => plannedFile(run, from, inputs, { target, engine, environment })
   const job = planned(plan)
   if (operation.compute) {
     const compute = (work: Computing) => operation.compute!(plan, inputs, options, { ...context, ...work })
-    return makeComputed({ planned: job, compute, finished: planned }, { output, world })
+    return makeComputed({ planned: job, compute, finished: planned }, { output, environment })
   }
   if (output.dryRun) return checkPlannedFile(job, output)
   await operation.confirm?.(plan, inputs, options, context)
   const prover = operation.prover?.(plan)
-  if (prover) return writeProven(job, prover, { output, world })
-  return (await writePlannedFile(job, output, world)).file
+  if (prover) return writeProven(job, prover, { output, environment })
+  return (await writePlannedFile(job, output, environment)).file
 }
 
 function nothingToDo(message: string): Finding {
@@ -194,8 +192,8 @@ function plannedFile<Options extends object, P extends Plan, Part>(
   {
     target,
     engine,
-    world,
-  }: { readonly target: string; readonly engine: string | undefined; readonly world: World },
+    environment,
+  }: { readonly target: string; readonly engine: string | undefined; readonly environment: Environment },
 ): PlannedFile {
   const decided = writeOptions(operation.decided(options, plan, inputs))
   const made = { verb: operation.verb, options: decided, ...defined({ engine }) }
@@ -207,14 +205,14 @@ function plannedFile<Options extends object, P extends Plan, Part>(
     inputs: inputs.map(({ file }) => file.file),
     ...(operation.standsAlone ? {} : { source: first.path }),
     ...(form && { container: form.container }),
-    metadata: () => metadataOf(operation, plan, inputs, options, { target, recipe, world }),
+    metadata: () => metadataOf(operation, plan, inputs, options, { target, recipe, environment }),
   }
 }
 
 interface ForMetadata {
   readonly target: string
   readonly recipe: RecipeFacts
-  readonly world: World
+  readonly environment: Environment
 }
 
 function metadataOf<Options extends object, P extends Plan, Part>(
@@ -222,15 +220,15 @@ function metadataOf<Options extends object, P extends Plan, Part>(
   plan: P,
   inputs: readonly InputModel[],
   options: Options,
-  { target, recipe, world }: ForMetadata,
+  { target, recipe, environment }: ForMetadata,
 ): PendingMetadata {
   const files = inputs.map(({ file }) => file)
   const title = basename(target, extname(target))
   const derived = operation.metadata?.(plan, inputs, options, title)
-  if (derived) return derivedMetadata(files, derived.own, { title, ...derived.facts }, recipe, world)
+  if (derived) return derivedMetadata(files, derived.own, { title, ...derived.facts }, recipe, environment)
   const [source, ...additions] = files
   const identity = operation.stated?.(inputs, options) ?? inputs[0]!.identity
-  return outputMetadata(source!, identity, plan, target, { ...recipe, additions }, world)
+  return outputMetadata(source!, identity, plan, target, { ...recipe, additions }, environment)
 }
 
 /** `model.safetensors` as a file that was named itself. */

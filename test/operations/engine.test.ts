@@ -1,7 +1,7 @@
 /** What multiplied stands in recipes of version 1 among the options, in those of version 2 beside them. */
 import { expect, it } from 'vitest'
 import { buildRecipe, parseRecipe, type Recipe, serialiseRecipe } from '../../src/model/metadata/recipe.ts'
-import { recipeEngine, worldOf } from '../../src/operations/engine.ts'
+import { environmentOf, recipeEngine } from '../../src/operations/engine.ts'
 import { migrateOptions } from '../../src/operations/recipe-v1.ts'
 import { WASM_ENGINE } from '../../src/tensor/numeric/wasm-matmul.ts'
 import { QUIET_WORLD } from '../quiet-world.ts'
@@ -28,7 +28,7 @@ it.each([
   ['version 2 with an option of that name', recipe(2, { options: { engine: WASM_ENGINE } }), undefined],
 ])('%s', (_, made, engine) => {
   expect(recipeEngine(made)).toBe(engine)
-  const { matmul } = worldOf(made, { ...QUIET_WORLD, matmul: NATIVE })
+  const { matmul } = environmentOf(made, { ...QUIET_WORLD, matmul: NATIVE })
   // our own kernel multiplies the same everywhere, so what it made is made again by it
   expect(matmul).toEqual(engine === WASM_ENGINE ? undefined : NATIVE)
 })

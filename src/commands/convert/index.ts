@@ -13,7 +13,6 @@ import type {
 } from '../../operations/convert/options.ts'
 import { convertPart } from '../../operations/convert/part.ts'
 import { convertSingle } from '../../operations/convert/single.ts'
-import type { OutputOptions } from '../../operations/output/options.ts'
 import { outputPlaces } from '../../operations/output/place.ts'
 import { namedFile, runOperation } from '../../operations/run.ts'
 import { EXIT, type ExitCode, refuse, usage } from '../../system/errors.ts'
@@ -22,6 +21,7 @@ import type { Arguments, Command } from '../command.ts'
 import { listedFiles } from '../shared/listed-files.ts'
 import { modelFolders, withModelFolders } from '../shared/model-folders.ts'
 import { DTYPE_LIST, readDtypeChoice } from '../shared/model-options.ts'
+import type { WritingOptions } from '../shared/options.ts'
 import { filledText, namedFiles, outputOptions, withOutputOptions } from '../shared/options.ts'
 import { runForEach, runOnce, worstExitCode } from '../shared/run-for-each.ts'
 import { resultPrinter } from '../shared/transform-report.ts'
@@ -133,7 +133,7 @@ function checkPipelineOptions(isFolder: boolean, to: string | undefined, { by = 
 }
 
 interface Surroundings {
-  readonly output: OutputOptions
+  readonly output: WritingOptions
   readonly folders: ModelFolders
   readonly world: World
 }
@@ -162,7 +162,7 @@ async function convert(conversion: Conversion, { output, folders, world }: Surro
 
 async function convertPipeline(
   { folder, options }: Extract<Conversion, { kind: 'single' }>,
-  output: OutputOptions,
+  output: WritingOptions,
   world: World,
 ): Promise<ExitCode> {
   const { files, scheduler, findings } = await pipelineFiles(folder, world)

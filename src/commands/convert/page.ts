@@ -1,14 +1,14 @@
 /** What became of a whole folder of diffusers. */
 import type { FolderOutcome } from '../../operations/convert/folder.ts'
-import type { OutputOptions } from '../../operations/output/options.ts'
 import { envelope, findingJson, printResults } from '../../report/document/envelope.ts'
 import { formatBytes, painter, plural } from '../../report/text/text.ts'
 import { printable } from '../../system/text.ts'
 import type { World } from '../../system/world.ts'
 import { findingLines } from '../shared/findings-text.ts'
+import type { WritingOptions } from '../shared/options.ts'
 import type { FolderResult } from '../shared/outcome-schema.ts'
 
-export function printFolder(outcome: FolderOutcome, output: OutputOptions, world: World): void {
+export function printFolder(outcome: FolderOutcome, output: WritingOptions, world: World): void {
   const document = envelope('convert', { results: [folderJson(outcome)], dryRun: output.dryRun }, world)
   printResults(document, () => folderPage(outcome, world), output, world)
 }

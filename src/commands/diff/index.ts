@@ -8,20 +8,19 @@ import { diffMetadata } from '../../model/diff/metadata.ts'
 import type { DiffSide } from '../../model/diff/pairs.ts'
 import { tally } from '../../model/diff/summary.ts'
 import { writeNewFile } from '../../operations/output/new-file.ts'
-import type { CommonOptions } from '../../operations/output/options.ts'
 import { envelope, printResults } from '../../report/document/envelope.ts'
-import { startProgress } from '../../report/progress/progress.ts'
 import { painter } from '../../report/text/text.ts'
 import { checkOutput } from '../../system/atomic.ts'
 import { defined } from '../../system/defined.ts'
 import { EXIT, type ExitCode, SdtoolError, usage } from '../../system/errors.ts'
 import type { FileRef } from '../../system/file-ref.ts'
 import { printable } from '../../system/text.ts'
-import type { World } from '../../system/world.ts'
+import { startProgress, type World } from '../../system/world.ts'
 import type { ReadInto } from '../../tensor/values/expr.ts'
 import type { Finding } from '../../tensor/values/table.ts'
 import type { Arguments, Command } from '../command.ts'
 import { modelFolders, withModelFolders } from '../shared/model-folders.ts'
+import type { CommonOptions } from '../shared/options.ts'
 import { commonOptions, filledText, flag, text, withCommonOptions } from '../shared/options.ts'
 import { diffJson } from './json.ts'
 import { diffPage } from './page.ts'
@@ -157,11 +156,7 @@ async function compare(
   world: World,
 ): Promise<DiffReport> {
   const [sideA, sideB] = [sideOf(a, options), sideOf(b, options)]
-  const progress = startProgress(
-    `comparing ${basename(a.path)} and ${basename(b.path)}`,
-    world,
-    options.quiet || options.json,
-  )
+  const progress = startProgress(world, `comparing ${basename(a.path)} and ${basename(b.path)}`)
   try {
     const input = { read, signal: world.signal, onProgress: progress.update }
     const tensors = await diffTensors(sideA, sideB, input)

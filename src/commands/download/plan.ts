@@ -114,7 +114,7 @@ async function planned(
   checkScans(item)
   if (!options.any) checkKind(target)
   const there = await checkReplaceable(target)
-  const isPresent = there !== undefined && (await isSameFile(target, there, item.file, options.quiet, local))
+  const isPresent = there !== undefined && (await isSameFile(target, there, item.file, local))
   if (there && !isPresent && !options.force) throw otherFile(target)
   const part = await stat(partPaths(target).part).catch(() => undefined)
   return {
@@ -138,26 +138,20 @@ async function isSameFile(
   target: string,
   { size }: Stats,
   { bytes, hashes }: CivitaiFile,
-  quiet: boolean,
   local: Local,
 ): Promise<boolean> {
   if (!coversLength(hashes) && bytes !== size) return false
   if (bytes !== undefined && Math.abs(bytes - size) > bytes / 100 + 1024) return false
-  return differing(hashes, await ownHashes(target, hashes, quiet, local)) === undefined
+  return differing(hashes, await ownHashes(target, hashes, local)) === undefined
 }
 
 /** Those that decide, of the file that is there. */
-async function ownHashes(
-  target: string,
-  expected: Hashes,
-  quiet: boolean,
-  { cache, signal }: Local,
-): Promise<Hashes> {
+async function ownHashes(target: string, expected: Hashes, { cache, signal }: Local): Promise<Hashes> {
   const judges = judgesOf(expected)
   const [judge] = judges
   if (judge === undefined) return {}
-  if (judge === 'sha256') return { sha256: await cache.sha256(target, quiet) }
-  if (judge === 'blake3') return { blake3: await cache.blake3(target, quiet) }
+  if (judge === 'sha256') return { sha256: await cache.sha256(target) }
+  if (judge === 'blake3') return { blake3: await cache.blake3(target) }
   return hashFile(target, { only: judges, signal })
 }
 

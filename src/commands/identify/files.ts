@@ -41,19 +41,14 @@ const SAVE_EVERY = 10
 /** Hashes files and asks the site for all of them at once. Files that cannot be read do not stop the others. */
 export async function identifyFiles(
   listed: readonly Pick<ListedFile, 'path' | 'relative'>[],
-  {
-    api,
-    cache,
-    quiet,
-    world,
-  }: { readonly api: Api; readonly cache: HashCache; readonly quiet: boolean; readonly world: World },
+  { api, cache, world }: { readonly api: Api; readonly cache: HashCache; readonly world: World },
 ): Promise<{ readonly files: readonly IdentifiedFile[]; readonly unread: readonly UnreadFile[] }> {
   const known: { path: string; name: string; evidence: Evidence; operation?: string }[] = []
   const unread: UnreadFile[] = []
   for (const [i, { path, relative: name }] of listed.entries()) {
     world.signal.throwIfAborted()
     try {
-      known.push({ path, name, ...(await evidenceOf(path, cache, quiet, world)) })
+      known.push({ path, name, ...(await evidenceOf(path, cache, world)) })
     } catch (error) {
       world.signal.throwIfAborted()
       unread.push({ path, error })
@@ -67,7 +62,7 @@ export async function identifyFiles(
   for (const [i, { path, evidence }] of known.entries()) {
     // what sdtool made of something else is on the site only by a chance that is not worth reading it again
     if (matches[i]!.length > 0 || evidence.ancestors.length > 0) continue
-    const last = await byBlake3(await cache.blake3(path, quiet), api)
+    const last = await byBlake3(await cache.blake3(path), api)
     if (last) matches[i] = [last]
   }
   const newest = await newestVersions(
@@ -92,10 +87,9 @@ export async function identifyFiles(
 async function evidenceOf(
   path: string,
   cache: HashCache,
-  quiet: boolean,
   world: Interruptible,
 ): Promise<{ evidence: Evidence; operation?: string }> {
-  const { sha256, autoV3 } = await cache.hashes(path, quiet)
+  const { sha256, autoV3 } = await cache.hashes(path)
   const header = await headerOf(path, world)
   if (!header) return { evidence: { sha256, ancestors: [] } }
   const { recipe } = header

@@ -77,7 +77,7 @@ async function runIdentify(args: Arguments, client: Client, world: World): Promi
   const cache = await openHashCache(world, hashesOf(world))
   const api = client.apiOf(client.site)
   try {
-    const { files, unread } = await identifyFiles(found, { api, cache, quiet: quiet || json, world })
+    const { files, unread } = await identifyFiles(found, { api, cache, world })
     const deeds = new Map<IdentifiedFile, FileActionResult>()
     const paths = files.map(({ path }) => path)
     for (const file of files) deeds.set(file, await act(file, paths, wishes, client))

@@ -10,12 +10,11 @@ import { type MetadataSummary, summariseMetadata } from '../../model/metadata/su
 import type { Component } from '../../model/networks/components.ts'
 import { hashWithProgress } from '../../operations/hashing.ts'
 import { mayBeInfinite } from '../../operations/output/finite.ts'
-import { startProgress } from '../../report/progress/progress.ts'
 import { plural } from '../../report/text/text.ts'
 import { defined } from '../../system/defined.ts'
 import type { Hashes } from '../../system/hash.ts'
 import { quoted } from '../../system/text.ts'
-import type { World } from '../../system/world.ts'
+import { startProgress, type World } from '../../system/world.ts'
 import { UnsafePickleError } from '../../tensor/formats/security.ts'
 import { type ReadInto, readValues } from '../../tensor/values/expr.ts'
 import { addScans, EMPTY_SCAN, type ScanResult, scanTensor } from '../../tensor/values/scan.ts'
@@ -98,11 +97,11 @@ export async function inspectOpened(
   const { model, read } = opened
   const valuesOf = (tensor: Parameters<typeof readValues>[0]) => readValues(tensor, read)
   const identity = await withAlphas(opened, await identifyFile(path, opened), valuesOf)
-  const scan = options.scan ? await scanComponents(path, model, identity, read, options, world) : undefined
+  const scan = options.scan ? await scanComponents(path, model, identity, read, world) : undefined
   if (options.scan) await opened.sums?.finish(read, world.signal)
   const hashes = options.hashes
     ? {
-        ...(await hashWithProgress(path, undefined, options.quiet, world)),
+        ...(await hashWithProgress(path, undefined, world)),
         ...(await embeddingHashOf(identity, valuesOf)),
       }
     : {}
@@ -171,10 +170,9 @@ export async function scanComponents(
   model: ModelFile,
   { components }: Identity,
   read: ReadInto,
-  { quiet }: Pick<InspectionOptions, 'quiet'>,
   world: World,
 ): Promise<ComponentScan[]> {
-  const progress = startProgress(`scanning ${basename(path)}`, world, quiet)
+  const progress = startProgress(world, `scanning ${basename(path)}`)
   const all = components.reduce((sum, { bytes }) => sum + bytes, 0)
   let done = 0
   try {

@@ -63,9 +63,7 @@ export async function inspectPicture(
     picture,
     ...(parameters && { parameters }),
     ...defined({ program }),
-    hashes: options.hashes
-      ? await hashWithProgress(path, ['sha256', 'crc32', 'blake3'], options.quiet, world)
-      : {},
+    hashes: options.hashes ? await hashWithProgress(path, ['sha256', 'crc32', 'blake3'], world) : {},
   }
 }
 

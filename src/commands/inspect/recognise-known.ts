@@ -74,7 +74,7 @@ async function maybeKnownVae(
   world: World,
 ): Promise<Finding[]> {
   if (kind !== 'vae') return []
-  const { autoV1 } = await hashWithProgress(path, ['autoV1'], true, world)
+  const { autoV1 } = await hashWithProgress(path, ['autoV1'], { signal: world.signal })
   const known = autoV1 === undefined ? [] : knownVaesByAutoV1(autoV1, model.file.size)
   return known.map(({ name }) => {
     return info('known-file', `this is probably ${name}, by A1111's first hash; --hashes makes sure`)
@@ -114,13 +114,13 @@ async function sameVaeFile(
       : `its ${compared} small tensors have the same values; --hashes compares all ${all}`
   return [
     info('baked-vae', `the baked VAE is that of ${same.map((path) => quoted(path)).join(', ')}: ${how}`),
-    ...(options.hashes ? await nameOf(same[0]!, options, world) : []),
+    ...(options.hashes ? await nameOf(same[0]!, world) : []),
   ]
 }
 
 /** What the file with the same VAE is, if that is known: its own name may say nothing. */
-async function nameOf(path: string, { quiet }: InspectionOptions, world: World): Promise<Finding[]> {
-  const { sha256 } = await hashWithProgress(path, ['sha256'], quiet, world)
+async function nameOf(path: string, world: World): Promise<Finding[]> {
+  const { sha256 } = await hashWithProgress(path, ['sha256'], world)
   const known = sha256 === undefined ? undefined : knownBySha256(sha256)
   return known ? [info('baked-vae-known', `${quoted(path)} is ${known.name}, by its SHA-256`)] : []
 }

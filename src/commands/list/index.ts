@@ -2,12 +2,11 @@ import { stat } from 'node:fs/promises'
 import { openCache } from '../../library/caches/library-cache.ts'
 import { SKIP_REASONS, type SkippedFolder, scanFolder } from '../../library/scan.ts'
 import { type Envelope, envelope, type JsonError, printResults } from '../../report/document/envelope.ts'
-import { COUNT, startProgress } from '../../report/progress/progress.ts'
 import { formatTable } from '../../report/text/table.ts'
 import { formatBytes, painter, plural } from '../../report/text/text.ts'
 import { EXIT, refuse, usage } from '../../system/errors.ts'
 import { printable } from '../../system/text.ts'
-import type { World } from '../../system/world.ts'
+import { startProgress, type World } from '../../system/world.ts'
 import type { Command } from '../command.ts'
 import { noteSkipped } from '../shared/listed-files.ts'
 import { modelFolders, withModelFolders } from '../shared/model-folders.ts'
@@ -55,8 +54,7 @@ export const listCommand: Command = {
     const skipped = scans.flatMap((scan) => scan.skipped)
     noteSkipped(skipped, world)
     const cache = await openCache(world)
-    const quiet = options.quiet || options.json
-    const opening = startProgress('opening models', world, quiet, COUNT)
+    const opening = startProgress(world, 'opening models', 'count')
     try {
       const files = await libraryOf(
         scans.flatMap((scan) => scan.files),
@@ -65,7 +63,7 @@ export const listCommand: Command = {
         world,
       )
       const duplicates = flag(args, 'duplicates')
-        ? await provenDuplicates(files, cache, startProgress('comparing models', world, quiet, COUNT), world)
+        ? await provenDuplicates(files, cache, startProgress(world, 'comparing models', 'count'), world)
         : likelyDuplicates(files)
       printResults(
         document(files, duplicates, skipped, world),

@@ -7,12 +7,11 @@ import type { CachedFile, LibraryCache } from '../../library/caches/library-cach
 import type { LibraryFacts } from '../../library/facts.ts'
 import type { FoundFile } from '../../library/scan.ts'
 import { identifyFile, withModel } from '../../library/session.ts'
-import type { Progress } from '../../report/progress/progress.ts'
 import { describe } from '../../report/terminal/error.ts'
 import { defined } from '../../system/defined.ts'
 import { hashFile } from '../../system/hash.ts'
 import { inParallel } from '../../system/parallel.ts'
-import type { World } from '../../system/world.ts'
+import type { Environment, Progress } from '../../system/world.ts'
 import { readValues } from '../../tensor/values/expr.ts'
 import { libraryFacts, partContent } from './facts.ts'
 
@@ -32,12 +31,12 @@ export function libraryOf(
   files: readonly FoundFile[],
   cache: LibraryCache,
   progress: Progress,
-  world: World,
+  environment: Environment,
 ): Promise<LibraryFile[]> {
   let done = 0
   return inParallel(files, LANES, async ({ path, name }) => {
-    world.signal.throwIfAborted()
-    const known = await knownFile(path, cache, world)
+    environment.signal.throwIfAborted()
+    const known = await knownFile(path, cache, environment)
     const own = known.facts?.triggers ?? []
     const triggers = own.length > 0 ? own : await triggerWordsBeside(path)
     progress.update(++done, files.length)
@@ -45,19 +44,19 @@ export function libraryOf(
   })
 }
 
-async function knownFile(path: string, cache: LibraryCache, world: World): Promise<CachedFile> {
+async function knownFile(path: string, cache: LibraryCache, environment: Environment): Promise<CachedFile> {
   const info = await stat(path)
   const { size: bytes, mtimeMs } = info
   const known = cache.get(resolve(path), bytes, mtimeMs)
   if (known !== undefined) return known
-  const found = { bytes, mtimeMs, ...(await factsOf(path, world)) }
+  const found = { bytes, mtimeMs, ...(await factsOf(path, environment)) }
   cache.set(resolve(path), found)
   return found
 }
 
-async function factsOf(path: string, world: World): Promise<Pick<CachedFile, 'facts' | 'error'>> {
+async function factsOf(path: string, environment: Environment): Promise<Pick<CachedFile, 'facts' | 'error'>> {
   try {
-    const facts: LibraryFacts = await withModel(path, world, async (opened) => {
+    const facts: LibraryFacts = await withModel(path, environment, async (opened) => {
       const { model, read } = opened
       return libraryFacts(model, await identifyFile(path, opened), read, (tensor) => readValues(tensor, read))
     })
@@ -122,7 +121,7 @@ export async function provenDuplicates(
   files: readonly LibraryFile[],
   cache: LibraryCache,
   progress: Progress,
-  world: World,
+  environment: Environment,
 ): Promise<Duplicates[]> {
   const likely = likelyDuplicates(files)
   const byName = new Map(files.map((file) => [file.name, file]))
@@ -132,12 +131,12 @@ export async function provenDuplicates(
   for (const group of likely) {
     const keys = new Map<string, string[]>()
     for (const name of group.files) {
-      world.signal.throwIfAborted()
+      environment.signal.throwIfAborted()
       const file = byName.get(name)!
       const key =
         group.component === undefined
-          ? await autoV3Of(file, cache, world)
-          : await contentOf(file, group.component, cache, world)
+          ? await autoV3Of(file, cache, environment)
+          : await contentOf(file, group.component, cache, environment)
       keys.set(key, [...(keys.get(key) ?? []), name])
       progress.update(++done, all)
     }
@@ -147,10 +146,10 @@ export async function provenDuplicates(
   return proven
 }
 
-async function autoV3Of(file: LibraryFile, cache: LibraryCache, world: World): Promise<string> {
+async function autoV3Of(file: LibraryFile, cache: LibraryCache, environment: Environment): Promise<string> {
   const known = cache.get(resolve(file.path), file.bytes, file.mtimeMs) ?? file
   if (known.autoV3 !== undefined) return known.autoV3
-  const { autoV3 = '' } = await hashFile(file.path, { only: ['autoV3'], signal: world.signal })
+  const { autoV3 = '' } = await hashFile(file.path, { only: ['autoV3'], signal: environment.signal })
   cache.set(resolve(file.path), { ...withoutPlace(known), autoV3 })
   return autoV3
 }
@@ -159,12 +158,12 @@ async function contentOf(
   file: LibraryFile,
   title: string,
   cache: LibraryCache,
-  world: World,
+  environment: Environment,
 ): Promise<string> {
   const known = cache.get(resolve(file.path), file.bytes, file.mtimeMs) ?? file
   const content = known.contents?.[title]
   if (content !== undefined) return content
-  const made = await withModel(file.path, world, async (opened) => {
+  const made = await withModel(file.path, environment, async (opened) => {
     const identity = await identifyFile(file.path, opened)
     const component = identity.components.find((one) => one.title === title)!
     return partContent(opened.model, identity, component, opened.read)

@@ -9,23 +9,22 @@ import { loraOf } from '../../operations/lora/lora-file.ts'
 import { mergeLora } from '../../operations/merge-lora/merge-lora.ts'
 import type { InputModel, PlanContext } from '../../operations/operation.ts'
 import { writeNewFile } from '../../operations/output/new-file.ts'
-import type { CommonOptions } from '../../operations/output/options.ts'
 import { inputModels, plainContext } from '../../operations/run.ts'
 import { envelope, findingJson, printResults, withNulls } from '../../report/document/envelope.ts'
 import type { HeatMap, HeatPanel } from '../../report/drawing/heat-map.ts'
-import { startProgress } from '../../report/progress/progress.ts'
 import { formatTable } from '../../report/text/table.ts'
 import { painter, plural } from '../../report/text/text.ts'
 import { checkOutput } from '../../system/atomic.ts'
 import { EXIT, type ExitCode, refuse, usage } from '../../system/errors.ts'
 import { printable } from '../../system/text.ts'
-import type { World } from '../../system/world.ts'
+import { startProgress, type World } from '../../system/world.ts'
 import { newEvaluation } from '../../tensor/values/expr.ts'
 import type { Finding } from '../../tensor/values/table.ts'
 import type { Arguments, Command } from '../command.ts'
 import { columnOf, plotEncoder } from '../diff/plot.ts'
 import { findingLines } from '../shared/findings-text.ts'
 import { modelFolders, withModelFolders } from '../shared/model-folders.ts'
+import type { CommonOptions } from '../shared/options.ts'
 import { commonOptions, filledText, flag, namedFiles, withCommonOptions } from '../shared/options.ts'
 import { resolveLora } from './aliases.ts'
 import type { LoraCheckResult } from './check-schema.ts'
@@ -91,7 +90,7 @@ async function checkOpened(
   const context = plainContext(opened, world)
   const [lora, base] = await inputModels(paths, opened)
   const file = loraOf(lora!, context.read)
-  const progress = startProgress(basename(paths[0]!), world, quiet || json)
+  const progress = startProgress(world, basename(paths[0]!))
   const { size } = lora!.file.file
   try {
     const evaluation = newEvaluation(context.read, (await context.engine()).matmul)

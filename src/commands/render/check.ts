@@ -11,7 +11,7 @@ import { warning } from '../../model/finding.ts'
 import { predictionMismatchFindings, withStated } from '../../model/identify/same-prediction.ts'
 import { parseRecipe, type Recipe, recipeText } from '../../model/metadata/recipe.ts'
 import type { Model } from '../../model/model.ts'
-import { engineOf, worldOf } from '../../operations/engine.ts'
+import { engineOf, environmentOf } from '../../operations/engine.ts'
 import { EXIT, type ExitCode, refuse, SdtoolError } from '../../system/errors.ts'
 import type { World } from '../../system/world.ts'
 import type { ReadInto } from '../../tensor/values/expr.ts'
@@ -173,7 +173,7 @@ function defectOf(error: unknown): Finding {
 
 /** Why the pictures are not the same, from the weights. */
 async function diagnosis(models: CheckModels, recipe: Recipe, world: World): Promise<Finding[]> {
-  const { matmul } = await engineOf(worldOf(recipe, world))
+  const { matmul } = await engineOf(environmentOf(recipe, world))
   const input = { read: models.read, matmul, signal: world.signal }
   const [live, baked, base] = [models.live, models.baked, models.base].map(sideOf) as [
     DiffSide,

@@ -1,6 +1,6 @@
+import type { CommonOptions } from '../shared/options.ts'
 /** Drawing with one model, seen from a terminal: the device that is taken, and progress. */
 
-import type { CommonOptions } from '../../operations/output/options.ts'
 import { startStepProgress } from '../../report/progress/step-progress.ts'
 import { thisMachine } from '../../runtime/devices/choose-device.ts'
 import type { Engine, EngineOptions } from '../../runtime/engine/engine.ts'

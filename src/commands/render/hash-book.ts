@@ -27,7 +27,7 @@ export interface HashBook {
 
 export function hashBook(world: World): HashBook {
   const stop = new AbortController()
-  const hashing = { quiet: true, world: { ...world, signal: AbortSignal.any([world.signal, stop.signal]) } }
+  const hashing = { signal: AbortSignal.any([world.signal, stop.signal]) }
   const known = new Map<string, Promise<HashedFile>>()
   let last: Promise<unknown> = Promise.resolve()
   const once = (key: string, hash: () => Promise<HashedFile>): Promise<HashedFile> => {

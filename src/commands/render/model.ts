@@ -114,7 +114,10 @@ async function checkVae(
     )
   const values = await latentsByValues(
     { name, file: opened.model, identity },
-    { read: opened.read, hash: (path, only) => hashWithProgress(path, only, quiet, world) },
+    {
+      read: opened.read,
+      hash: (path, only) => hashWithProgress(path, only, quiet ? { signal: world.signal } : world),
+    },
   )
   const given = { name, file, identity, ...values }
   checkVaeFit(model, given, vae)

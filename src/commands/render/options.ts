@@ -1,7 +1,7 @@
+import type { CommonOptions } from '../shared/options.ts'
 /** What `sdtool render` can be told. */
 
 import type { Argv } from 'yargs'
-import type { CommonOptions } from '../../operations/output/options.ts'
 import { DEVICE_IDS, type DeviceId } from '../../runtime/devices/devices.ts'
 import type { NetworkPrecision } from '../../runtime/engine/engine.ts'
 import type { RenderSettings } from '../../runtime/engine/pipeline.ts'

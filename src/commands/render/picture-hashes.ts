@@ -4,17 +4,14 @@ import type { HashedFile } from '../../image/infotext/write.ts'
 import { stemOf } from '../../model/file-name.ts'
 import { hashWithProgress } from '../../operations/hashing.ts'
 import type { HashName } from '../../system/hash.ts'
-import type { World } from '../../system/world.ts'
+import type { Environment } from '../../system/world.ts'
 
 /** Digits of SHA-256 that stand for a checkpoint or a VAE (`sd_models.py`, `sd_vae.py`). */
 const MODEL_DIGITS = 10
 /** For a LoRA or an embedding (`network.py`, `textual_inversion.py`). */
 const ADDITION_DIGITS = 12
 
-interface Hashing {
-  readonly quiet: boolean
-  readonly world: World
-}
+type Hashing = Pick<Environment, 'signal' | 'progress'>
 
 export async function hashedModel(path: string, hashing: Hashing): Promise<HashedFile> {
   return { name: stemOf(basename(path)), hash: await digits(path, 'sha256', MODEL_DIGITS, hashing) }
@@ -48,11 +45,6 @@ export async function hashedEmbedding(name: string, path: string, hashing: Hashi
   return { name, hash: await digits(path, 'sha256', ADDITION_DIGITS, hashing) }
 }
 
-async function digits(
-  path: string,
-  hash: HashName,
-  count: number,
-  { quiet, world }: Hashing,
-): Promise<string> {
-  return (await hashWithProgress(path, [hash], quiet, world))[hash]!.slice(0, count)
+async function digits(path: string, hash: HashName, count: number, hashing: Hashing): Promise<string> {
+  return (await hashWithProgress(path, [hash], hashing))[hash]!.slice(0, count)
 }

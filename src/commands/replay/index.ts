@@ -3,8 +3,7 @@ import { basename, extname } from 'node:path'
 import { resolveModel } from '../../library/resolve.ts'
 import { stemOf } from '../../model/file-name.ts'
 import type { Recipe } from '../../model/metadata/recipe.ts'
-import { engineOf, recipeEngine, worldOf } from '../../operations/engine.ts'
-import type { OutputOptions } from '../../operations/output/options.ts'
+import { engineOf, environmentOf, recipeEngine } from '../../operations/engine.ts'
 import { outputPlaces } from '../../operations/output/place.ts'
 import { namedFile } from '../../operations/run.ts'
 import { envelope, type JsonError, printResults } from '../../report/document/envelope.ts'
@@ -17,6 +16,7 @@ import { printable } from '../../system/text.ts'
 import type { World } from '../../system/world.ts'
 import type { Arguments, Command } from '../command.ts'
 import { modelFolders, withModelFolders } from '../shared/model-folders.ts'
+import type { WritingOptions } from '../shared/options.ts'
 import { namedFiles, outputOptions, withOutputOptions } from '../shared/options.ts'
 import { type PlannedInput, planInputs, withRecipeInputs } from './inputs.ts'
 import { type Repeated, recipeRunner } from './recipe-runner.ts'
@@ -51,7 +51,7 @@ async function runReplay(args: Arguments, world: World): Promise<ExitCode> {
   const path = await resolveModel(name, 'any', folders)
   const source = await recipeOf(path, world)
   const { recipe } = source
-  const recipeWorld = worldOf(recipe, world)
+  const recipeWorld = environmentOf(recipe, world)
   const { endings } = await recipeRunner(recipe)
   const places = { path, folders, quiet: output.quiet || output.json }
   const inputs = await planInputs(recipe, places, world)
@@ -163,7 +163,7 @@ async function ended(
   replay: Replay,
   found: Partial<Sameness> | undefined,
   repeated: Repeated | undefined,
-  output: OutputOptions,
+  output: WritingOptions,
   world: World,
 ): Promise<ExitCode> {
   const { path, source, target } = replay
@@ -179,7 +179,7 @@ async function ended(
 }
 
 /** What keeps the operation from being done again is on stderr already. */
-function failed(replay: Replay, repeated: Repeated, output: OutputOptions, world: World): ExitCode {
+function failed(replay: Replay, repeated: Repeated, output: WritingOptions, world: World): ExitCode {
   const { operation } = replay.source.recipe
   const error = new SdtoolError('REPLAY_FAILED', `${operation} ended with exit code ${repeated.exitCode}`)
   const results = [resultJson({ replay, repeated, error: repeated.error ?? errorJson(error) })]

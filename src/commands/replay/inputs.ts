@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { Recipe, RecipeInput } from '../../model/metadata/recipe.ts'
-import { worldOf } from '../../operations/engine.ts'
+import { environmentOf } from '../../operations/engine.ts'
 import { existingFolder } from '../../operations/output/place.ts'
 import { EXIT, SdtoolError } from '../../system/errors.ts'
 import { temporaryFolder } from '../../system/leftovers.ts'
@@ -108,7 +108,7 @@ async function rebuildInput(
   )
   const path = join(folder, fileName(input))
   const { run } = await recipeRunner(recipe)
-  const recipeWorld = { ...worldOf(recipe, world), now: () => timeOf(recipe, world) }
+  const recipeWorld = { ...environmentOf(recipe, world), now: () => timeOf(recipe, world) }
   const { exitCode } = await withRecipeInputs(steps, { ...remake, target: path }, world, (paths) =>
     run({ paths, target: path, args: { quiet } }, recipeWorld),
   )

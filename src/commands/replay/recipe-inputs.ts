@@ -141,7 +141,7 @@ export async function proofFor(
   world: World,
 ): Promise<InputProof | undefined> {
   const has = async (name: HashName, expected: string | undefined): Promise<boolean> => {
-    return expected !== undefined && (await hashWithProgress(path, [name], quiet, world))[name] === expected
+    return expected !== undefined && (await hashWithProgress(path, [name], world))[name] === expected
   }
   if (bytes === input.bytes) {
     if (input.autoV1 !== undefined && !(await has('autoV1', input.autoV1))) return undefined

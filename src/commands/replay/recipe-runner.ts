@@ -1,7 +1,7 @@
+import type { WritingOptions } from '../shared/options.ts'
 /** Does again what a recipe says, by its operation. */
 
 import type { Recipe } from '../../model/metadata/recipe.ts'
-import type { OutputOptions } from '../../operations/output/options.ts'
 import { WRITTEN_ENDINGS } from '../../operations/output/place.ts'
 import {
   asOfRecipe,
@@ -84,7 +84,7 @@ async function runRecipe(
   }
 }
 
-function outputOf(args: Arguments, recipe: Recipe, verify: OutputOptions['verify']): OutputOptions {
+function outputOf(args: Arguments, recipe: Recipe, verify: WritingOptions['verify']): WritingOptions {
   return {
     ...commonOptions(args),
     force: flag(args, 'force'),

@@ -1,8 +1,18 @@
 import type { Argv } from 'yargs'
-import type { CommonOptions, OutputOptions } from '../../operations/output/options.ts'
+import type { OutputOptions } from '../../operations/output/options.ts'
 import { defined } from '../../system/defined.ts'
 import { usage } from '../../system/errors.ts'
 import type { Arguments } from '../command.ts'
+
+/** Options that every command has. */
+export interface CommonOptions {
+  readonly json: boolean
+  readonly quiet: boolean
+  readonly verbose: boolean
+}
+
+/** Options of commands that write model files. */
+export type WritingOptions = CommonOptions & OutputOptions
 
 export function withCommonOptions(yargs: Argv): Argv {
   return yargs
@@ -46,7 +56,7 @@ export function hashesInputs(args: Arguments): boolean {
   return args.hash !== false
 }
 
-export function outputOptions(args: Arguments): OutputOptions {
+export function outputOptions(args: Arguments): WritingOptions {
   const output = filledText(args, 'output')
   return {
     ...commonOptions(args),

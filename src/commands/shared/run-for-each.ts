@@ -1,8 +1,8 @@
+import type { WritingOptions } from '../shared/options.ts'
 /** The common ways of commands that make model files: one of each input, going on after a bad one, or one of several. */
 
 import type { FileList } from '../../library/files.ts'
 import type { Operation } from '../../operations/operation.ts'
-import type { OutputOptions } from '../../operations/output/options.ts'
 import { outputPlaces } from '../../operations/output/place.ts'
 import type { Plan } from '../../operations/plan.ts'
 import { namedFile, type Outcome, runOperation } from '../../operations/run.ts'
@@ -21,7 +21,7 @@ interface Asked<Options extends object> {
 export async function runForEach<Options extends object>(
   list: FileList,
   { operation, options }: Asked<Options>,
-  output: OutputOptions,
+  output: WritingOptions,
   world: World,
 ): Promise<ExitCode> {
   const place = await outputPlaces(list, output.output, operation.form?.(options)?.endings)
@@ -50,7 +50,7 @@ export async function runForEach<Options extends object>(
 export async function runOnce<Options extends object, P extends Plan, Part>(
   paths: readonly string[],
   { operation, options }: { readonly operation: Operation<Options, P, Part>; readonly options: Options },
-  output: OutputOptions,
+  output: WritingOptions,
   world: World,
 ): Promise<ExitCode> {
   const [first, ...others] = paths as [string, ...string[]]

@@ -1,4 +1,3 @@
-import type { OutputOptions } from '../../operations/output/options.ts'
 import type { Plan, PlanStep } from '../../operations/plan.ts'
 import type { Outcome } from '../../operations/run.ts'
 import {
@@ -15,6 +14,7 @@ import { formatTable } from '../../report/text/table.ts'
 import { formatBytes, painter, plural } from '../../report/text/text.ts'
 import { printable } from '../../system/text.ts'
 import type { World } from '../../system/world.ts'
+import type { WritingOptions } from '../shared/options.ts'
 import { findingLines, type Paint } from './findings-text.ts'
 import type { MadeResult, OutcomeResult } from './outcome-schema.ts'
 
@@ -35,7 +35,7 @@ export const PLAIN_VIEW: OutcomeView = { page: outcomePage, json: outcomeJson }
 /** A problem is said on stderr; what is known beside it is shown all the same. */
 export function resultPrinter(
   verb: string,
-  options: OutputOptions,
+  options: WritingOptions,
   world: World,
   view: OutcomeView = PLAIN_VIEW,
 ): ResultPrinter {
@@ -62,7 +62,7 @@ export function resultPrinter(
 export function outcomeDocument(
   verb: string,
   outcomes: readonly Outcome[],
-  { dryRun }: Pick<OutputOptions, 'dryRun'>,
+  { dryRun }: Pick<WritingOptions, 'dryRun'>,
   world: Pick<World, 'version'>,
   view = PLAIN_VIEW,
 ): Envelope {
@@ -72,7 +72,7 @@ export function outcomeDocument(
 /** The same for people. */
 export function outcomePages(
   outcomes: readonly Outcome[],
-  { verbose }: Pick<OutputOptions, 'verbose'>,
+  { verbose }: Pick<WritingOptions, 'verbose'>,
   world: Pick<World, 'stdout' | 'env'>,
   view: OutcomeView,
 ): string {
@@ -140,7 +140,7 @@ function describedPage(outcomes: readonly Outcome[], paint: Paint): string {
 export function printDescribed(
   verb: string,
   outcomes: readonly Outcome[],
-  options: OutputOptions,
+  options: WritingOptions,
   world: World,
 ): void {
   const document = outcomeDocument(verb, outcomes, options, world)

@@ -11,7 +11,6 @@ import {
   statedHashes,
 } from '../../model/metadata/sidecar-hashes.ts'
 import { hashWithProgress } from '../../operations/hashing.ts'
-import type { CommonOptions } from '../../operations/output/options.ts'
 import { envelope, printResults } from '../../report/document/envelope.ts'
 import { errorJson, errorText, exitCodeOf } from '../../report/terminal/error.ts'
 import { formatTable } from '../../report/text/table.ts'
@@ -26,6 +25,7 @@ import type { Command } from '../command.ts'
 import { type ComponentScan, scanComponents, scanFindings } from '../inspect/inspection.ts'
 import { listedFiles } from '../shared/listed-files.ts'
 import { modelFolders, withModelFolders } from '../shared/model-folders.ts'
+import type { CommonOptions } from '../shared/options.ts'
 import { commonOptions, flag, namedFiles, withCommonOptions } from '../shared/options.ts'
 import type { Check } from './check.ts'
 import { damageText, tolerated } from './checksums.ts'
@@ -108,7 +108,7 @@ async function checked(
   const { model, read } = opened
   const identity = await identifyFile(path, opened)
   const quiet = options.quiet || options.json
-  const scans = await scanComponents(path, model, identity, read, { quiet }, world)
+  const scans = await scanComponents(path, model, identity, read, world)
   const sums = await checksums(opened, world)
   return {
     path,
@@ -187,7 +187,7 @@ interface Claim extends StatedHash {
 async function hashes(
   path: string,
   model: ModelFile,
-  options: CommonOptions,
+  _options: CommonOptions,
   world: World,
 ): Promise<Check[]> {
   const claims = await sidecarClaims(path)
@@ -199,7 +199,7 @@ async function hashes(
     ...claims.map(({ name }) => name),
     ...(own.length > 0 ? (['autoV3'] as const) : []),
   ])
-  const found = await hashWithProgress(path, [...wanted], options.quiet || options.json, world)
+  const found = await hashWithProgress(path, [...wanted], world)
   return [
     ...claims.map((claim) => compared(claim, found)),
     ...own.map(({ key, value }): Check => {

@@ -3,7 +3,7 @@ import { dirname, extname, join, resolve } from 'node:path'
 import type { ModelFolders } from '../../library/resolve.ts'
 import { counted } from '../../model/finding.ts'
 import { parseRecipe, type Recipe, recipeText } from '../../model/metadata/recipe.ts'
-import { recipeEngine, worldOf } from '../../operations/engine.ts'
+import { environmentOf, recipeEngine } from '../../operations/engine.ts'
 import { existingFolder } from '../../operations/output/place.ts'
 import { EXIT, SdtoolError } from '../../system/errors.ts'
 import { temporaryFolder } from '../../system/leftovers.ts'
@@ -63,7 +63,7 @@ async function replayed(
   const folder = await temporaryFolder(existingFolder(dirname(resolve(path))), '.sdtool')
   try {
     const target = join(folder.path, `again${extname(path)}`)
-    const recipeWorld = worldOf(recipe, world)
+    const recipeWorld = environmentOf(recipe, world)
     const { exitCode } = await withRecipeInputs(inputs, { target, places }, world, (paths) =>
       run({ paths, target, args: { quiet } }, recipeWorld),
     )

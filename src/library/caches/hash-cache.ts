@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import * as v from 'valibot'
 import type { Hashes, HashName } from '../../system/hash.ts'
-import type { World } from '../../system/world.ts'
+import type { Environment } from '../../system/world.ts'
 import { openCacheFile } from './cache-file.ts'
 
 export interface FileHashes {
@@ -14,15 +14,15 @@ export interface FileHashes {
 }
 
 /** Hashes a file that is not known. */
-export type HashNow = (path: string, only: readonly HashName[], quiet: boolean) => Promise<Hashes>
+export type HashNow = (path: string, only: readonly HashName[]) => Promise<Hashes>
 
 export interface HashCache {
   /** From memory if the file has not changed, otherwise by reading it. */
-  hashes(path: string, quiet: boolean): Promise<{ readonly sha256: string; readonly autoV3: string }>
+  hashes(path: string): Promise<{ readonly sha256: string; readonly autoV3: string }>
   /** The same, where the SHA-256 is enough. */
-  sha256(path: string, quiet: boolean): Promise<string>
+  sha256(path: string): Promise<string>
   /** By reading the file once more, if it was not asked for before. */
-  blake3(path: string, quiet: boolean): Promise<string>
+  blake3(path: string): Promise<string>
   /** What is known without reading the file. */
   remember(path: string, hashes: FileHashes): Promise<void>
   save(): Promise<void>
@@ -41,7 +41,7 @@ const entry = v.object({
 type Entry = v.InferOutput<typeof entry>
 
 /** Opens the cache of the person; without a home folder nothing is remembered beyond the run. */
-export async function openHashCache(world: Pick<World, 'env'>, now: HashNow): Promise<HashCache> {
+export async function openHashCache(world: Pick<Environment, 'env'>, now: HashNow): Promise<HashCache> {
   const { entries, save } = await openCacheFile('hashes.json', 'hashes 1', entry, world)
   let isChanged = false
   const known = async (file: string): Promise<Partial<FileHashes>> => {
@@ -53,21 +53,21 @@ export async function openHashCache(world: Pick<World, 'env'>, now: HashNow): Pr
     entries.set(resolve(file), { size, mtimeMs, ...(await known(file)), ...hashes })
     isChanged = true
   }
-  const hashes: HashCache['hashes'] = async (file, quiet) => {
+  const hashes: HashCache['hashes'] = async (file) => {
     const { sha256, autoV3 } = await known(file)
     if (sha256 !== undefined && autoV3 !== undefined) return { sha256, autoV3 }
-    const computed = await now(file, ['sha256', 'autoV3'], quiet)
+    const computed = await now(file, ['sha256', 'autoV3'])
     const all = { sha256: computed.sha256!, autoV3: computed.autoV3! }
     await keep(file, all)
     return all
   }
   return {
     hashes,
-    sha256: async (file, quiet) => (await known(file)).sha256 ?? (await hashes(file, quiet)).sha256,
-    async blake3(file, quiet) {
+    sha256: async (file) => (await known(file)).sha256 ?? (await hashes(file)).sha256,
+    async blake3(file) {
       const { blake3 } = await known(file)
       if (blake3 !== undefined) return blake3
-      const computed = await now(file, ['blake3'], quiet)
+      const computed = await now(file, ['blake3'])
       await keep(file, { blake3: computed.blake3! })
       return computed.blake3!
     },

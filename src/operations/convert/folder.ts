@@ -11,7 +11,7 @@ import {
 import { pipelineConfigs, tokenizerFolders } from '../../model/layouts/pipeline-config.ts'
 import { tokenizerFiles } from '../../runtime/prompt/tokenizer-files.ts'
 import { runWithFileName } from '../../system/errors.ts'
-import type { World } from '../../system/world.ts'
+import type { Environment } from '../../system/world.ts'
 import type { Finding } from '../../tensor/values/table.ts'
 import type { InputModel, PlanContext } from '../operation.ts'
 import type { OutputOptions } from '../output/options.ts'
@@ -55,11 +55,11 @@ export interface FolderRun {
  * Writes the folder `<name>-diffusers` beside the file, or what `output` names.
  * @throws NOT_A_PIPELINE (exit 3), OUTPUT_EXISTS, OUTPUT_NOT_A_PIPELINE (exit 2), and what writing its files throws
  */
-export async function convertToFolder(run: FolderRun, world: World): Promise<FolderOutcome> {
-  return withInputs([run.path], run.output, world, async (inputs, context) => {
+export async function convertToFolder(run: FolderRun, environment: Environment): Promise<FolderOutcome> {
+  return withInputs([run.path], run.output, environment, async (inputs, context) => {
     const { file, identity } = inputs[0]!
     const pipeline = runWithFileName(run.path, () => toPipeline(file, identity))
-    return writeFolder({ run, pipeline, identity, inputs, context }, world)
+    return writeFolder({ run, pipeline, identity, inputs, context }, environment)
   })
 }
 
@@ -72,7 +72,7 @@ interface Parted {
   readonly context: PlanContext
 }
 
-async function writeFolder(parted: Parted, world: World): Promise<FolderOutcome> {
+async function writeFolder(parted: Parted, environment: Environment): Promise<FolderOutcome> {
   const { run, pipeline, identity } = parted
   const { path, output } = run
   const named = output.output ?? join(dirname(path), `${stemOf(basename(path))}-diffusers`)
@@ -81,7 +81,7 @@ async function writeFolder(parted: Parted, world: World): Promise<FolderOutcome>
   const texts = runWithFileName(path, () => textsOf(pipeline, identity))
   const staged = output.dryRun ? undefined : await stageFolder(target, output.force)
   try {
-    const { parts, findings: ofParts } = await writeParts(parted, staged?.path ?? target, world)
+    const { parts, findings: ofParts } = await writeParts(parted, staged?.path ?? target, environment)
     if (staged) {
       await writeTexts(staged.path, texts)
       await staged.commit()
@@ -106,7 +106,7 @@ function textsOf(pipeline: Pipeline, identity: Identity): Map<string, string> {
 async function writeParts(
   { run, pipeline, identity, inputs, context }: Parted,
   home: string,
-  world: World,
+  environment: Environment,
 ): Promise<{ readonly parts: FolderPart[]; readonly findings: Finding[] }> {
   const { path, output } = run
   const parts: FolderPart[] = []
@@ -116,7 +116,7 @@ async function writeParts(
     const options = { ...run.options, part: folder }
     const place = () => join(home, folder, WEIGHT_NAMES[folder])
     const part = { operation: convertPart, options, first: namedFile(path), place, output }
-    const made = await executePlan(part, planPart(pipeline, identity, options), inputs, context, world)
+    const made = await executePlan(part, planPart(pipeline, identity, options), inputs, context, environment)
     parts.push({ folder, tensors: made.tensors!, bytesAfter: made.bytesAfter! })
     findings.push(
       ...made.findings.map((finding) => ({ ...finding, message: `${folder}: ${finding.message}` })),

@@ -1,8 +1,7 @@
 /** Makes a file of which the values have to be known before it can be laid out. */
 import { basename } from 'node:path'
 import type { Keep } from '../../model/lora/factors.ts'
-import { startProgress } from '../../report/progress/progress.ts'
-import type { World } from '../../system/world.ts'
+import { type Environment, startProgress } from '../../system/world.ts'
 import type { Plan } from '../plan.ts'
 import type { OutputOptions } from './options.ts'
 import { withSpool } from './spool-beside.ts'
@@ -37,13 +36,13 @@ export type ComputedFile<P extends Plan> = { readonly plan: P } & (
 /** Computes it in any case: a rehearsal says what the result would be like, but not how large it is. */
 export async function makeComputed<P extends Plan>(
   { planned, compute, finished }: Computation<P>,
-  { output, world }: { readonly output: OutputOptions; readonly world: World },
+  { output, environment }: { readonly output: OutputOptions; readonly environment: Environment },
 ): Promise<ComputedFile<P>> {
-  const start = world.now().getTime()
+  const start = environment.now().getTime()
   // what speaks against the output is said before minutes of work, not after
   const { status, findings } = await checkPlannedFile(planned, output)
   const computed = async (keep?: Keep): Promise<P> => {
-    const progress = startProgress(basename(planned.output), world, output.quiet || output.json)
+    const progress = startProgress(environment, basename(planned.output))
     try {
       return await compute({ ...(keep && { keep }), onProgress: progress.update })
     } finally {
@@ -56,7 +55,7 @@ export async function makeComputed<P extends Plan>(
   }
   return withSpool(planned.output, async ({ keep }) => {
     const plan = await computed(keep)
-    const { file } = await writePlannedFile(finished(plan), output, world)
-    return { ...file, seconds: (world.now().getTime() - start) / 1000, plan }
+    const { file } = await writePlannedFile(finished(plan), output, environment)
+    return { ...file, seconds: (environment.now().getTime() - start) / 1000, plan }
   })
 }

@@ -16,7 +16,7 @@ import { statedOf } from '../../model/metadata/stated.ts'
 import { defined } from '../../system/defined.ts'
 import type { Hashes, HashName } from '../../system/hash.ts'
 import type { JsonValue } from '../../system/json.ts'
-import type { World } from '../../system/world.ts'
+import type { Environment } from '../../system/world.ts'
 import type { DType } from '../../tensor/values/dtype.ts'
 import type { ModelFile } from '../../tensor/values/table.ts'
 import { layoutOf } from '../../tensor/write/layout.ts'
@@ -59,7 +59,7 @@ export function outputMetadata(
   plan: Plan,
   outputPath: string,
   operation: RecipeFacts,
-  world: World,
+  environment: Environment,
 ): PendingMetadata {
   const models = [model, ...(operation.additions ?? [])]
   const token = identity.embedding?.token
@@ -71,7 +71,7 @@ export function outputMetadata(
     { ...source, ...embeddedSettings(model), ...model.metadata },
     facts,
     operation,
-    world,
+    environment,
   )
 }
 
@@ -87,9 +87,9 @@ export function derivedMetadata(
   own: Readonly<Record<string, string>>,
   facts: Omit<OutputFacts, 'sameData'>,
   operation: RecipeFacts,
-  world: World,
+  environment: Environment,
 ): PendingMetadata {
-  return pendingMetadata(inputs, own, { ...facts, sameData: false }, operation, world)
+  return pendingMetadata(inputs, own, { ...facts, sameData: false }, operation, environment)
 }
 
 function pendingMetadata(
@@ -97,12 +97,12 @@ function pendingMetadata(
   source: Readonly<Record<string, string>>,
   facts: OutputFacts,
   { verb, options, recipeVersion: version, engine, hash: hashesLarge }: RecipeFacts,
-  world: World,
+  environment: Environment,
 ): PendingMetadata {
-  const produced = world.now()
+  const produced = environment.now()
   const metadataWith = (hashes: readonly Hashes[]): Record<string, string> => {
     const inputs = models.map((input, i) => describedInput(input, hashes[i]!))
-    const made = { sdtool: world.version, operation: verb, produced, inputs, options }
+    const made = { sdtool: environment.version, operation: verb, produced, inputs, options }
     const recipe = buildRecipe({
       ...made,
       ...(version && { version }),

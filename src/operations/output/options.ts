@@ -1,12 +1,6 @@
-/** Options that every command has. */
-export interface CommonOptions {
-  readonly json: boolean
-  readonly quiet: boolean
-  readonly verbose: boolean
-}
-
-/** Options of commands that write model files. */
-export interface OutputOptions extends CommonOptions {
+/** How an output is written, whatever the operation. */
+export interface OutputOptions {
+  /** File to write, or folder. */
   readonly output?: string
   readonly force: boolean
   readonly dryRun: boolean

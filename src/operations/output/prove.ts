@@ -1,7 +1,7 @@
 /** Writes a merge together with the figures that prove it. */
 
 import { SdtoolError } from '../../system/errors.ts'
-import type { World } from '../../system/world.ts'
+import type { Environment } from '../../system/world.ts'
 import type { Finding } from '../../tensor/values/table.ts'
 import type { PatchCheck } from '../../tensor/write/verify-patches.ts'
 import type { WriteResult } from '../../tensor/write/write.ts'
@@ -30,7 +30,7 @@ export type ProvenFile<Part> =
 export async function writeProven<Part>(
   job: PlannedFile,
   prover: ChangeReport<Part>,
-  { output, world }: { readonly output: OutputOptions; readonly world: World },
+  { output, environment }: { readonly output: OutputOptions; readonly environment: Environment },
 ): Promise<ProvenFile<Part>> {
   let proof: ReturnType<typeof prover.prove> | undefined
   const check: PlannedFile['check'] = ({ patches }) => {
@@ -38,7 +38,7 @@ export async function writeProven<Part>(
     prover.check(patches)
   }
   try {
-    const { file, written } = await writePlannedFile({ ...job, check }, output, world)
+    const { file, written } = await writePlannedFile({ ...job, check }, output, environment)
     const { patchCheck: verified } = written
     const findings = [...file.findings, ...proof!.findings]
     return { ...file, findings, proof: proof!.parts, ...(verified && { verified }) }

@@ -3,13 +3,12 @@
 import { basename, dirname } from 'node:path'
 import { openHashCache } from '../../library/caches/hash-cache.ts'
 import { besideStructure } from '../../model/metadata/carry.ts'
-import { startProgress } from '../../report/progress/progress.ts'
 import { checkOutput } from '../../system/atomic.ts'
 import { defined } from '../../system/defined.ts'
 import type { FileRef } from '../../system/file-ref.ts'
 import { type Hashes, type HashName, hashFile } from '../../system/hash.ts'
 import { OWNER, removeLeftovers } from '../../system/leftovers.ts'
-import type { World } from '../../system/world.ts'
+import { type Environment, type Progress, startProgress } from '../../system/world.ts'
 import { SAFETENSORS } from '../../tensor/formats/safetensors-write.ts'
 import type { Finding, TensorTable } from '../../tensor/values/table.ts'
 import type { Container } from '../../tensor/write/container.ts'
@@ -69,27 +68,32 @@ export async function checkPlannedFile(
 
 export async function writePlannedFile(
   { plan, output, inputs, metadata, check, source, container = SAFETENSORS }: PlannedFile,
-  { force, verify, quiet, json, sidecars: copies }: OutputOptions,
-  world: World,
+  { force, verify, sidecars: copies }: OutputOptions,
+  environment: Environment,
 ): Promise<{ readonly file: WrittenFile; readonly written: WriteResult }> {
-  const start = world.now().getTime()
+  const start = environment.now().getTime()
   const sidecars = source === undefined ? undefined : { source, output, inputs, copies, force }
   // a copy that has no place is said before minutes of work, not after
   if (sidecars) await plannedSidecars(sidecars)
   const pending = metadata()
   const standing = (texts: TensorTable['metadata']) => besideStructure(texts, container.reservedKeys ?? NONE)
-  const progress = startProgress(basename(output), world, quiet || json)
+  const progress = startProgress(environment, basename(output))
   const hashing = new AbortController()
-  const signal = AbortSignal.any([world.signal, hashing.signal])
+  const signal = AbortSignal.any([environment.signal, hashing.signal])
   let isWritten = false
-  const hash = (path: string, only: readonly HashName[]): Promise<Hashes> => {
-    const { update } = startProgress(`hashing ${basename(path)}`, world, quiet || json)
-    // there is one line for progress, and hashing is mostly done first
-    return hashFile(path, { only, signal, onProgress: (done, all) => isWritten && update(done, all) })
+  // hashing is mostly done before the file is written; only what still goes on then is shown
+  const hash = async (path: string, only: readonly HashName[]): Promise<Hashes> => {
+    let shown: Progress | undefined
+    const onProgress = (done: number, all: number): void => {
+      if (!isWritten) return
+      shown ??= startProgress(environment, `hashing ${basename(path)}`)
+      shown.update(done, all)
+    }
+    return hashFile(path, { only, signal, onProgress }).finally(() => shown?.end())
   }
   // hashes are for the recipe, which a container without metadata has no place for
   const finished = container.metadataOf
-    ? pending.finish(({ file }, wanted) => inputHashes(file, wanted, hash, world)).then(standing)
+    ? pending.finish(({ file }, wanted) => inputHashes(file, wanted, hash, environment)).then(standing)
     : undefined
   // it may fail before the writer waits for it
   finished?.catch(() => {})
@@ -102,14 +106,14 @@ export async function writePlannedFile(
       verify,
       inputs,
       ...(finished && { metadata: finished }),
-      threads: world.threads,
-      ...(world.matmul && { matmul: world.matmul }),
+      threads: environment.threads,
+      ...(environment.matmul && { matmul: environment.matmul }),
       check(result) {
         // what a command says of its own work comes first
         check?.(result)
         checkFinite(plan, inputs, result)
       },
-      signal: world.signal,
+      signal: environment.signal,
       onProgress(done, all) {
         isWritten = done === all
         progress.update(done, all)
@@ -126,7 +130,7 @@ export async function writePlannedFile(
         ...finiteFindings(plan, inputs, written),
         ...(sidecars ? await copySidecars(sidecars) : []),
       ],
-      seconds: (world.now().getTime() - start) / 1000,
+      seconds: (environment.now().getTime() - start) / 1000,
     }
     return { file, written }
   } finally {
@@ -142,12 +146,12 @@ async function inputHashes(
   { path, size }: FileRef,
   wanted: readonly HashName[],
   hash: (path: string, only: readonly HashName[]) => Promise<Hashes>,
-  world: World,
+  environment: Environment,
 ): Promise<Hashes> {
   if (size < REMEMBERED_BYTES || !wanted.includes('sha256')) return hash(path, wanted)
-  const cache = await openHashCache(world, hash)
+  const cache = await openHashCache(environment, hash)
   const { autoV1 } = await hash(path, ['autoV1'])
-  const hashes = await cache.hashes(path, true)
+  const hashes = await cache.hashes(path)
   await cache.save()
   return { ...hashes, ...defined({ autoV1 }) }
 }

@@ -1,8 +1,8 @@
 import { escaped } from '../../system/errors.ts'
-import type { World } from '../../system/world.ts'
+import type { Progress, World } from '../../system/world.ts'
 import { formatBytes, formatDuration } from '../text/text.ts'
 import { lineWidth } from '../text/wrap.ts'
-import { BYTES, type Progress, startProgress } from './progress.ts'
+import { progressLine } from './progress.ts'
 
 /** Several things under way, a line for each. */
 export interface ProgressLines {
@@ -29,7 +29,7 @@ export function progressLines(world: World, quiet: boolean): ProgressLines {
   const { stderr } = world
   if (quiet || stderr.isTTY !== true) {
     return {
-      start: (label) => startProgress(label, world, quiet, BYTES, true),
+      start: (label) => progressLine(label, world, { resumes: true, quiet }),
       print: (line) => stderr.write(`${line}\n`),
     }
   }

@@ -1,13 +1,7 @@
 import { escaped } from '../../system/errors.ts'
-import type { World } from '../../system/world.ts'
+import type { Progress, ProgressUnit, World } from '../../system/world.ts'
 import { formatBytes, formatDuration } from '../text/text.ts'
 import { statusLine } from './status-line.ts'
-
-export interface Progress {
-  update(doneBytes: number, totalBytes: number): void
-  /** Clears the line. */
-  end(): void
-}
 
 const TIMES = { redrawMs: 100, startMs: 500 } as const
 
@@ -17,20 +11,31 @@ interface Unit {
   readonly rate: (perSecond: number) => string
 }
 
-export const BYTES: Unit = { amount: formatBytes, rate: (speed) => `, ${formatBytes(speed)}/s` }
+const UNITS: Readonly<Record<ProgressUnit, Unit>> = {
+  bytes: { amount: formatBytes, rate: (speed) => `, ${formatBytes(speed)}/s` },
+  // `137 of 1000`
+  count: { amount: String, rate: () => '' },
+}
 
-/** Things that are counted: `137 of 1000`. */
-export const COUNT: Unit = { amount: String, rate: () => '' }
+/** The same world, in which work shows on stderr how far it is, unless that is to be quiet. */
+export function showingProgress<W extends World>(world: W, quiet: boolean): W {
+  return quiet ? world : { ...world, progress: (label, unit) => progressLine(label, world, { unit }) }
+}
+
+interface ProgressOptions {
+  readonly unit?: ProgressUnit
+  /** The first report says what was there before, which has no share in the speed. */
+  readonly resumes?: boolean
+  readonly quiet?: boolean
+}
 
 /** Progress of one file on stderr: a line that redraws itself on a terminal, a line every 10 s in a log. */
-export function startProgress(
+export function progressLine(
   label: string,
   world: World,
-  quiet: boolean,
-  unit: Unit = BYTES,
-  // the first report says what was there before, which has no share in the speed
-  resumes = false,
+  { unit: unitName = 'bytes', resumes = false, quiet = false }: ProgressOptions = {},
 ): Progress {
+  const unit = UNITS[unitName]
   const start = world.now().getTime()
   const line = statusLine(world, quiet, TIMES)
   let inherited = resumes ? undefined : 0
@@ -39,7 +44,7 @@ export function startProgress(
       inherited ??= done
       const came = done - inherited
       line.show(() =>
-        progressLine(escaped(label), unit, {
+        progressText(escaped(label), unit, {
           done,
           came,
           total,
@@ -60,7 +65,7 @@ interface State {
   readonly seconds: number
 }
 
-function progressLine(label: string, unit: Unit, { done, came, total, seconds }: State): string {
+function progressText(label: string, unit: Unit, { done, came, total, seconds }: State): string {
   const speed = seconds > 0 ? came / seconds : 0
   if (total <= 0) return `${label}  ${unit.amount(done)}${unit.rate(speed)}`
   const percent = Math.floor((100 * done) / total)

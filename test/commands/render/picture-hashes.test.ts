@@ -11,7 +11,7 @@ import {
 import { QUIET_WORLD } from '../../quiet-world.ts'
 
 const folder = join(import.meta.dirname, '../../../fixtures/tiny-sd')
-const world = { quiet: true, world: QUIET_WORLD }
+const world = QUIET_WORLD
 
 /** By Node, in one piece. */
 function sha256(name: string, from = 0): string {

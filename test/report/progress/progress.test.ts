@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { COUNT, startProgress } from '../../../src/report/progress/progress.ts'
+import { progressLine } from '../../../src/report/progress/progress.ts'
 import { progressLines } from '../../../src/report/progress/progress-lines.ts'
 import { formatBytes } from '../../../src/report/text/text.ts'
 
@@ -23,7 +23,7 @@ function logOf(
   const isLines = start === 'lines' || start === 'terminal'
   const progress = isLines
     ? progressLines(world, false).start('file')
-    : startProgress('file', world, false, start === 'counted' ? COUNT : undefined)
+    : progressLine('file', world, start === 'counted' ? { unit: 'count' } : {})
   for (const [seconds, done, total] of reports) {
     time = seconds * 1000
     progress.update(done, total)
