@@ -2,16 +2,15 @@ import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { ByteSource } from '../../../src/system/bytes.ts'
 import { combineCrc32 } from '../../../src/system/crc.ts'
 import type { TorchObject } from '../../../src/tensor/formats/pickle-write.ts'
 import { torchZip } from '../../../src/tensor/formats/torch-zip-write.ts'
 import { DTYPES, type DType, elementCount } from '../../../src/tensor/values/dtype.ts'
-import type { Piece } from '../../../src/tensor/write/container.ts'
 import { writeModelFile } from '../../../src/tensor/write/write.ts'
 import { contentsOf } from '../../model-files.ts'
 import { bytesTensor, floatTensor, tableOf } from '../../tables.ts'
 import { tempFolder } from '../../temp-folder.ts'
+import { sparse } from './sparse.ts'
 
 const TYPES: DType[] = ['F64', 'F32', 'F16', 'BF16', 'F8_E4M3', 'F8_E5M2', 'I64', 'I32', 'U8', 'BOOL']
 
@@ -119,23 +118,3 @@ describe('torchZip', () => {
     expect(() => torchZip().frame(tableOf([odd]))).toThrow('tensor "w" is Q4_0, which torch cannot hold')
   })
 })
-
-/** A file of these pieces, with zeros between them. */
-function sparse(size: number, pieces: readonly Piece[]): ByteSource {
-  return {
-    file: { path: 'large.ckpt', size },
-    async read(offset, length) {
-      const out = new Uint8Array(length)
-      for (const piece of pieces) {
-        const [begin, end] = [
-          Math.max(offset, piece.offset),
-          Math.min(offset + length, piece.offset + piece.data.byteLength),
-        ]
-        if (begin < end)
-          out.set(piece.data.subarray(begin - piece.offset, end - piece.offset), begin - offset)
-      }
-      return out
-    },
-    async close() {},
-  }
-}
