@@ -1,9 +1,11 @@
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { WALK_VALUES } from '../../../src/tensor/algebra/arithmetic.ts'
-import { matrixOf } from '../../../src/tensor/algebra/matrix.ts'
-import { walkOf } from '../../../src/tensor/merge/combine.ts'
+import { combined, matrixOf } from '../../../src/tensor/algebra/matrix.ts'
+import { blendOf, walkOf } from '../../../src/tensor/merge/combine.ts'
+import { MERGE_METHODS } from '../../../src/tensor/merge/registry.ts'
 import { bytesTensor } from '../../tables.ts'
-import { arithmetic } from '../algebra/matrices.ts'
+import { arithmetic, matrix } from '../algebra/matrices.ts'
+import { ownNumbers } from './merged.ts'
 
 /** A walk over a matrix of this size, whose values nobody reads, and the rows it asks for. */
 function walked(rows: number, columns: number) {
@@ -41,4 +43,28 @@ it.each([
   const ends = filled.map(([, end]) => end)
   expect(filled.map(([begin]) => begin)).toEqual([0, ...ends].slice(0, filled.length))
   expect(ends.at(-1) ?? 0).toBe(rows)
+})
+
+describe('two models are blended in one step', () => {
+  const models = [matrix([1, 0]), matrix([0, 1]), matrix([1, 1])]
+  const counts = MERGE_METHODS.flatMap((method) =>
+    [2, 3]
+      .filter((count) => count >= method.models[0] && count <= method.models[1])
+      .map((count) => ({ method, count })),
+  )
+  /** Of the models above, by the formula, with the numbers that are taken by default. */
+  const SHARES: Readonly<Record<string, number>> = { 'weighted-sum': 1 / 2, slerp: Math.SQRT1_2 }
+
+  it.each(counts)('$method.id of $count', async ({ method, count }) => {
+    const of = models.slice(0, count)
+    const blend = await blendOf(combined(method.id, of, [1, 2], ownNumbers(method, count)), arithmetic('F64'))
+    const share = count === 2 ? SHARES[method.id] : undefined
+    expect(blend).toEqual(
+      share && {
+        first: of[0],
+        second: of[1],
+        shares: [expect.closeTo(share, 12), expect.closeTo(share, 12)],
+      },
+    )
+  })
 })

@@ -19,7 +19,7 @@ export async function merged(
 }
 
 /** Those that a person gets who gives none. */
-function ownNumbers({ alpha, beta = 0, density = 1 }: MergeMethod, models: number): MergeParameters {
+export function ownNumbers({ alpha, beta = 0, density = 1 }: MergeMethod, models: number): MergeParameters {
   const count = alpha.takes === 'one' ? 1 : models - 1
   const own = Array.from({ length: count }, () => alpha.byDefault(models))
   return { alpha: own, beta, density, seed: 0, range: [0, 1] }
