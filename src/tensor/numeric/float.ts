@@ -2,8 +2,9 @@
  * Conversions between stored float types, exact or rounded once to nearest, ties to even.
  *
  * Formats: IEEE 754 binary64/32/16; bfloat16 (the upper half of binary32); OCP 8-bit floating point 1.0 (E4M3 has
- * no infinity: a value too large becomes NaN, as in torch); FNUZ variants as in LLVM; E8M0 powers of two of OCP MX.
- * All bytes are little-endian, as in every file sdtool reads, and as on every platform Node runs on today.
+ * no infinity: a value too large becomes NaN, as in torch before 2.12, which makes it 448 since); FNUZ variants as in
+ * LLVM; E8M0 powers of two of OCP MX. All bytes are little-endian, as in every file sdtool reads, and as on every
+ * platform Node runs on today.
  */
 import type { DType, OutputDType } from '../values/dtype.ts'
 import { narrow, widen } from './float-kernels.ts'

@@ -87,6 +87,22 @@ describe('half', () => {
     const doubles = Float64Array.of(1 + 2 ** -11 + 2 ** -40, 1 + 2 ** -11, -(1 + 2 ** -11 + 2 ** -40))
     const { out } = castBytes('F64', 'F16', new Uint8Array(doubles.buffer))
     expect([...new Uint16Array(out.buffer)]).toEqual([0x3c01, 0x3c00, 0xbc01])
+    const view = new DataView(new ArrayBuffer(2))
+    // around the places between two halves, closer to them than binary32 can tell
+    const near = fc.tuple(fc.integer({ min: 1, max: 0x7bfe }), fc.integer({ min: -9, max: 9 }), fc.boolean())
+    fc.assert(
+      fc.property(near, ([code, quarters, negative]) => {
+        view.setUint16(0, code)
+        const low = getFloat16(view, 0)
+        view.setUint16(0, code + 1)
+        const middle = (low + getFloat16(view, 0)) / 2
+        const value = (negative ? -1 : 1) * middle * (1 + quarters * 2 ** -25)
+        setFloat16(view, 0, value)
+        const rounded = castBytes('F64', 'F16', new Uint8Array(Float64Array.of(value).buffer)).out
+        expect(new Uint16Array(rounded.buffer)[0]).toBe(view.getUint16(0))
+      }),
+      { numRuns: 5_000 },
+    )
   })
 })
 
@@ -151,7 +167,7 @@ describe('8-bit floats', () => {
     expect([...wrong]).toEqual([])
   })
 
-  it('rounds ties to even and turns what is too large into NaN (E4M3) or infinity (E5M2), as torch does', () => {
+  it('rounds ties to even and turns what is too large into NaN (E4M3) or infinity (E5M2), as OCP allows', () => {
     expect(castNumbers('F8_E4M3', [1.0625, 1.1875, 464, 465, 2 ** -10])).toEqual([
       1,
       1.25,

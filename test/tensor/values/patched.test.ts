@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { f16round } from '@petamoriken/float16'
 import { describe, expect, it } from 'vitest'
 import { openFileSource } from '../../../src/system/bytes.ts'
 import { added, matrixOf, product } from '../../../src/tensor/algebra/matrix.ts'
@@ -79,6 +80,28 @@ describe('a patched tensor', () => {
         changed: 3,
       },
     })
+  })
+
+  it('tells it of numbers that half can only just hold', async () => {
+    const step = 2 ** -24
+    const [subnormal, largest, smallest, one] = [3, 0x3ff, 0x400, 2 ** 24].map((steps) => steps * step)
+    const before = [step, subnormal!, largest!, smallest!, one!]
+    const down = [0.25, 0.5, 0.75, 0.375, 0].map((steps) => steps * step)
+    const { result, values } = await write([
+      baked(half('w', [1, 5], [1, 3, 0x3ff, 0x400, 0x3c00]), 1, [1], down),
+    ])
+    const written = before.map((value, i) => f16round(value + down[i]!))
+    const squares = (list: readonly number[]) => list.reduce((sum, value) => sum + value * value, 0)
+    expect(values('w')).toEqual(written)
+    const { base2, delta2, error2, ...counts } = result.patches.get('w')!
+    expect(counts).toEqual({ count: 5, changed: 2 })
+    const errors = written.map((value, i) => value - (before[i]! + down[i]!))
+    for (const [found, list] of [
+      [base2, before],
+      [delta2, down],
+      [error2, errors],
+    ] as const)
+      expect(found / squares(list)).toBeCloseTo(1, 6)
   })
 
   it('counts as changed what the patch changed, not what another type does', async () => {

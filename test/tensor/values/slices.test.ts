@@ -28,13 +28,36 @@ function counting(name: string, rows: number, columns: number, from = 0): Tensor
 }
 
 describe('concatenated', () => {
-  it('puts tensors beside each other, for any block of elements', async () => {
-    const both = concatenated('ab', [counting('a', 3, 2), counting('b', 3, 1, 100)], 1)
-    const all = [0, 1, 100, 2, 3, 101, 4, 5, 102]
-    expect([both.shape, await values(both)]).toEqual([[3, 3], all])
-    for (let begin = 0; begin < 9; begin++)
-      for (let end = begin + 1; end <= 9; end++)
-        expect(await values(both, begin, end)).toEqual(all.slice(begin, end))
+  it.each<[string, 0 | 1, Tensor[], number[][]]>([
+    [
+      'below each other',
+      0,
+      [counting('a', 2, 3), counting('b', 1, 3, 100), counting('c', 2, 3, 200)],
+      [
+        [0, 1, 2],
+        [3, 4, 5],
+        [100, 101, 102],
+        [200, 201, 202],
+        [203, 204, 205],
+      ],
+    ],
+    [
+      'beside each other',
+      1,
+      [counting('a', 3, 2), counting('b', 3, 1, 100), counting('c', 3, 2, 200)],
+      [
+        [0, 1, 100, 200, 201],
+        [2, 3, 101, 202, 203],
+        [4, 5, 102, 204, 205],
+      ],
+    ],
+  ])('puts tensors %s, for any block of elements', async (_, axis, parts, rows) => {
+    const tensor = concatenated('all', parts, axis)
+    const all = rows.flat()
+    expect(tensor.shape).toEqual([rows.length, rows[0]!.length])
+    for (let begin = 0; begin < all.length; begin++)
+      for (let end = begin + 1; end <= all.length; end++)
+        expect(await values(tensor, begin, end)).toEqual(all.slice(begin, end))
   })
 
   it('refuses tensors that do not fit', () => {
@@ -68,7 +91,10 @@ describe('tensorRows', () => {
   it('takes rows of what is cast, and of a view that is turned', async () => {
     const tensor = counting('t', 3, 2)
     expect(await values(cast(tensorRows(cast(tensor, 'F16'), 1, 2), 'F32'))).toEqual([2, 3, 4, 5])
+    expect(tensorRows(tensor, 3, 0).shape).toEqual([0, 2])
     expect(() => tensorRows(tensor, 2, 2)).toThrow('t has 3 rows, not 2 to 4')
+    expect(() => tensorRows(tensor, -1, 2)).toThrow('t has 3 rows, not -1 to 1')
+    expect(() => tensorRows(tensor, 2, -1)).toThrow('t has 3 rows, not 2 to 1')
   })
 })
 
