@@ -1,13 +1,12 @@
-import { MAX_NAMES } from '../model/finding.ts'
 import type { Identifiable } from '../model/identity.ts'
 import { storedName } from '../model/layouts/stored.ts'
 import { COMPONENTS, type Component, type ComponentId } from '../model/networks/components.ts'
 import { refuse } from '../system/errors.ts'
-import { quoted } from '../system/text.ts'
 import { isSafetensorsDType } from '../tensor/formats/safetensors.ts'
 import { checkOperation } from '../tensor/quantised/check.ts'
 import { tensorBytes } from '../tensor/values/expr.ts'
 import type { Finding, Tensor, TensorTable } from '../tensor/values/table.ts'
+import { messages } from './messages.ts'
 
 export type StepAction =
   | 'keep'
@@ -71,9 +70,10 @@ interface OpenStep {
   tensors: number
 }
 
-const RENAMED = 'the names programs look for'
-
-/** @param file the input: what has another name in it is renamed, and told so */
+/**
+ * @param file the input: what has another name in it is renamed, and the step says so
+ * @returns a builder whose `add` and `addNew` throw PLAN_NAME_TAKEN (exit 3)
+ */
 export function newPlan(file: Pick<Identifiable, 'renaming'>): PlanBuilder {
   const tensors = new Map<string, Tensor>()
   const steps = new Map<string, OpenStep>()
@@ -92,8 +92,8 @@ export function newPlan(file: Pick<Identifiable, 'renaming'>): PlanBuilder {
     return step
   }
   const renaming = (component: ComponentId, action: StepAction, why: string): OpenStep => {
-    if (action === 'keep') return stepFor(component, 'rename', RENAMED)
-    return stepFor(component, action, action === 'rename' ? why : `${why}; ${RENAMED}`)
+    if (action === 'keep') return stepFor(component, 'rename', messages.renamed)
+    return stepFor(component, action, action === 'rename' ? why : messages.alsoRenamed(why))
   }
   const put = (step: OpenStep, after: Tensor): void => {
     if (tensors.has(after.name)) throw nameTaken(after.name)
@@ -130,28 +130,21 @@ export function newPlan(file: Pick<Identifiable, 'renaming'>): PlanBuilder {
 }
 
 function nameTaken(name: string): Error {
-  return refuse('PLAN_NAME_TAKEN', `two tensors would be written as ${quoted(name)}`)
+  return refuse('PLAN_NAME_TAKEN', messages.nameTaken(name))
 }
 
-/** @throws NO_TENSORS */
+/** @throws NO_TENSORS (exit 3) */
 export function checkHasTensors({ tensors }: TensorTable): void {
-  if (tensors.size === 0)
-    throw refuse('NO_TENSORS', 'there are no tensors in the file', 'sdtool inspect shows what is in it.')
+  if (tensors.size === 0) throw refuse('NO_TENSORS', messages.noTensors, messages.seeInspect)
 }
 
 /**
  * Refuses tensors that safetensors cannot hold.
- * @throws TENSOR_NOT_CONVERTIBLE
+ * @throws TENSOR_NOT_CONVERTIBLE (exit 3)
  */
 export function checkWritable({ tensors }: TensorTable): void {
-  checkOperation('copy', tensors.values(), 'the file')
+  checkOperation('copy', tensors.values(), messages.theFile)
   const odd = [...tensors.values()].filter(({ dtype }) => !isSafetensorsDType(dtype))
-  if (odd.length === 0) return
-  const shown = odd.slice(0, MAX_NAMES).map(({ name, dtype }) => `${quoted(name)} is ${dtype}`)
-  const more = odd.length > MAX_NAMES ? `, and ${odd.length - MAX_NAMES} more` : ''
-  throw refuse(
-    'TENSOR_NOT_CONVERTIBLE',
-    `safetensors cannot hold ${odd.length} of the tensors: ${shown.join(', ')}${more}`,
-    'Quantised and complex tensors have to be converted from the original model.',
-  )
+  if (odd.length > 0)
+    throw refuse('TENSOR_NOT_CONVERTIBLE', messages.notConvertible(odd), messages.convertOriginal)
 }

@@ -2,6 +2,7 @@
 import { type KnownVae, knownVaeBySha256 } from '../model/identify/hashes-known.ts'
 import { knownByContent, readableVae, vaeContent } from '../model/identify/vae-content.ts'
 import type { VaeLatents } from '../model/identify/vae-latents.ts'
+import { messages } from './messages.ts'
 import type { InputModel, PlanContext } from './operation.ts'
 
 /** VAEs of Stable Diffusion have 335 MB in fp32; larger files are checkpoints, which say what they are. */
@@ -27,7 +28,7 @@ export async function latentsByValues(
   const isSaid = latents !== undefined && latents.weak === undefined
   if (vae === undefined || isSaid || file.file.size > MAX_HASHED_BYTES) return {}
   const known = await publishedVae(model, context)
-  if (known) return { latents: { space: known.latents, evidence: `it is ${known.name}, by its SHA-256` } }
+  if (known) return { latents: { space: known.latents, evidence: messages.knownBySha256(known.name) } }
   const readable = readableVae(file, context.read)
   const content = readable && (await vaeContent(readable))
   const like = content && knownByContent(content)

@@ -214,7 +214,7 @@ describe('convert', () => {
     const { code, stderr } = without(folder, await runCli(args))
     expect(code).toBe(2)
     expect(stderr).toContain(
-      'DIR/model.pt would become DIR/model.safetensors, as DIR/model.ckpt did in this run',
+      'DIR/model.pt would be written to DIR/model.safetensors, like DIR/model.ckpt in this run',
     )
   })
 
@@ -260,7 +260,7 @@ describe('convert', () => {
     const { code, stderr } = without(folder, await runCli(['convert', folder, '--force']))
     expect(code).toBe(2)
     expect(stderr).toContain(
-      'DIR/model.ckpt would become DIR/model.safetensors, which is another input of this run',
+      'DIR/model.ckpt would be written to DIR/model.safetensors, which is another input of this run',
     )
     expect(readFileSync(join(folder, 'model.safetensors')).equals(before)).toBe(true)
   })

@@ -53,7 +53,7 @@ describe('values that are no numbers', () => {
           code: 'not-finite',
           severity: 'warning',
           message: expect.stringMatching(
-            /^\d+ values? that (?:is|are) NaN or infinite in \d+ tensors?, first ".*, kept as they are/,
+            /^\d+ NaN or infinite values? in \d+ tensors? \(first ".*"\) kept as in the input/,
           ),
         },
       ])

@@ -68,7 +68,7 @@ describe.each(MAKERS)('%s', (_, { args }) => {
     const path = await prepared(folder)
     writeFileSync(join(folder, 'made.txt'), 'of someone else')
     const { code, stderr } = await runCli([...args(path, out), '--sidecars'])
-    expect([code, stderr]).toEqual([2, expect.stringContaining('made.txt exists already')])
+    expect([code, stderr]).toEqual([2, expect.stringContaining('made.txt already exists')])
     expect(existsSync(out)).toBe(false)
     expect(readFileSync(join(folder, 'made.txt'), 'utf8')).toBe('of someone else')
   })

@@ -38,7 +38,7 @@ export function proofOf({ table, patches }: Planned, counts: Counted): Proof {
     const { id, title } = component
     return { component: id, title, modules: modules.size, tensors: names.length, ...sharesOf(stats) }
   })
-  const lossy = rows.flatMap((row) => lossFinding(row, 'the LoRAs do') ?? [])
+  const lossy = rows.flatMap((row) => lossFinding(row, 'loras') ?? [])
   return { parts, findings: [...lossy, ...deadFinding(patches, counts)] }
 }
 

@@ -21,7 +21,7 @@ export function mergeProof({ table, blended }: CheckpointMergePlan, counts: Coun
   const parts = rows.map(({ component: { id, title }, stats, names }): PartChange => {
     return { component: id, title, tensors: names.length, ...sharesOf(stats) }
   })
-  const lossy = rows.flatMap((row) => lossFinding(row, 'the merge does') ?? [])
+  const lossy = rows.flatMap((row) => lossFinding(row, 'merge') ?? [])
   return { parts, findings: [...lossy, ...stillFindings(blended.keys(), counts)] }
 }
 

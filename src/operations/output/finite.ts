@@ -1,15 +1,15 @@
 /**
- * Values that are no finite numbers. One rule for all commands: what a command would bring into a model, computed or from
- * another file, has to be finite, or nothing is written; what was there before and stays is told.
+ * Values that are not finite. One rule for all commands: what a command would bring into a model, computed or from
+ * another file, has to be finite, or nothing is written; what was there before and stays is reported.
  */
 
 import { warning } from '../../model/finding.ts'
-import { EXIT, SdtoolError } from '../../system/errors.ts'
+import { refuse } from '../../system/errors.ts'
 import type { FileRef } from '../../system/file-ref.ts'
-import { quoted } from '../../system/text.ts'
 import type { Finding, Source } from '../../tensor/values/table.ts'
 import type { WriteResult } from '../../tensor/write/write.ts'
 import type { Plan, StepAction } from '../plan.ts'
+import { type Affected, messages } from './messages.ts'
 
 /** Buffers that are infinite on purpose: the causal mask of OpenCLIP. */
 const MASKS = /(?:^|\.)attn_mask$/
@@ -27,25 +27,17 @@ type Written = Pick<WriteResult, 'notFinite' | 'casts'>
 export function checkFinite(plan: Plan, inputs: readonly FileRef[], written: Written): void {
   const broken = brokenTensors(written).filter(([name]) => isNew(name, plan, inputs))
   if (broken.length === 0) return
-  throw new SdtoolError('NOT_FINITE', `${told(broken)}: what would be written is damaged`, {
-    exitCode: EXIT.refused,
-    hint: 'sdtool inspect --scan shows which file they come from.',
-  })
+  throw refuse('NOT_FINITE', messages.wouldBeDamaged(affected(broken)), messages.seeScan)
 }
 
 /** What stays of an input that is damaged. */
 export function finiteFindings(plan: Plan, inputs: readonly FileRef[], written: Written): Finding[] {
   const broken = brokenTensors(written).filter(([name]) => !isNew(name, plan, inputs))
   if (broken.length === 0) return []
-  return [
-    warning(
-      'not-finite',
-      `${told(broken)}, kept as they are in the input: it is damaged; see inspect --scan`,
-    ),
-  ]
+  return [warning('not-finite', messages.keptDamage(affected(broken)))]
 }
 
-/** Without those that rounding made of numbers, which are told as what they are: overflow. */
+/** Without those that rounding made of numbers, which are reported as overflow. */
 function brokenTensors({ notFinite, casts }: Written): [name: string, count: number][] {
   return [...notFinite]
     .map(([name, count]): [string, number] => [name, count - (casts.get(name)?.overflow ?? 0)])
@@ -66,9 +58,7 @@ function isStoredIn(source: Source, inputs: readonly FileRef[]): boolean {
   return source.kind === 'stored' && inputs.some(({ path }) => path === source.file.path)
 }
 
-function told(broken: readonly (readonly [name: string, count: number])[]): string {
+function affected(broken: readonly (readonly [name: string, count: number])[]): Affected {
   const values = broken.reduce((sum, [, count]) => sum + count, 0)
-  const tensors = `${broken.length} ${broken.length === 1 ? 'tensor' : 'tensors'}`
-  const what = values === 1 ? 'value that is' : 'values that are'
-  return `${values} ${what} NaN or infinite in ${tensors}, first ${quoted(broken[0]![0])}`
+  return { values, tensors: broken.length, first: broken[0]![0] }
 }

@@ -4,6 +4,7 @@ import { warning } from '../../model/finding.ts'
 import type { Component, ComponentId } from '../../model/networks/components.ts'
 import { addPatchStats, NO_PATCH, type PatchStats } from '../../tensor/algebra/patch-stats.ts'
 import type { Finding, TensorTable } from '../../tensor/values/table.ts'
+import { messages } from './messages.ts'
 
 /** Norms are Frobenius norms over all changed tensors of a part. */
 export interface PartChange {
@@ -52,15 +53,15 @@ export function sharesOf({ base2, delta2, error2 }: PatchStats): Pick<PartChange
 /** More than this share of the change lost to rounding is worth a warning: the picture may show it. */
 const MUCH_LOST = 0.1
 
-/** @param what behind "of what": `the LoRAs do` */
+/** @param by what makes the change */
 export function lossFinding(
   { component: { title }, stats, dtypes }: PartCounts,
-  what: string,
+  by: 'loras' | 'merge',
 ): Finding | undefined {
   const { lost } = sharesOf(stats)
   if (lost <= MUCH_LOST) return undefined
-  const message = `${title}: rounding to ${[...dtypes].join(', ')} changes the weights by ${(100 * lost).toPrecision(3)} % of what ${what}; a wider type (--dtype) keeps more`
-  return warning('rounding-loss', message)
+  const text = by === 'loras' ? messages.lossOfLoras : messages.lossOfMerge
+  return warning('rounding-loss', text(title, [...dtypes], (100 * lost).toPrecision(3)))
 }
 
 /** Half a step of binary32, as a share of the number. */

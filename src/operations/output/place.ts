@@ -3,15 +3,16 @@ import { stat } from 'node:fs/promises'
 import { dirname, extname, join, resolve } from 'node:path'
 import type { FileList, ListedFile } from '../../library/files.ts'
 import { EXIT, SdtoolError, usage } from '../../system/errors.ts'
+import { messages } from './messages.ts'
 
 /** Of files that are safetensors. */
 export const WRITTEN_ENDINGS: readonly string[] = ['.safetensors', '.sft']
 
 /**
  * Where outputs go: `-o` names the file of a single input, or a folder for any number; without it outputs stand
- * beside their inputs. A name must have one of `endings`. Folders that were walked are rebuilt below the output folder.
- * @throws USAGE; OUTPUT_TWICE when two inputs of one run would become the same file, OUTPUT_IS_INPUT when one would
- *   become another
+ * next to their inputs. A name must have one of `endings`. Folders that were walked are rebuilt below the output folder.
+ * @throws USAGE (exit 2); the returned function OUTPUT_TWICE (exit 2) when two inputs of one run would become the same
+ *   file, OUTPUT_IS_INPUT (exit 2) when one would become another
  */
 export async function outputPlaces(
   { files, walked }: Pick<FileList, 'files' | 'walked'>,
@@ -40,34 +41,28 @@ async function placeRule(
   const isFolder = (await stat(output).catch(() => undefined))?.isDirectory() ?? false
   if (several || isFolder || output.endsWith('/')) {
     if (endings.includes(extname(output).toLowerCase()) && !isFolder) {
-      throw usage(`-o ${output} names one file for several inputs`, 'Name a folder: -o converted/')
+      throw usage(messages.oneFileForSeveral(output), messages.nameFolder)
     }
     return ({ relative }, name) => join(output, dirname(relative), name)
   }
   if (!endings.includes(extname(output).toLowerCase())) {
-    throw usage(
-      `-o ${output}: sdtool writes ${endings === WRITTEN_ENDINGS ? 'safetensors' : 'a torch file'}, so the name must end in ${endings[0]}`,
-      'For a folder, end the name with a slash.',
-    )
+    const text = endings === WRITTEN_ENDINGS ? messages.mustEndAsSafetensors : messages.mustEndAsTorch
+    throw usage(text(output, endings[0]!), messages.endFolderWithSlash)
   }
   return () => output
 }
 
 function isOtherInput(path: string, input: string): SdtoolError {
-  return new SdtoolError(
-    'OUTPUT_IS_INPUT',
-    `${input} would become ${path}, which is another input of this run`,
-    {
-      exitCode: EXIT.usage,
-      hint: 'Write to another folder (-o converted/), or convert it by itself.',
-    },
-  )
+  return new SdtoolError('OUTPUT_IS_INPUT', messages.outputIsInput(input, path), {
+    exitCode: EXIT.usage,
+    hint: messages.otherFolder,
+  })
 }
 
 function outputTwice(path: string, first: string, second: string): SdtoolError {
-  return new SdtoolError('OUTPUT_TWICE', `${second} would become ${path}, as ${first} did in this run`, {
+  return new SdtoolError('OUTPUT_TWICE', messages.outputTwice(second, path, first), {
     exitCode: EXIT.usage,
-    hint: 'Convert it by itself, with a name of its own (-o).',
+    hint: messages.runAlone,
   })
 }
 

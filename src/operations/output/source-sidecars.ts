@@ -1,12 +1,14 @@
-/** What lies beside the source of a model under its name, and would be lost with the name. */
+/** Files next to the source of a model that have its name, and would be lost with the name. */
+
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join, resolve } from 'node:path'
-import { counted, info } from '../../model/finding.ts'
+import { info } from '../../model/finding.ts'
 import { withoutHashes } from '../../model/metadata/sidecar-hashes.ts'
 import { EXIT, SdtoolError } from '../../system/errors.ts'
 import type { FileRef } from '../../system/file-ref.ts'
 import { parseJsonText } from '../../system/json.ts'
 import type { Finding } from '../../tensor/values/table.ts'
+import { messages } from './messages.ts'
 import { writeNewFile } from './new-file.ts'
 
 const PICTURES = ['png', 'jpg', 'jpeg', 'webp', 'gif'].flatMap((kind) => [`.${kind}`, `.preview.${kind}`])
@@ -19,7 +21,7 @@ const ENDINGS: ReadonlyMap<string, 'copy' | 'json' | 'stays'> = new Map([
   ...['.sha256', '.vae.pt', '.vae.ckpt', '.vae.safetensors'].map((ending) => [ending, 'stays'] as const),
 ])
 
-/** Larger ones are no notes. */
+/** Larger ones are not notes. */
 const MAX_BYTES = 64 * 1024 * 1024
 
 interface SourceSidecar {
@@ -61,7 +63,7 @@ export interface SidecarJob {
   readonly force: boolean
 }
 
-/** What would become of them. @throws OUTPUT_EXISTS (exit 2) where a copy has no place */
+/** What would happen to them. @throws OUTPUT_EXISTS (exit 2) where a copy would replace a file */
 export async function plannedSidecars({ source, output, copies, force }: SidecarJob): Promise<Finding[]> {
   const found = await sidecarsOf(source, output)
   if (!copies) return leftFindings(source, found)
@@ -74,10 +76,10 @@ export async function sidecarsLeft(source: string): Promise<Finding[]> {
   const found = await sidecarsOf(source, '')
   if (found.length === 0) return []
   const names = found.map(({ path }) => basename(path))
-  return [info('sidecars-left', `${counted(names, 'file')} beside it: a folder has no place for them`)]
+  return [info('sidecars-left', messages.sidecarsLeftByFolder(names))]
 }
 
-/** Copies them to the name of the output, which is there. */
+/** Copies them to the name of the output, which is there. @throws what `writeNewFile` throws */
 export async function copySidecars(job: SidecarJob): Promise<Finding[]> {
   const { source, output, inputs, copies, force } = job
   const found = await sidecarsOf(source, output)
@@ -100,13 +102,13 @@ async function checkPlace(path: string, force: boolean): Promise<void> {
     () => false,
   )
   if (!isThere || force) return
-  throw new SdtoolError('OUTPUT_EXISTS', `${path} exists already`, {
+  throw new SdtoolError('OUTPUT_EXISTS', messages.outputExists(path), {
     exitCode: EXIT.usage,
-    hint: 'Use --force to replace it, or leave out --sidecars.',
+    hint: messages.forceOrNoSidecars,
   })
 }
 
-/** Notes without the hashes in them; as they are where they are no JSON. */
+/** Notes without the hashes in them; as they are where they are not JSON. */
 function restated(data: Buffer): Uint8Array {
   const value = parseJsonText(data.toString('utf8'))
   return value === undefined ? data : Buffer.from(`${JSON.stringify(withoutHashes(value), null, 4)}\n`)
@@ -115,13 +117,7 @@ function restated(data: Buffer): Uint8Array {
 function leftFindings(source: string, found: readonly SourceSidecar[]): Finding[] {
   if (found.length === 0) return []
   const names = found.map(({ path }) => basename(path))
-  const what = counted(names, 'file')
-  return [
-    info(
-      'sidecars-left',
-      `${what} beside ${basename(source)} ${names.length === 1 ? 'has' : 'have'} its name, and no longer that of the output; --sidecars copies such files`,
-    ),
-  ]
+  return [info('sidecars-left', messages.sidecarsLeft(names, basename(source)))]
 }
 
 function copiedFindings(found: readonly SourceSidecar[], output: string): Finding[] {
@@ -131,14 +127,7 @@ function copiedFindings(found: readonly SourceSidecar[], output: string): Findin
       .map((one) => basename(wanted ? placeOf(one, output) : one.path))
   const [copied, left] = [names(true), names(false)]
   return [
-    ...(copied.length === 0 ? [] : [info('sidecars', `${counted(copied, 'file')} beside it, too`)]),
-    ...(left.length === 0
-      ? []
-      : [
-          info(
-            'sidecars-left',
-            `${counted(left, 'file')} not copied: hashes of other bytes, or VAEs (see bake-vae)`,
-          ),
-        ]),
+    ...(copied.length === 0 ? [] : [info('sidecars', messages.sidecarsCopied(copied))]),
+    ...(left.length === 0 ? [] : [info('sidecars-left', messages.sidecarsNotCopied(left))]),
   ]
 }

@@ -4,7 +4,7 @@ import { temporaryFolder } from '../../system/leftovers.ts'
 import { openSpool, type Spool } from '../../tensor/write/spool.ts'
 import { existingFolder } from './place.ts'
 
-/** A spool on the disk of an output, for as long as `use` runs. */
+/** A spool on the disk of an output, for as long as `use` runs. @throws what `cannotWrite` makes, and what `use` throws */
 export async function withSpool<T>(output: string, use: (spool: Spool) => Promise<T>): Promise<T> {
   const parent = existingFolder(dirname(resolve(output)))
   const folder = await temporaryFolder(parent, '.sdtool').catch((cause: NodeJS.ErrnoException) => {

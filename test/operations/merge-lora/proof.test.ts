@@ -54,7 +54,7 @@ describe('proofOf', () => {
         code: 'rounding-loss',
         severity: 'warning',
         message:
-          'UNet: rounding to F16 changes the weights by 12.0 % of what the LoRAs do; a wider type (--dtype) keeps more',
+          'UNet: the rounding error in F16 is 12.0 % of the change the LoRAs make; a wider type (--dtype) keeps more',
       },
     ])
   })
