@@ -475,10 +475,7 @@ describe('a merge that does not do what it was to do', () => {
   it('warns if much of the change is lost', async () => {
     const folder = await folderWith({ 'a.safetensors': rankOne(Q) })
     const { code, stdout } = await merge(folder, 'a.safetensors:0.0005')
-    expect([code, stdout]).toEqual([
-      0,
-      expect.stringMatching(/! text encoder: the rounding error in F16 is/),
-    ])
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/! text encoder: the rounding error in F16 is/)])
   })
 
   it('keeps a base in fp8 what it is, and says how much of the change that takes', async () => {
