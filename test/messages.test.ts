@@ -35,7 +35,6 @@ const UNMOVED: readonly string[] = [
   'operations/sound-plan.ts',
   'report/',
   'runtime/',
-  'tensor/',
   'cli.ts',
   'main.ts',
 ]

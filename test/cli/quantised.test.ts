@@ -178,7 +178,7 @@ it('every command, and every operation, is among the runs', () => {
   const done = Object.values(RUNS).flatMap((runs) =>
     typeof runs === 'string' ? [] : runs.map(({ does }) => does),
   )
-  expect(new Set([...done, ...BY_PLANNER])).toEqual(new Set(['look', ...Object.keys(QUANTISED_OPERATIONS)]))
+  expect(new Set([...done, ...BY_PLANNER])).toEqual(new Set(['look', ...QUANTISED_OPERATIONS]))
 })
 
 const folder = mkdtempSync(join(tmpdir(), 'sdtool-quantised-'))

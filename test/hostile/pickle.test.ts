@@ -198,7 +198,7 @@ describe('pickles that are none', () => {
   it.each([0x07, 0xff])('byte %i is named as files are shown in hex', async (code) => {
     const hex = Buffer.of(code).toString('hex')
     expect((await refusal(pickle4(Buffer.of(code))))!.message).toBe(
-      `attack.ckpt: byte 2: byte 0x${hex} is no opcode`,
+      `attack.ckpt: byte 2: byte 0x${hex} is not an opcode`,
     )
   })
 })
@@ -327,7 +327,7 @@ describe('pickles made to explode', () => {
     expect(await codeOf(pickle4(array(...Array(65).fill(1))))).toBe('TORCH_TENSOR')
   })
 
-  it('an array that says it has more than it has is refused', async () => {
+  it('an array that says the file has more than it has is refused', async () => {
     expect(await codeOf(pickle4(array(2 ** 40)))).toBe('TORCH_TENSOR')
   })
 

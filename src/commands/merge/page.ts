@@ -22,11 +22,11 @@ export function methodLines(): string[] {
     'Methods (A, B, C: the models in their order):',
     ...MERGE_METHODS.flatMap(({ id, formula, definition, alpha, beta, density, models }) => {
       const numbers = [
-        `alpha: ${alpha.describe}${alpha.takes === 'one' || models[1] === 2 ? ` (${alpha.byDefault(models[0])})` : ''}`,
+        `alpha: ${alpha.describe()}${alpha.takes === 'one' || models[1] === 2 ? ` (${alpha.byDefault(models[0])})` : ''}`,
         ...(beta === undefined ? [] : [`beta (${beta})`]),
         ...(density === undefined ? [] : [`density (${density})`]),
       ]
-      return [`  ${id}: ${formula}`, `      ${numbers.join('; ')}. ${definition}`]
+      return [`  ${id}: ${formula()}`, `      ${numbers.join('; ')}. ${definition()}`]
     }),
   ]
 }

@@ -33,7 +33,7 @@ export function checkCount(count: number, { method }: Pick<CheckpointMergeOption
   const wanted = min === max ? `${min} models` : `${min} or more models`
   throw usage(
     `${method} needs ${wanted}; ${count} ${count === 1 ? 'was' : 'were'} named`,
-    `${method}: ${formula}`,
+    `${method}: ${formula()}`,
   )
 }
 

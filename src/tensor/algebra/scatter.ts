@@ -2,6 +2,7 @@ import { refuse } from '../../system/errors.ts'
 import { type Arithmetic, wholeOf } from './arithmetic.ts'
 import type { Floats } from './matmul.ts'
 import type { Matrix } from './matrix.ts'
+import { messages } from './messages.ts'
 
 /** Sparse values at their places, zeros around them. @throws BAD_SPARSE_INDEX for a place outside of the array */
 export async function fillScattered(
@@ -31,6 +32,6 @@ function badIndex(
   index: number,
   axis: number,
 ): Error {
-  const name = indices.op === 'tensor' ? `${indices.of.name}: ` : ''
-  return refuse('BAD_SPARSE_INDEX', `${name}index ${index} on axis ${axis} of [${shape}]`)
+  const problem = messages.badSparseIndex(index, axis, shape)
+  return refuse('BAD_SPARSE_INDEX', indices.op === 'tensor' ? `${indices.of.name}: ${problem}` : problem)
 }

@@ -6,6 +6,7 @@ import type { ByteSource } from '../../system/bytes.ts'
 import { refuse } from '../../system/errors.ts'
 import type { ModelFile } from '../values/table.ts'
 import type { Format } from './format.ts'
+import { messages } from './pickle-messages.ts'
 import { newOpReader, nextOp, OP, PickleFault } from './pickle-ops.ts'
 import { newPickleScan, readPickle, refuseTrailing, requireSafe } from './security.ts'
 import { modelOf, type PickledObject } from './torch-objects.ts'
@@ -24,8 +25,8 @@ export async function readBarePickle(source: ByteSource): Promise<PickledObject>
   if (size > MAX_PICKLE_BYTES)
     throw refuse(
       'PICKLE_TOO_LARGE',
-      `${path}: a pickle of ${size} bytes, the limit is ${MAX_PICKLE_BYTES}`,
-      'Weights of this size are saved by torch.save, not by pickle. Save the model again with torch or safetensors.',
+      messages.pickleTooLarge(path, size, MAX_PICKLE_BYTES),
+      messages.saveWithTorch,
     )
   const bytes = await source.read(0, size)
   const scan = newPickleScan(path, source.pause)

@@ -4,6 +4,7 @@
  * Source: city96/ComfyUI-GGUF, tools/convert.py (writes), loader.py `get_orig_shape` (reads).
  */
 import { elementCount } from '../values/dtype.ts'
+import { messages } from './messages.ts'
 
 const PREFIX = 'comfy.gguf.orig_shape.'
 
@@ -19,8 +20,8 @@ export function reshapedTensor(key: string): string | undefined {
 export function shapeFault(original: readonly number[], stored: readonly number[]): string | undefined {
   const text = `[${original.join(', ')}]`
   if (original.length === 0 || original.length > MAX_ORIGINAL_DIMENSIONS)
-    return `${text} has ${original.length} dimensions, the limits are 1 and ${MAX_ORIGINAL_DIMENSIONS}`
-  if (original.some((size) => size < 1)) return `${text} is no shape`
+    return messages.originalDimensions(text, original.length, MAX_ORIGINAL_DIMENSIONS)
+  if (original.some((size) => size < 1)) return messages.notAShape(text)
   const [wanted, count] = [elementCount(original), elementCount(stored)]
-  return wanted === count ? undefined : `${text} has ${wanted} values, the tensor ${count}`
+  return wanted === count ? undefined : messages.originalValues(text, wanted, count)
 }

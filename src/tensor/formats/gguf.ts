@@ -6,12 +6,12 @@
 import type { ByteSource } from '../../system/bytes.ts'
 import { refuse } from '../../system/errors.ts'
 import type { FileRef } from '../../system/file-ref.ts'
-import { quoted } from '../../system/text.ts'
 import { byteLength, type DType } from '../values/dtype.ts'
 import type { ModelFile, Tensor } from '../values/table.ts'
 import type { Format } from './format.ts'
 import { MAX_ORIGINAL_DIMENSIONS, reshapedTensor, shapeFault } from './gguf-shapes.ts'
 import { MAX_TENSORS, tensorCounter } from './limits.ts'
+import { messages } from './messages.ts'
 
 const MAGIC = [0x47, 0x47, 0x55, 0x46] // "GGUF"
 const VERSIONS = [2, 3]
@@ -75,11 +75,7 @@ interface Cursor {
 }
 
 function malformed(file: FileRef, code: string, detail: string): Error {
-  return refuse(
-    `GGUF_${code}`,
-    `${file.path}: ${detail}`,
-    'The file is damaged; download or convert it again.',
-  )
+  return refuse(`GGUF_${code}`, `${file.path}: ${detail}`, messages.damagedGguf)
 }
 
 function advance(c: Cursor, length: number): number {
@@ -96,20 +92,21 @@ function u32(c: Cursor): number {
 /** u64 LE; lengths, counts and places beyond 2^53 cannot be real. */
 function u64(c: Cursor, what: string): number {
   const value = c.view.getBigUint64(advance(c, 8), true)
-  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw malformed(c.file, 'SIZE', `${what} is ${value}`)
+  if (value > BigInt(Number.MAX_SAFE_INTEGER))
+    throw malformed(c.file, 'SIZE', messages.impossibleNumber(what, value))
   return Number(value)
 }
 
 function text(c: Cursor, what: string): string {
-  const length = u64(c, `the length of ${what}`)
-  if (length > c.file.size) throw malformed(c.file, 'SIZE', `${what} has ${length} bytes, more than the file`)
+  const length = u64(c, messages.lengthOf(what))
+  if (length > c.file.size) throw malformed(c.file, 'SIZE', messages.longerThanFile(what, length))
   const start = advance(c, length)
   return Buffer.from(c.view.buffer, c.view.byteOffset + start, length).toString('utf8')
 }
 
 /** A vocabulary has a hundred thousand texts that nobody is shown. */
 function skipText(c: Cursor, key: string): void {
-  advance(c, u64(c, `the length of metadata ${quoted(key)}`))
+  advance(c, u64(c, messages.metadataLength(key)))
 }
 
 const INT32 = 5
@@ -136,19 +133,19 @@ const SCALARS: ReadonlyMap<
 
 /** A metadata value as text: arrays as JSON, long ones by their first elements and their length. */
 function value(c: Cursor, type: number, key: string, depth = 0): string {
-  if (type === STRING) return text(c, `metadata ${quoted(key)}`)
+  if (type === STRING) return text(c, messages.metadataNamed(key))
   if (type === ARRAY) return array(c, key, depth)
   const scalar = SCALARS.get(type)
-  if (!scalar) throw malformed(c.file, 'METADATA', `metadata ${quoted(key)} has the unknown type ${type}`)
+  if (!scalar) throw malformed(c.file, 'METADATA', messages.unknownMetadataType(key, type))
   return String(scalar.read(c.view, advance(c, scalar.bytes)))
 }
 
 function array(c: Cursor, key: string, depth: number): string {
   if (depth >= MAX_ARRAY_DEPTH)
-    throw malformed(c.file, 'METADATA', `metadata ${quoted(key)} nests deeper than ${MAX_ARRAY_DEPTH} arrays`)
+    throw malformed(c.file, 'METADATA', messages.metadataTooDeep(key, MAX_ARRAY_DEPTH))
   const type = u32(c)
-  const count = u64(c, `the length of metadata ${quoted(key)}`)
-  if (count > c.file.size) throw malformed(c.file, 'SIZE', `metadata ${quoted(key)} has ${count} elements`)
+  const count = u64(c, messages.metadataLength(key))
+  if (count > c.file.size) throw malformed(c.file, 'SIZE', messages.tooManyElements(key, count))
   const shown: string[] = []
   const scalar = SCALARS.get(type)
   for (let i = 0; i < count; i++) {
@@ -162,21 +159,16 @@ function array(c: Cursor, key: string, depth: number): string {
       if (i < SHOWN_ELEMENTS) shown.push(type === STRING ? JSON.stringify(element) : element)
     }
   }
-  return count > SHOWN_ELEMENTS ? `[${shown.join(', ')}, ... ${count} elements]` : `[${shown.join(', ')}]`
+  return count > SHOWN_ELEMENTS ? messages.firstElements(shown.join(', '), count) : `[${shown.join(', ')}]`
 }
 
 /** An array of i32, as ComfyUI-GGUF writes shapes. @throws GGUF_METADATA for anything else */
 function originalShape(c: Cursor, type: number, key: string): number[] {
   const element = type === ARRAY ? u32(c) : undefined
-  if (element !== INT32)
-    throw malformed(c.file, 'METADATA', `metadata ${quoted(key)} is no array of 32-bit integers`)
-  const count = u64(c, `the length of metadata ${quoted(key)}`)
+  if (element !== INT32) throw malformed(c.file, 'METADATA', messages.notInt32Array(key))
+  const count = u64(c, messages.metadataLength(key))
   if (count > MAX_ORIGINAL_DIMENSIONS)
-    throw malformed(
-      c.file,
-      'SHAPE',
-      `metadata ${quoted(key)} has ${count} dimensions, the limit is ${MAX_ORIGINAL_DIMENSIONS}`,
-    )
+    throw malformed(c.file, 'SHAPE', messages.metadataDimensions(key, count, MAX_ORIGINAL_DIMENSIONS))
   return Array.from({ length: count }, () => c.view.getInt32(advance(c, 4), true))
 }
 
@@ -191,16 +183,15 @@ interface Info {
 
 /** name, u32 n_dims, u64 dims[n_dims] fastest first, u32 type, u64 offset */
 function tensorInfo(c: Cursor): Info {
-  const name = text(c, 'the name of a tensor')
-  const where = `tensor ${quoted(name)}`
+  const name = text(c, messages.nameOfTensor)
   const dimensions = u32(c)
   if (dimensions > MAX_DIMENSIONS)
-    throw malformed(c.file, 'SHAPE', `${where} has ${dimensions} dimensions, the limit is ${MAX_DIMENSIONS}`)
-  const shape = Array.from({ length: dimensions }, () => u64(c, `the shape of ${where}`)).reverse()
+    throw malformed(c.file, 'SHAPE', messages.tensorDimensions(name, dimensions, MAX_DIMENSIONS))
+  const shape = Array.from({ length: dimensions }, () => u64(c, messages.shapeOfTensor(name))).reverse()
   const type = u32(c)
   const dtype = GGML_TYPES.get(type)
-  if (!dtype) throw malformed(c.file, 'TYPE', `${where} has the unknown ggml type ${type}`)
-  const offset = u64(c, `the offset of ${where}`)
+  if (!dtype) throw malformed(c.file, 'TYPE', messages.unknownGgmlType(name, type))
+  const offset = u64(c, messages.offsetOfTensor(name))
   const nbytes = byteLength(dtype, shape)
   if (
     nbytes === undefined ||
@@ -208,11 +199,7 @@ function tensorInfo(c: Cursor): Info {
     overflows(shape) ||
     blocksCrossRows(dtype, shape)
   )
-    throw malformed(
-      c.file,
-      'SHAPE',
-      `${where}: shape [${shape.join(', ')}] of ${dtype} is not a possible size`,
-    )
+    throw malformed(c.file, 'SHAPE', messages.impossibleSize(name, shape.join(', '), dtype))
   return { name, dtype, shape, offset, nbytes }
 }
 
@@ -240,17 +227,17 @@ function parseHeader(file: FileRef, bytes: Uint8Array): Header {
   }
   const version = u32(c)
   if (!VERSIONS.includes(version)) throw versionError(file, version)
-  const tensorCount = u64(c, 'the number of tensors')
-  const pairCount = u64(c, 'the number of metadata entries')
+  const tensorCount = u64(c, messages.numberOfTensors)
+  const pairCount = u64(c, messages.numberOfEntries)
   if (tensorCount > MAX_TENSORS || pairCount > MAX_PAIRS)
-    throw malformed(file, 'LIMIT', `${tensorCount} tensors and ${pairCount} metadata entries are too many`)
+    throw malformed(file, 'LIMIT', messages.tooManyEntries(tensorCount, pairCount))
   const metadata = new Map<string, string>()
   const shapes = new Map<string, readonly number[]>()
   for (let i = 0; i < pairCount; i++) {
-    const key = text(c, 'a metadata key')
+    const key = text(c, messages.metadataKey)
     const tensor = reshapedTensor(key)
     if (metadata.has(key) || (tensor !== undefined && shapes.has(tensor)))
-      throw malformed(file, 'DUPLICATE', `metadata ${quoted(key)} stands twice`)
+      throw malformed(file, 'DUPLICATE', messages.metadataTwice(key))
     if (key === ALIGNMENT_KEY) checkAlignmentType(c)
     if (tensor === undefined) metadata.set(key, value(c, u32(c), key))
     else shapes.set(tensor, originalShape(c, u32(c), key))
@@ -270,16 +257,12 @@ function inOriginalShape(file: FileRef, info: Info, shapes: ReadonlyMap<string, 
   if (shape === undefined) return info
   const fault = shapeFault(shape, info.shape)
   if (fault === undefined) return { ...info, shape }
-  throw malformed(file, 'SHAPE', `tensor ${quoted(info.name)}: its original shape ${fault}`)
+  throw malformed(file, 'SHAPE', messages.impossibleShape(info.name, fault))
 }
 
 function versionError(file: FileRef, version: number): Error {
   const swapped = VERSIONS.includes(version >>> 24) && (version & 0xffffff) === 0
-  return malformed(
-    file,
-    'VERSION',
-    swapped ? 'big-endian GGUF is not supported' : `GGUF version ${version} is not supported, only 2 and 3`,
-  )
+  return malformed(file, 'VERSION', swapped ? messages.bigEndianGguf : messages.ggufVersion(version))
 }
 
 async function readHeader(source: ByteSource, window: number): Promise<Header> {
@@ -290,18 +273,13 @@ async function readHeader(source: ByteSource, window: number): Promise<Header> {
   } catch (error) {
     if (!(error instanceof WindowEnd)) throw error
   }
-  if (bytes.byteLength === file.size) throw truncated(file, 'in the middle of its header')
-  if (window >= MAX_HEADER_BYTES)
-    throw malformed(file, 'LIMIT', `a header of more than ${MAX_HEADER_BYTES} bytes`)
+  if (bytes.byteLength === file.size) throw truncated(file, messages.cutInHeader(file.size))
+  if (window >= MAX_HEADER_BYTES) throw malformed(file, 'LIMIT', messages.headerTooLong(MAX_HEADER_BYTES))
   return readHeader(source, Math.min(window * WINDOW_GROWTH, MAX_HEADER_BYTES))
 }
 
-function truncated(file: FileRef, where: string): Error {
-  return refuse(
-    'FILE_TRUNCATED',
-    `${file.path}: the file ends after ${file.size} bytes, ${where}`,
-    'This is what a broken download looks like: download or copy the file again.',
-  )
+function truncated(file: FileRef, detail: string): Error {
+  return refuse('FILE_TRUNCATED', `${file.path}: ${detail}`, messages.downloadAgain)
 }
 
 const ALIGNMENT_KEY = 'general.alignment'
@@ -310,8 +288,7 @@ const U32 = 4
 /** Readers that take any number and those that want a u32 would begin the data at two places. */
 function checkAlignmentType({ file, view, at }: Cursor): void {
   const type = at + 4 <= view.byteLength ? view.getUint32(at, true) : U32
-  if (type !== U32)
-    throw malformed(file, 'ALIGNMENT', `${ALIGNMENT_KEY} has the type ${type}, not ${U32} (u32)`)
+  if (type !== U32) throw malformed(file, 'ALIGNMENT', messages.alignmentType(ALIGNMENT_KEY, type, U32))
 }
 
 /** A power of two, as ggml demands. */
@@ -319,7 +296,7 @@ function alignmentOf(file: FileRef, metadata: Record<string, string>): number {
   const alignment = Number(metadata[ALIGNMENT_KEY] ?? DEFAULT_ALIGNMENT)
   const isPower = Number.isInteger(Math.log2(alignment))
   if (!isPower || alignment < 1 || alignment > MAX_ALIGNMENT)
-    throw malformed(file, 'ALIGNMENT', `${ALIGNMENT_KEY} is ${quoted(metadata[ALIGNMENT_KEY] ?? '')}`)
+    throw malformed(file, 'ALIGNMENT', messages.badAlignment(ALIGNMENT_KEY, metadata[ALIGNMENT_KEY] ?? ''))
   return alignment
 }
 
@@ -329,18 +306,13 @@ function placeTensors(file: FileRef, infos: readonly Info[], dataStart: number):
   let end = 0
   for (const info of [...infos].sort((a, b) => a.offset - b.offset)) {
     const { name, dtype, shape, offset, nbytes } = info
-    if (tensors.has(name)) throw malformed(file, 'DUPLICATE', `tensor ${quoted(name)} stands twice`)
-    if (offset < end && nbytes > 0)
-      throw malformed(
-        file,
-        'OVERLAP',
-        `tensor ${quoted(name)} starts at byte ${offset}, inside the one before`,
-      )
+    if (tensors.has(name)) throw malformed(file, 'DUPLICATE', messages.tensorTwice(name))
+    if (offset < end && nbytes > 0) throw malformed(file, 'OVERLAP', messages.tensorsOverlap(name, offset))
     end = offset + nbytes
     const source = { kind: 'stored', file, offset: dataStart + offset, nbytes } as const
     tensors.set(name, { name, dtype, shape, source })
   }
-  if (dataStart + end > file.size) throw truncated(file, `but its tensors end at byte ${dataStart + end}`)
+  if (dataStart + end > file.size) throw truncated(file, messages.cutInTensors(file.size, dataStart + end))
   return tensors
 }
 

@@ -4,7 +4,7 @@
  * walks names, so their number and length are bounded once, here.
  */
 import { refuse } from '../../system/errors.ts'
-import { quoted } from '../../system/text.ts'
+import { messages } from './messages.ts'
 
 /** SD 1.5 with EMA and optimizer has 4,000, a quantised Flux with its scales 5,000. */
 export const MAX_TENSORS = 200_000
@@ -23,17 +23,17 @@ export function tensorCounter(where: string): CountTensor {
   return (name) => {
     tensors += 1
     length += name.length
-    if (tensors > MAX_TENSORS) throw tableLimit(where, `it has more than ${MAX_TENSORS} tensors`)
+    if (tensors > MAX_TENSORS) throw tableLimit(where, messages.tooManyTensors(MAX_TENSORS))
     if (name.length > MAX_NAME_LENGTH) {
-      const detail = `the name of tensor ${quoted(name)} has ${name.length} characters, the limit is ${MAX_NAME_LENGTH}`
+      const detail = messages.nameTooLong(name, name.length, MAX_NAME_LENGTH)
       throw tableLimit(where, detail)
     }
     if (length > MAX_NAMES_LENGTH) {
-      throw tableLimit(where, `the names of its tensors have more than ${MAX_NAMES_LENGTH} characters`)
+      throw tableLimit(where, messages.namesTooLong(MAX_NAMES_LENGTH))
     }
   }
 }
 
 export function tableLimit(where: string, detail: string): Error {
-  return refuse('TABLE_LIMIT', `${where}: ${detail}`, 'The file was made to exhaust its readers.')
+  return refuse('TABLE_LIMIT', `${where}: ${detail}`, messages.madeToExhaust)
 }

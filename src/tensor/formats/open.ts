@@ -2,12 +2,12 @@
 
 import type { ByteSource } from '../../system/bytes.ts'
 import { refuse } from '../../system/errors.ts'
-import { quoted } from '../../system/text.ts'
 import { withQuantisedMarks } from '../quantised/recognise.ts'
 import type { FormatId, ModelFile, Tensor } from '../values/table.ts'
 import { barePickleFormat, readBarePickle } from './bare-pickle.ts'
 import type { Format } from './format.ts'
 import { ggufFormat } from './gguf.ts'
+import { messages } from './messages.ts'
 import { strangerError } from './not-a-model.ts'
 import { safetensorsFormat } from './safetensors.ts'
 import { readTorchLegacy, torchLegacyFormat } from './torch-legacy.ts'
@@ -48,8 +48,8 @@ async function formatOf(source: ByteSource): Promise<Format> {
   if (format) return format
   throw refuse(
     'UNKNOWN_FORMAT',
-    `${file.path}: no known model format: it starts with ${quoted(Buffer.from(head.subarray(0, 16)).toString('latin1'))}`,
-    `Known are ${FORMATS.map(({ title }) => title).join(', ')}.`,
+    messages.unknownFormat(file.path, Buffer.from(head.subarray(0, 16)).toString('latin1')),
+    messages.knownFormats(FORMATS.map(({ title }) => title).join(', ')),
   )
 }
 

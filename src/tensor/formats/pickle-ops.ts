@@ -3,7 +3,7 @@
  * Both the machine (`pickle.ts`) and the scan of what it did not reach (`security.ts`) read through `nextOp`, so a
  * file cannot show one of them something else than the other.
  */
-import { quoted } from '../../system/text.ts'
+import { messages } from './pickle-messages.ts'
 
 /** How an argument is laid out behind its opcode. Integers are little-endian, floats big-endian. */
 type ArgLayout =
@@ -135,18 +135,14 @@ function fault(r: OpReader, detail: string): PickleFault {
 function advance(r: OpReader, length: number): number {
   const start = r.at
   if (length > r.bytes.length - start)
-    throw new PickleFault(
-      'PICKLE_TRUNCATED',
-      r.opAt,
-      `needs ${length} bytes, but only ${r.bytes.length - start} are left`,
-    )
+    throw new PickleFault('PICKLE_TRUNCATED', r.opAt, messages.argumentCut(length, r.bytes.length - start))
   r.at = start + length
   return start
 }
 
 function u64(r: OpReader): number {
   const value = r.view.getBigUint64(advance(r, 8), true)
-  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw fault(r, `has a length of ${value} bytes`)
+  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw fault(r, messages.impossibleLength(value))
   return Number(value)
 }
 
@@ -156,7 +152,7 @@ function take(r: OpReader, length: number): Buffer {
 }
 
 function unendedLine(r: OpReader): PickleFault {
-  return new PickleFault('PICKLE_TRUNCATED', r.opAt, 'a line of text does not end')
+  return new PickleFault('PICKLE_TRUNCATED', r.opAt, messages.lineDoesNotEnd)
 }
 
 function line(r: OpReader): Buffer {
@@ -180,7 +176,7 @@ function utf8(r: OpReader, start: number): string {
   if (
     !Buffer.from(Buffer.from(units, 'latin1').toString('utf8'), 'utf8').equals(Buffer.from(units, 'latin1'))
   )
-    throw fault(r, 'a text is not UTF-8')
+    throw fault(r, messages.textNotUtf8)
   return withSurrogates(bytes)
 }
 
@@ -221,7 +217,7 @@ function quotedString(r: OpReader): string | Uint8Array {
   const text = line(r).toString('latin1').trim()
   const quote = text[0]
   if (text.length < 2 || (quote !== "'" && quote !== '"') || !text.endsWith(quote))
-    throw fault(r, 'a text without its quotes')
+    throw fault(r, messages.textWithoutQuotes)
   const plain = text
     .slice(1, -1)
     .replace(/\\(x[0-9a-fA-F]{2}|[0-7]{1,3}|[\s\S])/g, (_, code: string) => unescaped(code))
@@ -240,15 +236,14 @@ function rawUnicode(r: OpReader): string {
     .toString('latin1')
     .replace(/\\u([0-9a-fA-F]{4})|\\U([0-9a-fA-F]{8})/g, (_, short?: string, long?: string) => {
       const code = Number.parseInt(short ?? long!, 16)
-      if (code > 0x10ffff) throw fault(r, `\\U${long} is no character`)
+      if (code > 0x10ffff) throw fault(r, messages.notACharacter(long!))
       return String.fromCodePoint(code)
     })
 }
 
 function digits(r: OpReader): string {
   const text = line(r).toString('latin1').trim()
-  if (text.length > MAX_DIGITS)
-    throw fault(r, `a number of ${text.length} digits, the limit is ${MAX_DIGITS}`)
+  if (text.length > MAX_DIGITS) throw fault(r, messages.tooManyDigits(text.length, MAX_DIGITS))
   return text
 }
 
@@ -258,7 +253,7 @@ function integer(value: bigint): number | bigint {
 }
 
 function decimal(r: OpReader, text: string): number | bigint {
-  if (!/^[+-]?\d+$/.test(text)) throw fault(r, `${quoted(text)} is no integer`)
+  if (!/^[+-]?\d+$/.test(text)) throw fault(r, messages.notAnInteger(text))
   return integer(BigInt(text.replace('+', '')))
 }
 
@@ -272,14 +267,13 @@ function floatLine(r: OpReader): number {
   const text = digits(r).toLowerCase()
   const special: Record<string, number> = { inf: Infinity, '-inf': -Infinity, nan: NaN, '-nan': NaN }
   if (Object.hasOwn(special, text)) return special[text]!
-  if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/.test(text)) throw fault(r, `${quoted(text)} is no number`)
+  if (!/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/.test(text)) throw fault(r, messages.notANumber(text))
   return Number(text)
 }
 
 /** Two's complement, little-endian. */
 function long(r: OpReader, length: number): number | bigint {
-  if (length < 0 || length > MAX_LONG_BYTES)
-    throw fault(r, `an integer of ${length} bytes, the limit is ${MAX_LONG_BYTES}`)
+  if (length < 0 || length > MAX_LONG_BYTES) throw fault(r, messages.integerTooLong(length, MAX_LONG_BYTES))
   const bytes = take(r, length)
   if (length === 0) return 0
   const hex = Buffer.from(bytes).reverse().toString('hex')
@@ -332,10 +326,10 @@ for (const [name, code] of Object.entries(OP) as [OpName, number][]) {
  */
 export function nextOp(r: OpReader): number {
   r.opAt = r.at
-  if (r.at >= r.bytes.length) throw new PickleFault('PICKLE_TRUNCATED', r.at, 'the pickle ends without STOP')
+  if (r.at >= r.bytes.length) throw new PickleFault('PICKLE_TRUNCATED', r.at, messages.noStop)
   r.code = r.bytes[r.at++]!
   const op = BY_CODE[r.code]
-  if (!op) throw fault(r, `byte 0x${r.code.toString(16).padStart(2, '0')} is no opcode`)
+  if (!op) throw fault(r, messages.notAnOpcode(r.code.toString(16).padStart(2, '0')))
   r.arg = op.read(r)
   return r.code
 }

@@ -4,6 +4,7 @@
  * Source: CPython `Lib/pickle.py`, class `_Unpickler`.
  */
 import type { Pause } from '../../system/pause.ts'
+import { messages } from './pickle-messages.ts'
 import { newOpReader, nextOp, OP, type OpArg, type OpReader, opName, PickleFault } from './pickle-ops.ts'
 import { verdictOf } from './pickle-policy.ts'
 import {
@@ -57,30 +58,30 @@ interface Machine {
 }
 
 function fault(m: Machine, detail: string, code = 'PICKLE_MALFORMED'): PickleFault {
-  return new PickleFault(code, m.reader.opAt, `${opName(m.reader.code)} ${detail}`)
+  return new PickleFault(code, m.reader.opAt, `${opName(m.reader.code)}: ${detail}`)
 }
 
 function pop(m: Machine): PyValue {
   const floor = m.marks.at(-1) ?? 0
-  if (m.stack.length <= floor) throw fault(m, 'takes a value from an empty stack')
+  if (m.stack.length <= floor) throw fault(m, messages.emptyStack)
   return m.stack.pop()!
 }
 
 function top(m: Machine): PyValue {
   const floor = m.marks.at(-1) ?? 0
-  if (m.stack.length <= floor) throw fault(m, 'needs a value on the stack')
+  if (m.stack.length <= floor) throw fault(m, messages.emptyStack)
   return m.stack.at(-1)!
 }
 
 function popMark(m: Machine): PyValue[] {
   const mark = m.marks.pop()
-  if (mark === undefined) throw fault(m, 'has no MARK')
+  if (mark === undefined) throw fault(m, messages.noMark)
   return m.stack.splice(mark)
 }
 
 function container<T extends PyValue>(m: Machine, value: T): T {
   if (++m.containers > MAX_CONTAINERS)
-    throw fault(m, `makes more than ${MAX_CONTAINERS} containers`, 'PICKLE_LIMIT')
+    throw fault(m, messages.tooManyContainers(MAX_CONTAINERS), 'PICKLE_LIMIT')
   return value
 }
 
@@ -95,7 +96,7 @@ function popTuple(m: Machine, count: number): void {
 }
 
 function pairsOf(m: Machine, flat: readonly PyValue[]): [PyValue, PyValue][] {
-  if (flat.length % 2 !== 0) throw fault(m, 'has a key without a value')
+  if (flat.length % 2 !== 0) throw fault(m, messages.keyWithoutValue)
   const pairs: [PyValue, PyValue][] = []
   for (let i = 0; i < flat.length; i += 2) pairs.push([flat[i]!, flat[i + 1]!])
   return pairs
@@ -109,7 +110,7 @@ function setItems(m: Machine, flat: readonly PyValue[]): void {
     object.entries ??= new Map()
     entries = object.entries
   }
-  if (!entries) throw fault(m, 'on something that is no dict')
+  if (!entries) throw fault(m, messages.targetNotADict)
   for (const [key, value] of pairsOf(m, flat)) entries.set(key, value)
 }
 
@@ -121,7 +122,7 @@ function appendItems(m: Machine, items: readonly PyValue[], kind: 'list' | 'set'
     object.items ??= []
     list = object.items
   }
-  if (!list) throw fault(m, `on something that is no ${kind}`)
+  if (!list) throw fault(m, messages.targetNotA(kind))
   for (const item of items) list.push(item)
 }
 
@@ -141,10 +142,10 @@ function call(m: Machine, callee: PyValue, args: PyValue): PyObject {
   const target = asKind(callee, 'global') ?? moduleClass(callee)
   if (!target) {
     condemn(m, asKind(callee, 'object')?.callee)
-    throw fault(m, 'calls something that is not a plain name')
+    throw fault(m, messages.callsNonName)
   }
   const given = asKind(args, 'tuple')
-  if (!given) throw fault(m, 'calls with something that is no tuple')
+  if (!given) throw fault(m, messages.argumentsNotATuple)
   return container(m, { kind: 'object', callee: target, args: given })
 }
 
@@ -154,15 +155,14 @@ function build(m: Machine): void {
   const target = asKind(top(m), 'object')
   if (!target) {
     condemn(m, asKind(top(m), 'global'))
-    throw fault(m, 'sets attributes of something that is no object')
+    throw fault(m, messages.stateOfNonObject)
   }
   target.state = state
 }
 
 function pushGlobal(m: Machine, module: PyValue, name: PyValue): void {
-  if (typeof module !== 'string' || typeof name !== 'string')
-    throw fault(m, 'names a global by what is no text')
-  if (m.globals.size > MAX_GLOBALS) throw fault(m, `is name ${MAX_GLOBALS + 1}`, 'PICKLE_LIMIT')
+  if (typeof module !== 'string' || typeof name !== 'string') throw fault(m, messages.nameNotText)
+  if (m.globals.size > MAX_GLOBALS) throw fault(m, messages.tooManyGlobals(MAX_GLOBALS + 1), 'PICKLE_LIMIT')
   m.stack.push(internGlobal(m.globals, module, name, m.base + m.reader.opAt))
 }
 
@@ -172,23 +172,22 @@ function pushExtension(m: Machine, arg: OpArg): void {
 }
 
 function memoize(m: Machine, index: OpArg): void {
-  if (typeof index !== 'number' || index < 0) throw fault(m, 'has no valid memo index')
-  if (m.memo.size >= MAX_MEMO) throw fault(m, `fills more than ${MAX_MEMO} memo entries`, 'PICKLE_LIMIT')
+  if (typeof index !== 'number' || index < 0) throw fault(m, messages.badMemoIndex)
+  if (m.memo.size >= MAX_MEMO) throw fault(m, messages.tooManyMemo(MAX_MEMO), 'PICKLE_LIMIT')
   m.memo.set(index, top(m))
 }
 
 function recall(m: Machine, index: OpArg): void {
   const value = m.memo.get(index as number)
-  if (value === undefined) throw fault(m, `reads memo entry ${index}, which was never written`)
+  if (value === undefined) throw fault(m, messages.memoNeverWritten(index))
   m.stack.push(value)
 }
 
 function enterFrame(m: Machine, length: OpArg): void {
   const { reader } = m
-  if (reader.opAt < m.frameEnd) throw fault(m, 'opens a frame inside another')
+  if (reader.opAt < m.frameEnd) throw fault(m, messages.frameInFrame)
   const end = reader.at + (length as number)
-  if (end > reader.bytes.length)
-    throw fault(m, `of ${length} bytes reaches behind the end`, 'PICKLE_TRUNCATED')
+  if (end > reader.bytes.length) throw fault(m, messages.frameBeyondEnd(length), 'PICKLE_TRUNCATED')
   m.frameEnd = end
 }
 
@@ -209,8 +208,7 @@ const newObject: Handler = (m) => {
 
 const HANDLERS: Partial<Record<keyof typeof OP, Handler>> = {
   PROTO: (m, arg) => {
-    if ((arg as number) > MAX_PROTOCOL)
-      throw fault(m, `asks for protocol ${arg}, the newest is ${MAX_PROTOCOL}`)
+    if ((arg as number) > MAX_PROTOCOL) throw fault(m, messages.unknownProtocol(arg, MAX_PROTOCOL))
   },
   FRAME: enterFrame,
   MARK: (m) => {
@@ -346,7 +344,7 @@ const HANDLERS: Partial<Record<keyof typeof OP, Handler>> = {
   BINPERSID: (m) => persistent(m, pop(m)),
   // Buffers that the pickle's writer passed beside it: a file has no such place.
   NEXT_BUFFER: (m) => {
-    throw fault(m, 'asks for a buffer outside of the file')
+    throw fault(m, messages.outsideBuffer)
   },
   READONLY_BUFFER: () => {},
 }
@@ -393,14 +391,14 @@ export async function runPickle(
   for (let ops = 0; ; ops++) {
     if (ops % OPCODES_PER_PIECE === 0) await pause?.()
     const code = nextOp(m.reader)
-    if (ops >= MAX_OPCODES) throw fault(m, `is opcode ${MAX_OPCODES + 1} of one pickle`, 'PICKLE_LIMIT')
-    if (m.reader.opAt < m.frameEnd && m.reader.at > m.frameEnd) throw fault(m, 'reaches out of its frame')
+    if (ops >= MAX_OPCODES) throw fault(m, messages.tooManyOpcodes(MAX_OPCODES + 1), 'PICKLE_LIMIT')
+    if (m.reader.opAt < m.frameEnd && m.reader.at > m.frameEnd) throw fault(m, messages.beyondFrame)
     if (code === OP.STOP) return finish(m)
     BY_CODE[code]!(m, m.reader.arg)
   }
 }
 
 function finish(m: Machine): PickleResult {
-  if (m.marks.length > 0) throw fault(m, 'before a MARK was used')
+  if (m.marks.length > 0) throw fault(m, messages.unusedMark)
   return { value: pop(m), end: m.reader.at }
 }

@@ -6,11 +6,11 @@
 import type { ByteSource } from '../../system/bytes.ts'
 import { refuse } from '../../system/errors.ts'
 import type { FileRef } from '../../system/file-ref.ts'
-import { quoted } from '../../system/text.ts'
 import { byteLength, type DType } from '../values/dtype.ts'
 import type { ModelFile, Tensor } from '../values/table.ts'
 import type { Format } from './format.ts'
 import { MAX_TENSORS, tableLimit, tensorCounter } from './limits.ts'
+import { messages } from './messages.ts'
 import { endOfString, hasUnpaired, isObject, type Json, keysIn, oddSize } from './safetensors-json.ts'
 
 /** The limit of the reference reader, and so of writers too; a header of SD 1.5 is 0.1 MB, of Flux with T5 0.2 MB. */
@@ -65,9 +65,7 @@ function malformed(file: FileRef, code: string, detail: string): Error {
   return refuse(
     `SAFETENSORS_${code}`,
     `${file.path}: ${detail}`,
-    code === 'TRUNCATED'
-      ? 'This is what a broken download looks like: download or copy the file again.'
-      : 'The file is damaged or was written by a faulty tool; download or export it again.',
+    code === 'TRUNCATED' ? messages.downloadAgain : messages.damagedSafetensors,
   )
 }
 
@@ -76,10 +74,10 @@ async function readHeaderLength(source: ByteSource): Promise<number> {
   const head = await source.read(0, LENGTH_BYTES)
   const length = new DataView(head.buffer, head.byteOffset, LENGTH_BYTES).getBigUint64(0, true)
   if (length > BigInt(MAX_HEADER_BYTES)) {
-    throw malformed(file, 'HEADER_TOO_LARGE', `header of ${length} bytes, the limit is ${MAX_HEADER_BYTES}`)
+    throw malformed(file, 'HEADER_TOO_LARGE', messages.headerLength(length, MAX_HEADER_BYTES))
   }
   if (Number(length) > file.size - LENGTH_BYTES) {
-    throw malformed(file, 'TRUNCATED', `header of ${length} bytes, but the file has only ${file.size} bytes`)
+    throw malformed(file, 'TRUNCATED', messages.headerBeyondFile(length, file.size))
   }
   return Number(length)
 }
@@ -97,14 +95,13 @@ function countKeys(text: string, file: FileRef): number {
     const c = text.charCodeAt(i)
     if (c === 0x22) i = endOfString(text, i)
     else if (c === 0x7b || c === 0x5b) {
-      if (++depth > MAX_DEPTH)
-        throw malformed(file, 'HEADER_JSON', `header nests deeper than ${MAX_DEPTH} levels`)
+      if (++depth > MAX_DEPTH) throw malformed(file, 'HEADER_JSON', messages.headerTooDeep(MAX_DEPTH))
       commas = 0
     } else if (c === 0x7d || c === 0x5d) depth--
     else if (c === 0x3a) {
-      if (++keys > MAX_KEYS) throw tableLimit(file.path, `its header has more than ${MAX_KEYS} keys`)
+      if (++keys > MAX_KEYS) throw tableLimit(file.path, messages.tooManyKeys(MAX_KEYS))
     } else if (c === 0x2c && ++commas >= MAX_DIMENSIONS && depth === MAX_DEPTH)
-      throw tableLimit(file.path, `a tensor has more than ${MAX_DIMENSIONS} dimensions`)
+      throw tableLimit(file.path, messages.tooManyDimensions(MAX_DIMENSIONS))
   }
   return keys
 }
@@ -114,31 +111,30 @@ function parseHeader(bytes: Uint8Array, file: FileRef): { [key: string]: Json } 
   try {
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch {
-    throw malformed(file, 'HEADER_UTF8', 'header is not valid UTF-8')
+    throw malformed(file, 'HEADER_UTF8', messages.headerNotUtf8)
   }
   const keys = countKeys(text, file)
   let header: Json
   try {
     header = JSON.parse(text) as Json
   } catch {
-    throw malformed(file, 'HEADER_JSON', 'header is not valid JSON')
+    throw malformed(file, 'HEADER_JSON', messages.headerNotJson)
   }
-  if (!isObject(header)) throw malformed(file, 'HEADER_JSON', 'header is not a JSON object')
-  if (keysIn(header) !== keys) throw malformed(file, 'DUPLICATE_KEY', 'header holds the same key twice')
+  if (!isObject(header)) throw malformed(file, 'HEADER_JSON', messages.headerNotObject)
+  if (keysIn(header) !== keys) throw malformed(file, 'DUPLICATE_KEY', messages.keyTwice)
   if (text.includes('\\u') && hasUnpaired(header))
-    throw malformed(file, 'HEADER_UTF8', 'header escapes half of a surrogate pair, which is no Unicode text')
+    throw malformed(file, 'HEADER_UTF8', messages.halfSurrogate)
   const odd = oddSize(text)
-  if (odd !== undefined)
-    throw malformed(file, 'SHAPE', `header writes a size as ${quoted(odd)}, not as a whole number`)
+  if (odd !== undefined) throw malformed(file, 'SHAPE', messages.oddSize(odd))
   return header
 }
 
 function readMetadata(value: Json | undefined, file: FileRef): Record<string, string> {
   if (value === undefined || value === null) return {}
-  if (!isObject(value)) throw malformed(file, 'METADATA', '__metadata__ is not an object')
+  if (!isObject(value)) throw malformed(file, 'METADATA', messages.metadataNotObject)
   for (const [key, text] of Object.entries(value)) {
     if (typeof text !== 'string') {
-      throw malformed(file, 'METADATA', `__metadata__ ${quoted(key)} is not a string`)
+      throw malformed(file, 'METADATA', messages.metadataNotString(key))
     }
   }
   return value as Record<string, string>
@@ -150,27 +146,22 @@ function sizes(value: Json | undefined): number[] | undefined {
 }
 
 function readTensor(name: string, entry: Json, dataStart: number, file: FileRef): Tensor {
-  const where = `tensor ${quoted(name)}`
-  if (!isObject(entry)) throw malformed(file, 'ENTRY', `${where} is not an object`)
+  if (!isObject(entry)) throw malformed(file, 'ENTRY', messages.entryNotObject(name))
   const { dtype } = entry
   if (typeof dtype !== 'string' || !isSafetensorsDType(dtype)) {
-    throw malformed(file, 'DTYPE', `${where} has the unknown dtype ${quoted(String(dtype))}`)
+    throw malformed(file, 'DTYPE', messages.unknownDtype(name, String(dtype)))
   }
   const shape = sizes(entry.shape)
-  if (!shape) throw malformed(file, 'SHAPE', `${where} has no valid shape`)
+  if (!shape) throw malformed(file, 'SHAPE', messages.noValidShape(name))
   const offsets = sizes(entry.data_offsets)
-  if (offsets?.length !== 2) throw malformed(file, 'OFFSETS', `${where} has no valid data_offsets`)
+  if (offsets?.length !== 2) throw malformed(file, 'OFFSETS', messages.noValidOffsets(name))
   const [begin, end] = offsets as [number, number]
   const expected = byteLength(dtype, shape)
   if (expected === undefined || !Number.isSafeInteger(expected)) {
-    throw malformed(file, 'SHAPE', `${where}: shape [${shape.join(', ')}] of ${dtype} is not a possible size`)
+    throw malformed(file, 'SHAPE', messages.impossibleSize(name, shape.join(', '), dtype))
   }
   if (end - begin !== expected) {
-    throw malformed(
-      file,
-      'SIZE',
-      `${where}: ${dtype} [${shape.join(', ')}] takes ${expected} bytes, data_offsets give ${end - begin}`,
-    )
+    throw malformed(file, 'SIZE', messages.sizeMismatch(name, dtype, shape.join(', '), expected, end - begin))
   }
   return { name, dtype, shape, source: { kind: 'stored', file, offset: dataStart + begin, nbytes: expected } }
 }
@@ -191,17 +182,19 @@ function placed(tensor: Tensor): Placed {
 function checkCoverage(tensors: readonly Placed[], dataStart: number, file: FileRef): void {
   let expected = dataStart
   for (const { tensor, begin, end } of tensors) {
-    const where = `tensor ${quoted(tensor.name)} starts at byte ${begin - dataStart} of the data`
-    const after = `the tensor before ends at ${expected - dataStart}`
-    if (begin < expected) throw malformed(file, 'OVERLAP', `${where}, but ${after}`)
-    if (begin > expected) throw malformed(file, 'GAP', `${where}, but ${after}`)
+    if (begin !== expected)
+      throw malformed(
+        file,
+        begin < expected ? 'OVERLAP' : 'GAP',
+        messages.tensorMisplaced(tensor.name, begin - dataStart, expected - dataStart),
+      )
     expected = end
   }
   if (expected > file.size) {
-    throw malformed(file, 'TRUNCATED', `${file.size} bytes, but the header describes ${expected}`)
+    throw malformed(file, 'TRUNCATED', messages.describedBeyondFile(file.size, expected))
   }
   if (expected < file.size) {
-    throw malformed(file, 'TRAILING_BYTES', `${file.size - expected} bytes follow the last tensor`)
+    throw malformed(file, 'TRAILING_BYTES', messages.bytesAfterTensors(file.size - expected))
   }
 }
 

@@ -1,9 +1,9 @@
 /** What is said of a pickle before anything of it is used. */
 import { EXIT, SdtoolError } from '../../system/errors.ts'
 import type { Pause } from '../../system/pause.ts'
-import { quoted } from '../../system/text.ts'
 import type { PickleGlobal, SecurityReport } from '../values/table.ts'
 import { type GlobalTable, internGlobal, MAX_GLOBALS, runPickle } from './pickle.ts'
+import { messages } from './pickle-messages.ts'
 import { newOpReader, nextOp, OP, type OpReader, PickleFault } from './pickle-ops.ts'
 import type { PyValue } from './pickle-values.ts'
 
@@ -14,17 +14,15 @@ export class UnsafePickleError extends SdtoolError {
   constructor(where: string, report: SecurityReport) {
     const worst = firstBad(report)!
     const dangerous = worst.verdict === 'dangerous'
-    const named = `${where}: byte ${worst.offset}: the pickle names ${quoted(`${worst.module}.${worst.name}`)}`
+    const name = `${worst.module}.${worst.name}`
     super(
       dangerous ? 'PICKLE_UNSAFE' : 'PICKLE_UNKNOWN_GLOBAL',
       dangerous
-        ? `${named}, which could run code; nothing was run`
-        : `${named}, which sdtool does not know; nothing was run`,
+        ? messages.unsafeName(where, worst.offset, name)
+        : messages.unknownName(where, worst.offset, name),
       {
         exitCode: EXIT.refused,
-        hint: dangerous
-          ? 'Do not load this file with anything. Get the model from a source you trust, as .safetensors.'
-          : 'If you trust the file, convert it with the program that made it.',
+        hint: dangerous ? messages.doNotLoad : messages.convertIfTrusted,
       },
     )
     this.name = 'UnsafePickleError'
@@ -91,9 +89,9 @@ export async function readPickle(
     if (!(error instanceof PickleFault)) throw error
     await collectGlobals(scan, bytes, error.at, base)
     requireSafe(scan)
-    throw new SdtoolError(error.code, `${scan.where}: byte ${base + error.at}: ${error.message}`, {
+    throw new SdtoolError(error.code, messages.atByte(scan.where, base + error.at, error.message), {
       exitCode: EXIT.refused,
-      hint: 'The pickle is damaged or was made to confuse its readers.',
+      hint: messages.damagedPickle,
     })
   }
 }
@@ -108,8 +106,8 @@ export async function refuseTrailing(scan: PickleScan, bytes: Uint8Array, end: n
   requireSafe(scan)
   throw new SdtoolError(
     'PICKLE_TRAILING_DATA',
-    `${scan.where}: ${bytes.byteLength - end} bytes follow the end of the pickle at byte ${end}`,
-    { exitCode: EXIT.refused, hint: 'A model file holds one pickle. The rest could be anything.' },
+    messages.bytesAfterPickle(scan.where, bytes.byteLength - end, end),
+    { exitCode: EXIT.refused, hint: messages.onePickle },
   )
 }
 

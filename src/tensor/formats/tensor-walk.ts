@@ -1,6 +1,7 @@
 /** Visits the tensors of a pickled object in its order, with bounds against objects made to explode. */
 import { refuse } from '../../system/errors.ts'
 import { type CountTensor, tensorCounter } from './limits.ts'
+import { messages } from './pickle-messages.ts'
 import {
   asKind,
   elements,
@@ -53,11 +54,7 @@ export function newWalk(object: WalkedObject): TensorWalk {
 }
 
 function limit(walk: TensorWalk, detail: string): Error {
-  return refuse(
-    'PICKLE_LIMIT',
-    `${walk.object.where}: ${detail}`,
-    'The file was made to exhaust its readers.',
-  )
+  return refuse('PICKLE_LIMIT', `${walk.object.where}: ${detail}`, messages.madeToExhaust)
 }
 
 /** A dict key as a path shows it. */
@@ -84,7 +81,7 @@ export function walkTensors(walk: TensorWalk, value: PyValue, path: ObjectPath, 
 
 /** Returns false when the visitor wants no more. */
 function step(walk: TensorWalk, value: PyValue, path: ObjectPath, visit: TensorVisitor): boolean {
-  if (++walk.steps > MAX_STEPS) throw limit(walk, `the object takes more than ${MAX_STEPS} steps to walk`)
+  if (++walk.steps > MAX_STEPS) throw limit(walk, messages.tooManySteps(MAX_STEPS))
   if (!isNode(value) || value.kind === 'global' || value.kind === 'persistent') return true
   if (walk.open.has(value)) return true
   if (value.kind === 'object') {
@@ -94,7 +91,7 @@ function step(walk: TensorWalk, value: PyValue, path: ObjectPath, visit: TensorV
       return visit(path, tensor)
     }
   }
-  if (walk.open.size >= MAX_DEPTH) throw limit(walk, `the object nests deeper than ${MAX_DEPTH} levels`)
+  if (walk.open.size >= MAX_DEPTH) throw limit(walk, messages.tooDeep(MAX_DEPTH))
   walk.open.add(value)
   const more = visitChildren(walk, value, path, visit)
   walk.open.delete(value)
@@ -107,7 +104,7 @@ function knownTensor(walk: TensorWalk, object: PyObject, path: ObjectPath): Obje
     walk.known.set(object, tensor)
     if (tensor?.kind === 'inline') walk.inlineBytes += tensor.data.byteLength
     if (walk.inlineBytes > walk.object.pickleBytes + INLINE_SLACK)
-      throw limit(walk, `its arrays take ${walk.inlineBytes} bytes, more than the pickle`)
+      throw limit(walk, messages.arraysTooLarge(walk.inlineBytes))
   }
   return walk.known.get(object)
 }

@@ -7,10 +7,10 @@
 import type { ByteSource } from '../../system/bytes.ts'
 import { refuse } from '../../system/errors.ts'
 import { inParallel, PARALLEL_READS } from '../../system/parallel.ts'
-import { quoted } from '../../system/text.ts'
 import { dtypeInfo } from '../values/dtype.ts'
 import type { Finding, ModelFile, SecurityReport } from '../values/table.ts'
 import type { Format } from './format.ts'
+import { messages } from './pickle-messages.ts'
 import { isNode, mapping, type PyPersistent, type PyValue, sequence } from './pickle-values.ts'
 import { childrenOf } from './plain-values.ts'
 import { newPickleScan, readPickle, requireSafe } from './security.ts'
@@ -36,11 +36,7 @@ interface Pickles {
 }
 
 function malformed(source: ByteSource, detail: string): Error {
-  return refuse(
-    'TORCH_LEGACY',
-    `${source.file.path}: ${detail}`,
-    'The file is damaged or was not written by torch.',
-  )
+  return refuse('TORCH_LEGACY', `${source.file.path}: ${detail}`, messages.notByTorch)
 }
 
 /** Reads the five pickles, from a larger piece of the file if they do not end in this one. */
@@ -66,12 +62,10 @@ async function parsePickles(source: ByteSource, bytes: Uint8Array): Promise<Pick
   }
   const [version, info, root, keyList] = [await next(), await next(), await next(), await next()]
   const security = requireSafe(scan)
-  if (version !== PROTOCOL_VERSION)
-    throw malformed(source, `not version ${PROTOCOL_VERSION} of torch's stream`)
+  if (version !== PROTOCOL_VERSION) throw malformed(source, messages.legacyVersion(PROTOCOL_VERSION))
   const keys = sequence(keyList)
-  if (!keys?.every((key) => typeof key === 'string'))
-    throw malformed(source, 'its list of storages is damaged')
-  if (new Set(keys).size !== keys.length) throw malformed(source, 'its list of storages names one twice')
+  if (!keys?.every((key) => typeof key === 'string')) throw malformed(source, messages.badStorageList)
+  if (new Set(keys).size !== keys.length) throw malformed(source, messages.storageListedTwice)
   const littleEndian = mapping(info)?.get('little_endian') !== false
   return { security, littleEndian, root, keys: keys as string[], end: at }
 }
@@ -90,7 +84,7 @@ function storageRecords(where: string, root: PyValue): Map<string, StorageRecord
     const record = { count: nbytes / itemSize, itemSize }
     const known = records.get(key)
     if (known && (known.count !== record.count || known.itemSize !== itemSize))
-      throw refuse('TORCH_STORAGE', `${where}: storage ${quoted(key)} is described in two ways`)
+      throw refuse('TORCH_STORAGE', messages.storageTwoWays(where, key))
     records.set(key, record)
   }
   return records
@@ -123,8 +117,7 @@ async function placeStorages(
   let at = pickles.end
   for (const key of pickles.keys) {
     const record = records.get(key)
-    if (!record)
-      throw malformed(source, `storage ${quoted(key)} is used by no tensor, so its size is unknown`)
+    if (!record) throw malformed(source, messages.unusedStorage(key))
     const nbytes = record.count * record.itemSize
     places.set(key, { offset: at + COUNT_BYTES, nbytes })
     at += COUNT_BYTES + nbytes
@@ -132,8 +125,8 @@ async function placeStorages(
   if (at > source.file.size)
     throw refuse(
       'FILE_TRUNCATED',
-      `${source.file.path}: ${source.file.size} bytes, but its storages end at byte ${at}`,
-      'This is what a broken download looks like: download or copy the file again.',
+      messages.storagesBeyondFile(source.file.path, source.file.size, at),
+      messages.downloadAgain,
     )
   await inParallel(checkedPlaces([...places], source), PARALLEL_READS, ([key, place]) =>
     checkCount(source, key, place, records.get(key)!),
@@ -159,8 +152,7 @@ async function checkCount(
 ): Promise<void> {
   const bytes = await source.read(place.offset - COUNT_BYTES, COUNT_BYTES)
   const found = new DataView(bytes.buffer, bytes.byteOffset, COUNT_BYTES).getBigInt64(0, true)
-  if (found !== BigInt(count))
-    throw malformed(source, `storage ${quoted(key)} has ${found} elements, its tensors say ${count}`)
+  if (found !== BigInt(count)) throw malformed(source, messages.storageCount(key, found, count))
 }
 
 /**
@@ -171,7 +163,7 @@ export async function readTorchLegacy(source: ByteSource): Promise<PickledObject
   const pickles = await readPickles(source, FIRST_WINDOW)
   const { places, end } = await placeStorages(source, pickles)
   const trailing = source.file.size - end
-  const message = `${trailing} bytes follow the last storage`
+  const message = messages.bytesAfterStorages(trailing)
   const findings: Finding[] =
     trailing > 0 ? [{ code: 'trailing-bytes', severity: 'warning', message, bytes: trailing }] : []
   return {

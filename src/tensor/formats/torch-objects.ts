@@ -15,6 +15,7 @@ import type {
   StatedSum,
   Tensor,
 } from '../values/table.ts'
+import { messages } from './pickle-messages.ts'
 import { isNode, mapping, type PyValue } from './pickle-values.ts'
 import { plainConverter, storageFinder, typeName } from './plain-values.ts'
 import { keyText, newWalk, type ObjectPath, type TensorWalk, walkTensors } from './tensor-walk.ts'
@@ -172,12 +173,17 @@ function storageProblem(object: PickledObject, { path, tensor }: Named): Error |
   const { key, nbytes } = tensor.storage
   const available = object.storageBytes(key)
   if (available !== undefined && nbytes <= available) return undefined
-  const has = available === undefined ? 'does not have' : `has only ${available} bytes of`
-  return refuse(
-    available === undefined ? 'TORCH_STORAGE_MISSING' : 'TORCH_STORAGE_SIZE',
-    `${object.where}: tensor ${quoted(path)} needs storage ${quoted(key)} of ${nbytes} bytes, the file ${has} it`,
-    'The file is incomplete or damaged: download it again.',
-  )
+  return available === undefined
+    ? refuse(
+        'TORCH_STORAGE_MISSING',
+        messages.storageMissing(object.where, path, key, nbytes),
+        messages.incomplete,
+      )
+    : refuse(
+        'TORCH_STORAGE_SIZE',
+        messages.storageTooSmall(object.where, path, nbytes, key, available),
+        messages.incomplete,
+      )
 }
 
 function sourceOf(
@@ -216,15 +222,14 @@ async function resolve(object: PickledObject, named: readonly Named[]): Promise<
   if (bytes > 16 * object.file.size + MAX_EXPANSION_BYTES)
     throw refuse(
       'TORCH_EXPANSION',
-      `${object.where}: its tensors would take ${bytes} bytes, from a file of ${object.file.size}`,
-      'Views that repeat a few bytes endlessly are an attack, not a model.',
+      messages.expansion(object.where, bytes, object.file.size),
+      messages.repeatedViews,
     )
   const places = await object.locate([...keys])
   const table = new Map<string, Tensor>()
   for (const { path, tensor } of named) {
     const name = path === '' ? 'tensor' : path
-    if (table.has(name))
-      throw refuse('TORCH_DUPLICATE_NAME', `${object.where}: two tensors are named ${quoted(name)}`)
+    if (table.has(name)) throw refuse('TORCH_DUPLICATE_NAME', messages.tensorTwice(object.where, name))
     const { dtype, shape } = tensor
     table.set(name, { name, dtype, shape, source: sourceOf(object, tensor, places) })
   }
@@ -256,7 +261,7 @@ function describeRest(object: PickledObject, rest: readonly Beside[], used: Set<
 
 function findingsOf(object: PickledObject, tensors: readonly Named[]): Finding[] {
   if (tensors.length > 0) return [...object.findings]
-  const message = `no tensors in the file: it holds ${describeRoot(object.root)}`
+  const message = messages.noTensors(describeRoot(object.root))
   return [...object.findings, { code: 'no-tensors', severity: 'error', message }]
 }
 

@@ -1,6 +1,7 @@
 /** Storages: the blocks of bytes outside of the pickle that tensors are views of. */
 import { refuse } from '../../system/errors.ts'
 import { type DType, dtypeInfo } from '../values/dtype.ts'
+import { messages } from './pickle-messages.ts'
 import { asKind, globalName, isSize, type PyPersistent, sequence } from './pickle-values.ts'
 
 /** Element types by `torch.<name>`. Source: torch `c10/core/ScalarType.h`, dtypes that have plain elements. */
@@ -63,11 +64,7 @@ export interface TorchStorage {
 }
 
 function malformed(where: string, { offset }: PyPersistent, detail: string): Error {
-  return refuse(
-    'TORCH_STORAGE',
-    `${where}: the storage at byte ${offset} ${detail}`,
-    'The file is damaged or was not written by torch.',
-  )
+  return refuse('TORCH_STORAGE', messages.storageAt(where, offset, detail), messages.notByTorch)
 }
 
 /**
@@ -77,18 +74,20 @@ function malformed(where: string, { offset }: PyPersistent, detail: string): Err
  */
 export function storageOf(where: string, node: PyPersistent): TorchStorage {
   const [tag, type, key, , numel, view] = sequence(node.id) ?? []
-  if (tag !== 'storage') throw malformed(where, node, 'is not described by torch')
+  if (tag !== 'storage') throw malformed(where, node, messages.storageNotByTorch)
   const storageClass = asKind(type, 'global')
   const dtype = storageClass && STORAGE_DTYPES.get(storageClass.name)
   if (!dtype) {
-    const name = storageClass ? globalName(storageClass) : 'no class'
-    throw malformed(where, node, `has the unsupported type ${name}`)
+    const problem = storageClass
+      ? messages.storageType(globalName(storageClass))
+      : messages.storageWithoutType
+    throw malformed(where, node, problem)
   }
-  if (typeof key !== 'string' || !isSize(numel)) throw malformed(where, node, 'has no valid key and size')
+  if (typeof key !== 'string' || !isSize(numel)) throw malformed(where, node, messages.storageKey)
   const itemSize = dtypeInfo(dtype).bytes
   const nbytes = numel * itemSize
   const [, start, count] = sequence(view) ?? [null, 0, numel]
   if (!Number.isSafeInteger(nbytes) || !isSize(start) || !isSize(count) || start + count > numel)
-    throw malformed(where, node, 'has impossible sizes')
+    throw malformed(where, node, messages.storageSizes)
   return { key, dtype, nbytes, viewOffset: start * itemSize, viewBytes: count * itemSize }
 }

@@ -1,8 +1,8 @@
 /** Calls of torch's rebuild functions, read as what they say: dtype, shape, strides, and which bytes. */
 import { refuse } from '../../system/errors.ts'
-import { quoted } from '../../system/text.ts'
 import { type DType, dtypeInfo, elementCount } from '../values/dtype.ts'
 import { isDamagedArray, MAX_DIMENSIONS, numpyArray } from './numpy-values.ts'
+import { messages } from './pickle-messages.ts'
 import { asKind, elements, globalName, isSize, type PyObject, type PyValue } from './pickle-values.ts'
 import { storageOf, TORCH_DTYPES, type TorchStorage } from './torch-storage.ts'
 
@@ -32,18 +32,11 @@ export interface InlineTensor {
 }
 
 function malformed({ where, path }: ViewPlace, detail: string): Error {
-  return refuse(
-    'TORCH_TENSOR',
-    `${where}: tensor ${quoted(path)} ${detail}`,
-    'The file is damaged or was made to confuse its readers.',
-  )
+  return refuse('TORCH_TENSOR', messages.tensorProblem(where, path, detail), messages.damagedPickleFile)
 }
 
 function unsupported({ where, path }: ViewPlace, what: string): Error {
-  return refuse(
-    'TORCH_UNSUPPORTED',
-    `${where}: tensor ${quoted(path)} is ${what}, which sdtool does not read`,
-  )
+  return refuse('TORCH_UNSUPPORTED', messages.tensorUnsupported(where, path, what))
 }
 
 /** Where an error is: the file, and the path in the object. */
@@ -55,8 +48,8 @@ interface ViewPlace {
 function sizes(place: ViewPlace, value: PyValue | undefined, what: string): number[] {
   const list = elements(value)
   if (list && list.length > MAX_DIMENSIONS)
-    throw malformed(place, `has ${list.length} dimensions, the limit is ${MAX_DIMENSIONS}`)
-  if (!list?.every(isSize)) throw malformed(place, `has no valid ${what}`)
+    throw malformed(place, messages.tensorDimensions(list.length, MAX_DIMENSIONS))
+  if (!list?.every(isSize)) throw malformed(place, messages.noValid(what))
   return list as number[]
 }
 
@@ -73,27 +66,24 @@ function isRowMajor(shape: readonly number[], strides: readonly number[]): boole
 /** `(storage, offset, size, stride, ...)`; a seventh argument of v3 is the dtype of an untyped storage. */
 function viewOf(place: ViewPlace, args: readonly PyValue[], dtype?: DType): StorageView {
   const node = asKind(args[0], 'persistent')
-  if (!node) throw malformed(place, 'has no storage')
+  if (!node) throw malformed(place, messages.noStorage)
   const storage = storageOf(place.where, node)
   const type = dtype ?? storage.dtype
   const itemSize = dtypeInfo(type).bytes
   const start = args[1]
-  if (!isSize(start)) throw malformed(place, 'has no valid offset')
+  if (!isSize(start)) throw malformed(place, messages.noValidOffset)
   const shape = sizes(place, args[2], 'shape')
   const strides = sizes(place, args[3], 'strides')
   if (strides.length !== shape.length)
-    throw malformed(place, `has ${shape.length} dimensions, but ${strides.length} strides`)
+    throw malformed(place, messages.stridesMismatch(shape.length, strides.length))
   const count = elementCount(shape)
   if (!Number.isSafeInteger(count * itemSize))
-    throw malformed(place, `has the impossible shape [${shape.join(', ')}]`)
+    throw malformed(place, messages.impossibleShape(shape.join(', ')))
   if (count === 0) return { kind: 'view', dtype: type, shape, storage, offset: 0, nbytes: 0 }
   const span = shape.reduce((sum, n, d) => sum + (n - 1) * strides[d]!, 1)
   const end = (start + span) * itemSize
   if (!(end <= storage.viewBytes))
-    throw malformed(
-      place,
-      `reaches to byte ${end} of storage ${quoted(storage.key)}, which has ${storage.viewBytes}`,
-    )
+    throw malformed(place, messages.beyondStorage(end, storage.key, storage.viewBytes))
   const view = {
     kind: 'view',
     dtype: type,
@@ -109,7 +99,7 @@ function viewOf(place: ViewPlace, args: readonly PyValue[], dtype?: DType): Stor
 function dtypeArg(place: ViewPlace, value: PyValue | undefined): DType {
   const global = asKind(value, 'global')
   const dtype = global?.module === 'torch' ? TORCH_DTYPES.get(global.name) : undefined
-  if (!dtype) throw unsupported(place, `of type ${global ? globalName(global) : 'without a name'}`)
+  if (!dtype) throw unsupported(place, global ? messages.ofType(globalName(global)) : messages.unnamedType)
   return dtype
 }
 
@@ -120,12 +110,12 @@ const ROUNDED: ReadonlySet<DType> = new Set<DType>(['BF16', 'F16', 'F32', 'F8_E4
 function fromNumpy(place: ViewPlace, args: readonly PyValue[]): InlineTensor {
   const object = asKind(args[0], 'object')
   const array = object && numpyArray(object)
-  if (!array) throw malformed(place, 'has no readable numpy array')
+  if (!array) throw malformed(place, messages.noNumpyArray)
   const dtype = dtypeArg(place, args[1])
   const { shape, data } = array
   if (dtype === array.dtype) return { kind: 'inline', dtype, shape, data }
   if (!ROUNDED.has(dtype) || dtypeInfo(array.dtype).kind !== 'float')
-    throw unsupported(place, `${dtype} kept as ${array.dtype}`)
+    throw unsupported(place, messages.keptAs(dtype, array.dtype))
   return { kind: 'inline', dtype, shape, data, stored: array.dtype }
 }
 
@@ -147,11 +137,11 @@ const WRAPPERS: ReadonlySet<string> = new Set([
   'torch.nn.parameter.Parameter',
 ])
 
-const REFUSED: ReadonlyMap<string, string> = new Map([
-  ['torch._utils._rebuild_sparse_tensor', 'sparse'],
-  ['torch._utils._rebuild_qtensor', 'quantised by torch'],
-  ['torch._utils._rebuild_nested_tensor', 'nested'],
-  ['torch._utils._rebuild_meta_tensor_no_storage', 'without values (meta)'],
+const REFUSED: ReadonlyMap<string, () => string> = new Map<string, () => string>([
+  ['torch._utils._rebuild_sparse_tensor', () => messages.sparse],
+  ['torch._utils._rebuild_qtensor', () => messages.quantisedByTorch],
+  ['torch._utils._rebuild_nested_tensor', () => messages.nested],
+  ['torch._utils._rebuild_meta_tensor_no_storage', () => messages.withoutValues],
 ])
 
 interface Call {
@@ -181,8 +171,8 @@ function innermost(place: ViewPlace, object: PyObject): Call | undefined {
   }
   throw refuse(
     'PICKLE_LIMIT',
-    `${place.where}: tensor ${quoted(place.path)} is wrapped in more than ${MAX_WRAPPERS} parameters`,
-    'The file was made to exhaust its readers.',
+    messages.tooManyWrappers(place.where, place.path, MAX_WRAPPERS),
+    messages.madeToExhaust,
   )
 }
 
@@ -195,11 +185,10 @@ export function tensorOf(where: string, path: string, object: PyObject): ObjectT
   const call = innermost({ where, path }, object)
   if (!call) return undefined
   const refused = REFUSED.get(call.name)
-  if (refused !== undefined) throw unsupported({ where, path }, refused)
+  if (refused !== undefined) throw unsupported({ where, path }, refused())
   const rebuild = REBUILD.get(call.name)
   if (rebuild) return rebuild({ where, path }, call.args)
   const array = numpyArray(call.object)
-  if (!array && isDamagedArray(call.object))
-    throw malformed({ where, path }, 'is a numpy array whose data does not fit its shape')
+  if (!array && isDamagedArray(call.object)) throw malformed({ where, path }, messages.numpyShape)
   return array && { kind: 'inline', ...array }
 }

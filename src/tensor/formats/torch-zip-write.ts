@@ -7,11 +7,12 @@
 import { crc32 } from 'node:zlib'
 import { defined } from '../../system/defined.ts'
 import { refuse } from '../../system/errors.ts'
-import { isUnpaired, quoted } from '../../system/text.ts'
+import { isUnpaired } from '../../system/text.ts'
 import { tensorBytes } from '../values/expr.ts'
 import type { ModelFile, Tensor, TensorTable } from '../values/table.ts'
 import type { Container, Frame, Piece } from '../write/container.ts'
 import type { LaidOut } from '../write/layout.ts'
+import { messages } from './messages.ts'
 import { isTorchDType, pickled, type TorchObject } from './pickle-write.ts'
 import { WEIGHTS_KEYS } from './torch-objects.ts'
 import { torchZipFormat } from './torch-zip.ts'
@@ -63,10 +64,7 @@ function stateDict({ tensors, metadata }: TensorTable): TorchObject {
 /** A dict keeps the last of two equal keys, so a text called `state_dict` would take the place of the weights. */
 function checkKey(key: string): void {
   if (STRUCTURE.has(key) || isUnpaired(key))
-    throw refuse(
-      'NAME_NOT_WRITABLE',
-      `metadata ${quoted(key)} cannot stand beside the weights of a torch file`,
-    )
+    throw refuse('NAME_NOT_WRITABLE', messages.metadataNotWritable(key))
 }
 
 function textsBeside({ extras }: ModelFile): Record<string, string> {
@@ -117,10 +115,8 @@ function frameOf(table: TensorTable, root: TorchObject): Frame {
 }
 
 function checkWritable({ name, dtype }: Tensor): void {
-  if (isUnpaired(name))
-    throw refuse('NAME_NOT_WRITABLE', `tensor name ${quoted(name)} cannot stand in a torch file`)
-  if (!isTorchDType(dtype))
-    throw refuse('DTYPE_NOT_WRITABLE', `tensor ${quoted(name)} is ${dtype}, which torch cannot hold`)
+  if (isUnpaired(name)) throw refuse('NAME_NOT_WRITABLE', messages.nameNotInTorch(name))
+  if (!isTorchDType(dtype)) throw refuse('DTYPE_NOT_WRITABLE', messages.dtypeNotInTorch(name, dtype))
 }
 
 function placed(name: string, size: number, offset: number, data?: Uint8Array): Member {

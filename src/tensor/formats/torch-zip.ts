@@ -5,6 +5,7 @@ import { refuse } from '../../system/errors.ts'
 import { quoted } from '../../system/text.ts'
 import type { Finding, ModelFile } from '../values/table.ts'
 import type { Format } from './format.ts'
+import { messages } from './pickle-messages.ts'
 import type { PyValue } from './pickle-values.ts'
 import { storageFinder } from './plain-values.ts'
 import { newPickleScan, readPickle, refuseTrailing, requireSafe } from './security.ts'
@@ -22,18 +23,14 @@ const TORCHSCRIPT = /^[^/]+\/(code\/|constants\.pkl$|model\.json$|attributes\.pk
 function notTorch(source: ByteSource, names: readonly string[]): Error {
   const { path } = source.file
   if (names.some((name) => TORCHSCRIPT.test(name)))
-    return refuse(
-      'TORCHSCRIPT',
-      `${path}: a TorchScript archive (torch.jit.save): it holds program code beside the weights`,
-      'Load it where it came from and save its state_dict() with torch.save or safetensors.',
-    )
+    return refuse('TORCHSCRIPT', messages.torchScript(path), messages.saveStateDict)
   if (names.length > 0 && names.every((name) => name.endsWith('.npy')))
-    return refuse('NOT_A_MODEL', `${path}: numpy arrays (.npz), no model file`)
+    return refuse('NOT_A_MODEL', messages.numpyArrays(path))
   const shown = names.slice(0, 3).map((name) => quoted(name))
   return refuse(
     'NOT_A_MODEL',
-    `${path}: a zip archive, but not one of torch: no <name>/data.pkl among its ${names.length} entries (${shown.join(', ')})`,
-    'If it packs model files, unpack it first.',
+    messages.notATorchZip(path, names.length, shown.join(', ')),
+    messages.unpackModels,
   )
 }
 
@@ -48,15 +45,15 @@ function findPickle({ source, entries }: ZipDirectory): { prefix: string; pickle
   if (stray !== undefined)
     throw refuse(
       'TORCH_ZIP_LAYOUT',
-      `${source.file.path}: entry ${quoted(stray)} lies outside of ${quoted(prefix)}: two readers could read two models`,
-      'torch writes one folder. Get the original file.',
+      messages.entryOutside(source.file.path, stray, prefix),
+      messages.oneFolder,
     )
   const compressed = [...entries.values()].find(({ method }) => method !== 0)
   if (compressed)
     throw refuse(
       'ZIP_COMPRESSED',
-      `${source.file.path}: entry ${quoted(compressed.name)} is compressed (method ${compressed.method}); torch stores without compression`,
-      'Somebody packed the archive again: unpack and save it with torch, or get the original file.',
+      messages.entryCompressed(source.file.path, compressed.name, compressed.method),
+      messages.repacked,
     )
   return { prefix, pickle: entries.get(pickles[0]!)! }
 }
@@ -66,7 +63,7 @@ async function readByteOrder(zip: ZipDirectory, prefix: string): Promise<boolean
   if (!entry) return false
   const text = Buffer.from(await readEntry(zip, entry, MAX_BYTEORDER_BYTES)).toString('latin1')
   if (text === 'little' || text === 'big') return text === 'big'
-  throw refuse('TORCH_ZIP_LAYOUT', `${zip.source.file.path}: byteorder is ${quoted(text)}, not little or big`)
+  throw refuse('TORCH_ZIP_LAYOUT', messages.byteOrder(zip.source.file.path, text))
 }
 
 /**
@@ -141,9 +138,8 @@ function unusedFindings({ entries }: ZipDirectory, prefix: string, root: PyValue
     ({ name }) => !used.has(name) && !RECORDS.has(name.slice(prefix.length)) && !name.endsWith('/'),
   )
   if (unused.length === 0) return []
-  const names = unused.slice(0, NAMED).map(({ name, size }) => `${quoted(name)} (${size} bytes)`)
-  const more = unused.length > NAMED ? ` and ${unused.length - NAMED} more` : ''
-  const message = `entries of the archive that nothing in the model uses: ${names.join(', ')}${more}`
+  const names = unused.slice(0, NAMED).map(({ name, size }) => messages.entryWithSize(name, size))
+  const message = messages.unusedEntries(names, unused.length - names.length)
   const bytes = unused.reduce((sum, { size }) => sum + size, 0)
   return [{ code: 'unused-entries', severity: 'warning', message, bytes }]
 }

@@ -8,7 +8,7 @@ import { crc32 } from 'node:zlib'
 import type { ByteSource } from '../../system/bytes.ts'
 import { refuse } from '../../system/errors.ts'
 import { inParallel, PARALLEL_READS } from '../../system/parallel.ts'
-import { quoted } from '../../system/text.ts'
+import { messages } from './messages.ts'
 
 const LOCAL_SIGNATURE = 0x04034b50
 const DIRECTORY_SIGNATURE = 0x02014b50
@@ -61,23 +61,19 @@ export interface ZipDirectory {
 }
 
 function malformed(source: ByteSource, code: string, detail: string): Error {
-  return refuse(
-    `ZIP_${code}`,
-    `${source.file.path}: ${detail}`,
-    'The archive is damaged or was made to confuse its readers.',
-  )
+  return refuse(`ZIP_${code}`, `${source.file.path}: ${detail}`, messages.damagedZip)
 }
 
 function truncated(source: ByteSource): Error {
   return refuse(
     'FILE_TRUNCATED',
-    `${source.file.path}: a zip archive without its end: the file stops after ${source.file.size} bytes, before the directory`,
-    'This is what a broken download looks like: download or copy the file again.',
+    messages.zipWithoutEnd(source.file.path, source.file.size),
+    messages.downloadAgain,
   )
 }
 
 function trailing(source: ByteSource): Error {
-  return malformed(source, 'TRAILING_BYTES', 'bytes follow the end record of the archive')
+  return malformed(source, 'TRAILING_BYTES', messages.bytesAfterZip)
 }
 
 function viewOf(bytes: Uint8Array): DataView {
@@ -87,8 +83,7 @@ function viewOf(bytes: Uint8Array): DataView {
 /** u64 LE as a number. Anything beyond 2^53 cannot be a place in a file. */
 function readU64(view: DataView, at: number, source: ByteSource): number {
   const value = view.getBigUint64(at, true)
-  if (value > BigInt(Number.MAX_SAFE_INTEGER))
-    throw malformed(source, 'OFFSET', `a zip64 field holds ${value}, which is no place in a file`)
+  if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw malformed(source, 'OFFSET', messages.zip64Value(value))
   return Number(value)
 }
 
@@ -107,7 +102,7 @@ async function findDirectory(source: ByteSource): Promise<Directory> {
   const end = findEnd(view)
   if (end === undefined) throw hasEnd(view) ? trailing(source) : truncated(source)
   if (view.getUint16(end + 4, true) !== 0 || view.getUint16(end + 6, true) !== 0)
-    throw malformed(source, 'MULTI_DISK', 'part of an archive split over several files')
+    throw malformed(source, 'MULTI_DISK', messages.splitZip)
   const classic: Directory = {
     count: view.getUint16(end + 10, true),
     bytes: view.getUint32(end + 12, true),
@@ -139,13 +134,11 @@ async function readEnd64(
   locator: number,
   classic: Directory,
 ): Promise<Directory> {
-  if (at + END64_BYTES > locator)
-    throw malformed(source, 'END64', `its zip64 end record is said to be at byte ${at}`)
+  if (at + END64_BYTES > locator) throw malformed(source, 'END64', messages.zip64EndOutside(at))
   const view = viewOf(await source.read(at, END64_BYTES))
-  if (view.getUint32(0, true) !== END64_SIGNATURE)
-    throw malformed(source, 'END64', `no zip64 end record at byte ${at}`)
+  if (view.getUint32(0, true) !== END64_SIGNATURE) throw malformed(source, 'END64', messages.noZip64End(at))
   if (view.getUint32(16, true) !== 0 || view.getUint32(20, true) !== 0)
-    throw malformed(source, 'MULTI_DISK', 'part of an archive split over several files')
+    throw malformed(source, 'MULTI_DISK', messages.splitZip)
   const found: Directory = {
     count: readU64(view, 32, source),
     bytes: readU64(view, 40, source),
@@ -157,7 +150,7 @@ async function readEnd64(
     !agrees(classic.bytes, found.bytes, SATURATED32) ||
     !agrees(classic.offset, found.offset, SATURATED32)
   )
-    throw malformed(source, 'END64', 'its two end records describe two different directories')
+    throw malformed(source, 'END64', messages.twoDirectories)
   return found
 }
 
@@ -167,14 +160,10 @@ function checkPlace(directory: Directory, end: number, source: ByteSource): Dire
     throw malformed(
       source,
       'DIRECTORY_TOO_LARGE',
-      `directory of ${directory.bytes} bytes, the limit is ${MAX_DIRECTORY_BYTES}`,
+      messages.directoryTooLarge(directory.bytes, MAX_DIRECTORY_BYTES),
     )
   if (directory.offset + directory.bytes !== end)
-    throw malformed(
-      source,
-      'DIRECTORY',
-      `directory of ${directory.bytes} bytes at byte ${directory.offset}, but its end record is at byte ${end}`,
-    )
+    throw malformed(source, 'DIRECTORY', messages.directoryMisplaced(directory.bytes, directory.offset, end))
   return directory
 }
 
@@ -189,8 +178,7 @@ interface RawEntry extends Omit<ZipEntry, 'limit' | 'aligned'> {
 const BAD_NAME = /^$|^\/|^[A-Za-z]:|(^|\/)\.\.(\/|$)|[\\\0]/
 
 function checkName(name: string, source: ByteSource): void {
-  if (BAD_NAME.test(name))
-    throw malformed(source, 'NAME', `entry ${quoted(name)} would leave the archive's folder`)
+  if (BAD_NAME.test(name)) throw malformed(source, 'NAME', messages.entryEscapes(name))
 }
 
 interface Wide {
@@ -216,24 +204,23 @@ function widen(entry: Wide, saturated: number, extra: DataView, name: string, so
     const compressed = take(entry.compressed)
     return { size, compressed, headerOffset: take(entry.headerOffset) }
   }
-  throw malformed(source, 'EXTRA', `entry ${quoted(name)} lacks its zip64 sizes`)
+  throw malformed(source, 'EXTRA', messages.noZip64Sizes(name))
 }
 
 function parseEntry(view: DataView, at: number, source: ByteSource): { entry: RawEntry; next: number } {
   if (at + DIRECTORY_BYTES > view.byteLength || view.getUint32(at, true) !== DIRECTORY_SIGNATURE)
-    throw malformed(source, 'DIRECTORY', `no directory entry at byte ${at} of the directory`)
+    throw malformed(source, 'DIRECTORY', messages.noDirectoryEntry(at))
   const nameLength = view.getUint16(at + 28, true)
   const extraLength = view.getUint16(at + 30, true)
   const next = at + DIRECTORY_BYTES + nameLength + extraLength + view.getUint16(at + 32, true)
-  if (next > view.byteLength)
-    throw malformed(source, 'DIRECTORY', `a directory entry at byte ${at} leaves the directory`)
+  if (next > view.byteLength) throw malformed(source, 'DIRECTORY', messages.entryBeyondDirectory(at))
   const nameAt = at + DIRECTORY_BYTES
   const name = Buffer.from(view.buffer, view.byteOffset + nameAt, nameLength).toString('utf8')
   checkName(name, source)
   const flags = view.getUint16(at + 8, true)
   if ((flags & ENCRYPTED) !== 0) throw encrypted(source, name)
   if (view.getUint16(at + 34, true) !== 0)
-    throw malformed(source, 'MULTI_DISK', `entry ${quoted(name)} lies in another file`)
+    throw malformed(source, 'MULTI_DISK', messages.entryElsewhere(name))
   const extra = new DataView(view.buffer, view.byteOffset + nameAt + nameLength, extraLength)
   const classic: Wide = {
     size: view.getUint32(at + 24, true),
@@ -246,8 +233,7 @@ function parseEntry(view: DataView, at: number, source: ByteSource): { entry: Ra
     Number(classic.headerOffset === SATURATED32)
   const { size, compressed, headerOffset } = widen(classic, saturated, extra, name, source)
   const method = view.getUint16(at + 10, true)
-  if (method === STORED && size !== compressed)
-    throw malformed(source, 'SIZE', `entry ${quoted(name)} is stored, but has two different sizes`)
+  if (method === STORED && size !== compressed) throw malformed(source, 'SIZE', messages.twoSizes(name))
   const wideBytes = saturated === 0 ? 0 : 4 + 8 * saturated
   const preamble = LOCAL_BYTES + nameLength + wideBytes + TORCH_PADDING_BYTES
   const descriptor = (flags & HAS_DESCRIPTOR) === 0 ? 0 : saturated === 0 ? 16 : 24
@@ -256,11 +242,7 @@ function parseEntry(view: DataView, at: number, source: ByteSource): { entry: Ra
 }
 
 function encrypted(source: ByteSource, name: string): Error {
-  return refuse(
-    'ZIP_ENCRYPTED',
-    `${source.file.path}: entry ${quoted(name)} is encrypted`,
-    'Unpack it with its password first.',
-  )
+  return refuse('ZIP_ENCRYPTED', messages.entryEncrypted(source.file.path, name), messages.unpackWithPassword)
 }
 
 /** Gives each entry the place where the next begins; entries that share bytes are how two readers see two files. */
@@ -271,8 +253,14 @@ function withLimits(raw: readonly RawEntry[], directoryOffset: number, source: B
     const limit = sorted[i + 1]?.headerOffset ?? directoryOffset
     const least = LOCAL_BYTES + entry.name.length + (entry.method === STORED ? entry.size : 0)
     if (entry.headerOffset + least > limit) {
-      const what = i + 1 < sorted.length ? `entry ${quoted(sorted[i + 1]!.name)}` : 'the directory'
-      throw malformed(source, 'OVERLAP', `entry ${quoted(entry.name)} reaches into ${what} at byte ${limit}`)
+      const next = sorted[i + 1]?.name
+      throw malformed(
+        source,
+        'OVERLAP',
+        next === undefined
+          ? messages.overlapsDirectory(entry.name, limit)
+          : messages.overlapsEntry(entry.name, next, limit),
+      )
     }
     limits.set(entry, limit)
   })
@@ -299,17 +287,13 @@ export async function readZipDirectory(source: ByteSource): Promise<ZipDirectory
   let at = 0
   while (at < view.byteLength) {
     const { entry, next } = parseEntry(view, at, source)
-    if (names.has(entry.name)) throw malformed(source, 'DUPLICATE', `two entries named ${quoted(entry.name)}`)
+    if (names.has(entry.name)) throw malformed(source, 'DUPLICATE', messages.entryTwice(entry.name))
     names.add(entry.name)
     raw.push(entry)
     at = next
   }
   if (raw.length !== directory.count)
-    throw malformed(
-      source,
-      'DIRECTORY',
-      `${raw.length} directory entries, but the end record counts ${directory.count}`,
-    )
+    throw malformed(source, 'DIRECTORY', messages.wrongCount(raw.length, directory.count))
   const entries = withLimits(raw, directory.offset, source)
   return { source, entries: new Map(entries.map((entry) => [entry.name, entry])) }
 }
@@ -322,35 +306,30 @@ export async function locateEntry({ source }: ZipDirectory, entry: ZipEntry): Pr
   if (entry.method !== STORED)
     throw refuse(
       'ZIP_COMPRESSED',
-      `${source.file.path}: entry ${quoted(entry.name)} is compressed (method ${entry.method}); torch stores without compression`,
-      'Unpack and save it with torch, or download the original file.',
+      messages.entryCompressed(source.file.path, entry.name, entry.method),
+      messages.unpackAndSave,
     )
   const nameBytes = Buffer.from(entry.name, 'utf8')
   const bytes = await source.read(entry.headerOffset, LOCAL_BYTES + nameBytes.byteLength)
   const view = viewOf(bytes)
   const contradiction = localContradiction(view, entry, nameBytes)
-  if (contradiction)
-    throw malformed(source, 'LOCAL_HEADER', `entry ${quoted(entry.name)}: its local header ${contradiction}`)
+  if (contradiction) throw malformed(source, 'LOCAL_HEADER', messages.localHeader(entry.name, contradiction))
   const start = entry.headerOffset + bytes.byteLength + view.getUint16(28, true)
   if (start + entry.size > entry.limit)
-    throw malformed(
-      source,
-      'OVERLAP',
-      `entry ${quoted(entry.name)} ends at byte ${start + entry.size}, behind the start of the next at ${entry.limit}`,
-    )
+    throw malformed(source, 'OVERLAP', messages.entryTooLong(entry.name, start + entry.size, entry.limit))
   return start
 }
 
 function localContradiction(view: DataView, entry: ZipEntry, name: Buffer): string | undefined {
-  if (view.getUint32(0, true) !== LOCAL_SIGNATURE) return 'is missing'
-  if ((view.getUint16(6, true) & ENCRYPTED) !== 0) return 'says it is encrypted'
-  if (view.getUint16(8, true) !== entry.method) return 'names another compression'
+  if (view.getUint32(0, true) !== LOCAL_SIGNATURE) return messages.noLocalHeader
+  if ((view.getUint16(6, true) & ENCRYPTED) !== 0) return messages.localEncrypted
+  if (view.getUint16(8, true) !== entry.method) return messages.localMethod
   const size = view.getUint32(22, true)
-  if (size !== 0 && size !== SATURATED32 && size !== entry.size) return 'gives another size'
+  if (size !== 0 && size !== SATURATED32 && size !== entry.size) return messages.localSize
   const sameName =
     view.getUint16(26, true) === name.byteLength &&
     name.equals(new Uint8Array(view.buffer, view.byteOffset + LOCAL_BYTES, name.byteLength))
-  return sameName ? undefined : 'gives another name'
+  return sameName ? undefined : messages.localName
 }
 
 /**
@@ -385,13 +364,9 @@ function readPlaces(zip: ZipDirectory, entries: readonly ZipEntry[]): Promise<nu
 export async function readEntry(zip: ZipDirectory, entry: ZipEntry, maxBytes: number): Promise<Uint8Array> {
   const { source } = zip
   if (entry.size > maxBytes)
-    throw malformed(
-      source,
-      'ENTRY_TOO_LARGE',
-      `entry ${quoted(entry.name)} has ${entry.size} bytes, the limit is ${maxBytes}`,
-    )
+    throw malformed(source, 'ENTRY_TOO_LARGE', messages.entryTooLarge(entry.name, entry.size, maxBytes))
   const bytes = await source.read(await locateEntry(zip, entry), entry.size)
   if (entry.crc32 !== 0 && crc32(bytes) !== entry.crc32)
-    throw malformed(source, 'CRC', `entry ${quoted(entry.name)} does not match its checksum`)
+    throw malformed(source, 'CRC', messages.checksumMismatch(entry.name))
   return bytes
 }

@@ -1,11 +1,12 @@
+import { messages } from './messages.ts'
 import { type MergeMethod, nothingAdded } from './method.ts'
 
 export const addDifference: MergeMethod = {
   id: 'add-difference',
-  formula: 'A + alpha (B - C)',
-  definition: 'A1111 "Add difference"',
+  formula: () => messages.addDifference,
+  definition: () => messages.addDifferenceSource,
   models: [3, 3],
-  alpha: { takes: 'one', byDefault: () => 1, describe: 'how much of the difference is added' },
+  alpha: { takes: 'one', byDefault: () => 1, describe: () => messages.addDifferenceAlpha },
   combine({ models, out, parameters }) {
     const [a, b, c] = models
     const alpha = parameters.alpha[0]!

@@ -1,3 +1,4 @@
+import { messages } from './messages.ts'
 import type { BlockWalk, MergeBlock, MergeMethod, MergeParameters, TensorSize } from './method.ts'
 
 /** Sums over the rows, for each column. */
@@ -83,16 +84,15 @@ function mixColumns({ models, out, columns, facts }: MergeBlock): void {
 
 const shared = {
   models: [2, 2],
-  alpha: { takes: 'one', byDefault: () => 0, describe: 'how much B gets beyond that' },
+  alpha: { takes: 'one', byDefault: () => 0, describe: () => messages.cosineAlpha },
   combine: mixColumns,
 } as const satisfies Partial<MergeMethod>
 
 export const cosineA: MergeMethod = {
   ...shared,
   id: 'cosine-a',
-  formula:
-    'k A + (1 - k) B: A where the two are alike, more of B where they are not; columns brought to one length',
-  definition: 'supermerger "cosineA", with its two passes and its 1st and 99th percentile',
+  formula: () => messages.cosineA,
+  definition: () => messages.cosineASource,
   async similarities(walk, size) {
     return normalisedSimilarity(await columnSums(walk, size)).columns
   },
@@ -104,8 +104,8 @@ export const cosineA: MergeMethod = {
 export const cosineB: MergeMethod = {
   ...shared,
   id: 'cosine-b',
-  formula: 'as cosine-a, by the values as they are: details of B decide less',
-  definition: 'supermerger "cosineB"',
+  formula: () => messages.cosineB,
+  definition: () => messages.cosineBSource,
   async similarities(walk, size) {
     const { columns, whole } = rawSimilarity(await columnSums(walk, size))
     return columns.map((column) => (column + whole) / 2)

@@ -1,16 +1,15 @@
+import { messages } from './messages.ts'
 import { type MergeMethod, nothingAdded } from './method.ts'
 
 export const dare: MergeMethod = {
   id: 'dare',
-  formula:
-    'A + alpha1 thinned(B - A) + alpha2 thinned(C - A) ...: differences dropped at random, the rest scaled up',
-  definition:
-    'DARE (Yu et al. 2023): each value is kept with the probability density and divided by it. sd-mecha and the paper count p, which are dropped (density = 1 - p); mergekit rescales to the L1 norm before',
+  formula: () => messages.dare,
+  definition: () => messages.dareSource,
   models: [2, Number.POSITIVE_INFINITY],
   alpha: {
     takes: 'each',
     byDefault: (models) => 1 / (models - 1),
-    describe: 'how much of the difference of each further model is added',
+    describe: () => messages.dareAlpha,
   },
   density: 0.1,
   seeded: true,

@@ -46,16 +46,17 @@ export interface AlphaRule {
   readonly takes: 'one' | 'each'
   /** Without `--alpha`; for `each`, by the number of models. */
   readonly byDefault: (models: number) => number
-  readonly describe: string
+  /** For help. */
+  readonly describe: () => string
 }
 
 /** A way to make one model of several. Arithmetic is binary64; results are rounded once, to the type that is written. */
 export interface MergeMethod {
   readonly id: string
   /** One line of help, with A, B, C for the models in the order they are named. */
-  readonly formula: string
+  readonly formula: () => string
   /** Whose definition this is, where tools differ, and what is different elsewhere. */
-  readonly definition: string
+  readonly definition: () => string
   /** Fewest and most models. */
   readonly models: readonly [min: number, max: number]
   readonly alpha: AlphaRule

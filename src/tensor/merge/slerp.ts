@@ -1,3 +1,4 @@
+import { messages } from './messages.ts'
 import { type MergeMethod, weighted } from './method.ts'
 
 /** Beyond this cosine the arc is a line, and the sine of its angle too small to divide by. As mergekit has it. */
@@ -5,10 +6,10 @@ const NEARLY_PARALLEL = 0.9995
 
 export const slerp: MergeMethod = {
   id: 'slerp',
-  formula: '(sin((1 - alpha) w) A + sin(alpha w) B) / sin w, with w the angle between A and B',
-  definition: `mergekit "slerp": the angle of whole tensors; a weighted sum where |cos w| > ${NEARLY_PARALLEL}. sd-mecha blends directions and norms apart`,
+  formula: () => messages.slerp,
+  definition: () => messages.slerpSource(NEARLY_PARALLEL),
   models: [2, 2],
-  alpha: { takes: 'one', byDefault: () => 0.5, describe: 'place on the arc from A to B' },
+  alpha: { takes: 'one', byDefault: () => 0.5, describe: () => messages.slerpAlpha },
   /** Shares of A and B. */
   async survey(walk, _, { alpha }) {
     let [aa, bb, ab] = [0, 0, 0]

@@ -1,4 +1,5 @@
 import { medianRows } from './median-filter.ts'
+import { messages } from './messages.ts'
 import { type MergeBlock, type MergeMethod, nothingAdded } from './method.ts'
 import { type Grid, mirrored, type Rows } from './mirrored-grid.ts'
 
@@ -14,11 +15,10 @@ function gaussian(radius: number): Float64Array {
 
 export const smoothAdd: MergeMethod = {
   id: 'smooth-add',
-  formula: 'A + alpha gauss(median(B - C)): the difference without its spikes and its noise',
-  definition:
-    'supermerger "smoothAdd": scipy median_filter of size 3, then gaussian_filter of sigma 1, over all axes, mirrored at the edges. The slowest method: some tenths of a microsecond for each value',
+  formula: () => messages.smoothAdd,
+  definition: () => messages.smoothAddSource,
   models: [3, 3],
-  alpha: { takes: 'one', byDefault: () => 1, describe: 'how much of the smoothed difference is added' },
+  alpha: { takes: 'one', byDefault: () => 1, describe: () => messages.smoothAddAlpha },
   halo: RADIUS + 1,
   combine(block) {
     const { models, out, begin, first, columns, parameters } = block

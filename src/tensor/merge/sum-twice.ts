@@ -1,3 +1,4 @@
+import { messages } from './messages.ts'
 import { type MergeMethod, type MergeParameters, weighted } from './method.ts'
 
 function shares({ alpha, beta }: MergeParameters): number[] {
@@ -6,10 +7,10 @@ function shares({ alpha, beta }: MergeParameters): number[] {
 
 export const sumTwice: MergeMethod = {
   id: 'sum-twice',
-  formula: '(1 - beta) ((1 - alpha) A + alpha B) + beta C',
-  definition: 'supermerger "sum Twice"',
+  formula: () => messages.sumTwice,
+  definition: () => messages.sumTwiceSource,
   models: [3, 3],
-  alpha: { takes: 'one', byDefault: () => 0.5, describe: 'share of B in the first sum' },
+  alpha: { takes: 'one', byDefault: () => 0.5, describe: () => messages.sumTwiceAlpha },
   beta: 0.5,
   shares,
   combine(block) {

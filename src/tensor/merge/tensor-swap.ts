@@ -1,3 +1,4 @@
+import { messages } from './messages.ts'
 import type { MergeMethod } from './method.ts'
 
 /**
@@ -17,11 +18,10 @@ function swappedRows(
 
 export const tensorSwap: MergeMethod = {
   id: 'tensor-swap',
-  formula: 'rows of B in place of those of A: a share alpha of them, from the share beta on, around the end',
-  definition:
-    'supermerger "tensor": along the first axis, row numbers cut off; sd-mecha "tensor_sum" rounds them',
+  formula: () => messages.tensorSwap,
+  definition: () => messages.tensorSwapSource,
   models: [2, 2],
-  alpha: { takes: 'one', byDefault: () => 0.5, describe: 'share of rows that are taken from B' },
+  alpha: { takes: 'one', byDefault: () => 0.5, describe: () => messages.tensorSwapAlpha },
   beta: 0,
   combine({ models, out, begin, end, rows, columns, shape, parameters: { alpha, beta } }) {
     const [a, b] = models

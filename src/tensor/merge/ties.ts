@@ -1,14 +1,13 @@
 import { kthLargest } from './kth-largest.ts'
+import { messages } from './messages.ts'
 import { type MergeMethod, nothingAdded } from './method.ts'
 
 export const ties: MergeMethod = {
   id: 'ties',
-  formula:
-    'A + alpha merged(B - A, C - A ...): of each difference the largest values, their elected signs, their mean',
-  definition:
-    'TIES-Merging (Yadav et al. 2023): per tensor the floor(density n) largest magnitudes, and those equal to the smallest of them; the sign of the sum; the mean of the values that have it. sd-mecha counts signs unless it is told to vote; mergekit weights the models, and keeps all by default',
+  formula: () => messages.ties,
+  definition: () => messages.tiesSource,
   models: [2, Number.POSITIVE_INFINITY],
-  alpha: { takes: 'one', byDefault: () => 1, describe: 'how much of the merged difference is added to A' },
+  alpha: { takes: 'one', byDefault: () => 1, describe: () => messages.tiesAlpha },
   density: 0.2,
   /** The smallest magnitude that is kept of each difference. */
   async survey(walk, { models, rows, columns }, { density }) {

@@ -1,3 +1,4 @@
+import { messages } from './messages.ts'
 import { type MergeMethod, nothingAdded } from './method.ts'
 
 /** supermerger multiplies alpha by it, so that 1 adds about as much as add-difference does. */
@@ -5,10 +6,10 @@ const STRENGTH = 1.8
 
 export const trainDifference: MergeMethod = {
   id: 'train-difference',
-  formula: 'A + 1.8 alpha (B - C) |B - A| / (|B - C| + |B - A|)',
-  definition: 'supermerger "trainDifference", sd-mecha "train_difference"',
+  formula: () => messages.trainDifference,
+  definition: () => messages.trainDifferenceSource,
   models: [3, 3],
-  alpha: { takes: 'one', byDefault: () => 1, describe: 'how much of the difference is added' },
+  alpha: { takes: 'one', byDefault: () => 1, describe: () => messages.addDifferenceAlpha },
   combine({ models, out, parameters }) {
     const [a, b, c] = models
     const strength = STRENGTH * parameters.alpha[0]!

@@ -1,3 +1,4 @@
+import { messages } from './messages.ts'
 import { type MergeMethod, type MergeParameters, weighted } from './method.ts'
 
 /** Of the first model, then of the others. */
@@ -7,10 +8,10 @@ function shares({ alpha }: MergeParameters): number[] {
 
 export const weightedSum: MergeMethod = {
   id: 'weighted-sum',
-  formula: '(1 - alpha) A + alpha B; of more models (1 - alpha1 - alpha2 ...) A + alpha1 B + alpha2 C ...',
-  definition: 'A1111 "Weighted sum"; with three models "triple sum" of supermerger',
+  formula: () => messages.weightedSum,
+  definition: () => messages.weightedSumSource,
   models: [2, Number.POSITIVE_INFINITY],
-  alpha: { takes: 'each', byDefault: (models) => 1 / models, describe: 'share of each further model' },
+  alpha: { takes: 'each', byDefault: (models) => 1 / models, describe: () => messages.weightedSumAlpha },
   shares,
   combine(block) {
     weighted(block, shares(block.parameters))

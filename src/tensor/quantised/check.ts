@@ -1,14 +1,29 @@
 /** The one place that knows what may be done with a quantised tensor. */
 import { refuse, type SdtoolError } from '../../system/errors.ts'
-import { quoted } from '../../system/text.ts'
 import type { Tensor } from '../values/table.ts'
 import { type QuantisedId, quantisedFormat } from './formats.ts'
-import { QUANTISED_OPERATIONS, type QuantisedOperation } from './operations.ts'
+import { messages } from './messages.ts'
+import type { QuantisedOperation } from './operations.ts'
 
 /** The stored values are not the numbers of a weight. */
 export function isEncoded({ quantised }: Pick<Tensor, 'quantised'>): boolean {
   return quantised !== undefined && quantisedFormat(quantised.format).decisions.cast !== 'values'
 }
+
+const CANNOT = {
+  copy: 'cannotCopy',
+  cast: 'cannotCast',
+  relayout: 'cannotRelayout',
+  replace: 'cannotReplace',
+  diff: 'cannotDiff',
+  'extract lora': 'cannotExtractLora',
+  merge: 'cannotMerge',
+  'merge-lora': 'cannotMergeLora',
+  'bake-vae': 'cannotBakeVae',
+  lora: 'cannotUseAsFactors',
+  embeddings: 'cannotReadVectors',
+  render: 'cannotRender',
+} as const satisfies Record<QuantisedOperation, keyof typeof messages>
 
 /** Whether an operation would be wrong on this tensor. */
 export function isRefused({ quantised }: Pick<Tensor, 'quantised'>, operation: QuantisedOperation): boolean {
@@ -27,12 +42,10 @@ export function checkOperation(operation: QuantisedOperation, tensors: Iterable<
   const codes = refused.filter(({ quantised }) => quantised?.role === 'codes')
   const [first] = codes.length > 0 ? codes : refused
   const { name, dtype, quantised } = first!
-  const formats = new Set(refused.map((tensor) => quantisedFormat(tensor.quantised!.format).title))
-  const count =
-    codes.length === 1 ? 'a weight' : codes.length > 1 ? `${codes.length} weights` : 'tables of weights'
+  const formats = [...new Set(refused.map((tensor) => quantisedFormat(tensor.quantised!.format).title))]
   throw quantisedError(
     operation === 'copy' ? 'TENSOR_NOT_CONVERTIBLE' : codeOf(quantised!.format),
-    `${what} has ${count} in ${[...formats].join(' and ')} (${quoted(name)} is ${dtype}), which cannot ${QUANTISED_OPERATIONS[operation]} before they are decoded`,
+    messages[CANNOT[operation]](messages.encodedWeights(what, codes.length, formats, name, dtype)),
   )
 }
 
@@ -43,10 +56,12 @@ export function checkOperation(operation: QuantisedOperation, tensors: Iterable<
 export function checkNumbers(tensor: Tensor): void {
   if (!isEncoded(tensor)) return
   const { format, role } = tensor.quantised!
-  const what = role === 'codes' ? 'holds the codes of a weight' : 'is a table'
+  const { title } = quantisedFormat(format)
   throw quantisedError(
     codeOf(format),
-    `${quoted(tensor.name)} ${what} in ${quantisedFormat(format).title}: its values are no numbers to calculate with`,
+    role === 'codes'
+      ? messages.codesAreNotNumbers(tensor.name, title)
+      : messages.tableIsNotNumbers(tensor.name, title),
   )
 }
 
@@ -55,5 +70,5 @@ function codeOf(format: QuantisedId): string {
 }
 
 function quantisedError(code: string, message: string): SdtoolError {
-  return refuse(code, message, 'sdtool does not decode this format yet: use the original in fp16 or bf16.')
+  return refuse(code, message, messages.notDecoded)
 }

@@ -1,20 +1,20 @@
-/** What commands do with the values of weights, and so what every quantised format has to have a decision about. */
-export const QUANTISED_OPERATIONS = {
-  copy: 'be copied',
-  cast: 'be cast to another type',
-  relayout: 'be given the names and shapes of another layout',
-  replace: 'have their values replaced by others',
-  diff: 'be compared with weights stored in another way',
-  'extract lora': 'be taken from each other for a LoRA',
-  merge: 'be blended',
-  'merge-lora': 'have LoRAs merged into them',
-  'bake-vae': 'be baked in as a VAE',
-  lora: 'be worked on as factors of a LoRA',
-  embeddings: 'be read as token vectors',
-  render: 'be drawn with',
-} as const
+/** What commands do with the values of weights: every quantised format needs a decision about each. */
+export const QUANTISED_OPERATIONS = [
+  'copy',
+  'cast',
+  'relayout',
+  'replace',
+  'diff',
+  'extract lora',
+  'merge',
+  'merge-lora',
+  'bake-vae',
+  'lora',
+  'embeddings',
+  'render',
+] as const
 
-export type QuantisedOperation = keyof typeof QUANTISED_OPERATIONS
+export type QuantisedOperation = (typeof QUANTISED_OPERATIONS)[number]
 
 /**
  * `values`: the stored numbers are the weights. `carried`: the bytes mean the same wherever they go, and no value is

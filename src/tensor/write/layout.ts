@@ -1,5 +1,5 @@
 import { refuse } from '../../system/errors.ts'
-import { isUnpaired, quoted } from '../../system/text.ts'
+import { isUnpaired } from '../../system/text.ts'
 import {
   isSafetensorsDType,
   LENGTH_BYTES,
@@ -8,6 +8,7 @@ import {
 } from '../formats/safetensors.ts'
 import { tensorBytes } from '../values/expr.ts'
 import type { Tensor, TensorTable } from '../values/table.ts'
+import { messages } from './messages.ts'
 
 /** The header is padded with spaces, never NUL: some readers parse the padding as JSON. */
 const PADDING = 0x20
@@ -49,10 +50,10 @@ export function layoutOf(table: TensorTable): FileLayout {
 
 function checkWritable({ name, dtype }: Tensor): void {
   if (!isSafetensorsDType(dtype)) {
-    throw refuse('DTYPE_NOT_WRITABLE', `tensor ${quoted(name)} is ${dtype}, which safetensors cannot hold`)
+    throw refuse('DTYPE_NOT_WRITABLE', messages.dtypeNotWritable(name, dtype))
   }
   if (name === '__metadata__' || isUnpaired(name)) {
-    throw refuse('NAME_NOT_WRITABLE', `tensor name ${quoted(name)} cannot stand in a safetensors file`)
+    throw refuse('NAME_NOT_WRITABLE', messages.nameNotWritable(name))
   }
 }
 
@@ -64,13 +65,13 @@ export function encodeHeader(layout: FileLayout, metadata: Readonly<Record<strin
   })
   for (const [key, text] of Object.entries(metadata)) {
     if (isUnpaired(key) || isUnpaired(text))
-      throw refuse('NAME_NOT_WRITABLE', `metadata ${quoted(key)} is no Unicode text, as safetensors demands`)
+      throw refuse('NAME_NOT_WRITABLE', messages.metadataNotUnicode(key))
   }
   const meta = Object.keys(metadata).length > 0 ? [`"__metadata__":${JSON.stringify(metadata)}`] : []
   const json = Buffer.from(`{${[...meta, ...tensors].join(',')}}`)
   const length = Math.ceil(json.byteLength / ALIGNMENT) * ALIGNMENT
   if (length > MAX_HEADER_BYTES) {
-    throw refuse('HEADER_TOO_LARGE', `the header takes ${length} bytes, the limit is ${MAX_HEADER_BYTES}`)
+    throw refuse('HEADER_TOO_LARGE', messages.headerTooLarge(length, MAX_HEADER_BYTES))
   }
   const bytes = new Uint8Array(LENGTH_BYTES + length).fill(PADDING)
   new DataView(bytes.buffer).setBigUint64(0, BigInt(length), true)

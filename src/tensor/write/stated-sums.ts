@@ -5,9 +5,9 @@
 import { crc32 } from 'node:zlib'
 import { combineCrc32 } from '../../system/crc.ts'
 import { refuse } from '../../system/errors.ts'
-import { quoted } from '../../system/text.ts'
 import type { ReadInto } from '../values/strided.ts'
 import type { StatedSum } from '../values/table.ts'
+import { messages } from './messages.ts'
 
 /** A run of bytes of a file, as it was read. */
 export interface ReadSum {
@@ -61,15 +61,11 @@ export function sumCheck(stated: Iterable<StatedSum>, onDamage: (run: StatedSum)
 
 /** @throws ZIP_CRC */
 export function refuseDamaged(run: StatedSum): void {
-  throw refuse(
-    'ZIP_CRC',
-    `${run.file.path}: ${damageOf(run)}: the file is damaged`,
-    'Download or copy it again.',
-  )
+  throw refuse('ZIP_CRC', messages.damagedFile(run.file.path, damageOf(run)), messages.downloadAgain)
 }
 
 export function damageOf({ name }: StatedSum): string {
-  return `entry ${quoted(name)} does not match its checksum`
+  return messages.checksumMismatch(name)
 }
 
 /** Notes the sum of whatever is read of these files. */

@@ -4,13 +4,13 @@ import type { Checksum } from '../../system/checksum.ts'
 import { EXIT, SdtoolError } from '../../system/errors.ts'
 import type { FileRef } from '../../system/file-ref.ts'
 import { inParallel } from '../../system/parallel.ts'
-import { quoted } from '../../system/text.ts'
 import { fillRows } from '../algebra/evaluate.ts'
 import { newFloats, plainMatMul } from '../algebra/matmul.ts'
 import { acquireBuffer, releaseBuffers } from '../numeric/spare-buffers.ts'
 import { distanceInUlps } from '../numeric/ulp.ts'
 import { decodeInto, newEvaluation, type ReadInto } from '../values/expr.ts'
 import type { PatchedSource, Tensor, TensorTable } from '../values/table.ts'
+import { messages } from './messages.ts'
 
 /** A plan, the file that was made of it, and what was computed on the way. */
 export interface WrittenPatches {
@@ -125,8 +125,7 @@ async function compareBytes(
     found = crc32(piece, found)
     releaseBuffers(piece)
   }
-  if (found !== expected)
-    throw failed(`bytes ${offset} to ${offset + bytes} of the file are not those that were computed`)
+  if (found !== expected) throw failed(messages.otherBytes(offset, offset + bytes))
 }
 
 async function checkRows(planned: Tensor, written: Tensor, read: ReadInto): Promise<RowCheck> {
@@ -167,14 +166,12 @@ function sampledRows(rows: number): number[] {
 }
 
 function offBy({ name, dtype }: Tensor, worst: number): SdtoolError {
-  return failed(
-    `tensor ${quoted(name)} is off by ${worst.toPrecision(3)} units in the last place of ${dtype}`,
-  )
+  return failed(messages.offByUlps(name, worst.toPrecision(3), dtype))
 }
 
 function failed(detail: string): SdtoolError {
-  return new SdtoolError('VERIFY_FAILED', `read back and computed again: ${detail}`, {
+  return new SdtoolError('VERIFY_FAILED', messages.recomputed(detail), {
     exitCode: EXIT.unverified,
-    hint: 'Nothing was kept. Run again; if an input changed meanwhile, wait until it is complete.',
+    hint: messages.nothingKept,
   })
 }

@@ -1,12 +1,12 @@
 import { type ByteSource, openFileSource } from '../../system/bytes.ts'
 import type { Checksum } from '../../system/checksum.ts'
 import { EXIT, SdtoolError } from '../../system/errors.ts'
-import { quoted } from '../../system/text.ts'
 import { SAFETENSORS } from '../formats/safetensors-write.ts'
 import { newEvaluation } from '../values/expr.ts'
 import type { ModelFile, TensorTable } from '../values/table.ts'
 import type { Container, Frame } from './container.ts'
 import { BLOCK_BYTES, evaluateJob, isPatched, type Job, jobsOf, openInputs } from './jobs.ts'
+import { messages } from './messages.ts'
 import {
   type Checker,
   type CheckPiece,
@@ -83,17 +83,17 @@ async function holds(source: ByteSource, offset: number, expected: Uint8Array): 
 /** Names, types, shapes and places, as the reader understood them. */
 function compareHeaders(plan: TensorTable, { layout, dataStart }: Frame, written: ModelFile): void {
   if (written.tensors.size !== plan.tensors.size) {
-    throw failed(`${written.tensors.size} tensors were written, ${plan.tensors.size} were planned`)
+    throw failed(messages.otherTensorCount(written.tensors.size, plan.tensors.size))
   }
   for (const { tensor, begin } of layout.entries) {
     const { name, dtype, shape } = tensor
     const found = written.tensors.get(name)
     if (found?.dtype !== dtype || found.shape.join() !== shape.join()) {
-      throw failed(`tensor ${quoted(name)} was not written as ${dtype} [${shape.join(', ')}]`)
+      throw failed(messages.notWrittenAs(name, dtype, shape.join(', ')))
     }
     const planned = dataStart + begin
     if (found.source.kind !== 'stored' || found.source.offset !== planned) {
-      throw failed(`the header does not say that tensor ${quoted(name)} starts at byte ${planned}`)
+      throw failed(messages.notAtOffset(name, planned))
     }
   }
 }
@@ -102,19 +102,21 @@ function compareMetadata(planned: TensorTable['metadata'], written: TensorTable[
   const keys = new Set([...Object.keys(planned), ...Object.keys(written)])
   for (const key of keys) {
     if (planned[key] !== written[key]) {
-      throw failed(`metadata ${quoted(key)} was not written as planned`)
+      throw failed(messages.metadataDiffers(key))
     }
   }
 }
 
 function differs({ parts }: Job): SdtoolError {
-  const more = parts.length > 1 ? ` or one of the ${parts.length - 1} tensors behind it` : ''
-  return failed(`the values of tensor ${quoted(parts[0]!.tensor.name)}${more} are not those of the plan`)
+  const { name } = parts[0]!.tensor
+  return failed(
+    parts.length === 1 ? messages.valuesDiffer(name) : messages.someValuesDiffer(name, parts.length - 1),
+  )
 }
 
 function failed(detail: string): SdtoolError {
-  return new SdtoolError('VERIFY_FAILED', `read back and compared: ${detail}`, {
+  return new SdtoolError('VERIFY_FAILED', messages.readBack(detail), {
     exitCode: EXIT.unverified,
-    hint: 'Nothing was kept. Run again; if an input changed meanwhile, wait until it is complete.',
+    hint: messages.nothingKept,
   })
 }

@@ -83,7 +83,7 @@ describe('converting a checkpoint', () => {
     expect(changesNothing(await convert(file))).toBe(true)
   })
 
-  it.each(['Q4_K', 'C128'] as const)('refuses %s, which safetensors cannot hold, by name', async (dtype) => {
+  it.each(['Q4_K', 'C128'] as const)('refuses %s, which safetensors cannot store, by name', async (dtype) => {
     const file = tableOf([...narrowSd1(), ['odd', [256]]], { dtypes: { odd: dtype } })
     const error = await failure(file)
     expect(error).toMatchObject({ code: 'TENSOR_NOT_CONVERTIBLE', exitCode: EXIT.refused })

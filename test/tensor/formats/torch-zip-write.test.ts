@@ -115,6 +115,6 @@ describe('torchZip', () => {
 
   it('refuses types that torch does not have', () => {
     const odd = bytesTensor('w', 'Q4_0', [32], new Uint8Array(18))
-    expect(() => torchZip().frame(tableOf([odd]))).toThrow('tensor "w" is Q4_0, which torch cannot hold')
+    expect(() => torchZip().frame(tableOf([odd]))).toThrow('tensor "w" is Q4_0, which torch cannot store')
   })
 })

@@ -54,7 +54,7 @@ describe('a method without numbers takes its own', () => {
   })
 })
 
-it.each(MERGE_METHODS.map(({ id, models, formula }) => [id, formula, models] as const))(
+it.each(MERGE_METHODS.map(({ id, models, formula }) => [id, formula(), models] as const))(
   '%s takes as many models as its formula names: %s',
   (_, formula, [min, max]) => {
     const named = new Set(formula.match(/\b[ABC]\b/g)).size

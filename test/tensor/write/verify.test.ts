@@ -33,7 +33,7 @@ describe('verifyFile', () => {
     ['another name', (file) => file.replace('"b":', '"c":'), /"b" was not written/],
     ['other metadata', (file) => file.replace('"v"', '"w"'), /metadata "k"/],
     ['another metadata key', (file) => file.replace('"k"', '"l"'), /metadata "k"/],
-    ['another value', (file) => `${file.slice(0, -1)}\x41`, /values of tensor "a" or one of the 1 tensors/],
+    ['another value', (file) => `${file.slice(0, -1)}\x41`, /values of tensor "a" or of the tensor after it/],
   ])('finds %s', async (_, change, message) => {
     await expect(verifyChanged(change)).rejects.toMatchObject({
       code: 'VERIFY_FAILED',
