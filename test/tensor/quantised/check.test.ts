@@ -5,7 +5,23 @@ import { QUANTISED_OPERATIONS, type QuantisedOperation } from '../../../src/tens
 import type { Tensor } from '../../../src/tensor/values/table.ts'
 import { patterned } from '../../quantised-layers.ts'
 
-const OPERATIONS = Object.keys(QUANTISED_OPERATIONS) as QuantisedOperation[]
+/** What a person would say that cannot be done. */
+const CANNOT: Readonly<Record<QuantisedOperation, string>> = {
+  copy: 'be copied',
+  cast: 'be cast to another type',
+  relayout: 'be converted to another layout',
+  replace: 'have their values replaced',
+  diff: 'be compared with weights that are stored another way',
+  'extract lora': 'be subtracted to extract a LoRA',
+  merge: 'be merged',
+  'merge-lora': 'have LoRAs merged into them',
+  'bake-vae': 'be baked in as a VAE',
+  lora: 'be used as factors of a LoRA',
+  embeddings: 'be read as token vectors',
+  render: 'be rendered',
+}
+
+const OPERATIONS: readonly QuantisedOperation[] = QUANTISED_OPERATIONS
 
 function marked(name: string, format: QuantisedId, role: 'codes' | 'table'): Tensor {
   return { ...patterned(name, 'I8', [4]), quantised: { format, role } }
@@ -76,7 +92,7 @@ describe('the refusal', () => {
       expect(refusal(() => checkOperation(operation, tensors, 'a.safetensors'))).toMatchObject({
         code: 'QUANTISED',
         exitCode: 3,
-        message: `${what}, which cannot ${QUANTISED_OPERATIONS[operation]} before they are decoded`,
+        message: `${what}, which cannot ${CANNOT[operation]} before they are decoded`,
       })
   })
 
