@@ -1,11 +1,14 @@
-import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { memorySource, openFileSource } from '../../../src/system/bytes.ts'
+import { stampOf } from '../../../src/system/stamp.ts'
+import { matrixOf, scaled, sum } from '../../../src/tensor/algebra/matrix.ts'
 import { SAFETENSORS_DTYPES, safetensorsFormat } from '../../../src/tensor/formats/safetensors.ts'
 import { byteLength, DTYPES } from '../../../src/tensor/values/dtype.ts'
 import { cast, readValues } from '../../../src/tensor/values/expr.ts'
+import { concatenated } from '../../../src/tensor/values/slices.ts'
 import type { ModelFile, Tensor } from '../../../src/tensor/values/table.ts'
 import { openInputs } from '../../../src/tensor/write/jobs.ts'
 import { writeSafetensors } from '../../../src/tensor/write/write.ts'
@@ -141,6 +144,40 @@ describe('writeSafetensors', () => {
       code: 'OUTPUT_IS_INPUT',
     })
     expect(readFileSync(path)).toEqual(before)
+  })
+
+  it.each<[string, (stored: Tensor) => Tensor]>([
+    ['as it is', (stored) => stored],
+    ['in another type', (stored) => cast(stored, 'BF16')],
+    ['below others', (stored) => concatenated('a', [floatTensor('b', [1, 2], [3, 4]), stored])],
+    ['changed', (base) => ({ ...base, source: { kind: 'patched', base, value: scaled(2, matrixOf(base)) } })],
+    [
+      'as a change of another',
+      (stored) => {
+        const base = floatTensor('a', [1, 2], [3, 4])
+        return { ...base, source: { kind: 'patched', base, value: sum({ factor: 1, of: matrixOf(stored) }) } }
+      },
+    ],
+    [
+      'as the base of a change that is written in another type',
+      (base) => cast({ ...base, source: { kind: 'patched', base, value: scaled(2, matrixOf(base)) } }, 'F16'),
+    ],
+  ])('knows the file of a tensor that is taken %s: keeps it, and sees it change', async (_, made) => {
+    const folder = tempFolder()
+    const input = join(folder, 'in.bin')
+    writeFileSync(input, new Uint8Array(Float32Array.of(1, 2).buffer))
+    const file = { path: input, size: 8, stamp: stampOf(statSync(input, { bigint: true })) }
+    const source = { kind: 'stored', file, offset: 0, nbytes: 8 } as const
+    const table = tableOf([made({ name: 'a', dtype: 'F32', shape: [1, 2], source })])
+    await expect(writeSafetensors(table, input, { threads: 0, force: true })).rejects.toMatchObject({
+      code: 'OUTPUT_IS_INPUT',
+    })
+    const out = join(folder, 'out.safetensors')
+    const onProgress = () => writeFileSync(input, new Uint8Array(8))
+    await expect(writeSafetensors(table, out, { threads: 0, onProgress })).rejects.toMatchObject({
+      code: 'INPUT_CHANGED',
+    })
+    expect(readdirSync(folder)).toEqual(['in.bin'])
   })
 
   it('never writes over an input whose values are in memory', async () => {
