@@ -1,10 +1,10 @@
 /** What every command prints with `--json`: the schemas that `docs/schemas` is made of. */
 import type * as v from 'valibot'
+import { inspectSchema } from '../operations/inspect/schema.ts'
 import { diffSchema } from './diff/schema.ts'
 import { doctorSchema } from './doctor/schema.ts'
 import { downloadSchema } from './download/schema.ts'
 import { identifySchema } from './identify/schema.ts'
-import { inspectSchema } from './inspect/schema.ts'
 import { listSchema } from './list/schema.ts'
 import { loginSchema } from './login/schema.ts'
 import { loraCheckSchema } from './lora/check-schema.ts'

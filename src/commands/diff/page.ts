@@ -1,12 +1,12 @@
 import type { TensorDiff } from '../../model/diff/diff.ts'
 import type { MetadataDiff } from '../../model/diff/metadata.ts'
 import { byBlock, byComponent, type Tally } from '../../model/diff/summary.ts'
+import { formatTitle } from '../../operations/inspect/json.ts'
 import { bar, formatRelative } from '../../report/text/relative.ts'
 import { type Column, formatTable } from '../../report/text/table.ts'
 import { formatBytes, plural } from '../../report/text/text.ts'
 import { printable } from '../../system/text.ts'
 import { relativeChange } from '../../tensor/values/compare.ts'
-import { formatTitle } from '../inspect/json.ts'
 import { findingLines, type Paint } from '../shared/findings-text.ts'
 import type { DiffFile, DiffReport } from './report.ts'
 

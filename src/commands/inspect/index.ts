@@ -2,6 +2,14 @@ import { existsSync } from 'node:fs'
 import { looksRemote } from '../../civitai/api/reference.ts'
 import { type ModelFolders, resolveModel } from '../../library/resolve.ts'
 import { storedName } from '../../model/layouts/stored.ts'
+import {
+  type Inspection,
+  type InspectionOptions,
+  inspectFile,
+  type Refusal,
+} from '../../operations/inspect/inspection.ts'
+import { inspectionJson, refusalJson } from '../../operations/inspect/json.ts'
+import type { InspectResult } from '../../operations/inspect/schema.ts'
 import { envelope, printResults } from '../../report/document/envelope.ts'
 import { errorText, exitCodeOf } from '../../report/terminal/error.ts'
 import { type Paint, painter } from '../../report/text/text.ts'
@@ -18,8 +26,6 @@ import { modelFolders, withModelFolders } from '../shared/model-folders.ts'
 import type { CommonOptions } from '../shared/options.ts'
 import { commonOptions, flag, namedFiles, text, withCommonOptions } from '../shared/options.ts'
 import { preview, withPreview } from '../shared/preview-option.ts'
-import { type Inspection, type InspectionOptions, inspectFile, type Refusal } from './inspection.ts'
-import { inspectionJson, refusalJson } from './json.ts'
 import { briefLine, briefRefusal, inspectionPage, keyTable, metadataText, refusalPage } from './page.ts'
 import {
   inspectPicture,
@@ -30,7 +36,6 @@ import {
   pictureMetadata,
   picturePage,
 } from './picture.ts'
-import type { InspectResult } from './schema.ts'
 
 interface InspectOptions extends CommonOptions {
   readonly files: readonly string[]

@@ -4,6 +4,8 @@ import type { AdapterInfo, ValueCount } from '../../model/adapters/info.ts'
 import type { EmbeddingInfo } from '../../model/identify/embeddings.ts'
 import { PREDICTIONS } from '../../model/identify/prediction.ts'
 import type { Component } from '../../model/networks/components.ts'
+import type { ComponentScan, Inspection, Refusal } from '../../operations/inspect/inspection.ts'
+import { formatTitle } from '../../operations/inspect/json.ts'
 import { describe } from '../../report/terminal/error.ts'
 import { type Column, formatTable } from '../../report/text/table.ts'
 import { formatBytes, formatCount, plural } from '../../report/text/text.ts'
@@ -11,8 +13,6 @@ import { displayWidth, hanging, linesOf } from '../../report/text/wrap.ts'
 import { printable } from '../../system/text.ts'
 import type { PickleGlobal, SecurityReport, Tensor } from '../../tensor/values/table.ts'
 import { findingLines, type Paint } from '../shared/findings-text.ts'
-import type { ComponentScan, Inspection, Refusal } from './inspection.ts'
-import { formatTitle } from './json.ts'
 
 /** Tags of a training set that are worth a line; the rest is in `--json`. */
 const TOP_TAGS = 12

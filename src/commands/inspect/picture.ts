@@ -3,6 +3,7 @@
 import { IMAGE_HEAD, type ImageFile, imageFormat, openImage } from '../../image/open.ts'
 import { type PictureParameters, pictureParameters, pictureProgram } from '../../image/parameters.ts'
 import { hashWithProgress } from '../../operations/hashing.ts'
+import type { InspectResult } from '../../operations/inspect/schema.ts'
 import { formatTable } from '../../report/text/table.ts'
 import { formatBytes, type Paint } from '../../report/text/text.ts'
 import { hanging } from '../../report/text/wrap.ts'
@@ -13,7 +14,6 @@ import type { Hashes } from '../../system/hash.ts'
 import { printable } from '../../system/text.ts'
 import type { World } from '../../system/world.ts'
 import { type FactLine, factLines, SECTION_INDENT, section } from './page.ts'
-import type { InspectResult } from './schema.ts'
 
 /** A picture and what its texts say. */
 export interface PictureInspection {

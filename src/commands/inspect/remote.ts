@@ -7,18 +7,18 @@ import { openRemote, type RemoteFile } from '../../civitai/http/http-source.ts'
 import { chooseFiles } from '../../civitai/plan/choose.ts'
 import { nameFor } from '../../civitai/plan/file-name.ts'
 import { withKnownNames } from '../../model/layouts/known-names.ts'
-import type { World } from '../../system/world.ts'
-import { openModel } from '../../tensor/formats/open.ts'
-import type { Tensor } from '../../tensor/values/table.ts'
-import { downloadUrls } from '../download/run.ts'
-import type { Client } from '../shared/civitai-client.ts'
 import {
   type Inspection,
   type InspectionOptions,
   inspectOpened,
   type Refusal,
   refusalOf,
-} from './inspection.ts'
+} from '../../operations/inspect/inspection.ts'
+import type { World } from '../../system/world.ts'
+import { openModel } from '../../tensor/formats/open.ts'
+import type { Tensor } from '../../tensor/values/table.ts'
+import { downloadUrls } from '../download/run.ts'
+import type { Client } from '../shared/civitai-client.ts'
 
 /** Reads headers only, by ranges. Errors become a `Refusal`, except an interruption. */
 export async function inspectRemote(

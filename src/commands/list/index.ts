@@ -1,6 +1,13 @@
 import { stat } from 'node:fs/promises'
 import { openCache } from '../../library/caches/library-cache.ts'
 import { SKIP_REASONS, type SkippedFolder, scanFolder } from '../../library/scan.ts'
+import {
+  type Duplicates,
+  type LibraryFile,
+  libraryOf,
+  likelyDuplicates,
+  provenDuplicates,
+} from '../../operations/list/models.ts'
 import { type Envelope, envelope, type JsonError, printResults } from '../../report/document/envelope.ts'
 import { formatTable } from '../../report/text/table.ts'
 import { formatBytes, painter, plural } from '../../report/text/text.ts'
@@ -11,13 +18,6 @@ import type { Command } from '../command.ts'
 import { noteSkipped } from '../shared/listed-files.ts'
 import { modelFolders, withModelFolders } from '../shared/model-folders.ts'
 import { commonOptions, flag, withCommonOptions } from '../shared/options.ts'
-import {
-  type Duplicates,
-  type LibraryFile,
-  libraryOf,
-  likelyDuplicates,
-  provenDuplicates,
-} from './library.ts'
 import type { ListFinding, ListResult } from './schema.ts'
 
 export const listCommand: Command = {

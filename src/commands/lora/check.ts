@@ -1,4 +1,5 @@
 import { basename } from 'node:path'
+import { resolveLora } from '../../library/lora-aliases.ts'
 import { resolveModel } from '../../library/resolve.ts'
 import { type OpenedModel, withModels } from '../../library/session.ts'
 import { counted, error, warning } from '../../model/finding.ts'
@@ -26,7 +27,6 @@ import { findingLines } from '../shared/findings-text.ts'
 import { modelFolders, withModelFolders } from '../shared/model-folders.ts'
 import type { CommonOptions } from '../shared/options.ts'
 import { commonOptions, filledText, flag, namedFiles, withCommonOptions } from '../shared/options.ts'
-import { resolveLora } from './aliases.ts'
 import type { LoraCheckResult } from './check-schema.ts'
 
 export const loraCheckCommand: Command = {

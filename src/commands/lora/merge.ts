@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs'
+import { resolveLora } from '../../library/lora-aliases.ts'
 import { FACTOR_DTYPES, type FactorDTypeName } from '../../model/lora/factors.ts'
 import { loraMerge } from '../../operations/lora-merge/lora-merge.ts'
+import { type LoraArgument, loraArguments } from '../../operations/merge-lora/lora-text.ts'
 import { type ExitCode, usage } from '../../system/errors.ts'
 import type { World } from '../../system/world.ts'
 import type { Arguments, Command } from '../command.ts'
 import { modelFolders, withModelFolders } from '../shared/model-folders.ts'
 import { filledText, list, namedFiles, outputOptions, withOutputOptions } from '../shared/options.ts'
 import { runOnce } from '../shared/run-for-each.ts'
-import { resolveLora } from './aliases.ts'
-import { type LoraArgument, loraArguments } from './arguments.ts'
 
 export const loraMergeCommand: Command = {
   positionals: '[files..]',

@@ -3,6 +3,15 @@ import { basename } from 'node:path'
 import type { GenerationFacts } from '../../image/infotext/write.ts'
 import { type ModelFolders, resolveModel } from '../../library/resolve.ts'
 import type { Model } from '../../model/model.ts'
+import { type Making, sheetFacts } from '../../operations/render/facts.ts'
+import { hashBook, pictureHashes } from '../../operations/render/hash-book.ts'
+import {
+  type ImageRequests,
+  imageRequests,
+  noteOnClipSkip,
+  noteOnImageRequests,
+  settingsFor,
+} from '../../operations/render/requests.ts'
 import { envelope, findingJson, printResults } from '../../report/document/envelope.ts'
 import { painter } from '../../report/text/text.ts'
 import type { RenderSettings } from '../../runtime/engine/pipeline.ts'
@@ -17,15 +26,6 @@ import { type CheckOutcome, checkBaked, exitCodeOfCheck, verdictLine } from './c
 import { agrees, MIN_PSNR } from './check-verdict.ts'
 import { comparisonJson, comparisonSheet, comparisonTable } from './comparison.ts'
 import { engineFor } from './draw.ts'
-import { type Making, sheetFacts } from './facts.ts'
-import { hashBook, pictureHashes } from './hash-book.ts'
-import {
-  type ImageRequests,
-  imageRequests,
-  noteOnClipSkip,
-  noteOnImageRequests,
-  settingsFor,
-} from './image-requests.ts'
 import { drawSubject, finishSheet, type RenderModeRun, sheetPlace } from './mode-run.ts'
 import type { RenderOptions } from './options.ts'
 import type { CheckedResult } from './schema.ts'

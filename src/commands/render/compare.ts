@@ -2,6 +2,16 @@
 import { basename } from 'node:path'
 import { type GenerationFacts, hashList } from '../../image/infotext/write.ts'
 import { existing, type ModelFolders } from '../../library/resolve.ts'
+import { promptWithTags, sheetFacts } from '../../operations/render/facts.ts'
+import { hashBook, type PictureHashes } from '../../operations/render/hash-book.ts'
+import { type ModelRequest, type UsedLora, withRenderSource } from '../../operations/render/model.ts'
+import {
+  type ImageRequests,
+  imageRequests,
+  noteOnClipSkip,
+  noteOnImageRequests,
+  settingsFor,
+} from '../../operations/render/requests.ts'
 import { envelope, printResults } from '../../report/document/envelope.ts'
 import { lineWidth } from '../../report/text/wrap.ts'
 import type { RenderSettings } from '../../runtime/engine/pipeline.ts'
@@ -18,18 +28,8 @@ import {
   type PictureComparison,
 } from './comparison.ts'
 import { engineFor } from './draw.ts'
-import { promptWithTags, sheetFacts } from './facts.ts'
-import { hashBook, type PictureHashes } from './hash-book.ts'
-import {
-  type ImageRequests,
-  imageRequests,
-  modelName,
-  noteOnClipSkip,
-  noteOnImageRequests,
-  settingsFor,
-} from './image-requests.ts'
 import { drawAndHash, finishSheet, type RenderModeRun, sheetPlace } from './mode-run.ts'
-import { type ModelRequest, type UsedLora, withRenderSource } from './model.ts'
+import { modelName } from './model-name.ts'
 import type { RenderOptions } from './options.ts'
 import type { ComparedResult } from './schema.ts'
 import { settingsText, sourceTitle } from './sheet.ts'

@@ -1,5 +1,17 @@
 import type { ModelFolders } from '../../library/resolve.ts'
 import { writeNewFile } from '../../operations/output/new-file.ts'
+import { checkEmbeddingFolders, findPromptEmbeddings } from '../../operations/render/embeddings.ts'
+import { generationFacts, promptWithTags, sheetFacts } from '../../operations/render/facts.ts'
+import { hashBook, pictureHashes } from '../../operations/render/hash-book.ts'
+import { type RenderSource, withRenderSource } from '../../operations/render/model.ts'
+import { pictureBytes } from '../../operations/render/png.ts'
+import {
+  type ImageRequests,
+  imageRequests,
+  noteOnClipSkip,
+  noteOnImageRequests,
+  settingsFor,
+} from '../../operations/render/requests.ts'
 import { envelope, printResults } from '../../report/document/envelope.ts'
 import { paint } from '../../report/drawing/raster.ts'
 import { sheetPicture } from '../../report/drawing/sheet.ts'
@@ -14,21 +26,10 @@ import type { Arguments, Command } from '../command.ts'
 import { modelFolders } from '../shared/model-folders.ts'
 import { preview } from '../shared/preview-option.ts'
 import { drawPictures, engineFor } from './draw.ts'
-import { checkEmbeddingFolders, findPromptEmbeddings } from './embeddings.ts'
-import { generationFacts, promptWithTags, sheetFacts } from './facts.ts'
-import { hashBook, pictureHashes } from './hash-book.ts'
-import {
-  type ImageRequests,
-  imageRequests,
-  modelName,
-  noteOnClipSkip,
-  noteOnImageRequests,
-  settingsFor,
-} from './image-requests.ts'
-import { type RenderSource, withRenderSource } from './model.ts'
+import { modelName } from './model-name.ts'
 import { runnerOf, withModeOptions } from './modes.ts'
 import { type RenderOptions, renderOptions, withRenderOptions } from './options.ts'
-import { pictureBytes, picturePlaces } from './pictures.ts'
+import { picturePlaces } from './pictures.ts'
 import type { DrawnResult } from './schema.ts'
 import { pictureSheet, settingsText, sourceTitle } from './sheet.ts'
 

@@ -1,3 +1,4 @@
+import type { DrawSettings } from '../../operations/render/requests.ts'
 import type { CommonOptions } from '../shared/options.ts'
 /** What `sdtool render` can be told. */
 
@@ -15,9 +16,6 @@ import { withModelFolders } from '../shared/model-folders.ts'
 import { commonOptions, filledText, flag, text, values, withCommonOptions } from '../shared/options.ts'
 import { withPreview } from '../shared/preview-option.ts'
 import { imageSize, named, number, type Size, seedOf } from './values.ts'
-
-/** All but the size, which a model may say. */
-export type DrawSettings = Omit<RenderSettings, 'width' | 'height'>
 
 export interface RenderOptions extends CommonOptions {
   /** Undefined: the verification prompts. */

@@ -2,9 +2,6 @@
 import { existsSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
-import type { RgbImage } from '../../image/image.ts'
-import { type GenerationFacts, infotextOf } from '../../image/infotext/write.ts'
-import { encodePng } from '../../image/png/encode.ts'
 import { stemOf } from '../../model/file-name.ts'
 import { usage } from '../../system/errors.ts'
 
@@ -58,8 +55,4 @@ function freePath(name: string, force: boolean, taken: ReadonlySet<string>): str
     const path = `${name}${number === 1 ? '' : `-${number}`}${ENDING}`
     if (!taken.has(path) && (force || !existsSync(path))) return path
   }
-}
-
-export function pictureBytes(image: RgbImage, facts: GenerationFacts): Uint8Array {
-  return encodePng(image, [{ keyword: 'parameters', text: infotextOf(facts) }])
 }

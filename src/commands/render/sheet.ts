@@ -1,8 +1,8 @@
 /** All pictures of a run on one sheet. */
 import { basename } from 'node:path'
+import type { RenderSource } from '../../operations/render/model.ts'
 import type { Sheet } from '../../report/drawing/sheet.ts'
 import type { RenderedImage, RenderSettings } from '../../runtime/engine/pipeline.ts'
-import type { RenderSource } from './model.ts'
 
 /** Columns of a sheet of prompts or seeds. */
 const COLUMNS = 2

@@ -1,9 +1,9 @@
 /** What the places of a sweep are drawn with. */
 import { basename } from 'node:path'
 import { stemOf } from '../../model/file-name.ts'
+import { type LoraSpec, loraTag } from '../../operations/merge-lora/lora-text.ts'
+import type { DrawSettings } from '../../operations/render/requests.ts'
 import { usage } from '../../system/errors.ts'
-import { type LoraSpec, loraTag } from '../lora/arguments.ts'
-import type { DrawSettings } from './options.ts'
 import type { SweepAxis } from './sweep-arguments.ts'
 import type { SweepMerge } from './sweep-merge.ts'
 

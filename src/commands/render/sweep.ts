@@ -2,7 +2,18 @@
 import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { RgbImage } from '../../image/image.ts'
+import { resolveLora } from '../../library/lora-aliases.ts'
 import { checkThere, existing, type ModelFolders } from '../../library/resolve.ts'
+import { loraSpecs } from '../../operations/merge-lora/lora-text.ts'
+import { hashBook } from '../../operations/render/hash-book.ts'
+import { type ModelRequest, withRenderSource } from '../../operations/render/model.ts'
+import {
+  type ImageRequests,
+  imageRequests,
+  noteOnClipSkip,
+  noteOnImageRequests,
+  settingsFor,
+} from '../../operations/render/requests.ts'
 import { envelope, printResults } from '../../report/document/envelope.ts'
 import type { Sheet, SheetRow } from '../../report/drawing/sheet.ts'
 import { plural } from '../../report/text/text.ts'
@@ -11,21 +22,10 @@ import { onnxEngine } from '../../runtime/sessions/onnx-engine.ts'
 import { EXIT, type ExitCode, escaped } from '../../system/errors.ts'
 import type { World } from '../../system/world.ts'
 import type { Arguments } from '../command.ts'
-import { resolveLora } from '../lora/aliases.ts'
-import { loraSpecs } from '../lora/arguments.ts'
 import { values } from '../shared/options.ts'
 import { engineFor } from './draw.ts'
-import { hashBook } from './hash-book.ts'
-import {
-  type ImageRequests,
-  imageRequests,
-  modelName,
-  noteOnClipSkip,
-  noteOnImageRequests,
-  settingsFor,
-} from './image-requests.ts'
 import { drawAndHash, finishSheet, type RenderModeRun, type Subject, sheetPlace } from './mode-run.ts'
-import { type ModelRequest, withRenderSource } from './model.ts'
+import { modelName } from './model-name.ts'
 import type { RenderOptions } from './options.ts'
 import type { SweptResult } from './schema.ts'
 import { settingsText } from './sheet.ts'

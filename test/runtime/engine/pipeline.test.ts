@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { findPromptEmbeddings } from '../../../src/commands/render/embeddings.ts'
-import { type ModelRequest, withRenderSource } from '../../../src/commands/render/model.ts'
 import type { RgbImage } from '../../../src/image/image.ts'
 import { openImage } from '../../../src/image/open.ts'
 import { similarity } from '../../../src/image/similarity.ts'
 import type { ModelFolders } from '../../../src/library/resolve.ts'
 import { scanFolder } from '../../../src/library/scan.ts'
+import { findPromptEmbeddings } from '../../../src/operations/render/embeddings.ts'
+import { type ModelRequest, withRenderSource } from '../../../src/operations/render/model.ts'
 import {
   type RenderedImage,
   type RenderSettings,

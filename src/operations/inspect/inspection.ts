@@ -8,18 +8,18 @@ import type { Identity, ValueReader } from '../../model/identify/identify.ts'
 import type { KnownFile } from '../../model/identity.ts'
 import { type MetadataSummary, summariseMetadata } from '../../model/metadata/summary.ts'
 import type { Component } from '../../model/networks/components.ts'
-import { hashWithProgress } from '../../operations/hashing.ts'
-import { mayBeInfinite } from '../../operations/output/finite.ts'
 import { plural } from '../../report/text/text.ts'
 import { defined } from '../../system/defined.ts'
 import type { Hashes } from '../../system/hash.ts'
 import { quoted } from '../../system/text.ts'
-import { startProgress, type World } from '../../system/world.ts'
+import { type Environment, startProgress } from '../../system/world.ts'
 import { UnsafePickleError } from '../../tensor/formats/security.ts'
 import { type ReadInto, readValues } from '../../tensor/values/expr.ts'
 import { addScans, EMPTY_SCAN, type ScanResult, scanTensor } from '../../tensor/values/scan.ts'
 import type { Finding, ModelFile, SecurityReport } from '../../tensor/values/table.ts'
-import { damageFindings, tolerated } from '../verify/checksums.ts'
+import { hashWithProgress } from '../hashing.ts'
+import { mayBeInfinite } from '../output/finite.ts'
+import { damageFindings, tolerated } from './checksums.ts'
 import type { Recognised, recogniseKnown } from './recognise-known.ts'
 
 export interface InspectionOptions {
@@ -71,12 +71,17 @@ export interface Refusal {
 export async function inspectFile(
   path: string,
   options: InspectionOptions,
-  world: World,
+  environment: Environment,
 ): Promise<Inspection | Refusal> {
   try {
-    return await withModel(path, world, (opened) => inspectOpened(path, opened, options, world), tolerated)
+    return await withModel(
+      path,
+      environment,
+      (opened) => inspectOpened(path, opened, options, environment),
+      tolerated,
+    )
   } catch (error) {
-    world.signal.throwIfAborted()
+    environment.signal.throwIfAborted()
     const bytes = (await stat(path).catch(() => undefined))?.size ?? 0
     return refusalOf(path, bytes, error)
   }
@@ -92,21 +97,21 @@ export async function inspectOpened(
   path: string,
   opened: OpenedModel,
   options: InspectionOptions,
-  world: World,
+  environment: Environment,
 ): Promise<Inspection> {
   const { model, read } = opened
   const valuesOf = (tensor: Parameters<typeof readValues>[0]) => readValues(tensor, read)
   const identity = await withAlphas(opened, await identifyFile(path, opened), valuesOf)
-  const scan = options.scan ? await scanComponents(path, model, identity, read, world) : undefined
-  if (options.scan) await opened.sums?.finish(read, world.signal)
+  const scan = options.scan ? await scanComponents(path, model, identity, read, environment) : undefined
+  if (options.scan) await opened.sums?.finish(read, environment.signal)
   const hashes = options.hashes
     ? {
-        ...(await hashWithProgress(path, undefined, world)),
+        ...(await hashWithProgress(path, undefined, environment)),
         ...(await embeddingHashOf(identity, valuesOf)),
       }
     : {}
   const known = mayBeKnown(identity, options)
-    ? await recognise({ path, model, read }, identity, hashes, options, world)
+    ? await recognise({ path, model, read }, identity, hashes, options, environment)
     : { hashes: {}, findings: [] }
   return {
     path,
@@ -170,9 +175,9 @@ export async function scanComponents(
   model: ModelFile,
   { components }: Identity,
   read: ReadInto,
-  world: World,
+  environment: Environment,
 ): Promise<ComponentScan[]> {
-  const progress = startProgress(world, `scanning ${basename(path)}`)
+  const progress = startProgress(environment, `scanning ${basename(path)}`)
   const all = components.reduce((sum, { bytes }) => sum + bytes, 0)
   let done = 0
   try {
@@ -182,7 +187,7 @@ export async function scanComponents(
       const broken: string[] = []
       for (const name of component.names) {
         const tensor = model.tensors.get(name)!
-        const scanned = await scanTensor(tensor, read, world.signal)
+        const scanned = await scanTensor(tensor, read, environment.signal)
         const result = mayBeInfinite(name) ? { ...scanned, inf: 0 } : scanned
         if (result.nan + result.inf > 0) broken.push(name)
         total = addScans(total, result)

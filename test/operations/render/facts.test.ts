@@ -1,12 +1,12 @@
 /** What pictures and sheets say of themselves. */
 import { describe, expect, it } from 'vitest'
-import { loraSpecs, loraTag } from '../../../src/commands/lora/arguments.ts'
-import { promptWithTags, type SheetSettings, sheetFacts } from '../../../src/commands/render/facts.ts'
-import { imageRequests } from '../../../src/commands/render/image-requests.ts'
 import type { RenderOptions } from '../../../src/commands/render/options.ts'
 import { loraArgument, variantsOf } from '../../../src/commands/render/sweep-variants.ts'
 import { parseInfotext } from '../../../src/image/infotext/parse.ts'
 import { infotextOf } from '../../../src/image/infotext/write.ts'
+import { loraSpecs, loraTag } from '../../../src/operations/merge-lora/lora-text.ts'
+import { promptWithTags, type SheetSettings, sheetFacts } from '../../../src/operations/render/facts.ts'
+import { imageRequests } from '../../../src/operations/render/requests.ts'
 import { euler } from '../../../src/runtime/sampling/samplers/euler.ts'
 
 const specsOf = (arg: string) => loraSpecs([arg], () => false)

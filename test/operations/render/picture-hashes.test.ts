@@ -7,7 +7,7 @@ import {
   hashedLora,
   hashedModel,
   hashedVae,
-} from '../../../src/commands/render/picture-hashes.ts'
+} from '../../../src/operations/render/picture-hashes.ts'
 import { QUIET_WORLD } from '../../quiet-world.ts'
 
 const folder = join(import.meta.dirname, '../../../fixtures/tiny-sd')

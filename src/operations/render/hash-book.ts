@@ -3,7 +3,7 @@ import { basename } from 'node:path'
 import type { HashedFile } from '../../image/infotext/write.ts'
 import { stemOf } from '../../model/file-name.ts'
 import type { LoadedEmbedding } from '../../runtime/prompt/embedding.ts'
-import type { World } from '../../system/world.ts'
+import type { Environment } from '../../system/world.ts'
 import type { RenderSource, UsedLora } from './model.ts'
 import { hashedEmbedding, hashedLora, hashedModel, hashedVae } from './picture-hashes.ts'
 
@@ -25,9 +25,9 @@ export interface HashBook {
   stop(): void
 }
 
-export function hashBook(world: World): HashBook {
+export function hashBook({ signal }: Pick<Environment, 'signal'>): HashBook {
   const stop = new AbortController()
-  const hashing = { signal: AbortSignal.any([world.signal, stop.signal]) }
+  const hashing = { signal: AbortSignal.any([signal, stop.signal]) }
   const known = new Map<string, Promise<HashedFile>>()
   let last: Promise<unknown> = Promise.resolve()
   const once = (key: string, hash: () => Promise<HashedFile>): Promise<HashedFile> => {

@@ -16,12 +16,12 @@ import {
   SMALL_TENSOR_BYTES,
   vaeContent,
 } from '../../model/identify/vae-content.ts'
-import { hashWithProgress } from '../../operations/hashing.ts'
 import type { Hashes } from '../../system/hash.ts'
 import { quoted } from '../../system/text.ts'
-import type { World } from '../../system/world.ts'
+import type { Environment } from '../../system/world.ts'
 import type { ReadInto } from '../../tensor/values/expr.ts'
 import type { Finding, ModelFile } from '../../tensor/values/table.ts'
+import { hashWithProgress } from '../hashing.ts'
 import type { InspectionOptions } from './inspection.ts'
 
 export interface ReadableFile {
@@ -44,19 +44,20 @@ export async function recogniseKnown(
   identity: Identity,
   hashes: Hashes,
   options: InspectionOptions,
-  world: World,
+  environment: Environment,
 ): Promise<Recognised> {
   const complete = options.hashes
   const vae = readableVae(file.model, file.read)
   const content = complete && vae ? await vaeContent(vae) : undefined
-  const baked = vae && identity.kind === 'checkpoint' ? await sameVaeFile(file, vae, options, world) : []
+  const baked =
+    vae && identity.kind === 'checkpoint' ? await sameVaeFile(file, vae, options, environment) : []
   return {
     hashes: {
       ...(content && { vae: content.fingerprint }),
       ...(content?.metric !== undefined && { vaeMetric: String(content.metric).padStart(4, '0') }),
     },
     findings: [
-      ...(complete ? knownFile(hashes) : await maybeKnownVae(file, identity, world)),
+      ...(complete ? knownFile(hashes) : await maybeKnownVae(file, identity, environment)),
       ...(content ? knownVae(content) : []),
       ...baked,
     ],
@@ -71,10 +72,10 @@ function knownFile({ sha256 }: Hashes): Finding[] {
 async function maybeKnownVae(
   { path, model }: ReadableFile,
   { kind }: Identity,
-  world: World,
+  environment: Environment,
 ): Promise<Finding[]> {
   if (kind !== 'vae') return []
-  const { autoV1 } = await hashWithProgress(path, ['autoV1'], { signal: world.signal })
+  const { autoV1 } = await hashWithProgress(path, ['autoV1'], { signal: environment.signal })
   const known = autoV1 === undefined ? [] : knownVaesByAutoV1(autoV1, model.file.size)
   return known.map(({ name }) => {
     return info('known-file', `this is probably ${name}, by A1111's first hash; --hashes makes sure`)
@@ -93,14 +94,14 @@ async function sameVaeFile(
   file: ReadableFile,
   baked: ReadableVae,
   options: InspectionOptions,
-  world: World,
+  environment: Environment,
 ): Promise<Finding[]> {
   const maxBytes = options.hashes ? Number.POSITIVE_INFINITY : SMALL_TENSOR_BYTES
   const same: string[] = []
   let compared = 0
   for (const path of await vaeFiles(file.path, options.folders)) {
-    world.signal.throwIfAborted()
-    const equal = await compareWithFile(baked, path, maxBytes, world)
+    environment.signal.throwIfAborted()
+    const equal = await compareWithFile(baked, path, maxBytes, environment)
     if (equal === undefined || equal === 0) continue
     same.push(path)
     compared = equal
@@ -114,13 +115,13 @@ async function sameVaeFile(
       : `its ${compared} small tensors have the same values; --hashes compares all ${all}`
   return [
     info('baked-vae', `the baked VAE is that of ${same.map((path) => quoted(path)).join(', ')}: ${how}`),
-    ...(options.hashes ? await nameOf(same[0]!, world) : []),
+    ...(options.hashes ? await nameOf(same[0]!, environment) : []),
   ]
 }
 
 /** What the file with the same VAE is, if that is known: its own name may say nothing. */
-async function nameOf(path: string, world: World): Promise<Finding[]> {
-  const { sha256 } = await hashWithProgress(path, ['sha256'], world)
+async function nameOf(path: string, environment: Environment): Promise<Finding[]> {
+  const { sha256 } = await hashWithProgress(path, ['sha256'], environment)
   const known = sha256 === undefined ? undefined : knownBySha256(sha256)
   return known ? [info('baked-vae-known', `${quoted(path)} is ${known.name}, by its SHA-256`)] : []
 }
@@ -145,11 +146,11 @@ async function compareWithFile(
   baked: ReadableVae,
   path: string,
   maxBytes: number,
-  world: World,
+  environment: Environment,
 ): Promise<number | undefined> {
   const size = (await stat(path).catch(() => undefined))?.size ?? 0
   if (size > MAX_VAE_FILE_BYTES) return undefined
-  return withModel(path, world, async ({ model, read }) => {
+  return withModel(path, environment, async ({ model, read }) => {
     const other = readableVae(model, read)
     return other && compareVaes(baked, other, maxBytes)
   }).catch(() => undefined)

@@ -3,12 +3,12 @@
  * `--blocks`.
  */
 
-import { blockRatios, looksLikeBlocks } from '../../operations/merge-lora/block-text.ts'
-import type { MergeLoraOptions } from '../../operations/merge-lora/options.ts'
-import { checkRatios, type LoraRatio } from '../../operations/merge-lora/plan-options.ts'
 import { defined } from '../../system/defined.ts'
 import { usage } from '../../system/errors.ts'
 import { quoted } from '../../system/text.ts'
+import { blockRatios, looksLikeBlocks } from './block-text.ts'
+import type { MergeLoraOptions } from './options.ts'
+import { checkRatios, type LoraRatio } from './plan-options.ts'
 
 export interface LoraArgument {
   /** Path, or a bare name to be looked up. */

@@ -1,3 +1,4 @@
+import type { NetworkPrecision } from '../../runtime/engine/engine.ts'
 /** What stands in the `parameters` of a picture, and of a sheet of pictures. */
 
 import { stripped } from '../../image/infotext/python-text.ts'
@@ -5,14 +6,13 @@ import type { GenerationFacts } from '../../image/infotext/write.ts'
 import type { ImageRequest, RenderSettings } from '../../runtime/engine/pipeline.ts'
 import { RNGS } from '../../runtime/random/registry.ts'
 import { defined } from '../../system/defined.ts'
-import { type LoraSpec, loraTag } from '../lora/arguments.ts'
+import { type LoraSpec, loraTag } from '../merge-lora/lora-text.ts'
 import { mentionedName, type PictureHashes } from './hash-book.ts'
-import type { RenderOptions } from './options.ts'
 
 /** How the pictures of a run are made. */
 export interface Making {
   readonly settings: RenderSettings
-  readonly options: Pick<RenderOptions, 'ema' | 'precision'>
+  readonly options: { readonly ema: boolean; readonly precision?: NetworkPrecision }
   readonly hashes: PictureHashes
   readonly version: string
 }

@@ -1,23 +1,23 @@
 /** The model that is drawn: a file, its LoRAs and its VAE, as one table that is never written. */
 import { existsSync } from 'node:fs'
+import { resolveLora } from '../../library/lora-aliases.ts'
 import { type ModelFolders, resolveModel } from '../../library/resolve.ts'
 import { identifyFile, type OpenedModel, withModels } from '../../library/session.ts'
 import { withEmaWeights } from '../../model/diff/ema.ts'
 import { type Identity, KINDS, type Kind } from '../../model/identity.ts'
 import type { Model } from '../../model/model.ts'
 import { architectureById } from '../../model/networks/architectures/registry.ts'
-import { checkVaeFit, latentsFindings } from '../../operations/bake-vae/plan.ts'
-import { hashWithProgress } from '../../operations/hashing.ts'
-import { assertEffects, mergeLora } from '../../operations/merge-lora/merge-lora.ts'
-import type { InputModel, PlanContext } from '../../operations/operation.ts'
-import { inputModels, plainContext } from '../../operations/run.ts'
-import { soundPlan } from '../../operations/sound-plan.ts'
-import { latentsByValues } from '../../operations/vae-values.ts'
-import { EXIT, escaped, refuse, SdtoolError } from '../../system/errors.ts'
-import type { World } from '../../system/world.ts'
+import { EXIT, refuse, SdtoolError } from '../../system/errors.ts'
+import type { Environment } from '../../system/world.ts'
 import type { ModelFile, TensorTable } from '../../tensor/values/table.ts'
-import { resolveLora } from '../lora/aliases.ts'
-import { type LoraArgument, loraArguments, lorasOption } from '../lora/arguments.ts'
+import { checkVaeFit, latentsFindings } from '../bake-vae/plan.ts'
+import { hashWithProgress } from '../hashing.ts'
+import { type LoraArgument, loraArguments, lorasOption } from '../merge-lora/lora-text.ts'
+import { assertEffects, mergeLora } from '../merge-lora/merge-lora.ts'
+import type { InputModel, PlanContext } from '../operation.ts'
+import { inputModels, plainContext } from '../run.ts'
+import { soundPlan } from '../sound-plan.ts'
+import { latentsByValues } from '../vae-values.ts'
 
 export interface ModelRequest {
   readonly model: string
@@ -26,7 +26,7 @@ export interface ModelRequest {
   readonly loras: readonly string[]
   readonly ema: boolean
   readonly allowUnmatched: boolean
-  /** Nothing on stderr but errors. */
+  /** No notes. */
   readonly quiet?: boolean
 }
 
@@ -53,22 +53,22 @@ export interface RenderSource {
 export async function withRenderSource<T>(
   request: ModelRequest,
   folders: ModelFolders,
-  world: World,
+  environment: Environment,
   use: (source: RenderSource) => Promise<T>,
 ): Promise<T> {
   const loras = request.loras.length > 0 ? loraArguments(request.loras, [], existsSync) : []
   const path = await resolveModel(request.model, 'checkpoint', folders)
   const loraPaths: string[] = []
-  for (const { name } of loras) loraPaths.push(await resolveLora(name, folders, world))
+  for (const { name } of loras) loraPaths.push(await resolveLora(name, folders, environment))
   const vaePath = request.vae === undefined ? [] : [await resolveModel(request.vae, 'vae', folders)]
-  return withModels([path, ...loraPaths, ...vaePath], world, async (opened) => {
+  return withModels([path, ...loraPaths, ...vaePath], environment, async (opened) => {
     const inputs = await inputModels([path, ...loraPaths], opened)
     const used = loras.map((lora, i) => {
       return { ...lora, path: loraPaths[i]!, metadata: inputs[i + 1]!.file.metadata }
     })
-    const model = await patchedModel(inputs, loras, request, plainContext(opened, world))
+    const model = await patchedModel(inputs, loras, request, plainContext(opened, environment))
     const vae = vaePath[0] === undefined ? undefined : await plainModel(vaePath[0], opened.at(-1)!)
-    if (vae) await checkVae(model, vae, opened.at(-1)!, request, world)
+    if (vae) await checkVae(model, vae, opened.at(-1)!, request, folders, environment)
     const files = opened.map((one) => one.model)
     return use({ model, path, loras: used, files, ...(vae && { vae }) })
   })
@@ -103,7 +103,8 @@ async function checkVae(
   { name, file, identity }: Model,
   opened: OpenedModel,
   { quiet = false }: ModelRequest,
-  world: World,
+  folders: ModelFolders,
+  environment: Environment,
 ): Promise<void> {
   const { kind, title, components, vae } = identity
   if (vae === undefined || (kind !== 'taesd' && !components.some(({ role }) => role === 'vae')))
@@ -116,13 +117,14 @@ async function checkVae(
     { name, file: opened.model, identity },
     {
       read: opened.read,
-      hash: (path, only) => hashWithProgress(path, only, quiet ? { signal: world.signal } : world),
+      hash: (path, only) =>
+        hashWithProgress(path, only, quiet ? { signal: environment.signal } : environment),
     },
   )
   const given = { name, file, identity, ...values }
   checkVaeFit(model, given, vae)
   for (const { severity, message } of quiet ? [] : latentsFindings(model, given))
-    if (severity === 'warning') world.stderr.write(`sdtool: ${escaped(message)}\n`)
+    if (severity === 'warning') folders.note(message)
 }
 
 async function patchedModel(

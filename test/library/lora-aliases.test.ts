@@ -2,12 +2,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { resolveLora } from '../../../src/commands/lora/aliases.ts'
-import { modelFolders } from '../../../src/commands/shared/model-folders.ts'
-import { writeModel } from '../../model-files.ts'
-import { QUIET_WORLD } from '../../quiet-world.ts'
-import { floatTensor, tableOf } from '../../tables.ts'
-import { tempFolder } from '../../temp-folder.ts'
+import { modelFolders } from '../../src/commands/shared/model-folders.ts'
+import { resolveLora } from '../../src/library/lora-aliases.ts'
+import { writeModel } from '../model-files.ts'
+import { QUIET_WORLD } from '../quiet-world.ts'
+import { floatTensor, tableOf } from '../tables.ts'
+import { tempFolder } from '../temp-folder.ts'
 
 async function resolved(name: string): Promise<string> {
   const root = tempFolder()

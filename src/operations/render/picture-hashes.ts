@@ -2,9 +2,9 @@
 import { basename } from 'node:path'
 import type { HashedFile } from '../../image/infotext/write.ts'
 import { stemOf } from '../../model/file-name.ts'
-import { hashWithProgress } from '../../operations/hashing.ts'
 import type { HashName } from '../../system/hash.ts'
 import type { Environment } from '../../system/world.ts'
+import { hashWithProgress } from '../hashing.ts'
 
 /** Digits of SHA-256 that stand for a checkpoint or a VAE (`sd_models.py`, `sd_vae.py`). */
 const MODEL_DIGITS = 10

@@ -10,13 +10,13 @@ import { placesIn } from '../../model/layouts/pairs.ts'
 import { textOf } from '../../model/metadata/facts.ts'
 import { trainingData } from '../../model/metadata/training-data.ts'
 import { type Component, tensorsOf } from '../../model/networks/components.ts'
-import { planPrune } from '../../operations/prune/plan.ts'
 import { defined } from '../../system/defined.ts'
 import { isEncoded } from '../../tensor/quantised/check.ts'
 import { blockBytes, DTYPES, elementCount, isFloat, type OutputDType } from '../../tensor/values/dtype.ts'
 import { cast, evaluateInto, newEvaluation, type ReadInto } from '../../tensor/values/expr.ts'
 import type { ModelFile, Tensor } from '../../tensor/values/table.ts'
 import { layoutOf } from '../../tensor/write/layout.ts'
+import { planPrune } from '../prune/plan.ts'
 
 export async function libraryFacts(
   model: ModelFile,

@@ -5,7 +5,6 @@ import { foldersOfKind, type ModelFolders } from '../../library/resolve.ts'
 import type { FoundFile } from '../../library/scan.ts'
 import { type Interruptible, identifyFile, withModel } from '../../library/session.ts'
 import { stemOf } from '../../model/file-name.ts'
-import { cardAt } from '../../operations/extract-embeddings/picture.ts'
 import type { TextTower } from '../../runtime/engine/engine.ts'
 import { chunksOf } from '../../runtime/prompt/chunks.ts'
 import { type LoadedEmbedding, type LoadedRows, loadRows } from '../../runtime/prompt/embedding.ts'
@@ -13,6 +12,7 @@ import { clipTokenizer } from '../../runtime/prompt/tokenizer.ts'
 import { SdtoolError, usage } from '../../system/errors.ts'
 import { type ReadInto, readValues } from '../../tensor/values/expr.ts'
 import type { Tensor } from '../../tensor/values/table.ts'
+import { cardAt } from '../extract-embeddings/picture.ts'
 
 export interface EmbeddingSearch {
   readonly prompts: readonly string[]

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { loraArguments } from '../../../src/commands/lora/arguments.ts'
+import { loraArguments } from '../../../src/operations/merge-lora/lora-text.ts'
 
 const nothingExists = () => false
 

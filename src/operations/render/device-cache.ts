@@ -4,7 +4,7 @@ import { openCacheFile } from '../../library/caches/cache-file.ts'
 import { type ChosenDevice, chooseDevice, type Machine } from '../../runtime/devices/choose-device.ts'
 import { DEVICE_IDS, type DeviceId, deviceKind } from '../../runtime/devices/devices.ts'
 import { graphicsStamp } from '../../runtime/devices/graphics-stamp.ts'
-import type { World } from '../../system/world.ts'
+import type { Environment } from '../../system/world.ts'
 
 type Wish = DeviceId | 'auto'
 
@@ -32,7 +32,7 @@ export async function openDeviceCache({
   env,
   now,
   version,
-}: Pick<World, 'env' | 'now' | 'version'>): Promise<DeviceCache> {
+}: Pick<Environment, 'env' | 'now' | 'version'>): Promise<DeviceCache> {
   const stamp = `devices 1, sdtool ${version}, ${await graphicsStamp(env)}`
   const { entries, save } = await openCacheFile('devices.json', stamp, entry, { env })
   return {
@@ -68,10 +68,10 @@ function chosenOf(found: v.InferOutput<typeof entry> | undefined, now: Date): Ch
 export async function knownDevice(
   wish: Wish,
   machine: Machine,
-  world: Pick<World, 'env' | 'now' | 'version'>,
+  environment: Pick<Environment, 'env' | 'now' | 'version'>,
 ): Promise<ChosenDevice> {
   if (wish === 'cpu') return chooseDevice(wish, machine)
-  const cache = await openDeviceCache(world)
+  const cache = await openDeviceCache(environment)
   const known = cache.get(wish)
   if (known) return known
   const chosen = await chooseDevice(wish, machine)

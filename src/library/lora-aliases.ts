@@ -1,8 +1,8 @@
 /** LoRAs by the name their trainer gave them, which is the one that A1111 writes into prompts. */
 import { basename } from 'node:path'
-import { foldersOfKind, type ModelFolders, resolveModel } from '../../library/resolve.ts'
-import { type Interruptible, withModel } from '../../library/session.ts'
-import { EXIT, SdtoolError } from '../../system/errors.ts'
+import { EXIT, SdtoolError } from '../system/errors.ts'
+import { foldersOfKind, type ModelFolders, resolveModel } from './resolve.ts'
+import { type Interruptible, withModel } from './session.ts'
 
 /**
  * The path of a LoRA: as `resolveModel` finds it, or else the only one below the folders for LoRAs whose metadata call it

@@ -1,18 +1,29 @@
-/** What a run of `sdtool render` draws: the model, the prompts, the seeds, the size. */
+/** What is drawn: the prompts, the seeds, the size. */
 import { randomBytes } from 'node:crypto'
 import { basename } from 'node:path'
 import type { ModelFolders } from '../../library/resolve.ts'
 import type { Model } from '../../model/model.ts'
+import { VERIFICATION_REQUESTS } from '../../operations/render/prompts.ts'
 import { knowsClipSkip } from '../../runtime/engine/conditioning.ts'
 import type { ImageRequest, RenderSettings } from '../../runtime/engine/pipeline.ts'
+import type { PictureSize } from '../../runtime/engine/steered-denoiser.ts'
 import { composedPrompts } from '../../runtime/prompt/composition.ts'
 import { isLoraTag, splitTags, withoutComments } from '../../runtime/prompt/tags.ts'
+import type { Seed } from '../../runtime/random/gaussian.ts'
 import { onnxEngine } from '../../runtime/sessions/onnx-engine.ts'
 import { usage } from '../../system/errors.ts'
-import type { Arguments } from '../command.ts'
-import { namedFiles } from '../shared/options.ts'
-import type { RenderOptions } from './options.ts'
-import { VERIFICATION_REQUESTS } from './prompts.ts'
+
+/** All but the size, which a model may say. */
+export type DrawSettings = Omit<RenderSettings, 'width' | 'height'>
+
+export interface PictureWishes {
+  /** Undefined: the verification prompts. */
+  readonly prompt?: string
+  readonly negative: string
+  /** Of the first picture; undefined: a random one. */
+  readonly seed?: Seed
+  readonly count: number
+}
 
 export interface ImageRequests {
   /** Prompts without comments and tags. */
@@ -26,7 +37,7 @@ export interface ImageRequests {
 }
 
 /** @throws USAGE for a tag in a negative prompt, where it would do nothing */
-export function imageRequests({ prompt, negative: given, seed, count }: RenderOptions): ImageRequests {
+export function imageRequests({ prompt, negative: given, seed, count }: PictureWishes): ImageRequests {
   if (prompt === undefined) {
     const prompts = VERIFICATION_REQUESTS.map((shot) => shot.prompt)
     return { requests: VERIFICATION_REQUESTS, prompts, tags: [], ignored: [] }
@@ -62,12 +73,12 @@ function checkNegative(negative: string): void {
 /** Says what of a run is not what somebody may think it is. */
 export function noteOnImageRequests(
   { requests, ignored }: ImageRequests,
-  options: RenderOptions,
-  folders: ModelFolders,
+  { quiet = false }: { readonly quiet?: boolean },
+  folders: Pick<ModelFolders, 'note'>,
 ): void {
   for (const tag of new Set(ignored))
     folders.note(`${tag} in the prompt is ignored: of such tags, sdtool knows those of LoRAs`)
-  if (!options.quiet) for (const weight of endWeights(requests)) folders.note(weightNote(weight))
+  if (!quiet) for (const weight of endWeights(requests)) folders.note(weightNote(weight))
 }
 
 /** A picture of 16:9 gets another guidance than was meant, in A1111, too; there nobody is told. */
@@ -86,8 +97,8 @@ function weightNote(weight: number): string {
 /** Only SD 1.x is told to leave out layers, as in A1111. */
 export function noteOnClipSkip(
   model: Model,
-  { settings: { clipSkip } }: Pick<RenderOptions, 'settings'>,
-  folders: ModelFolders,
+  { settings: { clipSkip } }: { readonly settings: DrawSettings },
+  folders: Pick<ModelFolders, 'note'>,
 ): void {
   if ((clipSkip ?? 1) > 1 && !knowsClipSkip(onnxEngine.textTowers(model)))
     folders.note(`clip skip changes nothing in ${basename(model.name)}: only SD 1.x knows it`)
@@ -97,20 +108,8 @@ const USUAL_SIDE = 512
 
 export function settingsFor(
   { identity }: Model,
-  { settings, size }: Pick<RenderOptions, 'settings' | 'size'>,
+  { settings, size }: { readonly settings: DrawSettings; readonly size?: PictureSize },
 ): RenderSettings {
   const side = identity.architecture?.resolution ?? USUAL_SIDE
   return { ...settings, ...(size ?? { width: side, height: side }) }
-}
-
-/** @throws USAGE */
-export function modelName(args: Arguments): string {
-  const [model, ...others] = [args.model, ...namedFiles(args)]
-    .filter((name) => name !== undefined)
-    .map(String)
-  if (model === undefined || model === '')
-    throw usage('no model was named', 'Name a checkpoint: sdtool render model.safetensors')
-  if (others.length > 0)
-    throw usage(`several models were named: ${model}, ${others.join(', ')}`, 'Draw one after the other.')
-  return model
 }
