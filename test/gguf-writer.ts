@@ -1,4 +1,3 @@
-/** Writes GGUF as city96/ComfyUI-GGUF does: quantised tensors in rows of whole blocks, with the shape in torch put aside. */
 import { writeFileSync } from 'node:fs'
 import { elementCount, isFloat } from '../src/tensor/values/dtype.ts'
 import type { Tensor, TensorTable } from '../src/tensor/values/table.ts'
@@ -31,7 +30,7 @@ function isReshaped({ dtype }: Tensor): boolean {
   return !isFloat(dtype) && dtype.startsWith('Q')
 }
 
-/** The values have to be in memory. */
+/** As city96/ComfyUI-GGUF does: quantised tensors in rows of whole blocks, with the shape in torch put aside. The values have to be in memory. */
 export function writeGguf(path: string, { tensors }: TensorTable): void {
   const all = [...tensors.values()].filter(({ dtype }) => TYPES[dtype] !== undefined)
   const pairs = all.filter(isReshaped).map(({ name, shape }) => {
@@ -54,4 +53,13 @@ export function writeGguf(path: string, { tensors }: TensorTable): void {
     path,
     Buffer.concat([head, Buffer.alloc((ALIGNMENT - (head.byteLength % ALIGNMENT)) % ALIGNMENT), ...data]),
   )
+}
+
+/** A tensor `t` of 256 elements of a ggml type; behind the header, at the alignment, 4 KiB of sevens. */
+export function ggufOfOneTensor(type: number, alignment?: number): Buffer {
+  const pairs = alignment === undefined ? [] : [text('general.alignment'), u32(4, alignment)]
+  const info = [text('t'), u32(1), u64(256), u32(type), u64(0)]
+  const header = Buffer.concat([Buffer.from('GGUF'), u32(3), u64(1, pairs.length / 2), ...pairs, ...info])
+  const gap = -header.length & ((alignment || ALIGNMENT) - 1)
+  return Buffer.concat([header, Buffer.alloc(gap), Buffer.alloc(4096, 7)])
 }

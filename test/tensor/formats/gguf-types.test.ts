@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { memorySource } from '../../../src/system/bytes.ts'
 import { ggufFormat } from '../../../src/tensor/formats/gguf.ts'
+import { ggufOfOneTensor } from '../../gguf-writer.ts'
 
 /** gguf-py, `GGMLQuantizationType`. */
 const TYPES: readonly (readonly [number, string])[] = [
@@ -48,45 +49,33 @@ const TYPES: readonly (readonly [number, string])[] = [
   [39, 'MXFP4'],
 ]
 
-const u32 = (value: number) => Buffer.from(Uint32Array.of(value).buffer)
-const u64 = (value: number) => Buffer.from(BigUint64Array.of(BigInt(value)).buffer)
-const text = (value: string) => Buffer.concat([u64(value.length), Buffer.from(value)])
-
-/** One tensor of 256 elements; behind the header, at the alignment, 4 KiB that begin with 7. */
-function file(type: number, alignment?: number): Uint8Array {
-  const pair = alignment === undefined ? [] : [text('general.alignment'), u32(4), u32(alignment)]
-  const header = Buffer.concat([
-    ...[Buffer.from('GGUF'), u32(3), u64(1), u64(alignment === undefined ? 0 : 1), ...pair],
-    // name, one dimension of 256, type, offset
-    ...[text('t'), u32(1), u64(256), u32(type), u64(0)],
-  ])
-  const gap = -header.length & ((alignment || 32) - 1)
-  return Buffer.concat([header, Buffer.alloc(gap), Buffer.alloc(4096, 7)])
-}
-
 describe('ggml types', () => {
   it.each(TYPES)('%d is %s', async (type, dtype) => {
-    const { tensors } = await ggufFormat.open(memorySource('x.gguf', file(type)))
+    const { tensors } = await ggufFormat.open(memorySource('x.gguf', ggufOfOneTensor(type)))
     expect(tensors.get('t')).toMatchObject({ dtype, shape: [256] })
   })
 
   it('are no others', async () => {
     const known = new Set(TYPES.map(([type]) => type))
     for (const type of Array.from({ length: 50 }, (_, i) => i).filter((i) => !known.has(i)))
-      await expect(ggufFormat.open(memorySource('x.gguf', file(type)))).rejects.toMatchObject({ exitCode: 3 })
+      await expect(ggufFormat.open(memorySource('x.gguf', ggufOfOneTensor(type)))).rejects.toMatchObject({
+        exitCode: 3,
+      })
   })
 })
 
 describe('alignments', () => {
   // ggml, gguf.cpp: a power of two
   it.each([undefined, 1, 2, 8, 32, 64, 4096])('%d is one', async (alignment) => {
-    const bytes = file(24, alignment)
+    const bytes = ggufOfOneTensor(24, alignment)
     const { source } = (await ggufFormat.open(memorySource('x.gguf', bytes))).tensors.get('t')!
     expect(source).toMatchObject({ kind: 'stored', offset: bytes.length - 4096 })
   })
 
   it.each([0, 3, 48, 33])('%d is none', async (alignment) => {
-    await expect(ggufFormat.open(memorySource('x.gguf', file(24, alignment)))).rejects.toMatchObject({
+    await expect(
+      ggufFormat.open(memorySource('x.gguf', ggufOfOneTensor(24, alignment))),
+    ).rejects.toMatchObject({
       exitCode: 3,
     })
   })
