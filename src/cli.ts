@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { main } from './main.ts'
+import { messages } from './messages.ts'
 import { EXIT } from './system/errors.ts'
 import { misspeltName } from './system/spelling.ts'
 
@@ -13,7 +14,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 // A reader that goes away (`sdtool inspect x | head`) ends the output, not the work.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') return
-  process.stderr.write(`sdtool: the output cannot be written (${error.code})\n`)
+  process.stderr.write(`${messages.brokenOutput(String(error.code))}\n`)
   process.exitCode = EXIT.failed
 })
 process.stderr.on('error', () => {})

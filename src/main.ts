@@ -1,6 +1,7 @@
 import type { Argv } from 'yargs'
 import type { Arguments, Command, CommandEntry } from './commands/command.ts'
 import { COMMANDS } from './commands/registry.ts'
+import { messages } from './messages.ts'
 import { showingProgress } from './report/progress/progress.ts'
 import { reportError } from './report/terminal/error.ts'
 import { safeWorld } from './report/terminal/safe-output.ts'
@@ -9,9 +10,6 @@ import { EXIT, type ExitCode, usage } from './system/errors.ts'
 import { nearestNames } from './system/nearest.ts'
 import { checkSpelling } from './system/spelling.ts'
 import type { World } from './system/world.ts'
-
-const EPILOGUE = `Exit codes: 0 done, 1 failed, 2 wrong usage, 3 input refused (malformed, unsafe, unsupported),
-4 not everything matched or nothing to do, 5 network, 130 interrupted.`
 
 /** Widest help text; narrower terminals are respected. */
 const MAX_WIDTH = 110
@@ -64,16 +62,16 @@ function wordsOf({ name }: CommandEntry): string[] {
 /** Words of the parser itself. */
 const BUILT_IN: readonly string[] = ['completion', 'help']
 
-/** @throws USAGE for a word that is no command, with what it may have been meant to be */
+/** @throws USAGE (exit 2) for a word that is not a command, with the most similar one */
 function checkIsCommand(word: string | undefined): void {
   if (word === undefined || word.startsWith('-') || BUILT_IN.includes(word)) return
   const members = COMMANDS.map(({ name }) => name).filter((name) => name.startsWith(`${word} `))
   if (members.length > 0)
-    throw usage(`${word} needs one more word: ${members.join(', ')}`, `See sdtool ${members[0]} --help.`)
+    throw usage(messages.incompleteCommand(word, members.join(', ')), messages.seeHelpOf(members[0]!))
   const names = [...COMMANDS.map(({ name }) => name), 'completion']
-  const nearest = nearestNames(word, names, 1).map((name) => `Did you mean ${name}?`)
-  const hint = [...nearest, 'See sdtool --help.'].join(' ')
-  throw usage(`there is no command ${word}`, hint)
+  const [nearest] = nearestNames(word, names, 1)
+  const hint = nearest === undefined ? messages.seeHelp : messages.didYouMean(nearest)
+  throw usage(messages.unknownCommand(word), hint)
 }
 
 /**
@@ -86,7 +84,7 @@ async function runCommand(
   argv: readonly string[],
   world: World,
 ): Promise<ExitCode> {
-  checkPlaces(command, name, argv)
+  checkPositionals(command, name, argv)
   let known: KnownOptions = { names: [], switches: [] }
   const failed = (said: string) => usageError(said, { program: `sdtool ${name}`, argv, options: known.names })
   const program = await baseProgram(argv, world, failed)
@@ -106,14 +104,14 @@ async function runCommand(
 
 /**
  * The parser takes `--files a` for `a`, but letter by letter where several files may stand: `/` would be walked.
- * @throws USAGE for a place that is written like an option
+ * @throws USAGE (exit 2) for a positional that is written like an option
  */
-function checkPlaces({ positionals }: Command, name: string, argv: readonly string[]): void {
-  const places: readonly string[] = positionals.match(/\w+/g) ?? []
+function checkPositionals({ positionals }: Command, name: string, argv: readonly string[]): void {
+  const positions: readonly string[] = positionals.match(/\w+/g) ?? []
   for (const arg of beforeRest(argv)) {
-    const [dashes, place] = /^-(?:-(?:no-)?)?(\w+)/.exec(arg) ?? []
-    if (place === undefined || !places.includes(place)) continue
-    throw usage(`there is no option ${dashes}`, `Leave ${dashes} out: sdtool ${name} ${positionals}`)
+    const [dashes, positional] = /^-(?:-(?:no-)?)?(\w+)/.exec(arg) ?? []
+    if (positional === undefined || !positions.includes(positional)) continue
+    throw usage(messages.unknownOption(dashes!), messages.omitOption(dashes!, `${name} ${positionals}`))
   }
 }
 
@@ -123,17 +121,15 @@ function beforeRest(argv: readonly string[]): readonly string[] {
   return argv.slice(0, end < 0 ? undefined : end)
 }
 
-/** Help, completion, and what to say of a word that is no command. */
+/** Help and completion. */
 async function overview(argv: readonly string[], world: World): Promise<ExitCode> {
   const failed = (said: string) => usageError(said, { program: 'sdtool', argv, options: [] })
   const program = await baseProgram(argv, world, failed)
   program
-    .usage(
-      '$0 <command> [options]\n\nInspect, convert, prune, merge, extract and download Stable Diffusion model files, and draw with them.',
-    )
-    .demandCommand(1, 'Name a command, for example: sdtool inspect model.safetensors')
-    .completion('completion', 'Print a completion script for bash or zsh', completions)
-    .epilogue(EPILOGUE)
+    .usage(`$0 <command> [options]\n\n${messages.overview}`)
+    .demandCommand(1, messages.nameCommand)
+    .completion('completion', messages.completion, completions)
+    .epilogue(messages.exitCodes)
   // only completion asks for the options of a command here
   const completed = argv[0] === '--get-yargs-completions' ? argv : []
   for (const { name, describe, load } of COMMANDS) {
@@ -154,7 +150,7 @@ function completions(
   byDefault((_error, all) => done((all ?? []).filter((word) => !/^--\w(?![\w-])/.test(word))))
 }
 
-/** What a command understands, as the parser counts it. */
+/** The options of a command, as the parser knows them. */
 interface KnownOptions {
   readonly names: readonly string[]
   readonly switches: readonly string[]
@@ -172,13 +168,13 @@ interface ParserOptions {
   readonly boolean: readonly string[]
 }
 
-/** @throws USAGE for `--dry-run=yes`, which the parser would take for `--dry-run=false` and write files */
+/** @throws USAGE (exit 2) for `--dry-run=yes`, which the parser would take for `--dry-run=false` and write files */
 function checkSwitches({ switches }: KnownOptions, argv: readonly string[]): void {
   for (const arg of beforeRest(argv)) {
     const [, name, value] = /^--([\w-]+)=(.*)$/s.exec(arg) ?? []
     if (name === undefined || !switches.includes(name)) continue
     if (value !== 'true' && value !== 'false')
-      throw usage(`--${name} takes no value`, `Write --${name} alone.`)
+      throw usage(messages.switchTakesNoValue(name), messages.writeSwitchAlone(name))
   }
 }
 
@@ -208,7 +204,7 @@ async function baseProgram(
     .exitProcess(false)
     .wrap(Math.min(world.stdout.columns || MAX_WIDTH, MAX_WIDTH))
     .fail((message: string | null, error: Error | undefined) => {
-      throw error ?? failed(message ?? 'wrong usage')
+      throw error ?? failed(message ?? messages.wrongUsage)
     })
 }
 

@@ -2,12 +2,13 @@
 import { refuse } from '../system/errors.ts'
 import { exifTexts, type ImageText } from './exif.ts'
 import type { RgbImage } from './image.ts'
+import { messages } from './messages.ts'
 import { decodePixels, openPng } from './png/decode.ts'
 import { decodeWebp } from './webp/decode.ts'
 
 export interface ImageFile {
   readonly format: ImageFormat
-  /** "PNG, RGB with 8 bits". */
+  /** "PNG, 8-bit RGB". */
   readonly title: string
   readonly width: number
   readonly height: number
@@ -22,7 +23,7 @@ export type ImageFormat = 'png' | 'jpeg' | 'webp'
 /** Bytes of a file that `imageFormat` needs. */
 export const IMAGE_HEAD = 12
 
-/** By the first bytes of a file; undefined for what is no picture of these kinds. */
+/** By the first bytes of a file; undefined for anything else. */
 export function imageFormat(head: Uint8Array): ImageFormat | undefined {
   const text = Buffer.from(head).toString('latin1', 0, IMAGE_HEAD)
   if (text.startsWith('\x89PNG')) return 'png'
@@ -36,7 +37,7 @@ export function imageFormat(head: Uint8Array): ImageFormat | undefined {
  */
 export function openImage(bytes: Uint8Array): ImageFile {
   const format = imageFormat(bytes)
-  if (format === undefined) throw refuse('PICTURE_UNKNOWN', 'no PNG, JPEG or WebP picture')
+  if (format === undefined) throw refuse('PICTURE_UNKNOWN', messages.notAPicture)
   return { format, ...OPENERS[format](Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)) }
 }
 
@@ -46,7 +47,7 @@ const OPENERS: Readonly<Record<ImageFormat, (bytes: Buffer) => Omit<ImageFile, '
     const { width, height, colour, depth, interlaced } = png.header
     const exif = png.chunks.filter(({ name }) => name === 'eXIf').flatMap(({ data }) => exifTexts(data))
     return {
-      title: `PNG, ${colour.title} with ${depth} bits${interlaced ? ', interlaced' : ''}`,
+      title: messages.pngTitle(colour.title, depth, interlaced),
       width,
       height,
       texts: [...png.texts, ...exif],
@@ -56,7 +57,7 @@ const OPENERS: Readonly<Record<ImageFormat, (bytes: Buffer) => Omit<ImageFile, '
   jpeg(bytes) {
     const segments = jpegSegments(bytes)
     const frame = segments.find(({ marker }) => FRAME_MARKERS.has(marker))?.data
-    if (!frame || frame.length < 5) throw pictureDamaged('JPEG', 'it has no size')
+    if (!frame || frame.length < 5) throw damaged('JPEG', messages.noSize)
     const exif = segments.filter(
       ({ marker, data }) => marker === APP1 && data.toString('latin1', 0, 4) === 'Exif',
     )
@@ -70,19 +71,19 @@ const OPENERS: Readonly<Record<ImageFormat, (bytes: Buffer) => Omit<ImageFile, '
   webp(bytes) {
     const chunks = riffChunks(bytes)
     const size = chunks.map(webpSize).find((found) => found !== undefined)
-    if (!size) throw pictureDamaged('WebP', 'it has no size')
+    if (!size) throw damaged('WebP', messages.noSize)
     const exif = chunks.filter(({ name }) => name === 'EXIF')
     const texts = exif.flatMap(({ data }) => exifTexts(data))
     // an animation has its pixels in frames, and a lossy picture has others than those that were saved
     const isLossless = chunks.some(({ name }) => name === 'VP8L')
     return isLossless
-      ? { title: 'WebP, lossless', ...size, texts, pixels: () => decodeWebp(bytes, size) }
+      ? { title: messages.losslessWebp, ...size, texts, pixels: () => decodeWebp(bytes, size) }
       : { title: 'WebP', ...size, texts }
   },
 }
 
-function pictureDamaged(format: string, what: string): Error {
-  return refuse('PICTURE_DAMAGED', `the ${format} picture is damaged: ${what}`, 'Copy or download it again.')
+function damaged(format: string, problem: string): Error {
+  return refuse('PICTURE_DAMAGED', messages.damagedPicture(format, problem), messages.copyAgain)
 }
 
 const APP1 = 0xe1
@@ -97,14 +98,14 @@ const FRAME_MARKERS: ReadonlySet<number> = new Set(
 function jpegSegments(bytes: Buffer): { marker: number; data: Buffer }[] {
   const segments: { marker: number; data: Buffer }[] = []
   for (let at = 2; at + 4 <= bytes.length; ) {
-    if (bytes[at] !== 0xff) throw pictureDamaged('JPEG', `no segment begins at byte ${at}`)
+    if (bytes[at] !== 0xff) throw damaged('JPEG', messages.noSegment(at))
     const marker = bytes[at + 1]!
     if (marker === 0xff) at++
     else if (marker === SOS) break
     else {
       const length = bytes.readUInt16BE(at + 2)
       if (length < 2 || at + 2 + length > bytes.length) {
-        throw pictureDamaged('JPEG', `the segment at byte ${at} does not fit`)
+        throw damaged('JPEG', messages.segmentPastEnd(at))
       }
       segments.push({ marker, data: bytes.subarray(at + 4, at + 2 + length) })
       at += 2 + length
@@ -123,7 +124,7 @@ function riffChunks(bytes: Buffer): RiffChunk[] {
   const chunks: RiffChunk[] = []
   for (let at = IMAGE_HEAD; at + 8 <= bytes.length; ) {
     const length = bytes.readUInt32LE(at + 4)
-    if (at + 8 + length > bytes.length) throw pictureDamaged('WebP', `the chunk at byte ${at} does not fit`)
+    if (at + 8 + length > bytes.length) throw damaged('WebP', messages.chunkPastEnd(at))
     chunks.push({ name: bytes.toString('latin1', at, at + 4), data: bytes.subarray(at + 8, at + 8 + length) })
     at += 8 + length + (length % 2)
   }

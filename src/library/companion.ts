@@ -1,4 +1,4 @@
-/** `adapter_config.json`: what PEFT says of an adapter beside its file. */
+/** `adapter_config.json`: what PEFT says about an adapter, in a file of its own. */
 import { createHash } from 'node:crypto'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'

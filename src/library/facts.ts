@@ -1,4 +1,4 @@
-/** What is known of each model of a person's folders, without a second look at the file. */
+/** What is known about each model in a folder, without opening the file again. */
 import type { Kind } from '../model/identity.ts'
 import type { ComponentId } from '../model/networks/components.ts'
 

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { MODEL_ENDINGS } from '../model/file-name.ts'
 import { refuse, SdtoolError, usage } from '../system/errors.ts'
+import { messages } from './messages.ts'
 import { type SkippedFolder, scanFolder } from './scan.ts'
 import type { Interruptible } from './session.ts'
 
@@ -9,7 +10,7 @@ export interface ListedFile {
   readonly path: string
   /** Name below the folder that was walked; without folders for a file that was named itself. */
   readonly relative: string
-  /** Why a bare name led to no file; other files are not stopped by it. */
+  /** Why a bare name was not resolved; other files go on. */
   readonly problem?: SdtoolError
 }
 
@@ -24,20 +25,20 @@ export interface FileList {
 
 /**
  * @param find gives the path that a name stands for
- * @throws USAGE when nothing was named, FOLDER_EMPTY when folders hold no model file,
- * MODEL_FOLDER_TOO_LARGE
+ * @throws USAGE (exit 2) when nothing was named, FOLDER_EMPTY when a folder holds no model file,
+ * MODEL_FOLDER_TOO_LARGE (exit 3)
  */
 export async function listFiles(
   args: readonly string[],
   find: (name: string) => Promise<string>,
   { signal }: Interruptible,
 ): Promise<FileList> {
-  if (args.length === 0) throw usage('no file was named', 'Name one or more model files or folders.')
+  if (args.length === 0) throw usage(messages.noFileNamed, messages.nameFilesOrFolders)
   const files = new Map<string, ListedFile>()
   const skipped: SkippedFolder[] = []
   let walked = false
   for (const arg of args) {
-    if (arg === '') throw usage('a file name is empty')
+    if (arg === '') throw usage(messages.emptyFileName)
     const info = await stat(arg).catch(() => undefined)
     if (!info?.isDirectory()) {
       const file = info ? { path: arg, relative: basename(arg) } : await lookUp(arg, find)
@@ -48,7 +49,11 @@ export async function listFiles(
     const { files: found, skipped: left } = await scanFolder(arg, signal)
     skipped.push(...left)
     if (found.length === 0) {
-      throw refuse('FOLDER_EMPTY', `${arg}: no model file inside`, `Looked for ${MODEL_ENDINGS.join(', ')}.`)
+      throw refuse(
+        'FOLDER_EMPTY',
+        messages.noModelInFolder(arg),
+        messages.modelEndings(MODEL_ENDINGS.join(', ')),
+      )
     }
     for (const { path, name } of found) files.set(path, { path, relative: name })
   }

@@ -1,5 +1,4 @@
-/** What lies around a model file and says something of it that its tensors do not. */
-
+/** Files around a model file that say what its tensors do not. */
 import { basename, dirname, extname, join } from 'node:path'
 import type { Hints, SchedulerFacts } from '../model/identify/prediction.ts'
 import { readSmallFile } from '../system/bytes.ts'
@@ -34,7 +33,7 @@ export async function readHints(path: string): Promise<Hints> {
   }
 }
 
-/** What the scheduler of a folder of diffusers says; of an absent one, nothing. */
+/** What the scheduler of a diffusers folder says; nothing if there is none. */
 export async function schedulerOf(folder: string): Promise<SchedulerFacts> {
   const config = await smallJson(join(folder, 'scheduler/scheduler_config.json'))
   const { prediction_type: prediction } = config

@@ -11,6 +11,7 @@ import { isJsonObject } from '../system/json.ts'
 import { quoted } from '../system/text.ts'
 import type { Finding } from '../tensor/values/table.ts'
 import { schedulerOf, smallJson } from './hints.ts'
+import { messages } from './messages.ts'
 import { type Interruptible, withModels } from './session.ts'
 
 /** What diffusers calls the list of the parts of a pipeline. */
@@ -92,20 +93,12 @@ async function weightFiles(folder: string): Promise<FolderWeights> {
       part,
       chosen.map(({ name }) => join(folder, part, name)),
     )
-    if (others.length > 0)
-      findings.push(
-        info(
-          'other-weights',
-          `${part}: took ${chosen[0]!.name}, not ${others.map((set) => set[0]!.name).join(', ')}`,
-        ),
-      )
+    const unused = others.map((set) => set[0]!.name).join(', ')
+    if (unused !== '')
+      findings.push(info('other-weights', messages.otherWeights(part, chosen[0]!.name, unused)))
   }
   if (!files.has('unet'))
-    throw refuse(
-      'NOT_A_PIPELINE',
-      `${folder}: there are no weights in unet/`,
-      'Looked for diffusion_pytorch_model.safetensors and .bin.',
-    )
+    throw refuse('NOT_A_PIPELINE', messages.noDenoiserWeights(folder), messages.expectedWeights)
   return { files, findings }
 }
 
@@ -124,15 +117,12 @@ function setsOf(files: readonly WeightFile[]): WeightFile[][] {
 function checkShards(folder: string, set: readonly WeightFile[]): void {
   const [{ shards, name }] = set as [WeightFile]
   if (set.length === shards) return
-  throw refuse(
-    'SHARDS_MISSING',
-    `${folder}: ${set.length} of the ${shards} files that ${quoted(name)} is one of`,
-    'Download the others, too.',
-  )
+  const message = messages.missingShards(folder, set.length, shards, quoted(name))
+  throw refuse('SHARDS_MISSING', message, messages.downloadOtherShards)
 }
 
 /**
- * Holds the shards of a network against the list beside them, `*.index.json`.
+ * Compares the shards of a network with the list next to them, `*.index.json`.
  * @throws SHARDS_INCOMPLETE (exit 3) for a tensor that is in none of them
  */
 async function checkIndex(paths: readonly string[], world: Interruptible): Promise<void> {
@@ -147,7 +137,7 @@ async function checkIndex(paths: readonly string[], world: Interruptible): Promi
     return [...listed].filter((name) => !there.has(name))
   })
   if (missing.length > 0)
-    throw refuse('SHARDS_INCOMPLETE', `${folder}: ${counted(missing, 'tensor')} of its index are in no file`)
+    throw refuse('SHARDS_INCOMPLETE', messages.incompleteShards(folder, counted(missing, 'tensor')))
 }
 
 /** Tensors by the index that lists this file; none if there is no index. */

@@ -6,6 +6,7 @@ import { MODEL_ENDINGS } from '../model/file-name.ts'
 import { EXIT, SdtoolError } from '../system/errors.ts'
 import { nearestNames } from '../system/nearest.ts'
 import { type FolderKind, LAYOUTS } from './layouts.ts'
+import { messages } from './messages.ts'
 import type { FoundFile } from './scan.ts'
 
 /** What a name should be; folders for such files are searched first. */
@@ -24,9 +25,9 @@ export interface ModelFolders {
   scan(folder: string): Promise<readonly FoundFile[]>
   /** Pictures that may carry an embedding. */
   scanPictures(folder: string): Promise<readonly FoundFile[]>
-  /** Tells the person something about a choice that was made. */
+  /** Reports a choice that was made. */
   note(line: string): void
-  /** Tells what of the folders was not looked into. */
+  /** Reports the folders that were skipped. */
   noteSkipped(): Promise<void>
 }
 
@@ -35,7 +36,7 @@ export interface ModelFolders {
  * like one is never looked up.
  * Otherwise `foo`, `foo.safetensors` or `styles/foo` is searched in the model folders: first in those of its kind,
  * then everywhere, with the case it was written in before any other.
- * @throws ENOENT, MODEL_NOT_FOUND (with the nearest names), NAME_AMBIGUOUS, MODEL_FOLDER_TOO_LARGE
+ * @throws ENOENT, MODEL_NOT_FOUND (exit 1), NAME_AMBIGUOUS (exit 2), MODEL_FOLDER_TOO_LARGE (exit 3)
  */
 export async function resolveModel(name: string, kind: ModelKind, folders: ModelFolders): Promise<string> {
   if (existsSync(name)) return name
@@ -52,7 +53,7 @@ export async function resolveModel(name: string, kind: ModelKind, folders: Model
 }
 
 /** The paths of several names, before work begins that takes minutes. @throws ENOENT, and what `resolveModel` throws */
-export async function existing(
+export async function resolveExisting(
   names: readonly string[],
   kind: ModelKind,
   folders: ModelFolders,
@@ -60,15 +61,15 @@ export async function existing(
   const paths: string[] = []
   for (const name of names) {
     const path = await resolveModel(name, kind, folders)
-    checkThere(path)
+    assertExists(path)
     paths.push(path)
   }
   return paths
 }
 
-/** @throws ENOENT */
-export function checkThere(path: string): void {
-  if (!existsSync(path)) throw new SdtoolError('ENOENT', `${path} does not exist`)
+/** @throws ENOENT (exit 1) */
+export function assertExists(path: string): void {
+  if (!existsSync(path)) throw new SdtoolError('ENOENT', messages.doesNotExist(path))
 }
 
 /** `styles/foo` may be looked up; `./foo`, `/foo`, `../foo`, `~/foo`, `C:\foo` say where the file is. */
@@ -139,7 +140,7 @@ function oneOf(name: string, paths: readonly string[], folders: ModelFolders): s
   const safe = paths.filter((path) => endingOf(path) === '.safetensors')
   if (!twins || safe.length !== 1) throw ambiguous(name, paths)
   const others = paths.filter((path) => path !== safe[0]).map((path) => basename(path))
-  folders.note(`${name}: taking ${safe[0]}, not ${others.join(', ')} beside it`)
+  folders.note(messages.preferredFile(name, safe[0]!, others.join(', ')))
   return safe[0]!
 }
 
@@ -148,31 +149,22 @@ const MAX_LISTED = 8
 
 function ambiguous(name: string, paths: readonly string[]): SdtoolError {
   const listed = paths.slice(0, MAX_LISTED).join(', ')
-  const more = paths.length > MAX_LISTED ? ` and ${paths.length - MAX_LISTED} more` : ''
-  return new SdtoolError('NAME_AMBIGUOUS', `${name} could be ${listed}${more}`, {
-    exitCode: EXIT.usage,
-    hint: 'Give the path, or more of it: the folder it is in, its ending.',
-  })
+  const message = messages.ambiguousName(name, listed, paths.length - MAX_LISTED)
+  return new SdtoolError('NAME_AMBIGUOUS', message, { exitCode: EXIT.usage, hint: messages.giveMoreOfPath })
 }
 
 function noFolders(name: string): SdtoolError {
-  const hint = 'Bare names are looked up in the folders of --models or SDTOOL_MODELS; there are none.'
-  return new SdtoolError('ENOENT', `${name} does not exist`, endingOf(name) ? {} : { hint })
+  const hint = messages.noModelFolders
+  return new SdtoolError('ENOENT', messages.doesNotExist(name), endingOf(name) ? {} : { hint })
 }
 
 async function notFound(name: string, folders: ModelFolders): Promise<SdtoolError> {
-  const searched = folders.roots.map((root) => (existsSync(root) ? root : `${root} (does not exist)`))
+  const searched = folders.roots.map((root) => (existsSync(root) ? root : messages.missingFolder(root)))
   const files = await filesIn(folders.roots, folders)
   await folders.noteSkipped()
   const names = files.map((file) => stemOf(basename(file.name)))
   const nearest = nearestNames(stemOf(basename(name)), names)
   const hint =
-    nearest.length > 0
-      ? `Nearest names: ${nearest.join(', ')}.`
-      : `${files.length} model files are there, none of a similar name.`
-  return new SdtoolError(
-    'MODEL_NOT_FOUND',
-    `${name} does not exist, nor a model of that name in ${searched.join(', ')}`,
-    { hint },
-  )
+    nearest.length > 0 ? messages.similarNames(nearest.join(', ')) : messages.noSimilarName(files.length)
+  return new SdtoolError('MODEL_NOT_FOUND', messages.modelNotFound(name, searched.join(', ')), { hint })
 }

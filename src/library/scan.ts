@@ -4,6 +4,7 @@ import { realpath, stat, statfs } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import { MODEL_ENDINGS } from '../model/file-name.ts'
 import { refuse } from '../system/errors.ts'
+import { messages } from './messages.ts'
 import { readFolder } from './unreadable-names.ts'
 
 /** People sort models into folders, three or four deep; a program's own folder adds some. */
@@ -19,19 +20,28 @@ export interface FoundFile {
   readonly name: string
 }
 
-/** Why a folder was not looked into, or a file. */
-export const SKIP_REASONS = {
-  program: 'a program keeps its own files there',
-  locked: 'it may not be read',
-  deep: `it is more than ${MAX_DEPTH} folders deep`,
-  system: 'it is a folder of the system',
-  loop: 'it leads back to a folder above',
-  spelling: 'its name is not UTF-8 (rename it)',
-} as const
+/** Why a folder or a file was skipped. */
+export const SKIP_REASONS = ['program', 'locked', 'deep', 'system', 'loop', 'spelling'] as const
+
+export type SkipReason = (typeof SKIP_REASONS)[number]
 
 export interface SkippedFolder {
   readonly path: string
-  readonly why: keyof typeof SKIP_REASONS
+  readonly why: SkipReason
+}
+
+const SKIPPED_TEXTS: Readonly<Record<SkipReason, (paths: string) => string>> = {
+  program: (paths) => messages.skippedProgram(paths),
+  locked: (paths) => messages.skippedUnreadable(paths),
+  deep: (paths) => messages.skippedDeep(paths, MAX_DEPTH),
+  system: (paths) => messages.skippedSystem(paths),
+  loop: (paths) => messages.skippedLoop(paths),
+  spelling: (paths) => messages.skippedSpelling(paths),
+}
+
+/** One sentence about paths that were skipped for the same reason. */
+export function skippedText(why: SkipReason, paths: string): string {
+  return SKIPPED_TEXTS[why](paths)
 }
 
 export interface FolderScan {
@@ -59,8 +69,8 @@ interface Scan {
 /**
  * Model files below a folder, or those with other endings, in order of names, through linked folders, too; none if there
  * is no such folder.
- * Hidden folders are left out without a word: they hold caches and trash. What else is left out is said.
- * @throws MODEL_FOLDER_TOO_LARGE
+ * Hidden folders are left out silently: they hold caches and trash. Everything else that is left out is in `skipped`.
+ * @throws MODEL_FOLDER_TOO_LARGE (exit 3)
  */
 export async function scanFolder(
   root: string,
@@ -148,7 +158,7 @@ function hasEnding(name: string, endings: readonly string[]): boolean {
 function tooLarge({ root, maxEntries }: Scan): Error {
   return refuse(
     'MODEL_FOLDER_TOO_LARGE',
-    `${root} holds more than ${maxEntries} files and folders`,
-    'Name a folder closer to the models (--models or SDTOOL_MODELS), or give the path of the file.',
+    messages.folderTooLarge(root, maxEntries),
+    messages.nameCloserFolder,
   )
 }

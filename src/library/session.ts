@@ -1,4 +1,4 @@
-/** Model files while they are open, with what lies beside them. */
+/** Model files while they are open, with the files that belong to them. */
 import { type Identity, identify } from '../model/identify/identify.ts'
 import type { KnownFile } from '../model/identity.ts'
 import { withKnownNames } from '../model/layouts/known-names.ts'
@@ -16,7 +16,7 @@ export interface OpenedModel {
   /** Its tensors have the names that programs look for, whatever the file calls them. */
   readonly model: KnownFile
   readonly read: ReadInto
-  /** Checksums of the container, held against what `read` reads; none of a file on a server. */
+  /** Checksums of the container, compared with what `read` reads; none of a file on a server. */
   readonly sums?: SumCheck
   /** Of a file on a server: makes these tensors ready to be read, unless that takes too much; then it says false. */
   prefetch?(tensors: readonly Tensor[]): Promise<boolean>
@@ -30,7 +30,7 @@ export interface Interruptible {
 /**
  * Opens a model file for as long as `use` runs.
  * @param onDamage called for an entry that was read and does not match the checksum of its archive
- * @throws NOT_A_FILE, INPUT_CHANGED, ZIP_CRC, and what `openModel` throws
+ * @throws NOT_A_FILE, ZIP_CRC (exit 3), INPUT_CHANGED (exit 1), and what `openModel` throws
  */
 export async function withModel<T>(
   path: string,
@@ -55,14 +55,14 @@ export async function withModel<T>(
   }
 }
 
-/** What lies beside a model file now and says how it is meant. */
-export async function companionNow(path: string, world: Interruptible): Promise<ModelFile['companion']> {
+/** The `adapter_config.json` that belongs to a file, read now. @throws what `withModel` throws */
+export async function readCompanion(path: string, world: Interruptible): Promise<ModelFile['companion']> {
   return (await mayHaveCompanion(path))
     ? withModel(path, world, async ({ model }) => model.companion)
     : undefined
 }
 
-/** Opens several model files, in order, for as long as `use` runs. */
+/** Opens several model files, in order, for as long as `use` runs. @throws what `withModel` throws */
 export function withModels<T>(
   paths: readonly string[],
   world: Interruptible,
@@ -74,7 +74,10 @@ export function withModels<T>(
   return open(paths, [])
 }
 
-/** Reads tensors of any of these files, each held against the checksums of its own container. */
+/**
+ * Reads tensors of any of these files, each compared with the checksums of its own container.
+ * @throws TypeError for a file that is not open
+ */
 export function readAny(opened: readonly OpenedModel[]): ReadInto {
   const readers = new Map(opened.map(({ model, read }) => [model.file.path, read]))
   return async (file, offset, target) => {
@@ -84,7 +87,7 @@ export function readAny(opened: readonly OpenedModel[]): ReadInto {
   }
 }
 
-/** What the file is, with the evidence that lies around it. */
+/** What the file is, with the evidence around it. @throws what `identify` throws */
 export async function identifyFile(path: string, { model, read }: OpenedModel): Promise<Identity> {
   return identify(model, (tensor) => readValues(tensor, read), await readHints(path))
 }

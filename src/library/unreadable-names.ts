@@ -1,6 +1,6 @@
 /**
- * Names that are not UTF-8: on Linux a name is any bytes. Node shows such bytes as U+FFFD, and what it shows is no name
- * of anything; so these files can be told of, but not opened.
+ * Names that are not UTF-8: on Linux a name is any bytes. Node shows such bytes as U+FFFD, which names nothing on the
+ * disk: these files can be reported, but not opened.
  */
 import { isUtf8 } from 'node:buffer'
 import type { Dirent } from 'node:fs'
@@ -22,7 +22,7 @@ export interface UnreadableEntry {
   readonly isFolder: boolean
 }
 
-/** What a folder holds. @throws what `readdir` throws */
+/** What a folder holds. @throws errors of the system (ENOENT, EACCES ...) */
 export async function readFolder(path: string): Promise<NamedEntries> {
   const entries = await readdir(path, { withFileTypes: true })
   if (!entries.some(({ name }) => name.includes(REPLACEMENT))) return { entries, unreadable: [] }

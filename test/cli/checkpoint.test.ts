@@ -422,7 +422,7 @@ describe('prune', () => {
     const abort = new AbortController()
     abort.abort()
     const { code, stderr } = await runCli(['prune', join(folder, 'model.ckpt')], abort.signal)
-    expect([code, stderr]).toEqual([130, 'sdtool: interrupted; nothing was left half-written\n'])
+    expect([code, stderr]).toEqual([130, 'sdtool: interrupted; no partial files were left behind\n'])
     expect(existsSync(join(folder, 'model-emaonly.safetensors'))).toBe(false)
     expect(readdirSync(folder)).toEqual(['model.ckpt'])
   })

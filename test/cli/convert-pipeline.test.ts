@@ -197,7 +197,7 @@ describe('a folder of diffusers as it is published', () => {
     const missing = await runCli(['convert', pipe, '-o', out, '--force'])
     expect([missing.code, missing.stderr.replaceAll(pipe, 'PIPE')]).toEqual([
       3,
-      `sdtool: PIPE/unet: 1 of the 2 files that "${first}" is one of\n  Download the others, too.\n`,
+      `sdtool: PIPE/unet: only 1 of the 2 shards of "${first}" is there\n  Download the other shards, too.\n`,
     ])
   })
 
@@ -215,7 +215,7 @@ describe('a folder of diffusers as it is published', () => {
     const { code, stderr } = await runCli(['convert', pipe, '-o', out])
     expect([code, stderr.replaceAll(pipe, 'PIPE')]).toEqual([
       3,
-      'sdtool: PIPE/unet: 1 tensor ("one.more.weight") of its index are in no file\n',
+      'sdtool: PIPE/unet: listed in the index, but in none of the shards: 1 tensor ("one.more.weight")\n',
     ])
   })
 
@@ -235,7 +235,7 @@ describe('a folder of diffusers as it is published', () => {
     const { code, stdout, stderr } = await runCli(['convert', pipe, '-o', out])
     expect([code, stderr]).toEqual([0, ''])
     expect(stdout).toContain(
-      '  - vae: took diffusion_pytorch_model.safetensors, not diffusion_pytorch_model.fp16.safetensors\n',
+      '  - vae: using diffusion_pytorch_model.safetensors, not diffusion_pytorch_model.fp16.safetensors\n',
     )
     expectSame(after, await contentsOf(out))
   })

@@ -91,8 +91,8 @@ describe('of a prompt', () => {
 
 describe('of a picture', () => {
   it.each([
-    ['card-text.png', 'PNG, RGB with 8 bits'],
-    ['card-pixels.png', 'PNG, RGB with 8 bits'],
+    ['card-text.png', 'PNG, 8-bit RGB'],
+    ['card-pixels.png', 'PNG, 8-bit RGB'],
     ['card-pixels.webp', 'WebP, lossless'],
   ])('reads what Python put into %s', async (card, title) => {
     const out = join(tempFolder(), 'card.pt')

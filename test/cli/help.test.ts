@@ -29,17 +29,17 @@ describe('sdtool', () => {
 
   it.each([
     [[], 'Name a command, for example: sdtool inspect model.safetensors', 'See sdtool --help.'],
-    [['inspct', 'x'], 'there is no command inspct', 'Did you mean inspect? See sdtool --help.'],
-    [['model.ckpt'], 'there is no command model.ckpt', 'See sdtool --help.'],
+    [['inspct', 'x'], 'unknown command: inspct', 'Did you mean inspect? See sdtool --help.'],
+    [['model.ckpt'], 'unknown command: model.ckpt', 'See sdtool --help.'],
     [
       ['inspect', 'x.ckpt', '--keyz', 'vae'],
-      'there is no option --keyz',
+      'unknown option: --keyz',
       'Did you mean --keys? See sdtool inspect --help.',
     ],
-    [['inspect', 'x.ckpt', '-qz'], 'there is no option -z', 'See sdtool inspect --help.'],
+    [['inspect', 'x.ckpt', '-qz'], 'unknown option: -z', 'See sdtool inspect --help.'],
     [
       ['prune', 'x.ckpt', '--ema', 'onyl'],
-      '--ema onyl: no such choice',
+      '--ema onyl: not a valid choice',
       'Choices are only, drop, keep. See sdtool prune --help.',
     ],
     [['prune', 'x.ckpt', '--ema'], '--ema needs a value: only, drop, keep', 'See sdtool prune --help.'],

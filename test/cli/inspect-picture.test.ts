@@ -25,7 +25,7 @@ describe('inspect of a picture', () => {
     expect([code, stderr]).toEqual([0, ''])
     expect(stdout.split('\n')).toEqual([
       path,
-      expect.stringMatching(/^ {2}PNG, RGB with 8 bits, 3 x 2 pixels, \d+ bytes$/),
+      expect.stringMatching(/^ {2}PNG, 8-bit RGB, 3 x 2 pixels, \d+ bytes$/),
       '',
       '  Prompt',
       '    a cat, <lora:style:0.7>',
@@ -96,7 +96,7 @@ describe('inspect of a picture', () => {
     const { code, stdout, stderr } = await runCli(['inspect', bad, picture(), '--brief'])
     expect(code).toBe(3)
     expect(stderr).toContain(`${bad}: the PNG is damaged`)
-    expect(stdout).toMatch(/bad\.png {2}refused \(PNG_DAMAGED\)\n.*picture\.png {2}PNG, RGB/)
+    expect(stdout).toMatch(/bad\.png {2}refused \(PNG_DAMAGED\)\n.*picture\.png {2}PNG, 8-bit RGB/)
   })
 
   it('has no tensors, and no metadata it does not have', async () => {

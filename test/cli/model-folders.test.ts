@@ -31,7 +31,7 @@ describe('a name without its ending', () => {
     const { code, stdout } = await runCli(['convert', stem])
     expect([code, stdout]).toEqual([0, expect.stringContaining(`wrote ${stem}.safetensors`)])
     const both = await runCli(['inspect', stem, '--brief'])
-    expect(both.stderr).toBe(`sdtool: ${stem}: taking ${stem}.safetensors, not one.pt beside it\n`)
+    expect(both.stderr).toBe(`sdtool: ${stem}: using ${stem}.safetensors instead of one.pt next to it\n`)
     expect(both.stdout).toContain(`${stem}.safetensors  `)
   })
 })
@@ -56,8 +56,8 @@ describe('bare names on the command line', () => {
       code: 2,
       stdout: 'one  refused (NAME_AMBIGUOUS)\n',
       stderr:
-        `sdtool: one could be ${paths.join(', ')}\n` +
-        '  Give the path, or more of it: the folder it is in, its ending.\n',
+        `sdtool: one is ambiguous: it could be ${paths.join(', ')}\n` +
+        '  Give the path, or more of it: its folder or its ending.\n',
     })
   })
 
@@ -66,7 +66,7 @@ describe('bare names on the command line', () => {
     const { code, stdout, stderr } = await runCli(['convert', 'twoo', 'loras/one', '--models', folder])
     expect(code).toBe(1)
     expect(stderr).toBe(
-      `sdtool: twoo does not exist, nor a model of that name in ${folder}\n  Nearest names: two.\n`,
+      `sdtool: twoo does not exist, and there is no model of that name in ${folder}\n  Similar names: two.\n`,
     )
     expect(stdout).toContain(`wrote ${join(folder, 'models/loras/one.safetensors')}`)
     expect(stdout).toContain('2 files: 1 written, 1 failed')

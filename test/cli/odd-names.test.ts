@@ -40,7 +40,7 @@ describe.skipIf(process.platform !== 'linux')('names that are not UTF-8', () => 
     const env = { SDTOOL_CIVITAI_URL: double.base.href, HOME: join(folder, '.home') }
     const { stderr } = await runCli(line(folder), undefined, env)
     expect(stderr).toContain(
-      `not looked into, as its name is not UTF-8 (rename it): ${folder}/caf\\xe9.safetensors, ${folder}/mod\\xe8les\n`,
+      `skipped (the name is not UTF-8, rename it): ${folder}/caf\\xe9.safetensors, ${folder}/mod\\xe8les\n`,
     )
     expect(stderr).not.toContain('unexpected')
   })

@@ -98,7 +98,7 @@ describe('sdtool as a process', () => {
     await appears(folder, /^\.out.*\.part$/)
     child.kill('SIGINT')
     const code = await new Promise((resolve) => child.once('exit', resolve))
-    expect([code, stderr]).toEqual([130, 'sdtool: interrupted; nothing was left half-written\n'])
+    expect([code, stderr]).toEqual([130, 'sdtool: interrupted; no partial files were left behind\n'])
     expect(readdirSync(folder)).toEqual(['in.safetensors'])
   })
 

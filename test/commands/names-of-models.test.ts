@@ -86,7 +86,7 @@ describe('bare names of models', () => {
       const args = [...command.split(' '), ...filled(lost, (file) => file), '--models', FOLDER]
       const { code, stderr } = await runCli(args)
       expect(code).toBe(1)
-      expect(stderr).toContain(`nosuch does not exist, nor a model of that name in ${FOLDER}\n`)
+      expect(stderr).toContain(`nosuch does not exist, and there is no model of that name in ${FOLDER}\n`)
     },
   )
 
@@ -140,7 +140,7 @@ describe('names on a command line', () => {
           const { code, stderr } = await runCli([...name.split(' '), ...words])
           expect([code, stderr]).toEqual([
             2,
-            `sdtool: there is no option ${option}\n  Leave ${option} out: sdtool ${name} ${positionals}\n`,
+            `sdtool: unknown option: ${option}\n  Leave ${option} out: sdtool ${name} ${positionals}\n`,
           ])
         }
       }

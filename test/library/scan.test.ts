@@ -54,9 +54,9 @@ describe('all commands that take a folder', () => {
     const text = (stdout + stderr).replaceAll(`${folder}/`, '')
     const named = text.match(/[\w/]*\w\.safetensors/g) ?? []
     expect([...new Set(named)].filter((name) => !name.startsWith('/')).sort()).toEqual(SEEN)
-    expect(stderr).toContain(`a program keeps its own files there: ${folder}/venv`)
-    expect(stderr).toContain(`it leads back to a folder above: ${folder}/disk, ${folder}/up`)
-    expect(stderr).toContain(`more than 10 folders deep: ${folder}/1/2/3/4/5/6/7/8/9/10`)
+    expect(stderr).toContain(`(a program keeps its own files there): ${folder}/venv`)
+    expect(stderr).toContain(`(leads back to a parent folder): ${folder}/disk, ${folder}/up`)
+    expect(stderr).toContain(`(more than 10 folders deep): ${folder}/1/2/3/4/5/6/7/8/9/10`)
   })
 })
 

@@ -6,7 +6,7 @@ import { PREDICTIONS } from '../../model/identify/prediction.ts'
 import type { Component } from '../../model/networks/components.ts'
 import type { ComponentScan, Inspection, Refusal } from '../../operations/inspect/inspection.ts'
 import { formatTitle } from '../../operations/inspect/json.ts'
-import { describe } from '../../report/terminal/error.ts'
+import { errorReport } from '../../report/terminal/error.ts'
 import { type Column, formatTable } from '../../report/text/table.ts'
 import { formatBytes, formatCount, plural } from '../../report/text/text.ts'
 import { displayWidth, hanging, linesOf } from '../../report/text/wrap.ts'
@@ -298,7 +298,7 @@ export function briefLine({ path, identity, bytes, findings }: Inspection, paint
 
 /** The page of a refused file: why, and for a pickle all it would have used. */
 export function refusalPage({ path, bytes, error, security }: Refusal, paint: Paint): string {
-  const { message, hint } = describe(error)
+  const { message, hint } = errorReport(error)
   const lines = [
     paint('bold', printable(path, 300)),
     `  ${paint('red', security ? 'REFUSED: unsafe pickle' : 'REFUSED')}, ${formatBytes(bytes)}`,
@@ -320,7 +320,7 @@ function globalTable(globals: readonly PickleGlobal[]): string {
 }
 
 export function briefRefusal({ path, error }: Refusal, paint: Paint): string {
-  const { code } = describe(error)
+  const { code } = errorReport(error)
   return `${printable(path, 300)}  ${paint('red', `refused (${code})`)}`
 }
 

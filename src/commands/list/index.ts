@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { openCache } from '../../library/caches/library-cache.ts'
-import { SKIP_REASONS, type SkippedFolder, scanFolder } from '../../library/scan.ts'
+import { type SkippedFolder, scanFolder, skippedText } from '../../library/scan.ts'
 import {
   type Duplicates,
   type LibraryFile,
@@ -95,7 +95,7 @@ function document(
   const findings = [
     ...duplicates.map((group) => duplicateJson(group, byName)),
     ...skipped.map(({ path, why }): ListFinding => {
-      const message = `${path} was passed over: ${SKIP_REASONS[why]}`
+      const message = skippedText(why, path)
       return { code: 'folder-skipped', severity: 'warning', message, bytes: null, path, why }
     }),
   ]

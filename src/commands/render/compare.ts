@@ -1,7 +1,7 @@
 /** `sdtool render A --compare B C`: the same pictures by several models. */
 import { basename } from 'node:path'
 import { type GenerationFacts, hashList } from '../../image/infotext/write.ts'
-import { existing, type ModelFolders } from '../../library/resolve.ts'
+import { type ModelFolders, resolveExisting } from '../../library/resolve.ts'
 import { promptWithTags, sheetFacts } from '../../operations/render/facts.ts'
 import { hashBook, type PictureHashes } from '../../operations/render/hash-book.ts'
 import { type ModelRequest, type UsedLora, withRenderSource } from '../../operations/render/model.ts'
@@ -42,7 +42,7 @@ export async function runCompare(
 ): Promise<ExitCode> {
   const named = [modelName(args), ...values(args, 'compare')]
   if (named.length < 2 || named.includes('')) throw usage('--compare needs the name of a model')
-  const [first, ...others] = await existing(named, 'checkpoint', folders)
+  const [first, ...others] = await resolveExisting(named, 'checkpoint', folders)
   const chosen = imageRequests(options)
   const { requests, prompts, tags } = chosen
   noteOnImageRequests(chosen, options, folders)

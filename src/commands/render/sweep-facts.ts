@@ -1,7 +1,7 @@
 /** What a sheet of `render --sweep` shows, and says of itself in its parameters. */
 import type { RgbImage } from '../../image/image.ts'
 import { type GenerationFacts, hashList } from '../../image/infotext/write.ts'
-import { existing } from '../../library/resolve.ts'
+import { resolveExisting } from '../../library/resolve.ts'
 import { promptWithTags, sheetFacts } from '../../operations/render/facts.ts'
 import type { PictureHashes } from '../../operations/render/hash-book.ts'
 import type { ImageRequests } from '../../operations/render/requests.ts'
@@ -37,7 +37,7 @@ export async function sweepFacts(
   const { columns, rows, plain, places } = sweep
   const [{ settings, hashes }] = places as [DrawnVariant]
   const loras = new Map(places.flatMap((place) => place.hashes.loras.map((lora) => [lora.name, lora])))
-  const merged = await existing(plain.merge?.models ?? [], 'checkpoint', folders)
+  const merged = await resolveExisting(plain.merge?.models ?? [], 'checkpoint', folders)
   const making = {
     settings: { ...settings, cfg: plain.settings.cfg, steps: plain.settings.steps },
     options,

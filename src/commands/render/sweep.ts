@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { RgbImage } from '../../image/image.ts'
 import { resolveLora } from '../../library/lora-aliases.ts'
-import { checkThere, existing, type ModelFolders } from '../../library/resolve.ts'
+import { assertExists, type ModelFolders, resolveExisting } from '../../library/resolve.ts'
 import { loraSpecs } from '../../operations/merge-lora/lora-text.ts'
 import { hashBook } from '../../operations/render/hash-book.ts'
 import { type ModelRequest, withRenderSource } from '../../operations/render/model.ts'
@@ -61,8 +61,8 @@ export async function runSweep(
   checkMergeAxes(plain, [columns!, ...(rows ? [rows] : [])])
   const variants = variantsOf(plain, columns!, rows)
   const loras = new Set(variants.flatMap((variant) => variant.loras.map(({ name }) => name)))
-  for (const lora of loras) checkThere(await resolveLora(lora, folders, world))
-  const [path] = await existing([model, ...(merge?.models ?? [])], 'checkpoint', folders)
+  for (const lora of loras) assertExists(await resolveLora(lora, folders, world))
+  const [path] = await resolveExisting([model, ...(merge?.models ?? [])], 'checkpoint', folders)
   noteOnImageRequests(drawn, options, folders)
   const place = await sheetPlace(model, 'sweep', options)
   const networks = sharedEngine(onnxEngine)

@@ -4,7 +4,7 @@ import { readdir, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import { isPipelineFolder } from '../../library/pipeline-folder.ts'
 import type { ModelFolders } from '../../library/resolve.ts'
-import { companionNow } from '../../library/session.ts'
+import { readCompanion } from '../../library/session.ts'
 import { MODEL_ENDINGS } from '../../model/file-name.ts'
 import { PIPELINE_FOLDERS } from '../../model/layouts/pipeline.ts'
 import type { Recipe, RecipeInput } from '../../model/metadata/recipe.ts'
@@ -159,7 +159,7 @@ async function companionProblem(
   path: string,
   world: World,
 ): Promise<SdtoolError | undefined> {
-  const now = await companionNow(path, world)
+  const now = await readCompanion(path, world)
   if (companion?.sha256 === now?.sha256) return undefined
   const name = printable((companion ?? now)!.name, 80)
   const what =

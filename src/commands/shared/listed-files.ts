@@ -1,5 +1,5 @@
 import { type FileList, listFiles } from '../../library/files.ts'
-import { SKIP_REASONS, type SkippedFolder } from '../../library/scan.ts'
+import { SKIP_REASONS, type SkippedFolder, skippedText } from '../../library/scan.ts'
 import { plural } from '../../report/text/text.ts'
 import { escaped } from '../../system/errors.ts'
 import type { World } from '../../system/world.ts'
@@ -9,12 +9,12 @@ const MAX_NAMED = 3
 
 /** Tells the person what was not looked into, a line for each reason. */
 export function noteSkipped(skipped: readonly SkippedFolder[], { stderr }: Pick<World, 'stderr'>): void {
-  for (const [why, words] of Object.entries(SKIP_REASONS)) {
+  for (const why of SKIP_REASONS) {
     const paths = skipped.filter((folder) => folder.why === why).map(({ path }) => path)
     if (paths.length === 0) continue
     const more = paths.length > MAX_NAMED ? ` and ${plural(paths.length - MAX_NAMED, 'other')}` : ''
     const named = paths.slice(0, MAX_NAMED).join(', ')
-    stderr.write(`sdtool: not looked into, as ${words}: ${escaped(named)}${more}\n`)
+    stderr.write(`sdtool: ${escaped(skippedText(why, named + more))}\n`)
   }
 }
 

@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib'
 import { refuse, type SdtoolError } from '../../system/errors.ts'
+import { messages } from '../messages.ts'
 
 export const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a)
 
@@ -26,15 +27,15 @@ export function encodeChunk({ name, data }: PngChunk): Uint8Array {
 const MAX_CHUNKS = 100_000
 
 /**
- * All chunks up to IEND, with their checksums checked. What stands behind IEND is no part of the picture.
+ * All chunks up to IEND, with their checksums checked. What stands behind IEND is not part of the picture.
  * @throws PNG_DAMAGED (exit 3)
  */
 export function readChunks(bytes: Uint8Array): PngChunk[] {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (!file.subarray(0, SIGNATURE.length).equals(SIGNATURE)) throw damaged('it has no PNG signature')
+  if (!file.subarray(0, SIGNATURE.length).equals(SIGNATURE)) throw damaged(messages.noSignature)
   const chunks: PngChunk[] = []
   for (let at = SIGNATURE.length; chunks.at(-1)?.name !== 'IEND'; ) {
-    if (chunks.length === MAX_CHUNKS) throw damaged(`it has more than ${MAX_CHUNKS} chunks`)
+    if (chunks.length === MAX_CHUNKS) throw damaged(messages.tooManyChunks(MAX_CHUNKS))
     const chunk = readChunk(file, at)
     chunks.push(chunk)
     at += chunk.data.byteLength + FRAME
@@ -43,20 +44,20 @@ export function readChunks(bytes: Uint8Array): PngChunk[] {
 }
 
 function readChunk(file: Buffer, at: number): PngChunk {
-  if (at + FRAME > file.length) throw damaged(`it ends at byte ${file.length}, before its last chunk`)
+  if (at + FRAME > file.length) throw damaged(messages.endsEarly(file.length))
   const length = file.readUInt32BE(at)
   const name = file.toString('latin1', at + 4, at + 8)
-  if (!/^[A-Za-z]{4}$/.test(name)) throw damaged(`the chunk at byte ${at} has no name of four letters`)
+  if (!/^[A-Za-z]{4}$/.test(name)) throw damaged(messages.badChunkName(at))
   if (length > file.length - at - FRAME) {
-    throw damaged(`chunk ${name} at byte ${at} claims ${length} bytes, ${file.length - at - FRAME} are there`)
+    throw damaged(messages.chunkTooLong(name, at, length, file.length - at - FRAME))
   }
   const end = at + 8 + length
   if (file.readUInt32BE(end) !== crc32(file.subarray(at + 4, end))) {
-    throw damaged(`chunk ${name} at byte ${at} does not have its checksum`)
+    throw damaged(messages.wrongChecksum(name, at))
   }
   return { name, data: file.subarray(at + 8, end) }
 }
 
-export function damaged(what: string): SdtoolError {
-  return refuse('PNG_DAMAGED', `the PNG is damaged: ${what}`, 'Copy or download it again.')
+export function damaged(problem: string): SdtoolError {
+  return refuse('PNG_DAMAGED', messages.damagedPng(problem), messages.copyAgain)
 }

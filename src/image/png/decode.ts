@@ -2,6 +2,7 @@
 import { inflateSync } from 'node:zlib'
 import { refuse } from '../../system/errors.ts'
 import { BYTES_PER_PIXEL, type RgbImage } from '../image.ts'
+import { messages } from '../messages.ts'
 import { damaged, type PngChunk, readChunks } from './chunks.ts'
 import { FILTER_COUNT, restoreRow } from './filter.ts'
 import { type PngText, readTexts } from './text.ts'
@@ -52,16 +53,15 @@ export function openPng(bytes: Uint8Array): Png {
 }
 
 function readHeader([first, ...others]: readonly PngChunk[]): PngHeader {
-  if (first?.name !== 'IHDR' || first.data.length !== 13) throw damaged('it does not begin with its header')
-  if (others.some(({ name }) => name === 'IHDR')) throw damaged('it has two headers')
+  if (first?.name !== 'IHDR' || first.data.length !== 13) throw damaged(messages.noHeader)
+  if (others.some(({ name }) => name === 'IHDR')) throw damaged(messages.twoHeaders)
   const view = new DataView(first.data.buffer, first.data.byteOffset)
   const [width, height] = [view.getUint32(0), view.getUint32(4)]
   const [depth, type, compression, filter, interlace] = first.data.subarray(8) as unknown as number[]
   const colour = COLOUR_TYPES[type!]
-  if (width === 0 || height === 0) throw damaged(`it is ${width} x ${height} pixels`)
-  if (!colour?.depths.includes(depth!)) throw damaged(`it has colour type ${type} with ${depth} bits`)
-  if (compression !== 0 || filter !== 0 || interlace! > 1)
-    throw damaged('its compression, filter or interlacing is unknown')
+  if (width === 0 || height === 0) throw damaged(messages.emptyPicture(width, height))
+  if (!colour?.depths.includes(depth!)) throw damaged(messages.unknownColour(type!, depth!))
+  if (compression !== 0 || filter !== 0 || interlace! > 1) throw damaged(messages.unknownEncoding)
   return { width, height, depth: depth!, colour, interlaced: interlace === 1 }
 }
 
@@ -75,10 +75,7 @@ const MAX_PIXELS = 2 ** 26
 export function decodePixels({ header, chunks }: Png): DecodedPng {
   const { width, height } = header
   if (width * height > MAX_PIXELS) {
-    throw refuse(
-      'PNG_TOO_LARGE',
-      `the PNG is ${width} x ${height} pixels, more than the ${MAX_PIXELS} that sdtool reads`,
-    )
+    throw refuse('PNG_TOO_LARGE', messages.pngTooLarge(width, height, MAX_PIXELS))
   }
   const paint = painterFor(header, chunks)
   const passes = header.interlaced ? ADAM7 : WHOLE
@@ -123,19 +120,17 @@ function inflatedPixels(header: PngHeader, chunks: readonly PngChunk[], passes: 
   const first = chunks.findIndex(({ name }) => name === 'IDAT')
   const rest = chunks.slice(first).findIndex(({ name }) => name !== 'IDAT')
   const parts = first < 0 ? [] : chunks.slice(first, first + rest)
-  if (parts.length === 0) throw damaged('it has no pixels')
-  if (chunks.slice(first + rest).some(({ name }) => name === 'IDAT'))
-    throw damaged('its pixels are scattered')
+  if (parts.length === 0) throw damaged(messages.noPixels)
+  if (chunks.slice(first + rest).some(({ name }) => name === 'IDAT')) throw damaged(messages.scatteredPixels)
   let raw: Uint8Array
   try {
     // a byte more than expected, so that too many are seen as such
     raw = inflateSync(Buffer.concat(parts.map(({ data }) => data)), { maxOutputLength: expected + 1 })
   } catch (cause) {
     const isLonger = (cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE'
-    throw damaged(isLonger ? 'it has more pixels than its header says' : 'its pixels cannot be decompressed')
+    throw damaged(isLonger ? messages.tooManyPixels : messages.pixelsNotDecompressed)
   }
-  if (raw.length !== expected)
-    throw damaged(`it has ${raw.length} bytes of pixels where its size asks for ${expected}`)
+  if (raw.length !== expected) throw damaged(messages.wrongPixelBytes(raw.length, expected))
   return raw
 }
 
@@ -148,7 +143,7 @@ function paintPass(header: PngHeader, pass: Pass, raw: Uint8Array, begin: number
   for (let row = 0; row < rows; row++) {
     const at = begin + row * (stride + 1)
     const filter = raw[at]!
-    if (filter >= FILTER_COUNT) throw damaged(`a row has the unknown filter ${filter}`)
+    if (filter >= FILTER_COUNT) throw damaged(messages.unknownFilter(filter))
     const bytes = raw.subarray(at + 1, at + 1 + stride)
     restoreRow(bytes, above, step, filter)
     above = bytes
@@ -209,7 +204,7 @@ function painterFor(header: PngHeader, chunks: readonly PngChunk[]): Painter {
 /** The one colour that is transparent, as 16-bit samples. */
 function keyOf(transparency: Uint8Array | undefined, channels: number): readonly number[] | undefined {
   if (transparency === undefined) return undefined
-  if (transparency.length !== 2 * channels) throw damaged('its transparent colour has the wrong length')
+  if (transparency.length !== 2 * channels) throw damaged(messages.badTransparentColour)
   return Array.from({ length: channels }, (_, i) => (transparency[2 * i]! << 8) | transparency[2 * i + 1]!)
 }
 
@@ -221,14 +216,14 @@ function palettePainter(
 ): Painter {
   const palette = chunks.find(({ name }) => name === 'PLTE')?.data
   if (!palette || palette.length === 0 || palette.length % 3 !== 0 || palette.length > 768)
-    throw damaged('its palette is missing or has the wrong length')
+    throw damaged(messages.badPalette)
   const colours = palette.length / 3
   const alpha = transparency && new Uint8Array(width * height)
   return {
     image: { width, height, data, ...(alpha && { alpha }) },
     pixel(samples, from, to) {
       const index = samples[from]!
-      if (index >= colours) throw damaged(`a pixel has colour ${index} of a palette of ${colours}`)
+      if (index >= colours) throw damaged(messages.colourNotInPalette(index, colours))
       for (let channel = 0; channel < 3; channel++) data[to * 3 + channel] = palette[index * 3 + channel]!
       if (alpha) alpha[to] = transparency[index] ?? 255
     },

@@ -1,6 +1,7 @@
 /** Text in a PNG: tEXt, zTXt and iTXt, section 11.3.3 of the specification. */
 import { inflateSync } from 'node:zlib'
 import { refuse } from '../../system/errors.ts'
+import { messages } from '../messages.ts'
 import { damaged, type PngChunk } from './chunks.ts'
 
 export interface PngText {
@@ -24,7 +25,7 @@ export function textChunk({ keyword, text }: PngText): PngChunk {
   return { name: 'iTXt', data: Buffer.concat([key, Buffer.alloc(5), Buffer.from(clean, 'utf8')]) }
 }
 
-/** A workflow of ComfyUI is some 100 KB; much more is a bomb or no text. */
+/** A workflow of ComfyUI is some 100 KB; much more is a bomb, or not text. */
 const MAX_TEXT_BYTES = 16 * 1024 * 1024
 
 /**
@@ -45,7 +46,7 @@ export function readTexts(chunks: readonly PngChunk[]): PngText[] {
 }
 
 function tooLarge(): Error {
-  return refuse('PNG_TEXT_TOO_LARGE', `the PNG holds more than ${MAX_TEXT_BYTES} bytes of text`)
+  return refuse('PNG_TEXT_TOO_LARGE', messages.pngTextTooLarge(MAX_TEXT_BYTES))
 }
 
 /** @param room bytes that a text may still have */
@@ -56,7 +57,7 @@ const READERS: Readonly<Record<string, (data: Buffer, room: number) => PngText>>
   },
   zTXt(data, room) {
     const { keyword, rest } = split(data, 'zTXt')
-    if (rest[0] !== 0) throw damaged(`text ${keyword} has an unknown compression`)
+    if (rest[0] !== 0) throw damaged(messages.unknownTextCompression(keyword))
     return { keyword, text: inflated(rest.subarray(1), keyword, room).toString('latin1') }
   },
   iTXt(data, room) {
@@ -64,10 +65,10 @@ const READERS: Readonly<Record<string, (data: Buffer, room: number) => PngText>>
     const [isCompressed, method] = [rest[0], rest[1]]
     const languageEnd = rest.indexOf(0, 2)
     const translatedEnd = languageEnd < 0 ? -1 : rest.indexOf(0, languageEnd + 1)
-    if (translatedEnd < 0) throw damaged(`text ${keyword} ends before it begins`)
+    if (translatedEnd < 0) throw damaged(messages.textEndsEarly(keyword))
     const body = rest.subarray(translatedEnd + 1)
     if (isCompressed === 0) return { keyword, text: body.toString('utf8') }
-    if (isCompressed !== 1 || method !== 0) throw damaged(`text ${keyword} has an unknown compression`)
+    if (isCompressed !== 1 || method !== 0) throw damaged(messages.unknownTextCompression(keyword))
     return { keyword, text: inflated(body, keyword, room).toString('utf8') }
   },
 }
@@ -76,9 +77,8 @@ const MAX_KEYWORD = 79
 
 function split(data: Buffer, chunk: string): { keyword: string; rest: Buffer } {
   const end = data.indexOf(0)
-  // a text without an end of its keyword is no text, whatever the specification would call it
-  if (end < 1 || end > MAX_KEYWORD)
-    throw damaged(`chunk ${chunk} has no keyword of 1 to ${MAX_KEYWORD} letters`)
+  // without the end of its keyword the chunk cannot be read as text
+  if (end < 1 || end > MAX_KEYWORD) throw damaged(messages.badKeyword(chunk, MAX_KEYWORD))
   return { keyword: data.toString('latin1', 0, end), rest: data.subarray(end + 1) }
 }
 
@@ -87,6 +87,6 @@ function inflated(data: Buffer, keyword: string, room: number): Buffer {
     return inflateSync(data, { maxOutputLength: Math.max(1, room) })
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge()
-    throw damaged(`text ${keyword} cannot be decompressed`)
+    throw damaged(messages.textNotDecompressed(keyword))
   }
 }

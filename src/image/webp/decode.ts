@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { refuse } from '../../system/errors.ts'
 import { BYTES_PER_PIXEL, type RgbImage } from '../image.ts'
+import { messages } from '../messages.ts'
 
 /** Written beside the bundle by scripts/build.mjs. */
 const BUILT = new URL('./webp-decoder.wasm', import.meta.url)
@@ -34,10 +35,7 @@ export async function decodeWebp(
   { width, height }: { readonly width: number; readonly height: number },
 ): Promise<RgbImage> {
   if (width * height > MAX_PIXELS) {
-    throw refuse(
-      'PICTURE_TOO_LARGE',
-      `the WebP picture is ${width} x ${height} pixels, more than the ${MAX_PIXELS} that sdtool reads`,
-    )
+    throw refuse('PICTURE_TOO_LARGE', messages.webpTooLarge(width, height, MAX_PIXELS))
   }
   decoder ??= loadDecoder()
   const decode = await decoder
@@ -46,11 +44,8 @@ export async function decodeWebp(
   if (found === undefined || found.width !== width || found.height !== height) {
     // what it left behind in its memory is not to be trusted
     decoder = undefined
-    throw refuse(
-      'PICTURE_DAMAGED',
-      'the WebP picture is damaged: its pixels cannot be decoded',
-      'Copy or download it again.',
-    )
+    const message = messages.damagedPicture('WebP', messages.undecodable)
+    throw refuse('PICTURE_DAMAGED', message, messages.copyAgain)
   }
   return { width, height, data: withoutAlpha(found.data) }
 }

@@ -7,7 +7,7 @@ import type { CachedFile, LibraryCache } from '../../library/caches/library-cach
 import type { LibraryFacts } from '../../library/facts.ts'
 import type { FoundFile } from '../../library/scan.ts'
 import { identifyFile, withModel } from '../../library/session.ts'
-import { describe } from '../../report/terminal/error.ts'
+import { errorReport } from '../../report/terminal/error.ts'
 import { defined } from '../../system/defined.ts'
 import { hashFile } from '../../system/hash.ts'
 import { inParallel } from '../../system/parallel.ts'
@@ -62,7 +62,7 @@ async function factsOf(path: string, environment: Environment): Promise<Pick<Cac
     })
     return { facts }
   } catch (error) {
-    const { code, message } = describe(error)
+    const { code, message } = errorReport(error)
     return { error: { code, message } }
   }
 }

@@ -1,5 +1,6 @@
 /** Lays out a heat map: one panel for each component, rows of layers, columns of blocks. */
 
+import { messages } from '../messages.ts'
 import { shortPercent } from '../text/relative.ts'
 import { type ColourScale, colourAt, colourScale } from './colour-scale.ts'
 import { textWidth } from './font.ts'
@@ -104,20 +105,21 @@ function placePanels(shapes: DrawnShape[], panels: readonly Drawing[], widest: n
 }
 
 function drawPanel(panel: HeatPanel, scale: ColourScale | undefined): Drawing {
-  const left = Math.max(...['all', ...panel.rows].map((row) => textWidth(row, TEXT.label))) + LABEL_GAP
+  const left =
+    Math.max(...[messages.allBlocks, ...panel.rows].map((row) => textWidth(row, TEXT.label))) + LABEL_GAP
   const xs = columnPlaces(panel.columns, left)
   const totalsX = xs.at(-1)! + CELL.width + SPLIT
   const top = PANEL_TITLE_HEIGHT + HEAD_HEIGHT
   const first = top + CELL.height + SPLIT
   const drawRow = (row: Row, y: number) => rowShapes(row, y, [...xs, totalsX], left - LABEL_GAP, scale)
-  const totals = { label: 'all', cells: panel.columnTotals, total: panel.total, isTotal: true }
+  const totals = { label: messages.allBlocks, cells: panel.columnTotals, total: panel.total, isTotal: true }
   const rows = panel.rows.map((label, i) => {
     return { label, cells: panel.cells[i]!, total: panel.rowTotals[i]!, isTotal: false }
   })
   const shapes: DrawnShape[] = [
     text(panel.title, [0, 11], { bold: true }),
     ...columnHeads(panel.columns, xs, PANEL_TITLE_HEIGHT),
-    text('all', [totalsX + CELL.width / 2, top - 6], { fill: FAINT, anchor: 'middle' }),
+    text(messages.allBlocks, [totalsX + CELL.width / 2, top - 6], { fill: FAINT, anchor: 'middle' }),
     ...drawRow(totals, top),
     ...rows.flatMap((row, i) => drawRow(row, first + i * (CELL.height + CELL.gap))),
   ]
@@ -209,8 +211,8 @@ function legend(scale: ColourScale | undefined, someHollow: boolean, x: number, 
     next += CELL.width + LABEL_GAP + textWidth(name, TEXT.label) + LEGEND.gap
   }
   const size = [CELL.width, CELL.height] as const
-  swatch('no change', [rectangle([next, y], size, UNCHANGED)])
-  if (someHollow) swatch('not comparable', hollow([next, y], size))
+  swatch(messages.unchanged, [rectangle([next, y], size, UNCHANGED)])
+  if (someHollow) swatch(messages.incomparable, hollow([next, y], size))
   return shapes
 }
 

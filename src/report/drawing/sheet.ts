@@ -1,6 +1,7 @@
 /** Lays out sheets of images: rows and columns with labels, captions below each image. */
 import type { RgbImage } from '../../image/image.ts'
 import { resized } from '../../image/resize.ts'
+import { messages } from '../messages.ts'
 import { textWidth } from './font.ts'
 import { type Colour, type DrawnShape, type Label, type Picture, rectangle } from './picture.ts'
 
@@ -86,7 +87,7 @@ function limited(sheet: Sheet, maxPixels: number): Sheet {
   return {
     ...sheet,
     rows,
-    notes: [...(sheet.notes ?? []), `Images are shown at 1/${divisor} of their size.`],
+    notes: [...(sheet.notes ?? []), messages.imagesReduced(divisor)],
   }
 }
 

@@ -1,5 +1,6 @@
 import { escaped } from '../../system/errors.ts'
 import type { Progress, World } from '../../system/world.ts'
+import { messages } from '../messages.ts'
 import { formatBytes, formatDuration } from '../text/text.ts'
 import { lineWidth } from '../text/wrap.ts'
 import { progressLine } from './progress.ts'
@@ -81,8 +82,9 @@ export function progressLines(world: World, quiet: boolean): ProgressLines {
 function lineText({ label, start, inherited = 0, done, total }: Line, now: number): string {
   const name = label.length > MAX_LABEL ? `${label.slice(0, MAX_LABEL - 3)}...` : label
   const speed = ((done - inherited) * 1000) / Math.max(1, now - start)
-  const left = speed > 0 && total > done ? `, ${formatDuration((total - done) / speed)} left` : ''
+  const left =
+    speed > 0 && total > done ? `, ${messages.timeLeft(formatDuration((total - done) / speed))}` : ''
   const percent = total > 0 ? `${Math.floor((100 * done) / total)} %`.padStart(5) : ''
-  const of = total > 0 ? ` of ${formatBytes(total)}` : ''
-  return `${name.padEnd(24)} ${percent}  ${formatBytes(done)}${of}, ${formatBytes(speed)}/s${left}`
+  const amount = total > 0 ? messages.amountOf(formatBytes(done), formatBytes(total)) : formatBytes(done)
+  return `${name.padEnd(24)} ${percent}  ${amount}, ${formatBytes(speed)}/s${left}`
 }

@@ -1,5 +1,6 @@
 import { escaped } from '../../system/errors.ts'
 import type { Progress, ProgressUnit, World } from '../../system/world.ts'
+import { messages } from '../messages.ts'
 import { formatBytes, formatDuration } from '../text/text.ts'
 import { statusLine } from './status-line.ts'
 
@@ -69,6 +70,7 @@ function progressText(label: string, unit: Unit, { done, came, total, seconds }:
   const speed = seconds > 0 ? came / seconds : 0
   if (total <= 0) return `${label}  ${unit.amount(done)}${unit.rate(speed)}`
   const percent = Math.floor((100 * done) / total)
-  const left = speed > 0 ? `, ${formatDuration((total - done) / speed)} left` : ''
-  return `${label}  ${percent} %  ${unit.amount(done)} of ${unit.amount(total)}${unit.rate(speed)}${left}`
+  const left = speed > 0 ? `, ${messages.timeLeft(formatDuration((total - done) / speed))}` : ''
+  const amount = messages.amountOf(unit.amount(done), unit.amount(total))
+  return `${label}  ${percent} %  ${amount}${unit.rate(speed)}${left}`
 }

@@ -1,4 +1,5 @@
 import type { World } from '../../system/world.ts'
+import { messages } from '../messages.ts'
 import { formatDuration } from '../text/text.ts'
 import { statusLine } from './status-line.ts'
 
@@ -6,7 +7,7 @@ import { statusLine } from './status-line.ts'
 export interface StepProgressLine {
   /** Something that has no steps: "loading the UNet". */
   stage(text: string): void
-  /** @param done steps that are done, of `total`; the time between the first and this one tells the rest */
+  /** @param done steps that are done, of `total`; the time since the first gives the time left */
   step(done: number, total: number, label: string): void
   /** Clears the line. */
   end(): void
@@ -23,14 +24,18 @@ export function startStepProgress(world: World, quiet: boolean): StepProgressLin
     step(done, total, label) {
       const now = world.now().getTime()
       if (done === 0) begin = now
-      const said = done === 0 ? '' : rate((now - begin) / 1000, done, total)
-      line.show(() => `${label}  step ${done} of ${total}${said}`)
+      const rate = done === 0 ? '' : rateText((now - begin) / 1000, done, total)
+      line.show(() => `${label}  ${messages.stepOf(done, total)}${rate}`)
     },
     end: line.end,
   }
 }
 
-function rate(seconds: number, done: number, total: number): string {
+function rateText(seconds: number, done: number, total: number): string {
   const each = seconds / done
-  return `, ${each.toFixed(each < 10 ? 2 : 0)} s a step, ${formatDuration(each * (total - done))} left`
+  const parts = [
+    messages.secondsPerStep(each.toFixed(each < 10 ? 2 : 0)),
+    messages.timeLeft(formatDuration(each * (total - done))),
+  ]
+  return `, ${parts.join(', ')}`
 }

@@ -2,6 +2,7 @@ import { defined } from '../../system/defined.ts'
 import { EXIT, type ExitCode, escaped, SdtoolError } from '../../system/errors.ts'
 import type { World } from '../../system/world.ts'
 import { documentText, envelope, type JsonError } from '../document/envelope.ts'
+import { messages } from '../messages.ts'
 
 export interface ErrorStyle {
   /** Null where the command line names none. */
@@ -17,34 +18,34 @@ export interface ErrorReport {
   readonly hint?: string
 }
 
-/** Ways the operating system says no to reading, in words. */
-const SYSTEM_ERRORS: Readonly<Record<string, string>> = {
-  ENOENT: 'does not exist',
-  EACCES: 'may not be read (permission denied)',
-  EPERM: 'may not be read (operation not permitted)',
-  EISDIR: 'is a folder',
-  ENOTDIR: 'is not a folder',
-  ELOOP: 'is a link that leads nowhere',
-  EIO: 'cannot be read: the disk reports an error',
+/** Why the operating system could not open or read a path. */
+const SYSTEM_ERRORS: Readonly<Record<string, (path: string) => string>> = {
+  ENOENT: (path) => messages.doesNotExist(path),
+  EACCES: (path) => messages.permissionDenied(path),
+  EPERM: (path) => messages.notPermitted(path),
+  EISDIR: (path) => messages.isFolder(path),
+  ENOTDIR: (path) => messages.notAFolder(path),
+  ELOOP: (path) => messages.brokenLink(path),
+  EIO: (path) => messages.diskError(path),
 }
 
 /** The one place that turns an error into text and exit code. */
 export function reportError(error: unknown, world: World, style: ErrorStyle): ExitCode {
   const interrupted = isAbort(error) || world.signal.aborted
-  const report = interrupted ? INTERRUPTED : describe(error)
+  const report = interrupted ? interruptedReport() : errorReport(error)
   if (style.json) world.stdout.write(documentText(envelope(style.command, { error: asData(report) }, world)))
   world.stderr.write(interrupted ? lines(report) : errorText(error, style.verbose))
   return interrupted ? EXIT.interrupted : exitCodeOf(error)
 }
 
-/** For stderr: one line, the next step, and where it happened for who wants to know. */
+/** For stderr: one line, the next step, and the stack if `verbose`. */
 export function errorText(error: unknown, verbose: boolean): string {
-  return lines(describe(error)) + (verbose ? `${traceOf(error)}\n` : '')
+  return lines(errorReport(error)) + (verbose ? `${traceOf(error)}\n` : '')
 }
 
 /** For documents. */
 export function errorJson(error: unknown): JsonError {
-  return asData(describe(error))
+  return asData(errorReport(error))
 }
 
 function asData({ code, message, hint }: ErrorReport): JsonError {
@@ -52,16 +53,15 @@ function asData({ code, message, hint }: ErrorReport): JsonError {
 }
 
 function lines({ message, hint }: ErrorReport): string {
-  return `sdtool: ${message}\n${hint ? `  ${hint}\n` : ''}`
+  return `${messages.errorLine(message)}\n${hint ? `  ${hint}\n` : ''}`
 }
 
 export function exitCodeOf(error: unknown): ExitCode {
   return error instanceof SdtoolError ? error.exitCode : EXIT.failed
 }
 
-const INTERRUPTED: ErrorReport = {
-  code: 'INTERRUPTED',
-  message: 'interrupted; nothing was left half-written',
+function interruptedReport(): ErrorReport {
+  return { code: 'INTERRUPTED', message: messages.interrupted }
 }
 
 function isAbort(error: unknown): boolean {
@@ -69,18 +69,18 @@ function isAbort(error: unknown): boolean {
 }
 
 /** Code, one line, and what to do next. */
-export function describe(error: unknown): ErrorReport {
+export function errorReport(error: unknown): ErrorReport {
   if (error instanceof SdtoolError) {
     const { code, message, hint } = error
     return { code, message, ...defined({ hint }) }
   }
   const { code, path, message } = error as NodeJS.ErrnoException
   const known = code === undefined ? undefined : SYSTEM_ERRORS[code]
-  if (code && known && path) return { code, message: escaped(`${path} ${known}`) }
+  if (code && known && path) return { code, message: escaped(known(path)) }
   return {
     code: code ?? 'INTERNAL',
-    message: escaped(`unexpected error: ${message ?? String(error)}`),
-    hint: 'Run again with --verbose and report what it prints.',
+    message: escaped(messages.unexpectedError(message ?? String(error))),
+    hint: messages.reportError,
   }
 }
 

@@ -1,6 +1,7 @@
-/** What the argument parser says of a wrong command line, as one line that names the option and the next step. */
+/** Errors of the argument parser, as one line that names the option and the next step. */
 import { type SdtoolError, usage } from '../../system/errors.ts'
 import { nearestNames } from '../../system/nearest.ts'
+import { messages } from '../messages.ts'
 
 export interface CommandLine {
   /** "sdtool prune". */
@@ -22,11 +23,11 @@ const EXPLANATIONS: readonly {
 }[] = [
   { said: /^Unknown (?:argument|command)s?: (.+)$/, explain: unknown },
   { said: /Argument: (\S+), Given: (.+?), Choices: (.+)$/, explain: notAChoice },
-  { said: /^Not enough arguments following: (\S+)$/, explain: (_, name) => ({ message: `${dashed(name!)} needs a value` }) }, // biome-ignore format: a table
-  { said: /^Missing required arguments?: (.+)$/, explain: (_, names) => ({ message: `${listed(names!)} is missing` }) }, // biome-ignore format: a table
-  { said: /^Arguments (\S+) and (\S+) are mutually exclusive$/, explain: (_, a, b) => ({ message: `${dashed(a!)} and ${dashed(b!)} do not go together` }) }, // biome-ignore format: a table
-  { said: /^Not enough non-option arguments: got (\d+), need at least (\d+)$/, explain: (_, got, need) => ({ message: need === '1' ? 'a name is needed' : `${need} names are needed, ${got} given` }) }, // biome-ignore format: a table
-  { said: /^Too many non-option arguments: got (\d+), maximum of (\d+)$/, explain: (_, got, most) => ({ message: `at most ${most} names can be given, not ${got}` }) }, // biome-ignore format: a table
+  { said: /^Not enough arguments following: (\S+)$/, explain: (_, name) => ({ message: messages.optionNeedsValue(dashed(name!)) }) }, // biome-ignore format: a table
+  { said: /^Missing required arguments?: (.+)$/, explain: (_, names) => ({ message: messages.missingOptions(names!.split(', ').map(dashed)) }) }, // biome-ignore format: a table
+  { said: /^Arguments (\S+) and (\S+) are mutually exclusive$/, explain: (_, a, b) => ({ message: messages.cannotBeCombined(dashed(a!), dashed(b!)) }) }, // biome-ignore format: a table
+  { said: /^Not enough non-option arguments: got (\d+), need at least (\d+)$/, explain: (_, got, need) => ({ message: messages.tooFewNames(got!, need!) }) }, // biome-ignore format: a table
+  { said: /^Too many non-option arguments: got (\d+), maximum of (\d+)$/, explain: (_, got, most) => ({ message: messages.tooManyNames(got!, most!) }) }, // biome-ignore format: a table
 ]
 
 /** @returns the error to throw (exit 2) for what the parser said */
@@ -40,28 +41,25 @@ export function usageError(said: string, line: CommandLine): SdtoolError {
 }
 
 function withHelp({ message, hint }: Explained, { program }: CommandLine): SdtoolError {
-  return usage(message, [hint, `See ${program} --help.`].filter(Boolean).join(' '))
+  return usage(message, [hint, messages.seeHelp(program)].filter(Boolean).join(' '))
 }
 
 function unknown({ argv, options }: CommandLine, names = ''): Explained {
   const first = names.split(', ')[0]!
-  if (argv.includes(first)) return { message: `there is no use for ${first} here` }
+  if (argv.includes(first)) return { message: messages.unexpectedArgument(first) }
   const long = options.filter((name) => name.length > 1)
   const nearest = first.length > 1 ? nearestNames(first, long, 1).map(dashed) : []
-  const hint = nearest.length > 0 ? { hint: `Did you mean ${nearest[0]}?` } : {}
-  return { message: `there is no option ${dashed(first)}`, ...hint }
+  const hint = nearest.length > 0 ? { hint: messages.didYouMean(nearest[0]!) } : {}
+  return { message: messages.unknownOption(dashed(first)), ...hint }
 }
 
 function notAChoice(_: CommandLine, name = '', given = '', choices = ''): Explained {
   const plain = choices.replaceAll('"', '')
-  if (given === 'true' || given === '""') return { message: `${dashed(name)} needs a value: ${plain}` }
-  return { message: `${dashed(name)} ${given.replaceAll('"', '')}: no such choice`, hint: `Choices are ${plain}.` } // biome-ignore format: one line
+  if (given === 'true' || given === '""') return { message: messages.optionNeedsChoice(dashed(name), plain) }
+  const message = messages.invalidChoice(dashed(name), given.replaceAll('"', ''))
+  return { message, hint: messages.validChoices(plain) }
 }
 
 function dashed(name: string): string {
   return name.length === 1 ? `-${name}` : `--${name}`
-}
-
-function listed(names: string): string {
-  return names.split(', ').map(dashed).join(', ')
 }

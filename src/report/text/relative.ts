@@ -1,9 +1,10 @@
-/** Relative changes in words: 0.0137 is 1.37 %. */
+/** Relative changes as text: 0.0137 is 1.37 %. */
+import { messages } from '../messages.ts'
 
 /** Three digits of a percentage; `infinite` where there was nothing before. */
 export function formatRelative(change: number): string {
   if (change === 0) return '0'
-  return Number.isFinite(change) ? `${Number((100 * change).toPrecision(3))} %` : 'infinite'
+  return Number.isFinite(change) ? `${Number((100 * change).toPrecision(3))} %` : messages.infiniteChange
 }
 
 /** Two digits of a percentage without its sign, in the room of five characters: `120`, `12`, `1.2`, `.12`, `<.01`. */

@@ -1,21 +1,21 @@
 import { styleText } from 'node:util'
 import type { TextStream } from '../../system/world.ts'
+import { messages } from '../messages.ts'
 import { lineWidth } from './wrap.ts'
 
-const BYTE_UNITS = ['bytes', 'kB', 'MB', 'GB', 'TB'] as const
+const BYTE_UNITS = ['kB', 'MB', 'GB', 'TB'] as const
 
 /** "4.27 GB", decimal, as the sites that host models count. */
 export function formatBytes(bytes: number): string {
+  // a rate may be a fraction
+  if (bytes < 999.5) return messages.bytes(Math.round(bytes))
   let unit = 0
-  // a rate is no whole number
-  let value = bytes < 999.5 ? Math.round(bytes) : bytes
+  let value = bytes / 1000
   while (value >= 999.5 && unit < BYTE_UNITS.length - 1) {
     value /= 1000
     unit++
   }
-  return unit === 0
-    ? `${value} ${value === 1 ? 'byte' : 'bytes'}`
-    : `${value.toPrecision(3)} ${BYTE_UNITS[unit]}`
+  return `${value.toPrecision(3)} ${BYTE_UNITS[unit]}`
 }
 
 /** "859.5 M" parameters. */

@@ -110,15 +110,15 @@ describe('a bare name', () => {
     const world = foldersOf('models/Lora/a/x.safetensors', 'models/loras/x.safetensors', 'x.safetensors')
     expect(await world.find('x', 'lora')).toBe(
       'NAME_AMBIGUOUS\n' +
-        'x could be DIR/models/Lora/a/x.safetensors, DIR/models/loras/x.safetensors\n' +
-        'Give the path, or more of it: the folder it is in, its ending.',
+        'x is ambiguous: it could be DIR/models/Lora/a/x.safetensors, DIR/models/loras/x.safetensors\n' +
+        'Give the path, or more of it: its folder or its ending.',
     )
   })
 
   it('takes safetensors before a pickle of the same name, only in the same folder, and says so', async () => {
     const world = foldersOf('x.ckpt', 'x.safetensors')
     expect(await world.find('x')).toBe('DIR/x.safetensors')
-    expect(world.notes).toEqual(['sdtool: x: taking DIR/x.safetensors, not x.ckpt beside it\n'])
+    expect(world.notes).toEqual(['sdtool: x: using DIR/x.safetensors instead of x.ckpt next to it\n'])
     expect(await foldersOf('a/x.ckpt', 'b/x.safetensors').find('x')).toMatch(/^NAME_AMBIGUOUS/)
     expect(await foldersOf('x.ckpt', 'x.pt').find('x')).toMatch(/^NAME_AMBIGUOUS/)
   })
@@ -131,23 +131,23 @@ describe('a bare name', () => {
     )
     expect(await world.find('detial_v2', 'lora', [world.root, join(world.root, 'gone')])).toBe(
       'MODEL_NOT_FOUND\n' +
-        'detial_v2 does not exist, nor a model of that name in DIR, DIR/gone (does not exist)\n' +
-        'Nearest names: detail_v2.',
+        'detial_v2 does not exist, and there is no model of that name in DIR, DIR/gone (does not exist)\n' +
+        'Similar names: detail_v2.',
     )
-    expect(await world.find('detail')).toMatch(/Nearest names: add_detail, detail_v2\.$/)
-    expect(await world.find('zzz')).toMatch(/3 model files are there, none of a similar name\.$/)
+    expect(await world.find('detail')).toMatch(/Similar names: add_detail, detail_v2\.$/)
+    expect(await world.find('zzz')).toMatch(/None of the 3 model files there has a similar name\.$/)
   })
 
   it('is not found among files that are no models, hidden folders and those of programs', async () => {
     const world = foldersOf('x.txt', '.cache/x.safetensors', 'venv/lib/x.pt')
-    expect(await world.find('x')).toMatch(/^MODEL_NOT_FOUND.*\n.*\n0 model files are there/)
+    expect(await world.find('x')).toMatch(/^MODEL_NOT_FOUND.*\n.*\nThere are no model files/)
   })
 
   it('says what is missing where no folder was named', async () => {
     const world = foldersOf()
     expect(await world.find('base', 'checkpoint', [])).toBe(
       'ENOENT\nbase does not exist\n' +
-        'Bare names are looked up in the folders of --models or SDTOOL_MODELS; there are none.',
+        'Bare names are looked up in the folders of --models or SDTOOL_MODELS, and neither is set.',
     )
   })
 })

@@ -24,7 +24,7 @@ describe('progress of steps', () => {
       '',
       'loading the UNet',
       'picture 1 of 2  step 0 of 40',
-      'picture 1 of 2  step 2 of 40, 2.50 s a step, 1:35 left',
+      'picture 1 of 2  step 2 of 40, 2.50 s per step, 1:35 left',
       '',
     ])
   })
@@ -39,7 +39,7 @@ describe('progress of steps', () => {
     }
     progress.end()
     expect(log.said()).toBe(
-      'picture 1 of 1  step 2 of 4, 6.00 s a step, 0:12 left\npicture 1 of 1  step 4 of 4, 6.00 s a step, 0:00 left\n',
+      'picture 1 of 1  step 2 of 4, 6.00 s per step, 0:12 left\npicture 1 of 1  step 4 of 4, 6.00 s per step, 0:00 left\n',
     )
     const quiet = fakeWorld(true)
     startStepProgress(quiet.world, true).stage('loading')

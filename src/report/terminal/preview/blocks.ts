@@ -1,6 +1,6 @@
 import { BYTES_PER_PIXEL, type RgbImage } from '../../../image/image.ts'
 import { fitted } from '../../../image/resize.ts'
-import type { Env, Protocol } from './preview.ts'
+import type { Env, Protocol } from './protocol.ts'
 
 /** The upper half of a character in one colour, the lower one in another: two pixels a character. */
 const UPPER_HALF = '\u2580'

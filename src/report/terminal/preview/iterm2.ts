@@ -1,6 +1,6 @@
 import { encodePng } from '../../../image/png/encode.ts'
 import { columnsOf } from './cells.ts'
-import type { Protocol } from './preview.ts'
+import type { Protocol } from './protocol.ts'
 
 /** https://iterm2.com/documentation-images.html: iTerm2, WezTerm, mintty. */
 export const iterm2: Protocol = {

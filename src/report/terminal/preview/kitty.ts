@@ -1,6 +1,6 @@
 import { encodePng } from '../../../image/png/encode.ts'
 import { columnsOf } from './cells.ts'
-import type { Protocol } from './preview.ts'
+import type { Protocol } from './protocol.ts'
 
 /** Longest piece of base64 in one escape sequence, by the specification. */
 const CHUNK = 4096

@@ -4,17 +4,8 @@ import type { World } from '../../../system/world.ts'
 import { blocks } from './blocks.ts'
 import { iterm2 } from './iterm2.ts'
 import { kitty } from './kitty.ts'
+import type { Protocol } from './protocol.ts'
 import { sixel } from './sixel.ts'
-
-export type Env = World['env']
-
-export interface Protocol {
-  readonly id: string
-  /** The terminal says that it knows the protocol. */
-  isKnown(env: Env): boolean
-  /** Text that shows the image, at most `columns` wide, without the line break behind it. */
-  show(image: RgbImage, columns: number, env: Env): string
-}
 
 /** In the order they are tried; the last one works wherever there are colours. */
 export const PROTOCOLS: readonly Protocol[] = [kitty, iterm2, sixel, blocks]
@@ -31,7 +22,7 @@ export function protocolFor({ stdout, env }: Pick<World, 'stdout' | 'env'>): Pro
   return isMultiplexed ? blocks : PROTOCOLS.find((protocol) => protocol.isKnown(env))
 }
 
-/** Shows an image on the terminal. Does nothing and says `false` where there is none. */
+/** Shows an image on the terminal. @returns false where the output is not a terminal with colours */
 export function showPreview(image: RgbImage, world: Pick<World, 'stdout' | 'env'>): boolean {
   const protocol = protocolFor(world)
   if (!protocol) return false

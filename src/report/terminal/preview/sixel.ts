@@ -1,7 +1,7 @@
 import { BYTES_PER_PIXEL, type RgbImage } from '../../../image/image.ts'
 import { fitted } from '../../../image/resize.ts'
 import { CELL } from './cells.ts'
-import type { Protocol } from './preview.ts'
+import type { Protocol } from './protocol.ts'
 
 /** DEC STD 070, and what xterm made of it: foot, mlterm, contour, and others by their name. */
 export const sixel: Protocol = {

@@ -2,12 +2,8 @@ import { describe, expect, it } from 'vitest'
 import type { RgbImage } from '../../../../src/image/image.ts'
 import { decodePixels, openPng } from '../../../../src/image/png/decode.ts'
 import { fitted } from '../../../../src/image/resize.ts'
-import {
-  type Env,
-  PROTOCOLS,
-  protocolFor,
-  showPreview,
-} from '../../../../src/report/terminal/preview/preview.ts'
+import { PROTOCOLS, protocolFor, showPreview } from '../../../../src/report/terminal/preview/preview.ts'
+import type { Env } from '../../../../src/report/terminal/preview/protocol.ts'
 
 const terminal = { isTTY: true, columns: 40, write: () => {} }
 const protocol = (env: Env, stdout = terminal): string | undefined => protocolFor({ stdout, env })?.id
