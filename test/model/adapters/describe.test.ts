@@ -467,6 +467,13 @@ describe('describeAdapter: damage', () => {
     expect(codes(adapter(lora(`lora_unet_${TO_K}`, 768)))).toContain('adapter-doubled-prefix')
   })
 
+  it('takes tokens of cloneofsimo for embeddings where they look so, or the metadata says it', () => {
+    const factors = { 'text_encoder:0:up': [768, 4], 'text_encoder:0:down': [4, 768] }
+    const tokens = { '<s1>': [768], mystyle: [2, 768], other: [768], odd: [768], '<s2>': [1, 2, 768] }
+    const info = adapter({ ...factors, ...tokens }, { mystyle: '<embed>', other: 'x', '<s2>': '<embed>' })
+    expect(info).toMatchObject({ embeddings: ['<s1>', 'mystyle'], strays: ['other', 'odd', '<s2>'] })
+  })
+
   it('reports keys that belong to no module', () => {
     const info = adapter({ ...lora(TO_K, 768), 'something.else': [3] })
     expect(info?.strays).toEqual(['something.else'])

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { ALGORITHMS, MODIFIERS } from '../../../src/model/adapters/registry.ts'
-import type { OutputDType } from '../../../src/tensor/values/dtype.ts'
+import { elementCount, type OutputDType } from '../../../src/tensor/values/dtype.ts'
 import { readValues } from '../../../src/tensor/values/expr.ts'
 import { doublesOf, type Goldens, patchedBy, readGoldens, writtenAs } from './goldens.ts'
 
@@ -79,6 +79,33 @@ describe('patchWeight agrees with the trainers', () => {
       expect(Math.max(...errors) / largest).toBeLessThan(1e-12)
     }
   }
+})
+
+describe('at strength 0', () => {
+  /** LyCORIS multiplies by `rescale` at any strength; a weight that is set has none. */
+  const scaled = cases.filter(({ goldens, golden }) =>
+    golden.modules.every((name) => {
+      const { algorithm, parts } = goldens.modules.get(name)!
+      return algorithm.id !== 'set-weight' && !parts.has('rescale')
+    }),
+  )
+
+  it.each(scaled)('$title leaves weight and bias as they are', async ({ goldens, golden }) => {
+    const { file, read } = goldens
+    const none = golden.steps[0]!.ratios.map(() => 0)
+    const { weight, shape, bias } = await patchedBy(goldens, golden, none)
+    const base = file.tensors.get(`base.${golden.name}`)!
+    const before = await readValues(base, read)
+    const [rows, columns] = [weight.rows, before.length / weight.rows]
+    const after = await doublesOf(weight, read)
+    // where the weight has become wider, what is new is 0
+    const kept = after.filter((_, i) => i % weight.columns < columns)
+    expect(kept).toEqual(before)
+    expect(after.filter((value) => value !== 0).length).toBe(before.filter((value) => value !== 0).length)
+    expect(elementCount(shape)).toBe(rows * weight.columns)
+    const own = file.tensors.get(`bias.${golden.name}`)
+    if (own !== undefined) expect(await doublesOf(bias!, read)).toEqual(await readValues(own, read))
+  })
 })
 
 describe('patched values are rounded once', () => {
