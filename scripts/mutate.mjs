@@ -207,6 +207,7 @@ function runTests(lane, tests, timeout, more = []) {
   const child = spawn(process.execPath, [vitest, 'run', '--bail=1', '--maxWorkers=1', ...more, ...tests], {
     cwd: lane,
     stdio: 'ignore',
+    env: { ...process.env, SDTOOL_TEST_WITHOUT_BUILD: '1' },
     detached: true, // a group of its own, so that its workers end with it
   })
   running.add(child)

@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest'
 import { COMMANDS } from '../../src/commands/registry.ts'
 import { withModel } from '../../src/library/session.ts'
 import { readValues } from '../../src/tensor/values/expr.ts'
+import { built } from '../built.ts'
 import { tempFolder } from '../temp-folder.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -15,7 +16,7 @@ const MODELS = join(root, 'fixtures/tiny-sd')
 /** The folder of a command that has been installed without any package beside it. */
 function installed(): string {
   const folder = tempFolder()
-  cpSync(join(root, 'dist'), join(folder, 'dist'), { recursive: true })
+  cpSync(dirname(built('cli.js')), join(folder, 'dist'), { recursive: true })
   cpSync(join(root, 'package.json'), join(folder, 'package.json'))
   return folder
 }

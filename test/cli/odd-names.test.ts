@@ -1,8 +1,9 @@
 /** Names that are not UTF-8, as unpacked archives of other systems leave them: sdtool cannot open them, and says so. */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { built } from '../built.ts'
 import { startDouble } from '../civitai/double.ts'
 import { loraFile } from '../civitai/files.ts'
 import { tempFolder } from '../temp-folder.ts'
@@ -53,15 +54,13 @@ describe.skipIf(process.platform !== 'linux')('names that are not UTF-8', () => 
   })
 })
 
-const cli = join(import.meta.dirname, '../../dist/cli.js')
-
 /** Node passes no bytes that are not UTF-8; a shell does. */
 function shell(folder: string, line: string) {
   const script = `x=$(printf 'caf\\351.safetensors'); ${line}`
-  return spawnSync('sh', ['-c', script], { cwd: folder, encoding: 'utf8', env: { ...process.env, NODE: process.execPath, CLI: cli } }) // biome-ignore format: a row
+  return spawnSync('sh', ['-c', script], { cwd: folder, encoding: 'utf8', env: { ...process.env, NODE: process.execPath, CLI: built('cli.js') } }) // biome-ignore format: a row
 }
 
-describe.skipIf(process.platform !== 'linux' || !existsSync(cli))('a command line that is not UTF-8', () => {
+describe.skipIf(process.platform !== 'linux')('a command line that is not UTF-8', () => {
   it.each([
     ['inspect', '"$NODE" "$CLI" inspect "$x"'],
     ['convert -o', '"$NODE" "$CLI" convert sound.safetensors --dtype fp32 -o "$x"'],

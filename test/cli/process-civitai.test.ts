@@ -7,14 +7,14 @@ import { type AddressInfo, connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { built } from '../built.ts'
 import { startDouble } from '../civitai/double.ts'
 import { safetensorsFile } from '../civitai/files.ts'
 import { tempFolder } from '../temp-folder.ts'
 
-const cli = join(import.meta.dirname, '../../dist/cli.js')
+const cli = built('cli.js')
 
 function start(args: readonly string[], env: NodeJS.ProcessEnv) {
-  expect(existsSync(cli), 'dist/ is missing: npm run build').toBe(true)
   const child = spawn(process.execPath, [cli, ...args], { env: { PATH: process.env.PATH, ...env } })
   let stderr = ''
   child.stderr.on('data', (chunk) => {

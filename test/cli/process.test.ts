@@ -1,18 +1,18 @@
 /** The built command as a process of its own: threads, signals, full disks, exit codes. */
 import { spawn, spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { openFileSource } from '../../src/system/bytes.ts'
 import { safetensorsFormat } from '../../src/tensor/formats/safetensors.ts'
 import { writeSafetensors } from '../../src/tensor/write/write.ts'
+import { built } from '../built.ts'
 import { bytesTensor, tableOf } from '../tables.ts'
 import { tempFolder } from '../temp-folder.ts'
 
-const cli = join(import.meta.dirname, '../../dist/cli.js')
+const cli = built('cli.js')
 
 function sdtool(args: readonly string[]) {
-  expect(existsSync(cli), 'dist/ is missing: npm run build').toBe(true)
   return spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8' })
 }
 

@@ -5,15 +5,13 @@ import { pathToFileURL } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { type DownloadJob, download } from '../../../src/civitai/transfer/download.ts'
 import { SdtoolError } from '../../../src/system/errors.ts'
+import { built, WITHOUT_BUILD } from '../../built.ts'
 import { tempFolder } from '../../temp-folder.ts'
 import { answer, type Behaviour, cutAfter, type Double, json, serve, sha256, startDouble } from '../double.ts'
 import { siteOf, testWorld } from '../world.ts'
 
 const BYTES = Buffer.from(Array.from({ length: 100_000 }, (_, i) => (i * 31 + (i >> 8)) & 255))
 const FILE = { id: 7, name: 'miku.safetensors', bytes: BYTES }
-
-/** Built by `npm run build`, which `npm test` does first. */
-const PART_WRITER = join(import.meta.dirname, '../../../dist/part-writer-worker.js')
 
 interface Setup {
   readonly double: Double
@@ -98,24 +96,21 @@ describe('a download', () => {
     expect(readdirSync(folder)).toEqual(['miku.safetensors'])
   })
 
-  it.skipIf(!existsSync(PART_WRITER))(
-    'does all this with a thread that writes and hashes what is large',
-    async () => {
-      const bytes = randomBytes(40_000_000)
-      const { double, target, job } = await setup({
-        expected: { bytes: bytes.byteLength, hashes: { sha256: sha256(bytes).toLowerCase() } },
-      })
-      double.publish({ id: 3, modelId: 1, files: [{ ...FILE, bytes }] })
-      const refusals = Array.from({ length: 5 }, () => answer(503, 'busy'))
-      double.onStorage.push(cutAfter(9_999_999), cutAfter(11_000_001), ...refusals)
-      const world = testWorld({ partThread: pathToFileURL(PART_WRITER) })
-      await failure(download(job, world))
-      const result = await download(job, world)
-      expect(result.resumedFrom).toBe(21_000_000)
-      expect(result.sha256).toBe(sha256(bytes).toLowerCase())
-      expect(readFileSync(target).equals(bytes)).toBe(true)
-    },
-  )
+  it.skipIf(WITHOUT_BUILD)('does all this with a thread that writes and hashes what is large', async () => {
+    const bytes = randomBytes(40_000_000)
+    const { double, target, job } = await setup({
+      expected: { bytes: bytes.byteLength, hashes: { sha256: sha256(bytes).toLowerCase() } },
+    })
+    double.publish({ id: 3, modelId: 1, files: [{ ...FILE, bytes }] })
+    const refusals = Array.from({ length: 5 }, () => answer(503, 'busy'))
+    double.onStorage.push(cutAfter(9_999_999), cutAfter(11_000_001), ...refusals)
+    const world = testWorld({ partThread: pathToFileURL(built('part-writer-worker.js')) })
+    await failure(download(job, world))
+    const result = await download(job, world)
+    expect(result.resumedFrom).toBe(21_000_000)
+    expect(result.sha256).toBe(sha256(bytes).toLowerCase())
+    expect(readFileSync(target).equals(bytes)).toBe(true)
+  })
 
   it('starts again when the storage sends the whole file instead of the rest', async () => {
     const { double, target, job } = await setup()

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -10,10 +10,8 @@ import {
   partWriter,
   threadedPartWriter,
 } from '../../../src/civitai/transfer/part-writer.ts'
+import { built, WITHOUT_BUILD } from '../../built.ts'
 import { tempFolder } from '../../temp-folder.ts'
-
-/** Built by `npm run build`, which `npm test` does first. */
-const BUILT = join(import.meta.dirname, '../../../dist/part-writer-worker.js')
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 
@@ -44,8 +42,9 @@ async function failingHandle(path: string, what: 'write' | 'datasync', nth: numb
 const WRITERS = {
   'in this thread': (setup: PartSetup) => openPartWriter(setup),
   'that blocks': (setup: PartSetup) => openPartWriter(setup, true),
-  ...(existsSync(BUILT) && {
-    'in a thread of its own': async (setup: PartSetup) => threadedPartWriter(setup, pathToFileURL(BUILT)),
+  ...(!WITHOUT_BUILD && {
+    'in a thread of its own': async (setup: PartSetup) =>
+      threadedPartWriter(setup, pathToFileURL(built('part-writer-worker.js'))),
   }),
 }
 

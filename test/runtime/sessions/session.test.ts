@@ -1,10 +1,11 @@
-import { existsSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { CPU, sessionOptions } from '../../../src/runtime/devices/devices.ts'
 import { encodeModel } from '../../../src/runtime/onnx/model.ts'
 import { openSession } from '../../../src/runtime/sessions/session.ts'
+import { built, WITHOUT_BUILD } from '../../built.ts'
 import { tempFolder } from '../../temp-folder.ts'
 import { SLOW } from '../networks.ts'
 
@@ -20,9 +21,6 @@ const DOUBLE = {
 const FEEDS = { x: { data: Float32Array.of(1, 2, 3), dims: [3] } }
 const BROKEN = { ...DOUBLE, model: Uint8Array.of(1, 2, 3) }
 
-/** Built by `npm run build`, which `npm test` does first. */
-const BUILT = join(import.meta.dirname, '../../../dist/session-process.js')
-
 function script(code: string): URL {
   const path = join(tempFolder(), 'process.mjs')
   writeFileSync(path, code)
@@ -32,8 +30,8 @@ function script(code: string): URL {
 const LOADS = "process.on('message', (m) => { if ('create' in m) process.send({ results: {} });"
 
 describe('a session', SLOW, () => {
-  it.skipIf(!existsSync(BUILT))('gives the same in a process of its own as in this one', async () => {
-    for (const world of [{}, { sessions: pathToFileURL(BUILT) }]) {
+  it.skipIf(WITHOUT_BUILD)('gives the same in a process of its own as in this one', async () => {
+    for (const world of [{}, { sessions: pathToFileURL(built('session-process.js')) }]) {
       const session = await openSession(DOUBLE, world)
       expect(await session.run(FEEDS)).toEqual({ y: Float32Array.of(2, 4, 6) })
       await session.close()
