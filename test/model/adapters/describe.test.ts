@@ -468,7 +468,12 @@ describe('describeAdapter: damage', () => {
   })
 
   it('takes tokens of cloneofsimo for embeddings where they look so, or the metadata says it', () => {
-    const factors = { 'text_encoder:0:up': [768, 4], 'text_encoder:0:down': [4, 768] }
+    const factors = Object.fromEntries(
+      [0, 1, 2, 3].flatMap((i) => [
+        [`text_encoder:${i}:up`, [768, 4]],
+        [`text_encoder:${i}:down`, [4, 768]],
+      ]),
+    )
     const tokens = { '<s1>': [768], mystyle: [2, 768], other: [768], odd: [768], '<s2>': [1, 2, 768] }
     const info = adapter({ ...factors, ...tokens }, { mystyle: '<embed>', other: 'x', '<s2>': '<embed>' })
     expect(info).toMatchObject({ embeddings: ['<s1>', 'mystyle'], strays: ['other', 'odd', '<s2>'] })
