@@ -82,7 +82,7 @@ describe('sdtool bake-vae', () => {
     const { code, stdout, stderr } = await bake(BASE, BASE)
     expect([code, stdout]).toEqual([4, ''])
     expect(stderr).toBe(
-      'sdtool: TINY/tiny-sd.ckpt has the VAE of TINY/tiny-sd.ckpt already, value for value\n',
+      'sdtool: TINY/tiny-sd.ckpt already has the VAE of TINY/tiny-sd.ckpt, value for value\n',
     )
   })
 
@@ -91,7 +91,7 @@ describe('sdtool bake-vae', () => {
     expect([swapped.code, swapped.stdout]).toEqual([3, ''])
     expect(
       swapped.stderr,
-    ).toBe(`sdtool: vivid.vae.safetensors is no checkpoint to bake a VAE into: VAE, 4 latent channels
+    ).toBe(`sdtool: vivid.vae.safetensors is not a checkpoint that a VAE can be baked into: VAE, 4 latent channels
   The checkpoint comes first: sdtool bake-vae model vae.
 `)
     const alone = await runCli(['bake-vae', BASE])

@@ -341,11 +341,11 @@ describe('prune', () => {
   })
 
   it.each([
-    [['--keep', 'unet,vae', '--drop', 'vae'], 'vae is to be kept and to be dropped'],
-    [['--drop', 'schedule', '--keep-schedule'], 'schedule is to be kept and to be dropped'],
+    [['--keep', 'unet,vae', '--drop', 'vae'], 'vae is both in --keep and in --drop'],
+    [['--drop', 'schedule', '--keep-schedule'], 'schedule is both in --keep and in --drop'],
     [['--dtype', 'vae=fp16', '--drop', 'vae'], 'vae has a type in --dtype, but --drop leaves it out'],
     [['--dtype', 'vae=fp16', '--dtype', 'vae=fp32'], '--dtype names two types for vae'],
-    [['--keep', 'clip_g', '--drop', 'openclip_g'], 'openclip_g is to be kept and to be dropped'],
+    [['--keep', 'clip_g', '--drop', 'openclip_g'], 'openclip_g is both in --keep and in --drop'],
     [['--dtype', 'clip_g=fp16', '--dtype', 'openclip_g=fp32'], '--dtype names two types for openclip_g'],
     [['--keep='], '--keep needs a value'],
     [['--drop', 'vae', '--drop', ''], '--drop needs a value'],

@@ -59,7 +59,7 @@ describe('convert --to diffusers', () => {
       const back = await runCli(['convert', target])
       expect([back.code, back.stdout.replaceAll(folder, 'OUT')]).toEqual([
         0,
-        `OUT/pipe: folder of diffusers, Stable Diffusion 1.x checkpoint of non-standard width
+        `OUT/pipe: diffusers folder, Stable Diffusion 1.x checkpoint of non-standard width
   Stable Diffusion 1.x checkpoint of non-standard width: 1131 tensors
   wrote OUT/pipe.safetensors: 21.9 MB, 1131 tensors, 0.0 s
 `,
@@ -80,7 +80,7 @@ describe('convert --to diffusers', () => {
     mkdirSync(target)
     writeFileSync(join(target, 'mine.txt'), 'mine')
     const refused = await runCli(['convert', MODEL, '--to', 'diffusers', '-o', target])
-    expect([refused.code, refused.stderr.split('\n')[0]]).toEqual([2, `sdtool: ${target} exists already`])
+    expect([refused.code, refused.stderr.split('\n')[0]]).toEqual([2, `sdtool: ${target} already exists`])
     expect(readFileSync(join(target, 'mine.txt'), 'utf8')).toBe('mine')
   })
 
@@ -90,16 +90,16 @@ describe('convert --to diffusers', () => {
       3,
       'DIR/tiny-stripes.safetensors: a LoCon cannot become a folder of diffusers',
     ],
-    [[MODEL, MODEL, '--to', 'diffusers'], 2, 'a folder of diffusers is converted by itself'],
+    [[MODEL, MODEL, '--to', 'diffusers'], 2, 'a diffusers folder has to be converted alone'],
     [
       [MODEL, '--to', 'diffusers', '--dtype', 'vae=fp32'],
       2,
-      '--dtype of single components does not go with folders of diffusers',
+      '--dtype of single components cannot be used with diffusers folders',
     ],
     [
       [join(TINY, 'sd-bad.safetensors'), '--to', 'ckpt'],
       3,
-      'DIR/sd-bad.safetensors: an embedding has a layout of its own as .pt',
+      'DIR/sd-bad.safetensors: an embedding has a different layout as .pt',
     ],
   ])('refuses %j', async (args, code, message) => {
     const result = await runCli(['convert', ...args, '--dry-run'])
@@ -168,8 +168,8 @@ describe('extract', () => {
   )
 
   it.each([
-    [[], 2, 'extract what?'],
-    [['lens', MODEL], 2, 'lens is no component'],
+    [[], 2, 'no component was named'],
+    [['lens', MODEL], 2, 'lens is not a component'],
     [['t5xxl', MODEL, '--dry-run'], 4, 'DIR/tiny-sd-b.safetensors: the file has no component t5xxl'],
   ])('refuses %j', async (args, code, message) => {
     const result = await runCli(['extract', ...args])

@@ -78,7 +78,7 @@ describe('of a prompt', () => {
       'DIR/tiny-sd.ckpt: the prompt has 76 tokens, an embedding can have 75',
       3,
     ],
-    [[], 'DIR/tiny-sd.ckpt: there is no embedding in it', 4],
+    [[], 'DIR/tiny-sd.ckpt: the file has no embedding', 4],
   ])('refuses %j', async (args, message, code) => {
     const result = await runCli(['extract', 'embeddings', CHECKPOINT, ...args, '--dry-run'])
     expect([result.code, result.stdout, result.stderr.replaceAll(TINY, 'DIR').split('\n')[0]]).toEqual([
@@ -129,14 +129,14 @@ describe('of a picture', () => {
     const lossy = await runCli(['extract', 'embeddings', join(FIXTURES, 'goldens/card-lossy.webp')])
     expect([lossy.code, lossy.stderr.replaceAll(FIXTURES, 'DIR')]).toEqual([
       3,
-      `sdtool: DIR/goldens/card-lossy.webp: no embedding in the text of the picture (WebP), and its pixels are not those that were saved
+      `sdtool: DIR/goldens/card-lossy.webp: the picture (WebP) has no embedding in its texts, and its format does not keep pixels exactly
   Only PNG and lossless WebP keep an embedding in their pixels. Get the picture it was made from.
 `,
     ])
     const none = await runCli(['extract', 'embeddings', join(TINY, 'contact-sheet.png')])
     expect([none.code, none.stderr.split('\n')[0]]).toEqual([
       4,
-      expect.stringMatching(/contact-sheet\.png: there is no embedding in it$/),
+      expect.stringMatching(/contact-sheet\.png: the file has no embedding$/),
     ])
   })
 })

@@ -97,7 +97,7 @@ describe('extract lora', () => {
       expect(lines.slice(-4)).toEqual([
         expect.stringMatching(/^ {2}all +192 +4 +\d\.\d\d % +\d\d\.\d % +\d\.\d\d %$/),
         expect.stringMatching(
-          /^ {2}! 494 tensors outside of these layers differ, too \(norms, biases, other layers\): \d\d\.\d % of the norm of the change$/,
+          /^ {2}! 494 tensors outside of these layers also differ \(norms, biases, other layers\): \d\d\.\d % of the norm of the change$/,
         ),
         expect.stringMatching(/^ {2}wrote OUT\/style\.safetensors: \d+ kB, 576 tensors, 0\.0 s$/),
         '',
@@ -134,13 +134,13 @@ describe('extract lora', () => {
   )
 
   it.each([
-    [[TUNED], 'extract lora takes two models, 1 were named', 2],
+    [[TUNED], 'extract lora takes two models; 1 was named', 2],
     [[TUNED, TUNED], 'both models are the same file', 2],
-    [[TUNED, BASE, '--rank', '0'], '--rank 0: no rank', 2],
+    [[TUNED, BASE, '--rank', '0'], '--rank 0: not a rank', 2],
     [[TUNED, BASE, '--dynamic', 'sv_ratio'], '--dynamic sv_ratio: no such rule', 2],
     [
       [TUNED, BASE, '--dynamic', 'sv_fro=1.5'],
-      '--dynamic sv_fro=1.5: the target of sv_fro is a share above 0, 1 at most',
+      '--dynamic sv_fro=1.5: the target of sv_fro is above 0 and at most 1',
       2,
     ],
     [

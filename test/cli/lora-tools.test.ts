@@ -98,7 +98,7 @@ describe('lora merge', () => {
   tiny-outline.safetensors   -0.5      192    16
   sum                                  350  8-24
   - the factors of 192 modules were multiplied and rounded once to F32
-  - tag counts are put together; what the LoRAs say of their training is under sdtool.sources
+  - tag counts are merged; what the LoRAs say about their training is under sdtool.sources
   wrote OUT/sum.safetensors: 5.98 MB, 1050 tensors, 0.0 s
 `)
       const [stripes, outline, sum] = [
@@ -151,7 +151,7 @@ describe('lora merge', () => {
     [[STRIPES], 'one LoRA cannot be merged with nothing', 2],
     [
       [STRIPES, join(TINY, 'tiny-sd-b.safetensors')],
-      'DIR/tiny-sd-b.safetensors is no LoRA: Stable Diffusion 1.x checkpoint of non-standard width',
+      'DIR/tiny-sd-b.safetensors is not a LoRA: Stable Diffusion 1.x checkpoint of non-standard width',
       3,
     ],
   ])('refuses %j', async (args, message, code) => {
@@ -246,9 +246,9 @@ describe('lora check', () => {
   part  block  modules  dead  NaN  norm  of all
   UNet  MID          3     1    1  10.0   100 %
   all                3             10.0
-  fits: no published architecture by the shapes of all modules
+  fits: no published architecture has all these shapes
   x 1 module ("${names[2]}") would make the weights NaN or infinite
-  ! 1 module ("${names[1]}") add nothing: one of the factors is 0
+  ! 1 module ("${names[1]}") adds nothing: one of the factors is 0
 `)
     expect(readFileSync(join(folder, 'l.svg'), 'utf8')).toContain('attn1_to_q')
     const again = await runCli(['lora', 'check', path, '--plot', join(folder, 'l.svg')])
@@ -303,7 +303,7 @@ describeReal('of LoRAs that others made', () => {
       const refused = await runCli(['lora', 'merge', path, path, '--dry-run'])
       expect([refused.code, refused.stderr]).toEqual([
         3,
-        expect.stringContaining('are no plain LoRA but LoKr'),
+        expect.stringContaining('are not plain LoRA but LoKr'),
       ])
     },
     SLOW,

@@ -356,7 +356,7 @@ describe('merge-lora', () => {
     const { code, stderr } = await merge(folder, 'base.safetensors')
     expect([code, stderr]).toEqual([
       3,
-      'sdtool: DIR/base.safetensors is no LoRA: text encoder\n  The base comes first, then the LoRAs.\n',
+      'sdtool: DIR/base.safetensors is not a LoRA: text encoder\n  The base comes first, then the LoRAs.\n',
     ])
   })
 })
@@ -391,10 +391,10 @@ describe('a LoRA that does not fit', () => {
     const refused = await merge(folder, 'a.safetensors')
     expect([refused.code, refused.stderr]).toEqual([
       4,
-      `sdtool: DIR/a.safetensors: 1 of 2 modules without a layer in the base ("${MODULE}self_attn_k_porj")\n  --allow-unmatched goes on with the other 1 module.\n`,
+      `sdtool: DIR/a.safetensors: 1 of 2 modules without a layer in the base ("${MODULE}self_attn_k_porj")\n  --allow-unmatched merges the other 1 module.\n`,
     ])
     expect(refused.stdout).toContain(
-      `the layer most like "${MODULE}self_attn_k_porj" is "text_model_encoder_layers_0_self_attn_k_proj"`,
+      `the layer most similar to "${MODULE}self_attn_k_porj" is "text_model_encoder_layers_0_self_attn_k_proj"`,
     )
     expect(existsSync(join(folder, 'base-a.safetensors'))).toBe(false)
     const allowed = await merge(folder, 'a.safetensors', '--allow-unmatched')
@@ -425,7 +425,7 @@ describe('a merge that does not do what it was to do', () => {
     const { code, stderr } = await merge(folder, 'a.safetensors')
     expect([code, stderr.split('\n')[0]]).toEqual([
       4,
-      'sdtool: nothing changed: all that the LoRAs add to the weights is 0',
+      'sdtool: nothing changed: the LoRAs add only zeros to the weights',
     ])
     expect(readdirSync(folder).sort()).toEqual(['a.safetensors', 'base.safetensors'])
   })
@@ -435,7 +435,7 @@ describe('a merge that does not do what it was to do', () => {
     const { code, stderr } = await merge(folder, 'a.safetensors', 'b.safetensors')
     expect([code, stderr.split('\n')[0]]).toEqual([
       4,
-      'sdtool: DIR/b.safetensors: all that it adds to the weights is 0',
+      'sdtool: DIR/b.safetensors adds only zeros to the weights',
     ])
   })
 
@@ -452,7 +452,7 @@ describe('a merge that does not do what it was to do', () => {
     const { code, stdout } = await merge(folder, 'a.safetensors')
     expect([code, stdout]).toEqual([
       0,
-      expect.stringContaining(`- 1 module ("${MODULE}self_attn_q_proj") change nothing`),
+      expect.stringContaining(`- 1 module ("${MODULE}self_attn_q_proj") changes nothing`),
     ])
   })
 
@@ -486,7 +486,7 @@ describe('a merge that does not do what it was to do', () => {
     const { code, stdout } = await runCli(args)
     expect([code, stdout]).toEqual([
       0,
-      expect.stringContaining('! text encoder: rounding to F8_E4M3 changes'),
+      expect.stringContaining('! text encoder: the rounding error in F8_E4M3 is'),
     ])
     const { model } = await contentsOf(join(folder, 'fp8-a-0.3.safetensors'))
     expect(new Set([...model.tensors.values()].map(({ dtype }) => dtype))).toEqual(new Set(['F8_E4M3']))
@@ -498,7 +498,7 @@ describe('a merge that does not do what it was to do', () => {
     const { code, stderr } = await merge(folder, 'a.safetensors')
     expect([code, stderr.split('\n')[0]]).toEqual([
       3,
-      `sdtool: "${LAYER}self_attn.q_proj.weight" would have values that are no finite numbers, because of module "${MODULE}self_attn_q_proj"`,
+      `sdtool: "${LAYER}self_attn.q_proj.weight" would have values that are not finite, because of module "${MODULE}self_attn_q_proj"`,
     ])
   })
 

@@ -53,9 +53,9 @@ describe('a weighted sum of the tiny models', () => {
   changed              tensors  change / weights  lost to rounding`)
     const [, printedChange, printedError] = /^ {2}UNet +686 +(\S+ %) +(\S+ %)$/.exec(lines[13]!)!
     expect(lines[14]).toBe('  CLIP-L text encoder      196            0.00 %            0.00 %')
-    expect(lines[15]).toMatch(/^ {2}! the EMA copy of the UNet is no longer a copy/)
+    expect(lines[15]).toMatch(/^ {2}! the EMA copy of the UNet would no longer match/)
     expect(lines[16]).toMatch(
-      /^ {2}- 196 tensors \("cond_stage_model.*came out as in A: the models agree there$/,
+      /^ {2}- 196 tensors \("cond_stage_model.*are the same as in A: the models agree there$/,
     )
     expect(lines[17]).toMatch(
       /^ {2}verified: 16\.5 MB of 882 changed tensors read back; 3528 rows .* (?:100|99\.9\d) % correctly/,
@@ -192,21 +192,25 @@ describe('sdtool merge', () => {
     const [a] = await three(folder)
     const { code, stdout, stderr, out } = await merge(a, a, '--alpha', '0.5')
     expect(code).toBe(4)
-    expect(stderr).toBe(`sdtool: nothing changed: every weight came out as it is in A
-  The models may be the same, or the alpha too small for the type that is written.
+    expect(stderr).toBe(`sdtool: nothing changed: every weight is the same as in A
+  The models may be the same, or alpha too small for the type that is written.
 `)
     expect(stdout).toMatch(/nothing written\n$/)
     await expect(contentsOf(out)).rejects.toThrow()
   })
 
   it.each<[string, string[], string]>([
-    ['one model', ['a'], 'name two models or more\n  sdtool merge a.safetensors b.safetensors --alpha 0.3'],
-    ['an alpha that is no number', ['a', 'b', '--alpha', 'half'], '--alpha half: this is no number'],
-    ['a number the method does not take', ['a', 'b', '--density', '0.5'], 'weighted-sum has no density'],
+    ['one model', ['a'], 'name two or more models\n  sdtool merge a.safetensors b.safetensors --alpha 0.3'],
+    ['an alpha that is no number', ['a', 'b', '--alpha', 'half'], '--alpha half: not a number'],
+    [
+      'a number the method does not take',
+      ['a', 'b', '--density', '0.5'],
+      'weighted-sum does not take density',
+    ],
     [
       'a density of more than all',
       ['a', 'b', '--method', 'ties', '--density', '2'],
-      '--density 2: a share lies between 0 and 1',
+      '--density 2: the density must be above 0 and at most 1',
     ],
     [
       'a seed that is none',
@@ -216,12 +220,12 @@ describe('sdtool merge', () => {
     [
       'block weights nobody knows',
       ['a', 'b', '--blocks', '1,2,3'],
-      '--blocks has 3 numbers\n  Lists have 25 or 26 numbers, for SDXL 19, 20 or 21; single blocks are named: --blocks IN04=0.5,OUT*=0.',
+      '--blocks has 3 numbers\n  A list has 25 or 26 numbers, for SDXL 19, 20 or 21; to name single blocks: --blocks IN04=0.5,OUT*=0.',
     ],
     [
       'a pattern without number',
       ['a', 'b', '--keys', 'attn2'],
-      '--keys: "attn2" is no weight of keys\n  Write "*attn2.to_k*=0.2".',
+      '--keys: "attn2" is not a key weight\n  Write "*attn2.to_k*=0.2".',
     ],
   ])('says what is wrong with %s', async (_, args, message) => {
     const { code, stdout, stderr } = await runCli(['merge', ...args])

@@ -187,7 +187,7 @@ describe('a merge', () => {
     const args = ['merge', path('base'), path('other'), '--alpha', '0.3', '-o', out]
     expect((await runCli(args)).code).toBe(4)
     const { code, stdout } = await runCli([...args, '--allow-mixed'])
-    expect([code, stdout]).toEqual([0, expect.stringContaining('the merge says what A does')])
+    expect([code, stdout]).toEqual([0, expect.stringContaining('the merge declares the prediction of A')])
     expect((await inspected(out)).metadata[V]).toBeUndefined()
   })
 

@@ -1,11 +1,13 @@
 import { resolveModel } from '../../library/resolve.ts'
-import { DTYPE_NAMES, type DTypeName, isDTypeName } from '../../model/dtype-choice.ts'
+import { type DTypeName, isDTypeName } from '../../model/dtype-choice.ts'
 import { bakeVae, wrongCount } from '../../operations/bake-vae/bake-vae.ts'
 import { defined } from '../../system/defined.ts'
 import { type ExitCode, usage } from '../../system/errors.ts'
 import type { World } from '../../system/world.ts'
 import type { Arguments, Command } from '../command.ts'
+import { messages as making } from '../shared/making-messages.ts'
 import { modelFolders, withModelFolders } from '../shared/model-folders.ts'
+import { DTYPE_LIST } from '../shared/model-options.ts'
 import {
   filledText,
   hashesInputs,
@@ -14,26 +16,29 @@ import {
   withOutputOptions,
 } from '../shared/options.ts'
 import { runOnce } from '../shared/run-for-each.ts'
+import { messages } from './messages.ts'
 
 export const bakeVaeCommand: Command = {
   positionals: '[model] [vae]',
-  examples: [
-    ['$0 bake-vae model.safetensors vae-ft-mse.safetensors', 'Write model-vae-ft-mse.safetensors'],
-    ['$0 bake-vae model other-checkpoint --dtype fp32', 'The VAE of another checkpoint, in full precision'],
-    ['$0 bake-vae model.ckpt anime.vae.pt --dry-run', 'What would be replaced; nothing is written'],
-  ],
+  get examples() {
+    return [
+      ['$0 bake-vae model.safetensors vae-ft-mse.safetensors', messages.example],
+      ['$0 bake-vae model other-checkpoint --dtype fp32', messages.exampleCheckpoint],
+      ['$0 bake-vae model.ckpt anime.vae.pt --dry-run', messages.exampleDryRun],
+    ] as const
+  },
   options: (yargs) =>
     withModelFolders(withInputHashes(withOutputOptions(yargs)))
-      .positional('model', { type: 'string', describe: 'Checkpoint' })
-      .positional('vae', { type: 'string', describe: 'VAE file, or a checkpoint whose VAE is taken' })
+      .positional('model', { type: 'string', describe: messages.model })
+      .positional('vae', { type: 'string', describe: messages.vae })
       .option('dtype', {
         type: 'string',
-        describe: `Type of the VAE: ${Object.keys(DTYPE_NAMES).join(', ')} (keep: that of its file)`,
-        defaultDescription: 'that of the VAE it replaces',
+        describe: messages.dtype(DTYPE_LIST),
+        defaultDescription: messages.dtypeDefault,
       })
       .option('verify', {
         type: 'boolean',
-        describe: 'Read back and compare every tensor; --no-verify leaves it out',
+        describe: messages.verify,
         defaultDescription: 'true',
       }),
   run: runBakeVae,
@@ -44,7 +49,7 @@ async function runBakeVae(args: Arguments, world: World): Promise<ExitCode> {
     (name) => name !== undefined,
   )
   if (model === undefined || vae === undefined || rest.length > 0) throw wrongCount()
-  if (model === '' || vae === '') throw usage('a file name is empty')
+  if (model === '' || vae === '') throw usage(making.emptyName)
   const dtype = vaeDtype(args)
   const options = defined({ dtype })
   const output = { ...outputOptions(args), verify: args.verify !== false, hash: hashesInputs(args) }
@@ -59,5 +64,5 @@ async function runBakeVae(args: Arguments, world: World): Promise<ExitCode> {
 function vaeDtype(args: Arguments): DTypeName | undefined {
   const name = filledText(args, 'dtype')?.toLowerCase()
   if (name === undefined || isDTypeName(name)) return name
-  throw usage(`--dtype ${name}: no such type`, `Types are ${Object.keys(DTYPE_NAMES).join(', ')}.`)
+  throw usage(making.noSuchType(name), making.types(DTYPE_LIST))
 }

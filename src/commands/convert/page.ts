@@ -1,12 +1,15 @@
-/** What became of a whole folder of diffusers. */
+/** The page of a whole diffusers folder. */
+
 import type { FolderOutcome } from '../../operations/convert/folder.ts'
 import { envelope, findingJson, printResults } from '../../report/document/envelope.ts'
-import { formatBytes, painter, plural } from '../../report/text/text.ts'
+import { painter } from '../../report/text/text.ts'
 import { printable } from '../../system/text.ts'
 import type { World } from '../../system/world.ts'
 import { findingLines } from '../shared/findings-text.ts'
+import { messages as making } from '../shared/making-messages.ts'
 import type { WritingOptions } from '../shared/options.ts'
 import type { FolderResult } from '../shared/outcome-schema.ts'
+import { messages } from './messages.ts'
 
 export function printFolder(outcome: FolderOutcome, output: WritingOptions, world: World): void {
   const document = envelope('convert', { results: [folderJson(outcome)], dryRun: output.dryRun }, world)
@@ -23,13 +26,12 @@ function folderPage({ input, title, status, output, parts, findings }: FolderOut
   const lines = [
     `${paint('bold', printable(input, 300))}: ${printable(title)}`,
     ...parts.map(
-      ({ folder, tensors, bytesAfter }) =>
-        `  ${folder}: ${plural(tensors, 'tensor')}, ${formatBytes(bytesAfter)}`,
+      ({ folder, tensors, bytesAfter }) => `  ${messages.folderPart(folder, tensors, bytesAfter)}`,
     ),
     ...findingLines(findings, paint),
     status === 'planned'
-      ? `  would write ${printable(output, 300)}/`
-      : `  ${paint('green', 'wrote')} ${printable(output, 300)}/: ${formatBytes(bytes)}`,
+      ? `  ${making.wouldWriteFolder(printable(output, 300))}`
+      : `  ${paint('green', messages.wrote)} ${messages.wroteFolder(printable(output, 300), bytes)}`,
   ]
   return `${lines.join('\n')}\n`
 }

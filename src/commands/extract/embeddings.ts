@@ -18,55 +18,37 @@ import type { Arguments, Command } from '../command.ts'
 import { modelFolders, withModelFolders } from '../shared/model-folders.ts'
 import { filledText, flag, namedFiles, outputOptions, withOutputOptions } from '../shared/options.ts'
 import { printDescribed } from '../shared/transform-report.ts'
+import { messages } from './messages.ts'
 
 export const extractEmbeddingsCommand: Command = {
   positionals: '[files..]',
-  examples: [
-    [
-      '$0 extract embeddings lora.safetensors',
-      'Those bundled in a LoRA or checkpoint, and tokens trained into it',
-    ],
-    [
-      '$0 extract embeddings tuned.safetensors --base model.safetensors',
-      'Words whose vectors are not those of the base',
-    ],
-    ['$0 extract embeddings card.png --format pt', 'What A1111 hides in a picture, a PNG or a lossless WebP'],
-    [
-      '$0 extract embeddings model --prompt "bad hands, extra fingers" --name neg',
-      'Write neg.safetensors: one word that stands for a whole prompt',
-    ],
-  ],
+  get examples() {
+    return [
+      ['$0 extract embeddings lora.safetensors', messages.embeddingsExample],
+      ['$0 extract embeddings tuned.safetensors --base model.safetensors', messages.embeddingsExampleBase],
+      ['$0 extract embeddings card.png --format pt', messages.embeddingsExampleCard],
+      [
+        '$0 extract embeddings model --prompt "bad hands, extra fingers" --name neg',
+        messages.embeddingsExamplePrompt,
+      ],
+    ] as const
+  },
   options: (yargs) =>
     withModelFolders(withOutputOptions(yargs))
-      .positional('files', {
-        type: 'string',
-        array: true,
-        describe: 'Checkpoint, LoRA, embedding or picture',
-      })
-      .option('base', { type: 'string', nargs: 1, describe: 'Model whose words have their first vectors' })
-      .option('prompt', {
-        type: 'string',
-        nargs: 1,
-        describe: 'Make an embedding of these words, with the vectors of the model',
-      })
-      .option('name', { type: 'string', nargs: 1, describe: 'Name of the embedding, and of its file' })
-      .option('each', {
-        type: 'boolean',
-        describe: 'A file for each token of the table, not for each run of them',
-      })
-      .option('only', {
-        type: 'string',
-        nargs: 1,
-        describe: 'Only this one of several: its name, or its number in the list',
-      })
-      .option('format', { choices: EMBEDDING_FORMATS, describe: 'safetensors, or the .pt of A1111' }),
+      .positional('files', { type: 'string', array: true, describe: messages.embeddingsFile })
+      .option('base', { type: 'string', nargs: 1, describe: messages.embeddingsBase })
+      .option('prompt', { type: 'string', nargs: 1, describe: messages.prompt })
+      .option('name', { type: 'string', nargs: 1, describe: messages.name })
+      .option('each', { type: 'boolean', describe: messages.each })
+      .option('only', { type: 'string', nargs: 1, describe: messages.only })
+      .option('format', { choices: EMBEDDING_FORMATS, describe: messages.format }),
   run: runExtractEmbeddings,
 }
 
 async function runExtractEmbeddings(args: Arguments, world: World): Promise<ExitCode> {
   const [name, ...more] = namedFiles(args)
   if (name === undefined || name === '' || more.length > 0) {
-    throw usage('name one file', 'For example: sdtool extract embeddings lora.safetensors.')
+    throw usage(messages.oneFile, messages.embeddingsHint)
   }
   const output = outputOptions(args)
   const options = embeddingOptions(args, output.output)

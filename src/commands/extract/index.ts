@@ -10,38 +10,51 @@ import type { Arguments, Command } from '../command.ts'
 import { modelFolders, withModelFolders } from '../shared/model-folders.ts'
 import { filledText, namedFiles, outputOptions, withOutputOptions } from '../shared/options.ts'
 import { printDescribed } from '../shared/transform-report.ts'
+import { messages } from './messages.ts'
 
 /** What can be a file of its own. */
-const COMPONENT_LIST = 'vae, unet, dit, text, clip_l, clip_g, clip_h, t5xxl, vision, controlnet'
+const COMPONENTS = [
+  'vae',
+  'unet',
+  'dit',
+  'text',
+  'clip_l',
+  'clip_g',
+  'clip_h',
+  't5xxl',
+  'vision',
+  'controlnet',
+] as const
 
 export const extractCommand: Command = {
   positionals: '[component] [files..]',
-  examples: [
-    ['$0 extract vae model.safetensors', 'Write model-vae.safetensors, as A1111 and ComfyUI load it'],
-    ['$0 extract text sdxl.safetensors -o clip/', 'Each text encoder as a file of its own: clip_l, clip_g'],
-    ['$0 extract lora tuned base', 'See sdtool extract lora --help; there is extract embeddings, too'],
-  ],
+  get examples() {
+    return [
+      ['$0 extract vae model.safetensors', messages.example],
+      ['$0 extract text sdxl.safetensors -o clip/', messages.exampleText],
+      ['$0 extract lora tuned base', messages.exampleLora],
+    ] as const
+  },
   options: (yargs) =>
     withModelFolders(withOutputOptions(yargs))
       .positional('component', {
         type: 'string',
-        describe: 'vae, unet, text, or one encoder: clip_l, clip_g, t5xxl',
+        describe: messages.component,
       })
-      .positional('files', { type: 'string', array: true, describe: 'The checkpoint' })
+      .positional('files', { type: 'string', array: true, describe: messages.checkpoint })
       .option('dtype', {
         choices: Object.keys(FACTOR_DTYPES),
-        describe: 'Type of the weights',
-        defaultDescription: 'as they are',
+        describe: messages.dtype,
+        defaultDescription: messages.dtypeDefault,
       }),
   run: runExtract,
 }
 
-const HINT = 'For example: sdtool extract vae model.safetensors; also extract lora, extract embeddings.'
-
 async function runExtract(args: Arguments, world: World): Promise<ExitCode> {
   const component = selectorOf(args)
   const [name, ...more] = namedFiles(args)
-  if (name === undefined || name === '' || more.length > 0) throw usage('name one model file', HINT)
+  if (name === undefined || name === '' || more.length > 0)
+    throw usage(messages.oneModel, messages.forExample)
   const output = outputOptions(args)
   const dtype = filledText(args, 'dtype') as FactorDTypeName | undefined
   const path = await resolveModel(name, 'checkpoint', modelFolders(args, world))
@@ -54,7 +67,8 @@ async function runExtract(args: Arguments, world: World): Promise<ExitCode> {
 
 /** @throws USAGE */
 function selectorOf({ component }: Arguments): Selector {
-  if (typeof component !== 'string' || component === '') throw usage('extract what?', HINT)
+  if (typeof component !== 'string' || component === '')
+    throw usage(messages.noComponent, messages.components(COMPONENTS))
   if (isSelector(component)) return component
-  throw usage(`${component} is no component`, `Components are ${COMPONENT_LIST}. ${HINT}`)
+  throw usage(messages.notComponent(component), messages.components(COMPONENTS))
 }

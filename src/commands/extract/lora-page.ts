@@ -1,15 +1,18 @@
-/** What of a model is in a LoRA that was computed, block by block. */
+/** How much of a model's change a computed LoRA holds, block by block. */
+
 import { type BlockLabel, compareBlocks } from '../../model/networks/blocks.ts'
 import type { ExtractLoraPlan } from '../../operations/extract-lora/extract-lora.ts'
 import type { ExtractedLayer, Extraction } from '../../operations/extract-lora/plan.ts'
 import type { LoraResizePlan } from '../../operations/lora-resize/lora-resize.ts'
 import type { Outcome } from '../../operations/run.ts'
 import { formatTable } from '../../report/text/table.ts'
-import { type Paint, plural } from '../../report/text/text.ts'
+import type { Paint } from '../../report/text/text.ts'
 import { printable } from '../../system/text.ts'
 import { findingLines } from '../shared/findings-text.ts'
+import { messages as making } from '../shared/making-messages.ts'
 import type { LayersJson } from '../shared/outcome-schema.ts'
 import { madeFile, madeLine, type OutcomeView } from '../shared/transform-report.ts'
+import { messages } from './messages.ts'
 
 export const EXTRACT_LORA_VIEW: OutcomeView = {
   json(outcome) {
@@ -57,7 +60,7 @@ export const LORA_RESIZE_VIEW: OutcomeView = {
     const lines = [
       `${paint('bold', printable(outcome.input, 300))}: ${printable(lora.adapter.title)}`,
       blockTable(layers),
-      ...(kept.length > 0 ? [`  - ${plural(kept.length, 'module')} without a rank kept as they are`] : []),
+      ...(kept.length > 0 ? [`  - ${messages.keptWithoutRank(kept.length)}`] : []),
       ...findingLines(outcome.findings, paint),
       resultLine(outcome, layers, paint),
     ]
@@ -76,7 +79,7 @@ function layersJson(layers: readonly ExtractedLayer[]): LayersJson {
 /** How large a file would be is known once its values are kept. */
 function resultLine(outcome: Outcome, { length }: readonly ExtractedLayer[], paint: Paint): string {
   if (outcome.status !== 'planned') return madeLine(outcome, paint)
-  return `  would write ${printable(outcome.output ?? '', 300)}: ${plural(length, 'module')}`
+  return `  ${making.wouldWriteModules(printable(outcome.output ?? '', 300), length)}`
 }
 
 interface BlockGroup {
@@ -137,15 +140,15 @@ function blockTable(layers: readonly ExtractedLayer[]): string {
   ])
   return formatTable(
     [
-      { head: 'part' },
-      { head: 'block' },
-      { head: 'modules', align: 'right' },
-      { head: 'rank', align: 'right' },
-      { head: 'change / weights', align: 'right' },
-      { head: 'energy kept', align: 'right' },
-      { head: 'error / weights', align: 'right' },
+      { head: messages.part },
+      { head: messages.block },
+      { head: messages.modules, align: 'right' },
+      { head: messages.rank, align: 'right' },
+      { head: messages.change, align: 'right' },
+      { head: messages.energy, align: 'right' },
+      { head: messages.error, align: 'right' },
     ],
-    [...rows, ['all', '', ...cells(figures(layers))]],
+    [...rows, [messages.all, '', ...cells(figures(layers))]],
   )
 }
 
@@ -166,10 +169,7 @@ function shareOutside({ layers, outside }: Extraction): number {
 
 function restLines(extraction: Extraction): string[] {
   const { unchanged, outside } = extraction
-  const same = unchanged > 0 ? [`  - ${plural(unchanged, 'layer')} the same in both models, left out`] : []
+  const same = unchanged > 0 ? [`  - ${messages.unchangedLayers(unchanged)}`] : []
   if (outside.tensors.length === 0) return same
-  return [
-    ...same,
-    `  ! ${plural(outside.tensors.length, 'tensor')} outside of these layers differ, too (norms, biases, other layers): ${percent(shareOutside(extraction))} of the norm of the change`,
-  ]
+  return [...same, `  ! ${messages.outside(outside.tensors.length, percent(shareOutside(extraction)))}`]
 }

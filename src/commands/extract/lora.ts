@@ -7,32 +7,27 @@ import { DEFAULT_RANK } from '../../operations/lora/factor-options.ts'
 import { type ExitCode, usage } from '../../system/errors.ts'
 import type { World } from '../../system/world.ts'
 import type { Arguments, Command } from '../command.ts'
+import { messages as loraMessages } from '../lora/messages.ts'
 import { readFactorOptions, withFactorOptions } from '../lora/options.ts'
 import { modelFolders, withModelFolders } from '../shared/model-folders.ts'
 import { filledText, namedFiles, outputOptions, withOutputOptions } from '../shared/options.ts'
 import { runOnce } from '../shared/run-for-each.ts'
+import { messages } from './messages.ts'
 
 export const extractLoraCommand: Command = {
   positionals: '[files..]',
-  examples: [
-    [
-      '$0 extract lora tuned.safetensors base.safetensors',
-      `Write tuned-lora.safetensors, rank ${DEFAULT_RANK}`,
-    ],
-    [
-      '$0 extract lora tuned base --algo locon --rank auto -o style.safetensors',
-      'The convolutions, too; as many singular values of each layer as it needs',
-    ],
-    ['$0 extract lora tuned base --rank 8 --dry-run', 'How much of each block such a LoRA would hold'],
-  ],
+  get examples() {
+    return [
+      ['$0 extract lora tuned.safetensors base.safetensors', messages.loraExample(DEFAULT_RANK)],
+      ['$0 extract lora tuned base --algo locon --rank auto -o style.safetensors', messages.loraExampleLocon],
+      ['$0 extract lora tuned base --rank 8 --dry-run', messages.loraExampleDryRun],
+    ] as const
+  },
   options: (yargs) =>
-    withFactorOptions(withModelFolders(withOutputOptions(yargs)), 'Of the random sketches')
-      .positional('files', { type: 'string', array: true, describe: 'The fine-tuned model, then its base' })
-      .option('algo', {
-        choices: Object.keys(LORA_ALGOS),
-        describe: 'Layers: lora, or locon (convolutions, too)',
-      })
-      .option('only', { choices: ['unet', 'text'], describe: 'The UNet, or the text encoders, alone' }),
+    withFactorOptions(withModelFolders(withOutputOptions(yargs)), loraMessages.seed)
+      .positional('files', { type: 'string', array: true, describe: messages.loraFiles })
+      .option('algo', { choices: LORA_ALGOS, describe: messages.algo })
+      .option('only', { choices: ['unet', 'text'], describe: messages.onlySide }),
   run: runExtractLora,
 }
 
@@ -43,7 +38,7 @@ async function runExtractLora(args: Arguments, world: World): Promise<ExitCode> 
   const folders = modelFolders(args, world)
   const paths: string[] = []
   for (const name of named) paths.push(await resolveModel(name, 'checkpoint', folders))
-  if (resolve(paths[0]!) === resolve(paths[1]!)) throw usage('both models are the same file')
+  if (resolve(paths[0]!) === resolve(paths[1]!)) throw usage(messages.sameFile)
   return runOnce(paths, { operation: extractLora, options }, outputOptions(args), world)
 }
 

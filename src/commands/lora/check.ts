@@ -2,7 +2,7 @@ import { basename } from 'node:path'
 import { resolveLora } from '../../library/lora-aliases.ts'
 import { resolveModel } from '../../library/resolve.ts'
 import { type OpenedModel, withModels } from '../../library/session.ts'
-import { counted, error, warning } from '../../model/finding.ts'
+import { error, warning } from '../../model/finding.ts'
 import { type CheckedModule, checkLora, type LoraCheck } from '../../model/lora/check.ts'
 import type { LoraFile } from '../../model/lora/modules.ts'
 import { type BlockLabel, compareBlocks } from '../../model/networks/blocks.ts'
@@ -14,7 +14,7 @@ import { inputModels, plainContext } from '../../operations/run.ts'
 import { envelope, findingJson, printResults, withNulls } from '../../report/document/envelope.ts'
 import type { HeatMap, HeatPanel } from '../../report/drawing/heat-map.ts'
 import { formatTable } from '../../report/text/table.ts'
-import { painter, plural } from '../../report/text/text.ts'
+import { painter } from '../../report/text/text.ts'
 import { checkOutput } from '../../system/atomic.ts'
 import { EXIT, type ExitCode, refuse, usage } from '../../system/errors.ts'
 import { printable } from '../../system/text.ts'
@@ -25,29 +25,28 @@ import type { Arguments, Command } from '../command.ts'
 import { columnOf, plotEncoder } from '../diff/plot.ts'
 import { findingLines } from '../shared/findings-text.ts'
 import { modelFolders, withModelFolders } from '../shared/model-folders.ts'
-import type { CommonOptions } from '../shared/options.ts'
 import { commonOptions, filledText, flag, namedFiles, withCommonOptions } from '../shared/options.ts'
 import type { LoraCheckResult } from './check-schema.ts'
+import { messages } from './messages.ts'
 
 export const loraCheckCommand: Command = {
   positionals: '[files..]',
-  examples: [
-    ['$0 lora check style.safetensors', 'Dead or damaged modules, norms of the blocks, the base it fits'],
-    [
-      '$0 lora check style --base model --plot style.png',
-      'Whether every module has its layer in a model, and a picture',
-    ],
-  ],
+  get examples() {
+    return [
+      ['$0 lora check style.safetensors', messages.checkExample],
+      ['$0 lora check style --base model --plot style.png', messages.checkExampleBase],
+    ] as const
+  },
   options: (yargs) =>
     withModelFolders(withCommonOptions(yargs))
-      .positional('files', { type: 'string', array: true, describe: 'The LoRA' })
-      .option('base', { type: 'string', nargs: 1, describe: 'Model that the modules are held against' })
+      .positional('files', { type: 'string', array: true, describe: messages.file })
+      .option('base', { type: 'string', nargs: 1, describe: messages.checkBase })
       .option('plot', {
         type: 'string',
         nargs: 1,
-        describe: 'Draw the norms of layers and blocks: a .png or .svg',
+        describe: messages.plot,
       })
-      .option('force', { type: 'boolean', describe: 'Replace an existing picture' }),
+      .option('force', { type: 'boolean', describe: messages.force }),
   run: runLoraCheck,
 }
 
@@ -60,8 +59,7 @@ interface Checked extends LoraCheck {
 
 async function runLoraCheck(args: Arguments, world: World): Promise<ExitCode> {
   const [name, ...more] = namedFiles(args)
-  if (name === undefined || name === '' || more.length > 0)
-    throw usage('name one LoRA', 'For example: sdtool lora check style.safetensors.')
+  if (name === undefined || name === '' || more.length > 0) throw usage(messages.oneNamed, messages.checkHint)
   const options = commonOptions(args)
   const [base, plot] = [filledText(args, 'base'), filledText(args, 'plot')]
   const encode = plot === undefined ? undefined : plotEncoder(plot)
@@ -71,7 +69,7 @@ async function runLoraCheck(args: Arguments, world: World): Promise<ExitCode> {
   const force = flag(args, 'force')
   if (plot !== undefined) await checkOutput(plot, { force, bytes: 0, inputs: [] })
   const { checked, inputs } = await withModels(paths, world, async (opened) => {
-    const checked = await checkOpened(paths, opened, options, world)
+    const checked = await checkOpened(paths, opened, world)
     return { checked, inputs: opened.map(({ model }) => model.file) }
   })
   if (plot !== undefined && encode !== undefined)
@@ -84,7 +82,6 @@ async function runLoraCheck(args: Arguments, world: World): Promise<ExitCode> {
 async function checkOpened(
   paths: readonly string[],
   opened: readonly OpenedModel[],
-  { quiet, json }: CommonOptions,
   world: World,
 ): Promise<Checked> {
   const context = plainContext(opened, world)
@@ -116,20 +113,13 @@ async function fitOf(
 ): Promise<Required<Pick<Checked, 'base' | 'findings'>>> {
   const { name, identity } = base
   if (identity.kind === 'lora')
-    throw refuse(
-      'BASE_NOT_A_MODEL',
-      `${name} is no model that a LoRA could be for: ${identity.title}`,
-      'Name a checkpoint, a UNet or a text encoder with --base.',
-    )
+    throw refuse('BASE_NOT_A_MODEL', messages.baseNotModel(name, identity.title), messages.nameBase)
   const options = { loras: [{ ratio: { unet: 1, text: 1 } }], allowUnmatched: true }
   const plan = await mergeLora.plan([base, lora], options, context)
   const [report] = plan.loras
   const matched = report!.parts.reduce((sum, part) => sum + part.matched, 0)
   const missing = report!.unmatched.map(({ name }) => name)
-  const findings =
-    missing.length > 0
-      ? [error('lora-unmatched', `${counted(missing, 'module')} have no place in ${name}`)]
-      : []
+  const findings = missing.length > 0 ? [error('lora-unmatched', messages.noPlace(missing, name))] : []
   return { base: { name, matched, unmatched: missing.length }, findings }
 }
 
@@ -140,19 +130,10 @@ function findingsOf({ modules }: LoraCheck): Finding[] {
   const misshapen = modules.filter(({ fault }) => fault !== undefined)
   return [
     ...(misshapen.length > 0
-      ? [
-          error(
-            'lora-misshapen',
-            `${counted(names('misshapen'), 'module')} cannot be computed with: ${misshapen[0]!.fault}`,
-          ),
-        ]
+      ? [error('lora-misshapen', messages.misshapen(names('misshapen'), misshapen[0]!.fault!))]
       : []),
-    ...(broken.length > 0
-      ? [error('lora-not-finite', `${counted(broken, 'module')} would make the weights NaN or infinite`)]
-      : []),
-    ...(dead.length > 0
-      ? [warning('lora-dead-modules', `${counted(dead, 'module')} add nothing: one of the factors is 0`)]
-      : []),
+    ...(broken.length > 0 ? [error('lora-not-finite', messages.notFinite(broken))] : []),
+    ...(dead.length > 0 ? [warning('lora-dead-modules', messages.dead(dead))] : []),
   ]
 }
 
@@ -233,23 +214,23 @@ function pageOf({ file, modules, fits, base, findings }: Checked, world: World):
   })
   const table = formatTable(
     [
-      { head: 'part' },
-      { head: 'block' },
-      { head: 'modules', align: 'right' },
-      { head: 'dead', align: 'right' },
+      { head: messages.part },
+      { head: messages.block },
+      { head: messages.modules, align: 'right' },
+      { head: messages.deadHead, align: 'right' },
       { head: 'NaN', align: 'right' },
-      { head: 'norm', align: 'right' },
-      { head: 'of all', align: 'right' },
+      { head: messages.norm, align: 'right' },
+      { head: messages.ofAll, align: 'right' },
     ],
-    [...rows, ['all', '', String(modules.length), '', '', all.toPrecision(3), '']],
+    [...rows, [messages.all, '', String(modules.length), '', '', all.toPrecision(3), '']],
   )
   const lines = [
     `${paint('bold', printable(file.name, 300))}: ${file.adapter.title}`,
     table,
-    `  fits: ${fits.length > 0 ? fits.join(', ') : 'no published architecture by the shapes of all modules'}`,
+    `  ${fits.length > 0 ? messages.fits(fits) : messages.fitsNone}`,
     ...(base === undefined
       ? []
-      : [`  ${printable(base.name, 300)}: ${plural(base.matched, 'module')} matched, ${base.unmatched} not`]),
+      : [`  ${messages.matched(printable(base.name, 300), base.matched, base.unmatched)}`]),
     ...findingLines(findings, paint),
   ]
   return `${lines.join('\n')}\n`
@@ -281,8 +262,8 @@ function heatMapOf({ file, modules }: Checked): HeatMap {
     }
   })
   return {
-    title: `Norms of ${basename(file.name)}`,
-    subtitle: 'norm of what the modules add, in percent of the norm of the whole LoRA',
+    title: messages.normsOf(basename(file.name)),
+    subtitle: messages.plotSubtitle,
     panels,
   }
 }

@@ -1,10 +1,10 @@
 import { basename } from 'node:path'
 import type { LoraMergePlan } from '../../operations/lora-merge/lora-merge.ts'
 import { formatTable } from '../../report/text/table.ts'
-import { plural } from '../../report/text/text.ts'
 import { printable } from '../../system/text.ts'
 import { findingLines } from '../shared/findings-text.ts'
 import { madeFile, madeLine, type OutcomeView } from '../shared/transform-report.ts'
+import { messages } from './messages.ts'
 
 /** The LoRAs, and their sum. */
 export const LORA_MERGE_VIEW: OutcomeView = {
@@ -20,10 +20,7 @@ export const LORA_MERGE_VIEW: OutcomeView = {
   page(outcome, _verbose, paint) {
     const plan = outcome.plan as LoraMergePlan
     const { rounded, dtype } = figures(plan)
-    const exact =
-      rounded === 0
-        ? 'exact: no factor was changed'
-        : `the factors of ${plural(rounded, 'module')} were multiplied and rounded once to ${dtype}`
+    const exact = rounded === 0 ? messages.exact : messages.rounded(rounded, dtype)
     const lines = [
       loraTable(plan),
       `  - ${exact}`,
@@ -48,13 +45,13 @@ function loraTable(plan: LoraMergePlan): string {
     String(adapter.modules),
     adapter.ranks.map(({ value }) => value).join(', '),
   ])
-  const sum = ['sum', '', String(modules), ranks[0] === ranks[1] ? String(ranks[0]) : ranks.join('-')]
+  const sum = [messages.sum, '', String(modules), ranks[0] === ranks[1] ? String(ranks[0]) : ranks.join('-')]
   return formatTable(
     [
       { head: 'LoRA' },
-      { head: 'ratio', align: 'right' },
-      { head: 'modules', align: 'right' },
-      { head: 'rank', align: 'right' },
+      { head: messages.ratioHead, align: 'right' },
+      { head: messages.modules, align: 'right' },
+      { head: messages.rankHead, align: 'right' },
     ],
     [...rows, sum],
   )

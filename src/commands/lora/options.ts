@@ -3,43 +3,44 @@
 import type { Argv } from 'yargs'
 import { FACTOR_DTYPES, type FactorDTypeName } from '../../model/lora/factors.ts'
 import { DEFAULT_RANK, type FactorOptions, MAX_RANK, MAX_SEED } from '../../operations/lora/factor-options.ts'
-import { RANK_METHODS, type RankMethod, type RankRule } from '../../operations/lora/rank-rule.ts'
+import { RANK_METHODS, type RankRule } from '../../operations/lora/rank-rule.ts'
 import { defined } from '../../system/defined.ts'
 import { usage } from '../../system/errors.ts'
 import type { Arguments } from '../command.ts'
 import { filledText } from '../shared/options.ts'
+import { messages } from './messages.ts'
 
 /** Rank of `auto`: what LoRAs for SD are at most published with. */
 const AUTO_LIMIT = 128
 const AUTO_RULE = { method: 'sv_fro', target: 0.95 } as const
 
-const DYNAMIC = Object.keys(RANK_METHODS).filter((method) => method !== 'fixed')
+const DYNAMIC = RANK_METHODS.filter((method) => method !== 'fixed')
 
+/** @param seeds what the random sketches are for */
 export function withFactorOptions(yargs: Argv, seeds: string): Argv {
   return yargs
     .option('rank', {
       type: 'string',
       nargs: 1,
-      describe: `Rank of every layer; with --dynamic the most; auto: --dynamic sv_fro=${AUTO_RULE.target}, at most ${AUTO_LIMIT}`,
+      describe: messages.rank(`${AUTO_RULE.method}=${AUTO_RULE.target}`, AUTO_LIMIT),
       defaultDescription: String(DEFAULT_RANK),
     })
     .option('conv-rank', {
       type: 'string',
       nargs: 1,
-      describe: 'The same for convolutions with a kernel',
-      defaultDescription: 'that of --rank',
+      describe: messages.convRank,
+      defaultDescription: messages.convRankDefault,
     })
     .option('dynamic', {
       type: 'string',
       nargs: 1,
-      describe:
-        'A rank for each layer: sv_ratio=20 (singular values above a 20th of the first), sv_cumulative=0.9 (share of their sum), sv_fro=0.9 (share of the norm)',
+      describe: messages.dynamic,
     })
-    .option('dtype', { choices: Object.keys(FACTOR_DTYPES), describe: 'Type of the factors' })
+    .option('dtype', { choices: Object.keys(FACTOR_DTYPES), describe: messages.factorType })
     .option('seed', { type: 'string', nargs: 1, describe: seeds, defaultDescription: '0' })
 }
 
-/** @throws USAGE */
+/** @throws USAGE (exit 2) */
 export function readFactorOptions(args: Arguments): FactorOptions {
   const rank = rankRule(args)
   const conv = filledText(args, 'convRank')
@@ -63,33 +64,27 @@ function rankRule(args: Arguments): RankRule {
 function rankOf(option: string, text: string): number {
   const rank = Number(text)
   if (/^\d+$/.test(text) && rank >= 1 && rank <= MAX_RANK) return rank
-  const auto = option === 'rank' ? ', or auto' : ''
-  throw usage(`--${option} ${text}: no rank`, `A rank is a whole number from 1 to ${MAX_RANK}${auto}.`)
+  const hint = option === 'rank' ? messages.rankRangeOrAuto : messages.rankRange
+  throw usage(messages.notRank(option, text), hint(MAX_RANK))
 }
 
 function dynamicRule(args: Arguments): Pick<RankRule, 'method' | 'target'> | undefined {
   const text = filledText(args, 'dynamic')
   if (text === undefined) return undefined
-  const [method = '', value = ''] = text.split('=', 2)
+  const [name = '', value = ''] = text.split('=', 2)
   const target = Number(value)
-  if (!DYNAMIC.includes(method) || value === '') {
-    throw usage(
-      `--dynamic ${text}: no such rule`,
-      `Rules are ${DYNAMIC.join(', ')}, as in --dynamic sv_ratio=20.`,
-    )
-  }
-  const isRatio = method === 'sv_ratio'
-  if (!(isRatio ? target >= 1 && Number.isFinite(target) : target > 0 && target <= 1)) {
-    const range = isRatio ? 'a number of 1 or more' : 'a share above 0, 1 at most'
-    throw usage(`--dynamic ${text}: the target of ${method} is ${range}`)
-  }
-  return { method: method as RankMethod, target }
+  const method = DYNAMIC.find((one) => one === name)
+  if (method === undefined || value === '') throw usage(messages.noSuchRule(text), messages.rules(DYNAMIC))
+  if (method === 'sv_ratio') {
+    if (!(target >= 1 && Number.isFinite(target))) throw usage(messages.ratioTarget(text))
+  } else if (!(target > 0 && target <= 1)) throw usage(messages.shareTarget(text, method))
+  return { method, target }
 }
 
-/** @throws USAGE */
+/** @throws USAGE (exit 2) */
 function seedOf(args: Arguments): number {
   const text = filledText(args, 'seed') ?? '0'
   const seed = Number(text)
   if (/^\d+$/.test(text) && seed <= MAX_SEED) return seed
-  throw usage(`--seed ${text}: a seed is a whole number from 0 to ${MAX_SEED}`)
+  throw usage(messages.seedRange(text, MAX_SEED))
 }

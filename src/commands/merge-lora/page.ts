@@ -10,6 +10,7 @@ import { findingLines, type Paint } from '../shared/findings-text.ts'
 import type { LoraReportJson } from '../shared/outcome-schema.ts'
 import { changeTable, type PartColumn, verifiedLine } from '../shared/proof-text.ts'
 import { headLine, type OutcomeView, outcomeJson, resultLine, stepTable } from '../shared/transform-report.ts'
+import { messages } from './messages.ts'
 
 type MergeOutcome = Outcome<MergePlan, PartProof>
 
@@ -31,10 +32,8 @@ function loraJson({ parts, unmatched, ...lora }: LoraReport): LoraReportJson {
   }
 }
 
-const MODULES: PartColumn<PartProof> = {
-  head: 'modules',
-  align: 'right',
-  cell: ({ modules }) => String(modules),
+function modulesColumn(): PartColumn<PartProof> {
+  return { head: messages.modules, align: 'right', cell: ({ modules }) => String(modules) }
 }
 
 function mergePage(outcome: MergeOutcome, verbose: boolean, paint: Paint): string {
@@ -44,7 +43,7 @@ function mergePage(outcome: MergeOutcome, verbose: boolean, paint: Paint): strin
     headLine(outcome, paint),
     loraTable(loras),
     stepTable(steps, paint),
-    ...(proof.length > 0 ? [changeTable(proof, [MODULES])] : []),
+    ...(proof.length > 0 ? [changeTable(proof, [modulesColumn()])] : []),
     ...findingLines(findings, paint),
     ...(verbose ? loras.flatMap(unmatchedLines) : []),
     ...(verified ? [verifiedLine(verified)] : []),
@@ -59,14 +58,14 @@ function loraTable(loras: readonly LoraReport[]): string {
   })
   return formatTable(
     [
-      { head: 'adapter' },
-      { head: 'for' },
-      { head: 'algorithm' },
-      { head: 'rank', align: 'right' },
-      { head: 'ratio', align: 'right' },
-      { head: 'matched', align: 'right' },
-      { head: 'unmatched', align: 'right' },
-      { head: 'left out', align: 'right' },
+      { head: messages.adapter },
+      { head: messages.for },
+      { head: messages.algorithm },
+      { head: messages.rank, align: 'right' },
+      { head: messages.ratioHead, align: 'right' },
+      { head: messages.matched, align: 'right' },
+      { head: messages.unmatched, align: 'right' },
+      { head: messages.leftOut, align: 'right' },
     ],
     rows,
   )

@@ -3,11 +3,14 @@ import type { CheckpointMergePlan } from '../../operations/merge/plan.ts'
 import type { PartChange } from '../../operations/output/patch-proof.ts'
 import type { Outcome } from '../../operations/run.ts'
 import { formatTable } from '../../report/text/table.ts'
+import { defined } from '../../system/defined.ts'
 import { printable } from '../../system/text.ts'
+import type { MergeMethod } from '../../tensor/merge/method.ts'
 import { MERGE_METHODS } from '../../tensor/merge/registry.ts'
 import { findingLines, type Paint } from '../shared/findings-text.ts'
 import { changeTable, verifiedLine } from '../shared/proof-text.ts'
 import { headLine, type OutcomeView, outcomeJson, resultLine, stepTable } from '../shared/transform-report.ts'
+import { messages } from './messages.ts'
 
 type MergeOutcome = Outcome<CheckpointMergePlan, PartChange>
 
@@ -18,17 +21,17 @@ export const MERGE_VIEW: OutcomeView<CheckpointMergePlan, PartChange> = {
 
 /** The methods with what they compute, for the help. */
 export function methodLines(): string[] {
-  return [
-    'Methods (A, B, C: the models in their order):',
-    ...MERGE_METHODS.flatMap(({ id, formula, definition, alpha, beta, density, models }) => {
-      const numbers = [
-        `alpha: ${alpha.describe()}${alpha.takes === 'one' || models[1] === 2 ? ` (${alpha.byDefault(models[0])})` : ''}`,
-        ...(beta === undefined ? [] : [`beta (${beta})`]),
-        ...(density === undefined ? [] : [`density (${density})`]),
-      ]
-      return [`  ${id}: ${formula()}`, `      ${numbers.join('; ')}. ${definition()}`]
-    }),
-  ]
+  return [messages.methods, ...MERGE_METHODS.flatMap(linesOfMethod)]
+}
+
+function linesOfMethod({ id, formula, definition, alpha, beta, density, models }: MergeMethod): string[] {
+  const hasOneDefault = alpha.takes === 'one' || models[1] === 2
+  const numbers = {
+    alpha: alpha.describe(),
+    ...(hasOneDefault && { alphaDefault: alpha.byDefault(models[0]) }),
+    ...defined({ beta, density }),
+  }
+  return [`  ${id}: ${formula()}`, `      ${messages.methodNumbers(numbers, definition())}`]
 }
 
 function page(outcome: MergeOutcome, _verbose: boolean, paint: Paint): string {
@@ -36,7 +39,7 @@ function page(outcome: MergeOutcome, _verbose: boolean, paint: Paint): string {
   const lines = [
     headLine(outcome, paint),
     formatTable(
-      [{ head: 'model' }, { head: 'file' }, { head: 'what' }],
+      [{ head: messages.model }, { head: messages.file }, { head: messages.what }],
       (plan?.models ?? []).map(({ letter, name, title }) => [letter, printable(basename(name), 100), title]),
     ),
     stepTable(steps, paint),

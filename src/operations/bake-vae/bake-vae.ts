@@ -1,12 +1,14 @@
 /** A checkpoint and a VAE, or another checkpoint that has one, into a checkpoint with that VAE. */
+
 import { basename } from 'node:path'
 import { stemOf } from '../../model/file-name.ts'
-import { EXIT, SdtoolError, usage } from '../../system/errors.ts'
+import { unverified, usage } from '../../system/errors.ts'
 import { sameValues } from '../../tensor/values/same.ts'
 import type { InputModel, Operation, PlanContext } from '../operation.ts'
 import { mergedName } from '../output/name.ts'
 import { latentsByValues } from '../vae-values.ts'
 import { coverage, overflow } from './findings.ts'
+import { messages } from './messages.ts'
 import { bakeVaeOptions } from './options.ts'
 import { type BakeOptions, type BakePlan, planBakeVae } from './plan.ts'
 
@@ -29,7 +31,7 @@ export const bakeVae: Operation<BakeOptions, BakePlan> = {
 }
 
 export function wrongCount(): Error {
-  return usage('a checkpoint and a VAE are needed', 'sdtool bake-vae model.safetensors vae.safetensors')
+  return usage(messages.wrongCount, messages.wrongCountHint)
 }
 
 /** Its plans say where each tensor came from: the names of the files are enough. */
@@ -43,7 +45,7 @@ function vaeInName(path: string): string {
   return /vae/i.test(stem) ? stem : `${stem}-vae`
 }
 
-/** Refuses to write a copy. @throws NOTHING_CHANGED */
+/** Refuses to write a copy. @throws NOTHING_CHANGED (exit 4) */
 async function checkChanges(
   { baked }: BakePlan,
   [base, vae]: readonly [InputModel, InputModel],
@@ -52,6 +54,5 @@ async function checkChanges(
   for (const { before, after } of baked) {
     if (before === undefined || !(await sameValues(before, after, read))) return
   }
-  const message = `${base.name} has the VAE of ${vae.name} already, value for value`
-  throw new SdtoolError('NOTHING_CHANGED', message, { exitCode: EXIT.unverified })
+  throw unverified('NOTHING_CHANGED', messages.sameVae(base.name, vae.name))
 }

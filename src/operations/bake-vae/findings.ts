@@ -1,15 +1,14 @@
 import { info } from '../../model/finding.ts'
-import { knownVae, readableVae, vaeContent } from '../../model/identify/vae-content.ts'
-import { plural } from '../../report/text/text.ts'
+import { knownByContent, readableVae, vaeContent } from '../../model/identify/vae-content.ts'
 import type { Finding } from '../../tensor/values/table.ts'
 import type { InputModel, PlanContext } from '../operation.ts'
 import { publishedVae } from '../vae-values.ts'
+import { messages } from './messages.ts'
 import { type BakePlan, mayOverflow, overflowFindings, type SdxlVae } from './plan.ts'
 
 export function coverage({ baked }: BakePlan): Finding {
   const added = baked.filter(({ before }) => before === undefined).length
-  const message = `all ${plural(baked.length, 'tensor')} of the VAE are baked in: ${baked.length - added} replaced, ${added} added`
-  return info('vae-coverage', message)
+  return info('vae-coverage', messages.coverage(baked.length - added, added))
 }
 
 /** What running the VAE in fp16 would do, where it matters. */
@@ -28,7 +27,5 @@ async function sdxlVae(model: InputModel, context: PlanContext): Promise<SdxlVae
   if (published?.name.includes('fp16-fix')) return 'fixed'
   const vae = readableVae(model.file, context.read)
   const content = vae && (await vaeContent(vae))
-  return content && knownVae(content).some(({ message }) => message.includes('SDXL'))
-    ? 'published'
-    : 'unknown'
+  return content && knownByContent(content)?.latents === 'sdxl' ? 'published' : 'unknown'
 }

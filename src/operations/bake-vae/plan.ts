@@ -1,7 +1,7 @@
 /** A VAE into a checkpoint: in the place of the one it has, or where it has none. */
 
 import { castWeight, DTYPE_NAMES, type DTypeName, dtypeName } from '../../model/dtype-choice.ts'
-import { counted, info, warning } from '../../model/finding.ts'
+import { info, warning } from '../../model/finding.ts'
 import { canonicalVae, type VaeInfo, vaeKey } from '../../model/identify/vae.ts'
 import { ldmShape } from '../../model/identify/vae-content.ts'
 import { latentsFit, spacesOf, type VaeLatents } from '../../model/identify/vae-latents.ts'
@@ -10,14 +10,14 @@ import { VAE_PREFIX } from '../../model/networks/architectures/architecture.ts'
 import { architectureById } from '../../model/networks/architectures/registry.ts'
 import { COMPONENTS, type Component, measure, tensorsOf } from '../../model/networks/components.ts'
 import { isComplete, type Shape, sameShape } from '../../model/networks/topology/match.ts'
-import { defined } from '../../system/defined.ts'
-import { EXIT, refuse, SdtoolError } from '../../system/errors.ts'
-import { quoted } from '../../system/text.ts'
+import { refuse, unverified } from '../../system/errors.ts'
 import { checkOperation } from '../../tensor/quantised/check.ts'
 import { type DType, elementCount, isFloat, type OutputDType } from '../../tensor/values/dtype.ts'
 import { canCast, renamed } from '../../tensor/values/expr.ts'
 import type { Finding, Tensor } from '../../tensor/values/table.ts'
+import { messages as shared } from '../messages.ts'
 import { checkHasTensors, checkWritable, newPlan, type Plan, type PlanBuilder } from '../plan.ts'
+import { messages } from './messages.ts'
 
 /** A VAE, alone or in a checkpoint. */
 export interface VaeModel extends Model {
@@ -56,9 +56,9 @@ export function planBakeVae(base: Model, vae: VaeModel, options: BakeOptions = {
   for (const component of base.identity.components) addComponent(plan, component, base, byName, vae.name)
   const added = baked.filter(({ before }) => before === undefined)
   const component = vaeComponent(added.map(({ after }) => after))
-  for (const { after } of added) plan.addNew(component, after, `from ${vae.name}`)
+  for (const { after } of added) plan.addNew(component, after, messages.from(vae.name))
   for (const { path, bytes } of base.file.leftovers ?? []) {
-    if (bytes > 0) plan.addLeftover(path, bytes, 'training state in the pickle, no weights')
+    if (bytes > 0) plan.addLeftover(path, bytes, shared.trainingState)
   }
   return { ...plan.build(base.file.metadata, latentsFindings(base, vae)), baked }
 }
@@ -68,54 +68,40 @@ function checkBase({ name, file, identity: { components, title } }: Model): void
   checkWritable(file)
   const network = components.find(({ role }) => role === 'unet')
   if (network !== undefined && network.prefix !== '') return
-  const why = network === undefined ? title : `${title}, whose keys leave no place for a VAE`
-  throw refuse(
-    'BASE_NOT_A_CHECKPOINT',
-    `${name} is no checkpoint to bake a VAE into: ${why}`,
-    'The checkpoint comes first: sdtool bake-vae model vae.',
-  )
+  const text = network === undefined ? messages.notACheckpoint : messages.noPlaceForVae
+  throw refuse('BASE_NOT_A_CHECKPOINT', text(name, title), messages.checkpointFirst)
 }
 
 /** @throws VAE_NOT_FOUND, VAE_INCOMPLETE */
 function sourceOf({ name, identity }: Model): VaeInfo {
   const { vae, title, components } = identity
-  if (vae === undefined || vae.layout === 'taesd') {
-    throw refuse('VAE_NOT_FOUND', `${name} has no VAE that can be baked in: ${title}`)
-  }
+  if (vae === undefined || vae.layout === 'taesd') throw refuse('VAE_NOT_FOUND', messages.noVae(name, title))
   const match = components.find(({ id }) => id === 'vae')?.match
   if (match === undefined || isComplete(match)) return vae
   const { expected, missing, misshapen } = match
   const wrong = [...missing, ...misshapen].map((key) => key.name)
-  throw unfit(
-    'VAE_INCOMPLETE',
-    `${name}: ${expected - wrong.length} of the ${expected} tensors of a VAE are there; ${counted(wrong, 'tensor')} missing or of another shape`,
-    'Download it again, or take the VAE of a complete checkpoint.',
-  )
+  throw unverified('VAE_INCOMPLETE', messages.incomplete(name, expected, wrong), messages.downloadAgain)
 }
 
 /**
  * Every command that takes a VAE for a model asks this.
- * @throws VAE_WRONG_ARCHITECTURE for one of another size, or of other latents
+ * @throws VAE_WRONG_ARCHITECTURE (exit 4) for one of another size, or of other latents
  */
 export function checkVaeFit(base: Model, vae: VaeModel, source: VaeInfo): void {
   const { architecture, vae: own } = base.identity
   const fits = own
     ? own.latentChannels === source.latentChannels && own.downscale === source.downscale
     : architecture === undefined || source.architectures.includes(architecture.id)
-  if (!fits) {
-    const wanted = own ? `a ${vaeWithDownscale(own)}` : `that of ${architecture?.title}`
-    throw unfit(
-      'VAE_WRONG_ARCHITECTURE',
-      `${vae.name} is a ${vaeWithDownscale(source)}; ${base.name} needs ${wanted}`,
-    )
-  }
+  if (!fits) throw unverified('VAE_WRONG_ARCHITECTURE', wrongVaeText(base, vae.name, source))
   const found = latentsFit(base, withLatents(vae))
-  if (found.fit === 'other')
-    throw unfit(
-      'VAE_WRONG_ARCHITECTURE',
-      found.message,
-      'Of the same shapes, but of other numbers: all pictures would be noise.',
-    )
+  if (found.fit === 'other') throw unverified('VAE_WRONG_ARCHITECTURE', found.message, messages.otherLatents)
+}
+
+function wrongVaeText({ name, identity }: Model, vae: string, source: VaeInfo): string {
+  const found = vaeWithDownscale(source)
+  return identity.vae
+    ? messages.needsSame(vae, found, name, vaeWithDownscale(identity.vae))
+    : messages.needsThatOf(vae, found, name, identity.architecture!.title)
 }
 
 /** What cannot be refused, as nothing is sure of it. */
@@ -124,8 +110,7 @@ export function latentsFindings(base: Model, vae: VaeModel): Finding[] {
   if (found.fit === 'probably-other') return [warning('vae-other-latents', found.message)]
   if (found.fit !== 'unknown') return []
   const spaces = spacesOf(vae.identity.vae)
-  const message = `nothing says whether ${vae.name} is for ${spaces.join(' or ')}: their VAEs have the same shapes`
-  return spaces.length > 1 ? [info('vae-latents-unknown', message)] : []
+  return spaces.length > 1 ? [info('vae-latents-unknown', messages.latentsUnknown(vae.name, spaces))] : []
 }
 
 function withLatents({ name, identity, latents = identity.latents }: VaeModel) {
@@ -133,7 +118,7 @@ function withLatents({ name, identity, latents = identity.latents }: VaeModel) {
 }
 
 function vaeWithDownscale({ title, downscale }: VaeInfo): string {
-  return `${title} with ${downscale ?? '?'} pixels to each of a latent`
+  return messages.vaeWithDownscale(title, downscale)
 }
 
 /**
@@ -143,16 +128,14 @@ function vaeWithDownscale({ title, downscale }: VaeInfo): string {
 export function bakedTensors(base: Model, vae: VaeModel, { dtype }: BakeOptions): BakedTensor[] {
   for (const { name, file, identity } of [vae, base])
     for (const component of identity.components.filter(({ role }) => role === 'vae'))
-      checkOperation('bake-vae', tensorsOf(file, component), `the ${component.title} of ${name}`)
+      checkOperation('bake-vae', tensorsOf(file, component), shared.componentOf(component.title, name))
   const source = sourceOf(vae)
   checkVaeFit(base, vae, source)
   const place = placeFor(base)
   const own = base.identity.vae ? canonicalVae(base.file, base.identity.vae) : new Map<string, Tensor>()
   const given = canonicalVae(vae.file, source)
   const lacking = [...own.keys()].filter((ldm) => !given.has(ldm))
-  if (lacking.length > 0) {
-    throw unfit('VAE_INCOMPLETE', `${vae.name} lacks ${counted(lacking, 'tensor')} that ${base.name} has`)
-  }
+  if (lacking.length > 0) throw unverified('VAE_INCOMPLETE', messages.lacks(vae.name, lacking, base.name))
   const type = dtype === undefined ? mostCommon([...own.values()]) : DTYPE_NAMES[dtype]
   return [...given].map(([ldm, tensor]): BakedTensor => {
     const before = own.get(ldm)
@@ -193,10 +176,7 @@ function shapeFor(ldm: string, tensor: Tensor, before: Tensor | undefined, name:
   const shape = before?.shape ?? ldmShape(ldm, tensor.shape)
   if (sameShape(bare(shape), bare(tensor.shape)) && elementCount(shape) === elementCount(tensor.shape))
     return shape
-  throw unfit(
-    'VAE_MISFIT',
-    `${name}: ${quoted(tensor.name)} is [${tensor.shape.join(', ')}], its place in the checkpoint [${shape.join(', ')}]`,
-  )
+  throw unverified('VAE_MISFIT', messages.misfit(name, tensor.name, tensor.shape, shape))
 }
 
 /** Without the trailing ones of a 1x1 convolution. */
@@ -216,10 +196,10 @@ function addComponent(
     const after = baked.get(name)?.after
     if (after !== undefined) {
       const type = dtypeName(after.dtype as OutputDType)
-      plan.add(component, 'replace', tensor, after, `from ${vaeName}, as ${type}`)
+      plan.add(component, 'replace', tensor, after, messages.fromAs(vaeName, type))
     } else if (isOfOldVae(component)) {
-      plan.add(component, 'drop', tensor, undefined, 'training leftovers of the VAE that is replaced')
-    } else plan.add(component, 'keep', tensor, tensor, 'unchanged')
+      plan.add(component, 'drop', tensor, undefined, messages.oldVaeLeftovers)
+    } else plan.add(component, 'keep', tensor, tensor, shared.unchanged)
   }
 }
 
@@ -249,27 +229,7 @@ export function mayOverflow({ identity }: Model, { baked }: BakePlan): boolean {
  * exceed 65504 and the picture turns black (madebyollin/sdxl-vae-fp16-fix).
  */
 export function overflowFindings(vae: SdxlVae): Finding[] {
-  if (vae === 'fixed') return [info('vae-fp16-safe', 'this VAE was made to run in fp16')]
-  const way = 'use --dtype fp32 or bf16, or sdxl-vae-fp16-fix'
-  if (vae === 'published') {
-    return [
-      warning(
-        'vae-fp16-overflow',
-        `the VAE of SDXL overflows when it runs in fp16, and pictures turn black: ${way}`,
-      ),
-    ]
-  }
-  return [
-    info(
-      'vae-fp16-unknown',
-      `most VAEs for SDXL overflow when they run in fp16; if pictures turn black, ${way}`,
-    ),
-  ]
-}
-
-function unfit(code: string, message: string, hint?: string): SdtoolError {
-  return new SdtoolError(code, message, {
-    exitCode: EXIT.unverified,
-    ...defined({ hint }),
-  })
+  if (vae === 'fixed') return [info('vae-fp16-safe', messages.fp16Safe)]
+  if (vae === 'published') return [warning('vae-fp16-overflow', messages.fp16Overflow)]
+  return [info('vae-fp16-unknown', messages.fp16Unknown)]
 }

@@ -1,7 +1,7 @@
 import type { EmbeddingInfo, EmbeddingPart } from '../../model/identify/embeddings.ts'
 import { refuse } from '../../system/errors.ts'
-import { quoted } from '../../system/text.ts'
 import type { Source, Tensor } from '../../tensor/values/table.ts'
+import { messages } from './messages.ts'
 
 /** Name of an embedding for one text encoder; A1111, ComfyUI and kohya's trainers read it. */
 const SINGLE = 'emb_params'
@@ -10,7 +10,7 @@ const SINGLE = 'emb_params'
  * The vectors of an embedding in the shape and under the names that programs read from safetensors: [n, d], as
  * `emb_params`, or one tensor for each text encoder (`clip_l`, `clip_g`).
  * @returns by the name a tensor has now; others (token ids) have no place in such a file
- * @throws EMBEDDING_IN_PIECES for files whose vectors are tensors of their own or that hold several embeddings
+ * @throws EMBEDDING_IN_PIECES (exit 3) for files with a tensor for each vector, or with several embeddings
  */
 export function convertedEmbedding({ parts, snapshots }: EmbeddingInfo): Map<string, Tensor> {
   if (snapshots !== undefined) throw inPieces(snapshots.flat())
@@ -28,11 +28,7 @@ export function convertedEmbedding({ parts, snapshots }: EmbeddingInfo): Map<str
 
 function inPieces(parts: readonly EmbeddingPart[]): Error {
   const names = parts.flatMap((part) => part.tensors.map((tensor) => tensor.name))
-  return refuse(
-    'EMBEDDING_IN_PIECES',
-    `the file holds ${names.length} separate tensors of vectors, first ${quoted(names[0] ?? '')}; no format for safetensors has room for that`,
-    'sdtool extract embeddings writes each as a file of its own.',
-  )
+  return refuse('EMBEDDING_IN_PIECES', messages.inPieces(names), messages.extractEach)
 }
 
 /** A single vector [d] as a table of one row [1, d]. */

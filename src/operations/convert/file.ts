@@ -1,4 +1,5 @@
 /** convert from one model file to another: other containers, other types. */
+
 import { basename } from 'node:path'
 import { warning } from '../../model/finding.ts'
 import { isStated } from '../../model/identify/same-prediction.ts'
@@ -12,6 +13,7 @@ import type { ModelFile, TensorTable } from '../../tensor/values/table.ts'
 import type { Operation } from '../operation.ts'
 import { convertedName } from '../output/name.ts'
 import { changesNothing, type Plan } from '../plan.ts'
+import { messages } from './messages.ts'
 import { type FileOptions, fileOptions } from './options.ts'
 import { planConvert } from './plan.ts'
 
@@ -33,8 +35,7 @@ export const convertFile: Operation<FileOptions> = {
     to === 'ckpt' ? { container: torchZip(), endings: ['.ckpt', '.pt', '.pth', '.bin'] } : undefined,
   nothing(plan, [model], { to }) {
     if (!isAs(to === 'ckpt' ? 'torch-zip' : 'safetensors', model!.file) || !changesNothing(plan)) return
-    const what = to === 'ckpt' ? 'a torch zip' : 'safetensors'
-    return `it is ${what} already, and its weights have the types asked for`
+    return to === 'ckpt' ? messages.alreadyTorchZip : messages.alreadySafetensors
   },
 }
 
@@ -45,26 +46,16 @@ function isAs(format: 'safetensors' | 'torch-zip', { format: own, file }: ModelF
 
 /** A torch zip has no header for programs to read, and embeddings another layout. @throws EMBEDDING_LAYOUT, QUANTISED */
 function checkTorchZip({ metadata, tensors }: TensorTable, { kind }: Identity): void {
-  if (kind === 'embedding') {
-    throw refuse(
-      'EMBEDDING_LAYOUT',
-      'an embedding has a layout of its own as .pt',
-      'Use sdtool extract embeddings --format pt.',
-    )
-  }
+  if (kind === 'embedding') throw refuse('EMBEDDING_LAYOUT', messages.embeddingLayout, messages.extractAsPt)
   if (!Object.hasOwn(metadata, QUANTISATION_KEY) || ![...tensors.values()].some(isEncoded)) return
-  throw refuse(
-    'QUANTISED',
-    `the weights are quantised, and how is said in the header (${QUANTISATION_KEY}), which a .ckpt does not have`,
-    'Keep it as safetensors.',
-  )
+  throw refuse('QUANTISED', messages.quantisedInHeader(QUANTISATION_KEY), messages.keepSafetensors)
 }
 
-/** UIs look at the tensors of a torch file, and beside it, but not at its texts. */
+/** UIs look at the tensors of a torch file, and at files next to it, but not at its texts. */
 function withUnseen(plan: Plan, { architecture, components }: Identity): Plan {
   const prediction = architecture?.prediction
   const isMarked = components.some(({ id }) => id === 'markers')
   if (prediction?.type !== 'v' || !isStated(prediction) || isMarked) return plan
-  const message = `it predicts velocity, by ${prediction.evidence}: programs that load a torch file learn that from a .yaml beside it`
-  return { ...plan, findings: [...plan.findings, warning('prediction-unseen', message)] }
+  const finding = warning('prediction-unseen', messages.predictionUnseen(prediction.evidence))
+  return { ...plan, findings: [...plan.findings, finding] }
 }

@@ -1,4 +1,5 @@
 /** convert from one model file to a whole folder of diffusers: a file for each network, and the texts that say what they are. */
+
 import { basename, dirname, join } from 'node:path'
 import { stemOf } from '../../model/file-name.ts'
 import type { Identity } from '../../model/identity.ts'
@@ -17,6 +18,7 @@ import type { InputModel, PlanContext } from '../operation.ts'
 import type { OutputOptions } from '../output/options.ts'
 import { sidecarsLeft } from '../output/source-sidecars.ts'
 import { executePlan, namedFile, withInputs } from '../run.ts'
+import { messages } from './messages.ts'
 import type { FolderOptions } from './options.ts'
 import { convertPart, planPart } from './part.ts'
 import { leftFindings } from './pipeline-tables.ts'
@@ -119,7 +121,7 @@ async function writeParts(
     const made = await executePlan(part, planPart(pipeline, identity, options), inputs, context, environment)
     parts.push({ folder, tensors: made.tensors!, bytesAfter: made.bytesAfter! })
     findings.push(
-      ...made.findings.map((finding) => ({ ...finding, message: `${folder}: ${finding.message}` })),
+      ...made.findings.map((finding) => ({ ...finding, message: messages.ofPart(folder, finding.message) })),
     )
   }
   return { parts, findings }

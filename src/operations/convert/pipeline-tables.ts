@@ -1,7 +1,9 @@
 /** What both directions of converting between one file and a folder of diffusers need. */
+
 import { castWeight, DTYPE_NAMES, type DTypeName } from '../../model/dtype-choice.ts'
-import { counted, info } from '../../model/finding.ts'
+import { info } from '../../model/finding.ts'
 import type { Finding, Tensor } from '../../tensor/values/table.ts'
+import { messages } from './messages.ts'
 
 /** One type for all: components have other names in a folder. */
 export function typed(
@@ -13,7 +15,5 @@ export function typed(
 }
 
 export function leftFindings(left: readonly string[]): Finding[] {
-  return left.length === 0
-    ? []
-    : [info('no-place', `${counted(left, 'tensor')} left out: the other layout has no place for them`)]
+  return left.length === 0 ? [] : [info('no-place', messages.noPlace(left))]
 }

@@ -13,13 +13,13 @@ import {
 } from '../../model/layouts/pipeline.ts'
 import { modelspecId, resolutionOf } from '../../model/metadata/modelspec-facts.ts'
 import { statedOf } from '../../model/metadata/stated.ts'
-import { plural } from '../../report/text/text.ts'
 import { defined } from '../../system/defined.ts'
 import { refuse, runWithFileName, usage } from '../../system/errors.ts'
 import { readValues } from '../../tensor/values/expr.ts'
 import type { ModelFile, Tensor, TensorTable } from '../../tensor/values/table.ts'
 import type { InputModel, Operation, PlanContext } from '../operation.ts'
 import type { Plan } from '../plan.ts'
+import { messages } from './messages.ts'
 import { type SingleOptions, singleOptions } from './options.ts'
 import { leftFindings, typed } from './pipeline-tables.ts'
 
@@ -47,10 +47,10 @@ export const convertSingle: Operation<SingleOptions, SinglePlan> = {
     }
   },
   describe: ({ table, identity }, inputs) => ({
-    what: `${identity.title}: ${plural(table.tensors.size, 'tensor')}`,
+    what: messages.single(identity.title, table.tensors.size),
     facts: { kind: identity.kind },
     input: folderOf(inputs),
-    title: `folder of diffusers, ${identity.title}`,
+    title: messages.diffusersFolder(identity.title),
   }),
 }
 
@@ -65,8 +65,7 @@ async function planSingle(
   { parts, prediction, zeroSnr = false, dtype }: SingleOptions,
   { read }: PlanContext,
 ): Promise<SinglePlan> {
-  if (parts.length !== inputs.length)
-    throw refuse('RECIPE_INVALID', 'the recipe does not say which network each of its inputs is')
+  if (parts.length !== inputs.length) throw refuse('RECIPE_INVALID', messages.inputsWithoutParts)
   const scheduler: SchedulerFacts = { ...defined({ prediction }), zeroSnr }
   const folder = folderOf(inputs)
   const files = inputs.map(({ file }) => file)
@@ -99,7 +98,7 @@ function network(shards: readonly ModelFile[]): ReadonlyMap<string, Tensor> {
   const out = new Map<string, Tensor>()
   for (const { tensors, file } of shards) {
     for (const [name, tensor] of tensors) {
-      if (out.has(name)) throw usage(`${file.path}: ${name} stands in another file of the folder, too`)
+      if (out.has(name)) throw usage(messages.twiceInFolder(file.path, name))
       out.set(name, tensor)
     }
   }

@@ -1,10 +1,12 @@
 /** A folder of diffusers that is written whole or not at all. */
+
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { INDEX, isPipelineFolder } from '../../library/pipeline-folder.ts'
 import { EXIT, SdtoolError } from '../../system/errors.ts'
 import { temporaryFolder } from '../../system/leftovers.ts'
+import { messages } from './messages.ts'
 
 /** A folder that gets its name when all of it is there. */
 export interface StagedFolder {
@@ -41,18 +43,15 @@ export async function stageFolder(target: string, force: boolean): Promise<Stage
  */
 export function checkFree(target: string, force: boolean): void {
   if (!existsSync(target)) return
-  if (!force)
-    throw new SdtoolError('OUTPUT_EXISTS', `${target} exists already`, {
-      exitCode: EXIT.usage,
-      hint: 'Use --force to replace it, or -o to write to another folder.',
-    })
+  if (!force) throw outputError('OUTPUT_EXISTS', messages.outputExists(target), messages.forceOrOther)
   const isFolder = statSync(target).isDirectory()
   if (isFolder && (isPipelineFolder(target) || readdirSync(target).length === 0)) return
-  const what = isFolder ? `has no ${INDEX}, so it is no folder of diffusers` : 'is no folder'
-  throw new SdtoolError('OUTPUT_NOT_A_PIPELINE', `${target} ${what}; it is not replaced`, {
-    exitCode: EXIT.usage,
-    hint: 'Name another folder with -o.',
-  })
+  const text = isFolder ? messages.notDiffusersFolder(target, INDEX) : messages.notFolder(target)
+  throw outputError('OUTPUT_NOT_A_PIPELINE', text, messages.otherFolder)
+}
+
+function outputError(code: string, message: string, hint: string): SdtoolError {
+  return new SdtoolError(code, message, { exitCode: EXIT.usage, hint })
 }
 
 export async function writeTexts(folder: string, texts: ReadonlyMap<string, string>): Promise<void> {

@@ -3,11 +3,13 @@
  * beside the picture. Source of the format: AUTOMATIC1111/stable-diffusion-webui
  * `modules/textual_inversion/image_embedding.py`, described in words and made anew here.
  */
+
 import { inflateSync } from 'node:zlib'
 import type { EmbeddingFile } from '../../model/identify/embeddings.ts'
 import { refuse } from '../../system/errors.ts'
 import { isJsonObject, type JsonValue, parseJsonText } from '../../system/json.ts'
 import type { PlainValue, Tensor } from '../../tensor/values/table.ts'
+import { messages } from './messages.ts'
 
 /** Keyword of the text in a PNG. */
 export const CARD_KEYWORD = 'sd-ti-embedding'
@@ -22,12 +24,15 @@ export interface CardPixels {
 /** A few vectors as text are some 100 KB; much more is a bomb. */
 const MAX_JSON_BYTES = 32 * 1024 * 1024
 
-/** @throws CARD_DAMAGED */
+/** @throws CARD_DAMAGED (exit 3) */
 export function embeddingFromText(text: string): EmbeddingFile {
   return embeddingFromJson(Buffer.from(text, 'base64'))
 }
 
-/** @throws CARD_DAMAGED; undefined if the picture has no columns that frame it as a card */
+/**
+ * @returns undefined if the picture has no columns that frame it as a card
+ * @throws CARD_DAMAGED (exit 3)
+ */
 export function embeddingFromPixels(pixels: CardPixels): EmbeddingFile | undefined {
   const nibbles = croppedNibbles(pixels)
   const [first, last] = blackColumns(nibbles)
@@ -39,12 +44,8 @@ export function embeddingFromPixels(pixels: CardPixels): EmbeddingFile | undefin
   return embeddingFromJson(inflated(zipped))
 }
 
-function damaged(what: string): Error {
-  return refuse(
-    'CARD_DAMAGED',
-    `the embedding in the picture is damaged: ${what}`,
-    'Pictures that were scaled or saved as JPEG lose what is in them; get the original PNG.',
-  )
+function damaged(message: string): Error {
+  return refuse('CARD_DAMAGED', message, messages.getOriginal)
 }
 
 /** Without the margin that scaling programs put around, and only the lower four bits of each byte. */
@@ -105,18 +106,18 @@ function inflated(zipped: Uint8Array): Buffer {
     // the block is filled up by repetition: what stands behind the end of the stream is not looked at
     return inflateSync(zipped, { maxOutputLength: MAX_JSON_BYTES })
   } catch {
-    throw damaged('its data cannot be decompressed')
+    throw damaged(messages.cardUndecompressable)
   }
 }
 
 /** The fields of A1111's `.pt`, with tensors as lists of numbers. */
 function embeddingFromJson(bytes: Buffer): EmbeddingFile {
-  if (bytes.byteLength > MAX_JSON_BYTES) throw damaged('it is too large')
+  if (bytes.byteLength > MAX_JSON_BYTES) throw damaged(messages.cardTooLarge)
   const object = parseJsonText(bytes.toString('utf8'))
-  if (!isJsonObject(object)) throw damaged('its data is no JSON object')
+  if (!isJsonObject(object)) throw damaged(messages.cardNotJson)
   const params = object.string_to_param
   const entries = isJsonObject(params) ? Object.entries(params) : []
-  if (entries.length === 0) throw damaged('it has no vectors (string_to_param)')
+  if (entries.length === 0) throw damaged(messages.cardWithoutVectors)
   const tensors = entries.map(([token, value]) => tensorOf(`string_to_param/${token}`, value))
   return {
     tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])),
@@ -137,7 +138,7 @@ function tensorOf(name: string, value: JsonValue): Tensor {
   const isTable = rows.every(
     (row) => Array.isArray(row) && row.length === width && row.every((n) => typeof n === 'number'),
   )
-  if (width === 0 || !isTable) throw damaged('its vectors are no table of numbers')
+  if (width === 0 || !isTable) throw damaged(messages.cardNotNumbers)
   const data = new Uint8Array(Float32Array.from((rows as number[][]).flat()).buffer)
   return { name, dtype: 'F32', shape: [rows.length, width], source: { kind: 'bytes', data } }
 }

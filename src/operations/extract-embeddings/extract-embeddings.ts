@@ -1,6 +1,5 @@
 import { baseById } from '../../model/adapters/base.ts'
 import { describeEmbedding } from '../../model/identify/embeddings.ts'
-import { plural } from '../../report/text/text.ts'
 import { defined } from '../../system/defined.ts'
 import { usage } from '../../system/errors.ts'
 import { torchZip } from '../../tensor/formats/torch-zip-write.ts'
@@ -9,6 +8,7 @@ import type { Plan } from '../plan.ts'
 import type { Planned } from '../run-each.ts'
 import { findEmbeddings } from './find.ts'
 import { safetensorsEmbedding, torchEmbedding, torchRoot } from './layout.ts'
+import { messages } from './messages.ts'
 import { type ExtractEmbeddingsOptions, extractEmbeddingsOptions } from './options.ts'
 import { pictureAt } from './picture.ts'
 import { type FoundEmbedding, vectorsOf } from './plan.ts'
@@ -49,7 +49,7 @@ export const extractEmbeddings: Operation<ExtractEmbeddingsOptions, EmbeddingPla
       role === 'single' ? `${shape[1]}` : `${role} ${shape[1]}`,
     )
     return {
-      what: `${name}: ${plural(vectors, 'vector')} of ${widths.join(', ')}, from ${from}`,
+      what: messages.embedding(name, vectors, widths, from),
       facts: { name, vectors, from },
     }
   },
@@ -89,6 +89,6 @@ export function chosenEmbeddings(found: FoundPlans, only: string | number | unde
   const byNumber = /^\d+$/.test(String(only)) ? found[Number(only) - 1] : undefined
   const one = found.find(({ plan }) => plan.embedding.name === only) ?? byNumber
   if (one !== undefined) return [one]
-  const names = found.map(({ plan }, i) => `${i + 1} ${plan.embedding.name}`).join(', ')
-  throw usage(`--only ${only}: there is no such embedding`, `There are: ${names}.`)
+  const names = found.map(({ plan }) => plan.embedding.name)
+  throw usage(messages.noSuchEmbedding(only), messages.thereAre(names))
 }

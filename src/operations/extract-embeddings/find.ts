@@ -5,10 +5,12 @@ import { parseAttention } from '../../runtime/prompt/attention.ts'
 import { composedPrompts } from '../../runtime/prompt/composition.ts'
 import { splitTags, withoutComments } from '../../runtime/prompt/tags.ts'
 import { clipTokenizer } from '../../runtime/prompt/tokenizer.ts'
-import { EXIT, refuse, SdtoolError, usage } from '../../system/errors.ts'
+import { refuse, type SdtoolError, unverified, usage } from '../../system/errors.ts'
 import { checkOperation } from '../../tensor/quantised/check.ts'
 import { newEvaluation, type ReadInto } from '../../tensor/values/expr.ts'
+import { messages as shared } from '../messages.ts'
 import type { InputModel } from '../operation.ts'
+import { messages } from './messages.ts'
 import type { ExtractEmbeddingsOptions } from './options.ts'
 import {
   addedTokens,
@@ -23,7 +25,7 @@ import {
 
 /**
  * @param inputs the file, and its base where there is one
- * @throws NO_EMBEDDINGS (exit 4), PROMPT_WEIGHTS, and what reading tokens throws
+ * @throws USAGE (exit 2); NO_EMBEDDINGS (exit 4); PROMPT_WEIGHTS (exit 3), and what reading tokens throws
  */
 export async function findEmbeddings(
   inputs: readonly InputModel[],
@@ -36,12 +38,11 @@ export async function findEmbeddings(
   return namedOnce(found, options.name)
 }
 
-/** @throws USAGE */
+/** @throws USAGE (exit 2) */
 export function checkPrompt({ prompt, name }: ExtractEmbeddingsOptions, hasBase: boolean): void {
   if (prompt === undefined) return
-  if (name === undefined)
-    throw usage('--prompt needs a --name', 'The name is the word that will stand for the prompt: --name neg.')
-  if (hasBase) throw usage('--prompt and --base do not go together')
+  if (name === undefined) throw usage(messages.promptNeedsName, messages.nameIsWord)
+  if (hasBase) throw usage(messages.promptAndBase)
 }
 
 async function embeddingsIn(
@@ -53,7 +54,7 @@ async function embeddingsIn(
   const stem = stemOf(basename(path))
   const tables = tokenTables(file, identity)
   if (prompt !== undefined && tables.length === 0)
-    checkOperation('embeddings', file.tensors.values(), 'the file')
+    checkOperation('embeddings', file.tensors.values(), shared.theFile)
   if (prompt !== undefined) return [promptEmbedding(tables, tokensOf(prompt), name!)]
   const { embedding } = identity
   if (embedding !== undefined && embedding.layout !== 'bundle') return ownEmbeddings(file, embedding, stem)
@@ -66,34 +67,23 @@ async function embeddingsIn(
 }
 
 /**
- * Without the comments of the prompt. @throws PROMPT_WEIGHTS: what weights, AND and tags do is done elsewhere than in the
- * tokens, and no vector says it
+ * Without the comments of the prompt.
+ * @throws PROMPT_WEIGHTS (exit 3): weights, AND and tags act outside of the tokens, and no vector can hold them
  */
 function tokensOf(whole: string): number[] {
   const prompt = withoutComments(whole)
   const [tag] = splitTags(prompt).tags
-  if (tag !== undefined || composedPrompts(prompt).length > 1) {
-    const what = tag?.text ?? 'AND'
-    throw refuse('PROMPT_WEIGHTS', `${what} cannot be part of an embedding`, 'Leave it out.')
-  }
+  if (tag !== undefined || composedPrompts(prompt).length > 1)
+    throw refuse('PROMPT_WEIGHTS', messages.notInEmbedding(tag?.text ?? 'AND'), messages.leaveItOut)
   const weighted = parseAttention(prompt).some((part) => part === 'BREAK' || part.weight !== 1)
-  if (weighted) {
-    throw refuse(
-      'PROMPT_WEIGHTS',
-      'weights and BREAK cannot be part of an embedding',
-      'Leave them out, and weight the word where it is used: (neg:1.2).',
-    )
-  }
+  if (weighted) throw refuse('PROMPT_WEIGHTS', messages.weightsInPrompt, messages.leaveThemOut)
   return clipTokenizer().encode(prompt)
 }
 
 /** @param files of the run: one alone has no base */
 export function noEmbeddings(files: number): SdtoolError {
-  const base = files === 1 ? ' With --base, words whose vectors were changed are found, too.' : ''
-  return new SdtoolError('NO_EMBEDDINGS', 'there is no embedding in it', {
-    exitCode: EXIT.unverified,
-    hint: `Looked for bundled embeddings and for tokens behind CLIP's own.${base}`,
-  })
+  const hint = files === 1 ? messages.lookedForWithoutBase : messages.lookedFor
+  return unverified('NO_EMBEDDINGS', messages.noEmbeddings, hint)
 }
 
 /** Characters that file systems, or the prompt, would not take. */

@@ -1,4 +1,5 @@
 /** Embeddings that pictures carry, in a text or in the pixels. */
+
 import { basename } from 'node:path'
 import { IMAGE_HEAD, type ImageFile, imageFormat, openImage } from '../../image/open.ts'
 import { stemOf } from '../../model/file-name.ts'
@@ -12,11 +13,12 @@ import type { ModelFile } from '../../tensor/values/table.ts'
 import type { InputModel } from '../operation.ts'
 import { CARD_KEYWORD, embeddingFromPixels, embeddingFromText } from './card.ts'
 import { noEmbeddings } from './find.ts'
+import { messages } from './messages.ts'
 
 /** Pictures with an embedding are small. */
 const MAX_PICTURE_BYTES = 64 * 1024 * 1024
 
-/** A picture with an embedding as an input; undefined if the file is none. @throws NO_EMBEDDINGS, PICTURE_TOO_LARGE, CARD_DAMAGED */
+/** A picture with an embedding as an input; undefined if the file is none. @throws NO_EMBEDDINGS (exit 4); PICTURE_TOO_LARGE, PICTURE_FORMAT, CARD_DAMAGED (exit 3) */
 export async function pictureAt(path: string): Promise<InputModel | undefined> {
   const picture = await readPicture(path)
   if (picture === undefined) return undefined
@@ -54,10 +56,7 @@ async function readPicture(path: string): Promise<PictureFile | undefined> {
     const { size } = source.file
     if (imageFormat(await source.read(0, Math.min(size, IMAGE_HEAD))) === undefined) return undefined
     if (size > MAX_PICTURE_BYTES)
-      throw refuse(
-        'PICTURE_TOO_LARGE',
-        `${path}: a picture of ${size} bytes, the limit is ${MAX_PICTURE_BYTES}`,
-      )
+      throw refuse('PICTURE_TOO_LARGE', messages.pictureTooLarge(path, size, MAX_PICTURE_BYTES))
     return { file: source.file, bytes: await source.read(0, size) }
   } finally {
     await source.close()
@@ -84,7 +83,7 @@ async function inputOf({ file: card }: EmbeddingCard, file: FileRef, title: stri
   return {
     name: file.path,
     file: model,
-    identity: { ...identity, title: `embedding in a picture (${title})` },
+    identity: { ...identity, title: messages.embeddingInPicture(title) },
   }
 }
 
@@ -92,14 +91,8 @@ function inMemory(): never {
   throw new TypeError('the vectors of a picture are in memory')
 }
 
-/** @throws PICTURE_FORMAT: of some formats only the text is read */
+/** @throws PICTURE_FORMAT (exit 3): of some formats only the text is read */
 async function fromPixels({ pixels, title }: ImageFile): Promise<EmbeddingFile | undefined> {
-  if (pixels === undefined) {
-    throw refuse(
-      'PICTURE_FORMAT',
-      `no embedding in the text of the picture (${title}), and its pixels are not those that were saved`,
-      'Only PNG and lossless WebP keep an embedding in their pixels. Get the picture it was made from.',
-    )
-  }
+  if (pixels === undefined) throw refuse('PICTURE_FORMAT', messages.pixelsNotKept(title), messages.getSource)
   return embeddingFromPixels(await pixels())
 }

@@ -13,12 +13,12 @@ import type { Identity } from '../../model/identity.ts'
 import { inNarrowerType } from '../../model/lora/difference.ts'
 import { CLIP_VOCABULARY } from '../../model/networks/topology/text.ts'
 import { refuse } from '../../system/errors.ts'
-import { quoted } from '../../system/text.ts'
 import { checkOperation } from '../../tensor/quantised/check.ts'
 import { blockBytes, isFloat } from '../../tensor/values/dtype.ts'
 import { type Evaluation, evaluateInto } from '../../tensor/values/expr.ts'
 import { concatenated, reshape, tensorRows } from '../../tensor/values/slices.ts'
 import type { PlainValue, Tensor, TensorTable } from '../../tensor/values/table.ts'
+import { messages } from './messages.ts'
 
 /** One embedding, ready to be written: a table of vectors for each text encoder. */
 export interface FoundEmbedding {
@@ -37,7 +37,7 @@ export function vectorsOf({ parts }: FoundEmbedding): number {
   return Math.max(...[...parts.values()].map(({ shape }) => shape[0]!))
 }
 
-/** Embeddings carried under `bundle_emb.` in a LoRA or a checkpoint. */
+/** Embeddings carried under `bundle_emb.` in a LoRA or a checkpoint. @throws EMBEDDING_UNKNOWN (exit 3) */
 export function bundledEmbeddings(table: TensorTable): FoundEmbedding[] {
   const groups = new Map<string, Map<string, Tensor>>()
   for (const [key, tensor] of table.tensors) {
@@ -48,12 +48,8 @@ export function bundledEmbeddings(table: TensorTable): FoundEmbedding[] {
   }
   return [...groups].flatMap(([name, tensors]) => {
     const info = describeEmbedding({ tensors, metadata: {} })
-    if (info === undefined)
-      throw refuse(
-        'EMBEDDING_UNKNOWN',
-        `the bundled embedding ${quoted(name)} has no vectors of a known text encoder`,
-      )
-    return [{ name, parts: partsOf(info.parts), from: 'bundled', extras: {} }]
+    if (info === undefined) throw refuse('EMBEDDING_UNKNOWN', messages.bundleUnknown(name))
+    return [{ name, parts: partsOf(info.parts), from: messages.fromBundle, extras: {} }]
   })
 }
 
@@ -65,20 +61,22 @@ export function ownEmbeddings(file: EmbeddingFile, info: EmbeddingInfo, name: st
   const { snapshots } = info
   if (snapshots !== undefined) {
     return snapshots.map((parts, i) => {
-      const from = `state ${i + 1} of ${snapshots.length} of its training`
+      const from = messages.fromState(i + 1, snapshots.length)
       return { name: `${own}-${i + 1}`, ...tokenOf(info.token), parts: partsOf(parts), from, extras }
     })
   }
   // parts of one role are embeddings of their own; those of different roles belong together
   if (info.parts.length === roles.size)
-    return [{ name: own, ...tokenOf(info.token), parts: partsOf(info.parts), from: 'the file', extras }]
+    return [
+      { name: own, ...tokenOf(info.token), parts: partsOf(info.parts), from: messages.fromFile, extras },
+    ]
   return info.parts.map((part) => {
     const { token } = part
     return {
       name: plainToken(token) ?? own,
       ...tokenOf(token),
       parts: partsOf([part]),
-      from: 'the file',
+      from: messages.fromFile,
       extras,
     }
   })
@@ -99,7 +97,7 @@ export function tokensInAdapter(table: TensorTable): FoundEmbedding[] {
     const { name: token, shape } = tensor
     const rows = reshape(tensor, [shape.length === 1 ? 1 : shape[0]!, shape.at(-1)!])
     const parts = new Map([['single', rows] as const])
-    return { name: plainToken(token) ?? token, token, parts, from: 'the LoRA', extras: {} }
+    return { name: plainToken(token) ?? token, token, parts, from: messages.fromLora, extras: {} }
   })
 }
 
@@ -144,7 +142,7 @@ function checkReadable(tables: readonly TokenTable[]): void {
   checkOperation(
     'embeddings',
     tables.map(({ tensor }) => tensor),
-    'the token table',
+    messages.tokenTable,
   )
 }
 
@@ -157,16 +155,19 @@ interface Run {
 /** More than embeddings have: so many rows that differ are another text encoder. */
 const MAX_ROWS = 300
 
-/** Rows behind CLIP's own vocabulary, one embedding for each run of them. */
+/** Rows after CLIP's own vocabulary, one embedding for each run of them. @throws TOKENS_TOO_MANY, SCALED_FP8, QUANTISED (exit 3) */
 export function addedTokens(tables: readonly TokenTable[], stem: string, each: boolean): FoundEmbedding[] {
   const rows = Math.max(0, ...tables.map(({ tensor }) => tensor.shape[0]!)) - CLIP_VOCABULARY
   if (rows <= 0) return []
-  if (rows > MAX_ROWS) throw tooMany(rows, 'behind the vocabulary of CLIP')
+  if (rows > MAX_ROWS) throw tooMany(messages.tooManyAdded(rows, MAX_ROWS))
   checkReadable(tables)
   return runsAsEmbeddings(tables, [{ start: CLIP_VOCABULARY, length: rows }], stem, each)
 }
 
-/** Rows of the vocabulary whose vectors are not those of the base. */
+/**
+ * Rows of the vocabulary whose vectors are not those of the base.
+ * @throws TOKENS_TOO_MANY, MIXED_ARCHITECTURES, MIXED_TYPES, SCALED_FP8, QUANTISED (exit 3)
+ */
 export async function changedTokens(
   tables: readonly TokenTable[],
   base: readonly TokenTable[],
@@ -181,19 +182,16 @@ export async function changedTokens(
     if (other === undefined || other.tensor.shape[1] !== tensor.shape[1]) throw otherBase(tensor)
     for (const row of await differingRows(tensor, other.tensor, evaluation)) changed.add(row)
   }
-  if (changed.size > MAX_ROWS) throw tooMany(changed.size, 'different from those of the base')
+  if (changed.size > MAX_ROWS) throw tooMany(messages.tooManyChanged(changed.size, MAX_ROWS))
   return runsAsEmbeddings(tables, runsOf([...changed].sort((a, b) => a - b)), stem, each)
 }
 
-function tooMany(rows: number, which: string): Error {
-  return refuse(
-    'TOKENS_TOO_MANY',
-    `${rows} token vectors are ${which}: more than embeddings have (${MAX_ROWS}), it is another text encoder`,
-  )
+function tooMany(message: string): Error {
+  return refuse('TOKENS_TOO_MANY', message)
 }
 
 function otherBase({ name }: Tensor): Error {
-  return refuse('MIXED_ARCHITECTURES', `the base has no table of token vectors like ${quoted(name)}`)
+  return refuse('MIXED_ARCHITECTURES', messages.otherBase(name))
 }
 
 const WALK_ROWS = 1024
@@ -201,8 +199,7 @@ const WALK_ROWS = 1024
 /** Rows that both have and that differ once both are in the narrower of their types. */
 async function differingRows(a: Tensor, b: Tensor, evaluation: Evaluation): Promise<number[]> {
   const [left, right] = inNarrowerType(a, b)
-  if (left.dtype !== right.dtype)
-    throw refuse('MIXED_TYPES', `${quoted(a.name)} is ${a.dtype}, in the base it is ${b.dtype}`)
+  if (left.dtype !== right.dtype) throw refuse('MIXED_TYPES', messages.mixedTypes(a.name, a.dtype, b.dtype))
   const [rows, width] = [Math.min(a.shape[0]!, b.shape[0]!), a.shape[1]!]
   const rowBytes = blockBytes(left.dtype, 0, width)
   const found: number[] = []
@@ -248,7 +245,7 @@ function runsAsEmbeddings(
     return {
       name: `${stem}-token-${rows}`,
       parts,
-      from: `${length === 1 ? 'row' : 'rows'} ${rows} of the token table`,
+      from: length === 1 ? messages.fromRow(start) : messages.fromRows(start, start + length - 1),
       extras: {},
     }
   })
@@ -265,27 +262,26 @@ const MAX_PROMPT_TOKENS = 75
 
 /**
  * An embedding that stands for a prompt: the vectors of its tokens. In a prompt it gives what the words give.
- * @throws PROMPT_EMPTY, PROMPT_TOO_LONG, NO_TOKEN_TABLE
+ * @throws PROMPT_EMPTY, PROMPT_TOO_LONG, NO_TOKEN_TABLE, SCALED_FP8, QUANTISED (exit 3)
  */
 export function promptEmbedding(
   tables: readonly TokenTable[],
   tokens: readonly number[],
   name: string,
 ): FoundEmbedding {
-  if (tables.length === 0)
-    throw refuse('NO_TOKEN_TABLE', 'the file has no text encoder of CLIP, so no vectors of words')
+  if (tables.length === 0) throw refuse('NO_TOKEN_TABLE', messages.noTokenTable)
   checkReadable(tables)
-  if (tokens.length === 0) throw refuse('PROMPT_EMPTY', 'the prompt has no words')
-  if (tokens.length > MAX_PROMPT_TOKENS) {
+  if (tokens.length === 0) throw refuse('PROMPT_EMPTY', messages.promptEmpty)
+  if (tokens.length > MAX_PROMPT_TOKENS)
     throw refuse(
       'PROMPT_TOO_LONG',
-      `the prompt has ${tokens.length} tokens, an embedding can have ${MAX_PROMPT_TOKENS}`,
-      'Make two embeddings of it.',
+      messages.promptTooLong(tokens.length, MAX_PROMPT_TOKENS),
+      messages.makeTwo,
     )
-  }
   const parts = new Map(
     tables.map(({ role, tensor }) => {
-      if (!isFloat(tensor.dtype)) throw refuse('NO_TOKEN_TABLE', `${quoted(tensor.name)} is ${tensor.dtype}`)
+      if (!isFloat(tensor.dtype))
+        throw refuse('NO_TOKEN_TABLE', messages.tableNotFloat(tensor.name, tensor.dtype))
       return [
         role,
         concatenated(
@@ -295,5 +291,5 @@ export function promptEmbedding(
       ] as const
     }),
   )
-  return { name, parts, from: 'the prompt', extras: {} }
+  return { name, parts, from: messages.fromPrompt, extras: {} }
 }

@@ -10,6 +10,7 @@ import { factorChoice, factorRecipe } from '../lora/factor-options.ts'
 import type { InputModel, Operation } from '../operation.ts'
 import type { DerivedMetadata } from '../output/metadata.ts'
 import type { Plan } from '../plan.ts'
+import { messages } from './messages.ts'
 import { type ExtractLoraOptions, extractLoraOptions } from './options.ts'
 import { type Extraction, type ExtractLoraPlanOptions, planExtractLora as extractFactors } from './plan.ts'
 
@@ -56,13 +57,10 @@ export const extractLora: Operation<ExtractLoraOptions, ExtractLoraPlan> = {
   metadata: (plan, [tuned], _options, title) => ownMetadata(plan, tuned!, title),
 }
 
-/** @throws USAGE */
+/** @throws USAGE (exit 2) */
 export function checkTwoModels(count: number): void {
   if (count === 2) return
-  throw usage(
-    `extract lora takes two models, ${count} were named`,
-    'First the fine-tuned one, then its base: sdtool extract lora tuned base.',
-  )
+  throw usage(messages.twoModels(count), messages.tunedThenBase)
 }
 
 function ownMetadata(

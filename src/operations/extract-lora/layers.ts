@@ -5,13 +5,13 @@ import { flatten, type ModuleTarget } from '../../model/adapters/keymap/target.t
 import type { Architecture } from '../../model/networks/architectures/architecture.ts'
 import { type BlockLabel, blockOf } from '../../model/networks/blocks.ts'
 
-/** Which layers: those of the transformers alone, or the convolutions around them, too (LoCon). */
-export const LORA_ALGOS = {
-  lora: 'linear layers and 1x1 convolutions of the transformers and text encoders',
-  locon: 'those, and the convolutions and embeddings of the res blocks and samplers',
-} as const
+/**
+ * Which layers. `lora`: linear layers and 1x1 convolutions of the transformers and text encoders. `locon`: also the
+ * convolutions and embeddings of the res blocks and samplers.
+ */
+export const LORA_ALGOS = ['lora', 'locon'] as const
 
-export type LoraAlgo = keyof typeof LORA_ALGOS
+export type LoraAlgo = (typeof LORA_ALGOS)[number]
 
 export interface LoraLayer {
   /** Name of the module: `lora_unet_down_blocks_0_attentions_0_proj_in`. */

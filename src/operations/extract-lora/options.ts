@@ -2,13 +2,11 @@ import * as v from 'valibot'
 import { type FactorOptions, factorOptions } from '../lora/factor-options.ts'
 import { LORA_ALGOS, type LoraAlgo } from './layers.ts'
 
-const ALGOS = Object.keys(LORA_ALGOS) as [LoraAlgo, ...LoraAlgo[]]
-
 /** Of the difference between two models as a LoRA. */
 export const extractLoraOptions = v.strictObject({
   ...factorOptions,
   /** Which layers: `lora` without it. */
-  algo: v.exactOptional(v.picklist(ALGOS)),
+  algo: v.exactOptional(v.picklist(LORA_ALGOS)),
   /** One side alone. */
   only: v.exactOptional(v.picklist(['unet', 'text'])),
 })

@@ -24,8 +24,7 @@ import type { Model } from '../../model/model.ts'
 import { architectureById } from '../../model/networks/architectures/registry.ts'
 import { tensorsOf } from '../../model/networks/components.ts'
 import { defined } from '../../system/defined.ts'
-import { EXIT, refuse, SdtoolError } from '../../system/errors.ts'
-import { quoted } from '../../system/text.ts'
+import { refuse, type SdtoolError, unverified } from '../../system/errors.ts'
 import { type Matrix, matrixOf, sum } from '../../tensor/algebra/matrix.ts'
 import { seedFor } from '../../tensor/algebra/random.ts'
 import { allSingularValues, leadingSvd } from '../../tensor/algebra/svd.ts'
@@ -35,7 +34,9 @@ import { type Evaluation, matrixValues } from '../../tensor/values/expr.ts'
 import type { Finding, Tensor } from '../../tensor/values/table.ts'
 import { chosenRank, type RankRule } from '../lora/rank-rule.ts'
 import { viewOf } from '../merge-lora/place.ts'
+import { messages as shared } from '../messages.ts'
 import { type LoraAlgo, type LoraLayer, loraLayers } from './layers.ts'
+import { messages } from './messages.ts'
 
 export interface ExtractLoraPlanOptions {
   readonly algo: LoraAlgo
@@ -128,12 +129,10 @@ async function breathe(signal: AbortSignal): Promise<void> {
 }
 
 function overflowFinding({ overflow }: CastStats): Finding[] {
-  return overflow === 0
-    ? []
-    : [warning('cast-overflow', `${overflow} values of the LoRA became infinite; use --dtype bf16 or fp32`)]
+  return overflow === 0 ? [] : [warning('cast-overflow', messages.overflow(overflow))]
 }
 
-/** Before the architectures are told from each other, which packed shapes may hide. @throws SCALED_FP8, QUANTISED */
+/** Before the architectures are compared, which packed shapes may hide. @throws SCALED_FP8, QUANTISED */
 function checkDecoded({ name, file, identity }: Model, { only }: ExtractLoraPlanOptions): void {
   for (const component of identity.components) {
     const { role } = component
@@ -147,14 +146,11 @@ function checkDecoded({ name, file, identity }: Model, { only }: ExtractLoraPlan
 function checkSameArchitecture(tuned: Model, base: Model): void {
   const [a, b] = [tuned, base].map(({ identity }) => identity.architecture?.id)
   if (a !== undefined && a === b) return
-  const [first, second] = [tuned, base].map(({ name, identity }) => `${name} is a ${identity.title}`)
-  throw refuse(
-    'MIXED_ARCHITECTURES',
+  const text =
     a === undefined && b === undefined
-      ? `${first}: of no architecture whose layers are known`
-      : `${first}, but ${second}`,
-    'A LoRA is extracted from a fine-tuned model and the model it was trained from.',
-  )
+      ? messages.unknownArchitecture(tuned.name, tuned.identity.title)
+      : messages.mixedArchitectures(tuned.name, tuned.identity.title, base.name, base.identity.title)
+  throw refuse('MIXED_ARCHITECTURES', text, messages.fromItsBase)
 }
 
 function chosenParts({ file, identity }: Model, { only }: ExtractLoraPlanOptions): BasePart[] {
@@ -172,7 +168,7 @@ function pairLayers(tuned: Model, base: Model, parts: Sides<BasePart[]>, algo: L
     if (!sameSize(layer.place.shape, baseLayer.shape)) {
       throw refuse(
         'LAYER_SHAPES',
-        `${tuned.name}: ${quoted(layer.place.weight)} is [${layer.place.shape}], in ${base.name} it is [${baseLayer.shape}]`,
+        messages.layerShapes(tuned.name, layer.place.weight, layer.place.shape, base.name, baseLayer.shape),
       )
     }
     return [
@@ -184,9 +180,7 @@ function pairLayers(tuned: Model, base: Model, parts: Sides<BasePart[]>, algo: L
       },
     ]
   })
-  if (pairs.length === 0) {
-    throw refuse('NO_LAYERS', `${tuned.name} and ${base.name} have no layer in common that a LoRA can hold`)
-  }
+  if (pairs.length === 0) throw refuse('NO_LAYERS', messages.noCommonLayers(tuned.name, base.name))
   return pairs
 }
 
@@ -263,21 +257,13 @@ function isKernel(shape: readonly number[]): boolean {
 }
 
 function notFinite({ place: { weight } }: LoraLayer): SdtoolError {
-  return refuse(
-    'NOT_FINITE',
-    `the difference of ${quoted(weight)} has values that are no finite numbers`,
-    'sdtool inspect --scan shows which file is damaged.',
-  )
+  return refuse('NOT_FINITE', messages.notFinite(weight), shared.seeScanFile)
 }
 
 function nothingDiffers(tuned: Model, base: Model, outside: readonly string[]): SdtoolError {
-  const rest = outside.length > 0 ? `; they differ only in ${outside.length} other tensors` : ''
-  return new SdtoolError(
-    'NOTHING_DIFFERS',
-    `${tuned.name} and ${base.name} have the same weights in all layers that the LoRA would hold${rest}`,
-    {
-      exitCode: EXIT.unverified,
-      hint: 'sdtool diff shows where two models differ; --algo locon covers more layers.',
-    },
-  )
+  const text =
+    outside.length === 0
+      ? messages.nothingDiffers(tuned.name, base.name)
+      : messages.onlyOthersDiffer(tuned.name, base.name, outside.length)
+  return unverified('NOTHING_DIFFERS', text, messages.seeDiff)
 }

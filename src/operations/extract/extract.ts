@@ -1,20 +1,21 @@
 import { basename } from 'node:path'
 import { castWeight, checkCast } from '../../model/dtype-choice.ts'
 import { stemOf } from '../../model/file-name.ts'
-import { counted, info } from '../../model/finding.ts'
+import { info } from '../../model/finding.ts'
 import { type ExtractedComponent, extractComponents } from '../../model/layouts/component.ts'
 import { FACTOR_DTYPES } from '../../model/lora/factors.ts'
 import { statedOfPart } from '../../model/metadata/stated.ts'
 import type { Component } from '../../model/networks/components.ts'
-import { formatCount, plural } from '../../report/text/text.ts'
 import { usage } from '../../system/errors.ts'
 import { checkOperation, isEncoded } from '../../tensor/quantised/check.ts'
 import { headerConfigOf } from '../../tensor/quantised/config.ts'
 import { elementCount } from '../../tensor/values/dtype.ts'
 import type { TensorTable } from '../../tensor/values/table.ts'
+import { messages as shared } from '../messages.ts'
 import type { InputModel, Operation } from '../operation.ts'
 import type { Plan } from '../plan.ts'
 import type { Planned } from '../run-each.ts'
+import { messages } from './messages.ts'
 import { type ExtractOptions, extractOptions } from './options.ts'
 
 export interface ExtractPlan extends Plan, Pick<ExtractedComponent, 'component' | 'suffix'> {}
@@ -34,7 +35,7 @@ export const extract: Operation<ExtractOptions, ExtractPlan> = {
   describe({ component, table: { tensors } }) {
     const parameters = [...tensors.values()].reduce((sum, { shape }) => sum + elementCount(shape), 0)
     return {
-      what: `${component.title}: ${plural(tensors.size, 'tensor')}, ${formatCount(parameters)} parameters`,
+      what: messages.component(component.title, tensors.size, parameters),
       facts: { component: component.id },
     }
   },
@@ -46,7 +47,7 @@ function planComponent(model: InputModel, options: ExtractOptions): ExtractPlan 
   if (others.length > 0) throw severalOf(options, [one!, ...others])
   const { component, table, suffix, left } = one!
   const dtype = options.dtype && FACTOR_DTYPES[options.dtype]
-  checkOperation('copy', table.tensors.values(), `the ${component.title}`)
+  checkOperation('copy', table.tensors.values(), shared.theComponent(component.title))
   checkCast(model.file, component, dtype)
   const tensors = new Map(
     [...table.tensors].map(([name, tensor]) => [name, castWeight({ ...tensor, name }, dtype)]),
@@ -67,8 +68,8 @@ export function planEach(model: InputModel, options: ExtractOptions): Planned<Ex
 }
 
 function severalOf({ component }: ExtractOptions, found: readonly ExtractedComponent[]): Error {
-  const ids = found.map((one) => one.component.id).join(', ')
-  return usage(`the file has several components ${component}`, `Name one: ${ids}.`)
+  const ids = found.map((one) => one.component.id)
+  return usage(messages.severalComponents(component), messages.nameOne(ids))
 }
 
 /** What the header says of codes is needed wherever they are. */
@@ -78,5 +79,5 @@ function configOf({ tensors, metadata }: TensorTable, { prefix }: Component): Re
 
 function leftFindings(left: readonly string[]): Plan['findings'] {
   if (left.length === 0) return []
-  return [info('no-place', `${counted(left, 'tensor')} left out: such files have no place for them`)]
+  return [info('no-place', messages.noPlace(left))]
 }

@@ -10,6 +10,7 @@ import type { InputModel, Operation } from '../operation.ts'
 import type { DerivedMetadata } from '../output/metadata.ts'
 import { mergedName } from '../output/name.ts'
 import type { Plan } from '../plan.ts'
+import { messages } from './messages.ts'
 import { mergedMetadata } from './metadata.ts'
 import { type LoraMergeOptions, loraMergeOptions } from './options.ts'
 import { type LoraMerge, type LoraToMerge, mergeLoras } from './plan.ts'
@@ -54,7 +55,7 @@ export const loraMerge: Operation<LoraMergeOptions, LoraMergePlan> = {
 /** @throws USAGE */
 function checkRatios({ length }: readonly InputModel[], ratios: readonly LoraRatio[]): void {
   if (ratios.length === length) return
-  throw usage(`there are ${ratios.length} ratios for ${length} LoRAs`, 'Give one for each.')
+  throw usage(messages.wrongRatioCount(ratios.length, length), messages.oneRatioEach)
 }
 
 function nameWithRatio({ file: { name }, ratio: { unet, text } }: LoraToMerge): string {

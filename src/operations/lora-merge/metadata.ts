@@ -1,9 +1,10 @@
 /** What a sum of LoRAs says of its parts: what is true of all, what can be put together, and the rest as it was. */
 
-import { counted, info } from '../../model/finding.ts'
+import { info } from '../../model/finding.ts'
 import { RECIPE_KEY } from '../../model/metadata/recipe.ts'
 import { isJsonObject, type JsonObject, type JsonValue, parseJsonText } from '../../system/json.ts'
 import type { Finding } from '../../tensor/values/table.ts'
+import { messages } from './messages.ts'
 
 export interface NamedMetadata {
   /** File name without ending. */
@@ -65,15 +66,17 @@ export function mergedMetadata(parts: readonly NamedMetadata[]): {
 }
 
 function findingsOf(metadata: Readonly<Record<string, string>>, omitted: readonly string[]): Finding[] {
-  const tags = 'ss_tag_frequency' in metadata ? ['tag counts are put together'] : []
-  const kept = SOURCES_KEY in metadata ? [`what the LoRAs say of their training is under ${SOURCES_KEY}`] : []
-  const said = [...tags, ...kept].join('; ')
+  const kept = keptText('ss_tag_frequency' in metadata, SOURCES_KEY in metadata)
   return [
-    ...(said === '' ? [] : [info('training-data', said)]),
-    ...(omitted.length === 0
-      ? []
-      : [info('training-data-omitted', `${counted(omitted, 'value')} of it left out: too long to be kept`)]),
+    ...(kept === undefined ? [] : [info('training-data', kept)]),
+    ...(omitted.length === 0 ? [] : [info('training-data-omitted', messages.trainingOmitted(omitted))]),
   ]
+}
+
+function keptText(hasTags: boolean, hasSources: boolean): string | undefined {
+  if (hasTags && hasSources) return messages.tagsMergedTrainingKept(SOURCES_KEY)
+  if (hasSources) return messages.trainingKept(SOURCES_KEY)
+  return hasTags ? messages.tagsMerged : undefined
 }
 
 function valuesOf(parts: readonly NamedMetadata[], key: string): (string | undefined)[] {
@@ -99,25 +102,30 @@ function words(parts: readonly NamedMetadata[]): Record<string, string> {
   )
 }
 
-/** A folder of the same name in another part is another folder, unless it says the very same. */
+type Folders = Map<string, JsonValue>
+
+/** Puts together what parts say by folder of training images. */
 function byFolder(parts: readonly NamedMetadata[]): Record<string, string> {
-  const sums = new Map<string, Map<string, JsonValue>>(BY_FOLDER.map((key) => [key, new Map()]))
-  for (const { name, metadata } of parts) {
-    const own = new Map(BY_FOLDER.map((key) => [key, objectAt(metadata, key)]))
-    const folders = new Set([...own.values()].flatMap((folder) => Object.keys(folder)))
-    for (const folder of folders) {
-      const isTaken = BY_FOLDER.some((key) => differs(sums.get(key)!.get(folder), own.get(key)![folder]))
-      const place = isTaken ? freeName(folder, name, [...sums.values()]) : folder
-      for (const key of BY_FOLDER) {
-        const value = Object.hasOwn(own.get(key)!, folder) ? own.get(key)![folder] : undefined
-        if (value !== undefined) sums.get(key)!.set(place, value)
-      }
-    }
-  }
+  const sums = new Map<string, Folders>(BY_FOLDER.map((key) => [key, new Map()]))
+  for (const part of parts) addFolders(sums, part)
   const written = [...sums].filter(([, folders]) => folders.size > 0)
   return Object.fromEntries(
     written.map(([key, folders]) => [key, JSON.stringify(Object.fromEntries(folders))]),
   )
+}
+
+/** A folder of the same name in another part is another folder, unless it says the very same. */
+function addFolders(sums: ReadonlyMap<string, Folders>, { name, metadata }: NamedMetadata): void {
+  const own = new Map(BY_FOLDER.map((key) => [key, new Map(Object.entries(objectAt(metadata, key)))]))
+  const folders = new Set([...own.values()].flatMap((values) => [...values.keys()]))
+  for (const folder of folders) {
+    const isTaken = BY_FOLDER.some((key) => differs(sums.get(key)!.get(folder), own.get(key)!.get(folder)))
+    const place = isTaken ? freeName(folder, name, [...sums.values()]) : folder
+    for (const key of BY_FOLDER) {
+      const value = own.get(key)!.get(folder)
+      if (value !== undefined) sums.get(key)!.set(place, value)
+    }
+  }
 }
 
 function objectAt(metadata: Readonly<Record<string, string>>, key: string): JsonObject {

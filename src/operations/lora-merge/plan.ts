@@ -2,7 +2,7 @@
 
 import { adapterKeys } from '../../model/adapters/describe.ts'
 import { applyingFindings } from '../../model/adapters/findings.ts'
-import { counted, info, warning } from '../../model/finding.ts'
+import { info, warning } from '../../model/finding.ts'
 import { bundleName } from '../../model/identify/embeddings.ts'
 import { alphaTensor, type FactorDType } from '../../model/lora/factors.ts'
 import {
@@ -14,13 +14,13 @@ import {
   soundModules,
 } from '../../model/lora/modules.ts'
 import { refuse } from '../../system/errors.ts'
-import { quoted } from '../../system/text.ts'
 import { matrixOf, scaled, sum } from '../../tensor/algebra/matrix.ts'
 import { DTYPES, elementCount } from '../../tensor/values/dtype.ts'
 import { canCast, cast } from '../../tensor/values/expr.ts'
 import { concatenated, reshape } from '../../tensor/values/slices.ts'
 import type { Finding, Tensor, TensorTable } from '../../tensor/values/table.ts'
 import { type LoraRatio, sideOf } from '../merge-lora/plan-options.ts'
+import { messages } from './messages.ts'
 
 export interface LoraToMerge {
   readonly file: LoraFile
@@ -90,9 +90,7 @@ export async function mergeLoras(loras: readonly LoraToMerge[], wanted?: FactorD
 }
 
 function idleFinding(idle: readonly string[]): Finding[] {
-  return idle.length === 0
-    ? []
-    : [info('no-strength', `${counted(idle, 'module')} left out: at a ratio of 0 they add nothing`)]
+  return idle.length === 0 ? [] : [info('no-strength', messages.noStrength(idle))]
 }
 
 /** Embeddings that the LoRAs carry. A name can stand for one of them only. */
@@ -107,7 +105,7 @@ function bundledOf(loras: readonly LoraToMerge[]): { tensors: Map<string, Tensor
     for (const tensor of own) if (!taken.includes(bundleName(tensor.name)!)) tensors.set(tensor.name, tensor)
     for (const name of names) owners.set(name, owners.get(name) ?? file.name)
     for (const name of taken) {
-      const message = `the embedding ${quoted(name)} of ${file.name} is left out: ${owners.get(name)} has one of that name`
+      const message = messages.bundleTaken(name, file.name, owners.get(name)!)
       findings.push(warning('bundle-taken', message))
     }
   }
@@ -120,11 +118,7 @@ function checkKnownKeys({ name, table }: LoraFile): void {
   const known = new Set(modules.flatMap(({ parts }) => [...parts.values()].map(({ name }) => name)))
   const strange = [...table.tensors.keys()].filter((key) => !known.has(key) && bundleName(key) === undefined)
   if (strange.length === 0) return
-  throw refuse(
-    'LORA_UNKNOWN_KEYS',
-    `${name}: ${counted(strange, 'tensor')} belong to no module that is understood, and would be lost`,
-    'sdtool inspect shows what is wrong with them.',
-  )
+  throw refuse('LORA_UNKNOWN_KEYS', messages.unknownKeys(name, strange), messages.seeInspect)
 }
 
 /** @throws MIXED_ARCHITECTURES */
@@ -134,22 +128,23 @@ function checkSameBase(loras: readonly LoraToMerge[]): void {
     ({ file }) => file.adapter.base.architecture !== known[0]!.file.adapter.base.architecture,
   )
   if (other === undefined) return
-  const title = ({ file }: LoraToMerge) => `${file.name} is for ${file.adapter.base.title}`
-  throw refuse('MIXED_ARCHITECTURES', `${title(known[0]!)}, but ${title(other)}`)
+  const [a, b] = [known[0]!.file, other.file]
+  throw refuse(
+    'MIXED_ARCHITECTURES',
+    messages.mixedArchitectures(a.name, a.adapter.base.title!, b.name, b.adapter.base.title!),
+  )
 }
 
-/** @throws LORA_NOT_PLAIN */
+/** @throws LORA_NOT_PLAIN (exit 3), and what `soundModules` throws */
 export async function plainModules(file: LoraFile): Promise<PlacedLora[]> {
   const placed = await soundModules(file)
   const odd = placed.filter((one) => !isPlainLora(one))
   if (odd.length === 0) return placed
+  const names = odd.map(({ module }) => module.name)
   throw refuse(
     'LORA_NOT_PLAIN',
-    `${file.name}: ${counted(
-      odd.map(({ module }) => module.name),
-      'module',
-    )} are no plain LoRA but ${file.adapter.title}`,
-    'sdtool lora resize makes LoRAs of most other kinds.',
+    messages.notPlain(file.name, names, file.adapter.title),
+    messages.resizeFirst,
   )
 }
 
@@ -235,14 +230,14 @@ function checkShapes(shares: readonly Share[]): void {
   if (other === undefined) return
   throw refuse(
     'LAYER_SHAPES',
-    `${quoted(shares[0]!.one.module.name)} is for ${size(shares[0]!)} weights, ${quoted(other.one.module.name)} of another LoRA for ${size(other)}`,
-    'They are for different models.',
+    messages.layerShapes(shares[0]!.one.module.name, size(shares[0]!), other.one.module.name, size(other)),
+    messages.differentModels,
   )
 }
 
 function inType(tensor: Tensor, dtype: FactorDType): Tensor {
   if (!canCast(tensor.dtype, dtype))
-    throw refuse('DTYPE_NOT_WRITABLE', `${quoted(tensor.name)} is ${tensor.dtype}`)
+    throw refuse('DTYPE_NOT_WRITABLE', messages.notFloat(tensor.name, tensor.dtype))
   return cast(tensor, dtype)
 }
 

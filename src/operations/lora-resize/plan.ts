@@ -1,6 +1,5 @@
 /** A LoRA of other ranks: the leading singular vectors of what each module adds. */
 
-import { counted } from '../../model/finding.ts'
 import {
   type FactorDType,
   factorTensors,
@@ -26,6 +25,7 @@ import type { Evaluation } from '../../tensor/values/expr.ts'
 import type { Tensor } from '../../tensor/values/table.ts'
 import type { ExtractedLayer } from '../extract-lora/plan.ts'
 import { chosenRank, type RankRule } from '../lora/rank-rule.ts'
+import { messages } from './messages.ts'
 import { spectralOf } from './spectral.ts'
 
 export interface ResizeOptions {
@@ -88,17 +88,12 @@ function checkResizable(
 ): void {
   const odd = others.filter((one) => one.module.algorithm.id !== 'norm' && !isBiasAlone(one))
   if (odd.length === 0 && ranked.length > 0) return
-  const modules = counted(
-    odd.map(({ module }) => module.name),
-    'module',
-  )
-  throw refuse(
-    'LORA_UNRESIZABLE',
+  const names = odd.map(({ module }) => module.name)
+  const text =
     odd.length === 0
-      ? `${name}: there is no module with a rank`
-      : `${name}: what ${modules} change depends on the model (${odd[0]!.module.algorithm.title})`,
-    'Merge it into its model, and extract a LoRA of the difference.',
-  )
+      ? messages.noRankedModule(name)
+      : messages.dependsOnModel(name, names, odd[0]!.module.algorithm.title)
+  throw refuse('LORA_UNRESIZABLE', text, messages.extractInstead)
 }
 
 /** Modules without a rank, and what belongs to no module: embeddings that are bundled, keys nobody knows. */
@@ -113,8 +108,7 @@ async function resizeModule(
   { evaluation, keep }: ResizeWork,
 ): Promise<{ layer: ExtractedLayer; tensors: Tensor[] }> {
   const shape = layerShape(one)
-  if (shape === undefined)
-    throw refuse('LORA_UNRESIZABLE', `${one.module.name}: the shape of its layer is not known`)
+  if (shape === undefined) throw refuse('LORA_UNRESIZABLE', messages.unknownShape(one.module.name))
   const size = matrixSize(shape)
   const limit = shape.slice(2).some((side) => side > 1) ? convLimit : rule.limit
   const own = { ...rule, limit }
@@ -155,7 +149,7 @@ function biasTensors(one: PlacedLora, module: string): Tensor[] {
   return [{ name, dtype: up.dtype, shape: up.shape, source: { kind: 'patched', base: up, value } }]
 }
 
-/** A matrix of low rank has zeros behind its last singular value, which the rules count, too. */
+/** A matrix of low rank has zeros after its last singular value, which the rules count, too. */
 function padded(values: Float64Array, length: number): Float64Array {
   if (values.length >= length) return values
   const out = new Float64Array(length)

@@ -5,12 +5,12 @@ import { sumOfSquares } from '../../model/lora/difference.ts'
 import { matrixSize } from '../../model/lora/factors.ts'
 import { changeOf, type PlacedLora, structureOf } from '../../model/lora/modules.ts'
 import { refuse } from '../../system/errors.ts'
-import { quoted } from '../../system/text.ts'
 import type { Matrix } from '../../tensor/algebra/matrix.ts'
 import { hadamardProduct, type LowRank, svdOfKron } from '../../tensor/algebra/structured-svd.ts'
 import { allSingularValues, leadingSvd, type Svd, svdOfProduct } from '../../tensor/algebra/svd.ts'
 import { type Evaluation, matrixValues } from '../../tensor/values/expr.ts'
 import type { RankRule } from '../lora/rank-rule.ts'
+import { messages } from './messages.ts'
 
 export interface Spectral {
   /** As many of the values as the rule can ask for, or all that are not 0. */
@@ -63,18 +63,14 @@ export async function spectralOf(
 /** Of a part of a change. */
 type Part = Pick<Spectral, 'svd' | 'sum' | 'squares'>
 
-/** A decomposition of what is no number would not end. */
+/** A decomposition of NaN would not end. */
 async function finiteValues(
   of: Matrix,
   { name, evaluation }: SpectralWork,
 ): Promise<Float32Array<ArrayBuffer>> {
   const values = await matrixValues(of, evaluation)
   if (Number.isFinite(sumOfSquares(values))) return values
-  throw refuse(
-    'NOT_FINITE',
-    `${quoted(name)} has values that are no finite numbers`,
-    'sdtool lora check lists all such modules.',
-  )
+  throw refuse('NOT_FINITE', messages.notFinite(name), messages.seeLoraCheck)
 }
 
 async function lowRank({ up, down }: Product, work: SpectralWork): Promise<LowRank> {

@@ -1,17 +1,13 @@
 /** How many singular values of a layer a LoRA keeps. */
 
 /**
- * Rules of kohya-ss/sd-scripts `networks/resize_lora.py`. `sv_ratio`: those larger than the first one divided by the
- * target. `sv_cumulative`: as many as have this share of their sum. `sv_fro`: as many as have this share of the norm.
+ * Rules of kohya-ss/sd-scripts `networks/resize_lora.py`. `fixed`: the same rank for every layer. `sv_ratio`: singular
+ * values larger than the first one divided by the target. `sv_cumulative`: as many as have this share of their sum.
+ * `sv_fro`: as many as have this share of the Frobenius norm.
  */
-export const RANK_METHODS = {
-  fixed: 'the same rank for every layer',
-  sv_ratio: 'singular values larger than the first one / target',
-  sv_cumulative: 'target = share of the sum of the singular values',
-  sv_fro: 'target = share of the Frobenius norm',
-} as const
+export const RANK_METHODS = ['fixed', 'sv_ratio', 'sv_cumulative', 'sv_fro'] as const
 
-export type RankMethod = keyof typeof RANK_METHODS
+export type RankMethod = (typeof RANK_METHODS)[number]
 
 export interface RankRule {
   readonly method: RankMethod

@@ -15,6 +15,7 @@ import { applyModule, type EmaCopy, type Patches } from './patches.ts'
 import type { LoraInput, MergeLoraPlanOptions } from './plan-options.ts'
 import { isSelected, type PlacedModule, selectModules, type Unmatched, type UsedPatterns } from './select.ts'
 import { namedModules } from './strict.ts'
+import { messages } from './unmatched-messages.ts'
 
 /** What became of the modules of an adapter. */
 export interface LoraResult {
@@ -103,7 +104,7 @@ function brokenParts({ modules, incomplete, strays }: AdapterKeys): Unmatched[] 
         name,
         target: modulePlaceOf(name).target,
         reason: 'incomplete',
-        detail: `it has only ${roles.join(', ')}`,
+        detail: messages.onlyRoles(roles),
       }
     }),
     ...strays.map(({ name }) => stray(name)),

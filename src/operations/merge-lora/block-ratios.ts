@@ -1,9 +1,9 @@
 import { type BlockLabel, compareBlocks } from '../../model/networks/blocks.ts'
 import { EXIT, SdtoolError } from '../../system/errors.ts'
-import { quoted } from '../../system/text.ts'
+import { messages } from './messages.ts'
 import type { NetworkSide } from './plan-options.ts'
 
-/** A factor for the blocks a person has named. */
+/** A factor for the blocks of a name or pattern. */
 export interface BlockRule {
   /** As it was written: `OUT*`. */
   readonly name: string
@@ -39,7 +39,7 @@ export function namesOf(block: BlockLabel, side: NetworkSide): string[] {
   return side === 'text' ? [block, 'BASE'] : [block]
 }
 
-/** What the rules say of a block: 1 if nothing. @throws BLOCK_WITHOUT_RATIO for a list that leaves it out */
+/** What the rules say of a block: 1 if nothing. @throws BLOCK_WITHOUT_RATIO (exit 2) for a list that leaves it out */
 export function blockFactor({ rules, list }: BlockRatios, block: BlockLabel, side: NetworkSide): number {
   const names = namesOf(block, side)
   const rule = rules.findLast(({ matches }) => names.some(matches))
@@ -48,12 +48,12 @@ export function blockFactor({ rules, list }: BlockRatios, block: BlockLabel, sid
   // such tools take 0 here (lora-block-weight) or 1 (kohya)
   throw unsuitable(
     'BLOCK_WITHOUT_RATIO',
-    `the list of ${list} ratios has none for block ${block}, which a LoRA changes`,
-    `Give a list that fits the model (SD 1.x and 2.x: 17 or 26, SDXL: 12 or 20), or name blocks: --blocks ${block}=0.5.`,
+    messages.blockWithoutRatio(list, block),
+    messages.fittingList(block),
   )
 }
 
-/** Refuses rules for blocks that the model does not have: they would silently do nothing. @throws BLOCK_UNKNOWN */
+/** Refuses rules for blocks that the model does not have: they would silently do nothing. @throws BLOCK_UNKNOWN (exit 2) */
 export function checkBlocks(
   { rules }: BlockRatios,
   blocks: readonly { readonly block: BlockLabel; readonly side: NetworkSide }[],
@@ -62,11 +62,7 @@ export function checkBlocks(
   const stray = rules.find(({ matches }) => !known.some(matches))
   if (stray === undefined) return
   const labels = [...new Set(blocks.map(({ block }) => block))].sort(compareBlocks)
-  throw unsuitable(
-    'BLOCK_UNKNOWN',
-    `the base has no block ${quoted(stray.name)}`,
-    `It has ${ranges(labels).join(', ')}; BASE stands for the text encoders.`,
-  )
+  throw unsuitable('BLOCK_UNKNOWN', messages.blockUnknown(stray.name), messages.knownBlocks(ranges(labels)))
 }
 
 /** IN00, IN01, IN02, MID -> IN00-IN02, MID. */

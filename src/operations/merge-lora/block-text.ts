@@ -1,14 +1,15 @@
 /** Ratios of blocks, as people write them. */
+
 import { usage } from '../../system/errors.ts'
 import { globMatcher } from '../../system/glob.ts'
-import { quoted } from '../../system/text.ts'
 import { EVEN_PRESETS, LISTED_PRESETS } from './block-presets.ts'
 import { BLOCK_LISTS, type BlockRatios, type BlockRule } from './block-ratios.ts'
+import { messages } from './messages.ts'
 
 /**
  * `IN04=0.5,OUT*=0`, a list of 12, 17, 20 or 26 numbers, or the name of such a list.
  * @param of where it stands, for messages
- * @throws USAGE
+ * @throws USAGE (exit 2)
  */
 export function blockRatios(text: string, of = '--blocks'): BlockRatios {
   const items = text.split(',').map((item) => item.trim())
@@ -34,10 +35,10 @@ export function looksLikeBlocks(text: string): boolean {
 
 /** There are no block weights of a name. */
 export function noPreset(of: string, name: string, names: readonly string[]): Error {
-  return usage(`${of} ${name}: there are no weights of that name`, `There are ${names.join(', ')}.`)
+  return usage(messages.noPreset(of, name), messages.thereAre(names))
 }
 
-/** `OUT*=0` @throws USAGE */
+/** `OUT*=0` @throws USAGE (exit 2) */
 export function namedRule(item: string, of: string): BlockRule {
   const [name, value] = item.split('=', 2) as [string, string | undefined]
   if (name === '' || value === undefined) throw badItem(item, of)
@@ -49,13 +50,8 @@ export function namedRule(item: string, of: string): BlockRule {
 
 function listed(items: readonly string[], of: string): BlockRatios {
   const labels = BLOCK_LISTS[items.length]
-  if (labels === undefined) {
-    const lengths = Object.keys(BLOCK_LISTS).join(', ')
-    throw usage(
-      `${of} has ${items.length} numbers`,
-      `Lists have ${lengths} numbers; single blocks are named: --blocks IN04=0.5,OUT*=0.`,
-    )
-  }
+  if (labels === undefined)
+    throw usage(messages.wrongListLength(of, items.length), messages.listLengths(Object.keys(BLOCK_LISTS)))
   const rules = items.map((item, i): BlockRule => {
     const name = labels[i]!
     return { name, factor: factor(item, item, of), matches: (label) => label === name }
@@ -63,7 +59,7 @@ function listed(items: readonly string[], of: string): BlockRatios {
   return { rules, list: items.length }
 }
 
-/** @param item for messages: all of what the number stands in @throws USAGE */
+/** @param item for messages: all of what the number stands in @throws USAGE (exit 2) */
 export function factor(text: string, item: string, of: string): number {
   const value = text.trim() === '' ? Number.NaN : Number(text)
   if (!Number.isFinite(value)) throw badItem(item, of)
@@ -71,8 +67,5 @@ export function factor(text: string, item: string, of: string): number {
 }
 
 function badItem(item: string, of: string): Error {
-  return usage(
-    `${of}: ${quoted(item)} is no ratio of a block`,
-    'Write IN04=0.5, OUT*=0, or a list of numbers.',
-  )
+  return usage(messages.notBlockRatio(of, item), messages.writeBlockRatios)
 }

@@ -1,8 +1,9 @@
 import type { Model } from '../../model/model.ts'
-import { EXIT, SdtoolError } from '../../system/errors.ts'
+import { type SdtoolError, unverified } from '../../system/errors.ts'
 import { blockBytes, elementCount } from '../../tensor/values/dtype.ts'
 import { evaluateInto, newEvaluation, type ReadInto } from '../../tensor/values/expr.ts'
 import type { Tensor } from '../../tensor/values/table.ts'
+import { messages } from './messages.ts'
 import { planAlone } from './plan.ts'
 import type { LoraInput, MergeLoraPlanOptions } from './plan-options.ts'
 
@@ -35,15 +36,12 @@ async function changes(tensor: Tensor, read: ReadInto): Promise<boolean> {
     const end = Math.min(begin + BLOCK, count)
     const out = new Uint8Array(blockBytes(tensor.dtype, begin, end))
     await evaluateInto(tensor, begin, end, out, evaluation)
-    // what is no number is for the check of the whole merge
+    // NaN is for the check of the whole merge
     if (evaluation.patches.get(tensor.name)?.delta2 !== 0) return true
   }
   return false
 }
 
 function changesNothing(name: string): SdtoolError {
-  return new SdtoolError('LORA_CHANGES_NOTHING', `${name}: all that it adds to the weights is 0`, {
-    exitCode: EXIT.unverified,
-    hint: 'The LoRA may be untrained or damaged; sdtool inspect --scan looks at its values.',
-  })
+  return unverified('LORA_CHANGES_NOTHING', messages.addsNothing(name), messages.maybeUntrained)
 }

@@ -5,8 +5,8 @@
 
 import { defined } from '../../system/defined.ts'
 import { usage } from '../../system/errors.ts'
-import { quoted } from '../../system/text.ts'
 import { blockRatios, looksLikeBlocks } from './block-text.ts'
+import { messages } from './lora-text-messages.ts'
 import type { MergeLoraOptions } from './options.ts'
 import { checkRatios, type LoraRatio } from './plan-options.ts'
 
@@ -35,7 +35,7 @@ const RE_NEARLY = /^[+-]?\d[\d.,]*$/
  * @param ratios values of `--ratio`, in order
  * @param exists whether a path is there: a file name may look like a name with a ratio
  * @param blocks values of `--blocks`, in order
- * @throws USAGE
+ * @throws USAGE (exit 2)
  */
 export function loraArguments(
   args: readonly string[],
@@ -44,7 +44,7 @@ export function loraArguments(
   blocks: readonly string[] = [],
 ): LoraArgument[] {
   const specs = loraSpecs(args, exists)
-  if (specs.length === 0) throw usage('no LoRA was named', 'Name the base first, then one or more LoRAs.')
+  if (specs.length === 0) throw usage(messages.noLora, messages.baseThenLoras)
   const given = ratios.map((text) => ratioOf(text.trim().split(':'), '--ratio'))
   const ratioFor = perLora('ratio', given, specs)
   const blocksFor = perLora('blocks', blocks, specs)
@@ -56,12 +56,12 @@ export function loraArguments(
   return loras
 }
 
-/** Of an argument with several tags, each. @throws USAGE */
+/** Of an argument with several tags, each. @throws USAGE (exit 2) */
 export function loraSpecs(args: readonly string[], exists: (path: string) => boolean): LoraSpec[] {
   return args.flatMap((arg) => specsOf(arg, exists))
 }
 
-/** As `merge-lora` takes them, beside the files. */
+/** As `merge-lora` takes them, next to the files. */
 export function lorasOption(loras: readonly LoraArgument[]): MergeLoraOptions['loras'] {
   return loras.map(({ name: _, ...lora }) => lora)
 }
@@ -77,36 +77,32 @@ export function loraTag({ name, ratio, blocks }: LoraSpec): string {
   return `<lora:${name.replace(RE_NOT_IN_TAG, '')}:${ratios}${lbw}>`
 }
 
-/** @throws USAGE, saying where the text stands */
+/** @throws USAGE (exit 2), saying where the text stands */
 function checkedBlocks(spec: LoraSpec, blocks: string | undefined): Pick<LoraArgument, 'blocks'> {
   if (blocks === undefined) return {}
-  blockRatios(blocks, spec.blocks === undefined ? '--blocks' : `lbw of ${spec.name}`)
+  blockRatios(blocks, spec.blocks === undefined ? '--blocks' : messages.lbwOf(spec.name))
   return { blocks }
 }
 
-/** What a LoRA has of its own, or what an option gives it: one value is for all, several are for one LoRA each. */
+/** What a LoRA says itself, or what an option gives it: one value is for all, several are for one LoRA each. */
 function perLora<K extends 'ratio' | 'blocks'>(
   option: K,
   given: readonly NonNullable<LoraSpec[K]>[],
   specs: readonly LoraSpec[],
 ): (index: number) => LoraSpec[K] | undefined {
   if (given.length > 1 && given.length !== specs.length) {
-    throw usage(
-      `--${option} has ${given.length} values for ${specs.length} LoRAs`,
-      'Give one for all, or one for each.',
-    )
+    throw usage(messages.wrongValueCount(option, given.length, specs.length), messages.oneOrEach)
   }
   const twice = given.length > 1 ? specs.find((spec) => spec[option] !== undefined) : undefined
   if (twice !== undefined) {
-    throw usage(`${twice.name} has ${OWN[option]} of its own, and one in --${option}`, 'Give it once.')
+    const text = option === 'ratio' ? messages.ratioTwice : messages.blocksTwice
+    throw usage(text(twice.name), messages.giveOnce)
   }
   return (index) => specs[index]![option] ?? given[given.length === 1 ? 0 : index]
 }
 
-const OWN = { ratio: 'a ratio', blocks: 'ratios of blocks' } as const
-
 function specsOf(arg: string, exists: (path: string) => boolean): LoraSpec[] {
-  if (arg === '') throw usage('a file name is empty')
+  if (arg === '') throw usage(messages.emptyName)
   if (exists(arg)) return [{ name: arg }]
   return arg.startsWith('<') ? tagsOf(arg) : [colonSpec(arg)]
 }
@@ -140,10 +136,7 @@ function ratioNumber(text: string, of: string): number {
 }
 
 function noRatio(text: string, of: string): Error {
-  return usage(
-    `${of}: ${quoted(text)} is no ratio`,
-    'A ratio is a number such as 0.7 or -1; for UNet and text encoder: 0.7:0.5.',
-  )
+  return usage(messages.notRatio(of, text), messages.ratioHint)
 }
 
 const RE_TAG = /<[^<>]*>/g
@@ -185,12 +178,9 @@ function tagSpec(tag: string): LoraSpec {
 const TAG_KEYS: ReadonlySet<string> = new Set(['te', 'unet', 'lbw'])
 
 function noTag(text: string): Error {
-  return usage(`${text} is no LoRA of a prompt`, 'Such a tag is "<lora:name:0.7>".')
+  return usage(messages.notTag(text), messages.tagHint)
 }
 
 function unknownInTag(tag: string, what: string): Error {
-  return usage(
-    `${tag}: sdtool does not know ${quoted(what)} in a tag`,
-    'It takes the name, the ratios (te=, unet=), and those of blocks (lbw=): "<lora:name:0.7:lbw=MIDD>".',
-  )
+  return usage(messages.unknownInTag(tag, what), messages.tagParts)
 }

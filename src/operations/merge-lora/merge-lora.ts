@@ -7,6 +7,7 @@ import type { InputModel, Operation } from '../operation.ts'
 import { mergedName } from '../output/name.ts'
 import { blockRatios } from './block-text.ts'
 import { assertLoraHasEffect } from './effect.ts'
+import { messages } from './messages.ts'
 import { nearestFindings } from './nearest-names.ts'
 import { type MergeLoraOptions, mergeLoraOptions } from './options.ts'
 import { type MergePlan, planMergeLora } from './plan.ts'
@@ -70,8 +71,8 @@ function loraInputs(
   read: ReadInto,
 ): LoraInput[] {
   if (loras.length !== models.length)
-    throw usage(`there are ${loras.length} ratios for ${models.length} LoRAs`, 'Give one for each.')
-  if (loras.length === 0) throw usage('no LoRA was named', 'Name the base first, then one or more LoRAs.')
+    throw usage(messages.wrongRatioCount(loras.length, models.length), messages.oneRatioEach)
+  if (loras.length === 0) throw usage(messages.noLora, messages.baseThenLoras)
   checkRatios(loras.map(({ ratio }) => ratio))
   return models.map((model, i) => loraInput(model, loras[i]!, read))
 }
@@ -81,14 +82,13 @@ function loraInput(
   { ratio, blocks }: MergeLoraOptions['loras'][number],
   read: ReadInto,
 ): LoraInput {
-  if (adapter === undefined)
-    throw refuse('NOT_A_LORA', `${name} is no LoRA: ${title}`, 'The base comes first, then the LoRAs.')
+  if (adapter === undefined) throw refuse('NOT_A_LORA', messages.notLora(name, title), messages.baseFirst)
   return {
     name,
     table: file,
     adapter,
     ratio,
-    ...(blocks !== undefined && { blocks: blockRatios(blocks, `blocks of ${name}`) }),
+    ...(blocks !== undefined && { blocks: blockRatios(blocks, messages.blocksOf(name)) }),
     read: (tensor) => readValues(tensor, read),
   }
 }

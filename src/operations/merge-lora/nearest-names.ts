@@ -1,10 +1,11 @@
 import { partFor } from '../../model/adapters/base-parts.ts'
 import { lookupName } from '../../model/adapters/keymap.ts'
 import { modulePlaceOf } from '../../model/adapters/targets.ts'
+import { info } from '../../model/finding.ts'
 import { nearestNames } from '../../system/nearest.ts'
-import { quoted } from '../../system/text.ts'
 import type { Finding } from '../../tensor/values/table.ts'
 import type { MergePlan } from './plan.ts'
+import { messages } from './unmatched-messages.ts'
 
 /** Names helped for each adapter; a list of all would bury the reason. */
 const MAX_NEAREST = 3
@@ -18,8 +19,7 @@ export function nearestFindings({ loras, parts }: MergePlan): Finding[] {
       const known = partFor(parts, target)?.names.keys() ?? []
       const [nearest] = nearestNames(path, known, 1)
       if (nearest === undefined) return []
-      const message = `the layer most like ${quoted(name)} is ${quoted(nearest)}`
-      return [{ code: 'nearest-name', severity: 'info', message }]
+      return [info('nearest-name', messages.nearest(name, nearest))]
     })
   })
 }

@@ -16,6 +16,7 @@ import { elementCount } from '../../tensor/values/dtype.ts'
 import type { Tensor, TensorTable } from '../../tensor/values/table.ts'
 import { type TargetView, viewOf, withView } from './place.ts'
 import type { PlacedModule, Unmatched } from './select.ts'
+import { messages } from './unmatched-messages.ts'
 
 /** A module that changes a tensor. */
 export interface Patcher {
@@ -143,8 +144,8 @@ function growthMisfit(
   const seen = seenShape(shape, place)
   const wanted = patchedShape(parts, numbers, seen)
   if (sameShape(wanted, seen)) return undefined
-  if (!isWhole(place)) return 'it makes a part of a weight larger'
-  return elementCount(wanted) <= MAX_GROWN_VALUES ? undefined : `it makes the weight as large as [${wanted}]`
+  if (!isWhole(place)) return messages.growsPart
+  return elementCount(wanted) <= MAX_GROWN_VALUES ? undefined : messages.growsTooLarge(wanted)
 }
 
 /** The tensor as it was, with zeros behind its inputs and outputs if the patch makes it larger. */

@@ -5,6 +5,7 @@ import type { ValueReader } from '../../model/identify/evidence.ts'
 import { usage } from '../../system/errors.ts'
 import type { TensorTable } from '../../tensor/values/table.ts'
 import type { BlockRatios } from './block-ratios.ts'
+import { messages } from './messages.ts'
 
 /** How strongly an adapter is applied: 1 is full. */
 export interface LoraRatio {
@@ -19,13 +20,13 @@ export const SIDES = ['unet', 'text'] as const
 
 export type NetworkSide = (typeof SIDES)[number]
 
-/** What becomes of an EMA copy of weights that change. */
+/** What happens to an EMA copy of weights that change. */
 export const EMA_USES = ['drop', 'patch'] as const
 
-/** @throws USAGE where nothing would change */
+/** @throws USAGE (exit 2) where nothing would change */
 export function checkRatios(ratios: readonly LoraRatio[]): void {
   if (ratios.every(({ unet, text }) => unet === 0 && text === 0))
-    throw usage('every ratio is 0, so nothing would change', 'Give a ratio, for example --ratio 0.7.')
+    throw usage(messages.allRatiosZero, messages.giveRatio)
 }
 
 export function sideOf(target: TargetId): NetworkSide {

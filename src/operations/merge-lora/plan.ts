@@ -2,7 +2,7 @@
 
 import { type BasePart, baseParts } from '../../model/adapters/base-parts.ts'
 import { applyingFindings } from '../../model/adapters/findings.ts'
-import { counted, info, warning } from '../../model/finding.ts'
+import { info, warning } from '../../model/finding.ts'
 import type { Identity } from '../../model/identity.ts'
 import type { Model } from '../../model/model.ts'
 import { architectureById } from '../../model/networks/architectures/registry.ts'
@@ -11,9 +11,11 @@ import { tensorsOf } from '../../model/networks/components.ts'
 import { type SdtoolError, unverified, withFileName } from '../../system/errors.ts'
 import { checkOperation } from '../../tensor/quantised/check.ts'
 import type { Finding } from '../../tensor/values/table.ts'
+import { messages as shared } from '../messages.ts'
 import { checkHasTensors, checkWritable, type Plan } from '../plan.ts'
 import { applyLora, type LoraResult, type PatchedBase } from './apply.ts'
 import { checkBlocks } from './block-ratios.ts'
+import { messages } from './messages.ts'
 import type { EmaCopy, Patches } from './patches.ts'
 import { type LoraInput, type MergeLoraPlanOptions, sideOf } from './plan-options.ts'
 import { type LoraReport, reportOf } from './report.ts'
@@ -27,7 +29,7 @@ export interface MergePlan extends Plan {
   readonly patches: ReadonlyMap<string, PlannedPatch>
   /** Why the plan must not be written, the first adapter's reason first; empty if nothing speaks against it. */
   readonly problems: readonly SdtoolError[]
-  /** What the names of modules were held against. */
+  /** What the names of modules were compared with. */
   readonly parts: readonly BasePart[]
 }
 
@@ -76,7 +78,7 @@ async function planWith(
   // layers that are stored in another way are the likely reason
   if (problems.length > 0)
     for (const { component } of patchedBase.parts)
-      checkOperation('merge-lora', tensorsOf(base.file, component), `${name}: the ${component.title}`)
+      checkOperation('merge-lora', tensorsOf(base.file, component), shared.componentIn(name, component.title))
   const findings = [
     ...findingsOf(results, identity, problems.length > 0),
     ...twinFindings(patches, base, options),
@@ -113,13 +115,8 @@ function baseOf({ file, identity, name }: Model, { ema }: MergeLoraPlanOptions):
 /** @throws EMA_MISSING */
 function twinOf(name: string, { ema, components }: Identity): EmaCopy {
   const component = components.find(({ id }) => id === 'unet_ema')
-  if (component === undefined || ema === undefined || ema.pairs.size === 0) {
-    throw unverified(
-      'EMA_MISSING',
-      `${name}: there is no EMA copy of the UNet to patch`,
-      'Leave out --ema patch.',
-    )
-  }
+  if (component === undefined || ema === undefined || ema.pairs.size === 0)
+    throw unverified('EMA_MISSING', messages.emaMissing(name), messages.leaveOutEmaPatch)
   return { component, keys: ema.pairs }
 }
 
@@ -140,11 +137,7 @@ function checkBlocksOf({ parts, architecture }: PatchedBase, loras: readonly Lor
 function checkPatterns({ include = [], exclude = [] }: MergeLoraPlanOptions, used: UsedPatterns): void {
   const unused = [...include, ...exclude].find((pattern) => !used.has(pattern))
   if (unused === undefined) return
-  throw unverified(
-    'PATTERN_UNUSED',
-    `no module and no key of a layer fits ${unused.text}`,
-    'Names of modules are those in the LoRA (sdtool inspect lora --keys), keys those of the base; * stands for any text.',
-  )
+  throw unverified('PATTERN_UNUSED', messages.patternUnused(unused.text), messages.patternHint)
 }
 
 function findingsOf(results: readonly LoraResult[], identity: Identity, isProblem: boolean): Finding[] {
@@ -153,12 +146,7 @@ function findingsOf(results: readonly LoraResult[], identity: Identity, isProble
     const embeddings =
       adapter.embeddings.length === 0
         ? []
-        : [
-            info(
-              'lora-embeddings',
-              `${name}: its ${counted(adapter.embeddings, 'embedding')} cannot be merged and stay in the LoRA`,
-            ),
-          ]
+        : [info('lora-embeddings', messages.embeddingsStay(name, adapter.embeddings))]
     return [
       ...unmatchedFindings(result, identity, isProblem ? 'error' : 'warning'),
       ...applyingFindings(name, adapter),
@@ -176,5 +164,5 @@ function twinFindings(
   if (options.ema !== 'patch' || ema === undefined) return []
   const without = ema.uncovered.filter((key) => (patches.get(key)?.by.length ?? 0) > 0)
   if (without.length === 0) return []
-  return [warning('ema-partial', `the EMA copy lacks ${counted(without, 'changed weight')}`)]
+  return [warning('ema-partial', messages.emaPartial(without))]
 }

@@ -1,11 +1,12 @@
 /** What a merge did to the weights, from what was counted while they were written. */
 
-import { counted, info } from '../../model/finding.ts'
-import { EXIT, SdtoolError, type SdtoolErrorOptions } from '../../system/errors.ts'
-import { quoted } from '../../system/text.ts'
+import { info } from '../../model/finding.ts'
+import { refuse, type SdtoolError, unverified } from '../../system/errors.ts'
 import { NO_PATCH, type PatchStats } from '../../tensor/algebra/patch-stats.ts'
 import type { Finding, TensorTable } from '../../tensor/values/table.ts'
+import { messages as shared } from '../messages.ts'
 import { isNothing, lossFinding, type PartChange, partCounts, sharesOf } from '../output/patch-proof.ts'
+import { messages } from './messages.ts'
 import type { PlannedPatch } from './table.ts'
 
 /** The change of one part of the model. */
@@ -45,8 +46,7 @@ export function proofOf({ table, patches }: Planned, counts: Counted): Proof {
 function deadFinding(patches: Planned['patches'], counts: Counted): Finding[] {
   const dead = [...patches].filter(([name]) => isNothing(counts.get(name) ?? NO_PATCH))
   if (dead.length === 0) return []
-  const message = `${counted(modulesOf(dead.map(([, patch]) => patch)), 'module')} change nothing: what they add is 0, or too small for any type`
-  return [info('lora-dead-modules', message)]
+  return [info('lora-dead-modules', messages.deadModules(modulesOf(dead.map(([, patch]) => patch))))]
 }
 
 function modulesOf(patches: readonly Pick<PlannedPatch, 'by'>[]): string[] {
@@ -54,41 +54,30 @@ function modulesOf(patches: readonly Pick<PlannedPatch, 'by'>[]): string[] {
 }
 
 /**
- * Refuses a merge that did not do what it was to do.
+ * Refuses a merge that did not do what it should.
  * @throws NOTHING_CHANGED, DELTA_VANISHED (exit 4), NOT_FINITE (exit 3)
  */
 export function checkProof({ table, patches }: Planned, counts: Counted): void {
   const all = [...patches].map(([name, { by }]) => ({ name, by, stats: counts.get(name) ?? NO_PATCH }))
   const broken = all.find(({ stats }) => !Number.isFinite(stats.delta2) || !Number.isFinite(stats.base2))
   if (broken !== undefined) throw notFinite(broken.name, broken.stats, broken.by)
-  if (all.every(({ stats }) => isNothing(stats))) {
-    throw failed('NOTHING_CHANGED', 'nothing changed: all that the LoRAs add to the weights is 0', {
-      hint: 'The LoRA may be untrained or damaged; sdtool inspect --scan looks at its values.',
-    })
-  }
+  if (all.every(({ stats }) => isNothing(stats)))
+    throw unverified('NOTHING_CHANGED', messages.nothingChanged, messages.maybeUntrained)
   const vanished = all.filter(({ stats }) => !isNothing(stats) && stats.changed === 0)
   if (vanished.length === 0) return
   const { name, stats } = vanished[0]!
-  const rms = Math.sqrt(stats.delta2 / stats.count)
-  throw failed(
+  const average = Math.sqrt(stats.delta2 / stats.count).toExponential(1)
+  const { dtype } = table.tensors.get(name)!
+  throw unverified(
     'DELTA_VANISHED',
-    `the change of ${counted(modulesOf(vanished), 'module')} vanishes when it is rounded: in ${quoted(name)} it is ${rms.toExponential(1)} on average, less than half a step of ${table.tensors.get(name)!.dtype}`,
-    { hint: 'Use a wider type (--dtype fp32), a higher ratio, or leave the modules out (--exclude).' },
+    messages.vanished(modulesOf(vanished), name, average, dtype),
+    messages.keepMore,
   )
 }
 
 function notFinite(name: string, { base2 }: PatchStats, by: PlannedPatch['by']): SdtoolError {
-  const cause = Number.isFinite(base2) ? `module ${quoted(by[0]!.module)}` : 'the base'
-  return failed(
-    'NOT_FINITE',
-    `${quoted(name)} would have values that are no finite numbers, because of ${cause}`,
-    {
-      exitCode: EXIT.refused,
-      hint: 'sdtool inspect --scan shows which file is damaged.',
-    },
-  )
-}
-
-function failed(code: string, message: string, options: SdtoolErrorOptions): SdtoolError {
-  return new SdtoolError(code, message, { exitCode: EXIT.unverified, ...options })
+  const text = Number.isFinite(base2)
+    ? messages.notFiniteByModule(name, by[0]!.module)
+    : messages.notFiniteByBase(name)
+  return refuse('NOT_FINITE', text, shared.seeScanFile)
 }

@@ -3,6 +3,7 @@ import { MODIFIERS } from '../../model/adapters/registry.ts'
 import { TARGETS, type TargetId } from '../../model/adapters/targets.ts'
 import { defined } from '../../system/defined.ts'
 import type { LoraResult } from './apply.ts'
+import { messages } from './messages.ts'
 import { type LoraRatio, sideOf } from './plan-options.ts'
 import type { Unmatched } from './select.ts'
 
@@ -75,7 +76,7 @@ function algorithmTitle({ algorithm, parts }: AdapterModule): string {
   const modifier = MODIFIERS.find(
     ({ of, markerRoles }) => of.includes(algorithm.id) && markerRoles.some((role) => parts.has(role)),
   )
-  return modifier === undefined ? algorithm.title : `${algorithm.title} with ${modifier.title}`
+  return modifier === undefined ? algorithm.title : messages.algorithmWith(algorithm.title, modifier.title)
 }
 
 function ranksOf(modules: readonly AdapterModule[]): Pick<LoraPart, 'ranks'> {

@@ -6,6 +6,7 @@ import {
   checkSelected,
   chosenDType,
   type DTypeChoice,
+  type DTypeName,
   dtypeName,
   isCastable,
 } from '../../model/dtype-choice.ts'
@@ -13,11 +14,12 @@ import { warning } from '../../model/finding.ts'
 import type { Identifiable, Identity } from '../../model/identity.ts'
 import { type Component, type Selector, tensorsOf } from '../../model/networks/components.ts'
 import { refuse } from '../../system/errors.ts'
-import { quoted } from '../../system/text.ts'
 import { checkOperation } from '../../tensor/quantised/check.ts'
 import { canCast } from '../../tensor/values/expr.ts'
 import type { Finding, Tensor } from '../../tensor/values/table.ts'
+import { messages as shared } from '../messages.ts'
 import { newPlan, type Plan, type PlanBuilder } from '../plan.ts'
+import { messages } from './messages.ts'
 import { grownBase, type Patch, type Patcher, type Patches } from './patches.ts'
 import type { MergeLoraPlanOptions } from './plan-options.ts'
 
@@ -33,9 +35,7 @@ interface PatchedTable {
   readonly planned: ReadonlyMap<string, PlannedPatch>
 }
 
-/**
- * @throws SCALED_FP8, QUANTISED, NOT_PATCHABLE, COMPONENT_NOT_FOUND
- */
+/** @throws SCALED_FP8, QUANTISED, NOT_PATCHABLE (exit 3); COMPONENT_NOT_FOUND (exit 4) */
 export function patchedTable(
   { file, identity }: { readonly file: Identifiable; readonly identity: Identity },
   patches: Patches,
@@ -44,22 +44,21 @@ export function patchedTable(
   checkSelected(identity.components, Object.keys(dtype.by ?? {}) as Selector[])
   const plan = newPlan(file)
   const isStale = isStaleCopy(identity, patches, ema)
+  const stale = identity.components.filter(({ role }) => role === 'ema' && isStale)
   const planned = new Map<string, PlannedPatch>()
-  const findings: Finding[] = []
   for (const component of identity.components) {
-    if (component.role === 'ema' && isStale) {
-      for (const name of component.names)
-        plan.add(component, 'drop', file.tensors.get(name)!, undefined, STALE)
-      findings.push(staleFinding(component))
-    } else for (const patch of addComponent(plan, component, file, patches, dtype)) planned.set(...patch)
+    if (stale.includes(component)) dropComponent(plan, component, file)
+    else for (const patch of addComponent(plan, component, file, patches, dtype)) planned.set(...patch)
   }
-  for (const { path, bytes } of file.leftovers ?? []) {
-    if (bytes > 0) plan.addLeftover(path, bytes, 'training state in the pickle, no weights')
-  }
-  return { plan: plan.build(file.metadata, findings), planned }
+  for (const { path, bytes } of file.leftovers ?? [])
+    if (bytes > 0) plan.addLeftover(path, bytes, shared.trainingState)
+  return { plan: plan.build(file.metadata, stale.map(staleFinding)), planned }
 }
 
-const STALE = 'no longer a copy of the merged weights'
+function dropComponent(plan: PlanBuilder, component: Component, { tensors }: Identifiable): void {
+  for (const name of component.names)
+    plan.add(component, 'drop', tensors.get(name)!, undefined, shared.staleEma)
+}
 
 /** Whether the copy is one of weights that change, and does not change with them. */
 function isStaleCopy({ ema }: Identity, patches: Patches, mode: MergeLoraPlanOptions['ema']): boolean {
@@ -71,11 +70,7 @@ function changesUnet(patches: Patches): boolean {
 }
 
 function staleFinding({ title, bytes }: Component): Finding {
-  return warning(
-    'ema-dropped',
-    `the ${title} is ${STALE} and is left out; --ema patch merges into it, too, and sdtool prune takes its values first`,
-    bytes,
-  )
+  return warning('ema-dropped', messages.emaDropped(title), bytes)
 }
 
 function addComponent(
@@ -94,33 +89,31 @@ function addComponent(
     const patch = patches.get(name)
     if (patch !== undefined && patch.by.length > 0) {
       const after = patchedTensor(patch, dtype)
-      plan.add(component, 'patch', tensor, after, `changed by the LoRAs${as(tensor, after)}`)
+      const as = castAs(tensor, after)
+      const why = as === undefined ? messages.changed : messages.changedAs(as)
+      plan.add(component, 'patch', tensor, after, why)
       planned.push([name, { component, by: patch.by }])
       continue
     }
     const after = castWeight(tensor, dtype)
-    if (after.dtype === tensor.dtype) plan.add(component, 'keep', tensor, after, 'unchanged')
-    else plan.add(component, 'cast', tensor, after, `unchanged${as(tensor, after)}`)
+    if (after.dtype === tensor.dtype) plan.add(component, 'keep', tensor, after, shared.unchanged)
+    else plan.add(component, 'cast', tensor, after, messages.unchangedAs(dtypeName(dtype!)))
   }
   return planned
 }
 
-function as(before: Tensor, after: Tensor): string {
+/** The type it is cast to; undefined where it keeps its own. */
+function castAs(before: Tensor, after: Tensor): DTypeName | undefined {
   return before.dtype === after.dtype || !canCast(before.dtype, after.dtype)
-    ? ''
-    : `, as ${dtypeName(after.dtype)}`
+    ? undefined
+    : dtypeName(after.dtype)
 }
 
 function patchedTensor(patch: Patch, wanted: ReturnType<typeof chosenDType>): Tensor {
   const { base, value, shape } = patch
   const dtype = wanted !== undefined && isCastable(base) ? wanted : base.dtype
-  if (!canCast(base.dtype, dtype)) {
-    throw refuse(
-      'NOT_PATCHABLE',
-      `${quoted(base.name)} is ${base.dtype}, and nothing can be added to that`,
-      'Convert the base first: sdtool convert --dtype fp16.',
-    )
-  }
+  if (!canCast(base.dtype, dtype))
+    throw refuse('NOT_PATCHABLE', messages.notPatchable(base.name, base.dtype), messages.convertFirst)
   return { name: base.name, dtype, shape, source: { kind: 'patched', base: grownBase(patch), value } }
 }
 
@@ -128,5 +121,9 @@ function patchedTensor(patch: Patch, wanted: ReturnType<typeof chosenDType>): Te
 function checkPatchable({ tensors }: Identifiable, component: Component, patches: Patches): void {
   const changes = component.names.some((name) => (patches.get(name)?.by.length ?? 0) > 0)
   if (changes)
-    checkOperation('merge-lora', tensorsOf({ tensors, metadata: {} }, component), `the ${component.title}`)
+    checkOperation(
+      'merge-lora',
+      tensorsOf({ tensors, metadata: {} }, component),
+      shared.theComponent(component.title),
+    )
 }

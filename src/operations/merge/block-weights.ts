@@ -5,6 +5,7 @@ import { type BlockLabel, unetBlocks } from '../../model/networks/blocks.ts'
 import { usage } from '../../system/errors.ts'
 import { type BlockRule, namesOf } from '../merge-lora/block-ratios.ts'
 import type { NamePattern, NetworkSide } from '../merge-lora/plan-options.ts'
+import { messages } from './messages.ts'
 
 /** Block weights as they were given: rules for blocks by name, or a list of numbers. */
 export type BlockWeights =
@@ -33,7 +34,7 @@ export function isListLength(count: number): boolean {
 /**
  * Rules for the blocks of an architecture. A list for SD 1.x becomes one for SDXL without the blocks SDXL lacks, as
  * supermerger does it: IN09 to IN11 and OUT09 to OUT11.
- * @throws USAGE for a list that does not fit
+ * @throws USAGE (exit 2) for a list that does not fit
  */
 export function blockRules(
   weights: BlockWeights,
@@ -68,11 +69,11 @@ function misfit(
   { numbers }: { readonly numbers: readonly number[] },
   architecture: Architecture | undefined,
 ): Error {
-  const title = architecture?.title ?? 'an unknown architecture'
-  return usage(
-    `a list of ${numbers.length} block weights does not fit ${title}`,
-    'SD 1.x and 2.x take 25 or 26 (with BASE), SDXL 19, 20 (with BASE) or 21 (BASE and VAE); or name blocks: --blocks IN04=0.5,OUT*=0.',
-  )
+  const text =
+    architecture === undefined
+      ? messages.listDoesNotFitUnknown(numbers.length)
+      : messages.listDoesNotFit(numbers.length, architecture.title)
+  return usage(text, messages.listLengths)
 }
 
 /** What one tensor gets. */

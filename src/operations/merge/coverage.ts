@@ -1,11 +1,12 @@
 import { isCastable } from '../../model/dtype-choice.ts'
-import { counted, warning } from '../../model/finding.ts'
+import { warning } from '../../model/finding.ts'
 import type { Component } from '../../model/networks/components.ts'
 import type { MergeJob, PlannedBlend } from './job.ts'
+import { messages } from './messages.ts'
 import { letterOf } from './plan-options.ts'
 import { type Missing, missingError, surplusError } from './strict.ts'
 
-/** Whether every model has what is to be blended. @throws MERGE_KEYS_MISSING */
+/** Whether every model has what is to be blended. @throws MERGE_KEYS_MISSING (exit 4) */
 export function checkCoverage(
   { component, others }: PlannedBlend,
   places: ReadonlyMap<string, string>,
@@ -45,6 +46,7 @@ function report(
   if (options.allowMissing !== true && !isOptional(component, missing)) {
     throw error(missing, options.only === undefined && missing.all ? half : undefined)
   }
-  const what = `${missing.model.name} (${letterOf(missing.index)}): ${counted(missing.names, 'tensor')} of the ${missing.title}`
-  findings.push(warning('merge-missing', `${what} without a counterpart`))
+  const { model, index, names, title } = missing
+  const text = messages.withoutCounterpart(model.name, letterOf(index), names, title)
+  findings.push(warning('merge-missing', text))
 }

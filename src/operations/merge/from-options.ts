@@ -1,4 +1,5 @@
 /** From options as recipes have them to those of the planner, and the numbers that were used where none were given. */
+
 import { defined } from '../../system/defined.ts'
 import { usage } from '../../system/errors.ts'
 import type { MergeMethod } from '../../tensor/merge/method.ts'
@@ -6,6 +7,7 @@ import { MERGE_METHODS, mergeMethod } from '../../tensor/merge/registry.ts'
 import { readValues } from '../../tensor/values/expr.ts'
 import type { InputModel, PlanContext } from '../operation.ts'
 import { latentsByValues } from '../vae-values.ts'
+import { messages } from './messages.ts'
 import type { MergeOptions } from './options.ts'
 import { type CheckpointMergePlan, planMerge } from './plan.ts'
 import { alphasOf, type CheckpointMergeOptions, letterOf } from './plan-options.ts'
@@ -23,7 +25,7 @@ export function methodOf({ method }: MergeOptions): MergeMethod {
 
 /**
  * What the planner takes, but for whose VAE it is, which depends on the models.
- * @throws USAGE
+ * @throws USAGE (exit 2)
  */
 export function plannerOptions(options: MergeOptions): CheckpointMergeOptions {
   const { blocks = [], betaBlocks = [], keys = [], vae, method: _, ...plain } = options
@@ -46,17 +48,16 @@ export function plannerOptions(options: MergeOptions): CheckpointMergeOptions {
 /** Numbers that the method does not take would be ignored silently. @throws USAGE */
 function checkNumbers(options: MergeOptions, method: MergeMethod): void {
   const { beta, density, seed, betaBlocks = [] } = options
-  const refused = (name: string) => usage(`${method.id} has no ${name}`)
+  const refused = (name: string) => usage(messages.noSuchNumber(method.id, name))
   if (method.beta === undefined && (beta !== undefined || betaBlocks.length > 0)) throw refused('beta')
   if (method.density === undefined && density !== undefined) throw refused('density')
   if (method.seeded !== true && seed !== undefined) throw refused('seed')
-  if (density !== undefined && !(density > 0 && density <= 1))
-    throw usage(`--density ${density}: a share lies between 0 and 1`)
+  if (density !== undefined && !(density > 0 && density <= 1)) throw usage(messages.densityRange(density))
   if (seed !== undefined && !(Number.isSafeInteger(seed) && seed >= 0 && seed < 2 ** 32))
-    throw usage(`--seed ${seed}: a seed is a whole number from 0 to 4294967295`)
+    throw usage(messages.seedRange(seed))
 }
 
-/** Some methods look at all models before they merge any tensor. */
+/** Some methods look at all models before they merge any tensor. @throws what `planMerge` throws, USAGE (exit 2) */
 export async function planWhole(
   inputs: readonly InputModel[],
   options: MergeOptions,
@@ -78,7 +79,7 @@ async function rangeWithProgress(
   method: string,
   { read, signal, progress }: PlanContext,
 ): Promise<readonly [low: number, high: number] | undefined> {
-  const shown = progress?.('comparing the models, tensors')
+  const shown = progress?.(messages.comparing)
   try {
     return await rangeOf(plan, method, read, (done, all) => {
       signal.throwIfAborted()

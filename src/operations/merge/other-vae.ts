@@ -5,6 +5,7 @@ import { usage } from '../../system/errors.ts'
 import type { Finding, Tensor } from '../../tensor/values/table.ts'
 import { bakedTensors, latentsFindings, vaeComponent } from '../bake-vae/plan.ts'
 import type { MergeJob } from './job.ts'
+import { messages } from './messages.ts'
 import { type CheckpointMergeOptions, letterOf } from './plan-options.ts'
 
 /** The VAE that takes the place of A's. */
@@ -14,16 +15,17 @@ export interface OtherVae {
   readonly tensors: ReadonlyMap<string, Tensor>
 }
 
+/** @throws USAGE (exit 2), what `bakedTensors` throws */
 export function otherVae(
   models: readonly Model[],
   { vae, dtype = {} }: CheckpointMergeOptions,
 ): OtherVae | undefined {
   if (vae === undefined || vae === 'blend' || vae === 0) return undefined
   const source = typeof vae === 'number' ? models[vae] : vae
-  if (source === undefined) throw usage('--vae names a model that is not there')
+  if (source === undefined) throw usage(messages.unknownVae)
   const type = dtype.by?.vae ?? dtype.all
   const baked = bakedTensors(models[0]!, source, defined({ dtype: type }))
-  const from = typeof vae === 'number' ? `the VAE of ${letterOf(vae)}` : `from ${source.name}`
+  const from = typeof vae === 'number' ? messages.vaeOf(letterOf(vae)) : messages.vaeFrom(source.name)
   return { from, tensors: new Map(baked.map(({ after }) => [after.name, after])) }
 }
 
@@ -33,18 +35,12 @@ export function addMissingVae(vae: OtherVae | undefined, { models, plan }: Merge
   for (const tensor of added) plan.addNew(vaeComponent(added), tensor, vae!.from)
 }
 
-/** A word on a VAE that could be had, where A has none. */
+/** Points to a VAE that could be taken, where A has none. */
 export function vaeFindings(models: readonly Model[], { vae }: CheckpointMergeOptions): Finding[] {
   const has = ({ identity }: Model) => identity.components.some(({ role }) => role === 'vae')
   const [first, ...others] = models as [Model, ...Model[]]
   if (typeof vae === 'object') return latentsFindings(first, vae)
   const donor = others.findIndex(has) + 1
   if (vae !== undefined || first.identity.kind !== 'checkpoint' || has(first) || donor === 0) return []
-  const letter = letterOf(donor)
-  return [
-    info(
-      'merge-no-vae',
-      `A has no VAE, and so the merge has none; --vae ${letter.toLowerCase()} takes that of ${letter}`,
-    ),
-  ]
+  return [info('merge-no-vae', messages.noVae(letterOf(donor)))]
 }

@@ -4,6 +4,7 @@ import { usage } from '../../system/errors.ts'
 import type { MergeMethod } from '../../tensor/merge/method.ts'
 import type { NetworkSide } from '../merge-lora/plan-options.ts'
 import type { BlockWeights, KeyWeight } from './block-weights.ts'
+import { messages } from './messages.ts'
 
 /** `A` for the first model of a merge, and so on. */
 export function letterOf(index: number): string {
@@ -38,7 +39,7 @@ export interface CheckpointMergeOptions {
 
 /**
  * The alphas of a merge of so many models: those that are given, or the method's own.
- * @throws USAGE for a wrong count
+ * @throws USAGE (exit 2) for a wrong count
  */
 export function alphasOf(
   { id, alpha }: MergeMethod,
@@ -49,7 +50,7 @@ export function alphasOf(
   const numbers = given ?? Array.from({ length: count }, () => alpha.byDefault(models))
   if (numbers.length === count) return numbers
   throw usage(
-    `${id} of ${models} models takes ${count} alpha${count === 1 ? '' : 's'}; ${numbers.length} were given`,
-    count === 1 ? undefined : 'One for each model after the first: --alpha 0.3,0.2.',
+    messages.alphaCount(id, models, count, numbers.length),
+    count === 1 ? undefined : messages.oneAlphaEach,
   )
 }

@@ -16,10 +16,12 @@ import { canCast, renamed } from '../../tensor/values/expr.ts'
 import type { Tensor } from '../../tensor/values/table.ts'
 import { checkBlocks } from '../merge-lora/block-ratios.ts'
 import type { NetworkSide } from '../merge-lora/plan-options.ts'
+import { messages as shared } from '../messages.ts'
 import { newPlan, type Plan, type PlanBuilder } from '../plan.ts'
 import { blockRules } from './block-weights.ts'
 import { checkCoverage } from './coverage.ts'
 import type { MergeJob, PlannedBlend } from './job.ts'
+import { messages } from './messages.ts'
 import { addMissingVae, type OtherVae, otherVae, vaeFindings } from './other-vae.ts'
 import { alphasOf, type CheckpointMergeOptions, letterOf } from './plan-options.ts'
 import { checkModels, mixedPredictions } from './strict.ts'
@@ -66,11 +68,11 @@ export async function planMerge(
   }
   addMissingVae(vae, job)
   for (const { path, bytes } of first.file.leftovers ?? []) {
-    if (bytes > 0) job.plan.addLeftover(path, bytes, 'training state in the pickle, no weights')
+    if (bytes > 0) job.plan.addLeftover(path, bytes, shared.trainingState)
   }
   const mixed = mixedPredictions(models)
   if (mixed !== undefined)
-    job.findings.push(warning('merge-mixed-predictions', `${mixed.message}; the merge says what A does`))
+    job.findings.push(warning('merge-mixed-predictions', messages.mixedPredictionsAllowed(mixed.message)))
   job.findings.push(...vaeFindings(models, options))
   checkUse(job)
   return {
@@ -90,7 +92,7 @@ function newJob(models: readonly Model[], options: CheckpointMergeOptions): Merg
   const keys = options.keys ?? []
   const numbers = alphasOf(method, models.length, options.alpha)
   if (numbers.length > 1 && (rules.length > 0 || keys.length > 0)) {
-    throw usage('weights of blocks and keys are for methods with one alpha', 'Merge two models at a time.')
+    throw usage(messages.blocksNeedOneAlpha, messages.mergeTwo)
   }
   return {
     models,
@@ -154,7 +156,7 @@ function addBlend(blend: PlannedBlend, job: MergeJob, repaired: ReadonlyMap<stri
       place === undefined ||
       found.some((other) => other === undefined || !isCastable(other))
     ) {
-      addTensor(plan, component, tensor, repaired.get(name) ?? castWeight(tensor, dtype), 'taken from A')
+      addTensor(plan, component, tensor, repaired.get(name) ?? castWeight(tensor, dtype), messages.fromA)
       continue
     }
     addBlended(blend, job, tensor, found as Tensor[], place, dtype)
@@ -166,7 +168,7 @@ function checkBlendable({ name, file, identity }: Model, { role }: Component): v
   // one that is stored in another way may look like another encoder
   const own = identity.components.filter((component) => component.role === role)
   for (const component of own)
-    checkOperation('merge', tensorsOf(file, component), `the ${component.title} of ${name}`)
+    checkOperation('merge', tensorsOf(file, component), shared.componentOf(component.title, name))
 }
 
 function addTensor(
@@ -198,12 +200,12 @@ function addBlended(
   const parameters = parametersFor(blend, tensor, place, job)
   const wanted = dtype ?? tensor.dtype
   if (!canCast(tensor.dtype, wanted))
-    throw unverified('MERGE_DTYPE', `${tensor.name} is ${tensor.dtype}; name a type: --dtype fp16`)
+    throw unverified('MERGE_DTYPE', messages.noFloat(tensor.name, tensor.dtype))
   const value = mergedValue(all, job, parameters)
   const copied = copiedModel(value, job, parameters)
   if (copied !== undefined) {
     const source = { ...renamed(castWeight(all[copied]!, wanted), tensor.name), shape: tensor.shape }
-    const why = copied === 0 ? 'alpha leaves it as it is in A' : `alpha takes all of ${letterOf(copied)}`
+    const why = copied === 0 ? messages.alphaKeepsA : messages.alphaTakes(letterOf(copied))
     job.plan.add(
       component,
       copied === 0 ? (source.dtype === tensor.dtype ? 'keep' : 'cast') : 'replace',
@@ -220,7 +222,7 @@ function addBlended(
     shape,
     source: { kind: 'patched', base: tensor, value },
   }
-  job.plan.add(component, 'blend', tensor, after, `${job.method.id} of ${job.models.length} models`)
+  job.plan.add(component, 'blend', tensor, after, messages.blended(job.method.id, job.models.length))
   job.blended.set(name, component)
 }
 
@@ -236,34 +238,22 @@ function addAsItIs(
   const isStale =
     component.role === 'ema' && models[0]!.identity.ema?.of === 'unet' && options.only !== 'text'
   if (isStale) {
-    findings.push(
-      warning(
-        'ema-dropped',
-        `the ${component.title} is ${STALE} and is left out; sdtool prune takes its values first`,
-        component.bytes,
-      ),
-    )
+    findings.push(warning('ema-dropped', messages.emaDropped(component.title), component.bytes))
   } else checkCast(models[0]!.file, component, dtype)
   for (const name of component.names) {
     const tensor = models[0]!.file.tensors.get(name)!
     const other = vae?.tensors.get(name)
-    if (isStale) plan.add(component, 'drop', tensor, undefined, STALE)
+    if (isStale) plan.add(component, 'drop', tensor, undefined, shared.staleEma)
     else if (other !== undefined) plan.add(component, 'replace', tensor, other, vae!.from)
-    else addTensor(plan, component, tensor, repaired.get(name) ?? castWeight(tensor, dtype), 'taken from A')
+    else addTensor(plan, component, tensor, repaired.get(name) ?? castWeight(tensor, dtype), messages.fromA)
   }
 }
-
-const STALE = 'no longer a copy of the merged weights'
 
 /** @throws MERGE_NOTHING, PATTERN_UNUSED */
 function checkUse({ options, used, blended, method, models }: MergeJob): void {
   const unused = (options.keys ?? []).find((pattern) => !used.has(pattern))
   if (unused !== undefined)
-    throw unverified('PATTERN_UNUSED', `no key that is merged fits ${unused.text}`, '* stands for any text.')
+    throw unverified('PATTERN_UNUSED', messages.patternUnused(unused.text), messages.starHint)
   if (blended.size > 0) return
-  throw unverified(
-    'MERGE_NOTHING',
-    `${method.id} with these numbers makes a copy of ${models[0]!.name}, or of parts of the others`,
-    'Give an alpha other than 0 and 1.',
-  )
+  throw unverified('MERGE_NOTHING', messages.wouldBeCopy(method.id, models[0]!.name), messages.otherAlpha)
 }

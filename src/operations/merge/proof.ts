@@ -1,11 +1,12 @@
 /** What a merge did to the weights of the first model. */
 
-import { counted, info, warning } from '../../model/finding.ts'
-import { EXIT, SdtoolError } from '../../system/errors.ts'
-import { quoted } from '../../system/text.ts'
+import { info, warning } from '../../model/finding.ts'
+import { refuse, unverified } from '../../system/errors.ts'
 import { NO_PATCH, type PatchStats } from '../../tensor/algebra/patch-stats.ts'
 import type { Finding } from '../../tensor/values/table.ts'
+import { messages as shared } from '../messages.ts'
 import { isNothing, lossFinding, type PartChange, partCounts, sharesOf } from '../output/patch-proof.ts'
+import { messages } from './messages.ts'
 import type { CheckpointMergePlan } from './plan.ts'
 
 export interface MergeProof {
@@ -31,40 +32,19 @@ function stillFindings(names: Iterable<string>, counts: Counts): Finding[] {
   const same = all.filter(({ stats }) => isNothing(stats)).map(({ name }) => name)
   const rounded = all.filter(({ stats }) => !isNothing(stats) && stats.changed === 0).map(({ name }) => name)
   return [
-    ...(same.length === 0
-      ? []
-      : [info('merge-same', `${counted(same, 'tensor')} came out as in A: the models agree there`)]),
-    ...(rounded.length === 0
-      ? []
-      : [
-          warning(
-            'merge-vanished',
-            `the change of ${counted(rounded, 'tensor')} vanishes when it is rounded; a wider type (--dtype) keeps it`,
-          ),
-        ]),
+    ...(same.length === 0 ? [] : [info('merge-same', messages.sameTensors(same))]),
+    ...(rounded.length === 0 ? [] : [warning('merge-vanished', messages.vanished(rounded))]),
   ]
 }
 
 /**
- * Refuses a merge that is a copy of the first model, or that has values which are no numbers.
+ * Refuses a merge that is a copy of the first model, or that has values which are not finite.
  * @throws NOTHING_CHANGED (exit 4), NOT_FINITE (exit 3)
  */
 export function checkMerge({ blended }: CheckpointMergePlan, counts: Counts): void {
   const all = [...blended.keys()].map((name) => ({ name, stats: counts.get(name) ?? NO_PATCH }))
   const broken = all.find(({ stats }) => !Number.isFinite(stats.delta2) || !Number.isFinite(stats.base2))
-  if (broken !== undefined) {
-    throw new SdtoolError(
-      'NOT_FINITE',
-      `${quoted(broken.name)} would have values that are no finite numbers`,
-      {
-        exitCode: EXIT.refused,
-        hint: 'sdtool inspect --scan shows which model is damaged.',
-      },
-    )
-  }
+  if (broken !== undefined) throw refuse('NOT_FINITE', messages.notFinite(broken.name), shared.seeScanFile)
   if (all.some(({ stats }) => stats.changed > 0)) return
-  throw new SdtoolError('NOTHING_CHANGED', 'nothing changed: every weight came out as it is in A', {
-    exitCode: EXIT.unverified,
-    hint: 'The models may be the same, or the alpha too small for the type that is written.',
-  })
+  throw unverified('NOTHING_CHANGED', messages.nothingChanged, messages.maybeSame)
 }

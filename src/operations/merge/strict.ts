@@ -1,20 +1,19 @@
-/** What keeps models from being merged, said in one line. */
+/** What keeps models from being merged, in one line. */
 
-import { counted } from '../../model/finding.ts'
 import { PREDICTIONS } from '../../model/identify/prediction.ts'
 import { samePrediction } from '../../model/identify/same-prediction.ts'
 import { KINDS, type Kind } from '../../model/identity.ts'
 import type { Model } from '../../model/model.ts'
 import { refuse, type SdtoolError, unverified, usage } from '../../system/errors.ts'
-import { quoted } from '../../system/text.ts'
 import { mergeMethod } from '../../tensor/merge/registry.ts'
 import { checkOperation } from '../../tensor/quantised/check.ts'
 import { checkHasTensors, checkWritable } from '../plan.ts'
+import { messages } from './messages.ts'
 import { type CheckpointMergeOptions, letterOf } from './plan-options.ts'
 
 const MERGEABLE: ReadonlySet<Kind> = new Set<Kind>(['checkpoint', 'unet', 'dit', 'text-encoder'])
 
-/** @throws USAGE; MERGE_NOT_A_MODEL, NO_TENSORS, TENSOR_NOT_CONVERTIBLE (exit 3); MERGE_MIXED_ARCHITECTURES, MERGE_MIXED_PREDICTIONS (exit 4) */
+/** @throws USAGE (exit 2); MERGE_NOT_A_MODEL, NO_TENSORS, TENSOR_NOT_CONVERTIBLE (exit 3); MERGE_MIXED_ARCHITECTURES, MERGE_MIXED_PREDICTIONS (exit 4) */
 export function checkModels(models: readonly Model[], options: CheckpointMergeOptions): void {
   checkCount(models.length, options)
   for (const model of models) checkKind(model)
@@ -25,16 +24,13 @@ export function checkModels(models: readonly Model[], options: CheckpointMergeOp
   if (mixed !== undefined && options.allowMixed !== true) throw mixed
 }
 
-/** @throws USAGE when a method takes fewer or more models */
+/** @throws USAGE (exit 2) when a method takes fewer or more models */
 export function checkCount(count: number, { method }: Pick<CheckpointMergeOptions, 'method'>): void {
   const { models, formula } = mergeMethod(method)
   const [min, max] = models
   if (count >= min && count <= max) return
-  const wanted = min === max ? `${min} models` : `${min} or more models`
-  throw usage(
-    `${method} needs ${wanted}; ${count} ${count === 1 ? 'was' : 'were'} named`,
-    `${method}: ${formula()}`,
-  )
+  const text = min === max ? messages.needsExactly : messages.needsAtLeast
+  throw usage(text(method, min, count), messages.formula(method, formula()))
 }
 
 function checkKind({ name, file, identity: { kind, title } }: Model): void {
@@ -42,8 +38,8 @@ function checkKind({ name, file, identity: { kind, title } }: Model): void {
   checkOperation('merge', file.tensors.values(), name)
   throw refuse(
     'MERGE_NOT_A_MODEL',
-    `${name} is no model to merge: ${title}`,
-    kind === 'lora' ? 'LoRAs go into a model with sdtool merge-lora.' : `It is of the kind ${KINDS[kind]}.`,
+    messages.notMergeable(name, title),
+    kind === 'lora' ? messages.useMergeLora : messages.ofKind(KINDS[kind]),
   )
 }
 
@@ -53,7 +49,7 @@ function checkArchitecture(first: Model, other: Model, index: number): void {
   const what = ({ identity }: Model) => identity.architecture?.title ?? identity.title
   throw unverified(
     'MERGE_MIXED_ARCHITECTURES',
-    `${first.name} (A) is ${what(first)}, ${other.name} (${letterOf(index)}) is ${what(other)}: their weights have nothing to do with each other`,
+    messages.mixedArchitectures([first.name, what(first)], [other.name, what(other), letterOf(index)]),
   )
 }
 
@@ -61,16 +57,17 @@ function checkArchitecture(first: Model, other: Model, index: number): void {
 export function mixedPredictions(models: readonly Model[]): SdtoolError | undefined {
   const known = models.flatMap(({ name, identity }, i) => {
     const prediction = identity.architecture?.prediction
-    return prediction
-      ? [{ text: `${name} (${letterOf(i)}) predicts ${PREDICTIONS[prediction.type]}`, prediction }]
-      : []
+    return prediction ? [{ name, letter: letterOf(i), prediction }] : []
   })
-  const other = known.find(({ prediction }) => !samePrediction(prediction, known[0]!.prediction))
+  const [first] = known
+  const other = known.find(({ prediction }) => !samePrediction(prediction, first!.prediction))
   if (other === undefined) return undefined
+  const text = ({ name, letter, prediction }: typeof other) =>
+    [name, letter, PREDICTIONS[prediction.type]] as const
   return unverified(
     'MERGE_MIXED_PREDICTIONS',
-    `${known[0]!.text}, ${other.text} (${other.prediction.evidence}): what is between them predicts neither`,
-    '--allow-mixed merges them all the same.',
+    messages.mixedPredictions(text(first!), text(other), other.prediction.evidence),
+    messages.allowMixed,
   )
 }
 
@@ -89,34 +86,32 @@ export function missingError(
   { model, index, title, names, all }: Missing,
   only: string | undefined,
 ): SdtoolError {
-  const what = all ? `has no ${title}` : `lacks ${counted(names, 'tensor')} of the ${title}`
-  const half = only === undefined ? '' : `--only ${only} merges the other half; `
-  return unverified(
-    'MERGE_KEYS_MISSING',
-    `${model.name} (${letterOf(index)}) ${what}`,
-    `${half}--allow-missing keeps what A has there.`,
-  )
+  const text = all
+    ? messages.lacksComponent(model.name, letterOf(index), title)
+    : messages.lacksTensors(model.name, letterOf(index), names, title)
+  const hint = only === undefined ? messages.allowMissing : messages.onlyOrAllowMissing(only)
+  return unverified('MERGE_KEYS_MISSING', text, hint)
 }
 
 export function surplusError({ model, index, title, names }: Missing): SdtoolError {
   return unverified(
     'MERGE_KEYS_MISSING',
-    `${model.name} (${letterOf(index)}) has ${counted(names, 'tensor')} of the ${title} that A lacks`,
-    'Name it first, or leave them out with --allow-missing.',
+    messages.hasSurplus(model.name, letterOf(index), names, title),
+    messages.nameFirstOrLeaveOut,
   )
 }
 
+/** @param shapes of the tensor in that model, and in A */
 export function misfitError(
   model: Model,
   index: number,
   name: string,
-  shapes: readonly (readonly number[])[],
+  [own, wanted]: readonly [own: readonly number[], wanted: readonly number[]],
 ): SdtoolError {
-  const [own, wanted] = shapes.map((shape) => `[${shape.join(', ')}]`)
-  const isWider = shapes[0]!.length === 4 && shapes[0]![1]! > shapes[1]![1]!
+  const isWider = own.length === 4 && own[1]! > wanted[1]!
   return unverified(
     'MERGE_MISFIT',
-    `${quoted(name)} is ${own} in ${model.name} (${letterOf(index)}), ${wanted} in A`,
-    isWider ? 'The inpainting or instruct-pix2pix model has to be A, the first one.' : undefined,
+    messages.misfit(name, [model.name, letterOf(index), own], wanted),
+    isWider ? messages.widerFirst : undefined,
   )
 }

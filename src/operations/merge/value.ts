@@ -9,6 +9,7 @@ import type { MergeParameters } from '../../tensor/merge/method.ts'
 import type { Tensor } from '../../tensor/values/table.ts'
 import { weightOf } from './block-weights.ts'
 import type { MergeJob, PlannedBlend } from './job.ts'
+import { messages } from './messages.ts'
 import { misfitError } from './strict.ts'
 
 export function parametersFor(
@@ -36,7 +37,7 @@ export function placeSeed(seed: number, place: string): number {
   return hash
 }
 
-/** @throws MERGE_MISFIT */
+/** @throws MERGE_MISFIT (exit 4) */
 export function mergedValue(tensors: readonly Tensor[], job: MergeJob, parameters: MergeParameters): Matrix {
   const [first, ...others] = tensors as [Tensor, ...Tensor[]]
   const fits = others.map((other) => fitOf(first.shape, other.shape))
@@ -63,12 +64,7 @@ export function mergedValue(tensors: readonly Tensor[], job: MergeJob, parameter
     shape,
     parameters,
   )
-  job.findings.push(
-    info(
-      'merge-channels',
-      `${first.name}: the first ${shape[1]} of ${first.shape[1]} input channels are merged, the others are A's`,
-    ),
-  )
+  job.findings.push(info('merge-channels', messages.channels(first.name, shape[1]!, first.shape[1]!)))
   return overColumns(value, whole)
 }
 

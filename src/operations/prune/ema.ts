@@ -2,16 +2,17 @@ import { coversAll, type EmaInfo, isOnlyCounters } from '../../model/identify/em
 import type { Identity } from '../../model/identity.ts'
 import { type Component, isSelected, type Selector } from '../../model/networks/components.ts'
 import { unverified, usage } from '../../system/errors.ts'
+import { messages } from './messages.ts'
 import { type EmaMode, isWanted, type PruneOptions } from './plan-options.ts'
 
-/** What becomes of the EMA copy, decided before anything else. */
+/** What happens to the EMA copy, decided before anything else. */
 export type EmaDecision = 'none' | 'promote' | 'drop' | 'keep'
 
-/** @throws USAGE, EMA_MISSING, EMA_ALONE, EMA_PARTIAL, EMA_OF_MERGE, EMA_NEVER_UPDATED */
+/** @throws USAGE (exit 2); EMA_MISSING, EMA_ALONE, EMA_PARTIAL, EMA_OF_MERGE, EMA_NEVER_UPDATED (exit 4) */
 export function decideEma({ ema, components }: Identity, options: PruneOptions): EmaDecision {
   if (!ema) {
     if (options.ema !== 'only') return 'none'
-    throw unverified('EMA_MISSING', 'the file has no EMA copy', 'Leave out --ema only.')
+    throw unverified('EMA_MISSING', messages.noEma, messages.leaveOutEmaOnly)
   }
   const copies = components.filter(({ role }) => role === 'ema')
   const live = components.filter(({ role }) => role === (ema.of === 'vae' ? 'vae' : 'unet'))
@@ -60,44 +61,24 @@ function checkConsistent(
 }
 
 function contradiction(ema: EmaMode, other: string): Error {
-  const wants = {
-    keep: 'the EMA copy shall stay',
-    drop: 'the EMA copy shall go',
-    only: 'the EMA values shall take the place of the live weights',
+  const texts = {
+    keep: messages.contradictsKeep,
+    drop: messages.contradictsDrop,
+    only: messages.contradictsOnly,
   }
-  return usage(`--ema ${ema} and ${other} contradict each other: ${wants[ema]}`, 'Leave out one of them.')
+  return usage(texts[ema](other), messages.leaveOutOne)
 }
 
 /** @throws EMA_ALONE, EMA_PARTIAL, EMA_OF_MERGE, EMA_NEVER_UPDATED */
 function checkPromotable(ema: EmaInfo, mode: EmaMode | undefined): void {
-  if (ema.pairs.size === 0 && ema.uncovered.length === 0) {
-    throw unverified(
-      'EMA_ALONE',
-      'the EMA copy has no live weights beside it, so nothing says which weight is which',
-      'Use --ema keep to keep it as it is.',
-    )
-  }
+  if (ema.pairs.size === 0 && ema.uncovered.length === 0)
+    throw unverified('EMA_ALONE', messages.emaAlone, messages.keepAsIs)
   if (!coversAll(ema)) {
     const all = ema.pairs.size + ema.uncovered.length
-    throw unverified(
-      'EMA_PARTIAL',
-      `the EMA copy covers ${ema.pairs.size} of ${all} weights, so it cannot take their place`,
-      'Use --ema drop to keep the live weights, or --ema keep to keep both.',
-    )
+    throw unverified('EMA_PARTIAL', messages.emaPartial(ema.pairs.size, all), messages.dropOrKeep)
   }
   if (mode === 'only') return
-  if (ema.ofMerge) {
-    throw unverified(
-      'EMA_OF_MERGE',
-      'the file is a merge, and its EMA copy may still be that of one parent',
-      'Use --ema drop to keep the merged weights, or --ema only if you do want the EMA.',
-    )
-  }
-  if (ema.updates === 0) {
-    throw unverified(
-      'EMA_NEVER_UPDATED',
-      'the EMA copy was never updated (num_updates is 0): it holds the weights training began with',
-      'Use --ema drop to keep the trained weights, or --ema only if you do want the EMA.',
-    )
-  }
+  if (ema.ofMerge) throw unverified('EMA_OF_MERGE', messages.emaOfMerge, messages.dropOrOnlyOfMerge)
+  if (ema.updates === 0)
+    throw unverified('EMA_NEVER_UPDATED', messages.emaNeverUpdated, messages.dropOrOnlyOfTrained)
 }

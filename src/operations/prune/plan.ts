@@ -20,8 +20,10 @@ import { checkOperation } from '../../tensor/quantised/check.ts'
 import type { OutputDType } from '../../tensor/values/dtype.ts'
 import { renamed } from '../../tensor/values/expr.ts'
 import type { Finding, Tensor } from '../../tensor/values/table.ts'
+import { messages as shared } from '../messages.ts'
 import { checkHasTensors, checkWritable, newPlan, type Plan, type PlanBuilder } from '../plan.ts'
 import { decideEma, type EmaDecision } from './ema.ts'
+import { messages } from './messages.ts'
 import { isWanted, type PruneOptions } from './plan-options.ts'
 
 export type { EmaMode, PruneOptions } from './plan-options.ts'
@@ -54,7 +56,7 @@ export async function planPrune(
   const plan = newPlan(file)
   for (const component of identity.components) planComponent(plan, component, rules)
   for (const { path, bytes } of file.leftovers ?? []) {
-    if (bytes > 0) plan.addLeftover(path, bytes, 'training state in the pickle')
+    if (bytes > 0) plan.addLeftover(path, bytes, messages.trainingLeftover)
   }
   const result = plan.build(file.metadata, planFindings(rules, identity))
   checkNothingLost(identity, result, options)
@@ -75,7 +77,7 @@ function decidedEma(file: Identifiable, identity: Identity, options: PruneOption
 /** EMA values would be read with the scales of the live weights. @throws SCALED_FP8, QUANTISED */
 function checkReplaceable(file: Identifiable, { components, ema }: Identity): void {
   for (const component of components.filter(({ role }) => role === ema?.of))
-    checkOperation('replace', tensorsOf(file, component), `the ${component.title}`)
+    checkOperation('replace', tensorsOf(file, component), shared.theComponent(component.title))
 }
 
 interface Rules {
@@ -107,17 +109,17 @@ function dropReason(
 ): string | undefined {
   const { role } = component
   if (role === 'ema') return emaReason(component, emaDecision, options)
-  if (isSelected(component, options.drop ?? [])) return 'dropped by name'
+  if (isSelected(component, options.drop ?? [])) return messages.droppedByName
   const isNamed = isSelected(component, options.keep ?? [])
   if (isNamed) return undefined
-  if (role === 'training') return 'training state, nothing reads it'
+  if (role === 'training') return messages.trainingState
   if (role === 'schedule' && isDefaultSchedule && options.keepSchedule !== true) {
-    return 'the usual noise schedule, programs compute it'
+    return messages.usualSchedule
   }
   const hasKeep = (options.keep ?? []).length > 0
   // Markers and schedule say how to use a UNet: they go where it goes
   const follows = (role === 'marker' || role === 'schedule') && (options.keep ?? []).some(isUnetSelector)
-  return hasKeep && !follows ? 'not among the components to keep' : undefined
+  return hasKeep && !follows ? messages.notKept : undefined
 }
 
 function isUnetSelector(selector: Selector): boolean {
@@ -126,8 +128,8 @@ function isUnetSelector(selector: Selector): boolean {
 
 function emaReason(component: Component, decision: EmaDecision, options: PruneOptions): string | undefined {
   if (decision === 'keep') return undefined
-  if (decision === 'promote') return 'its values take the place of the live weights'
-  return isSelected(component, options.drop ?? []) ? 'dropped by name' : 'second copy of the weights'
+  if (decision === 'promote') return messages.emaPromoted
+  return isSelected(component, options.drop ?? []) ? messages.droppedByName : messages.secondCopy
 }
 
 function planTensor(
@@ -139,23 +141,23 @@ function planTensor(
 ): void {
   if (rules.damagedIds.has(tensor.name)) {
     const repaired = repairedPositionIds(tensor)
-    plan.add(component, 'rewrite', tensor, repaired, 'damaged position_ids, written as 0, 1, 2 ... again')
+    plan.add(component, 'rewrite', tensor, repaired, messages.repairedPositionIds)
     return
   }
   const copy = rules.emaDecision === 'promote' ? rules.ema?.pairs.get(tensor.name) : undefined
   const values = copy === undefined ? tensor : rules.file.tensors.get(copy)!
   const after = renamed(castWeight(values, dtype), tensor.name)
-  const as = after.dtype === values.dtype ? '' : `, as ${dtypeName(dtype!)}`
-  if (copy !== undefined)
-    plan.add(component, 'promote', tensor, after, `the EMA values take their place${as}`)
-  else if (as !== '') plan.add(component, 'cast', tensor, after, `stored as ${dtypeName(dtype!)}`)
+  const as = after.dtype === values.dtype ? undefined : dtypeName(dtype!)
+  const promoted = as === undefined ? messages.emaValues : messages.emaValuesAs(as)
+  if (copy !== undefined) plan.add(component, 'promote', tensor, after, promoted)
+  else if (as !== undefined) plan.add(component, 'cast', tensor, after, shared.storedAs(as))
   else plan.add(component, 'keep', tensor, after, keepReason(component))
 }
 
 function keepReason({ role, id }: Component): string {
-  if (role === 'marker') return 'tells programs how to use the model'
-  if (role === 'schedule') return 'not the usual noise schedule, or kept by name'
-  return id === 'other' ? 'unknown, so nothing is known against it' : 'part of the model'
+  if (role === 'marker') return messages.marker
+  if (role === 'schedule') return messages.keptSchedule
+  return id === 'other' ? messages.unknown : shared.partOfModel
 }
 
 async function hasDefaultSchedule(
@@ -175,36 +177,24 @@ async function damagedPositionIds(file: Identifiable, read: ValueReader): Promis
 function planFindings(rules: Rules, { components }: Identity): Finding[] {
   const { emaDecision, ema, isDefaultSchedule } = rules
   const findings: Finding[] = []
-  if (emaDecision === 'promote' && ema && ema.orphans.length > 0) {
-    const message = `${ema.orphans.length} keys of the EMA copy belong to no live weight and are dropped with it`
-    findings.push(warning('ema-orphans', message))
-  }
-  if (emaDecision === 'promote' && ema?.updates === 0) {
-    const message = 'the EMA copy was never updated (num_updates is 0), and was promoted as asked'
-    findings.push(warning('ema-never-updated', message))
-  }
+  if (emaDecision === 'promote' && ema && ema.orphans.length > 0)
+    findings.push(warning('ema-orphans', messages.emaOrphans(ema.orphans.length)))
+  if (emaDecision === 'promote' && ema?.updates === 0)
+    findings.push(warning('ema-never-updated', messages.emaNeverUpdatedPromoted))
   const schedule = components.find(({ role }) => role === 'schedule')
-  if (schedule && !isDefaultSchedule && dropReason(schedule, rules) === undefined) {
-    const message = 'the noise schedule in the file is not the usual one; it is kept'
-    findings.push(warning('custom-schedule', message))
-  }
+  if (schedule && !isDefaultSchedule && dropReason(schedule, rules) === undefined)
+    findings.push(warning('custom-schedule', messages.customSchedule))
   return findings
 }
 
 const VITAL: ReadonlySet<Role> = new Set(VITAL_ROLES)
 
 /**
- * Holds the result against the input: no vital component may be gone that was not named.
- * @throws PRUNE_LOSES
+ * Compares the result with the input: no vital component may be gone that was not named.
+ * @throws PRUNE_LOSES (exit 4)
  */
 function checkNothingLost({ components }: Identity, plan: Plan, options: PruneOptions): void {
-  if (plan.table.tensors.size === 0) {
-    throw unverified(
-      'PRUNE_LOSES',
-      'nothing of the file would be left',
-      'Name less in --drop, or more in --keep.',
-    )
-  }
+  if (plan.table.tensors.size === 0) throw unverified('PRUNE_LOSES', messages.nothingLeft, messages.nameLess)
   const left = new Set(
     plan.steps.filter(({ bytesAfter }) => bytesAfter > 0).map(({ component }) => component),
   )
@@ -212,8 +202,8 @@ function checkNothingLost({ components }: Identity, plan: Plan, options: PruneOp
     if (!VITAL.has(component.role) || left.has(component.id) || !isWanted(component, options)) continue
     throw unverified(
       'PRUNE_LOSES',
-      `the ${component.title} would be lost (${ROLES[component.role]})`,
-      `Name it to mean it: --drop ${component.id}.`,
+      messages.wouldBeLost(component.title, ROLES[component.role]),
+      messages.nameToMean(component.id),
     )
   }
 }

@@ -5,6 +5,7 @@ import { readValues } from '../../tensor/values/expr.ts'
 import type { Operation } from '../operation.ts'
 import { prunedName } from '../output/name.ts'
 import { changesNothing } from '../plan.ts'
+import { messages } from './messages.ts'
 import { pruneOptions } from './options.ts'
 import { planPrune } from './plan.ts'
 import type { PruneOptions } from './plan-options.ts'
@@ -24,16 +25,15 @@ export const prune: Operation<PruneOptions> = {
       ? { ...options, ema: 'only' }
       : options,
   outputName: (plan, [model]) => prunedName(basename(model!.name), plan),
-  nothing: (plan) =>
-    changesNothing(plan) ? 'there is nothing to prune, and its weights have the types asked for' : undefined,
+  nothing: (plan) => (changesNothing(plan) ? messages.nothingToPrune : undefined),
 }
 
-/** @throws USAGE for a component that shall stay and go */
+/** @throws USAGE (exit 2) for a component that would both stay and go */
 export function checkContradictions({ dtype, keep = [], drop = [], keepSchedule }: PruneOptions): void {
   const kept: readonly Selector[] = keepSchedule ? [...keep, 'schedule'] : keep
   const both = drop.find((name) => kept.some((other) => sameSelector(other, name)))
-  if (both !== undefined) throw usage(`${both} is to be kept and to be dropped`, 'Name it once.')
+  if (both !== undefined) throw usage(messages.keptAndDropped(both), messages.nameOnce)
   const cast = Object.keys(dtype?.by ?? {}) as Selector[]
   const recast = drop.find((name) => cast.some((other) => sameSelector(other, name)))
-  if (recast !== undefined) throw usage(`${recast} has a type in --dtype, but --drop leaves it out`)
+  if (recast !== undefined) throw usage(messages.castAndDropped(recast))
 }

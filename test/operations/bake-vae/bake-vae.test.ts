@@ -115,7 +115,7 @@ describe('the plan of bake-vae', () => {
     await expect(bakeVae.plan([BASE, same], {}, zeroContext({ rehearsal }))).rejects.toMatchObject({
       code: 'NOTHING_CHANGED',
       exitCode: 4,
-      message: 'dir/base.safetensors has the VAE of dir/same.vae.pt already, value for value',
+      message: 'dir/base.safetensors already has the VAE of dir/same.vae.pt, value for value',
     })
   })
 

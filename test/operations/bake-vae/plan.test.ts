@@ -104,7 +104,7 @@ describe('planBakeVae', () => {
     const error = await refused(model('base.safetensors', SD1), vae(keys))
     expect(error).toMatchObject({ code: 'VAE_INCOMPLETE', exitCode: 4 })
     expect(error.message).toBe(
-      'new.vae.pt: 247 of the 248 tensors of a VAE are there; 1 tensor ("quant_conv.bias") missing or of another shape',
+      'new.vae.pt has 247 of the 248 tensors of a VAE; 1 tensor ("quant_conv.bias") missing or misshapen',
     )
   })
 

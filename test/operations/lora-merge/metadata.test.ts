@@ -65,7 +65,7 @@ describe('the metadata of a sum of LoRAs', () => {
     })
     expect(b.metadata.ss_sd_model_name).toBe('other.safetensors')
     expect(findings.map(({ message }) => message)).toEqual([
-      'tag counts are put together; what the LoRAs say of their training is under sdtool.sources',
+      'tag counts are merged; what the LoRAs say about their training is under sdtool.sources',
     ])
   })
 
@@ -78,7 +78,7 @@ describe('the metadata of a sum of LoRAs', () => {
       omitted: ['ss_network_args'],
     })
     expect(merged.findings.at(-1)!.message).toBe(
-      '1 value ("ss_network_args") of it left out: too long to be kept',
+      '1 value ("ss_network_args") of the training metadata left out as too long',
     )
   })
 

@@ -59,7 +59,7 @@ describe('the sum of LoRAs', () => {
     ])
     expect(merged.findings.map(({ code, message }) => [code, message])).toEqual([
       ['no-strength', `1 module ("${MODULE}") left out: at a ratio of 0 they add nothing`],
-      ['bundle-taken', 'the embedding "word" of b is left out: a has one of that name'],
+      ['bundle-taken', 'the embedding "word" of b is left out: a has one with the same name'],
     ])
     expect((await read(merged.table.tensors.get('bundle_emb.word.emb_params')!))[0]).toBe(1)
   })
@@ -70,7 +70,7 @@ describe('the sum of LoRAs', () => {
       code: 'LORA_UNKNOWN_KEYS',
       exitCode: 3,
       message:
-        'a: 1 tensor ("lora_te_what_is_this.gate") belong to no module that is understood, and would be lost',
+        'a: 1 tensor ("lora_te_what_is_this.gate") belongs to no module that sdtool understands, and would be lost',
     })
   })
 })

@@ -174,7 +174,7 @@ describe('lora resize', () => {
     await expect(resize(table, async () => {})).rejects.toMatchObject({
       code: 'NOT_FINITE',
       exitCode: 3,
-      message: `golden: "${name}" has values that are no finite numbers`,
+      message: `golden: "${name}" has values that are not finite`,
     })
   })
 

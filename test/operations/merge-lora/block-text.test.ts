@@ -73,7 +73,7 @@ describe('--blocks with the name of a list', () => {
     expect(() => blockRatios('MIDDLE')).toThrow(
       expect.objectContaining({
         exitCode: 2,
-        message: '--blocks MIDDLE: there are no weights of that name',
+        message: '--blocks MIDDLE: there are no block weights with that name',
         hint: 'There are ALL, ALL0.5, INS, IND, INALL, MIDD, OUTD, OUTS, OUTALL.',
       }),
     )

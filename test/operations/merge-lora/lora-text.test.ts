@@ -47,23 +47,23 @@ describe('a LoRA on the command line', () => {
   })
 
   it.each([
-    ['style:nan', 'style:nan: "nan" is no ratio'],
-    ['style:Infinity', 'style:Infinity: "Infinity" is no ratio'],
-    ['style:1e999', 'style:1e999: "1e999" is no ratio'],
-    ['style:0.7:-inf', 'style:0.7:-inf: "-inf" is no ratio'],
-    ['style:0,7', 'style:0,7: "0,7" is no ratio'],
-    ['style:', 'style:: "" is no ratio'],
+    ['style:nan', 'style:nan: "nan" is not a ratio'],
+    ['style:Infinity', 'style:Infinity: "Infinity" is not a ratio'],
+    ['style:1e999', 'style:1e999: "1e999" is not a ratio'],
+    ['style:0.7:-inf', 'style:0.7:-inf: "-inf" is not a ratio'],
+    ['style:0,7', 'style:0,7: "0,7" is not a ratio'],
+    ['style:', 'style:: "" is not a ratio'],
     ['', 'a file name is empty'],
-    ['<lora:style:high>', '<lora:style:high>: "high" is no ratio'],
-    ['<lora:>', '<lora:> is no LoRA of a prompt'],
-    ['<hypernet:style:1>', '<hypernet:style:1> is no LoRA of a prompt'],
+    ['<lora:style:high>', '<lora:style:high>: "high" is not a ratio'],
+    ['<lora:>', '<lora:> is not a LoRA tag'],
+    ['<hypernet:style:1>', '<hypernet:style:1> is not a LoRA tag'],
     ['a cat <lora:style:1>', undefined],
-    ['<lora:style:1> a cat', '<lora:style:1> a cat is no LoRA of a prompt'],
-    ['<lora:style:1', '<lora:style:1 is no LoRA of a prompt'],
+    ['<lora:style:1> a cat', '<lora:style:1> a cat is not a LoRA tag'],
+    ['<lora:style:1', '<lora:style:1 is not a LoRA tag'],
     ['<lora:style:1:1:8>', '<lora:style:1:1:8>: sdtool does not know "8" in a tag'],
     ['<lora:style:1:stop=9>', '<lora:style:1:stop=9>: sdtool does not know "stop" in a tag'],
-    ['<lora:style:0,7>', '<lora:style:0,7>: "0,7" is no ratio'],
-    ['<lora:style:1:lbw=OUT>', 'lbw of style OUT: there are no weights of that name'],
+    ['<lora:style:0,7>', '<lora:style:0,7>: "0,7" is not a ratio'],
+    ['<lora:style:1:lbw=OUT>', 'lbw of style OUT: there are no block weights with that name'],
   ])('%s is refused', (arg, message) => {
     // a name that does not begin with a tag is a name, however odd
     if (message === undefined) expect(ratios([arg])).toEqual([['a cat <lora:style:1>', 1, 1]])
@@ -96,11 +96,11 @@ describe('--ratio', () => {
 
   it.each([
     [['a', 'b'], ['1', '2', '3'], '--ratio has 3 values for 2 LoRAs'],
-    [['a:1', 'b'], ['1', '2'], 'a has a ratio of its own, and one in --ratio'],
+    [['a:1', 'b'], ['1', '2'], 'a has its own ratio, and one in --ratio'],
     [['a'], ['0'], 'every ratio is 0, so nothing would change'],
     [['a:0', 'b:0:0'], [], 'every ratio is 0, so nothing would change'],
-    [['a'], ['x'], '--ratio: "x" is no ratio'],
-    [['a'], ['1:2:3'], '--ratio: "1:2:3" is no ratio'],
+    [['a'], ['x'], '--ratio: "x" is not a ratio'],
+    [['a'], ['1:2:3'], '--ratio: "1:2:3" is not a ratio'],
     [[], ['1'], 'no LoRA was named'],
   ])('%j with %j is refused', (args, given, message) => {
     expect(() => ratios(args, given)).toThrow(expect.objectContaining({ exitCode: 2, message }))
@@ -140,7 +140,7 @@ describe('ratios of blocks', () => {
   it('are refused where it is not clear whose they are', () => {
     expect(() => blocks(['a', 'b', 'c'], ['OUT*=0', 'ALL'])).toThrow('--blocks has 2 values for 3 LoRAs')
     expect(() => blocks(['<lora:a:1:lbw=MIDD>', 'b'], ['OUT*=0', 'ALL'])).toThrow(
-      'a has ratios of blocks of its own, and one in --blocks',
+      'a has its own block ratios, and some in --blocks',
     )
   })
 })

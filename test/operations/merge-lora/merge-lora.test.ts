@@ -122,7 +122,7 @@ describe('options', () => {
     [
       'blocks that are none',
       { loras: [{ ratio: HALF, blocks: 'IN1=x' }, { ratio: HALF }] },
-      'no ratio of a block',
+      'is not a block ratio',
     ],
   ])('%s makes no sense', async (_, options, message) => {
     await expect(planOf(options)).rejects.toMatchObject({

@@ -46,7 +46,7 @@ const CASES: readonly {
     what: 'a prefix that stands there twice',
     tensors: rankOne({ [`lora_te_${LAYER}mlp_fc1`]: [new Array(16).fill(1), [1, 0, 0, 1]] }),
     code: 'LORA_DOUBLED_PREFIX',
-    message: `1 of 2 modules with their prefix twice, so that it names no layer ("lora_te_${LAYER}mlp_fc1")`,
+    message: `1 of 2 modules with a doubled prefix, so that it names no layer ("lora_te_${LAYER}mlp_fc1")`,
   },
   {
     what: 'another number of outputs',
@@ -57,7 +57,7 @@ const CASES: readonly {
       ],
     }),
     code: 'LORA_MISFIT',
-    message: `1 of 2 modules of a shape that does not fit the layer: "${LAYER}self_attn_k_proj", it is for 5 outputs, the weight has 4`,
+    message: `1 of 2 modules with a shape that does not fit the layer ("${LAYER}self_attn_k_proj"): it is for 5 outputs, the weight has 4`,
   },
   {
     what: 'factors that do not fit each other',
@@ -66,14 +66,14 @@ const CASES: readonly {
       floatTensor(`${LAYER}self_attn_k_proj.lora_down.weight`, [1, 4], [1, 2, 3, 4]),
     ],
     code: 'LORA_MISFIT',
-    message: `1 of 2 modules of a shape that does not fit the layer: "${LAYER}self_attn_k_proj", up has rank 2, down has rank 1`,
+    message: `1 of 2 modules with a shape that does not fit the layer ("${LAYER}self_attn_k_proj"): up has rank 2, down has rank 1`,
   },
   {
     what: 'a factor that is not there',
     tensors: [floatTensor(`${LAYER}self_attn_k_proj.lora_up.weight`, [4, 1], [1, 2, 3, 4])],
     code: 'LORA_INCOMPLETE',
     exitCode: 3,
-    message: `1 of 2 modules that lack a tensor: "${LAYER}self_attn_k_proj", it has only lora_up`,
+    message: `1 of 2 modules with a tensor missing ("${LAYER}self_attn_k_proj"): it has only lora_up`,
   },
   {
     what: 'a second encoder that the base does not have',
@@ -91,7 +91,7 @@ const CASES: readonly {
     }),
     code: 'LORA_SAME_LAYER',
     message:
-      '1 of 2 modules for a layer that another module changes, too ("text_encoder.text_model.encoder.layers.0.self_attn.q_proj")',
+      '1 of 2 modules for a layer that another module also changes ("text_encoder.text_model.encoder.layers.0.self_attn.q_proj")',
   },
   {
     what: 'an alpha of 0',
@@ -108,10 +108,10 @@ const CASES: readonly {
     message: `1 of 2 modules with alpha 0, which would change nothing ("${LAYER}self_attn_k_proj")`,
   },
   {
-    what: 'a key that is of no use to any module',
+    what: 'a key that no module uses',
     tensors: [floatTensor('nonsense', [1], [1])],
     code: 'LORA_STRAY_KEYS',
-    message: '1 key of no use to any module ("nonsense")',
+    message: '1 key that no module uses ("nonsense")',
   },
   {
     what: 'a bias of the wrong length',
@@ -125,7 +125,7 @@ const CASES: readonly {
       floatTensor(`${LAYER}self_attn_k_proj.diff_b`, [3], [1, 2, 3]),
     ],
     code: 'LORA_MISFIT',
-    message: `1 of 2 modules of a shape that does not fit the layer: "${LAYER}self_attn_k_proj", its diff_b has 3 values, the bias has 4`,
+    message: `1 of 2 modules with a shape that does not fit the layer ("${LAYER}self_attn_k_proj"): its diff_b has 3 values, the bias has 4`,
   },
 ]
 
@@ -262,7 +262,7 @@ describe('embeddings in a LoRA', () => {
       {
         code: 'lora-embeddings',
         severity: 'info',
-        message: 'lora.safetensors: its 1 embedding ("style") cannot be merged and stay in the LoRA',
+        message: 'lora.safetensors: its 1 embedding ("style") cannot be merged and stays in the LoRA',
       },
     ])
   })

@@ -190,7 +190,7 @@ describe('what is refused', () => {
     const error = await refusal([await model('a'), await model('b', narrowSdxl())])
     expect(error).toMatchObject({ code: 'MERGE_MIXED_ARCHITECTURES', exitCode: 4 })
     expect(error.message).toBe(
-      'a (A) is Stable Diffusion 1.x, b (B) is Stable Diffusion XL: their weights have nothing to do with each other',
+      'a (A) is Stable Diffusion 1.x, b (B) is Stable Diffusion XL: their weights are unrelated',
     )
   })
 

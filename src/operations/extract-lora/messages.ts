@@ -1,0 +1,28 @@
+/** Texts of extracting a LoRA from two models. */
+import { catalogue } from '../../system/language.ts'
+import { quoted } from '../../system/text.ts'
+
+type Shape = readonly number[]
+
+export const messages = catalogue({
+  twoModels: (count: number) =>
+    `extract lora takes two models; ${count} ${count === 1 ? 'was' : 'were'} named`,
+  tunedThenBase: 'First the fine-tuned one, then its base: sdtool extract lora tuned base.',
+  overflow: (values: number) =>
+    `${values} ${values === 1 ? 'value' : 'values'} of the LoRA became infinite; use --dtype bf16 or fp32`,
+  unknownArchitecture: (tuned: string, title: string) =>
+    `${tuned} is a ${title}, an architecture whose layers sdtool does not know`,
+  mixedArchitectures: (tuned: string, tunedTitle: string, base: string, baseTitle: string) =>
+    `${tuned} is a ${tunedTitle}, but ${base} is a ${baseTitle}`,
+  fromItsBase: 'A LoRA is extracted from a fine-tuned model and the model it was trained from.',
+  layerShapes: (tuned: string, weight: string, shape: Shape, base: string, baseShape: Shape) =>
+    `${tuned}: ${quoted(weight)} is [${shape}], in ${base} it is [${baseShape}]`,
+  noCommonLayers: (tuned: string, base: string) =>
+    `${tuned} and ${base} have no layer in common that a LoRA can hold`,
+  notFinite: (weight: string) => `the difference of ${quoted(weight)} has values that are not finite`,
+  nothingDiffers: (tuned: string, base: string) =>
+    `${tuned} and ${base} have the same weights in all layers that the LoRA would hold`,
+  onlyOthersDiffer: (tuned: string, base: string, tensors: number) =>
+    `${tuned} and ${base} have the same weights in all layers that the LoRA would hold; they differ only in ${tensors} other ${tensors === 1 ? 'tensor' : 'tensors'}`,
+  seeDiff: 'sdtool diff shows where two models differ; --algo locon covers more layers.',
+})
