@@ -1,5 +1,5 @@
 /** Of each property that may be undefined: one that may be missing. */
-type Defined<T> = {
+export type Defined<T> = {
   [K in keyof T as undefined extends T[K] ? never : K]: T[K]
 } & {
   [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>

@@ -7,18 +7,19 @@ export type JsonValue =
   | readonly JsonValue[]
   | { readonly [key: string]: JsonValue }
 
-/** The tag counts of a large data set take 1 MB; what is much longer is not ours to read, and takes seconds to walk. */
-const MAX_TEXT = 4 * 1024 * 1024
+/** The tag counts of a large data set take 1 MB; a much longer text takes seconds to walk. */
+const MAX_LENGTH = 4 * 1024 * 1024
 
 /** A workflow nests some ten levels. Limits what code that walks the value has to expect. */
 const MAX_DEPTH = 100
 
 /**
- * JSON from a file, or undefined for anything that is no JSON, too long or too deep. Never throws.
+ * JSON from a file or a server; undefined for a text that is not JSON, too long or too deep. Never throws.
  * The depth is counted before parsing: the parser of V8 is iterative, but what walks the result is not.
+ * @param maxLength in UTF-16 code units
  */
-export function parseJsonText(text: string | undefined): JsonValue | undefined {
-  if (text === undefined || text.length > MAX_TEXT || depthOf(text) > MAX_DEPTH) return undefined
+export function parseJsonText(text: string | undefined, maxLength = MAX_LENGTH): JsonValue | undefined {
+  if (text === undefined || text.length > maxLength || depthOf(text) > MAX_DEPTH) return undefined
   try {
     return JSON.parse(text) as JsonValue
   } catch {

@@ -1,35 +1,44 @@
 /** The REST API, `/api/v1`: requests, retries, and answers as typed shapes. */
+import * as v from 'valibot'
 import { defined } from '../../system/defined.ts'
 import { EXIT, SdtoolError } from '../../system/errors.ts'
+import { type JsonValue, parseJsonText } from '../../system/json.ts'
 import { type Followed, type FollowRequest, follow } from '../http/follow.ts'
 import type { Site } from '../http/hosts.ts'
 import { deadline, type HttpWorld, networkError, readBody } from '../http/http.ts'
-import { type Attempt, againAfter, withRetries } from '../http/retry.ts'
+import { type Attempt, againAfter, type Failure, withRetries } from '../http/retry.ts'
 import { explainRefusal } from './api-errors.ts'
-import { field, idField, type Json, listField, parseJson, textField } from './json.ts'
+import { messages } from './messages.ts'
 import { type CivitaiModel, type CivitaiVersion, civitaiModelOf, versionOf } from './shapes.ts'
+import { anything, id, list, maybe, object, read, readEach, text, textOr } from './tolerant.ts'
 
 /** A list of 100 models with their versions has about 5 MB. */
 const MAX_JSON_BYTES = 64 * 1024 * 1024
-/** Of an error page: enough for its words. */
+/** Of an error page: enough for its text. */
 const MAX_ERROR_BYTES = 256 * 1024
 /** Most hashes the site takes in one request. */
 const MAX_HASHES = 100
 /** Most items of one page. */
 export const MAX_PAGE = 100
 
+/** All throw NETWORK, CIVITAI_NOT_JSON, CIVITAI_ANSWER, CIVITAI_ANSWER_TOO_LARGE (exit 5), and what `explainRefusal` makes. */
 export interface Api {
   readonly site: Site
   model(id: number): Promise<CivitaiModel>
   models(ids: readonly number[]): Promise<CivitaiModel[]>
   version(id: number): Promise<CivitaiVersion>
-  /** Any hash in the site's own length, as hex. */
+  /** Any hash, as hex, as long as the site writes it. */
   versionByHash(hash: string): Promise<CivitaiVersion>
-  /** Versions with files of these SHA-256; what is unknown is left out. */
+  /** Versions with files of these SHA-256; unknown ones are left out. */
   versionsBySha256(hashes: readonly string[]): Promise<CivitaiVersion[]>
   search(query: SearchQuery): Promise<SearchPage>
   /** Who the token belongs to. @throws CIVITAI_LOGIN_REQUIRED */
-  me(): Promise<{ readonly username: string; readonly tier?: string }>
+  me(): Promise<Account>
+}
+
+export interface Account {
+  readonly username: string
+  readonly tier?: string
 }
 
 export interface SearchQuery {
@@ -52,32 +61,38 @@ export interface SearchPage {
   readonly nextCursor?: string
 }
 
+/** Full-text search counts its cursor in plain numbers. */
+const cursor = v.union([text, v.pipe(id, v.transform(String))])
+const pageAnswer = object({ items: list(anything), metadata: maybe(object({ nextCursor: maybe(cursor) })) })
+const accountAnswer = object({ username: textOr(''), tier: maybe(text) })
+
 export function openApi(site: Site, world: HttpWorld): Api {
   const get = (path: string, what: string, params: Params = []) => {
     return askJson({ url: apiUrl(site, path, params) }, what, site, world)
   }
-  const modelsOf = (json: Json | undefined) => {
-    return listField(json, 'items').flatMap((item) => civitaiModelOf(item, world.now()) ?? [])
+  const modelsOf = (items: readonly JsonValue[] = []) => {
+    return items.flatMap((item) => civitaiModelOf(item, world.now()) ?? [])
   }
   return {
     site,
     async model(id) {
-      return known(civitaiModelOf(await get(`models/${id}`, `model ${id}`), world.now()), `model ${id}`, site)
+      const what = messages.aModel(id)
+      return known(civitaiModelOf(await get(`models/${id}`, what), world.now()), what, site)
     },
     async models(ids) {
       const found: CivitaiModel[] = []
       for (const batch of batches(ids, MAX_PAGE)) {
         const params: Params = [['ids', batch.join(',')], ['limit', String(MAX_PAGE)], ['nsfw', 'true']] // biome-ignore format: a row
-        found.push(...modelsOf(await get('models', 'models', params)))
+        found.push(...modelsOf(read(pageAnswer, await get('models', messages.models, params))?.items))
       }
       return found
     },
     async version(id) {
-      const what = `version ${id}`
+      const what = messages.aVersion(id)
       return known(versionOf(await get(`model-versions/${id}`, what), world.now()), what, site)
     },
     async versionByHash(hash) {
-      const what = `hash ${hash}`
+      const what = messages.aHash(hash)
       const json = await get(`model-versions/by-hash/${hash.toUpperCase()}`, what)
       return known(versionOf(json, world.now()), what, site)
     },
@@ -87,23 +102,20 @@ export function openApi(site: Site, world: HttpWorld): Api {
       for (const batch of batches(hashes, MAX_HASHES)) {
         const body = JSON.stringify(batch.map((hash) => hash.toUpperCase()))
         const headers = { 'content-type': 'application/json' }
-        const json = await askJson({ url, method: 'POST', headers, body }, 'hashes', site, world)
-        const items = Array.isArray(json) ? (json as readonly Json[]) : []
+        const request = { url, method: 'POST', headers, body } as const
+        const json = await askJson(request, messages.hashes, site, world)
+        const items = Array.isArray(json) ? readEach(anything, json) : []
         found.push(...items.flatMap((item) => versionOf(item, world.now()) ?? []))
       }
       return found
     },
     async search(query) {
-      const json = await get('models', 'search', searchParams(query))
-      const metadata = field(json, 'metadata')
-      // full-text search counts its cursor in plain numbers
-      const next = textField(metadata, 'nextCursor') ?? idField(metadata, 'nextCursor')?.toString()
-      return { models: modelsOf(json), ...defined({ nextCursor: next }) }
+      const page = read(pageAnswer, await get('models', messages.search, searchParams(query)))
+      return { models: modelsOf(page?.items), ...page?.metadata }
     },
     async me() {
-      const json = await get('me', 'your account')
-      const tier = textField(json, 'tier')
-      return { username: textField(json, 'username') ?? '', ...defined({ tier }) }
+      const what = messages.yourAccount
+      return known(read(accountAnswer, await get('me', what)), what, site)
     },
   }
 }
@@ -135,18 +147,24 @@ function* batches<T>(items: readonly T[], size: number): Generator<readonly T[]>
 
 function known<T>(value: T | undefined, what: string, { base }: Site): T {
   if (value !== undefined) return value
-  throw new SdtoolError(
-    'CIVITAI_ANSWER',
-    `${what}: the answer of ${base.host} is not what its API promises`,
-    {
-      exitCode: EXIT.network,
-      hint: 'Is --civitai-url the address of a Civitai?',
-    },
-  )
+  throw new SdtoolError('CIVITAI_ANSWER', messages.unlikeTheApi(what, base.host), {
+    exitCode: EXIT.network,
+    hint: messages.isItCivitai,
+  })
 }
 
-/** @throws what `explainRefusal` says, NETWORK, CIVITAI_NOT_JSON */
-function askJson(request: FollowRequest, what: string, site: Site, world: HttpWorld): Promise<Json> {
+/** Undefined for what the site does not know. @throws what `ask` throws, except CIVITAI_NOT_FOUND */
+export async function optionally<T>(ask: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await ask()
+  } catch (error) {
+    if (error instanceof SdtoolError && error.code === 'CIVITAI_NOT_FOUND') return undefined
+    throw error
+  }
+}
+
+/** @throws what methods of `Api` throw, except CIVITAI_ANSWER */
+function askJson(request: FollowRequest, what: string, site: Site, world: HttpWorld): Promise<JsonValue> {
   return withRetries(world, () => attempt(request, what, site, world))
 }
 
@@ -155,7 +173,7 @@ async function attempt(
   what: string,
   site: Site,
   world: HttpWorld,
-): Promise<Attempt<Json>> {
+): Promise<Attempt<JsonValue>> {
   const limit = deadline(world, 'wholeMs')
   try {
     const headers = { accept: 'application/json', 'accept-encoding': 'identity', ...request.headers }
@@ -175,28 +193,29 @@ async function readJson(
   what: string,
   site: Site,
   world: HttpWorld,
-): Promise<Attempt<Json>> {
+): Promise<Attempt<JsonValue>> {
   const { answer, url } = followed
   if (answer.status !== 200) {
     const failure = await siteRefusal(followed, what, site, world)
-    // what a list does not know it does not know; only a download may be missing for a moment
+    // only a download may be missing for a moment
     return failure.again === 'once' ? { ...failure, again: 'no' } : failure
   }
-  const json = parseJson(await bodyText(followed, MAX_JSON_BYTES, world))
+  const json = parseJsonText(await bodyText(followed, MAX_JSON_BYTES, world), MAX_JSON_BYTES)
   if (json !== undefined) return { value: json }
-  const error = new SdtoolError(
-    'CIVITAI_NOT_JSON',
-    `${what}: ${url.host} answers with a page, not with data`,
-    {
-      exitCode: EXIT.network,
-      hint: 'A login page of the network, a proxy or a firewall may be in between.',
-    },
-  )
+  const error = new SdtoolError('CIVITAI_NOT_JSON', messages.notJson(what, url.host), {
+    exitCode: EXIT.network,
+    hint: messages.somethingInBetween,
+  })
   return { error, again: 'once' }
 }
 
-/** Reads what little an error answer says. */
-export async function siteRefusal(followed: Followed, what: string, site: Site, world: HttpWorld) {
+/** Reads an answer that is not a success. @param what was requested, for messages */
+export async function siteRefusal(
+  followed: Followed,
+  what: string,
+  site: Site,
+  world: HttpWorld,
+): Promise<Failure> {
   const { answer, url } = followed
   const body = await bodyText(followed, MAX_ERROR_BYTES, world).catch(() => '')
   world.signal.throwIfAborted()

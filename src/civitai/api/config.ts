@@ -1,13 +1,15 @@
-/** Where a person's token is: the environment, or a file that nobody else may read. */
+/** Where the user's token is: the environment, or a file that nobody else may read. */
 import { chmod, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { SdtoolError } from '../../system/errors.ts'
+import { isJsonObject, type JsonObject, parseJsonText } from '../../system/json.ts'
 import { type Secret, secret } from '../http/secret.ts'
-import { isObject, type JsonObject, parseJson, textField } from './json.ts'
+import { messages } from './messages.ts'
+import { maybe, object, read, text } from './tolerant.ts'
 
 export type Env = Readonly<Record<string, string | undefined>>
 
-/** The first that is set counts. The others are what the site's own tools and its extensions call it. */
+/** The first that is set is used. The others are the names that the site's own tools and its extensions use. */
 export const TOKEN_VARIABLES = ['CIVITAI_TOKEN', 'CIVITAI_API_TOKEN', 'CIVITAI_API_KEY'] as const
 
 const PRIVATE_FILE = 0o600
@@ -21,14 +23,15 @@ export function configPath(env: Env): string | undefined {
   return folder ? join(folder, 'sdtool', 'config.json') : undefined
 }
 
-/** Bearer tokens (RFC 6750): anything else cannot stand in a header, and is a mistake of copying. */
-export function isToken(text: string): boolean {
-  return /^[\w.~+/-]{8,4096}=*$/.test(text)
+/** Bearer tokens (RFC 6750): anything else cannot be sent in a header, and was copied wrongly. */
+export function isToken(value: string): boolean {
+  return /^[\w.~+/-]{8,4096}=*$/.test(value)
 }
 
 /**
- * The token to use, if there is one. `warn` hears of a file that others may read.
- * @throws CIVITAI_TOKEN_FORM for what can be no token, without repeating it
+ * The token to use, if there is one.
+ * @param warn gets a line about a file that others may read
+ * @throws CIVITAI_TOKEN_FORM (exit 1) for what cannot be a token, without repeating it
  */
 export async function findToken(env: Env, warn: (line: string) => void): Promise<Secret | undefined> {
   for (const name of TOKEN_VARIABLES) {
@@ -37,27 +40,28 @@ export async function findToken(env: Env, warn: (line: string) => void): Promise
   }
   const path = configPath(env)
   if (path === undefined) return undefined
-  const value = textField(await readConfig(path), 'civitaiToken')
+  const value = read(settings, await readConfig(path))?.civitaiToken
   if (!value) return undefined
   const mode = (await stat(path).catch(() => undefined))?.mode ?? 0
-  if (process.platform !== 'win32' && (mode & OTHERS) !== 0)
-    warn(`${path} may be read by others; it holds a token: chmod 600 ${path}`)
+  if (process.platform !== 'win32' && (mode & OTHERS) !== 0) warn(messages.tokenFileReadable(path))
   return checked(value, path)
 }
 
 function checked(value: string, origin: string): Secret {
   if (isToken(value)) return secret(value, origin)
-  throw new SdtoolError('CIVITAI_TOKEN_FORM', `${origin} holds something that cannot be a token`, {
-    hint: 'Copy the API key from the account page of the site once more.',
+  throw new SdtoolError('CIVITAI_TOKEN_FORM', messages.tokenMalformed(origin), {
+    hint: messages.copyKeyAgain,
   })
 }
 
+const settings = object({ civitaiToken: maybe(text) })
+
 async function readConfig(path: string): Promise<JsonObject> {
-  const json = parseJson(await readFile(path, 'utf8').catch(() => ''))
-  return isObject(json) ? json : {}
+  const json = parseJsonText(await readFile(path, 'utf8').catch(() => ''))
+  return isJsonObject(json) ? json : {}
 }
 
-/** Keeps a token, or forgets it. Other settings of the file stay. */
+/** Stores a token, or removes it. Other settings in the file stay. @throws what the file system says */
 export async function storeToken(path: string, token: string | undefined): Promise<void> {
   const { civitaiToken: _, ...others } = await readConfig(path)
   const config = token === undefined ? others : { ...others, civitaiToken: token }

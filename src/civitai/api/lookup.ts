@@ -1,8 +1,7 @@
-/** Which version a local file is, by what is known of its bytes and of those it was made from. */
+/** Which version a local file is, by the hashes of its bytes and of the files it was made from. */
 import { defined } from '../../system/defined.ts'
 import { inParallel } from '../../system/parallel.ts'
-import type { Api } from './api.ts'
-import { optionally } from './resolve.ts'
+import { type Api, optionally } from './api.ts'
 import type { CivitaiFile, CivitaiVersion } from './shapes.ts'
 
 /** A file that another was made from. Lower-case hex. */
@@ -16,7 +15,7 @@ export interface Ancestor {
 
 export interface Evidence {
   readonly sha256: string
-  /** Only of safetensors files: of anything else it says nothing. */
+  /** Of safetensors files only: of others it is meaningless. */
   readonly autoV3?: string
   /** From the recipe in the file. */
   readonly ancestors: readonly Ancestor[]
@@ -45,6 +44,7 @@ const AUTOV3_DIGITS = 12
 /**
  * Asks for all files at once by SHA-256, then for those nobody knows one by one by their other hashes.
  * @returns for each file its matches, in the order of `files`; a merged file has one for each known ancestor
+ * @throws what `Api` throws, except CIVITAI_NOT_FOUND
  */
 export async function lookUp(files: readonly Evidence[], api: Api): Promise<Match[][]> {
   const hashes = files.flatMap(({ sha256, ancestors }) => [
@@ -89,26 +89,37 @@ async function byOtherHashes({ sha256, autoV3 }: Evidence, ask: Ask): Promise<Ma
   return twin && { relation: 'same-weights', version: twin, ...fileWith(twin, 'autoV3', short) }
 }
 
-/** The last resort, as the whole file is read once more for it: the site computes some hashes later than others. */
+/** The last resort, as the whole file has to be read again for it: the site computes some hashes later than others. @throws what `Api` throws */
 export async function byBlake3(blake3: string, api: Api): Promise<Match | undefined> {
   const version = await optionally(() => api.versionByHash(blake3))
   return version && { relation: 'same', version, ...fileWith(version, 'blake3', blake3) }
 }
 
-async function ofAncestors(ancestors: readonly Ancestor[], known: ReadonlyMap<string, Match>, ask: Ask) {
+async function ofAncestors(
+  ancestors: readonly Ancestor[],
+  known: ReadonlyMap<string, Match>,
+  ask: Ask,
+): Promise<Match[]> {
   const matches: Match[] = []
-  for (const { name, sha256, autoV3, autoV1 } of ancestors) {
-    const exact = sha256 === undefined ? undefined : known.get(sha256)
-    const short = autoV3?.slice(0, AUTOV3_DIGITS)
-    if (exact) matches.push({ ...exact, relation: 'made-from', ancestor: name })
-    else {
-      const surer = short === undefined ? undefined : await ask(short)
-      const version = surer ?? (autoV1 === undefined ? undefined : await ask(autoV1))
-      if (version)
-        matches.push({ relation: surer ? 'made-from' : 'maybe-made-from', version, ancestor: name })
-    }
+  for (const ancestor of ancestors) {
+    const match = await ofAncestor(ancestor, known, ask)
+    if (match) matches.push({ ...match, ancestor: ancestor.name })
   }
   return matches
+}
+
+/** By the surest hash that the site knows. */
+async function ofAncestor(
+  { sha256, autoV3, autoV1 }: Ancestor,
+  known: ReadonlyMap<string, Match>,
+  ask: Ask,
+): Promise<Match | undefined> {
+  const exact = known.get(sha256 ?? '')
+  if (exact) return { ...exact, relation: 'made-from' }
+  const byTensors = autoV3 && (await ask(autoV3.slice(0, AUTOV3_DIGITS)))
+  if (byTensors) return { relation: 'made-from', version: byTensors }
+  const byStart = autoV1 && (await ask(autoV1))
+  return byStart ? { relation: 'maybe-made-from', version: byStart } : undefined
 }
 
 function fileWith(
@@ -120,7 +131,7 @@ function fileWith(
   return defined({ file })
 }
 
-/** The newest version of each model, by the id of the model. */
+/** The newest version of each model, by the ID of the model. @throws what `Api` throws */
 export async function newestVersions(
   versions: readonly CivitaiVersion[],
   api: Api,

@@ -1,11 +1,11 @@
-/** What a person may paste to name something on Civitai. */
+/** What users may paste to name something on Civitai. */
 import { defined } from '../../system/defined.ts'
 import { usage } from '../../system/errors.ts'
-import { quoted } from '../../system/text.ts'
 import { type Site, siteFor } from '../http/hosts.ts'
-import { idOf, looksLikeAir, parseAir } from './air.ts'
+import { idIn, idOf, looksLikeAir, parseAir } from './air.ts'
+import { messages } from './messages.ts'
 
-/** Which of a version's files. Values are as the site spells them. */
+/** Which of a version's files. Values are spelled as the site spells them. */
 export interface FileWish {
   readonly fileId?: number
   readonly type?: string
@@ -22,18 +22,15 @@ export type Reference = { readonly site: Site; readonly wish: FileWish } & (
   | { readonly kind: 'number'; readonly id: number }
 )
 
-export const REFERENCE_HELP =
-  'Name a page of Civitai, an API address, an AIR (urn:air:...), model:ID, version:ID, hash:HEX, or a number.'
-
 /** AutoV1 or CRC32, AutoV2, AutoV3, SHA256 or BLAKE3. */
 const HASH_LENGTHS: ReadonlySet<number> = new Set([8, 10, 12, 64])
 
-/** Whether an argument is meant for Civitai, and not the name of a file. A bare number is left to files. */
+/** Whether an argument names something on a server rather than a file. A bare number is taken for a file. */
 export function looksRemote(text: string): boolean {
   return /^(https?:\/\/|(hash|model|version|civitai):)/i.test(text) || looksLikeAir(text)
 }
 
-/** @throws USAGE with what is accepted */
+/** @throws USAGE (exit 2), whose hint says what is accepted */
 export function parseReference(text: string, site: Site): Reference {
   const trimmed = text.trim()
   const none = { site, wish: {} }
@@ -63,36 +60,23 @@ function parseBare(text: string, site: Site): Reference {
   if (pair) return parseReference(`model:${text}`, site)
   const id = idOf(text)
   if (id !== undefined) return { site, wish: {}, kind: 'number', id }
-  throw usage(
-    `${quoted(text)} is no reference to Civitai`,
-    `${REFERENCE_HELP} sdtool search finds them by words.`,
-  )
+  throw usage(messages.notAReference(text), messages.referenceHelpOrSearch)
 }
 
-/** @throws USAGE */
+/** @throws USAGE (exit 2) */
 function hashOf(text: string): string {
   const hash = text.toLowerCase()
   if (!/^[0-9a-f]+$/.test(hash) || !HASH_LENGTHS.has(hash.length))
-    throw usage(
-      `hash:${quoted(text)} is no hash of Civitai`,
-      'They have 8 (AutoV1, CRC32), 10 (AutoV2), 12 (AutoV3) or 64 (SHA256, BLAKE3) hex digits.',
-    )
+    throw usage(messages.notAHash(text), messages.hashForms)
   return hash
 }
 
-function idIn(digits: string, what: string, text: string): number {
-  const id = idOf(digits)
-  if (id === undefined) throw usage(`${quoted(text)}: ${quoted(digits)} is no ${what} id`)
-  return id
-}
-
-/** @throws USAGE. Never repeats the query: people paste addresses with `?token=` in them. */
+/** @throws USAGE (exit 2). Never repeats the query: people paste addresses with `?token=` in them. */
 function parseUrl(text: string, given: Site): Reference {
   const url = urlOf(text)
-  const shown = quoted(`${url.origin}${url.pathname}`)
+  const shown = `${url.origin}${url.pathname}`
   const site = siteFor(url, given)
-  if (!site)
-    throw usage(`${shown} is no address of Civitai`, `${REFERENCE_HELP} Another host: --civitai-url.`)
+  if (!site) throw usage(messages.notACivitaiAddress(shown), messages.referenceHelpOrHost)
   const path = pathBelow(url, site)
   const version =
     /^\/(?:api\/download\/models|api\/v1\/model-versions(?:\/mini)?|model-versions)\/(\d+)\/?$/.exec(path)
@@ -100,7 +84,7 @@ function parseUrl(text: string, given: Site): Reference {
   const byHash = /^\/api\/v1\/model-versions\/by-hash\/(\w+)\/?$/.exec(path)
   if (byHash) return { site, wish: {}, kind: 'hash', hash: hashOf(byHash[1]!) }
   const model = /^\/(?:[a-z]{2}(?:-[a-z]{2})?\/)?(?:api\/v1\/)?models\/(\d+)(?:\/|$)/i.exec(path)
-  if (!model) throw usage(`${shown} is no page of a model`, REFERENCE_HELP)
+  if (!model) throw usage(messages.notAModelPage(shown), messages.referenceHelp)
   const versionId = url.searchParams.get('modelVersionId')
   return {
     site,
@@ -111,11 +95,12 @@ function parseUrl(text: string, given: Site): Reference {
   }
 }
 
+/** @throws USAGE (exit 2) */
 export function urlOf(text: string): URL {
   try {
     return new URL(text)
   } catch {
-    throw usage(`${quoted(text.replace(/[?#].*$/s, ''))} is no web address`, REFERENCE_HELP)
+    throw usage(messages.notAnAddress(text.replace(/[?#].*$/s, '')), messages.referenceHelp)
   }
 }
 
@@ -125,7 +110,7 @@ function pathBelow({ pathname }: URL, { base }: Site): string {
   return prefix !== '' && pathname.startsWith(`${prefix}/`) ? pathname.slice(prefix.length) : pathname
 }
 
-/** What a download address says of the file; the token is not among it. */
+/** What a download address says about the file; not the token. */
 function wishOf({ searchParams }: URL): FileWish {
   const fileId = idOf(searchParams.get('fileId') ?? '')
   const words = (['type', 'format', 'size', 'fp'] as const).flatMap((name) => {

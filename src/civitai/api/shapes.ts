@@ -2,18 +2,11 @@
  * Models, versions and files as Civitai describes them, as far as sdtool uses them. Everything may be missing: versions
  * without files, files without hashes, hidden counts. Source: civitai/civitai, the server's own answers.
  */
-import type { Hashes, HashName } from '../../system/hash.ts'
-import {
-  field,
-  idField,
-  isObject,
-  type Json,
-  type JsonObject,
-  listField,
-  numberField,
-  textField,
-  textsField,
-} from './json.ts'
+import * as v from 'valibot'
+import { defined } from '../../system/defined.ts'
+import type { Hashes } from '../../system/hash.ts'
+import { isJsonObject, type JsonObject, type JsonValue } from '../../system/json.ts'
+import { anything, flag, id, list, maybe, number, object, read, text, textOr } from './tolerant.ts'
 
 export interface CivitaiFile {
   readonly id?: number
@@ -31,7 +24,7 @@ export interface CivitaiFile {
   readonly primary: boolean
   /** Path and query of the address the API gives: it does not name the file exactly, and at times no real host. */
   readonly downloadPath?: string
-  /** What the site's own scanners said: Success, Danger ... */
+  /** Results of the site's own scanners: Success, Danger ... */
   readonly scans: { readonly pickle?: string; readonly virus?: string }
 }
 
@@ -82,124 +75,153 @@ export interface CivitaiModel {
   readonly versions: readonly CivitaiVersion[]
 }
 
-/** A model, or undefined if the answer is none. */
-export function civitaiModelOf(json: Json | undefined, now: Date): CivitaiModel | undefined {
-  const id = idField(json, 'id')
-  if (id === undefined || !isObject(json)) return undefined
-  const stats = field(json, 'stats')
-  const own = { id, name: textField(json, 'name') ?? '', type: textField(json, 'type') ?? 'Other' }
-  const mode = textField(json, 'mode')
-  const versions = listField(json, 'modelVersions').flatMap((item) => {
-    const version = versionOf(item, now, { ...own, ...(mode && { mode }) })
-    return version ? [version] : []
-  })
+/** Lower-case hex; the site gives more digits of some hashes than it names files by. */
+function hex(digits: number) {
+  const start = v.transform((given: string) => given.toLowerCase().slice(0, digits))
+  return maybe(v.pipe(text, start, v.length(digits), v.regex(/^[0-9a-f]+$/)))
+}
+
+const hashesAnswer = v.pipe(
+  object({
+    SHA256: hex(64),
+    AutoV1: hex(8),
+    AutoV2: hex(10),
+    AutoV3: hex(12),
+    CRC32: hex(8),
+    BLAKE3: hex(64),
+  }),
+  v.transform(({ SHA256, AutoV1, AutoV2, AutoV3, CRC32, BLAKE3 }): Hashes => {
+    return defined({
+      sha256: SHA256,
+      autoV1: AutoV1,
+      autoV2: AutoV2,
+      autoV3: AutoV3,
+      crc32: CRC32,
+      blake3: BLAKE3,
+    })
+  }),
+)
+
+/** The host is dropped: one route answers with `https://undefined/...`. */
+const downloadPath = v.pipe(
+  text,
+  v.transform((url) => /^https?:\/\/[^/]+(\/api\/download\/models\/\d+(?:\?[^#]*)?)$/.exec(url)?.[1]),
+)
+
+/** The fraction is exact: kilobytes * 1024 is a whole number of bytes. */
+const bytesOfKilobytes = v.pipe(
+  number,
+  v.gtValue(0),
+  v.transform((kilobytes) => Math.round(kilobytes * 1024)),
+)
+
+const fileAnswer = v.pipe(
+  object({
+    id: maybe(id),
+    name: textOr(''),
+    type: textOr('Model'),
+    sizeKB: maybe(bytesOfKilobytes),
+    metadata: maybe(object({ format: maybe(text), size: maybe(text), fp: maybe(text) })),
+    hashes: maybe(hashesAnswer),
+    primary: flag,
+    downloadUrl: maybe(downloadPath),
+    pickleScanResult: maybe(text),
+    virusScanResult: maybe(text),
+  }),
+  v.transform((answer): CivitaiFile => {
+    const { sizeKB, metadata, hashes, downloadUrl, pickleScanResult, virusScanResult, ...same } = answer
+    return {
+      ...same,
+      ...metadata,
+      hashes: hashes ?? {},
+      ...defined({ bytes: sizeKB, downloadPath: downloadUrl }),
+      scans: defined({ pickle: pickleScanResult, virus: virusScanResult }),
+    }
+  }),
+)
+
+const imageAnswer = object({ url: text, type: textOr('image') })
+
+const versionAnswer = object({
+  id,
+  modelId: maybe(id),
+  name: textOr(''),
+  baseModel: maybe(text),
+  trainedWords: list(text),
+  publishedAt: maybe(text),
+  usageControl: maybe(text),
+  description: maybe(text),
+  files: list(fileAnswer),
+  images: list(imageAnswer),
+  model: maybe(object({ name: maybe(text), type: maybe(text), mode: maybe(text) })),
+  paidAccess: maybe(object({ endsAt: maybe(text) })),
+  earlyAccessEndsAt: maybe(text),
+  earlyAccessDeadline: maybe(text),
+  availability: maybe(text),
+  earlyAccessTimeFrame: maybe(number),
+})
+type VersionAnswer = v.InferOutput<typeof versionAnswer>
+
+const modelAnswer = object({
+  id,
+  name: textOr(''),
+  type: textOr('Other'),
+  nsfw: flag,
+  mode: maybe(text),
+  creator: maybe(object({ username: maybe(text) })),
+  stats: maybe(
+    object({ downloadCount: maybe(number), thumbsUpCount: maybe(number), thumbsDownCount: maybe(number) }),
+  ),
+  modelVersions: list(anything),
+})
+
+/** A model, or undefined if the answer is not one. */
+export function civitaiModelOf(json: JsonValue | undefined, now: Date): CivitaiModel | undefined {
+  const answer = read(modelAnswer, json)
+  if (answer === undefined) return undefined
+  const { creator, stats, modelVersions, nsfw, ...own } = answer
   return {
     ...own,
-    nsfw: field(json, 'nsfw') === true,
-    ...(mode && { mode }),
-    ...optional('creator', textField(field(json, 'creator'), 'username')),
-    ...optional('downloads', numberField(stats, 'downloadCount')),
-    ...optional('thumbsUp', numberField(stats, 'thumbsUpCount')),
-    ...optional('thumbsDown', numberField(stats, 'thumbsDownCount')),
-    versions,
+    nsfw,
+    ...defined({
+      creator: creator?.username,
+      downloads: stats?.downloadCount,
+      thumbsUp: stats?.thumbsUpCount,
+      thumbsDown: stats?.thumbsDownCount,
+    }),
+    versions: modelVersions.flatMap((item) => versionOf(item, now, own) ?? []),
   }
 }
 
-interface Owner {
-  readonly id: number
-  readonly name: string
-  readonly type: string
-  readonly mode?: string
-}
+type Owner = Pick<CivitaiModel, 'id' | 'name' | 'type' | 'mode'>
 
-/** A version, or undefined if the answer is none. `owner` is the model it stands in, if it does. */
-export function versionOf(json: Json | undefined, now: Date, owner?: Owner): CivitaiVersion | undefined {
-  const id = idField(json, 'id')
-  if (id === undefined || !isObject(json)) return undefined
-  const model = field(json, 'model')
+/** A version, or undefined if the answer is not one. `owner` is the model that lists it, if one does. */
+export function versionOf(json: JsonValue | undefined, now: Date, owner?: Owner): CivitaiVersion | undefined {
+  const answer = read(versionAnswer, json)
+  if (answer === undefined || !isJsonObject(json)) return undefined
+  const { id, name, trainedWords, files, images, model } = answer
+  const { baseModel, publishedAt, usageControl, description } = answer
   return {
+    ...defined({ baseModel, publishedAt, usageControl, description }),
+    ...defined({ earlyAccess: earlyAccessOf(answer, now), modelId: answer.modelId ?? owner?.id }),
+    ...defined({ mode: model?.mode ?? owner?.mode }),
     id,
-    ...optional('modelId', idField(json, 'modelId') ?? owner?.id),
-    name: textField(json, 'name') ?? '',
-    ...optional('baseModel', textField(json, 'baseModel')),
-    trainedWords: textsField(json, 'trainedWords'),
-    ...optional('publishedAt', textField(json, 'publishedAt')),
-    ...optional('usageControl', textField(json, 'usageControl')),
-    ...optional('earlyAccess', earlyAccessOf(json, now)),
-    ...optional('description', textField(json, 'description')),
-    files: listField(json, 'files').flatMap(fileOf),
-    images: listField(json, 'images').flatMap(imageOf),
-    modelName: textField(model, 'name') ?? owner?.name ?? '',
-    modelType: textField(model, 'type') ?? owner?.type ?? 'Other',
-    ...optional('mode', textField(model, 'mode') ?? owner?.mode),
+    name,
+    trainedWords,
+    files,
+    images,
+    modelName: model?.name ?? owner?.name ?? '',
+    modelType: model?.type ?? owner?.type ?? 'Other',
     raw: json,
   }
 }
 
-function optional<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
-  return (value === undefined ? {} : { [key]: value }) as { [P in K]?: V }
-}
-
 /** In the order of trust: the field of today's server, then those of older answers. */
-function earlyAccessOf(json: JsonObject, now: Date): EarlyAccess | undefined {
-  const paid = field(json, 'paidAccess')
-  if (isObject(paid)) return optional('until', textField(paid, 'endsAt'))
-  const until = textField(json, 'earlyAccessEndsAt') ?? textField(json, 'earlyAccessDeadline')
-  const open = until !== undefined && !(Date.parse(until) > now.getTime())
-  if (textField(json, 'availability') === 'EarlyAccess' || (until !== undefined && !open))
-    return optional('until', until)
-  return (numberField(json, 'earlyAccessTimeFrame') ?? 0) > 0 ? {} : undefined
-}
-
-function fileOf(json: Json): CivitaiFile[] {
-  if (!isObject(json)) return []
-  const metadata = field(json, 'metadata')
-  const kilobytes = numberField(json, 'sizeKB')
-  return [
-    {
-      ...optional('id', idField(json, 'id')),
-      name: textField(json, 'name') ?? '',
-      type: textField(json, 'type') ?? 'Model',
-      // the fraction is exact: kilobytes * 1024 is a whole number of bytes
-      ...optional('bytes', kilobytes && kilobytes > 0 ? Math.round(kilobytes * 1024) : undefined),
-      ...optional('format', textField(metadata, 'format')),
-      ...optional('size', textField(metadata, 'size')),
-      ...optional('fp', textField(metadata, 'fp')),
-      hashes: hashesOf(field(json, 'hashes')),
-      primary: field(json, 'primary') === true,
-      ...optional('downloadPath', downloadPathOf(textField(json, 'downloadUrl'))),
-      scans: {
-        ...optional('pickle', textField(json, 'pickleScanResult')),
-        ...optional('virus', textField(json, 'virusScanResult')),
-      },
-    },
-  ]
-}
-
-/** The host is dropped: one route answers with `https://undefined/...`. */
-function downloadPathOf(url: string | undefined): string | undefined {
-  return /^https?:\/\/[^/]+(\/api\/download\/models\/\d+(?:\?[^#]*)?)$/.exec(url ?? '')?.[1]
-}
-
-/** How the site names hashes, and how many hex digits each has. */
-const HASH_FIELDS: readonly (readonly [field: string, name: HashName, digits: number])[] = [
-  ['SHA256', 'sha256', 64],
-  ['AutoV1', 'autoV1', 8],
-  ['AutoV2', 'autoV2', 10],
-  ['AutoV3', 'autoV3', 12],
-  ['CRC32', 'crc32', 8],
-  ['BLAKE3', 'blake3', 64],
-]
-
-function hashesOf(json: Json | undefined): Hashes {
-  const found = HASH_FIELDS.flatMap(([name, key, digits]) => {
-    const text = textField(json, name)?.toLowerCase().slice(0, digits)
-    return text?.length === digits && /^[0-9a-f]+$/.test(text) ? [[key, text]] : []
-  })
-  return Object.fromEntries(found)
-}
-
-function imageOf(json: Json): CivitaiImage[] {
-  const url = textField(json, 'url')
-  return url === undefined ? [] : [{ url, type: textField(json, 'type') ?? 'image' }]
+function earlyAccessOf(answer: VersionAnswer, now: Date): EarlyAccess | undefined {
+  const { paidAccess, availability, earlyAccessTimeFrame = 0 } = answer
+  if (paidAccess) return defined({ until: paidAccess.endsAt })
+  const until = answer.earlyAccessEndsAt ?? answer.earlyAccessDeadline
+  const isOver = until !== undefined && !(Date.parse(until) > now.getTime())
+  if (availability === 'EarlyAccess' || (until !== undefined && !isOver)) return defined({ until })
+  return earlyAccessTimeFrame > 0 ? {} : undefined
 }

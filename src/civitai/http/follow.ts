@@ -1,9 +1,10 @@
 /** Redirects by hand: the token must not follow them, and a Range must. */
 import { defined } from '../../system/defined.ts'
 import { EXIT, SdtoolError } from '../../system/errors.ts'
-import { PRIVATE_ADDRESS } from '../api/public-lookup.ts'
 import { isPrivateHost, mayBePrivate, mayCarryToken, type Site } from './hosts.ts'
 import { type HttpAnswer, type HttpWorld, networkError } from './http.ts'
+import { messages } from './messages.ts'
+import { PRIVATE_ADDRESS } from './public-lookup.ts'
 
 /** Civitai needs one or two. */
 const MAX_REDIRECTS = 10
@@ -19,7 +20,7 @@ export interface FollowRequest {
 
 export interface Followed {
   readonly answer: HttpAnswer
-  /** Where the answer is from. It may hold a signature: not for messages. */
+  /** Where the answer is from. It may contain a signature: not for messages. */
   readonly url: URL
   /** The site itself answered, not a storage it pointed to. */
   readonly bySite: boolean
@@ -28,7 +29,8 @@ export interface Followed {
 /**
  * Sends a request and follows where it leads. The token goes to the site's own hosts only (`mayCarryToken`), whatever
  * redirects to whatever.
- * @throws NETWORK, CIVITAI_LOGIN_REQUIRED (a redirect to the login page), CIVITAI_REDIRECT
+ * @throws NETWORK, CIVITAI_REDIRECT (exit 5); CIVITAI_LOGIN_REQUIRED, CIVITAI_TOKEN_REFUSED (exit 1) for a redirect to
+ *   the login page; the reason of the signal
  */
 export async function follow(request: FollowRequest, site: Site, world: HttpWorld): Promise<Followed> {
   let { url, method = 'GET', body } = request
@@ -43,7 +45,7 @@ export async function follow(request: FollowRequest, site: Site, world: HttpWorl
       body = undefined
     }
   }
-  throw badRedirect(request.url, `more than ${MAX_REDIRECTS} redirects`)
+  throw badRedirect(messages.tooManyRedirects(request.url.host, MAX_REDIRECTS))
 }
 
 async function exchange(request: FollowRequest, site: Site, world: HttpWorld): Promise<HttpAnswer> {
@@ -63,19 +65,19 @@ async function exchange(request: FollowRequest, site: Site, world: HttpWorld): P
   } catch (cause) {
     world.signal.throwIfAborted()
     const { code, message } = cause as NodeJS.ErrnoException
-    if (code === PRIVATE_ADDRESS) throw intoPrivateNetwork(site.base, message)
+    if (code === PRIVATE_ADDRESS) throw intoPrivateNetwork(site.base.host, message)
     throw networkError(cause, url)
   }
 }
 
-/** @throws CIVITAI_REDIRECT for what leads to a weaker or a private place, CIVITAI_LOGIN_REQUIRED */
+/** @throws CIVITAI_REDIRECT (exit 5) for a redirect to a weaker or a private place, and what `loginRequired` makes */
 function nextUrl(location: string, from: URL, site: Site): URL {
   const to = parseLocation(location, from)
   if (to.protocol !== 'https:' && to.protocol !== 'http:')
-    throw badRedirect(from, `a redirect to ${to.protocol}, which is no web address`)
+    throw badRedirect(messages.redirectNotWeb(from.host, to.protocol))
   if (from.protocol === 'https:' && to.protocol === 'http:')
-    throw badRedirect(from, `a redirect from https to http (${to.host})`)
-  if (isPrivateHost(to.hostname) && !mayBePrivate(to, site)) throw intoPrivateNetwork(from, to.host)
+    throw badRedirect(messages.redirectToHttp(from.host, to.host))
+  if (isPrivateHost(to.hostname) && !mayBePrivate(to, site)) throw intoPrivateNetwork(from.host, to.host)
   if (mayCarryToken(to, site) && to.pathname === '/login') throw loginRequired(from, site)
   to.username = ''
   to.password = ''
@@ -86,32 +88,23 @@ function parseLocation(location: string, from: URL): URL {
   try {
     return new URL(location, from)
   } catch {
-    throw badRedirect(from, 'a redirect to what is no web address')
+    throw badRedirect(messages.redirectInvalid(from.host))
   }
 }
 
-function intoPrivateNetwork(from: URL, to: string): SdtoolError {
-  return badRedirect(
-    from,
-    `a redirect into a private network (${to})`,
-    'If you run the servers yourself, name the first one by its address: --civitai-url http://192.168.0.2:8080.',
-  )
+function intoPrivateNetwork(host: string, to: string): SdtoolError {
+  return badRedirect(messages.redirectPrivate(host, to), messages.nameFirstServer)
 }
 
-function badRedirect({ host }: URL, what: string, hint?: string): SdtoolError {
-  return new SdtoolError('CIVITAI_REDIRECT', `${host}: ${what} was not followed`, {
-    exitCode: EXIT.network,
-    ...defined({ hint }),
-  })
+function badRedirect(message: string, hint?: string): SdtoolError {
+  return new SdtoolError('CIVITAI_REDIRECT', message, { exitCode: EXIT.network, ...defined({ hint }) })
 }
 
-/** With a token the site sends people to its login page when it does not know that token. */
-export function loginRequired({ host }: URL, { token }: Site): SdtoolError {
+/** The site redirects to its login page also when it does not know the token. */
+function loginRequired({ host }: URL, { token }: Site): SdtoolError {
   return token
-    ? new SdtoolError('CIVITAI_TOKEN_REFUSED', `${host} does not accept the token of ${token.origin}`, {
-        hint: 'It may have expired: make a new one on the account page of the site, then run sdtool login.',
+    ? new SdtoolError('CIVITAI_TOKEN_REFUSED', messages.tokenRefused(host, token.origin), {
+        hint: messages.tokenExpired,
       })
-    : new SdtoolError('CIVITAI_LOGIN_REQUIRED', `${host}: this download needs a login`, {
-        hint: 'Make an API key on the account page of the site, then run sdtool login or set CIVITAI_TOKEN.',
-      })
+    : new SdtoolError('CIVITAI_LOGIN_REQUIRED', messages.loginRequired(host), { hint: messages.createKey })
 }

@@ -17,7 +17,7 @@ const API_HOSTS: ReadonlySet<string> = new Set([
   'api.civitai.com',
 ])
 
-/** Hosts whose REST API is asked when their pages are named. */
+/** The host whose REST API is used when a page of another host is named. */
 const BASES: Readonly<Record<string, string>> = {
   'civitai.com': DEFAULT_URL,
   'www.civitai.com': DEFAULT_URL,
@@ -31,7 +31,7 @@ const BASES: Readonly<Record<string, string>> = {
 export interface Site {
   /** The configured address, or the site's own. */
   readonly base: URL
-  /** The person named it: pasted addresses of civitai.com and civitai.red are asked there, too. */
+  /** The user named it: pasted addresses of civitai.com and civitai.red are looked up there, too. */
   readonly configured: boolean
   readonly token?: Secret
 }
@@ -42,7 +42,7 @@ export function mayCarryToken(url: URL, { base }: Site): boolean {
   return url.protocol === 'https:' && url.port === '' && API_HOSTS.has(url.hostname)
 }
 
-/** The site to ask for a page of `host`; undefined if that is no host of Civitai. */
+/** The site to ask about a page; undefined if its host is not one of Civitai. */
 export function siteFor(url: URL, site: Site): Site | undefined {
   if (url.host === site.base.host) return site
   const base = Object.hasOwn(BASES, url.hostname) ? BASES[url.hostname] : undefined
@@ -68,7 +68,7 @@ for (const [network, bits] of [
 ] as const)
   PRIVATE.addSubnet(network, bits, 'ipv6')
 
-/** Whether a request may stay on this machine or in its own network: only if the person named such a place. */
+/** Whether a request may stay on this machine or in its own network: only if the user named such a place. */
 export function mayBePrivate({ hostname }: URL, { base }: Site): boolean {
   return hostname === base.hostname || isPrivateHost(base.hostname)
 }

@@ -1,5 +1,6 @@
 /** One HTTP exchange, without redirects, retries or tokens: what a test can replace, and what undici does otherwise. */
 import { EXIT, SdtoolError } from '../../system/errors.ts'
+import { messages } from './messages.ts'
 
 export interface HttpRequest {
   readonly url: URL
@@ -24,7 +25,7 @@ export interface HttpAnswer {
 /** @throws whatever the network throws; `networkError` puts it into words */
 export type Send = (request: HttpRequest) => Promise<HttpAnswer>
 
-/** What a server gets in time, however it spends it: on names, connections, redirects, or byte by byte. */
+/** How long a server may take, in milliseconds, whatever it spends the time on: names, connections, redirects, or single bytes. */
 export interface Patience {
   /** Until the answer begins that all redirects lead to. */
   readonly answerMs: number
@@ -34,7 +35,7 @@ export interface Patience {
 
 export const PATIENCE: Patience = { answerMs: 90_000, wholeMs: 120_000 }
 
-/** The world as this folder sees it. */
+/** What requests need of the world. */
 export interface HttpWorld {
   readonly send: Send
   /** `PATIENCE` if missing. */
@@ -62,7 +63,7 @@ export interface Deadline {
   lift(): void
 }
 
-/** Ends an exchange that takes longer. What it ends with, `networkError` puts into words. */
+/** Ends an exchange that takes longer; `networkError` puts the reason into words. */
 export function deadline({ signal, patience = PATIENCE }: HttpWorld, time: keyof Patience): Deadline {
   const control = new AbortController()
   const waitedMs = patience[time]
@@ -72,42 +73,54 @@ export function deadline({ signal, patience = PATIENCE }: HttpWorld, time: keyof
   return { signal: AbortSignal.any([signal, control.signal]), lift: () => clearTimeout(timer) }
 }
 
-/** What the codes of Node and undici mean to a person. */
-const CAUSES: Readonly<Record<string, string>> = {
-  ENOTFOUND: 'no such host',
-  EAI_AGAIN: 'its name cannot be looked up; is there a network?',
-  ECONNREFUSED: 'it refuses the connection',
-  ECONNRESET: 'the connection was cut',
-  EPIPE: 'the connection was cut',
-  ENETUNREACH: 'there is no network',
-  EHOSTUNREACH: 'it cannot be reached',
-  ETIMEDOUT: 'it does not answer',
-  UND_ERR_CONNECT_TIMEOUT: 'it does not answer',
-  UND_ERR_HEADERS_TIMEOUT: 'it took the request, but does not answer',
-  UND_ERR_BODY_TIMEOUT: 'it stopped sending',
-  [DEADLINE]: 'its answer takes too long',
-  UND_ERR_SOCKET: 'the connection was cut',
-  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'it sent another number of bytes than it said',
-  CERT_HAS_EXPIRED: 'its certificate has expired',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is not to be trusted',
-  SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is not to be trusted',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'its certificate is not to be trusted',
-  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is that of another host',
-}
+/** What the codes of Node and undici mean. */
+const FAILURES = {
+  ENOTFOUND: 'noSuchHost',
+  EAI_AGAIN: 'notResolved',
+  ECONNREFUSED: 'connectionRefused',
+  ECONNRESET: 'connectionLost',
+  EPIPE: 'connectionLost',
+  ENETUNREACH: 'noNetwork',
+  EHOSTUNREACH: 'unreachable',
+  ETIMEDOUT: 'noAnswer',
+  UND_ERR_CONNECT_TIMEOUT: 'noAnswer',
+  UND_ERR_HEADERS_TIMEOUT: 'noAnswerToRequest',
+  UND_ERR_BODY_TIMEOUT: 'stoppedSending',
+  [DEADLINE]: 'answerTakesTooLong',
+  UND_ERR_SOCKET: 'connectionLost',
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'lengthMismatch',
+  CERT_HAS_EXPIRED: 'certificateExpired',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'certificateUntrusted',
+  SELF_SIGNED_CERT_IN_CHAIN: 'certificateUntrusted',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'certificateUntrusted',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'certificateOfAnotherHost',
+} as const satisfies Readonly<Record<string, keyof typeof messages>>
 
-/** A failed exchange in words, exit 5. Only the host is named: addresses of storage carry signatures. */
+/**
+ * A failed exchange as NETWORK (exit 5). Only the host is named: addresses of a storage carry signatures.
+ * @param cause what `Send` throws, or the iterator of a body
+ */
 export function networkError(cause: unknown, url: URL): SdtoolError {
-  const { code = '', message, address, port, waitedMs } = innermost(cause)
-  const what = CAUSES[code] ?? (code.startsWith('HPE_') ? 'it does not speak HTTP' : message)
-  const why = waitedMs === undefined ? what : `${what} (waited ${waitedMs / 1000} s)`
-  // who was asked at another port than that of the address stands in between
-  const isProxy = address !== undefined && port !== undefined && port !== portOf(url)
-  const who = isProxy ? why.replace(/^it /, `${address}:${port}, its proxy, `) : why
-  return new SdtoolError('NETWORK', `${url.host}: ${who}`, {
+  const details = innermost(cause)
+  const failure = failureText(details, url)
+  const { waitedMs } = details
+  const message = waitedMs === undefined ? failure : messages.afterWaiting(failure, waitedMs / 1000)
+  return new SdtoolError('NETWORK', message, {
     exitCode: EXIT.network,
-    hint: 'Check the connection and run the same command again; downloads go on where they stopped.',
+    hint: messages.checkConnection,
     cause,
   })
+}
+
+type Failure = (typeof FAILURES)[keyof typeof FAILURES]
+
+function failureText({ code = '', message, address, port }: ErrorDetails, url: URL): string {
+  // a connection to another port than that of the address leads to a proxy
+  const isProxy = address !== undefined && port !== undefined && port !== portOf(url)
+  const who = isProxy ? messages.proxy(url.host, `${address}:${port}`) : url.host
+  const failure = (FAILURES as Readonly<Record<string, Failure>>)[code]
+  if (failure !== undefined) return messages[failure](who)
+  return code.startsWith('HPE_') ? messages.notHttp(who) : messages.otherFailure(who, message)
 }
 
 /** Asking again can help, but takes as long. */
@@ -136,30 +149,25 @@ interface ErrorDetails {
   readonly waitedMs?: number
 }
 
-/** Of several addresses that were tried, and of wrapped errors, the one that says something. */
+/** Of several addresses that were tried, and of wrapped errors, the one with a code. */
 function innermost(error: unknown): ErrorDetails {
-  const told = error as ErrorDetails & { readonly errors?: unknown[]; readonly cause?: unknown }
-  const { code, message, errors, cause } = told
+  const outer = error as ErrorDetails & { readonly errors?: unknown[]; readonly cause?: unknown }
+  const { code, message, errors, cause } = outer
   if (code === undefined && errors?.[0] !== undefined) return innermost(errors[0])
   if (code === undefined && cause instanceof Error) return innermost(cause)
-  return { ...told, message: message || String(error) }
+  return { ...outer, message: message || String(error) }
 }
 
-/** Reads a body into memory. @throws CIVITAI_ANSWER_TOO_LARGE */
+/** Reads a body into memory. @throws CIVITAI_ANSWER_TOO_LARGE (exit 5) for more than `maxBytes`, and what the network throws */
 export async function readBody({ body }: HttpAnswer, maxBytes: number, url: URL): Promise<Buffer> {
   const chunks: Uint8Array[] = []
   let bytes = 0
   for await (const chunk of body) {
     bytes += chunk.byteLength
-    if (bytes > maxBytes) {
-      throw new SdtoolError(
-        'CIVITAI_ANSWER_TOO_LARGE',
-        `${url.host}: an answer of more than ${maxBytes} bytes`,
-        {
-          exitCode: EXIT.network,
-        },
-      )
-    }
+    if (bytes > maxBytes)
+      throw new SdtoolError('CIVITAI_ANSWER_TOO_LARGE', messages.answerTooLarge(url.host, maxBytes), {
+        exitCode: EXIT.network,
+      })
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)

@@ -13,7 +13,7 @@ export interface Failure {
 
 export type Attempt<T> = { readonly value: T } | Failure
 
-/** Who does not answer in time is asked once more: five times would be minutes of nothing. */
+/** A server that does not answer in time is asked once more only: five times would be minutes of waiting. */
 export function againAfter(error: SdtoolError): RetryPolicy {
   if (error.code !== 'NETWORK') return 'no'
   return isTimeout(error) ? 'once' : 'yes'
@@ -23,10 +23,10 @@ export function againAfter(error: SdtoolError): RetryPolicy {
 export const MAX_ATTEMPTS = 5
 const FIRST_DELAY_MS = 1000
 const MAX_DELAY_MS = 30_000
-/** A server that asks for more patience than this is told to the person. */
+/** A server that asks for a longer wait than this fails at once. */
 const MAX_ASKED_MS = 120_000
 
-/** Tries until it works or there is no hope. @throws the last failure */
+/** Tries until it works or trying again is pointless. @throws the error of the last failure, what `attempt` throws, and the reason of the signal */
 export async function withRetries<T>(world: HttpWorld, attempt: () => Promise<Attempt<T>>): Promise<T> {
   for (let failures = 1; ; failures++) {
     const result = await attempt()

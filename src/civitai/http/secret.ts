@@ -1,15 +1,16 @@
 import { inspect } from 'node:util'
+import { messages } from './messages.ts'
 
 /** A token that cannot be printed by accident: every way of turning it into text gives its name instead. */
 export interface Secret {
   /** Only for the header of a request that may have it. */
   reveal(): string
-  /** Where it is from, for people: `CIVITAI_TOKEN`. */
+  /** Where it is from, for messages: `CIVITAI_TOKEN`. */
   readonly origin: string
 }
 
 export function secret(value: string, origin: string): Secret {
-  const hidden = () => `(token of ${origin})`
+  const hidden = () => messages.hiddenToken(origin)
   const kept = { origin }
   for (const [name, give] of [
     ['reveal', () => value],

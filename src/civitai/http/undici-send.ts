@@ -1,9 +1,9 @@
 import { lookup as systemLookup } from 'node:dns'
 import type { LookupFunction } from 'node:net'
 import type { Dispatcher } from 'undici'
-import { publicLookup } from '../api/public-lookup.ts'
-import { bodyQueue } from '../transfer/body-queue.ts'
+import { bodyQueue } from './body-queue.ts'
 import type { HttpAnswer, HttpRequest, Send } from './http.ts'
+import { publicLookup } from './public-lookup.ts'
 
 export interface Timeouts {
   readonly connectMs: number
@@ -107,15 +107,15 @@ function exchange(dispatcher: Dispatcher, request: HttpRequest, timeouts: Timeou
       onResponseData: (_controller, chunk) => queue.push(chunk),
       onResponseEnd: () => settle(),
       onResponseError(_controller, error) {
-        const told = withWait(error, timeouts)
-        settle(told)
-        reject(told)
+        const failure = withWait(error, timeouts)
+        settle(failure)
+        reject(failure)
       },
     })
   })
 }
 
-/** Its code, and how long that took. */
+/** Codes of timeouts, and which of the times it was. */
 const WAITS: Readonly<Record<string, keyof Timeouts>> = {
   UND_ERR_CONNECT_TIMEOUT: 'connectMs',
   UND_ERR_HEADERS_TIMEOUT: 'headersMs',

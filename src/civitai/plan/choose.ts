@@ -1,10 +1,11 @@
-/** Which files of a version a person wants. */
-import { SdtoolError, usage } from '../../system/errors.ts'
-import { printable, quoted } from '../../system/text.ts'
+/** Which files of a version the user wants. */
+import { EXIT, SdtoolError, usage } from '../../system/errors.ts'
+import { printable } from '../../system/text.ts'
 import type { FileWish } from '../api/reference.ts'
 import type { CivitaiFile, CivitaiVersion } from '../api/shapes.ts'
+import { messages } from './messages.ts'
 
-/** One value of `--file`: an id, or a pattern for the name. */
+/** One value of `--file`: an ID, or a pattern for the name. */
 export interface NamedFile {
   readonly text: string
   matches(fileName: string): boolean
@@ -31,7 +32,7 @@ const MODEL_TYPES: ReadonlySet<string> = new Set([
   'Enhancement LoRA',
 ])
 
-/** What stands for a model of these types; other weights beside it (its VAE) are extras. */
+/** Types of the main file of a model; other weights (its VAE) are extras. */
 const MAIN_TYPES: ReadonlySet<string> = new Set(['Model', 'Pruned Model', 'Diffusion Model', 'UNet'])
 
 /** Model types whose file has a type of its own. */
@@ -43,7 +44,7 @@ const OWN_FILE_TYPES: Readonly<Record<string, string>> = {
   CLIPVision: 'CLIPVision',
 }
 
-/** Archives of whole folders: no file a program could load. */
+/** Archives of whole folders: programs cannot load them as they are. */
 const FOLDER_FORMATS: ReadonlySet<string> = new Set(['Diffusers', 'Core ML', 'ONNX'])
 
 /** Weights in one file; not training data, workflows, configurations or archives of folders. */
@@ -52,8 +53,9 @@ export function looksModel({ type, format }: CivitaiFile): boolean {
 }
 
 /**
- * The files to download: the one a person would take, and a configuration that goes with it; or those that were named.
- * @throws CIVITAI_NO_FILE, CIVITAI_FILE_CHOICE (several are equally good), USAGE for a pattern that fits nothing
+ * The files to download: the one most people want, and a configuration that belongs to it; or those that were named.
+ * @throws CIVITAI_NO_FILE, CIVITAI_ARCHIVED (exit 1); CIVITAI_FILE_CHOICE (several are equally good), USAGE for a
+ *   pattern that fits nothing (exit 2)
  */
 export function chooseFiles(version: CivitaiVersion, choice: Choice): readonly CivitaiFile[] {
   const { files } = version
@@ -69,7 +71,7 @@ export function chooseFiles(version: CivitaiVersion, choice: Choice): readonly C
 function named(version: CivitaiVersion, { text, matches }: NamedFile): CivitaiFile[] {
   const found = version.files.filter((file) => String(file.id) === text || matches(file.name))
   if (found.length === 0)
-    throw usage(`${title(version)} has no file ${quoted(text)}`, `Files are ${fileList(version.files)}.`)
+    throw usage(messages.noSuchFile(title(version), text), messages.itsFiles(fileList(version.files)))
   return found
 }
 
@@ -83,17 +85,13 @@ function bestOf(version: CivitaiVersion, choice: Choice): CivitaiFile {
   const primary = equal.filter((file) => file.primary)
   const chosen = equal.length === 1 ? equal[0] : primary.length === 1 ? primary[0] : undefined
   if (chosen) return chosen
-  throw new SdtoolError(
-    'CIVITAI_FILE_CHOICE',
-    `${title(version)} has several files that would do: ${fileList(equal)}`,
-    {
-      exitCode: 2,
-      hint: 'Name one by its id: --file ID. Or all of them: --file all.',
-    },
-  )
+  throw new SdtoolError('CIVITAI_FILE_CHOICE', messages.severalFiles(title(version), fileList(equal)), {
+    exitCode: EXIT.usage,
+    hint: messages.chooseOneOrAll,
+  })
 }
 
-/** What a file says of itself must not contradict what was asked for; many say nothing. */
+/** A file's own description must not contradict the choice; many have none. */
 function allowed(file: CivitaiFile, choice: Choice): boolean {
   return (['type', 'format', 'size', 'fp'] as const).every((key) => {
     const wanted = choice[key]?.toLowerCase()
@@ -102,7 +100,7 @@ function allowed(file: CivitaiFile, choice: Choice): boolean {
   })
 }
 
-/** As the site scores its primary file, with what was asked for above all. */
+/** As the site scores its primary file, except that the user's choice counts most. */
 function scoreOf(file: CivitaiFile, { modelType }: CivitaiVersion, choice: Choice): number {
   const main = file.type === OWN_FILE_TYPES[modelType] || MAIN_TYPES.has(file.type)
   const asked = (['format', 'size', 'fp'] as const).filter((key) => {
@@ -125,41 +123,30 @@ function isSafetensors({ format, name }: CivitaiFile): boolean {
 function noFiles(version: CivitaiVersion): SdtoolError {
   const { mode } = version
   if (mode === 'Archived' || mode === 'TakenDown')
-    return new SdtoolError(
-      'CIVITAI_ARCHIVED',
-      `${title(version)}: the model is ${mode === 'Archived' ? 'archived' : 'taken down'}, its files cannot be downloaded any more`,
-    )
-  return new SdtoolError('CIVITAI_NO_FILE', `${title(version)} has no files`, {
-    hint: 'It may be a draft, or usable on the site only: see its page.',
-  })
+    return new SdtoolError('CIVITAI_ARCHIVED', messages.filesGone(title(version), mode))
+  return new SdtoolError('CIVITAI_NO_FILE', messages.noFiles(title(version)), { hint: messages.mayBeDraft })
 }
 
 function noneFits(version: CivitaiVersion, choice: Choice): SdtoolError {
   const asked = (['type', 'format', 'size', 'fp'] as const).flatMap((key) =>
     choice[key] === undefined ? [] : [`${key} ${choice[key]}`],
   )
-  const what = asked.length > 0 ? `no file with ${printable(asked.join(', '))}` : 'no model file'
-  return new SdtoolError(
-    'CIVITAI_NO_FILE',
-    `${title(version)} has ${what}, only ${fileList(version.files)}`,
-    {
-      hint: 'Take one of them with --file ID.',
-    },
-  )
+  const message = messages.noFileWith(title(version), asked, fileList(version.files))
+  return new SdtoolError('CIVITAI_NO_FILE', message, { hint: messages.chooseOne })
 }
 
 /** A longer list helps nobody choose. */
 const MAX_LISTED = 12
 
-export function fileList(files: readonly CivitaiFile[]): string {
+function fileList(files: readonly CivitaiFile[]): string {
   const shown = files.slice(0, MAX_LISTED).map((file) => {
     const facts = [file.type, file.format, file.size, file.fp].filter((fact) => fact !== undefined)
     return `${file.id ?? '?'} ${printable(file.name)} (${printable(facts.join(', '))})`
   })
-  const more = files.length > MAX_LISTED ? ` and ${files.length - MAX_LISTED} more` : ''
-  return shown.join('; ') + more
+  return messages.fileList(shown, files.length - shown.length)
 }
 
+/** "DreamShaper 8 (version 128713)" */
 export function title({ id, name, modelName }: CivitaiVersion): string {
-  return `${printable(modelName, 80)} ${printable(name, 40)} (version ${id})`
+  return messages.versionTitle(modelName, name, id)
 }

@@ -1,9 +1,9 @@
 /** Names from strangers, made safe for any disk. */
 import { resolve } from 'node:path'
 import { SdtoolError } from '../../system/errors.ts'
-import { quoted } from '../../system/text.ts'
 import type { CivitaiFile, CivitaiVersion } from '../api/shapes.ts'
 import { kindOfName } from './file-kinds.ts'
+import { messages } from './messages.ts'
 
 /** In bytes, of common file systems; what is put behind names (`.part.json`, `.civitai.info`) must fit, too. */
 const MAX_NAME_BYTES = 255
@@ -15,10 +15,10 @@ const DEVICE_NAME = /^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|con
 /** Not allowed on Windows, separators, and what could act on a terminal or hide an ending. */
 const BAD_CHARACTERS = /[<>:"/\\|?*]|[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}]/gu
 
-/** No name is longer; what is said of one below is said of each of its places again. */
+/** Longer names are shortened before anything else. */
 const MAX_GIVEN = 1000
 
-/** The middle of an absurdly long text is no loss, its ending is. */
+/** Without its middle: the ending of an absurdly long text is needed. */
 function shortened(text: string): string {
   return text.length > MAX_GIVEN ? text.slice(0, MAX_GIVEN / 2) + text.slice(-MAX_GIVEN / 2) : text
 }
@@ -66,7 +66,7 @@ const ENDINGS: ReadonlyMap<string, string> = new Map(
   }),
 )
 
-/** The name a file gets if nobody names another. */
+/** The name of a file unless the user chooses another. */
 export function nameFor(file: CivitaiFile, version: CivitaiVersion): string {
   const given = safeName(unescaped(file.name))
   const byFormat = ENDINGS.get(file.format ?? '')
@@ -102,19 +102,15 @@ export function nameKey(path: string): string {
 
 /**
  * A server that sends a zip for a .safetensors sends another file.
- * @throws CIVITAI_OTHER_FILE
+ * @throws CIVITAI_OTHER_FILE (exit 1)
  */
 export function checkSameClass(planned: string, delivered: string | undefined): void {
   if (delivered === undefined) return
   const [one, two] = [planned, delivered].map(kindOfName)
   if (one === undefined || two === undefined || one === two) return
-  throw new SdtoolError(
-    'CIVITAI_OTHER_FILE',
-    `${planned}: the server sends ${quoted(delivered)}, another kind of file`,
-    {
-      hint: 'Name the file by its id: --file ID.',
-    },
-  )
+  throw new SdtoolError('CIVITAI_OTHER_FILE', messages.otherKindOfFile(planned, delivered), {
+    hint: messages.chooseById,
+  })
 }
 
 /**

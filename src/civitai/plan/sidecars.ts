@@ -1,27 +1,21 @@
-/** The files that programs look for beside a model: `.civitai.info`, a preview picture, the user metadata of A1111. */
+/** The files that programs look for next to a model: `.civitai.info`, a preview picture, the user metadata of A1111. */
 
 import { existsSync } from 'node:fs'
 import { lstat, readFile, realpath, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { createAtomic } from '../../system/atomic.ts'
 import { writeFully } from '../../system/bytes.ts'
+import { defined } from '../../system/defined.ts'
 import { SdtoolError } from '../../system/errors.ts'
-import {
-  field,
-  idField,
-  isObject,
-  type Json,
-  type JsonObject,
-  parseJson,
-  textField,
-  textsField,
-} from '../api/json.ts'
+import { isJsonObject, type JsonObject, type JsonValue, ownValue, parseJsonText } from '../../system/json.ts'
 import type { CivitaiVersion } from '../api/shapes.ts'
+import { id, list, maybe, object, read, text } from '../api/tolerant.ts'
 import { follow } from '../http/follow.ts'
 import { isPrivateHost, mayBePrivate, type Site } from '../http/hosts.ts'
 import { deadline, type HttpWorld, networkError, readBody } from '../http/http.ts'
 import { kindOfName } from './file-kinds.ts'
 import { nameKey, splitName } from './file-name.ts'
+import { messages } from './messages.ts'
 
 export const SIDECARS = ['info', 'preview', 'a1111'] as const
 export type Sidecar = (typeof SIDECARS)[number]
@@ -32,14 +26,15 @@ export interface CivitaiSidecarJob {
   readonly sha256?: string
   readonly version: CivitaiVersion
   readonly kinds: readonly Sidecar[]
-  /** Other files that this run is about: none of them is a sidecar, whatever its name. */
+  /** All files of this run: none of them is a sidecar, whatever its name. */
   readonly files?: readonly string[]
 }
 
 /**
- * Writes what is missing beside a model; nothing that is there is replaced, and no sidecar is ever the model itself, or
- * another file of the run.
+ * Writes the sidecars of a model that are missing; nothing that exists is replaced, and no sidecar is ever the model
+ * itself, or another file of the run.
  * @returns the paths that were written, and why others were not
+ * @throws the reason of the signal
  */
 export async function writeSidecars(
   job: CivitaiSidecarJob,
@@ -76,52 +71,52 @@ async function writeInfo(job: CivitaiSidecarJob): Promise<string | undefined> {
   const info = `${sidecarStem(path)}.civitai.info`
   await checkIsSidecar(info, job)
   if (await isTaken(info)) {
-    const id = idField(await jsonAt(info), 'id')
-    if (id !== undefined && id !== version.id) throw ofAnother(info, `version ${id}`, version)
+    const own = read(infoFile, await jsonAt(info))?.id
+    if (own !== undefined && own !== version.id)
+      throw foreign(messages.sidecarOfAnotherVersion(info, String(own), version.id))
     return undefined
   }
   await writeWhole(info, `${JSON.stringify(version.raw, null, 4)}\n`)
   return info
 }
 
-/** A link that leads nowhere takes a name, too. */
+/** Also by a link that leads nowhere. */
 async function isTaken(path: string): Promise<boolean> {
   return (await lstat(path).catch(() => undefined)) !== undefined
 }
 
-/** @throws CIVITAI_SIDECAR where the name is that of the model, or of another file of the run */
+/** @throws CIVITAI_SIDECAR (exit 1) where the name is that of the model, or of another file of the run */
 async function checkIsSidecar(sidecar: string, { path, files = [] }: CivitaiSidecarJob): Promise<void> {
   const [own, others] = [nameKey(sidecar), await stat(sidecar).catch(() => undefined)]
   for (const file of [path, ...files]) {
     const info = others && (await stat(file).catch(() => undefined))
     const isLinked = info !== undefined && info.ino === others?.ino && info.dev === others.dev
     if (own !== nameKey(file) && !isLinked) continue
-    const whose = file === path ? 'the file itself' : `${basename(file)}, a file of this run,`
-    throw new SdtoolError('CIVITAI_SIDECAR', `${sidecar} was not written: ${whose} has that name`)
+    if (file === path) throw foreign(messages.sidecarIsTheModel(sidecar))
+    throw foreign(messages.sidecarIsAnotherFile(sidecar, basename(file)))
   }
 }
 
-function ofAnother(sidecar: string, whose: string, { id }: CivitaiVersion): SdtoolError {
-  return new SdtoolError(
-    'CIVITAI_SIDECAR',
-    `${sidecar} is of ${whose}, not of version ${id}; it was left as it is`,
-  )
+function foreign(message: string): SdtoolError {
+  return new SdtoolError('CIVITAI_SIDECAR', message)
 }
+
+const infoFile = object({ id: maybe(id), trainedWords: list(text) })
 
 /** The site's answers have some 100 KB. What is much larger is something else under that name. */
 const MAX_INFO_BYTES = 16 * 1024 * 1024
 
-/** The trigger words in the `.civitai.info` beside a model, whoever wrote it; none if there is no such file. */
+/** The trigger words in the `.civitai.info` of a model, whoever wrote it; none if there is no such file. */
 export async function triggerWordsBeside(path: string): Promise<readonly string[]> {
-  const words = textsField(await jsonAt(`${sidecarStem(path)}.civitai.info`), 'trainedWords')
-  return words.map((word) => word.trim()).filter((word) => word !== '')
+  const info = read(infoFile, await jsonAt(`${sidecarStem(path)}.civitai.info`))
+  return (info?.trainedWords ?? []).map((word) => word.trim()).filter((word) => word !== '')
 }
 
-/** Undefined for what is no JSON, no file, or too large for a sidecar. */
-async function jsonAt(path: string): Promise<Json | undefined> {
+/** Undefined for what is not JSON, not a file, or too large for a sidecar. */
+async function jsonAt(path: string): Promise<JsonValue | undefined> {
   const info = await stat(path).catch(() => undefined)
   if (!info?.isFile() || info.size > MAX_INFO_BYTES) return undefined
-  return parseJson(await readFile(path, 'utf8').catch(() => ''))
+  return parseJsonText(await readFile(path, 'utf8').catch(() => ''), MAX_INFO_BYTES)
 }
 
 /** @param force replaces what is there */
@@ -174,8 +169,7 @@ async function writePreview(
   if (!image) return undefined
   const bytes = await fetchPicture(image.url, site, world)
   const picture = PICTURES.find(({ matches }) => matches(bytes))
-  if (!picture)
-    throw new SdtoolError('CIVITAI_PREVIEW', `${path}: what the site gives as its picture is none`)
+  if (!picture) throw new SdtoolError('CIVITAI_PREVIEW', messages.notAPicture(path))
   const preview = `${stem}.preview.${picture.ending}`
   await checkIsSidecar(preview, job)
   await writeWhole(preview, bytes)
@@ -187,7 +181,7 @@ async function fetchPicture(address: string, site: Site, world: HttpWorld): Prom
   const url = new URL(address.replace(/\/(?:width=\d+|original=true)(?=\/)/, `/width=${PREVIEW_WIDTH}`))
   const foreign = isPrivateHost(url.hostname) && !mayBePrivate(url, site)
   if (foreign || !/^https?:$/.test(url.protocol))
-    throw new SdtoolError('CIVITAI_PREVIEW', `${url.host}: no place for a picture`)
+    throw new SdtoolError('CIVITAI_PREVIEW', messages.previewAddress(url.host))
   const limit = deadline(world, 'wholeMs')
   try {
     const { answer } = await follow(
@@ -197,7 +191,7 @@ async function fetchPicture(address: string, site: Site, world: HttpWorld): Prom
     )
     if (answer.status === 200) return await readBody(answer, MAX_PREVIEW_BYTES, url)
     answer.discard()
-    throw new SdtoolError('CIVITAI_PREVIEW', `${url.host} answers ${answer.status} for the preview`)
+    throw new SdtoolError('CIVITAI_PREVIEW', messages.previewStatus(url.host, answer.status))
   } catch (cause) {
     world.signal.throwIfAborted()
     throw cause instanceof SdtoolError ? cause : networkError(cause, url)
@@ -207,11 +201,11 @@ async function fetchPicture(address: string, site: Site, world: HttpWorld): Prom
 }
 
 /**
- * A1111's own notes on a model: keys the person has not filled are added, nothing else is touched. What is no such
- * notes, or of another version, is left alone.
+ * A1111's own notes on a model: keys that are missing are added, nothing else is touched. Other files of that name, and
+ * notes on another version, are left alone.
  */
 async function writeUserMetadata(job: CivitaiSidecarJob): Promise<string | undefined> {
-  // of a workflow or an archive A1111 shows no card
+  // A1111 shows no card of a workflow or an archive
   if (kindOfName(job.path)?.proof !== 'model') return undefined
   const path = `${sidecarStem(job.path)}.json`
   await checkIsSidecar(path, job)
@@ -235,19 +229,22 @@ const NOTE_KEYS = [
   'modelVersionId',
 ]
 
-/** The notes that are there. @throws CIVITAI_SIDECAR */
+const notesFile = object({ sha256: maybe(text) })
+
+/** The notes that are there. @throws CIVITAI_SIDECAR (exit 1) for another file, or for notes on another one */
 async function notesAt(path: string, { version, sha256 }: CivitaiSidecarJob): Promise<JsonObject> {
   const found = await jsonAt(path)
   const isNotes =
-    isObject(found) && (Object.keys(found).length === 0 || NOTE_KEYS.some((key) => Object.hasOwn(found, key)))
-  if (!isNotes)
-    throw new SdtoolError('CIVITAI_SIDECAR', `${path} has no notes of A1111 in it; it was left as it is`)
-  const id = field(found, 'modelVersionId')
-  if (id !== undefined && id !== version.id) throw ofAnother(path, `version ${JSON.stringify(id)}`, version)
-  const hash = textField(found, 'sha256')?.toLowerCase()
-  // of one version there may be several files
-  if (id === undefined && hash !== undefined && sha256 !== undefined && hash !== sha256)
-    throw ofAnother(path, 'a file of another SHA-256', version)
+    isJsonObject(found) &&
+    (Object.keys(found).length === 0 || NOTE_KEYS.some((key) => Object.hasOwn(found, key)))
+  if (!isNotes) throw foreign(messages.notNotes(path))
+  const own = ownValue(found, 'modelVersionId') ?? undefined
+  if (own !== undefined && own !== version.id)
+    throw foreign(messages.sidecarOfAnotherVersion(path, JSON.stringify(own), version.id))
+  const hash = read(notesFile, found)?.sha256?.toLowerCase()
+  // one version may have several files
+  if (own === undefined && hash !== undefined && sha256 !== undefined && hash !== sha256)
+    throw foreign(messages.sidecarOfAnotherFile(path))
   return found
 }
 
@@ -259,19 +256,16 @@ function mergeMissing(own: JsonObject, facts: JsonObject): JsonObject | undefine
 
 /** Keys: A1111 `modules/ui_extra_networks_user_metadata.py` and extensions-builtin/Lora; the last three: Civitai Browser+. */
 export function userMetadata({ version, sha256 }: Pick<CivitaiSidecarJob, 'version' | 'sha256'>): JsonObject {
-  const { id, modelId, baseModel, trainedWords, description } = version
-  const facts: Record<string, Json | undefined> = {
+  const { modelId, baseModel, trainedWords, description } = version
+  return defined({
     description: description === undefined ? undefined : plainText(description),
     'sd version': sdVersion(baseModel),
     'activation text': activationText(trainedWords),
     'preferred weight': 0,
     sha256: sha256?.toUpperCase(),
     modelId,
-    modelVersionId: id,
-  }
-  return Object.fromEntries(
-    Object.entries(facts).filter((fact): fact is [string, Json] => fact[1] !== undefined),
-  )
+    modelVersionId: version.id,
+  })
 }
 
 /** The choices of A1111's editor. */
@@ -311,7 +305,7 @@ const ENTITIES: ReadonlyMap<string, string> = new Map(
   }),
 )
 
-/** Pages of text are for the page of the model; patterns take long on more. */
+/** Longer texts are cut: the patterns below take long on them. */
 const MAX_TEXT = 20_000
 
 function plainText(html: string): string {

@@ -1,6 +1,6 @@
 import type { PartWriter } from './part-writer.ts'
 
-/** Hands what comes in small pieces on in large ones, while the next are gathered. */
+/** Collects small pieces into large ones, and goes on collecting while those are written. */
 export interface BlockWriter {
   /** Bytes of the file, on disk or on the way there. */
   readonly size: number
@@ -12,7 +12,7 @@ export interface BlockWriter {
   rewind(): Promise<void>
 }
 
-/** One is filled while those before are written and hashed; more of them even out who is faster. */
+/** One is filled while those before are written and hashed; more of them even out differences in speed. */
 const BLOCKS = 8
 
 export function blockWriter(take: PartWriter['take'], start: number, blockBytes: number): BlockWriter {

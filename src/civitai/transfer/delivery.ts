@@ -4,6 +4,7 @@ import { EXIT, SdtoolError } from '../../system/errors.ts'
 import type { Followed } from '../http/follow.ts'
 import type { Failure } from '../http/retry.ts'
 import { splitName } from '../plan/file-name.ts'
+import { messages } from './messages.ts'
 
 /** Bytes that come now, and how many there will be in all. */
 export interface Delivery {
@@ -16,13 +17,13 @@ export interface Delivery {
 
 export type Delivered =
   | Delivery
-  /** Nothing is missing. */
+  /** The file is there already. */
   | { readonly kind: 'complete' }
-  /** What is there is of no use: ask for everything. */
+  /** The bytes that are there are useless: ask for everything. */
   | { readonly kind: 'restart'; readonly failure: Failure }
   | { readonly kind: 'failed'; readonly failure: Failure }
 
-export interface Asked {
+export interface Request {
   readonly target: string
   /** Bytes that are there already. */
   readonly offset: number
@@ -31,50 +32,44 @@ export interface Asked {
 }
 
 /** Only for 200, 206 and 416; other answers are refusals. */
-export function readDelivery({ answer, url }: Followed, asked: Asked): Delivered {
+export function readDelivery({ answer, url }: Followed, request: Request): Delivered {
   const { status, headers } = answer
-  const broken = (what: string): Failure => ({ error: network(`${url.host}: ${what}`), again: 'yes' })
   if (headers['content-encoding'] !== undefined && headers['content-encoding'] !== 'identity')
-    return {
-      kind: 'failed',
-      failure: { ...broken('it sends the file compressed, which was not asked for'), again: 'no' },
-    }
-  if (status === 416) return unsatisfiable(headers['content-range'], asked, broken)
-  if (isPage(headers['content-type'], asked.target))
-    return { kind: 'failed', failure: { error: errorPage(asked.target, url), again: 'once' } }
+    return { kind: 'failed', failure: { error: storageError(messages.compressed(url.host)), again: 'no' } }
+  if (status === 416) return unsatisfiable(headers['content-range'], request, url)
+  if (isPage(headers['content-type'], request.target))
+    return { kind: 'failed', failure: { error: errorPage(request.target, url), again: 'once' } }
   const etag = strongTag(headers.etag)
-  if (status === 206) return partial(headers, asked, etag, broken)
+  if (status === 206) return partial(headers, request, etag, url)
   const length = integer(headers['content-length'])
   return { kind: 'bytes', start: 0, ...defined({ total: length }), ...etag }
 }
 
-type Broken = (what: string) => Failure
+function restart(message: string): Delivered {
+  return { kind: 'restart', failure: { error: storageError(message), again: 'yes' } }
+}
 
 /** 206: the bytes asked for, of a file that did not change. */
 function partial(
   headers: Readonly<Record<string, string>>,
-  { offset, total }: Asked,
+  { offset, total }: Request,
   etag: { etag?: string },
-  broken: Broken,
+  { host }: URL,
 ): Delivered {
   const range = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(headers['content-range']?.trim() ?? '')
-  if (!range) return { kind: 'restart', failure: broken('it sends a part without saying which') }
+  if (!range) return restart(messages.unnamedPart(host))
   const [start, size] = [Number(range[1]), range[3] === '*' ? total : Number(range[3])]
-  if (start !== offset)
-    return {
-      kind: 'restart',
-      failure: broken(`it sends from byte ${start} on, not from byte ${offset} as asked`),
-    }
-  if (total !== undefined && size !== total)
-    return { kind: 'restart', failure: broken(`the file has ${size} bytes now, it had ${total}`) }
+  if (start !== offset) return restart(messages.wrongStart(host, start, offset))
+  if (total !== undefined && size !== undefined && size !== total)
+    return restart(messages.sizeChanged(host, size, total))
   return { kind: 'bytes', start, ...defined({ total: size }), ...etag }
 }
 
-/** 416: there is nothing behind what is there, which is right if that is all. */
-function unsatisfiable(range: string | undefined, { offset, total }: Asked, broken: Broken): Delivered {
+/** 416: nothing follows the bytes that are there, which is right if those are all. */
+function unsatisfiable(range: string | undefined, { offset, total }: Request, { host }: URL): Delivered {
   const size = integer(/^bytes \*\/(\d+)$/.exec(range?.trim() ?? '')?.[1]) ?? total
   if (size === offset) return { kind: 'complete' }
-  return { kind: 'restart', failure: broken(`it has no bytes from ${offset} on`) }
+  return restart(messages.nothingFrom(host, offset))
 }
 
 function integer(text: string | undefined): number | undefined {
@@ -105,7 +100,7 @@ function isPage(contentType: string | undefined, target: string): boolean {
   return !isText(target) && /^(text\/html|application\/(json|xhtml|problem\+json))/i.test(contentType ?? '')
 }
 
-/** The first bytes of an error page, whatever type it was sent as. @throws CIVITAI_ERROR_PAGE */
+/** Refuses the first bytes of an error page, whatever type it was sent as. @throws CIVITAI_ERROR_PAGE (exit 1) */
 export function checkFirstBytes(bytes: Uint8Array, target: string, url: URL): void {
   if (isText(target)) return
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, 256)).toString('latin1')
@@ -118,24 +113,16 @@ export function checkFirstBytes(bytes: Uint8Array, target: string, url: URL): vo
 }
 
 function errorPage(target: string, { host }: URL): SdtoolError {
-  return new SdtoolError(
-    'CIVITAI_ERROR_PAGE',
-    `${target}: ${host} sends a page, not the file; it was not saved`,
-    {
-      hint: 'The site may want a login (sdtool login), or something between you and it answers instead.',
-    },
-  )
+  return new SdtoolError('CIVITAI_ERROR_PAGE', messages.pageInsteadOfFile(target, host), {
+    hint: messages.mayRequireLogin,
+  })
 }
 
-function network(message: string): SdtoolError {
-  return new SdtoolError('CIVITAI_STORAGE', message, {
-    exitCode: EXIT.network,
-    hint: 'Run the same command again: it goes on where it stopped.',
-  })
+function storageError(message: string): SdtoolError {
+  return new SdtoolError('CIVITAI_STORAGE', message, { exitCode: EXIT.network, hint: messages.runAgain })
 }
 
 /** A storage that refuses a link: expired, most of the time. */
 export function storageRefusal({ answer, url }: Followed): Failure {
-  const error = network(`${url.host} refuses the link the site gave (${answer.status})`)
-  return { error, again: 'yes' }
+  return { error: storageError(messages.linkRefused(url.host, answer.status)), again: 'yes' }
 }

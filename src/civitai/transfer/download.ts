@@ -13,7 +13,8 @@ import { deadline, type HttpWorld, networkError } from '../http/http.ts'
 import { type Attempt, againAfter, type Failure, mayRetry, pause } from '../http/retry.ts'
 import { checkSameClass, deliveredName } from '../plan/file-name.ts'
 import { checkFirstBytes, type Delivery, readDelivery, storageRefusal } from './delivery.ts'
-import { openPart, type PartFile, type PartIdentity, partPaths, quarantinePath } from './part.ts'
+import { messages } from './messages.ts'
+import { openPart, type PartFile, type PartIdentity, partPaths, quarantinePath, type Remote } from './part.ts'
 import { coversLength, hashesToCompute, hashMismatch, judgesOf } from './verify.ts'
 
 export interface DownloadJob {
@@ -29,7 +30,7 @@ export interface DownloadJob {
   readonly fileId?: number
   readonly expected: { readonly bytes?: number; readonly hashes: Hashes }
   onProgress?(doneBytes: number, totalBytes: number): void
-  /** Looks at the whole file before it gets its name. An SdtoolError with exit code 3 puts it into quarantine. */
+  /** Checks the whole file before it gets its name. An SdtoolError with exit code 3 puts it into quarantine. */
   check?(partPath: string): Promise<void>
 }
 
@@ -37,25 +38,23 @@ export interface Downloaded {
   readonly path: string
   readonly bytes: number
   readonly sha256: string
-  /** What the bytes were held against, the strongest first; none if the site gives no hash. */
+  /** The hashes that were compared, the strongest first; none if the site gives no hash. */
   readonly verified: readonly HashName[]
   /** Bytes that an earlier run had left. */
   readonly resumedFrom: number
 }
 
 /**
- * Downloads a file. What was received stays in `target.part` when the network, the disk or the person stops it, and
- * the next call goes on from there.
- * @throws NETWORK, CIVITAI_* as the site refuses, CIVITAI_HASH (nothing is kept), CIVITAI_ERROR_PAGE, CIVITAI_LENGTH,
- *   DISK_FULL, OUTPUT_EXISTS, PART_FOREIGN, and what `check` throws
+ * Downloads a file. What was received stays in `target.part` when the network, the disk or the user stops it, and the
+ * next call continues from there.
+ * @throws CIVITAI_HASH (nothing is kept), CIVITAI_ERROR_PAGE, CIVITAI_OTHER_FILE, DISK_FULL (exit 1); CIVITAI_LENGTH,
+ *   CIVITAI_STORAGE, NETWORK (exit 5); PART_FOREIGN, PART_BUSY (exit 2); OUTPUT_EXISTS as `publish` does; what
+ *   `explainRefusal` makes and `check` throws; the reason of the signal
  */
 export async function download(job: DownloadJob, world: HttpWorld): Promise<Downloaded> {
   const { target, versionId, fileId, expected } = job
   const { sha256 } = expected.hashes
-  const identity: PartIdentity = {
-    versionId,
-    ...defined({ fileId, sha256 }),
-  }
+  const identity: PartIdentity = { versionId, ...defined({ fileId, sha256 }) }
   const { bytes, hashes } = expected
   const part = await openPart(target, identity, hashesToCompute(hashes), bytes, world)
   const resumedFrom = part.inherited
@@ -107,7 +106,7 @@ async function examine(part: PartFile, { check, target }: DownloadJob): Promise<
     await part.close()
     await publish(part.path, kept, true)
     await rm(partPaths(target).note, { force: true })
-    throw new SdtoolError(error.code, `${error.message}; it was kept as ${kept}`, {
+    throw new SdtoolError(error.code, messages.keptAs(error.message, kept), {
       exitCode: EXIT.refused,
       cause: error,
       ...defined({ hint: error.hint }),
@@ -152,14 +151,14 @@ async function fetchOnce(
     const followed = await follow(request, job.site, world)
     const { status } = followed.answer
     if (status !== 200 && status !== 206 && status !== 416) return await refused(followed, job, world)
-    // the file itself takes as long as it takes, as long as it comes
+    // the file itself may take any time, as long as bytes come
     limit.lift()
     return await receive(followed, part, job, world)
   } catch (error) {
     world.signal.throwIfAborted()
     if (!(error instanceof SdtoolError)) throw error
-    const came = error.code === 'NETWORK' && part.size > offset
-    return { error, again: came ? 'yes' : againAfter(error) }
+    const hasProgress = error.code === 'NETWORK' && part.size > offset
+    return { error, again: hasProgress ? 'yes' : againAfter(error) }
   } finally {
     limit.lift()
   }
@@ -172,7 +171,7 @@ function rangeHeaders({ size, remote }: PartFile): Record<string, string> {
   return {
     ...plain,
     range: `bytes=${size}-`,
-    ...(remote.etag === undefined ? {} : { 'if-range': remote.etag }),
+    ...defined({ 'if-range': remote.etag }),
   }
 }
 
@@ -190,8 +189,8 @@ async function receive(
 ): Promise<Attempt<'whole'>> {
   const { answer, url } = followed
   const { total } = part.remote
-  const asked = { target: job.target, offset: part.size, ...defined({ total }) }
-  const delivered = readDelivery(followed, asked)
+  const request = { target: job.target, offset: part.size, ...defined({ total }) }
+  const delivered = readDelivery(followed, request)
   if (delivered.kind !== 'bytes') {
     answer.discard()
     if (delivered.kind === 'complete') return { value: 'whole' }
@@ -210,13 +209,13 @@ async function receive(
   }
 }
 
-function remoteOf({ total, etag }: Delivery) {
-  return { ...defined({ total, etag }) }
+function remoteOf({ total, etag }: Delivery): Remote {
+  return defined({ total, etag })
 }
 
-/** The site's sizes are exact in all answers seen, but a hash is the better judge: so much may be wrong with one. */
+/** The site's sizes are exact in all answers seen, but a hash is the better judge: with one, a size may differ by so much. */
 const LENGTH_SLACK = 0.01
-/** The largest files on the site have some 50 GB. What has no length, nor is described, is cut off here. */
+/** The largest files on the site have some 50 GB. Files without any stated length are cut off here. */
 const MAX_FILE_BYTES = 200e9
 
 /** Most bytes that a file may have. */
@@ -225,19 +224,18 @@ function limitOf({ hashes, bytes }: DownloadJob['expected']): number {
   return !coversLength(hashes) ? bytes : Math.ceil(bytes * (1 + LENGTH_SLACK)) + 1024
 }
 
-/** @throws CIVITAI_LENGTH */
+/** @throws CIVITAI_LENGTH (exit 5) */
 function checkLength({ total }: Delivery, { target, expected }: DownloadJob): void {
   if (total === undefined) return
   const decided = coversLength(expected.hashes) || expected.bytes === undefined
   if (total > limitOf(expected) || (!decided && total !== expected.bytes))
-    throw lengthError(target, `the server announces ${total} bytes`, expected.bytes)
+    throw lengthError(messages.announcedLength(target, total, expected.bytes, MAX_FILE_BYTES))
 }
 
-function lengthError(target: string, what: string, expected: number | undefined): SdtoolError {
-  const said = expected === undefined ? `the limit is ${MAX_FILE_BYTES}` : `Civitai says ${expected}`
-  return new SdtoolError('CIVITAI_LENGTH', `${target}: ${what}, ${said}; it was not saved`, {
+function lengthError(message: string): SdtoolError {
+  return new SdtoolError('CIVITAI_LENGTH', message, {
     exitCode: EXIT.network,
-    hint: 'This is another file than the one on the page. Try again later, or name the file by its id: --file ID.',
+    hint: messages.notTheFileOfThePage,
   })
 }
 
@@ -255,7 +253,7 @@ async function stream(
       world.signal.throwIfAborted()
       if (part.size === 0) checkFirstBytes(chunk, job.target, url)
       if (part.size + chunk.byteLength > limit)
-        throw lengthError(job.target, `the server sends more than ${limit} bytes`, job.expected.bytes)
+        throw lengthError(messages.exceededLength(job.target, limit, job.expected.bytes, MAX_FILE_BYTES))
       const wait = part.write(chunk)
       if (wait) await wait
       job.onProgress?.(part.size, total ?? job.expected.bytes ?? 0)
@@ -278,7 +276,7 @@ async function ended(part: PartFile, total: number | undefined, url: URL): Promi
   return { value: 'whole' }
 }
 
-/** A connection this slow, for so long, is worth replacing: the next one goes on where it stopped. */
+/** A connection this slow, for so long, is worth replacing: the next one continues where it stopped. */
 const SLOW_BYTES_PER_SECOND = 1024
 const SLOW_SECONDS = 60
 

@@ -1,4 +1,4 @@
-/** Writes and hashes the bytes of a part, here or in a thread of its own. */
+/** Writes and hashes the bytes of a part, in this thread or in another one. */
 import { type FileHandle, open } from 'node:fs/promises'
 import { readExactly, writeFully, writeFullySync } from '../../system/bytes.ts'
 import { type Hashes, type HashName, startHash } from '../../system/hash.ts'
@@ -6,8 +6,8 @@ import { startThread } from '../../system/thread.ts'
 
 export interface PartWriter {
   /**
-   * Writes and hashes the next bytes. They belong to the writer until it gives them back, which it does when it is
-   * through with them. After a failure it takes none: there would be a hole before them.
+   * Writes and hashes the next bytes. They belong to the writer until it returns them. After a failure it takes none:
+   * there would be a hole before them.
    */
   take(bytes: Uint8Array<ArrayBuffer>, position: number): Promise<Uint8Array<ArrayBuffer>>
   /** Hashes what the file has there already. */
@@ -107,7 +107,7 @@ function catchUp(handle: FileHandle) {
       bytes = 0
       underWay = handle
         .datasync()
-        // the system tells of lost bytes once only: the sync at the end would not know any more
+        // the system reports lost bytes only once: the sync at the end would not hear of them
         .catch((error: unknown) => {
           failure ??= { error }
         })
@@ -123,7 +123,7 @@ function catchUp(handle: FileHandle) {
   }
 }
 
-/** What a thread is asked for. */
+/** What a thread is told to do. */
 export type PartTask =
   | { readonly bytes: Uint8Array<ArrayBuffer>; readonly position: number }
   | { readonly position: number; readonly length: number }
@@ -134,8 +134,8 @@ export type PartTask =
 export type PartAnswer = Uint8Array<ArrayBuffer> | Hashes | undefined
 
 /**
- * The same in a thread, so that the one that receives the bytes goes on receiving. They move there and back without a
- * copy. Shared memory would not have to move, but V8 copies into it word by word, which took longer than all that.
+ * The same in a thread, so that the calling one can go on receiving. The bytes move there and back without a copy. Shared
+ * memory would not have to move, but V8 copies into it word by word, which took longer.
  * @param script `part-writer-worker.ts`, built
  */
 export function threadedPartWriter(setup: PartSetup, script: URL): PartWriter {

@@ -1,14 +1,16 @@
-/** A download under way: `name.part`, and beside it `name.part.json`, which says what it is a part of. */
+/** A download under way: `name.part`, and next to it `name.part.json`, which says what it is a part of. */
 
 import { lstat, open, readFile, rm } from 'node:fs/promises'
+import * as v from 'valibot'
 import { cannotWrite, createAtomic, makeFolders } from '../../system/atomic.ts'
 import { writeFully } from '../../system/bytes.ts'
-import { defined } from '../../system/defined.ts'
 import { EXIT, SdtoolError } from '../../system/errors.ts'
 import type { Hashes, HashName } from '../../system/hash.ts'
-import { field, idField, isObject, type Json, numberField, parseJson, textField } from '../api/json.ts'
+import { parseJsonText } from '../../system/json.ts'
+import { id, maybe, number, object, read, text } from '../api/tolerant.ts'
 import type { HttpWorld } from '../http/http.ts'
 import { blockWriter } from './block-writer.ts'
+import { messages } from './messages.ts'
 import { openPartWriter, type PartWriter, threadedPartWriter } from './part-writer.ts'
 
 /** Which file a part is of. */
@@ -27,6 +29,18 @@ export interface Remote {
 
 const NOTE_VERSION = 1
 
+/** `name.part.json` */
+const noteFile = object({
+  version: v.literal(NOTE_VERSION),
+  versionId: maybe(id),
+  fileId: maybe(id),
+  sha256: maybe(text),
+  remote: object({ total: maybe(number), etag: maybe(text) }),
+  /** Of the process that writes the part. */
+  pid: maybe(id),
+})
+type PartNote = v.InferOutput<typeof noteFile>
+
 export interface PartFile {
   readonly path: string
   /** Bytes received, on disk or on the way there. */
@@ -38,7 +52,7 @@ export interface PartFile {
   describe(remote: Remote): Promise<void>
   /** A promise only where the next ones must wait. */
   write(chunk: Uint8Array): Promise<void> | undefined
-  /** Throws away what is there. */
+  /** Discards what is there. */
   restart(): Promise<void>
   /** All bytes are with the operating system. */
   drain(): Promise<void>
@@ -80,7 +94,8 @@ export function partNames(target: string): readonly string[] {
 
 /**
  * Opens the part of an earlier run, or starts one. What is there is hashed first: those bytes are in the result.
- * @throws PART_FOREIGN for a `.part` of another program; DISK_FULL, OUTPUT_FOLDER
+ * @throws PART_FOREIGN for a `.part` of another program, PART_BUSY (exit 2); DISK_FULL (exit 1); what `cannotWrite` makes and
+ *   `makeFolders` throws; the reason of the signal
  */
 export async function openPart(
   target: string,
@@ -116,7 +131,7 @@ export async function openPart(
   return partFile({ target, writer, identity, blockBytes, found, folders })
 }
 
-/** In pieces, so that a person need not wait for the end of a large file. */
+/** In pieces, so that a large file can be interrupted. */
 async function adoptStored(writer: PartWriter, size: number, signal: AbortSignal): Promise<void> {
   for (let at = 0; at < size; at += ADOPT_BYTES) {
     signal.throwIfAborted()
@@ -129,57 +144,49 @@ interface Found {
   readonly remote: Remote
 }
 
-/** The part of the same file; undefined if there is none, or one of another file, which has no use any more. */
+/** The part of the same file; undefined if there is none, or one of another file, which is of no use any more. */
 async function existing(part: string, note: string, identity: PartIdentity): Promise<Found | undefined> {
   const info = await lstat(part).catch(() => undefined)
-  const json = await readNote(note)
-  if (json === 'foreign') throw foreign(note)
+  const found = await readNote(note)
+  if (found === 'foreign') throw foreign(note)
   if (!info) return undefined
-  if (!info.isFile() || json === undefined) throw foreign(part)
-  checkNotBusy(part, idField(json, 'pid'))
-  const sha256 = textField(json, 'sha256')
-  const same =
-    identity.sha256 !== undefined && sha256 !== undefined
-      ? sha256 === identity.sha256
-      : idField(json, 'versionId') === identity.versionId && idField(json, 'fileId') === identity.fileId
-  if (!same) return undefined
-  const remote = field(json, 'remote')
-  const total = numberField(remote, 'total')
-  const etag = textField(remote, 'etag')
-  return {
-    size: info.size,
-    remote: { ...defined({ total, etag }) },
-  }
+  if (!info.isFile() || found === undefined) throw foreign(part)
+  checkNotBusy(part, found.pid)
+  return isOfSameFile(found, identity) ? { size: info.size, remote: found.remote } : undefined
 }
 
-/** Notes are short; what is not is somebody else's. */
+function isOfSameFile({ sha256, versionId, fileId }: PartNote, identity: PartIdentity): boolean {
+  return identity.sha256 !== undefined && sha256 !== undefined
+    ? sha256 === identity.sha256
+    : versionId === identity.versionId && fileId === identity.fileId
+}
+
+/** Notes are short; a longer file is somebody else's. */
 const MAX_NOTE_BYTES = 64 * 1024
 
 /** A note of ours; undefined if there is none. */
-async function readNote(note: string): Promise<Json | undefined | 'foreign'> {
+async function readNote(note: string): Promise<PartNote | undefined | 'foreign'> {
   const info = await lstat(note).catch(() => undefined)
   if (!info) return undefined
   if (!info.isFile() || info.size > MAX_NOTE_BYTES) return 'foreign'
-  const json = parseJson(await readFile(note, 'utf8').catch(() => ''))
-  const isOurs = numberField(json, 'version') === NOTE_VERSION && isObject(field(json, 'remote'))
-  return isOurs ? json : 'foreign'
+  return read(noteFile, parseJsonText(await readFile(note, 'utf8').catch(() => ''))) ?? 'foreign'
 }
 
-/** A note whose part is gone says nothing any more. Never throws. */
+/** Removes a note whose part is gone. Never throws. */
 export async function removeOrphan(target: string): Promise<void> {
   const { part, note } = partPaths(target)
   if (await lstat(part).catch(() => undefined)) return
-  const json = await readNote(note)
-  if (json === undefined || json === 'foreign' || isAlive(idField(json, 'pid'))) return
+  const found = await readNote(note)
+  if (found === undefined || found === 'foreign' || isAlive(found.pid)) return
   await rm(note, { force: true }).catch(() => {})
 }
 
-/** Two writers of one part would spoil it for both. */
+/** Two writers would spoil each other's part. @throws PART_BUSY (exit 2) */
 function checkNotBusy(part: string, pid: number | undefined): void {
   if (!isAlive(pid)) return
-  throw new SdtoolError('PART_BUSY', `${part} is being downloaded by another sdtool (process ${pid})`, {
+  throw new SdtoolError('PART_BUSY', messages.partBusy(part, pid), {
     exitCode: EXIT.usage,
-    hint: `Wait for it, or end it. If there is none, remove ${part}.json.`,
+    hint: messages.waitOrRemoveNote(`${part}.json`),
   })
 }
 
@@ -189,22 +196,22 @@ function isAlive(pid: number | undefined): boolean {
     process.kill(pid, 0)
     return true
   } catch (error) {
-    // it is there, but somebody else's
+    // it exists, but belongs to another user
     return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 
 function foreign(part: string): SdtoolError {
-  return new SdtoolError('PART_FOREIGN', `${part} is there already, and not from sdtool`, {
+  return new SdtoolError('PART_FOREIGN', messages.partForeign(part), {
     exitCode: EXIT.usage,
-    hint: 'Another program may be downloading this file. Move it away, or download to another folder.',
+    hint: messages.anotherProgram,
   })
 }
 
-/** While a process writes the part, its number stands there. */
+/** @param pid of the process, while it writes the part */
 async function writeNote(note: string, identity: PartIdentity, remote: Remote, pid?: number): Promise<void> {
-  const text = JSON.stringify({ version: NOTE_VERSION, ...identity, remote, pid }, null, 2)
-  const bytes = Buffer.from(`${text}\n`)
+  const json = JSON.stringify({ version: NOTE_VERSION, ...identity, remote, pid }, null, 2)
+  const bytes = Buffer.from(`${json}\n`)
   const file = await createAtomic(note, {
     force: true,
     temporary: true,
@@ -226,7 +233,7 @@ interface Opened {
   readonly identity: PartIdentity
   readonly blockBytes: number
   readonly found: Found
-  /** That were made for it. */
+  /** Those that were made for it. */
   readonly folders: { remove(): Promise<void> }
 }
 
@@ -294,16 +301,16 @@ function partFile({ target, writer, identity, blockBytes, found, folders }: Open
   }
 }
 
-/** Errors of the disk in words. What was received so far stays, other than for commands that write a file anew. */
+/** Errors of the disk in words: unlike in commands that write a file anew, what was received so far stays. */
 async function guarded<T>(target: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
     if (code !== 'ENOSPC' && code !== 'EDQUOT') throw cannotWrite(target, cause as NodeJS.ErrnoException)
-    throw new SdtoolError('DISK_FULL', `${target}: the disk is full (${code})`, {
+    throw new SdtoolError('DISK_FULL', messages.diskFull(target, code), {
       cause,
-      hint: 'Free some space and run the same command again: it goes on where it stopped.',
+      hint: messages.freeSpaceAndRunAgain,
     })
   }
 }

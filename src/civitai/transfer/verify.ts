@@ -1,21 +1,27 @@
-/** Holds what was received against the hashes the site gives. */
+/** Compares what was received with the hashes that the site gives. */
 import { SdtoolError } from '../../system/errors.ts'
 import type { Hashes, HashName } from '../../system/hash.ts'
+import { messages } from './messages.ts'
 
-/** Of every byte, and nobody makes another file with the same. The first that the site gives decides alone. */
+/** Of every byte, and nobody can make another file with the same one. The first that the site gives decides alone. */
 const WHOLE: readonly HashName[] = ['sha256', 'blake3']
 
-/** Where there is none of those, each of these that the site gives must be right. By how much they say. */
+/** Where there is none of those, each of these that the site gives must match. The strongest first. */
 const SHORT: readonly HashName[] = ['autoV2', 'autoV3', 'crc32', 'autoV1']
 
-/** What a hash says of a file, in words that say also what it does not. */
-export const COVERAGE: Readonly<Record<HashName, string>> = {
-  sha256: 'SHA256 verified',
-  blake3: 'BLAKE3 verified',
-  autoV2: 'AutoV2 verified (the first 10 digits of its SHA-256)',
-  autoV3: 'AutoV3 verified (12 digits, of the tensors: its header is not in it)',
-  crc32: 'CRC32 verified (finds damage, not forgery)',
-  autoV1: 'AutoV1 verified (of 64 KiB of it; of the rest only the length)',
+/** As the site spells them. */
+const TITLES: Readonly<Record<HashName, string>> = {
+  sha256: 'SHA256',
+  blake3: 'BLAKE3',
+  autoV2: 'AutoV2',
+  autoV3: 'AutoV3',
+  crc32: 'CRC32',
+  autoV1: 'AutoV1',
+}
+
+/** That a hash was right, and what that does not prove. */
+export function verifiedText(name: HashName): string {
+  return messages[`${name}Verified`]
 }
 
 /** The hashes that decide whether a file is right, the strongest first; none if the site gives none. */
@@ -45,11 +51,9 @@ export function hashMismatch(target: string, expected: Hashes, received: Hashes)
   if (judge === undefined) return undefined
   const wanted = expected[judge]!
   const got = received[judge]!.slice(0, wanted.length)
-  return new SdtoolError(
-    'CIVITAI_HASH',
-    `${target}: ${COVERAGE[judge].split(' ')[0]} is ${got}, but Civitai says ${wanted}; nothing was kept`,
-    { hint: 'Try again; if it stays so, the file on the site is not the one it describes: do not use it.' },
-  )
+  return new SdtoolError('CIVITAI_HASH', messages.hashMismatch(target, TITLES[judge], got, wanted), {
+    hint: messages.doNotUse,
+  })
 }
 
 /** The site shows the first 12 digits of AutoV3. Its scanner of 2025 prints a CRC-32 with its lowest byte first. */

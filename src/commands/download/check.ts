@@ -1,7 +1,6 @@
 /** Looks at a finished download before it gets its name: by our own parsers, and our own scanner for pickles. */
 import { open, readFile } from 'node:fs/promises'
 import { basename, extname } from 'node:path'
-import { parseJson } from '../../civitai/api/json.ts'
 import { beginsLike, type FileKind, HEAD_BYTES, kindOfName } from '../../civitai/plan/file-kinds.ts'
 import { openFileSource } from '../../system/bytes.ts'
 import { refuse, type SdtoolError } from '../../system/errors.ts'
@@ -56,8 +55,17 @@ async function checkOther(partPath: string, target: string, kind: FileKind): Pro
   const { head, size } = await headOf(partPath)
   if (!beginsLike(kind, head)) throw notItsKind(target, kind)
   if (kind.proof !== 'json' || size > MAX_JSON_BYTES) return
-  const text = new TextDecoder().decode(await readFile(partPath))
-  if (parseJson(text) === undefined) throw notItsKind(target, kind)
+  if (!isJson(new TextDecoder().decode(await readFile(partPath)))) throw notItsKind(target, kind)
+}
+
+/** Of any depth: its value is not used. */
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 async function headOf(path: string): Promise<{ readonly head: Buffer; readonly size: number }> {
@@ -73,7 +81,7 @@ async function headOf(path: string): Promise<{ readonly head: Buffer; readonly s
 function notItsKind(target: string, { title }: FileKind): SdtoolError {
   return refuse(
     'FILE_DISGUISED',
-    `${target}: not ${title}, as its name says`,
+    `${target}: not ${title()}, as its name says`,
     'Do not open it with anything.',
   )
 }

@@ -1,4 +1,4 @@
-import { REFERENCE_HELP } from '../../civitai/api/reference.ts'
+import { messages as apiMessages } from '../../civitai/api/messages.ts'
 import type { Choice } from '../../civitai/plan/choose.ts'
 import { openHashCache } from '../../library/caches/hash-cache.ts'
 import { hashesOf } from '../../operations/hashing.ts'
@@ -86,7 +86,7 @@ function downloadOptions(args: Arguments, world: World): DownloadOptions {
 
 function references(args: Arguments): string[] {
   const all = [...values(args, 'what'), ...values(args, '_')]
-  if (all.includes('')) throw usage('a name is empty', REFERENCE_HELP)
+  if (all.includes('')) throw usage('a name is empty', apiMessages.referenceHelp)
   return all
 }
 

@@ -3,14 +3,14 @@ import { dirname } from 'node:path'
 import type { CivitaiFile } from '../../civitai/api/shapes.ts'
 import { kindOfName } from '../../civitai/plan/file-kinds.ts'
 import { nameFor } from '../../civitai/plan/file-name.ts'
-import { COVERAGE, judgesOf } from '../../civitai/transfer/verify.ts'
+import { verifiedText as hashText, judgesOf } from '../../civitai/transfer/verify.ts'
 import { errorJson } from '../../report/terminal/error.ts'
 import { formatTable } from '../../report/text/table.ts'
 import { formatBytes, painter } from '../../report/text/text.ts'
 import { lineWidth } from '../../report/text/wrap.ts'
 import { printable } from '../../system/text.ts'
 import type { World } from '../../system/world.ts'
-import { versionJson } from '../version/json.ts'
+import { versionJson } from '../shared/civitai-version.ts'
 import type { DownloadPlan, PlannedDownload } from './plan.ts'
 import type { FinishedDownload } from './run.ts'
 import type { DownloadOutcome, DownloadResult, PlannedDownloadFile } from './schema.ts'
@@ -82,7 +82,7 @@ export function outcomeLines(outcome: FinishedDownload, world: World): string {
 /** What was checked, and where that is not all, what was not. */
 function verifiedText({ file, target }: PlannedDownload, status: 'present' | 'downloaded'): string {
   const judges = judgesOf(file.hashes)
-  if (judges.length > 0) return judges.map((judge) => COVERAGE[judge]).join(', ')
+  if (judges.length > 0) return judges.map(hashText).join(', ')
   const checked = [
     ...(file.bytes === undefined ? [] : ['its length']),
     // what is there already was not read

@@ -10,7 +10,7 @@ import {
   number,
   text,
 } from '../../report/document/envelope-schema.ts'
-import { versionFields } from '../version/schema.ts'
+import { versionFields } from '../shared/civitai-version.ts'
 
 const plannedFields = {
   path: text,

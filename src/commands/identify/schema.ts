@@ -1,7 +1,7 @@
 /** The document of `identify --json`. */
 import * as v from 'valibot'
 import { documentSchema, error, list, nullable, number, text } from '../../report/document/envelope-schema.ts'
-import { versionFields } from '../version/schema.ts'
+import { versionFields } from '../shared/civitai-version.ts'
 
 const match = v.strictObject({
   relation: v.picklist(['same', 'same-weights', 'made-from', 'maybe-made-from']),

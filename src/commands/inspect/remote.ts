@@ -1,11 +1,11 @@
 /** Looks into a file that is not here, by its header alone. */
 
 import { parseReference, urlOf } from '../../civitai/api/reference.ts'
-import { resolveReference } from '../../civitai/api/resolve.ts'
 import { type Site, siteFor } from '../../civitai/http/hosts.ts'
-import { openRemote, type RemoteFile } from '../../civitai/http/http-source.ts'
 import { chooseFiles } from '../../civitai/plan/choose.ts'
 import { nameFor } from '../../civitai/plan/file-name.ts'
+import { resolveReference } from '../../civitai/plan/resolve.ts'
+import { openRemote, type RemoteFile } from '../../civitai/transfer/remote-file.ts'
 import { withKnownNames } from '../../model/layouts/known-names.ts'
 import {
   type Inspection,

@@ -4,7 +4,7 @@ import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { download } from '../../../src/civitai/transfer/download.ts'
-import { COVERAGE, judgesOf } from '../../../src/civitai/transfer/verify.ts'
+import { judgesOf, verifiedText } from '../../../src/civitai/transfer/verify.ts'
 import type { HashName } from '../../../src/system/hash.ts'
 import { runCli } from '../../cli/run.ts'
 import { tempFolder } from '../../temp-folder.ts'
@@ -59,7 +59,7 @@ function fetched({ double, folder }: Setup, hashes: object, length: number): Ret
 
 describe('a hash of the site', () => {
   it('is known in all its kinds', () => {
-    expect([...new Set(CASES.map(([name]) => name))].sort()).toEqual(Object.keys(COVERAGE).sort())
+    expect([...new Set(CASES.map(([name]) => name))].sort()).toEqual(Object.keys(verifiedText).sort())
   })
 
   it.each(CASES)('%s %s alone is enough to accept the right file', async (name, value, bytes) => {
@@ -98,7 +98,7 @@ describe('a hash of the site', () => {
   })
 
   it('decides alone if it is of every byte, and together with the others if it is not', () => {
-    const all = Object.fromEntries(Object.keys(COVERAGE).map((name) => [name, 'x']))
+    const all = Object.fromEntries(Object.keys(verifiedText).map((name) => [name, 'x']))
     const { sha256: _s, ...noSha } = all
     const { blake3: _b, ...short } = noSha
     expect([judgesOf(all), judgesOf(noSha), judgesOf(short), judgesOf({})]).toEqual([

@@ -1,17 +1,19 @@
-/** A file on a server as bytes that can be read at any place: parsers see what they see of a file on disk. */
+/** A file on a server as a source of bytes: parsers read it as they read a file on disk. */
 
 import type { ByteSource } from '../../system/bytes.ts'
 import { EXIT, refuse, SdtoolError } from '../../system/errors.ts'
+import { messages as systemMessages } from '../../system/messages.ts'
 import { inParallel } from '../../system/parallel.ts'
 import { siteRefusal } from '../api/api.ts'
-import { readDelivery, storageRefusal } from '../transfer/delivery.ts'
+import { type Followed, follow } from '../http/follow.ts'
+import type { Site } from '../http/hosts.ts'
+import { deadline, type HttpWorld, networkError } from '../http/http.ts'
+import { type Attempt, againAfter, type Failure, withRetries } from '../http/retry.ts'
+import { readDelivery, storageRefusal } from './delivery.ts'
 import { type ByteRange, fewRanges } from './few-ranges.ts'
-import { type Followed, follow } from './follow.ts'
-import type { Site } from './hosts.ts'
-import { deadline, type HttpWorld, networkError } from './http.ts'
-import { type Attempt, againAfter, type Failure, withRetries } from './retry.ts'
+import { messages } from './messages.ts'
 
-/** What looking into a file may cost. */
+/** What reading parts of a file may cost. */
 export interface Budget {
   readonly requests: number
   readonly bytes: number
@@ -22,14 +24,14 @@ export const INSPECT_BUDGET: Budget = { requests: 100, bytes: 32 * 1024 * 1024 }
 
 export interface RemoteFile {
   readonly source: ByteSource
-  /** Fetches what lies at many places by few requests. False where that takes too much; then nothing is fetched. */
+  /** Fetches many ranges with few requests. False where that costs too much; then nothing is fetched. */
   prefetch(places: readonly ByteRange[]): Promise<boolean>
   /** So far. */
   readonly spent: Budget
 }
 
 export interface RemoteOptions {
-  /** Name for messages, in place of an address that may hold a signature. */
+  /** Name for messages, in place of an address that may contain a signature. */
   readonly name: string
   readonly url: URL
   readonly site: Site
@@ -43,7 +45,7 @@ const PREFETCH_LANES = 6
 
 /** The head of a file: enough for the header of most LoRAs. */
 const FIRST_BYTES = 64 * 1024
-/** Small reads come in flocks; one this large answers several. */
+/** Small reads come many at a time; one this large answers several. */
 const LEAST_BYTES = 4 * 1024
 
 interface Piece {
@@ -53,7 +55,9 @@ interface Piece {
 
 /**
  * Opens a remote file by asking for its first bytes, which also tells its size.
- * @throws REMOTE_NO_RANGE when the server gives whole files only; NETWORK, CIVITAI_* as the site refuses
+ * Reading throws the same, REMOTE_CHANGED (exit 5), FILE_TRUNCATED and REMOTE_BUDGET (exit 3).
+ * @throws REMOTE_NO_RANGE (exit 3) when the server serves whole files only; NETWORK, CIVITAI_STORAGE (exit 5); what
+ *   `explainRefusal` makes; the reason of the signal
  */
 export async function openRemote(options: RemoteOptions, world: HttpWorld): Promise<RemoteFile> {
   const { name, budget = INSPECT_BUDGET } = options
@@ -77,7 +81,7 @@ export async function openRemote(options: RemoteOptions, world: HttpWorld): Prom
     costly: true,
     async read(offset, length) {
       if (offset + length > size)
-        throw refuse('FILE_TRUNCATED', `${name}: ends at byte ${size}, but ${offset + length} are needed`)
+        throw refuse('FILE_TRUNCATED', systemMessages.truncatedSource(name, size, offset + length))
       const target = new Uint8Array(length)
       let done = 0
       while (done < length) {
@@ -194,21 +198,15 @@ function checkBudget(spent: Budget, length: number, budget: Budget, name: string
   if (spent.requests < budget.requests && spent.bytes + length <= budget.bytes) return
   throw refuse(
     'REMOTE_BUDGET',
-    `${name}: looking into it takes more than ${budget.requests} requests or ${budget.bytes / 2 ** 20} MiB`,
-    'Its parts lie scattered, or its header is huge: download the file and inspect it here.',
+    messages.overBudget(name, budget.requests, budget.bytes / 2 ** 20),
+    messages.scatteredOrHuge,
   )
 }
 
 function noRange(name: string, { host }: URL): SdtoolError {
-  return refuse(
-    'REMOTE_NO_RANGE',
-    `${name}: ${host} gives whole files only`,
-    'Download the file and inspect it here.',
-  )
+  return refuse('REMOTE_NO_RANGE', messages.wholeFilesOnly(name, host), messages.downloadToInspect)
 }
 
 function changed(name: string): SdtoolError {
-  return new SdtoolError('REMOTE_CHANGED', `${name} has changed while it was looked at`, {
-    exitCode: EXIT.network,
-  })
+  return new SdtoolError('REMOTE_CHANGED', messages.changedWhileRead(name), { exitCode: EXIT.network })
 }

@@ -1,5 +1,6 @@
 import type { LookupFunction } from 'node:net'
-import { isPrivateHost } from '../http/hosts.ts'
+import { isPrivateHost } from './hosts.ts'
+import { messages } from './messages.ts'
 
 export const PRIVATE_ADDRESS = 'PRIVATE_ADDRESS'
 
@@ -20,5 +21,5 @@ export function publicLookup(lookup: LookupFunction): LookupFunction {
 }
 
 function privateAddress(hostname: string, address: string): NodeJS.ErrnoException {
-  return Object.assign(new Error(`${hostname} is ${address}`), { code: PRIVATE_ADDRESS })
+  return Object.assign(new Error(messages.resolvesTo(hostname, address)), { code: PRIVATE_ADDRESS })
 }

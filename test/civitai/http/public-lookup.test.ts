@@ -1,8 +1,8 @@
 import { createServer } from 'node:http'
 import type { AddressInfo, LookupFunction } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { publicLookup } from '../../../src/civitai/api/public-lookup.ts'
 import { follow } from '../../../src/civitai/http/follow.ts'
+import { publicLookup } from '../../../src/civitai/http/public-lookup.ts'
 import { connection, TIMEOUTS } from '../../../src/civitai/http/undici-send.ts'
 import { testWorld } from '../world.ts'
 

@@ -1,6 +1,6 @@
 /**
- * A body as it comes in. Other than with a Node stream, what arrived before the connection broke is still handed out
- * before the error: those bytes need not be sent again.
+ * A body as it comes in. Unlike with a Node stream, what arrived before the connection broke is still handed out before
+ * the error: those bytes need not be sent again.
  */
 import { defined } from '../../system/defined.ts'
 
@@ -28,26 +28,31 @@ export function bodyQueue(valve: Valve): BodyQueue {
   let ended: { readonly error?: Error } | undefined
   let wake: (() => void) | undefined
 
+  /** The next bytes that are there, if any. */
+  const take = (): Uint8Array | undefined => {
+    const chunk = chunks.shift()
+    waiting -= chunk?.byteLength ?? 0
+    if (isPaused && waiting < HIGH_WATER_BYTES / 2) {
+      isPaused = false
+      valve.resume()
+    }
+    return chunk
+  }
+  /** Until something comes or it ends. */
+  const news = (): Promise<void> =>
+    new Promise((resolve) => {
+      wake = resolve
+    })
+
   async function* read(): AsyncGenerator<Uint8Array, void, void> {
     try {
       for (;;) {
-        const chunk = chunks.shift()
-        if (chunk) {
-          waiting -= chunk.byteLength
-          if (isPaused && waiting < HIGH_WATER_BYTES / 2) {
-            isPaused = false
-            valve.resume()
-          }
-          yield chunk
-        } else if (ended) {
-          if (ended.error) throw ended.error
-          return
-        } else {
-          await new Promise<void>((resolve) => {
-            wake = resolve
-          })
-        }
+        const chunk = take()
+        if (chunk) yield chunk
+        else if (ended) break
+        else await news()
       }
+      if (ended.error) throw ended.error
     } finally {
       if (!ended) valve.abandon()
     }

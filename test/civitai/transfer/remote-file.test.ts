@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { openRemote } from '../../../src/civitai/http/http-source.ts'
+import { openRemote } from '../../../src/civitai/transfer/remote-file.ts'
 import { answer, cutAfter, startDouble } from '../double.ts'
 import { siteOf, testWorld } from '../world.ts'
 

@@ -1,10 +1,10 @@
-/** From what a person named to a version with its files. */
-import { EXIT, SdtoolError, usage } from '../../system/errors.ts'
-import { quoted } from '../../system/text.ts'
-import { looksModel } from '../plan/choose.ts'
-import type { Api } from './api.ts'
-import type { FileWish, Reference } from './reference.ts'
-import type { CivitaiModel, CivitaiVersion } from './shapes.ts'
+/** From a reference to a version with its files. */
+import { SdtoolError, usage } from '../../system/errors.ts'
+import { type Api, optionally } from '../api/api.ts'
+import type { FileWish, Reference } from '../api/reference.ts'
+import type { CivitaiModel, CivitaiVersion } from '../api/shapes.ts'
+import { looksModel } from './choose.ts'
+import { messages } from './messages.ts'
 
 export interface Resolved {
   readonly version: CivitaiVersion
@@ -15,7 +15,8 @@ export interface Resolved {
 type ByHash = Reference & { readonly kind: 'hash' }
 
 /**
- * @throws USAGE when a number is a model and a version; CIVITAI_NO_VERSION; what `Api` throws
+ * @throws USAGE (exit 2) when a number is a model and a version; CIVITAI_NO_VERSION, CIVITAI_ARCHIVED (exit 1); what `Api`
+ *   throws
  */
 export async function resolveReference(reference: Reference, api: Api): Promise<Resolved> {
   const { wish } = reference
@@ -39,9 +40,7 @@ async function versionOfModel(
   if (versionId !== undefined) {
     const version = await api.version(versionId)
     if (version.modelId !== undefined && version.modelId !== id)
-      throw usage(
-        `version ${versionId} is of model ${version.modelId} (${quoted(version.modelName)}), not of ${id}`,
-      )
+      throw usage(messages.versionOfAnotherModel(versionId, version.modelId, version.modelName, id))
     return version
   }
   const newest = newestVersion(await api.model(id))
@@ -49,45 +48,28 @@ async function versionOfModel(
   return (await optionally(() => api.version(newest.id))) ?? newest
 }
 
-/** @throws CIVITAI_ARCHIVED, CIVITAI_NO_VERSION */
+/** @throws CIVITAI_ARCHIVED, CIVITAI_NO_VERSION (exit 1) */
 function newestVersion({ id, name, mode, versions }: CivitaiModel): CivitaiVersion {
   const found =
     versions.find(({ files }) => files.some(looksModel)) ?? versions.find(({ files }) => files.length > 0)
   if (found) return found
-  const gone = mode === 'Archived' || mode === 'TakenDown'
-  const code = gone ? 'CIVITAI_ARCHIVED' : 'CIVITAI_NO_VERSION'
-  const why = gone ? `is ${mode === 'Archived' ? 'archived' : 'taken down'}` : 'has no version with a file'
-  throw new SdtoolError(code, `model ${id} (${quoted(name)}) ${why}`, { hint: 'See its page on the site.' })
+  const hint = messages.seePage
+  if (mode === 'Archived' || mode === 'TakenDown')
+    throw new SdtoolError('CIVITAI_ARCHIVED', messages.modelGone(id, name, mode), { hint })
+  throw new SdtoolError('CIVITAI_NO_VERSION', messages.noVersionWithFiles(id, name), { hint })
 }
 
 async function modelOrVersion(id: number, api: Api): Promise<CivitaiVersion> {
   const model = await optionally(() => api.model(id))
   const version = await optionally(() => api.version(id))
   if (model && version) {
-    throw usage(
-      `${id} is the model ${quoted(model.name)} and also a version of ${quoted(version.modelName)}`,
-      `Write model:${id} or version:${id}.`,
-    )
+    throw usage(messages.modelAndVersion(id, model.name, version.modelName), messages.writeWhich(id))
   }
   if (version) return version
   if (model) return versionOfModel({ id }, api)
-  throw new SdtoolError(
-    'CIVITAI_NOT_FOUND',
-    `${id} is neither a model nor a version on ${api.site.base.host}`,
-    {
-      hint: 'It may be deleted, or only on another host of the site: --civitai-url https://civitai.red.',
-    },
-  )
-}
-
-/** What may be missing. */
-export async function optionally<T>(ask: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await ask()
-  } catch (error) {
-    if (error instanceof SdtoolError && error.code === 'CIVITAI_NOT_FOUND') return undefined
-    throw error
-  }
+  throw new SdtoolError('CIVITAI_NOT_FOUND', messages.neitherModelNorVersion(id, api.site.base.host), {
+    hint: messages.mayBeOnAnotherHost,
+  })
 }
 
 /** A LoRA names its AutoV3 with 64 digits in its metadata, the site knows only the first 12. */
@@ -101,12 +83,7 @@ async function byHash({ hash, wish }: ByHash, api: Api): Promise<Resolved> {
     const file = version.files.find(({ hashes }) => Object.values(hashes).includes(spelling))
     return { version, wish: file?.id === undefined ? wish : { ...wish, fileId: file.id } }
   }
-  throw new SdtoolError(
-    'CIVITAI_NOT_FOUND',
-    `no published file on ${api.site.base.host} has the hash ${hash}`,
-    {
-      exitCode: EXIT.failed,
-      hint: 'Unpublished and deleted versions are not found by hash; try another hash of the file (sdtool inspect --hashes).',
-    },
-  )
+  throw new SdtoolError('CIVITAI_NOT_FOUND', messages.unknownHash(hash, api.site.base.host), {
+    hint: messages.tryAnotherHash,
+  })
 }
