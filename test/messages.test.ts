@@ -7,20 +7,14 @@ const src = join(import.meta.dirname, '../src')
 
 /** Folders whose texts still stand in their code. */
 const UNMOVED: readonly string[] = [
-  'civitai/',
   'commands/diff/',
   'commands/doctor/',
-  'commands/download/',
-  'commands/identify/',
   'commands/inspect/',
   'commands/list/',
-  'commands/login/',
   'commands/render/',
   'commands/replay/',
-  'commands/search/',
   'commands/shared/',
   'commands/verify/',
-  'commands/version/',
   'library/lora-aliases.ts',
   'model/',
   'operations/engine.ts',

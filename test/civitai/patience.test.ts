@@ -94,22 +94,22 @@ const STAGES: Readonly<Record<string, Stage>> = {
   'a proxy says nothing': {
     start: () => viaProxy(silent()),
     by: 'patience',
-    said: /its answer takes too long \(waited 0\.4 s\)/,
+    said: /takes too long to answer \(waited 0\.4 s\)/,
   },
   'no answer begins': {
     start: () => plain(silent()),
     by: 'timeouts',
-    said: /took the request, but does not answer \(waited 0\.3 s\)/,
+    said: /accepted the request, but does not answer \(waited 0\.3 s\)/,
   },
   'the headers never end': {
     start: () => plain(dribbling('HTTP/1.1 200 OK\r\n', 'x: y\r\n')),
     by: 'patience',
-    said: /its answer takes too long \(waited 0\.4 s\)/,
+    said: /takes too long to answer \(waited 0\.4 s\)/,
   },
   'redirects lead on and on, slowly': {
     start: () => plain(wandering()),
     by: 'patience',
-    said: /its answer takes too long \(waited 0\.4 s\)/,
+    said: /takes too long to answer \(waited 0\.4 s\)/,
   },
   'the body stops': {
     start: () => plain(dribbling(HEAD, '')),
@@ -123,7 +123,7 @@ const WHOLE_ONLY: Readonly<Record<string, Stage>> = {
   'the body comes byte by byte': {
     start: () => plain(dribbling(HEAD, 'x')),
     by: 'patience',
-    said: /its answer takes too long \(waited 0\.4 s\)/,
+    said: /takes too long to answer \(waited 0\.4 s\)/,
   },
 }
 

@@ -41,7 +41,7 @@ describe('sdtool download', () => {
     const { code, stderr } = await download()
     expect([code, stderr]).toEqual([
       3,
-      `sdtool: "${name}": a kind of file that sdtool does not know, and could not check\n  With --any it is downloaded all the same, and kept as it is.\n`,
+      `sdtool: "${name}": sdtool does not know this kind of file and could not check it\n  With --any it is downloaded and kept unchecked.\n`,
     ])
     expect(readdirSync(folder)).toEqual([])
     expect(double.requests.some(({ url }) => url.includes('/download/'))).toBe(false)
@@ -50,7 +50,7 @@ describe('sdtool download', () => {
   it.each(UNKNOWN)('keeps %s as it is with --any, and says that nobody looked into it', async (name) => {
     const { folder, download } = await setup(name, PROGRAM)
     const { code, stdout } = await download('--any')
-    expect([code, stdout]).toEqual([0, expect.stringContaining('what is in it was not looked at')])
+    expect([code, stdout]).toEqual([0, expect.stringContaining('its content was not inspected')])
     expect(readdirSync(folder)).toEqual([name])
     expect(readFileSync(join(folder, name)).equals(PROGRAM)).toBe(true)
     expect(statSync(join(folder, name)).mode & 0o111).toBe(0)

@@ -105,7 +105,7 @@ describe('sidecars', () => {
     expect(code).toBe(0)
     expect(read(here.folder, 'flow.json').toString()).toBe(text)
     expect(stdout).toContain('flow.json')
-    expect(stdout).toContain('it was left as it is')
+    expect(stdout).toContain('it was left unchanged')
   })
 
   it('are not the model under another name of it, either', async () => {
@@ -150,8 +150,8 @@ describe('sidecars', () => {
     expect((await here.sdtool('download', 'version:31', ...args)).code).toBe(0)
     const { code, stdout } = await here.sdtool('download', 'version:32', ...args)
     expect(code).toBe(0)
-    expect(stdout).toContain('m.civitai.info is of version 31, not of version 32')
-    expect(stdout).toContain('m.json is of version 31, not of version 32')
+    expect(stdout).toContain('m.civitai.info belongs to version 31, not to version 32')
+    expect(stdout).toContain('m.json belongs to version 31, not to version 32')
   })
 
   it('that a person keeps private or as a link stay so', async () => {
@@ -191,7 +191,7 @@ describe('the names of one run', () => {
       publish(here, 31, 'm.safetensors', LORA)
       writeFileSync(join(here.folder, name), '{"mine":1}')
       const { code, stderr } = await here.sdtool('download', 'version:31', '-o', here.folder)
-      expect([code, stderr]).toEqual([2, expect.stringContaining('is there already, and not from sdtool')])
+      expect([code, stderr]).toEqual([2, expect.stringContaining('already exists, and is not from sdtool')])
       expect(readdirSync(here.folder)).toEqual([name])
       expect(read(here.folder, name).toString()).toBe('{"mine":1}')
     }
@@ -216,7 +216,7 @@ describe('identify --rename', () => {
     for (const name of ['m.safetensors', 'm.ckpt']) writeFileSync(join(here.folder, name), LORA)
     writeFileSync(join(here.folder, 'm.yaml'), 'model: {}')
     const { stderr } = await here.sdtool('identify', join(here.folder, 'm.safetensors'), '--rename')
-    expect(stderr).toContain('m.yaml and what else lies beside it is also that of m.ckpt')
+    expect(stderr).toContain('m.yaml, and the other files next to it, belong to m.ckpt as well')
     expect(readdirSync(here.folder).sort()).toEqual(['m.ckpt', 'm.safetensors', 'm.yaml'])
     expect(existsSync(join(here.folder, 'm.safetensors'))).toBe(true)
   })

@@ -38,7 +38,7 @@ describe('sdtool download', () => {
         `  fetch   Miku   v1.0     miku.safetensors  5.42 kB  Model, SafeTensor  ${folder}/out`,
         `  wrote ${folder}/out/miku.safetensors: 5.42 kB, SHA256 verified`,
         '  trigger words: fukawa_miku',
-        `  beside it: ${folder}/out/miku.civitai.info`,
+        `  also wrote ${folder}/out/miku.civitai.info`,
         '',
       ].join('\n'),
     )
@@ -73,13 +73,13 @@ describe('sdtool download', () => {
     const { double, folder, sdtool } = await setup()
     writeFileSync(join(folder, 'miku.safetensors'), LORA)
     const have = await sdtool('download', 'version:30', '-o', folder, '--sidecars', 'none')
-    expect([have.code, have.stdout.includes('is there already')]).toEqual([0, true])
+    expect([have.code, have.stdout.includes('already exists')]).toEqual([0, true])
     expect(double.requests.some(({ server }) => server === 'storage')).toBe(false)
     writeFileSync(join(folder, 'miku.safetensors'), 'something of mine')
     const other = await sdtool('download', 'version:30', '-o', folder)
     expect([other.code, other.stderr.split('\n')[0]]).toEqual([
       2,
-      `sdtool: ${folder}/miku.safetensors exists already, and is another file`,
+      `sdtool: ${folder}/miku.safetensors already exists, and is another file`,
     ])
     expect(readFileSync(join(folder, 'miku.safetensors'), 'utf8')).toBe('something of mine')
     const forced = await sdtool('download', 'version:30', '-o', folder, '--force')
@@ -203,7 +203,7 @@ describe('sdtool download', () => {
     const env = { SDTOOL_CIVITAI_URL: double.base.href }
     const stopped = await runCli(['download', 'version:30', '-o', folder, '--json'], abort.signal, env)
     expect(stopped.code).toBe(130)
-    expect(stopped.stderr).toContain('what was received is kept; the same command goes on from there')
+    expect(stopped.stderr).toContain('what was received is kept; the same command continues from there')
     expect(readdirSync(folder)).toEqual(['miku.safetensors.part', 'miku.safetensors.part.json'])
     expect((await sdtool('download', 'version:30', '-o', folder)).code).toBe(0)
     expect(readFileSync(join(folder, 'miku.safetensors')).equals(LORA)).toBe(true)
@@ -224,7 +224,7 @@ describe('sdtool download', () => {
     const { code, stderr } = await sdtool('download', '10')
     expect([code, stderr]).toEqual([
       2,
-      'sdtool: 10 is the model "Miku" and also a version of "Other"\n  Write model:10 or version:10.\n',
+      'sdtool: 10 is both the model "Miku" and a version of "Other"\n  Write model:10 or version:10.\n',
     ])
   })
 
@@ -334,7 +334,7 @@ describe('sdtool download', () => {
         message: 'The creator of this asset requires you to be logged in to download it',
       },
       1,
-      'wants a login',
+      'requires a login',
       'sdtool login',
     ],
     [
@@ -349,16 +349,22 @@ describe('sdtool download', () => {
       { error: 'You do not have access to download this file' },
       1,
       'no access to this file',
-      'private, or sold',
+      'private, or for sale',
     ],
-    [403, { error: 'Forbidden' }, 1, 'refuses requests from this address', 'VPN'],
-    [404, { error: 'File not found' }, 1, 'no such thing', 'deleted or unpublished'],
-    [410, { error: 'Model archived, not available for download' }, 1, 'is archived', 'Others may have it'],
+    [403, { error: 'Forbidden' }, 1, 'rejects requests from this address', 'VPN'],
+    [404, { error: 'File not found' }, 1, ', or is hidden', 'deleted or unpublished'],
+    [
+      410,
+      { error: 'Model archived, not available for download' },
+      1,
+      'is archived',
+      'Somebody else may have it',
+    ],
     [
       429,
       { error: "We've noticed an unusual amount of downloading from your account." },
       5,
-      'hourly limit',
+      'hourly download limit',
       'in an hour',
     ],
     [
@@ -368,7 +374,7 @@ describe('sdtool download', () => {
       'does not understand the request (Invalid enum value)',
       'spelling',
     ],
-    [500, { error: 'boom' }, 5, 'answers 500 (boom)', 'Try again later'],
+    [500, { error: 'boom' }, 5, 'answered with status 500 (boom)', 'Try again later'],
   ] as const)('explains a %d %j', async (status, body, exitCode, message, hint) => {
     const { double, folder, sdtool } = await setup()
     double.onLink.push(
@@ -388,11 +394,14 @@ describe('sdtool download', () => {
   it('says what is wrong with a reference before it asks anybody', async () => {
     const { double, sdtool } = await setup()
     for (const [reference, message] of [
-      ['https://example.com/models/3?token=abc', '"https://example.com/models/3" is no address of Civitai'],
-      ['urn:air:sdxl:lora:huggingface:3', 'is a resource of huggingface'],
-      ['hash:xyz', 'is no hash of Civitai'],
-      ['dreamshaper', 'is no reference to Civitai'],
-      ['model:0', 'is no model id'],
+      [
+        'https://example.com/models/3?token=abc',
+        '"https://example.com/models/3" is not an address on Civitai',
+      ],
+      ['urn:air:sdxl:lora:huggingface:3', 'names a resource on huggingface'],
+      ['hash:xyz', 'is not a hash that Civitai uses'],
+      ['dreamshaper', 'does not name anything on Civitai'],
+      ['model:0', 'is not a model ID'],
     ] as const) {
       const { code, stderr } = await sdtool('download', 'version:30', reference)
       expect([code, stderr.includes(message), stderr.includes('abc')], stderr).toEqual([2, true, false])
@@ -436,11 +445,11 @@ describe('the token', () => {
   it('is not shown when it is malformed', async () => {
     const { sdtool } = await setup({ CIVITAI_TOKEN: 'my secret key\u0007' })
     const { code, stderr } = await sdtool('download', 'version:30')
-    expect([code, stderr.includes('CIVITAI_TOKEN holds something'), stderr.includes('secret')]).toEqual([
-      1,
-      true,
-      false,
-    ])
+    expect([
+      code,
+      stderr.includes('CIVITAI_TOKEN does not hold a valid token'),
+      stderr.includes('secret'),
+    ]).toEqual([1, true, false])
   })
 })
 
@@ -478,7 +487,7 @@ describe('sdtool search', () => {
     expect(await sdtool('search', 'zzz')).toEqual({
       code: 0,
       stdout: '',
-      stderr: 'sdtool: nothing was found; --nsfw looks at more\n',
+      stderr: 'sdtool: nothing was found; --nsfw includes more\n',
     })
   })
 })
@@ -551,7 +560,7 @@ describe('sdtool identify', () => {
     writeFileSync(join(folder, 'x (1).safetensors'), LORA)
     writeFileSync(join(folder, 'x (1).txt'), 'notes')
     const shown = await sdtool('identify', join(folder, 'x (1).safetensors'), '--rename', '--dry-run')
-    expect(shown.stdout).toContain('to Miku_v1.0.safetensors (with 1 beside it)')
+    expect(shown.stdout).toContain('to Miku_v1.0.safetensors (with 1 file next to it)')
     expect(existsSync(join(folder, 'x (1).safetensors'))).toBe(true)
     const { code } = await sdtool('identify', join(folder, 'x (1).safetensors'), '--write', '--rename')
     expect(code).toBe(0)
@@ -742,7 +751,7 @@ describe('sdtool inspect of what is not here', () => {
     ])
   })
 
-  it('says so when a server gives whole files only, and when all of a file would be needed', async () => {
+  it('says so when a server serves whole files only, and when all of a file would be needed', async () => {
     const { double, sdtool } = await setup()
     const large = loraFile(undefined, 2000)
     double.publish({ id: 31, modelId: 11, files: [{ id: 8, name: 'big.safetensors', bytes: large }] })
@@ -751,7 +760,7 @@ describe('sdtool inspect of what is not here', () => {
       response.end(bytes)
     })
     const whole = await sdtool('inspect', 'version:31')
-    expect([whole.code, whole.stderr.includes('gives whole files only')]).toEqual([3, true])
+    expect([whole.code, whole.stderr.includes('serves whole files only')]).toEqual([3, true])
     const hashes = await sdtool('inspect', 'version:31', '--hashes')
     expect([hashes.code, hashes.stderr.includes('sdtool download')]).toEqual([2, true])
   })

@@ -16,7 +16,7 @@ describe('sdtool login', () => {
   it('checks the key, and keeps it where only its owner can read it', async () => {
     const { env, config } = await setup()
     const { code, stdout, stderr } = await runTyping(['login'], [`${TOKEN}\n`], env)
-    expect([code, stdout, stderr]).toEqual([0, `the key of ada (free) works; it is kept in ${config}\n`, ''])
+    expect([code, stdout, stderr]).toEqual([0, `the key of ada (free) works; it is stored in ${config}\n`, ''])
     expect(JSON.parse(readFileSync(config, 'utf8'))).toEqual({ civitaiToken: TOKEN })
     expect(statSync(config).mode & 0o777).toBe(0o600)
     const check = await runCli(['login', '--check', '--json'], undefined, env)
@@ -64,7 +64,7 @@ describe('sdtool login', () => {
     const { code, stderr } = await runCli(['login', '--check'], undefined, env)
     expect([code, stderr]).toEqual([
       0,
-      `sdtool: ${config} may be read by others; it holds a token: chmod 600 ${config}\n`,
+      `sdtool: ${config} holds a token and can be read by other users: chmod 600 ${config}\n`,
     ])
   })
 
@@ -73,7 +73,7 @@ describe('sdtool login', () => {
     async (name) => {
       const { env } = await setup()
       const { stdout } = await runCli(['login', '--check'], undefined, { ...env, [name]: TOKEN })
-      expect(stdout).toBe(`the key of ${name} is that of ada (free)\n`)
+      expect(stdout).toBe(`the key from ${name} belongs to ada (free)\n`)
     },
   )
 })

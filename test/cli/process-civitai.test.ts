@@ -48,13 +48,13 @@ describe('sdtool as a process that talks to servers', () => {
     const args = ['search', 'x', '--civitai-url', 'http://site.test']
     expect(await start(args, env).done).toEqual({
       code: 0,
-      stderr: 'sdtool: nothing was found; --nsfw looks at more\n',
+      stderr: 'sdtool: nothing was found; --nsfw includes more\n',
     })
     expect(asked).toEqual(['site.test:80'])
     const dead = await start(args, { http_proxy: 'http://127.0.0.1:1' }).done
     expect([dead.code, dead.stderr.split('\n')[0]]).toEqual([
       5,
-      'sdtool: site.test: 127.0.0.1:1, its proxy, refuses the connection',
+      'sdtool: site.test: the proxy 127.0.0.1:1 refuses the connection',
     ])
   })
 

@@ -1,6 +1,5 @@
 /** The REST API, `/api/v1`: requests, retries, and answers as typed shapes. */
 import * as v from 'valibot'
-import { defined } from '../../system/defined.ts'
 import { EXIT, SdtoolError } from '../../system/errors.ts'
 import { type JsonValue, parseJsonText } from '../../system/json.ts'
 import { type Followed, type FollowRequest, follow } from '../http/follow.ts'

@@ -10,7 +10,7 @@ const WHOLE: readonly HashName[] = ['sha256', 'blake3']
 const SHORT: readonly HashName[] = ['autoV2', 'autoV3', 'crc32', 'autoV1']
 
 /** As the site spells them. */
-const TITLES: Readonly<Record<HashName, string>> = {
+export const HASH_TITLES: Readonly<Record<HashName, string>> = {
   sha256: 'SHA256',
   blake3: 'BLAKE3',
   autoV2: 'AutoV2',
@@ -51,7 +51,7 @@ export function hashMismatch(target: string, expected: Hashes, received: Hashes)
   if (judge === undefined) return undefined
   const wanted = expected[judge]!
   const got = received[judge]!.slice(0, wanted.length)
-  return new SdtoolError('CIVITAI_HASH', messages.hashMismatch(target, TITLES[judge], got, wanted), {
+  return new SdtoolError('CIVITAI_HASH', messages.hashMismatch(target, HASH_TITLES[judge], got, wanted), {
     hint: messages.doNotUse,
   })
 }

@@ -1,29 +1,26 @@
-/** Looks at a finished download before it gets its name: by our own parsers, and our own scanner for pickles. */
+/** Checks a finished download before it gets its name, with sdtool's parsers and its scanner for pickles. */
 import { open, readFile } from 'node:fs/promises'
 import { basename, extname } from 'node:path'
 import { beginsLike, type FileKind, HEAD_BYTES, kindOfName } from '../../civitai/plan/file-kinds.ts'
 import { openFileSource } from '../../system/bytes.ts'
 import { refuse, type SdtoolError } from '../../system/errors.ts'
-import { quoted } from '../../system/text.ts'
 import { openModel } from '../../tensor/formats/open.ts'
 import type { FormatId } from '../../tensor/values/table.ts'
+import { messages } from './messages.ts'
 
 const PICKLE_ENDINGS: ReadonlySet<string> = new Set(['.ckpt', '.pt', '.pth', '.bin', '.pkl'])
 const PICKLED: ReadonlySet<FormatId> = new Set(['torch-zip', 'torch-legacy', 'pickle'])
 
-/** @throws FILE_KIND (exit 3) for a name that says nothing `checkDownloaded` could hold a file against */
+/** @throws FILE_KIND (exit 3) for a name whose kind of file `checkDownloaded` cannot check */
 export function checkKind(target: string): void {
   if (kindOfName(target)) return
-  throw refuse(
-    'FILE_KIND',
-    `${quoted(basename(target))}: a kind of file that sdtool does not know, and could not check`,
-    'With --any it is downloaded all the same, and kept as it is.',
-  )
+  throw refuse('FILE_KIND', messages.unknownKind(basename(target)), messages.useAny)
 }
 
 /**
  * @param target the name the file will have, for messages and for what to expect in it
- * @throws SdtoolError with exit code 3 for what is damaged, dangerous, or not what its name says
+ * @throws PICKLE_DISGUISED, FILE_DISGUISED, and what `openModel` throws (exit 3) for a file that is damaged, dangerous, or not
+ *   what its name says
  */
 export async function checkDownloaded(partPath: string, target: string): Promise<void> {
   const kind = kindOfName(target)
@@ -38,17 +35,13 @@ async function checkModel(partPath: string, target: string): Promise<void> {
     const { format } = await openModel({ ...source, file: { path: target, size: source.file.size } })
     const ending = extname(target).toLowerCase()
     if (PICKLED.has(format) && !PICKLE_ENDINGS.has(ending))
-      throw refuse(
-        'PICKLE_DISGUISED',
-        `${target}: a pickle, not what its name says`,
-        'Do not load it with anything.',
-      )
+      throw refuse('PICKLE_DISGUISED', messages.disguisedPickle(target), messages.doNotLoad)
   } finally {
     await source.close()
   }
 }
 
-/** A workflow has some 100 KB. Of what is much longer the beginning must do. */
+/** A workflow has some 100 KB. Of a much larger file only the beginning is checked. */
 const MAX_JSON_BYTES = 32 * 1024 * 1024
 
 async function checkOther(partPath: string, target: string, kind: FileKind): Promise<void> {
@@ -79,9 +72,5 @@ async function headOf(path: string): Promise<{ readonly head: Buffer; readonly s
 }
 
 function notItsKind(target: string, { title }: FileKind): SdtoolError {
-  return refuse(
-    'FILE_DISGUISED',
-    `${target}: not ${title()}, as its name says`,
-    'Do not open it with anything.',
-  )
+  return refuse('FILE_DISGUISED', messages.notItsKind(target, title()), messages.doNotOpen)
 }

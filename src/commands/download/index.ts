@@ -1,12 +1,12 @@
 import { messages as apiMessages } from '../../civitai/api/messages.ts'
 import type { Choice } from '../../civitai/plan/choose.ts'
-import { openHashCache } from '../../library/caches/hash-cache.ts'
+import { type HashCache, openHashCache } from '../../library/caches/hash-cache.ts'
 import { hashesOf } from '../../operations/hashing.ts'
 import { envelope, printResults } from '../../report/document/envelope.ts'
 import { progressLines } from '../../report/progress/progress-lines.ts'
 import { errorText, exitCodeOf } from '../../report/terminal/error.ts'
 import { defined } from '../../system/defined.ts'
-import { EXIT, type ExitCode, usage } from '../../system/errors.ts'
+import { EXIT, type ExitCode, type SdtoolError, usage } from '../../system/errors.ts'
 import { globMatcher } from '../../system/glob.ts'
 import type { World } from '../../system/world.ts'
 import type { Arguments, Command } from '../command.ts'
@@ -16,6 +16,7 @@ import { modelFolders, withModelFolders } from '../shared/model-folders.ts'
 import type { CommonOptions } from '../shared/options.ts'
 import { commonOptions, filledText, flag, list, values, withCommonOptions } from '../shared/options.ts'
 import { namedSidecars, usualSidecars, withSidecars } from '../shared/sidecar-options.ts'
+import { messages } from './messages.ts'
 import { downloadJson, outcomeLines, planText } from './page.ts'
 import { downloadPlace, LAYOUT_NAMES, type LayoutName } from './place.ts'
 import { type DownloadPlan, type PlanOptions, planDownloads } from './plan.ts'
@@ -30,38 +31,27 @@ interface DownloadOptions extends CommonOptions, PlanOptions, RunOptions {
 
 export const downloadCommand: Command = {
   positionals: '<what..>',
-  examples: [
-    ['$0 download https://civitai.com/models/4384', 'The newest version, the file most people want'],
-    ['$0 download 128713 --fp fp16 --dry-run', 'What it would fetch, how much, where to'],
-    ['$0 download urn:air:sd1:lora:civitai:7984@9413 --models ~/ComfyUI', 'A LoRA into the folder for LoRAs'],
-    ['$0 download hash:6f6d687fe0 -o loras/', 'The file with this hash, as image metadata names it'],
-  ],
+  get examples() {
+    return [
+      ['$0 download https://civitai.com/models/4384', messages.examplePage],
+      ['$0 download 128713 --fp fp16 --dry-run', messages.exampleDryRun],
+      ['$0 download urn:air:sd1:lora:civitai:7984@9413 --models ~/ComfyUI', messages.exampleAir],
+      ['$0 download hash:6f6d687fe0 -o loras/', messages.exampleHash],
+    ] as const
+  },
   options: (yargs) =>
     withSidecars(withModelFolders(withCivitaiUrl(withCommonOptions(yargs))))
-      .positional('what', {
-        type: 'string',
-        array: true,
-        describe: 'Page or API address, AIR, model:ID, version:ID, hash:HEX, or a number',
-      })
-      .option('output', { type: 'string', alias: 'o', describe: 'File to write, or folder' })
-      .option('layout', {
-        choices: LAYOUT_NAMES,
-        describe: 'Put files where this program looks for them (default: what is found in the model folder)',
-      })
-      .option('fp', { type: 'string', describe: 'Precision of the file: fp16, bf16, fp32, fp8' })
-      .option('size', { type: 'string', describe: 'full or pruned' })
-      .option('format', { type: 'string', describe: 'SafeTensor, PickleTensor, GGUF' })
-      .option('file', {
-        type: 'string',
-        describe: 'This file of the version: its id, a name ("*.yaml"), or all. Repeatable',
-      })
-      .option('jobs', { type: 'number', alias: 'j', describe: 'Downloads at the same time', default: 2 })
-      .option('any', {
-        type: 'boolean',
-        describe: 'Also files of kinds that sdtool does not know, and cannot check',
-      })
-      .option('force', { type: 'boolean', describe: 'Replace existing files' })
-      .option('dry-run', { type: 'boolean', describe: 'Show what would be downloaded, write nothing' }),
+      .positional('what', { type: 'string', array: true, describe: messages.whatArgument })
+      .option('output', { type: 'string', alias: 'o', describe: messages.outputOption })
+      .option('layout', { choices: LAYOUT_NAMES, describe: messages.layoutOption })
+      .option('fp', { type: 'string', describe: messages.fpOption })
+      .option('size', { type: 'string', describe: messages.sizeOption })
+      .option('format', { type: 'string', describe: messages.formatOption })
+      .option('file', { type: 'string', describe: messages.fileOption })
+      .option('jobs', { type: 'number', alias: 'j', describe: messages.jobsOption, default: 2 })
+      .option('any', { type: 'boolean', describe: messages.anyOption })
+      .option('force', { type: 'boolean', describe: messages.forceOption })
+      .option('dry-run', { type: 'boolean', describe: messages.dryRunOption }),
   run: (args, world) =>
     withCivitai(args, world, (client) => runDownload(downloadOptions(args, world), client, world)),
 }
@@ -86,7 +76,7 @@ function downloadOptions(args: Arguments, world: World): DownloadOptions {
 
 function references(args: Arguments): string[] {
   const all = [...values(args, 'what'), ...values(args, '_')]
-  if (all.includes('')) throw usage('a name is empty', apiMessages.referenceHelp)
+  if (all.includes('')) throw usage(messages.emptyName, apiMessages.referenceHelp)
   return all
 }
 
@@ -105,33 +95,19 @@ function choiceOf(args: Arguments): Choice {
 
 function jobsOf({ jobs }: Arguments): number {
   if (typeof jobs === 'number' && Number.isInteger(jobs) && jobs >= 1 && jobs <= MAX_JOBS) return jobs
-  throw usage(`--jobs is a number from 1 to ${MAX_JOBS}`)
+  throw usage(messages.jobsRange(MAX_JOBS))
 }
 
-/** Other users see it in the list of processes, and shells keep it in their history. */
-const TOKEN_IN_ADDRESS =
-  'sdtool: the token in the address is not used; keep it with sdtool login, or in CIVITAI_TOKEN\n'
-
 async function runDownload(options: DownloadOptions, client: Client, world: World): Promise<ExitCode> {
-  const { json, quiet, verbose, dryRun } = options
   const cache = await openHashCache(world, hashesOf(world))
-  if (options.references.some((reference) => /[?&]token=/i.test(reference)))
-    world.stderr.write(TOKEN_IN_ADDRESS)
+  if (options.references.some(hasToken)) world.stderr.write(`sdtool: ${messages.tokenIgnored}\n`)
   const plan = await planDownloads(options, client, cache)
-  if (!json && !quiet) world.stdout.write(planText(plan, world))
-  for (const { error } of plan.failed) world.stderr.write(errorText(error, verbose))
   const shortage = await spaceShortage(plan.downloads)
-  if (shortage && !dryRun) throw shortage
-  if (shortage) world.stderr.write(errorText(shortage, verbose))
-  const lines = progressLines(world, quiet || json)
+  printPlan(plan, shortage, options, world)
+  if (shortage && !options.dryRun) throw shortage
   try {
-    const outcomes = dryRun ? [] : await runDownloads(plan.downloads, options, { client, cache, lines })
-    for (const outcome of outcomes) {
-      if (outcome.status === 'failed') world.stderr.write(errorText(outcome.error, verbose))
-      else if (!json && !quiet) world.stdout.write(outcomeLines(outcome, world))
-    }
-    const results = downloadJson(plan, outcomes)
-    printResults(envelope('download', { results, dryRun }, world), () => '', { json, quiet }, world)
+    const outcomes = options.dryRun ? [] : await fetchAll(plan, options, { client, cache }, world)
+    printOutcomes(plan, outcomes, options, world)
     return worst([...plan.failed, ...outcomes, ...(shortage ? [{ error: shortage }] : [])])
   } catch (error) {
     if (world.signal.aborted) world.stderr.write(keptParts(plan))
@@ -139,6 +115,46 @@ async function runDownload(options: DownloadOptions, client: Client, world: Worl
   } finally {
     await cache.save()
   }
+}
+
+/** Such a token is not used: other users see it in the list of processes, and shells keep it in their history. */
+function hasToken(reference: string): boolean {
+  return /[?&]token=/i.test(reference)
+}
+
+function printPlan(
+  plan: DownloadPlan,
+  shortage: SdtoolError | undefined,
+  { json, quiet, verbose, dryRun }: DownloadOptions,
+  world: World,
+): void {
+  if (!json && !quiet) world.stdout.write(planText(plan, world))
+  for (const { error } of plan.failed) world.stderr.write(errorText(error, verbose))
+  if (shortage && dryRun) world.stderr.write(errorText(shortage, verbose))
+}
+
+function fetchAll(
+  { downloads }: DownloadPlan,
+  options: DownloadOptions,
+  { client, cache }: { readonly client: Client; readonly cache: HashCache },
+  world: World,
+): Promise<FinishedDownload[]> {
+  const lines = progressLines(world, options.quiet || options.json)
+  return runDownloads(downloads, options, { client, cache, lines })
+}
+
+function printOutcomes(
+  plan: DownloadPlan,
+  outcomes: readonly FinishedDownload[],
+  { json, quiet, verbose, dryRun }: DownloadOptions,
+  world: World,
+): void {
+  for (const outcome of outcomes) {
+    if (outcome.status === 'failed') world.stderr.write(errorText(outcome.error, verbose))
+    else if (!json && !quiet) world.stdout.write(outcomeLines(outcome, world))
+  }
+  const results = downloadJson(plan, outcomes)
+  printResults(envelope('download', { results, dryRun }, world), () => '', { json, quiet }, world)
 }
 
 /** Of the first failure. */
@@ -149,5 +165,5 @@ function worst(items: readonly (FinishedDownload | { readonly error: unknown })[
 
 function keptParts({ downloads }: DownloadPlan): string {
   const open = downloads.filter(({ isPresent }) => !isPresent).length
-  return open === 0 ? '' : 'sdtool: what was received is kept; the same command goes on from there\n'
+  return open === 0 ? '' : `sdtool: ${messages.partsKept}\n`
 }

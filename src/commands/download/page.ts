@@ -1,31 +1,34 @@
-/** What a person, or a program, reads of a download. */
+/** Pages and documents of downloads. */
 import { dirname } from 'node:path'
 import type { CivitaiFile } from '../../civitai/api/shapes.ts'
 import { kindOfName } from '../../civitai/plan/file-kinds.ts'
 import { nameFor } from '../../civitai/plan/file-name.ts'
-import { verifiedText as hashText, judgesOf } from '../../civitai/transfer/verify.ts'
+import { judgesOf, verifiedText } from '../../civitai/transfer/verify.ts'
 import { errorJson } from '../../report/terminal/error.ts'
 import { formatTable } from '../../report/text/table.ts'
-import { formatBytes, painter } from '../../report/text/text.ts'
+import { formatBytes, type Paint, painter } from '../../report/text/text.ts'
 import { lineWidth } from '../../report/text/wrap.ts'
 import { printable } from '../../system/text.ts'
 import type { World } from '../../system/world.ts'
 import { versionJson } from '../shared/civitai-version.ts'
+import { messages } from './messages.ts'
 import type { DownloadPlan, PlannedDownload } from './plan.ts'
 import type { FinishedDownload } from './run.ts'
 import type { DownloadOutcome, DownloadResult, PlannedDownloadFile } from './schema.ts'
 
-const COLUMNS = [
-  { head: 'action' },
-  { head: 'model' },
-  { head: 'version' },
-  { head: 'file' },
-  { head: 'size', align: 'right' },
-  { head: 'what' },
-  { head: 'to' },
-] as const
+function columns() {
+  return [
+    { head: messages.actionColumn },
+    { head: messages.modelColumn },
+    { head: messages.versionColumn },
+    { head: messages.fileColumn },
+    { head: messages.sizeColumn, align: 'right' },
+    { head: messages.whatColumn },
+    { head: messages.folderColumn },
+  ] as const
+}
 
-/** What will be fetched, how much, where to. */
+/** What will be downloaded, how large it is, and where it goes. */
 export function planText({ downloads }: DownloadPlan, world: World): string {
   if (downloads.length === 0) return ''
   const paint = painter(world.stdout, world.env)
@@ -42,16 +45,17 @@ export function planText({ downloads }: DownloadPlan, world: World): string {
     ]
   })
   const notes = downloads.flatMap(({ version, warnings }) =>
-    warnings.map(
-      (warning) =>
-        `  ${paint('yellow', 'warning')}  ${printable(version.modelName, 60)}: ${printable(warning)}\n`,
-    ),
+    warnings.map((warning) => {
+      const about = messages.warningAbout(printable(version.modelName, 60), printable(warning))
+      return `  ${paint('yellow', messages.warning)}  ${about}\n`
+    }),
   )
-  return `${formatTable(COLUMNS, rows, lineWidth(world.stdout))}\n${notes.join('')}`
+  return `${formatTable(columns(), rows, lineWidth(world.stdout))}\n${notes.join('')}`
 }
 
 function actionOf({ isPresent, partBytes }: PlannedDownload): string {
-  return isPresent ? 'have' : partBytes > 0 ? 'resume' : 'fetch'
+  if (isPresent) return messages.have
+  return partBytes > 0 ? messages.resume : messages.fetch
 }
 
 function kindText({ type, format, size, fp }: CivitaiFile): string {
@@ -60,41 +64,39 @@ function kindText({ type, format, size, fp }: CivitaiFile): string {
 
 export function outcomeLines(outcome: FinishedDownload, world: World): string {
   if (outcome.status === 'failed') return ''
-  const { planned, sidecars, status } = outcome
+  const { planned, sidecars } = outcome
   const paint = painter(world.stdout, world.env)
-  const path = printable(planned.target, 300)
+  const written = sidecars.written.map((file) => printable(file, 300))
   const lines = [
-    status === 'present'
-      ? `${path} is there already: ${verifiedText(planned, 'present')}`
-      : `wrote ${paint('green', path)}: ${formatBytes(outcome.result.bytes)}, ${verifiedText(planned, 'downloaded')}`,
-    ...(kindOfName(planned.target)
-      ? []
-      : ['sdtool does not know this kind of file: what is in it was not looked at']),
+    resultLine(outcome, paint),
+    ...(kindOfName(planned.target) ? [] : [messages.notInspected]),
     ...triggerWords(planned),
-    ...(sidecars.written.length > 0
-      ? [`beside it: ${sidecars.written.map((file) => printable(file, 300)).join(', ')}`]
-      : []),
-    ...sidecars.problems.map((problem) => `${paint('yellow', 'warning')}  ${printable(problem, 300)}`),
+    ...(written.length > 0 ? [messages.alsoWrote(written)] : []),
+    ...sidecars.problems.map((problem) => `${paint('yellow', messages.warning)}  ${printable(problem, 300)}`),
   ]
   return `${lines.map((line) => `  ${line}\n`).join('')}`
 }
 
-/** What was checked, and where that is not all, what was not. */
-function verifiedText({ file, target }: PlannedDownload, status: 'present' | 'downloaded'): string {
+function resultLine(outcome: Exclude<FinishedDownload, { status: 'failed' }>, paint: Paint): string {
+  const { planned, status } = outcome
+  const path = printable(planned.target, 300)
+  const checked = checkedText(planned, status)
+  if (status === 'present') return messages.alreadyThere(path, checked)
+  return messages.wrote(paint('green', path), formatBytes(outcome.result.bytes), checked)
+}
+
+/** What was checked; without hashes also what was not. */
+function checkedText({ file, target }: PlannedDownload, status: 'present' | 'downloaded'): string {
   const judges = judgesOf(file.hashes)
-  if (judges.length > 0) return judges.map(hashText).join(', ')
-  const checked = [
-    ...(file.bytes === undefined ? [] : ['its length']),
-    // what is there already was not read
-    ...(status === 'downloaded' && kindOfName(target) ? ['that it is what its name says'] : []),
-  ]
-  const only = checked.length === 0 ? 'nothing was checked' : `only ${checked.join(' and ')} was checked`
-  return `not verified, as the site gives no hash: ${only}`
+  if (judges.length > 0) return judges.map(verifiedText).join(', ')
+  // a file that was there already was not read
+  const hasKind = status === 'downloaded' && kindOfName(target) !== undefined
+  return messages.onlyChecked(file.bytes !== undefined, hasKind)
 }
 
 function triggerWords({ version }: PlannedDownload): string[] {
   const words = version.trainedWords.join(', ')
-  return words === '' ? [] : [`trigger words: ${printable(words, 300)}`]
+  return words === '' ? [] : [messages.triggerWords(printable(words, 300))]
 }
 
 /** The results of `download --json`; what could not be planned has its reference for a path. Keys are a contract. */

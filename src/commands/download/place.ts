@@ -5,8 +5,9 @@ import type { CivitaiFile } from '../../civitai/api/shapes.ts'
 import { kindOfName } from '../../civitai/plan/file-kinds.ts'
 import { type FolderKind, type FolderLayout, LAYOUTS } from '../../library/layouts.ts'
 import { usage } from '../../system/errors.ts'
+import { messages } from './messages.ts'
 
-/** Programs a person can name. Forge keeps its models where A1111 does. */
+/** Values of `--layout`. Forge keeps its models where A1111 does. */
 export const LAYOUT_NAMES = ['a1111', 'forge', 'comfyui', 'flat'] as const
 export type LayoutName = (typeof LAYOUT_NAMES)[number]
 
@@ -62,9 +63,9 @@ export interface DownloadPlace {
 }
 
 /**
- * The folder for downloads: `-o` is taken as it is; otherwise the first model folder, in the layout that was named or
- * that is there; otherwise the current folder.
- * @throws USAGE
+ * The folder for downloads: `-o` as it is; otherwise the first model folder, in the layout that was named or found
+ * there; otherwise the current folder.
+ * @throws USAGE (exit 2)
  */
 export function downloadPlace(
   output: string | undefined,
@@ -72,8 +73,7 @@ export function downloadPlace(
   roots: readonly string[],
 ): DownloadPlace {
   if (output !== undefined) {
-    if (name !== undefined && name !== 'flat')
-      throw usage('-o and --layout do not go together', 'Name the folder of the program with --models.')
+    if (name !== undefined && name !== 'flat') throw usage(messages.outputAndLayout, messages.useModels)
     return { root: output }
   }
   const root = roots[0] ?? '.'
@@ -86,7 +86,7 @@ function layoutOf(name: LayoutName): FolderLayout | undefined {
   return LAYOUTS.find(({ id }) => id === (name === 'forge' ? 'a1111' : name))
 }
 
-/** The program with most of its folders below `root`, if any. A current folder nobody named is left alone. */
+/** The program with most of its folders below `root`, if any; undefined for a current folder that was not named. */
 function detected(root: string, isNamed: boolean): FolderLayout | undefined {
   if (!isNamed) return undefined
   const counted = LAYOUTS.map((layout) => {
@@ -97,7 +97,7 @@ function detected(root: string, isNamed: boolean): FolderLayout | undefined {
   return best.count > 0 ? best.layout : undefined
 }
 
-/** The program among whose models a file lies: by the nearest folder above it that has folders of one. */
+/** The program whose models a file is among: by the nearest folder above it that has folders of one. */
 export function layoutAround(path: string): FolderLayout | undefined {
   for (let folder = dirname(resolve(path)); ; folder = dirname(folder)) {
     const layout = detected(folder, true)

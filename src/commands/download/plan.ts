@@ -1,8 +1,8 @@
-/** What to download, and where to, before a byte of it is. */
+/** What to download, and where to, before anything is downloaded. */
 import type { Stats } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { parseReference } from '../../civitai/api/reference.ts'
-import type { CivitaiFile, CivitaiVersion } from '../../civitai/api/shapes.ts'
+import type { CivitaiFile, CivitaiVersion, EarlyAccess } from '../../civitai/api/shapes.ts'
 import type { Site } from '../../civitai/http/hosts.ts'
 import { type Choice, chooseFiles, title } from '../../civitai/plan/choose.ts'
 import { nameFor } from '../../civitai/plan/file-name.ts'
@@ -15,17 +15,18 @@ import { EXIT, refuse, SdtoolError } from '../../system/errors.ts'
 import { type Hashes, hashFile } from '../../system/hash.ts'
 import type { Client } from '../shared/civitai-client.ts'
 import { checkKind } from './check.ts'
+import { messages } from './messages.ts'
 import type { DownloadPlace } from './place.ts'
 import { targetsOf, type Wanted } from './target.ts'
 
 export interface PlannedDownload {
-  /** What the person named. */
+  /** The reference on the command line. */
   readonly reference: string
   readonly site: Site
   readonly version: CivitaiVersion
   readonly file: CivitaiFile
   readonly target: string
-  /** It is there already, with the right bytes as far as the site tells. */
+  /** It exists already, with the right content as far as the site's hashes show. */
   readonly isPresent: boolean
   /** Bytes that an earlier run left. */
   readonly partBytes: number
@@ -55,15 +56,15 @@ export interface DownloadPlan {
 }
 
 /**
- * Asks the site what the references are, and decides on names. A reference that leads nowhere does not stop the others.
- * @throws USAGE for a command line that can mean nothing
+ * Looks the references up, and decides on names. A reference that leads nowhere does not stop the others.
+ * @throws USAGE (exit 2) for a command line that makes no sense; the reason of the signal
  */
 export async function planDownloads(
   options: PlanOptions,
   client: Client,
   cache: HashCache,
 ): Promise<DownloadPlan> {
-  // what is misspelt is said before anything is asked or fetched
+  // mistakes are reported before anything is requested
   const references = options.references.map((text) => ({
     text,
     reference: parseReference(text, client.site),
@@ -113,9 +114,9 @@ async function planned(
   const { text, ...facts } = item
   checkScans(item)
   if (!options.any) checkKind(target)
-  const there = await checkReplaceable(target)
-  const isPresent = there !== undefined && (await isSameFile(target, there, item.file, local))
-  if (there && !isPresent && !options.force) throw otherFile(target)
+  const existing = await checkReplaceable(target)
+  const isPresent = existing !== undefined && (await isSameFile(target, existing, item.file, local))
+  if (existing && !isPresent && !options.force) throw otherFile(target)
   const part = await stat(partPaths(target).part).catch(() => undefined)
   return {
     ...facts,
@@ -127,13 +128,13 @@ async function planned(
   }
 }
 
-/** What files that are there already are looked at with. */
+/** What existing files are hashed with. */
 interface Local {
   readonly cache: HashCache
   readonly signal: AbortSignal
 }
 
-/** By the hashes that decide; where there are none by the length, which is all there is. */
+/** By the hashes that decide; where there are none, by the length. */
 async function isSameFile(
   target: string,
   { size }: Stats,
@@ -156,33 +157,32 @@ async function ownHashes(target: string, expected: Hashes, { cache, signal }: Lo
 }
 
 function otherFile(target: string): SdtoolError {
-  return new SdtoolError('OUTPUT_EXISTS', `${target} exists already, and is another file`, {
+  return new SdtoolError('OUTPUT_EXISTS', messages.otherFileExists(target), {
     exitCode: EXIT.usage,
-    hint: 'Use --force to replace it, or -o to give the new one another name or folder.',
+    hint: messages.forceOrOtherPlace,
   })
 }
 
-/** @throws CIVITAI_FLAGGED */
+/** @throws CIVITAI_FLAGGED (exit 3) */
 function checkScans({ version, file }: Wanted): void {
   if (file.scans.virus !== 'Danger') return
   throw refuse(
     'CIVITAI_FLAGGED',
-    `${title(version)}: the site's virus scanner calls ${nameFor(file, version)} dangerous`,
-    'Take another file or version.',
+    messages.flagged(title(version), nameFor(file, version)),
+    messages.takeAnother,
   )
 }
 
 function warningsOf({ version, file }: Wanted): string[] {
   const { earlyAccess, usageControl } = version
-  const until = earlyAccess?.until?.slice(0, 10)
   return [
-    ...(earlyAccess
-      ? [`early access${until === undefined ? '' : ` until ${until}`}: only for those who bought it`]
-      : []),
-    ...(usageControl !== undefined && usageControl !== 'Download'
-      ? ['its creator has disabled downloads']
-      : []),
-    ...(file.scans.pickle === 'Danger' ? ["the site's pickle scanner calls it dangerous"] : []),
-    ...(judgesOf(file.hashes).length === 0 ? ['the site gives no hash: its bytes cannot be verified'] : []),
+    ...(earlyAccess ? [earlyAccessWarning(earlyAccess)] : []),
+    ...(usageControl !== undefined && usageControl !== 'Download' ? [messages.downloadsDisabled] : []),
+    ...(file.scans.pickle === 'Danger' ? [messages.pickleFlagged] : []),
+    ...(judgesOf(file.hashes).length === 0 ? [messages.noHash] : []),
   ]
+}
+
+function earlyAccessWarning({ until }: EarlyAccess): string {
+  return until === undefined ? messages.earlyAccess : messages.earlyAccessUntil(until.slice(0, 10))
 }

@@ -1,5 +1,4 @@
 /** Carries out a plan of downloads, some at a time. */
-
 import { basename } from 'node:path'
 import type { CivitaiFile, CivitaiVersion } from '../../civitai/api/shapes.ts'
 import type { Site } from '../../civitai/http/hosts.ts'
@@ -30,7 +29,7 @@ export type FinishedDownload = { readonly planned: PlannedDownload } & (
 
 type Sidecars = Awaited<ReturnType<typeof writeSidecars>>
 
-/** One that fails does not stop the others. */
+/** A failed download does not stop the others. @throws the reason of the signal */
 export function runDownloads(
   downloads: readonly PlannedDownload[],
   options: RunOptions,
@@ -44,9 +43,9 @@ export function runDownloads(
   const files = downloads.map(({ target }) => target)
   const inTurn = openTurns()
   const sidecarsOf = (planned: PlannedDownload, sha256: string | undefined) =>
-    // two files of a version that differ in their ending only share what lies beside them
+    // files of a version that differ in their ending only share their sidecars
     inTurn(nameKey(sidecarStem(planned.target)), () =>
-      writeBeside(planned, { sha256, files, kinds: options.sidecars }, client),
+      writeSidecarsOf(planned, { sha256, files, kinds: options.sidecars }, client),
     )
   return inParallel(downloads, options.jobs, async (planned): Promise<FinishedDownload> => {
     try {
@@ -105,8 +104,8 @@ async function fetchOne(
 }
 
 /**
- * By the file's id: the site's own addresses name a file by its type and format, which two files may share, and which
- * the preferences of an account may turn into another. Those are for when the first leads nowhere.
+ * By the file's ID: the site's own addresses name a file by its type and format, which two files may share, and which
+ * may mean another file to an account with other preferences. Those are used when the first leads nowhere.
  */
 export function downloadUrls(
   { base }: Site,
@@ -119,16 +118,16 @@ export function downloadUrls(
   return [...new Set(paths)].map((path) => new URL(folder + path, base))
 }
 
-interface SidecarWishes {
+interface SidecarChoice {
   readonly kinds: readonly Sidecar[]
   readonly sha256: string | undefined
   /** All files of the run. */
   readonly files: readonly string[]
 }
 
-function writeBeside(
+function writeSidecarsOf(
   { site, version, file, target }: PlannedDownload,
-  { kinds, sha256, files }: SidecarWishes,
+  { kinds, sha256, files }: SidecarChoice,
   { http }: Client,
 ) {
   const wanted = file.type === 'Config' ? [] : kinds

@@ -7,11 +7,12 @@ import { kindOfName } from '../../civitai/plan/file-kinds.ts'
 import { nameFor, nameKey, safeName, splitName } from '../../civitai/plan/file-name.ts'
 import { partNames } from '../../civitai/transfer/part.ts'
 import { usage } from '../../system/errors.ts'
+import { messages } from './messages.ts'
 import { type DownloadPlace, folderFor, folderKind } from './place.ts'
 
-/** A file of the site that a person wants. */
+/** A file of the site that was chosen. */
 export interface Wanted {
-  /** What the person named. */
+  /** The reference on the command line. */
   readonly text: string
   readonly site: Site
   readonly version: CivitaiVersion
@@ -20,7 +21,7 @@ export interface Wanted {
 
 /**
  * @param output of `-o`: a file for a single download, or a folder
- * @throws USAGE
+ * @throws USAGE (exit 2)
  */
 export async function targetsOf(
   wanted: readonly Wanted[],
@@ -46,8 +47,8 @@ export async function targetsOf(
 }
 
 /**
- * Names of one run. What is written on the way to one (`.part`, `.part.json`) is no other, and a name without its ending
- * stands for one version: the files beside a model, which have it, say which that is.
+ * Names of one run. Temporary names (`.part`, `.part.json`) are not given to other files, and a name without its ending
+ * stands for one version: the sidecars of a model, which are named after it, say which that is.
  */
 function openNames(): { take(target: string, item: Wanted): string } {
   const taken = new Set<string>()
@@ -86,11 +87,10 @@ function namedTarget({ file, version }: Wanted, place: DownloadPlace): string {
   return join(folderFor(place, folderKind(file, version.modelType)), nameFor(file, version))
 }
 
-/** `-o` names a file if it ends like one and is no folder. @throws USAGE */
+/** `-o` names a file if it ends like one and is not a folder. @throws USAGE (exit 2) */
 async function singleTarget(output: string, count: number): Promise<string | undefined> {
   const isFolder = (await stat(output).catch(() => undefined))?.isDirectory() ?? false
   if (isFolder || kindOfName(output) === undefined) return undefined
-  if (count > 1)
-    throw usage(`-o ${output} names one file for ${count} downloads`, 'Name a folder: -o downloads/')
+  if (count > 1) throw usage(messages.oneFileForMany(output, count), messages.nameAFolder)
   return join(dirname(output), safeName(basename(output)) ?? basename(output))
 }

@@ -1,5 +1,4 @@
-/** What `identify` learns of each file: its hashes, what it was made from, what the site knows of those. */
-
+/** What `identify` finds out about each file: its hashes, what it was made from, what the site knows about those. */
 import type { Api } from '../../civitai/api/api.ts'
 import {
   type Ancestor,
@@ -20,7 +19,7 @@ import type { World } from '../../system/world.ts'
 
 export interface IdentifiedFile {
   readonly path: string
-  /** For a person: below the folder that was named, without folders for a file that was. */
+  /** For tables: the path below the folder that was named. */
   readonly name: string
   readonly sha256: string
   readonly matches: readonly Match[]
@@ -38,7 +37,10 @@ export interface UnreadFile {
 /** Files between two writings of the cache: so many are hashed again after a kill -9. */
 const SAVE_EVERY = 10
 
-/** Hashes files and asks the site for all of them at once. Files that cannot be read do not stop the others. */
+/**
+ * Hashes files and looks all of them up at once. Files that cannot be read do not stop the others.
+ * @throws what `Api` throws; the reason of the signal
+ */
 export async function identifyFiles(
   listed: readonly Pick<ListedFile, 'path' | 'relative'>[],
   { api, cache, world }: { readonly api: Api; readonly cache: HashCache; readonly world: World },
@@ -60,7 +62,7 @@ export async function identifyFiles(
     api,
   )
   for (const [i, { path, evidence }] of known.entries()) {
-    // what sdtool made of something else is on the site only by a chance that is not worth reading it again
+    // a file that sdtool made is hardly ever on the site: not worth reading it again
     if (matches[i]!.length > 0 || evidence.ancestors.length > 0) continue
     const last = await byBlake3(await cache.blake3(path), api)
     if (last) matches[i] = [last]
@@ -96,11 +98,11 @@ async function evidenceOf(
   const ancestors = recipe === undefined ? [] : ancestorsOf(recipe)
   return {
     evidence: { sha256, ancestors, ...defined({ autoV3 }) },
-    ...(recipe === undefined ? {} : { operation: recipe.operation }),
+    ...defined({ operation: recipe?.operation }),
   }
 }
 
-/** Undefined for what is no safetensors file, or a damaged one: its hash may still be known. */
+/** Undefined for other formats and damaged files: their hash may still be known. */
 async function headerOf(
   path: string,
   world: Interruptible,
@@ -114,7 +116,7 @@ async function headerOf(
   }).catch(() => undefined)
 }
 
-/** The files a person had before sdtool changed them: where an input was made by sdtool, its own inputs come next. */
+/** The files before sdtool changed them: where an input was made by sdtool, its own inputs come next. */
 function ancestorsOf({ inputs }: Recipe): Ancestor[] {
   return inputs.flatMap((input): Ancestor[] => {
     const { name, sha256, autoV1, autoV3, recipe } = input

@@ -18,36 +18,29 @@ import { modelFolders, withModelFolders } from '../shared/model-folders.ts'
 import { commonOptions, flag, namedFiles, withCommonOptions } from '../shared/options.ts'
 import { namedSidecars, usualSidecars, withSidecars } from '../shared/sidecar-options.ts'
 import { type IdentifiedFile, identifyFiles, type UnreadFile } from './files.ts'
+import { messages } from './messages.ts'
 import { identifyJson, identifyTable, renamingLine } from './page.ts'
 import { type FileActionResult, planRenaming, renameFiles } from './rename.ts'
 
 export const identifyCommand: Command = {
   positionals: '<files..>',
-  examples: [
-    ['$0 identify models/Lora', 'Names, versions, trigger words, and which of them have a newer version'],
-    [
-      '$0 identify models/Lora --write',
-      'Also writes .civitai.info files, previews and the notes of A1111 where they are missing',
-    ],
-    ['$0 identify "model (3).safetensors" --rename --dry-run', 'What the file would be called'],
-  ],
+  get examples() {
+    return [
+      ['$0 identify models/Lora', messages.exampleFolder],
+      ['$0 identify models/Lora --write', messages.exampleWrite],
+      ['$0 identify "model (3).safetensors" --rename --dry-run', messages.exampleRename],
+    ] as const
+  },
   options: (yargs) =>
     withSidecars(withModelFolders(withCivitaiUrl(withCommonOptions(yargs))))
-      .positional('files', { type: 'string', array: true, describe: 'Model files or folders' })
-      .option('write', {
-        type: 'boolean',
-        describe: 'Write what is missing beside the files: see --sidecars',
-      })
-      .option('rename', {
-        type: 'boolean',
-        describe:
-          'Rename files to model_version, with what lies beside them. Prompts that name a LoRA must follow',
-      })
-      .option('dry-run', { type: 'boolean', describe: 'Show new names, write nothing' }),
+      .positional('files', { type: 'string', array: true, describe: messages.filesArgument })
+      .option('write', { type: 'boolean', describe: messages.writeOption })
+      .option('rename', { type: 'boolean', describe: messages.renameOption })
+      .option('dry-run', { type: 'boolean', describe: messages.dryRunOption }),
   run: (args, world) => withCivitai(args, world, (client) => runIdentify(args, client, world)),
 }
 
-/** What to do with the files, beside telling what they are. */
+/** What to do with the files, besides saying what they are. */
 interface IdentifyActions {
   readonly write: boolean
   /** Undefined: what is usual where the file is. */
@@ -56,8 +49,8 @@ interface IdentifyActions {
   readonly dryRun: boolean
 }
 
-/** @throws USAGE */
-function wishesOf(args: Arguments): IdentifyActions {
+/** @throws USAGE (exit 2) */
+function actionsOf(args: Arguments): IdentifyActions {
   const sidecars = namedSidecars(args)
   const write = flag(args, 'write') || sidecars !== undefined
   return { write, sidecars, rename: flag(args, 'rename'), dryRun: flag(args, 'dryRun') }
@@ -65,7 +58,7 @@ function wishesOf(args: Arguments): IdentifyActions {
 
 async function runIdentify(args: Arguments, client: Client, world: World): Promise<ExitCode> {
   const { json, quiet, verbose } = commonOptions(args)
-  const wishes = wishesOf(args)
+  const actions = actionsOf(args)
   const folders = modelFolders(args, world)
   const { files: listed } = await listedFiles(
     namedFiles(args),
@@ -78,18 +71,18 @@ async function runIdentify(args: Arguments, client: Client, world: World): Promi
   const api = client.apiOf(client.site)
   try {
     const { files, unread } = await identifyFiles(found, { api, cache, world })
-    const deeds = new Map<IdentifiedFile, FileActionResult>()
+    const done = new Map<IdentifiedFile, FileActionResult>()
     const paths = files.map(({ path }) => path)
-    for (const file of files) deeds.set(file, await act(file, paths, wishes, client))
+    for (const file of files) done.set(file, await act(file, paths, actions, client))
     const failed = [...missing, ...unread]
     for (const { error } of failed) world.stderr.write(errorText(error, verbose))
     const document = envelope(
       'identify',
-      { results: identifyJson(files, deeds, failed), dryRun: wishes.dryRun },
+      { results: identifyJson(files, done, failed), dryRun: actions.dryRun },
       world,
     )
-    printResults(document, () => pageOf(files, deeds, wishes.dryRun, world), { json, quiet }, world)
-    if (!json) printProblems(deeds.values(), world)
+    printResults(document, () => pageOf(files, done, actions.dryRun, world), { json, quiet }, world)
+    if (!json) printProblems(done.values(), world)
     return exitCode(files, failed)
   } finally {
     await cache.save()
@@ -98,58 +91,58 @@ async function runIdentify(args: Arguments, client: Client, world: World): Promi
 
 function pageOf(
   files: readonly IdentifiedFile[],
-  deeds: ReadonlyMap<IdentifiedFile, FileActionResult>,
+  done: ReadonlyMap<IdentifiedFile, FileActionResult>,
   dryRun: boolean,
   world: World,
 ): string {
-  const lines = [...deeds.values()].flatMap(({ written, renaming }) => [
+  const lines = [...done.values()].flatMap(({ written, renaming }) => [
     ...(renaming ? [renamingLine(renaming, dryRun)] : []),
-    ...written.map((path) => `  wrote ${printable(path, 300)}\n`),
+    ...written.map((path) => `  ${messages.wrote(printable(path, 300))}\n`),
   ])
   return [...(files.length > 0 ? [`${identifyTable(files, world)}\n`] : []), ...lines].join('')
 }
 
-function printProblems(deeds: Iterable<FileActionResult>, world: World): void {
-  for (const { problems } of deeds)
+function printProblems(done: Iterable<FileActionResult>, world: World): void {
+  for (const { problems } of done)
     for (const problem of problems) world.stderr.write(`sdtool: ${printable(problem, 600)}\n`)
 }
 
-/** Unknown files are nothing unusual in a collection; that none is known is worth a code. */
+/** Unknown files are normal in a collection; none known at all gets an exit code of its own. */
 function exitCode(files: readonly IdentifiedFile[], failed: readonly UnreadFile[]): ExitCode {
   if (failed.length > 0) return exitCodeOf(failed[0]!.error)
   return files.some(({ matches }) => matches.length > 0) ? EXIT.ok : EXIT.unverified
 }
 
-/** Sidecars and names, as asked. Problems with one file are told and do not stop the others. */
+/** Writes sidecars and renames, as the options say. Problems with one file do not stop the others. */
 async function act(
   file: IdentifiedFile,
   files: readonly string[],
-  wishes: IdentifyActions,
+  actions: IdentifyActions,
   client: Client,
 ): Promise<FileActionResult> {
   const [match] = file.matches
   if (!match) return NOTHING
-  const { write, rename, dryRun } = wishes
+  const { write, rename, dryRun } = actions
   try {
-    const deed =
-      write && !dryRun && isOne(file)
-        ? await writeBeside(file, match, { files, sidecars: wishes.sidecars }, client)
+    const result =
+      write && !dryRun && hasOneMatch(file)
+        ? await writeSidecarsOf(file, match, { files, sidecars: actions.sidecars }, client)
         : NOTHING
     const renaming =
       rename && isItself(match) ? await planRenaming(file.path, match.version, files) : undefined
     if (renaming && !dryRun) await renameFiles(renaming)
-    return renaming ? { ...deed, renaming } : deed
+    return renaming ? { ...result, renaming } : result
   } catch (error) {
     client.http.signal.throwIfAborted()
     if (!(error instanceof SdtoolError)) throw error
-    return { written: [], problems: [`${basename(file.path)}: ${error.message}`] }
+    return { written: [], problems: [messages.problemWith(basename(file.path), error.message)] }
   }
 }
 
 const NOTHING: FileActionResult = { written: [], problems: [] }
 
-/** Not for merges: what they are made of is not what they are. */
-function isOne({ matches }: IdentifiedFile): boolean {
+/** Not so for merges: what they were made from is not what they are. */
+function hasOneMatch({ matches }: IdentifiedFile): boolean {
   return matches.length === 1
 }
 
@@ -157,8 +150,8 @@ function isItself({ relation }: Match): boolean {
   return relation === 'same' || relation === 'same-weights'
 }
 
-/** The version by itself: in answers for many hashes the site's addresses are broken. */
-async function writeBeside(
+/** From the version's own page of the API: in answers for many hashes the addresses are broken. */
+async function writeSidecarsOf(
   { path, sha256 }: IdentifiedFile,
   { version }: Match,
   { files, sidecars }: Pick<IdentifyActions, 'sidecars'> & { readonly files: readonly string[] },

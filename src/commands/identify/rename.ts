@@ -1,4 +1,4 @@
-/** Names after what a file is: `DreamShaper_8.safetensors` for `model (3).safetensors`, with what lies beside it. */
+/** Names after what a file is: `DreamShaper_8.safetensors` for `model (3).safetensors`, and for its companions. */
 import { lstat, readdir, rename } from 'node:fs/promises'
 import { basename, dirname, extname, join } from 'node:path'
 import type { CivitaiVersion } from '../../civitai/api/shapes.ts'
@@ -6,8 +6,9 @@ import { nameKey, safeName } from '../../civitai/plan/file-name.ts'
 import { sidecarStem } from '../../civitai/plan/sidecars.ts'
 import { MODEL_ENDINGS } from '../../model/file-name.ts'
 import { SdtoolError } from '../../system/errors.ts'
+import { messages } from './messages.ts'
 
-/** What programs keep beside a model under its name. */
+/** Files that programs keep next to a model, under its name. */
 const COMPANION_ENDINGS: readonly string[] = [
   '.civitai.info',
   '.json',
@@ -23,11 +24,11 @@ const COMPANION_ENDINGS: readonly string[] = [
 export interface FileRenaming {
   readonly from: string
   readonly to: string
-  /** Files that go along. */
+  /** Files next to it that are renamed with it. */
   readonly companions: readonly { readonly from: string; readonly to: string }[]
 }
 
-/** What was done beside a file. */
+/** What was done with a file. */
 export interface FileActionResult {
   readonly written: readonly string[]
   readonly problems: readonly string[]
@@ -37,7 +38,7 @@ export interface FileActionResult {
 /**
  * Undefined if the file has that name already.
  * @param files all files of the run: none of them is a companion of another
- * @throws RENAME_SHARED where another model of the name without its ending has the same companions
+ * @throws RENAME_SHARED (exit 1) where another model, of another ending, has the same companions
  */
 export async function planRenaming(
   path: string,
@@ -55,7 +56,7 @@ export async function planRenaming(
     to: sidecarStem(to) + ending,
   })).filter(({ from }) => beside.has(basename(from)) && !own.has(nameKey(from)))
   const twin = [...beside].find((other) => isTwin(other, basename(path)))
-  if (twin !== undefined && companions.length > 0) throw shared(path, twin, companions[0]!.from)
+  if (twin !== undefined && companions.length > 0) throw sharedCompanions(path, twin, companions[0]!.from)
   return { from: path, to, companions }
 }
 
@@ -65,22 +66,18 @@ function isTwin(other: string, name: string): boolean {
   return isModel && other !== name && nameKey(sidecarStem(other)) === nameKey(sidecarStem(name))
 }
 
-function shared(path: string, twin: string, companion: string): SdtoolError {
-  return new SdtoolError(
-    'RENAME_SHARED',
-    `${path} was not renamed: ${basename(companion)} and what else lies beside it is also that of ${twin}`,
-  )
+function sharedCompanions(path: string, twin: string, companion: string): SdtoolError {
+  return new SdtoolError('RENAME_SHARED', messages.renameShared(path, basename(companion), twin))
 }
 
 /**
  * All of them or none: what was renamed before one failed gets its old name again.
- * @throws OUTPUT_EXISTS before anything is renamed
+ * @throws OUTPUT_EXISTS (exit 1) before anything is renamed, or what the file system says
  */
 export async function renameFiles({ from, to, companions }: FileRenaming): Promise<void> {
   const all = [...companions, { from, to }]
   for (const one of all) {
-    if (await isTaken(one))
-      throw new SdtoolError('OUTPUT_EXISTS', `${from} would become ${to}, but ${one.to} exists already`)
+    if (await isTaken(one)) throw new SdtoolError('OUTPUT_EXISTS', messages.renameTaken(from, to, one.to))
   }
   const done: (typeof all)[number][] = []
   try {

@@ -14,6 +14,7 @@ import { type Client, withCivitai } from '../shared/civitai-client.ts'
 import { withCivitaiUrl } from '../shared/civitai-options.ts'
 import type { CommonOptions } from '../shared/options.ts'
 import { commonOptions, filledText, flag, list, values, withCommonOptions } from '../shared/options.ts'
+import { messages } from './messages.ts'
 import type { SearchFinding, SearchResult } from './schema.ts'
 import { BASE_WORDS, PERIOD_WORDS, SORT_WORDS, spelled, TYPE_WORDS } from './words.ts'
 
@@ -26,29 +27,25 @@ const MAX_LIMIT = 1000
 
 export const searchCommand: Command = {
   positionals: '[words..]',
-  examples: [
-    ['$0 search bad hands --type embedding', 'Negative embeddings'],
-    [
-      '$0 search --type lora --base sdxl --sort downloads --limit 50',
-      'The LoRAs for SDXL that most people have',
-    ],
-    ['$0 search dreamshaper --json', 'For a program'],
-  ],
+  get examples() {
+    return [
+      ['$0 search bad hands --type embedding', messages.exampleEmbeddings],
+      ['$0 search --type lora --base sdxl --sort downloads --limit 50', messages.exampleLoras],
+      ['$0 search dreamshaper --json', messages.exampleJson],
+    ] as const
+  },
   options: (yargs) =>
     withCivitaiUrl(withCommonOptions(yargs))
-      .positional('words', { type: 'string', array: true, describe: 'Words of its name or description' })
-      .option('type', { type: 'string', describe: `${Object.keys(TYPE_WORDS).join(', ')}. Repeatable` })
-      .option('base', {
-        type: 'string',
-        describe: `${Object.keys(BASE_WORDS).join(', ')}, or as the site spells it ("SDXL Turbo"). Repeatable`,
-      })
-      .option('tag', { type: 'string', describe: 'Only with this tag' })
-      .option('user', { type: 'string', describe: 'Only of this creator' })
-      .option('sort', { choices: Object.keys(SORT_WORDS), describe: 'Order (default: as the site does)' })
-      .option('period', { choices: Object.keys(PERIOD_WORDS), describe: 'Counted over this time' })
-      .option('limit', { type: 'number', describe: 'Models to show', default: DEFAULT_LIMIT })
-      .option('cursor', { type: 'string', describe: 'Go on where an earlier list ended' })
-      .option('nsfw', { type: 'boolean', describe: 'Also those that are not safe for work' }),
+      .positional('words', { type: 'string', array: true, describe: messages.wordsArgument })
+      .option('type', { type: 'string', describe: messages.typeOption(Object.keys(TYPE_WORDS).join(', ')) })
+      .option('base', { type: 'string', describe: messages.baseOption(Object.keys(BASE_WORDS).join(', ')) })
+      .option('tag', { type: 'string', describe: messages.tagOption })
+      .option('user', { type: 'string', describe: messages.userOption })
+      .option('sort', { choices: Object.keys(SORT_WORDS), describe: messages.sortOption })
+      .option('period', { choices: Object.keys(PERIOD_WORDS), describe: messages.periodOption })
+      .option('limit', { type: 'number', describe: messages.limitOption, default: DEFAULT_LIMIT })
+      .option('cursor', { type: 'string', describe: messages.cursorOption })
+      .option('nsfw', { type: 'boolean', describe: messages.nsfwOption }),
   run: (args, world) => {
     const options = searchOptions(args)
     return withCivitai(args, world, (client) => runSearch(options, client, world))
@@ -56,11 +53,6 @@ export const searchCommand: Command = {
 }
 
 function searchOptions(args: Arguments): SearchOptions {
-  const optional = {
-    tag: filledText(args, 'tag'),
-    username: filledText(args, 'user'),
-    cursor: filledText(args, 'cursor'),
-  }
   const sort = filledText(args, 'sort')
   const period = filledText(args, 'period')
   return {
@@ -71,16 +63,20 @@ function searchOptions(args: Arguments): SearchOptions {
       baseModels: spelled(list(args, 'base'), BASE_WORDS),
       nsfw: flag(args, 'nsfw'),
       limit: limitOf(args),
-      ...(sort === undefined ? {} : { sort: SORT_WORDS[sort]! }),
-      ...(period === undefined ? {} : { period: PERIOD_WORDS[period]! }),
-      ...Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined)),
+      ...defined({
+        sort: sort === undefined ? undefined : SORT_WORDS[sort],
+        period: period === undefined ? undefined : PERIOD_WORDS[period],
+        tag: filledText(args, 'tag'),
+        username: filledText(args, 'user'),
+        cursor: filledText(args, 'cursor'),
+      }),
     },
   }
 }
 
 function limitOf({ limit }: Arguments): number {
   if (typeof limit === 'number' && Number.isInteger(limit) && limit >= 1 && limit <= MAX_LIMIT) return limit
-  throw usage(`--limit is a number from 1 to ${MAX_LIMIT}`)
+  throw usage(messages.limitRange(MAX_LIMIT))
 }
 
 async function runSearch(options: SearchOptions, { site, apiOf }: Client, world: World): Promise<ExitCode> {
@@ -89,13 +85,13 @@ async function runSearch(options: SearchOptions, { site, apiOf }: Client, world:
   const results = models.map((model) => modelJson(model, site))
   const findings = nextCursor === undefined ? [] : [moreJson(nextCursor)]
   const page = () =>
-    models.length === 0 ? '' : `${formatTable(COLUMNS, models.map(row), lineWidth(world.stdout))}\n`
+    models.length === 0 ? '' : `${formatTable(columns(), models.map(row), lineWidth(world.stdout))}\n`
   printResults(envelope('search', { results, findings }, world), page, options, world)
   if (json) return EXIT.ok
   if (models.length === 0)
-    world.stderr.write(`sdtool: nothing was found${query.nsfw ? '' : '; --nsfw looks at more'}\n`)
+    world.stderr.write(`sdtool: ${query.nsfw ? messages.nothingFound : messages.nothingFoundTryNsfw}\n`)
   if (nextCursor !== undefined)
-    world.stderr.write(`sdtool: more with --cursor ${printable(nextCursor, 500)}\n`)
+    world.stderr.write(`sdtool: ${messages.moreWith(printable(nextCursor, 500))}\n`)
   return EXIT.ok
 }
 
@@ -103,13 +99,13 @@ function moreJson(cursor: string): SearchFinding {
   return {
     code: 'more-results',
     severity: 'info',
-    message: `there is more: --cursor ${cursor}`,
+    message: messages.moreWith(cursor),
     bytes: null,
     cursor,
   }
 }
 
-/** Pages are filtered after the query, so some are short, or empty: as many are asked for as it takes, within reason. */
+/** The site filters pages after the query, so that some are short, or empty: more are requested, up to this number. */
 const MAX_PAGES = 2 * (MAX_LIMIT / MAX_PAGE)
 
 async function collect(query: SearchQuery, api: Api): Promise<SearchPage> {
@@ -119,7 +115,7 @@ async function collect(query: SearchQuery, api: Api): Promise<SearchPage> {
     const limit = query.limit - models.length
     const page = await api.search({ ...query, limit, ...defined({ cursor }) })
     models.push(...page.models)
-    // a cursor that leads to itself would go round for ever
+    // a cursor that leads to itself would never end
     if (page.nextCursor === undefined || page.nextCursor === cursor) return { models }
     cursor = page.nextCursor
     if (models.length >= query.limit) break
@@ -127,16 +123,18 @@ async function collect(query: SearchQuery, api: Api): Promise<SearchPage> {
   return { models, ...defined({ nextCursor: cursor }) }
 }
 
-const COLUMNS = [
-  { head: 'id', align: 'right' },
-  { head: 'name' },
-  { head: 'type' },
-  { head: 'base' },
-  { head: 'size', align: 'right' },
-  { head: 'downloads', align: 'right' },
-  { head: 'rating', align: 'right' },
-  { head: 'trigger words' },
-] as const
+function columns() {
+  return [
+    { head: messages.idColumn, align: 'right' },
+    { head: messages.nameColumn },
+    { head: messages.typeColumn },
+    { head: messages.baseColumn },
+    { head: messages.sizeColumn, align: 'right' },
+    { head: messages.downloadsColumn, align: 'right' },
+    { head: messages.ratingColumn, align: 'right' },
+    { head: messages.triggerWordsColumn },
+  ] as const
+}
 
 const UNKNOWN = '-'
 

@@ -1,6 +1,6 @@
-/** What people call types and base models, and how the site spells them. Others are passed on as they are. */
+/** Names of types and base models for the command line, and how the site spells them. Others are passed on as they are. */
 
-/** Source: civitai/civitai, `ModelType`. A person who looks for LoRAs wants those of all three kinds. */
+/** Source: civitai/civitai, `ModelType`. `lora` stands for all three kinds of LoRAs. */
 export const TYPE_WORDS: Readonly<Record<string, readonly string[]>> = {
   checkpoint: ['Checkpoint'],
   lora: ['LORA', 'LoCon', 'DoRA'],

@@ -79,7 +79,7 @@ describe('the API', () => {
     await expect(openApi(site, world).version(3)).rejects.toMatchObject({
       code: 'NETWORK',
       exitCode: 5,
-      message: '127.0.0.1:1: it refuses the connection',
+      message: '127.0.0.1:1 refuses the connection',
     })
     expect(world.slept.length).toBe(4)
   })

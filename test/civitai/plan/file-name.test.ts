@@ -77,8 +77,8 @@ describe('the name a server sends', () => {
   })
 
   it('must be of the same class as the planned one', () => {
-    expect(() => checkSameClass('a.safetensors', 'b.zip')).toThrow(/another kind of file/)
-    expect(() => checkSameClass('a.safetensors', 'b.ckpt')).toThrow(/another kind of file/)
+    expect(() => checkSameClass('a.safetensors', 'b.zip')).toThrow(/a different kind of file/)
+    expect(() => checkSameClass('a.safetensors', 'b.ckpt')).toThrow(/a different kind of file/)
     for (const [
       one,
       two,

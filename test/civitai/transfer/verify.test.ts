@@ -4,7 +4,7 @@ import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { download } from '../../../src/civitai/transfer/download.ts'
-import { judgesOf, verifiedText } from '../../../src/civitai/transfer/verify.ts'
+import { HASH_TITLES, judgesOf } from '../../../src/civitai/transfer/verify.ts'
 import type { HashName } from '../../../src/system/hash.ts'
 import { runCli } from '../../cli/run.ts'
 import { tempFolder } from '../../temp-folder.ts'
@@ -59,7 +59,7 @@ function fetched({ double, folder }: Setup, hashes: object, length: number): Ret
 
 describe('a hash of the site', () => {
   it('is known in all its kinds', () => {
-    expect([...new Set(CASES.map(([name]) => name))].sort()).toEqual(Object.keys(verifiedText).sort())
+    expect([...new Set(CASES.map(([name]) => name))].sort()).toEqual(Object.keys(HASH_TITLES).sort())
   })
 
   it.each(CASES)('%s %s alone is enough to accept the right file', async (name, value, bytes) => {
@@ -75,7 +75,7 @@ describe('a hash of the site', () => {
     const run = fetched(here, { [name]: value }, bytes.byteLength)
     await expect(run).rejects.toMatchObject({
       code: 'CIVITAI_HASH',
-      message: expect.stringContaining(`Civitai says ${value}`),
+      message: expect.stringContaining(`Civitai states ${value}`),
     })
     expect(readdirSync(here.folder)).toEqual([])
   })
@@ -98,7 +98,7 @@ describe('a hash of the site', () => {
   })
 
   it('decides alone if it is of every byte, and together with the others if it is not', () => {
-    const all = Object.fromEntries(Object.keys(verifiedText).map((name) => [name, 'x']))
+    const all = Object.fromEntries(Object.keys(HASH_TITLES).map((name) => [name, 'x']))
     const { sha256: _s, ...noSha } = all
     const { blake3: _b, ...short } = noSha
     expect([judgesOf(all), judgesOf(noSha), judgesOf(short), judgesOf({})]).toEqual([
@@ -122,17 +122,17 @@ const LORA = loraFile()
 const LORA_DATA = LORA.subarray(8 + Number(LORA.readBigUInt64LE()))
 const SITE: readonly (readonly [field: string, right: string, said: string])[] = [
   ['SHA256', sha(LORA), 'SHA256 verified'],
-  ['AutoV2', sha(LORA).slice(0, 10), 'AutoV2 verified (the first 10 digits of its SHA-256)'],
+  ['AutoV2', sha(LORA).slice(0, 10), 'AutoV2 verified (the first 10 digits of the SHA-256)'],
   [
     'AutoV3',
     sha(LORA_DATA).slice(0, 12),
-    'AutoV3 verified (12 digits, of the tensors: its header is not in it)',
+    'AutoV3 verified (12 digits, of the tensors: the header is not covered)',
   ],
   // a file of less than a megabyte has nothing where AutoV1 looks
   [
     'AutoV1',
     sha(Buffer.alloc(0)).slice(0, 8),
-    'AutoV1 verified (of 64 KiB of it; of the rest only the length)',
+    'AutoV1 verified (64 KiB of the file; of the rest only the length)',
   ],
 ]
 
@@ -153,30 +153,27 @@ describe('sdtool download, where the site gives one hash only', () => {
     expect([code, stderr]).toEqual([0, ''])
     expect(stdout).toContain(said)
     const again = await run(hashes, LORA, LORA)
-    expect([again.code, again.stdout]).toEqual([0, expect.stringContaining(`is there already: ${said}`)])
+    expect([again.code, again.stdout]).toEqual([0, expect.stringContaining(`already exists: ${said}`)])
   })
 
-  it.each(SITE)(
-    '%s: refuses another file, and one of that name that is there already',
-    async (name, value) => {
-      const hashes = { [name]: value.replaceAll(/[0-9a-f]/g, (digit) => (digit === '0' ? '1' : '0')) }
-      expect(await run(hashes, LORA)).toMatchObject({
-        code: 1,
-        stderr: expect.stringContaining('Civitai says'),
-      })
-      const there = await run(hashes, LORA, LORA)
-      expect([there.code, there.stderr]).toEqual([2, expect.stringContaining('is another file')])
-    },
-  )
+  it.each(SITE)('%s: refuses another file, and one of that name that already exists', async (name, value) => {
+    const hashes = { [name]: value.replaceAll(/[0-9a-f]/g, (digit) => (digit === '0' ? '1' : '0')) }
+    expect(await run(hashes, LORA)).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('Civitai states'),
+    })
+    const there = await run(hashes, LORA, LORA)
+    expect([there.code, there.stderr]).toEqual([2, expect.stringContaining('is another file')])
+  })
 
   it('or none: says what was checked instead, and what was not', async () => {
     const { code, stdout } = await run({}, LORA)
     expect(code).toBe(0)
-    expect(stdout).toContain('the site gives no hash: its bytes cannot be verified')
+    expect(stdout).toContain('the site gives no hash: the content cannot be verified')
     expect(stdout).toContain(
-      'not verified, as the site gives no hash: only its length and that it is what its name says was checked',
+      'not verified, as the site gives no hash: only the length and the kind of file were checked',
     )
     const again = await run({}, LORA, Buffer.alloc(LORA.byteLength))
-    expect(again.stdout).toContain('not verified, as the site gives no hash: only its length was checked')
+    expect(again.stdout).toContain('not verified, as the site gives no hash: only the length was checked')
   })
 })
