@@ -41,13 +41,15 @@ describe('archives that open', () => {
       zipOf([{ ...pickled, localExtra: Buffer.from('FB\x05\0ZZZZZ', 'latin1') }, storage]),
     ],
     ['storages before the pickle', zipOf([storage, pickled])],
-    [
-      'zip64 end records',
+    ['with the longest comment', zipOf([pickled, storage], { comment: 'x'.repeat(65_535) })],
+    ...['', 'x'.repeat(65_535)].map((comment): [string, Buffer] => [
+      `zip64 end records and a comment of ${comment.length} characters`,
       zipOf([pickled, storage], {
+        comment,
         before: (offset, bytes) =>
           zip64End(offset + bytes, { count: 2n, bytes: BigInt(bytes), offset: BigInt(offset) }),
       }),
-    ],
+    ]),
     ['zip64 sizes of a small entry', withStorage({ listed: { size: 0xffffffff, extra: wide(8n, 8n) } })],
   ])('%s', async (_, bytes) => {
     const model = await openModel(memorySource('m.ckpt', bytes))
