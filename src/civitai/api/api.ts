@@ -9,7 +9,7 @@ import { type Attempt, againAfter, type Failure, withRetries } from '../http/ret
 import { explainRefusal } from './api-errors.ts'
 import { messages } from './messages.ts'
 import { type CivitaiModel, type CivitaiVersion, civitaiModelOf, versionOf } from './shapes.ts'
-import { anything, id, list, maybe, object, read, readEach, text, textOr } from './tolerant.ts'
+import { anything, id, list, maybe, object, read, readEach, text } from './tolerant.ts'
 
 /** A list of 100 models with their versions has about 5 MB. */
 const MAX_JSON_BYTES = 64 * 1024 * 1024
@@ -63,7 +63,7 @@ export interface SearchPage {
 /** Full-text search counts its cursor in plain numbers. */
 const cursor = v.union([text, v.pipe(id, v.transform(String))])
 const pageAnswer = object({ items: list(anything), metadata: maybe(object({ nextCursor: maybe(cursor) })) })
-const accountAnswer = object({ username: textOr(''), tier: maybe(text) })
+const accountAnswer = object({ username: text, tier: maybe(text) })
 
 export function openApi(site: Site, world: HttpWorld): Api {
   const get = (path: string, what: string, params: Params = []) => {

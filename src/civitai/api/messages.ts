@@ -42,7 +42,7 @@ export const messages = catalogue({
 
   unlikeTheApi: (what: string, host: string) => `${what}: the answer from ${host} does not follow its API`,
   isItCivitai: 'Is --civitai-url the address of a Civitai site?',
-  notJson: (what: string, host: string) => `${what}: the answer from ${host} is not JSON`,
+  notJson: (what: string, host: string) => `${what}: the answer from ${host} cannot be read as JSON`,
   somethingInBetween: 'A login page of the network, a proxy or a firewall may be in between.',
 
   downloadDisabled: (what: string) =>

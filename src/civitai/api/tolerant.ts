@@ -14,7 +14,7 @@ export const number = v.pipe(v.number(), v.finite())
 /** Ids of models, versions and files: positive integers. */
 export const id = v.pipe(v.number(), v.safeInteger(), v.minValue(1))
 
-/** Any JSON; nothing for null. */
+/** Any JSON but null. */
 export const anything = v.custom<JsonValue>((value) => value !== null)
 
 /** A field that may be missing. */
@@ -45,6 +45,8 @@ export function object<const Entries extends v.ObjectEntries>(entries: Entries) 
   const fields = v.object<v.ObjectEntries>(entries)
   const schema = v.pipe(
     v.custom<Readonly<Record<string, unknown>>>(isObject),
+    // valibot would also see what every object inherits: constructor, toString
+    v.transform((found) => Object.assign(Object.create(null), found)),
     fields,
     v.transform((found) => defined(found)),
   )
@@ -55,7 +57,7 @@ function isObject(value: unknown): boolean {
   return isJsonObject(value as JsonValue | undefined)
 }
 
-/** Undefined for what lacks what the schema requires. */
+/** Undefined where something that the schema requires is missing. */
 export function read<Output>(schema: v.GenericSchema<unknown, Output>, value: unknown): Output | undefined {
   const result = v.safeParse(schema, value)
   return result.success ? result.output : undefined

@@ -54,10 +54,35 @@ describe('the API', () => {
     ['a page', '<html><body>Sign in to the hotel network', 'CIVITAI_NOT_JSON'],
     ['something else', '[]', 'CIVITAI_ANSWER'],
     ['half of it', '{"id": 3, "na', 'CIVITAI_NOT_JSON'],
+    ['what is nested too deeply to be walked', '['.repeat(101) + ']'.repeat(101), 'CIVITAI_NOT_JSON'],
   ])('that answers %s with status 200 is not believed', async (_, body, code) => {
     const { double, api } = await setup()
     for (let i = 0; i < 2; i++) double.onApi.push((_request, response) => void response.end(body))
     await expect(api.version(3)).rejects.toMatchObject({ code })
+  })
+
+  it.each(['{}', '[]', '{"username": null}', '{"username": 3}', 'true'])(
+    'that knows no name for a key (%s) does not vouch for it',
+    async (body) => {
+      const { double, api } = await setup()
+      double.onApi.push((_request, response) => void response.end(body))
+      await expect(api.me()).rejects.toMatchObject({ code: 'CIVITAI_ANSWER', exitCode: 5 })
+    },
+  )
+
+  it.each([
+    ['"abc|9"', 'abc|9'],
+    ['40', '40'],
+    ['null', undefined],
+    ['-1', undefined],
+    ['{}', undefined],
+  ])('gives %s as the next cursor of a list: %s', async (cursor, expected) => {
+    const { double, api } = await setup()
+    const body = `{"items": [null, 3, {"id": 1}], "metadata": {"nextCursor": ${cursor}}}`
+    double.onApi.push((_request, response) => void response.end(body))
+    const query = { words: 'x', types: [], baseModels: [], nsfw: false, limit: 9 }
+    const { models, nextCursor } = await api.search(query)
+    expect([models.map(({ id }) => id), nextCursor]).toEqual([[1], expected])
   })
 
   it('that never stops answering is stopped', async () => {
