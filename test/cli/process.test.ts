@@ -118,7 +118,7 @@ describe('sdtool as a process', () => {
     ])
     expect(blocked.status).toBe(1)
     expect(blocked.stderr).toMatch(
-      /^sdtool: .*out\.safetensors cannot be written \((ENOTDIR|EEXIST)\)\n {2}Name a place/,
+      /^sdtool: .*out\.safetensors cannot be written \((ENOTDIR|EEXIST)\)\n {2}Name a writable location/,
     )
     mkdirSync(join(folder, 'locked'))
     chmodSync(join(folder, 'locked'), 0o555)
