@@ -27,31 +27,61 @@ export interface Interruptible {
   readonly signal: AbortSignal
 }
 
+/** A model file that is open until it is closed. */
+export interface OpenFile extends OpenedModel {
+  /** @throws INPUT_CHANGED where the file is not the one that was opened any more */
+  checkUnchanged(): Promise<void>
+  close(): Promise<void>
+}
+
 /**
- * Opens a model file for as long as `use` runs.
+ * Opens a model file. Only headers are read.
  * @param onDamage called for an entry that was read and does not match the checksum of its archive
- * @throws NOT_A_FILE, ZIP_CRC (exit 3), INPUT_CHANGED (exit 1), and what `openModel` throws
+ * @throws NOT_A_FILE (exit 3), and what `openModel` throws; reading throws ZIP_CRC (exit 3)
  */
-export async function withModel<T>(
+export async function openModelFile(
   path: string,
   { signal }: Interruptible,
-  use: (opened: OpenedModel) => Promise<T>,
   onDamage: (run: StatedSum) => void = refuseDamaged,
-): Promise<T> {
+): Promise<OpenFile> {
   const source = await openFileSource(path, signal)
   const inputs = openInputs()
+  const close = async (): Promise<void> => {
+    await inputs.close()
+    await source.close()
+  }
   try {
     const model = withKnownNames(await openModel(source))
     const companion = await companionOf(path, model)
     const known = companion === undefined ? model : { ...model, companion }
     const sums = sumCheck(model.checksums?.stated ?? [], onDamage)
     const summed = new Set(model.checksums === undefined ? [] : [path])
-    const result = await use({ model: known, read: summing(inputs.read, summed, sums.note), sums })
-    await checkUnchanged([source.file])
+    const read = summing(inputs.read, summed, sums.note)
+    return { model: known, read, sums, checkUnchanged: () => checkUnchanged([source.file]), close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/**
+ * Opens a model file for as long as `use` runs.
+ * @param onDamage called for an entry that was read and does not match the checksum of its archive
+ * @throws what `openModelFile` throws, and INPUT_CHANGED at the end
+ */
+export async function withModel<T>(
+  path: string,
+  world: Interruptible,
+  use: (opened: OpenedModel) => Promise<T>,
+  onDamage: (run: StatedSum) => void = refuseDamaged,
+): Promise<T> {
+  const { checkUnchanged, close, ...opened } = await openModelFile(path, world, onDamage)
+  try {
+    const result = await use(opened)
+    await checkUnchanged()
     return result
   } finally {
-    await inputs.close()
-    await source.close()
+    await close()
   }
 }
 
