@@ -10,6 +10,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
+import { buildTypes } from './build-types.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const dist = join(root, 'dist')
@@ -21,6 +22,7 @@ const { metafile } = await build({
   absWorkingDir: root,
   entryPoints: [
     'src/cli.ts',
+    'src/index.ts',
     'src/civitai/transfer/part-writer-worker.ts',
     'src/tensor/write/executor-worker.ts',
     'src/runtime/sessions/matmul.ts',
@@ -57,6 +59,7 @@ copyFileSync(
   join(dirname(require.resolve('@jsquash/webp/decode.js')), 'codec/dec/webp_dec.wasm'),
   join(dist, 'webp-decoder.wasm'),
 )
+buildTypes(dist)
 writeFileSync(join(dist, 'THIRD-PARTY-LICENSES.txt'), licences(Object.keys(metafile.inputs)))
 
 /** The licence texts of all packages and data that ended up in the bundle: they ask to travel with them. */

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { toJsonSchema } from '@valibot/to-json-schema'
 import { DOCUMENTS } from '../src/commands/documents.ts'
 import { errorCodes } from './error-codes.ts'
+import { publicTypes } from './public-types.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 
@@ -18,7 +19,7 @@ export function generatedDocs(): ReadonlyMap<string, string> {
     const converted = toJsonSchema(schema, { ignoreActions: ['readonly'] })
     return [`docs/schemas/${command.replaceAll(' ', '-')}.json`, `${JSON.stringify(converted, null, 1)}\n`]
   })
-  return new Map([...schemas, ['docs/errors.md', errorsPage()]])
+  return new Map([...schemas, ['docs/errors.md', errorsPage()], ...publicTypes()])
 }
 
 const ERRORS_HEAD = `# Error codes

@@ -1,6 +1,5 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
+import { ownEnvironment } from './api/environment.ts'
 import { main } from './main.ts'
 import { messages } from './messages.ts'
 import { EXIT } from './system/errors.ts'
@@ -19,22 +18,14 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 })
 process.stderr.on('error', () => {})
 
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-  version: string
-}
 const argv = process.argv.slice(2)
 const exitCode = await main(argv, {
   stdout: process.stdout,
   stderr: process.stderr,
   stdin: process.stdin,
-  env: process.env,
-  now: () => new Date(),
-  threads: availableParallelism(),
-  matmul: new URL('./matmul.js', import.meta.url),
-  sessions: new URL('./session-process.js', import.meta.url),
+  ...ownEnvironment(),
   partThread: new URL('./part-writer-worker.js', import.meta.url),
   signal: abort.signal,
   misspelt: misspeltName(argv.length),
-  version,
 })
 process.exitCode ??= exitCode

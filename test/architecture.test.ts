@@ -12,6 +12,7 @@ const STOREYS: readonly (readonly string[])[] = [
   ['model'],
   ['runtime', 'library', 'civitai', 'report'],
   ['operations'],
+  ['api'],
   ['commands'],
 ]
 

@@ -6,6 +6,8 @@ export const messages = catalogue({
   emptyFileName: 'a file name is empty',
   noModelInFolder: (folder: string) => `${folder}: no model file found`,
   modelEndings: (endings: string) => `sdtool looks for ${endings} files.`,
+  notAFolder: (path: string) => `${path} is not a folder`,
+  inspectAFile: 'To look at a file: sdtool inspect.',
   folderTooLarge: (folder: string, limit: number) => `${folder} holds more than ${limit} files and folders`,
   nameCloserFolder:
     'Name a folder closer to the models (--models or SDTOOL_MODELS), or give the path of the file.',

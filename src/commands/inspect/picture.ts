@@ -45,7 +45,7 @@ export async function isPicture(path: string): Promise<boolean> {
 /** @throws PICTURE_TOO_LARGE, what `openImage` throws (exit 3) */
 export async function inspectPicture(
   path: string,
-  options: { readonly hashes: boolean; readonly quiet: boolean },
+  options: { readonly hashes: boolean },
   world: World,
 ): Promise<PictureInspection> {
   const bytes = await readPicture(path)

@@ -1,6 +1,5 @@
-import { stat } from 'node:fs/promises'
 import { openCache } from '../../library/caches/library-cache.ts'
-import { type SkippedFolder, scanFolder, skippedText } from '../../library/scan.ts'
+import { checkFolder, type SkippedFolder, scanFolder, skippedText } from '../../library/scan.ts'
 import {
   type Duplicates,
   type LibraryFile,
@@ -11,7 +10,7 @@ import {
 import { type Envelope, envelope, type JsonError, printResults } from '../../report/document/envelope.ts'
 import { formatTable } from '../../report/text/table.ts'
 import { formatBytes, painter, plural } from '../../report/text/text.ts'
-import { EXIT, refuse, usage } from '../../system/errors.ts'
+import { EXIT, usage } from '../../system/errors.ts'
 import { printable } from '../../system/text.ts'
 import { startProgress, type World } from '../../system/world.ts'
 import type { Command } from '../command.ts'
@@ -77,12 +76,6 @@ export const listCommand: Command = {
     }
     return EXIT.ok
   },
-}
-
-async function checkFolder(folder: string): Promise<void> {
-  const info = await stat(folder)
-  if (!info.isDirectory())
-    throw refuse('NOT_A_FOLDER', `${folder} is no folder`, 'sdtool inspect looks at a file.')
 }
 
 function document(

@@ -60,8 +60,7 @@ export async function runCheck(
     return drawn.images
   }
   const compared = requests.map(({ seed }, i) => ({ prompt: prompts[i]!, seed }))
-  const quiet = options.quiet || options.json
-  const outcome = await checkBaked({ path, folders, quiet, shots: compared, draw }, world)
+  const outcome = await checkBaked({ path, folders, shots: compared, draw }, world)
   const hashes = await pictureHashes({ path, loras: [] }, [...embeddings.values()], book)
   const making = { settings: settings!, options, hashes, version: world.version }
   const shown = { Sheet: 'check', Recipe: outcome.recipe.operation, Verdict: outcome.verdict }

@@ -34,7 +34,6 @@ export type DrawPictures = (model: Model) => Promise<readonly RgbImage[]>
 export interface CheckJob {
   readonly path: string
   readonly folders: ModelFolders
-  readonly quiet: boolean
   readonly shots: readonly ComparedShot[]
   readonly draw: DrawPictures
 }

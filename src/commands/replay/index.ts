@@ -53,7 +53,7 @@ async function runReplay(args: Arguments, world: World): Promise<ExitCode> {
   const { recipe } = source
   const recipeWorld = environmentOf(recipe, world)
   const { endings } = await recipeRunner(recipe)
-  const places = { path, folders, quiet: output.quiet || output.json }
+  const places = { path, folders }
   const inputs = await planInputs(recipe, places, world)
   const target = await targetOf(path, output.output, endings)
   // a file that is held against itself is always the same

@@ -102,7 +102,7 @@ async function rebuildInput(
   remake: RebuildContext,
   world: World,
 ): Promise<string> {
-  const { quiet, folders } = remake.places
+  const { folders } = remake.places
   folders.note(
     `${input.name} is gone: making it again (${recipe.operation} of ${recipe.inputs.map(({ name }) => name).join(', ')})`,
   )
@@ -110,10 +110,10 @@ async function rebuildInput(
   const { run } = await recipeRunner(recipe)
   const recipeWorld = { ...environmentOf(recipe, world), now: () => timeOf(recipe, world) }
   const { exitCode } = await withRecipeInputs(steps, { ...remake, target: path }, world, (paths) =>
-    run({ paths, target: path, args: { quiet } }, recipeWorld),
+    run({ paths, target: path, args: {} }, recipeWorld),
   )
   const { size } = await stat(path)
-  const proof = exitCode === EXIT.ok ? await proofFor(input, path, size, { quiet }, world) : undefined
+  const proof = exitCode === EXIT.ok ? await proofFor(input, path, size, world) : undefined
   if (proof !== undefined) return path
   throw new SdtoolError(
     'REPLAY_DIFFERS',

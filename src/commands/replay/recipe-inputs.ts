@@ -39,7 +39,6 @@ export interface SearchPlaces {
   /** What the inputs went into, for messages; the model itself without it. */
   readonly of?: string
   readonly folders: ModelFolders
-  readonly quiet: boolean
 }
 
 /**
@@ -118,7 +117,7 @@ async function findInput(
   const sameLength = files.filter(({ name, bytes }) => bytes === input.bytes && name !== input.name)
   let problem: SdtoolError | undefined
   for (const { path, bytes } of [...named, ...sameLength]) {
-    const proof = await proofFor(input, path, bytes, places, world)
+    const proof = await proofFor(input, path, bytes, world)
     if (proof === undefined) continue
     const other = await companionProblem(input, path, world)
     if (other === undefined) return { input, path, by: proof }
@@ -137,7 +136,6 @@ export async function proofFor(
   input: RecipeInput,
   path: string,
   bytes: number,
-  { quiet }: Pick<SearchPlaces, 'quiet'>,
   world: World,
 ): Promise<InputProof | undefined> {
   const has = async (name: HashName, expected: string | undefined): Promise<boolean> => {

@@ -107,7 +107,6 @@ async function checked(
 ): Promise<Verified> {
   const { model, read } = opened
   const identity = await identifyFile(path, opened)
-  const quiet = options.quiet || options.json
   const scans = await scanComponents(path, model, identity, read, world)
   const sums = await checksums(opened, world)
   return {
@@ -119,7 +118,7 @@ async function checked(
       ...sums,
       ...valueChecks(scans, model),
       ...(await hashes(path, model, options, world)),
-      await recipeCheck({ path, model, folders: options.folders, quiet, deep: options.deep }, world),
+      await recipeCheck({ path, model, folders: options.folders, deep: options.deep }, world),
     ],
   }
 }

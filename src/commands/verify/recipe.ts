@@ -19,7 +19,6 @@ export interface RecipeJob {
   readonly path: string
   readonly model: ModelFile
   readonly folders: ModelFolders
-  readonly quiet: boolean
   /** Do it again, and compare every tensor. */
   readonly deep: boolean
 }
@@ -52,20 +51,20 @@ function namesOf({ inputs }: Recipe): string {
 
 /** Makes the file again, beside it, for as long as it takes to compare them. */
 async function replayed(
-  { path, folders, quiet }: RecipeJob,
+  { path, folders }: RecipeJob,
   recipe: Recipe,
   said: string,
   world: World,
 ): Promise<Check> {
   const { run } = await recipeRunner(recipe)
-  const places = { path, folders, quiet }
+  const places = { path, folders }
   const inputs = await planInputs(recipe, places, world)
   const folder = await temporaryFolder(existingFolder(dirname(resolve(path))), '.sdtool')
   try {
     const target = join(folder.path, `again${extname(path)}`)
     const recipeWorld = environmentOf(recipe, world)
     const { exitCode } = await withRecipeInputs(inputs, { target, places }, world, (paths) =>
-      run({ paths, target, args: { quiet } }, recipeWorld),
+      run({ paths, target, args: {} }, recipeWorld),
     )
     if (exitCode !== EXIT.ok)
       throw new SdtoolError('REPLAY_FAILED', `${recipe.operation} ended with exit code ${exitCode}`)

@@ -25,7 +25,6 @@ import type { Recognised, recogniseKnown } from './recognise-known.ts'
 export interface InspectionOptions {
   readonly hashes: boolean
   readonly scan: boolean
-  readonly quiet: boolean
   /** The file is on a server: its header is read, and a few small tensors. */
   readonly remote?: boolean
   /** Where files are that a VAE may be a copy of. */

@@ -17,13 +17,14 @@ import type {
   InspectedArchitecture,
   InspectedComponent,
   InspectedEmbedding,
+  InspectedModel,
   InspectedPeftConfig,
   InspectedSummary,
   InspectResult,
 } from './schema.ts'
 
 /** The result of `inspect --json` for one file. Keys are a contract: add, never rename. */
-export function inspectionJson(inspection: Inspection, keys: readonly Tensor[] | undefined): InspectResult {
+export function inspectionJson(inspection: Inspection, keys: readonly Tensor[] | undefined): InspectedModel {
   const { path, bytes, model, identity, hashes, findings, scan, summary, remote } = inspection
   const { adapter, embedding, vae, ema } = identity
   return {

@@ -188,7 +188,7 @@ const summary = v.strictObject({
   comfy: nullable(v.strictObject({ prompt: flag, workflow: flag, nodes: nullable(count) })),
 })
 
-const model = v.strictObject({
+export const inspectedModel = v.strictObject({
   path: text,
   bytes: count,
   remote: nullable(v.strictObject({ requests: count, bytes: count })),
@@ -249,9 +249,10 @@ const picture = v.strictObject({
 
 const refused = v.strictObject({ path: text, bytes: count, security, error })
 
-const result = v.union([model, picture, refused])
+export const inspectResult = v.union([inspectedModel, picture, refused])
 
-export type InspectResult = v.InferOutput<typeof result>
+export type InspectedModel = v.InferOutput<typeof inspectedModel>
+export type InspectResult = v.InferOutput<typeof inspectResult>
 export type InspectedArchitecture = v.InferOutput<typeof architecture>
 export type InspectedComponent = v.InferOutput<typeof component>
 export type InspectedAdapter = v.InferOutput<typeof adapter>
@@ -259,4 +260,4 @@ export type InspectedPeftConfig = v.InferOutput<typeof peftConfig>
 export type InspectedEmbedding = v.InferOutput<typeof embedding>
 export type InspectedSummary = v.InferOutput<typeof summary>
 
-export const inspectSchema = documentSchema('inspect', { result })
+export const inspectSchema = documentSchema('inspect', { result: inspectResult })

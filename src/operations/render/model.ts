@@ -22,7 +22,9 @@ import { latentsByValues } from '../vae-values.ts'
 export interface ModelRequest {
   readonly model: string
   readonly vae?: string
-  /** As on a command line, tags among them. */
+  /** LoRAs that need no reading. */
+  readonly given?: readonly LoraArgument[]
+  /** As on a command line, tags among them, behind those. */
   readonly loras: readonly string[]
   readonly ema: boolean
   readonly allowUnmatched: boolean
@@ -56,7 +58,8 @@ export async function withRenderSource<T>(
   environment: Environment,
   use: (source: RenderSource) => Promise<T>,
 ): Promise<T> {
-  const loras = request.loras.length > 0 ? loraArguments(request.loras, [], existsSync) : []
+  const named = request.loras.length > 0 ? loraArguments(request.loras, [], existsSync) : []
+  const loras = [...(request.given ?? []), ...named]
   const path = await resolveModel(request.model, 'checkpoint', folders)
   const loraPaths: string[] = []
   for (const { name } of loras) loraPaths.push(await resolveLora(name, folders, environment))

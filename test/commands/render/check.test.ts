@@ -48,7 +48,7 @@ function check(path: string): Promise<CheckOutcome> {
     return drawn.get(key)!
   }
   const folders = modelFolders({ models: [folder] }, QUIET_WORLD)
-  return checkBaked({ path, folders, quiet: true, shots: [SHOT], draw: drawOnce }, QUIET_WORLD)
+  return checkBaked({ path, folders, shots: [SHOT], draw: drawOnce }, QUIET_WORLD)
 }
 
 const out = mkdtempSync(join(tmpdir(), 'sdtool-test-'))

@@ -33,11 +33,7 @@ async function find(input: RecipeInput, beside: string, ...roots: string[]) {
     options: {},
   })
   const folders = modelFolders(roots.length > 0 ? { models: roots } : {}, QUIET_WORLD)
-  const [found] = await findInputs(
-    recipe,
-    { path: join(beside, 'baked.safetensors'), folders, quiet: true },
-    QUIET_WORLD,
-  )
+  const [found] = await findInputs(recipe, { path: join(beside, 'baked.safetensors'), folders }, QUIET_WORLD)
   return [found!.path, found!.by]
 }
 

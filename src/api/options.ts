@@ -1,0 +1,142 @@
+/** Written by `npm run docs` from the schemas in src/operations. */
+export type ConvertOptions = {
+  readonly to?: 'safetensors' | 'ckpt'
+  readonly dtype?: {
+    readonly all?: 'fp32' | 'fp16' | 'bf16' | 'fp8_e4m3fn' | 'fp8_e5m2' | 'keep'
+    readonly by?: {
+      readonly [key: string]: 'fp32' | 'fp16' | 'bf16' | 'fp8_e4m3fn' | 'fp8_e5m2' | 'keep'
+    }
+  }
+} | {
+  readonly to: 'single'
+  readonly parts: readonly ('unet' | 'vae' | 'text_encoder' | 'text_encoder_2')[]
+  readonly prediction?: string
+  readonly zeroSnr?: boolean
+  readonly dtype?: {
+    readonly all?: 'fp32' | 'fp16' | 'bf16' | 'fp8_e4m3fn' | 'fp8_e5m2' | 'keep'
+  }
+} | {
+  readonly to: 'diffusers'
+  readonly part: 'unet' | 'vae' | 'text_encoder' | 'text_encoder_2'
+  readonly dtype?: {
+    readonly all?: 'fp32' | 'fp16' | 'bf16' | 'fp8_e4m3fn' | 'fp8_e5m2' | 'keep'
+  }
+}
+
+export type PruneOptions = {
+  readonly ema?: 'only' | 'drop' | 'keep'
+  readonly dtype?: {
+    readonly all?: 'fp32' | 'fp16' | 'bf16' | 'fp8_e4m3fn' | 'fp8_e5m2' | 'keep'
+    readonly by?: {
+      readonly [key: string]: 'fp32' | 'fp16' | 'bf16' | 'fp8_e4m3fn' | 'fp8_e5m2' | 'keep'
+    }
+  }
+  readonly keep?: readonly ('unet' | 'text' | 'vae' | 'ema' | 'vision' | 'control' | 'depth' | 'schedule' | 'marker' | 'training' | 'other' | 'dit' | 'clip_l' | 'clip_g' | 'clip_h' | 'openclip_h' | 'openclip_g' | 't5xxl' | 'unet_ema' | 'vae_ema' | 'noise_augmentor' | 'controlnet' | 'markers' | 'adapter' | 'embedding' | 'weights')[]
+  readonly drop?: readonly ('unet' | 'text' | 'vae' | 'ema' | 'vision' | 'control' | 'depth' | 'schedule' | 'marker' | 'training' | 'other' | 'dit' | 'clip_l' | 'clip_g' | 'clip_h' | 'openclip_h' | 'openclip_g' | 't5xxl' | 'unet_ema' | 'vae_ema' | 'noise_augmentor' | 'controlnet' | 'markers' | 'adapter' | 'embedding' | 'weights')[]
+  readonly keepSchedule?: boolean
+}
+
+export type MergeOptions = {
+  readonly method?: 'weighted-sum' | 'add-difference' | 'train-difference' | 'sum-twice' | 'smooth-add' | 'cosine-a' | 'cosine-b' | 'slerp' | 'ties' | 'dare' | 'tensor-swap'
+  readonly alpha?: readonly number[]
+  readonly beta?: number
+  readonly density?: number
+  readonly seed?: number
+  readonly blocks?: readonly string[]
+  readonly betaBlocks?: readonly string[]
+  readonly keys?: readonly string[]
+  readonly vae?: 'file' | 'blend' | string
+  readonly only?: 'unet' | 'text'
+  readonly dtype?: {
+    readonly all?: 'fp32' | 'fp16' | 'bf16' | 'fp8_e4m3fn' | 'fp8_e5m2' | 'keep'
+    readonly by?: {
+      readonly [key: string]: 'fp32' | 'fp16' | 'bf16' | 'fp8_e4m3fn' | 'fp8_e5m2' | 'keep'
+    }
+  }
+  readonly allowMissing?: boolean
+  readonly allowMixed?: boolean
+}
+
+export type MergeLoraOptions = {
+  readonly loras: readonly {
+    readonly ratio: {
+      readonly unet: number
+      readonly text: number
+    }
+    readonly blocks?: string
+  }[]
+  readonly dtype?: {
+    readonly all?: 'fp32' | 'fp16' | 'bf16' | 'fp8_e4m3fn' | 'fp8_e5m2' | 'keep'
+    readonly by?: {
+      readonly [key: string]: 'fp32' | 'fp16' | 'bf16' | 'fp8_e4m3fn' | 'fp8_e5m2' | 'keep'
+    }
+  }
+  readonly only?: 'unet' | 'text'
+  readonly include?: readonly string[]
+  readonly exclude?: readonly string[]
+  readonly allowUnmatched?: boolean
+  readonly ema?: 'drop' | 'patch'
+}
+
+export type BakeVaeOptions = {
+  readonly dtype?: 'fp32' | 'fp16' | 'bf16' | 'fp8_e4m3fn' | 'fp8_e5m2' | 'keep'
+}
+
+export type ExtractOptions = {
+  readonly component: 'unet' | 'text' | 'vae' | 'ema' | 'vision' | 'control' | 'depth' | 'schedule' | 'marker' | 'training' | 'other' | 'dit' | 'clip_l' | 'clip_g' | 'clip_h' | 'openclip_h' | 'openclip_g' | 't5xxl' | 'unet_ema' | 'vae_ema' | 'noise_augmentor' | 'controlnet' | 'markers' | 'adapter' | 'embedding' | 'weights'
+  readonly dtype?: 'fp16' | 'bf16' | 'fp32'
+}
+
+export type ExtractEmbeddingsOptions = {
+  readonly prompt?: string
+  readonly name?: string
+  readonly format?: 'safetensors' | 'pt'
+  readonly each?: boolean
+  readonly only?: number
+}
+
+export type ExtractLoraOptions = {
+  readonly rank?: {
+    readonly method: 'fixed'
+    readonly limit: number
+  } | {
+    readonly method: 'sv_ratio'
+    readonly target: number
+    readonly limit: number
+  } | {
+    readonly method: 'sv_cumulative' | 'sv_fro'
+    readonly target: number
+    readonly limit: number
+  }
+  readonly convRank?: number
+  readonly dtype?: 'fp16' | 'bf16' | 'fp32'
+  readonly seed?: number
+  readonly algo?: 'lora' | 'locon'
+  readonly only?: 'unet' | 'text'
+}
+
+export type LoraMergeOptions = {
+  readonly ratios: readonly {
+    readonly unet: number
+    readonly text: number
+  }[]
+  readonly dtype?: 'fp16' | 'bf16' | 'fp32'
+}
+
+export type LoraResizeOptions = {
+  readonly rank?: {
+    readonly method: 'fixed'
+    readonly limit: number
+  } | {
+    readonly method: 'sv_ratio'
+    readonly target: number
+    readonly limit: number
+  } | {
+    readonly method: 'sv_cumulative' | 'sv_fro'
+    readonly target: number
+    readonly limit: number
+  }
+  readonly convRank?: number
+  readonly dtype?: 'fp16' | 'bf16' | 'fp32'
+  readonly seed?: number
+}
