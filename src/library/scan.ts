@@ -166,6 +166,5 @@ function tooLarge({ root, maxEntries }: Scan): Error {
 /** @throws NOT_A_FOLDER (exit 3), ENOENT */
 export async function checkFolder(folder: string): Promise<void> {
   const info = await stat(folder)
-  if (!info.isDirectory())
-    throw refuse('NOT_A_FOLDER', messages.notAFolder(folder), messages.inspectAFile)
+  if (!info.isDirectory()) throw refuse('NOT_A_FOLDER', messages.notAFolder(folder), messages.inspectAFile)
 }
