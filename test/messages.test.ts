@@ -16,7 +16,6 @@ const UNMOVED: readonly string[] = [
   'commands/shared/',
   'commands/verify/',
   'library/lora-aliases.ts',
-  'model/',
   'operations/engine.ts',
   'operations/hashing.ts',
   'operations/inspect/',

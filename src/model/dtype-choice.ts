@@ -1,9 +1,9 @@
 import { EXIT, SdtoolError } from '../system/errors.ts'
-import { quoted } from '../system/text.ts'
 import { checkOperation, isEncoded } from '../tensor/quantised/check.ts'
 import { isFloat, type OutputDType } from '../tensor/values/dtype.ts'
 import { canCast, cast } from '../tensor/values/expr.ts'
 import type { Tensor, TensorTable } from '../tensor/values/table.ts'
+import { messages } from './messages.ts'
 import { type Component, isSelected, type Selector, sameSelector, tensorsOf } from './networks/components.ts'
 
 /** What people write after `--dtype`. `keep` leaves every tensor as it is. */
@@ -72,7 +72,8 @@ export function castWeight(tensor: Tensor, dtype: OutputDType | undefined): Tens
  * @throws SCALED_FP8, QUANTISED
  */
 export function checkCast(table: TensorTable, component: Component, dtype: OutputDType | undefined): void {
-  if (dtype !== undefined) checkOperation('cast', tensorsOf(table, component), `the ${component.title}`)
+  if (dtype !== undefined)
+    checkOperation('cast', tensorsOf(table, component), messages.component(component.title))
 }
 
 /**
@@ -82,10 +83,10 @@ export function checkCast(table: TensorTable, component: Component, dtype: Outpu
 export function checkSelected(components: readonly Component[], selectors: readonly Selector[]): void {
   for (const selector of selectors) {
     if (components.some((component) => isSelected(component, [selector]))) continue
-    const present = [...new Set(components.map(({ id }) => id))].join(', ')
-    throw new SdtoolError('COMPONENT_NOT_FOUND', `the file has no component ${quoted(selector)}`, {
+    const present = [...new Set(components.map(({ id }) => id))]
+    throw new SdtoolError('COMPONENT_NOT_FOUND', messages.noComponent(selector), {
       exitCode: EXIT.unverified,
-      hint: `It has: ${present}.`,
+      hint: messages.componentsAre(present),
     })
   }
 }

@@ -59,7 +59,7 @@ describe('inspect', () => {
     ])
     expect(stdout).toMatch(/pickle +safe, nothing was run; 1 foreign class kept unread/)
     expect(stdout).toMatch(/UNet +682 +1\.1 M +F16 +2\.13 MB +model\.diffusion_model\.\*/)
-    expect(stdout).toContain('the weights are there twice, live and as EMA copy')
+    expect(stdout).toContain('the weights are in the file twice, live and as an EMA copy')
   })
 
   it('gives programs one JSON document with the promised keys', async () => {

@@ -88,7 +88,7 @@ describe('convert --to diffusers', () => {
     [
       [join(TINY, 'tiny-stripes.safetensors'), '--to', 'diffusers'],
       3,
-      'DIR/tiny-stripes.safetensors: a LoCon cannot become a folder of diffusers',
+      'DIR/tiny-stripes.safetensors: a LoCon cannot be converted to a diffusers folder',
     ],
     [[MODEL, MODEL, '--to', 'diffusers'], 2, 'a diffusers folder has to be converted alone'],
     [

@@ -287,12 +287,12 @@ describe('what is of another pipeline is refused before anything is written', ()
     [
       'EDM',
       withTensors(narrowXl(halves), {}, 'edm_mean', 'edm_std'),
-      'its noise levels (EDM) need a scheduler of their own',
+      'its noise levels (EDM) need a different scheduler',
     ],
     [
       'seven inputs',
       narrowSd1(halves, { inChannels: 7 }),
-      'a UNet of 7 input channels is of no pipeline of diffusers',
+      'no diffusers pipeline has a UNet with 7 input channels',
     ],
   ])('%s', async (_, table, reason) => {
     const folder = tempFolder()

@@ -137,7 +137,7 @@ describe('markers', () => {
       expect.objectContaining({
         code: 'prediction-contradicted',
         severity: 'warning',
-        message: `it predicts velocity (v), by marker tensor v_pred; metadata ${V} = "epsilon" says otherwise, and is not followed`,
+        message: `it predicts velocity (v), by marker tensor v_pred; metadata ${V} = "epsilon" says otherwise, and is ignored`,
       }),
     )
   })

@@ -138,7 +138,7 @@ describe('alpha / rank of adapter_config.json', () => {
     const { code, stdout } = await runCli(['merge-lora', files.base, files.lora, '-o', out, '--force'])
     expect(code).toBe(0)
     expect(await addedTo(out)).toBeCloseTo(1, 5)
-    expect(stdout).toContain('no adapter_config.json lies beside it')
+    expect(stdout).toContain('there is no adapter_config.json next to it')
   })
 })
 
@@ -154,7 +154,7 @@ describe('without a configuration', () => {
     rmSync(files.config, { force: true })
     const { code, stdout } = await runCli(argsOf(files))
     expect(code).toBe(0)
-    expect(stdout).toContain('PEFT wrote it without an alpha')
+    expect(stdout).toContain('PEFT wrote this file without an alpha')
   })
 })
 

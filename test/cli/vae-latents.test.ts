@@ -87,7 +87,7 @@ describe.each(TAKERS)('%s', (verb, args) => {
     )
     expect([code, stdout]).toEqual([4, ''])
     const [scale, own] = other === 'xl' ? ['0.13025', '0.18215'] : ['0.18215', '0.13025']
-    expect(stderr).toMatch(new RegExp(`is a VAE of .*${scale}.* it is in a .*; .* needs one of .*${own}`))
+    expect(stderr).toMatch(new RegExp(`is a VAE of .*${scale}.* it is inside a .*; .* needs one of .*${own}`))
     expect(existsSync(out)).toBe(false)
   })
 

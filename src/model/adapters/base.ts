@@ -1,5 +1,6 @@
 import { defined } from '../../system/defined.ts'
 import { quoted } from '../../system/text.ts'
+import { messages } from './messages.ts'
 import type { AdapterModule } from './modules.ts'
 
 interface Base {
@@ -84,14 +85,15 @@ export function baseByShapes(modules: readonly AdapterModule[]): ShapeVerdict {
 
 function byBlockNames(modules: readonly AdapterModule[]): ShapeVerdict | undefined {
   for (const { pattern, base, block } of BLOCK_NAMES) {
-    if (modules.some(({ path }) => pattern.test(path))) return { base, evidence: [`blocks named ${block}`] }
+    if (modules.some(({ path }) => pattern.test(path)))
+      return { base, evidence: [messages.blocksNamed(block)] }
   }
   const joint = modules.find(({ path }) => JOINT_ATTENTION.test(path))
   if (joint === undefined) return undefined
   const { columns } = joint.shape
-  if (columns === undefined) return { evidence: ['joint attention, as SD3 and Flux have it'] }
+  if (columns === undefined) return { evidence: [messages.jointAttention] }
   const base = columns === FLUX_WIDTH ? 'flux' : 'sd3'
-  return { base, evidence: [`joint attention of width ${columns}`] }
+  return { base, evidence: [messages.jointAttentionOfWidth(columns)] }
 }
 
 function byContextWidth(modules: readonly AdapterModule[]): ShapeVerdict | undefined {
@@ -101,12 +103,12 @@ function byContextWidth(modules: readonly AdapterModule[]): ShapeVerdict | undef
     const { columns } = shape
     if (columns !== undefined) widths.add(columns)
   }
-  return widths.size === 0 ? undefined : judgeWidths([...widths], 'attn2.to_k and to_v take')
+  return widths.size === 0 ? undefined : judgeWidths([...widths], messages.crossAttentionKeysTake)
 }
 
-function judgeWidths(widths: readonly number[], words: string): ShapeVerdict {
+function judgeWidths(widths: readonly number[], describe: (widths: string) => string): ShapeVerdict {
   const sorted = widths.toSorted((a, b) => a - b)
-  const sentence = `${words} ${sorted.join(' and ')} inputs`
+  const sentence = describe(sorted.join(' and '))
   const base = sorted.length === 1 ? CONTEXT_WIDTHS[sorted[0]!] : undefined
   return {
     evidence: [sentence],
@@ -127,7 +129,7 @@ function byNumberedModules(modules: readonly AdapterModule[]): ShapeVerdict | un
     const { columns } = shape
     if (columns !== undefined && !UNET_WIDTHS.has(columns)) widths.add(columns)
   }
-  return widths.size === 0 ? undefined : judgeWidths([...widths], 'cross attention takes')
+  return widths.size === 0 ? undefined : judgeWidths([...widths], messages.crossAttentionTakes)
 }
 
 const TEXT_ATTENTION = /self_attn[._](?:to_)?[qkv](?:_proj)?$/
@@ -141,13 +143,13 @@ function byTextEncoder(modules: readonly AdapterModule[]): ShapeVerdict {
     if (columns !== undefined) seen.set(prefix, columns)
   }
   if (seen.size === 0) return { evidence: [] }
-  const evidence = [...seen].map(([prefix, width]) => `${prefix || 'text_model.'} has width ${width}`)
+  const evidence = [...seen].map(([prefix, width]) => messages.encoderWidth(prefix || 'text_model.', width))
   const widths = [...seen.values()]
   if (widths.includes(1024)) return { base: 'sd2', evidence }
   if (widths.includes(1280)) return widths.includes(768) ? { base: 'sdxl', evidence } : { evidence }
   // Some trainers write lora_te1_ for SD 1.x, others for the first encoder of SDXL
   if (seen.has('lora_te_')) return { base: 'sd1', evidence }
-  return { evidence: [...evidence, 'which SD 1.x and SDXL share'] }
+  return { evidence: [...evidence, messages.sharedBySd1AndSdxl] }
 }
 
 /** What trainers write; the first pattern that matches counts. Sources: kohya `sai_model_spec.py`, `train_util.py`. */

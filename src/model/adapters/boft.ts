@@ -1,5 +1,6 @@
 import { type Algorithm, dim, type Parts, targetShape, times } from './algorithm.ts'
 import { miscounted } from './factors.ts'
+import { messages } from './messages.ts'
 import { rotated } from './oft.ts'
 
 /**
@@ -26,8 +27,8 @@ export const boft: Algorithm = {
 
 function shapeError(parts: Parts): string | undefined {
   const [stages = 0, blocks = 0, size = 0, width] = parts.get('oft_blocks')?.shape ?? []
-  if (size !== width) return 'its blocks are not square'
+  if (size !== width) return messages.blocksNotSquare
   // stage i exchanges rows within groups of 2^i blocks
   const divides = stages > 0 && size % 2 === 0 && blocks % 2 ** (stages - 1) === 0
-  return divides ? undefined : `${blocks} blocks of ${size} rows are no butterfly of ${stages} stages`
+  return divides ? undefined : messages.notAButterfly(blocks, size, stages)
 }

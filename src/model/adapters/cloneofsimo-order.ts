@@ -8,6 +8,8 @@
  * shapes. Layers of one shape (q and out, k and v) stand in the order of the source, which is the same in all
  * versions; fixtures/goldens/cloneofsimo.py walks models of two of them the same way.
  */
+
+import { messages } from './messages.ts'
 import type { AdapterModule } from './modules.ts'
 
 interface Layer {
@@ -17,8 +19,7 @@ interface Layer {
 }
 
 /** Why a file whose shapes fit none of the known orders cannot be used. */
-export const cloneofsimoRefusal =
-  'its modules have numbers instead of names, and their shapes fit no order in which cloneofsimo/lora is known to number the layers of SD 1.x or 2.x'
+export const cloneofsimoRefusal = (): string => messages.unknownOrder
 
 /** Transformer blocks of the UNets of SD 1.x and 2.x in the order they are registered: their attention, their width. */
 const UNET_BLOCKS: readonly (readonly [path: string, width: number])[] = [

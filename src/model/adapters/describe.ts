@@ -17,6 +17,7 @@ import type {
   ValueCount,
 } from './info.ts'
 import { describeLllite } from './lllite.ts'
+import { messages } from './messages.ts'
 import { type AdapterKeys, type AdapterModule, splitKey, splitModules } from './modules.ts'
 import { type AdapterTable, peftSettings } from './peft/sources.ts'
 import { MODIFIERS } from './registry.ts'
@@ -144,8 +145,8 @@ function verdictOf(modules: readonly AdapterModule[]): ShapeVerdict {
   const fitting = basesThatFit(modules)
   const [base] = fitting
   if (base === undefined) return verdict
-  const titles = fitting.map((id) => BASES[id].title).join(' and ')
-  const evidence = [...verdict.evidence, `all modules fit ${fitting.length === 1 ? 'only ' : ''}${titles}`]
+  const titles = fitting.map((id) => BASES[id].title)
+  const evidence = [...verdict.evidence, messages.allModulesFit(titles)]
   return fitting.length === 1 ? { base, evidence } : { evidence }
 }
 

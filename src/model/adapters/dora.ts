@@ -11,6 +11,7 @@ import {
 import { elementCount } from '../../tensor/values/dtype.ts'
 import type { Tensor } from '../../tensor/values/table.ts'
 import type { Modifier, Parts } from './algorithm.ts'
+import { messages } from './messages.ts'
 
 /**
  * Weight-decomposed adaptation: W' = V * magnitude / |V|, with V the weight as the algorithm changes it at full
@@ -36,9 +37,7 @@ export const dora: Modifier = {
     return ratio === 1 ? scaled : sum({ factor: 1 - ratio, of: weight }, { factor: ratio, of: scaled })
   },
   targetShapeError: (parts, shape) =>
-    axisOf(parts, shape) === undefined
-      ? `its DoRA magnitudes [${magnitudes(parts).shape}] are neither one for each output nor one for each input`
-      : undefined,
+    axisOf(parts, shape) === undefined ? messages.doraMagnitudes(magnitudes(parts).shape) : undefined,
 }
 
 function magnitudes(parts: Parts): Tensor {

@@ -3,6 +3,7 @@ import { added, type Matrix, matrixOf, permute, place, product } from '../../ten
 import { elementCount } from '../../tensor/values/dtype.ts'
 import type { Tensor } from '../../tensor/values/table.ts'
 import type { Numbers, PartRole, Parts, PatchInput } from './algorithm.ts'
+import { messages } from './messages.ts'
 
 function partOf(parts: Parts, role: PartRole): Tensor {
   const part = parts.get(role)
@@ -84,10 +85,21 @@ export function matrixSize(shape: readonly number[]): readonly [rows: number, co
   return [shape[0] ?? 1, elementCount(shape.slice(1))]
 }
 
+const WRONG_COUNT = {
+  inputs: 'wrongInputCount',
+  outputs: 'wrongOutputCount',
+  elements: 'wrongElementCount',
+} as const satisfies Record<string, keyof typeof messages>
+
 /** The objection to a part that needs one value for each of something, as the end of a sentence. */
-export function miscounted(parts: Parts, role: PartRole, expected: number, of: string): string | undefined {
+export function miscounted(
+  parts: Parts,
+  role: PartRole,
+  expected: number,
+  of: keyof typeof WRONG_COUNT,
+): string | undefined {
   const count = countOf(parts, role)
   return count === undefined || count === expected
     ? undefined
-    : `its ${role} has ${count} values, but the weight has ${expected} ${of}`
+    : messages[WRONG_COUNT[of]](role, count, expected)
 }

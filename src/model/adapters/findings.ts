@@ -1,9 +1,9 @@
-import { quoted } from '../../system/text.ts'
 import type { Finding } from '../../tensor/values/table.ts'
-import { counted, error, info, warning } from '../finding.ts'
+import { error, info, warning } from '../finding.ts'
 import { trainedOnKnown } from '../identify/hashes-known.ts'
 import { BASES, type ShapeVerdict } from './base.ts'
 import type { AdapterInfo, ValueCount } from './info.ts'
+import { messages } from './messages.ts'
 import type { AdapterKeys } from './modules.ts'
 import { surplusRoles } from './registry.ts'
 import { doubledPrefix } from './targets.ts'
@@ -48,25 +48,15 @@ function brokenModules({ modules, incomplete }: AdapterKeys): Finding[] {
   if (incomplete.length > 0) {
     const { name, roles } = incomplete[0]!
     const names = incomplete.map((module) => module.name)
-    findings.push(
-      warning(
-        'adapter-incomplete-modules',
-        `${counted(names, 'module')} lack a tensor; ${quoted(name)} has only ${roles.join(', ')}`,
-      ),
-    )
+    findings.push(warning('adapter-incomplete-modules', messages.incompleteModules(names, name, roles)))
   }
   const misfits = modules.flatMap(({ name, algorithm, parts }) => {
     const why = algorithm.shapeError?.(parts)
     return why === undefined ? [] : [{ name, why }]
   })
   if (misfits.length > 0) {
-    const names = counted(
-      misfits.map(({ name }) => name),
-      'module',
-    )
-    findings.push(
-      warning('adapter-misshapen-modules', `${names} with shapes that do not fit: ${misfits[0]!.why}`),
-    )
+    const names = misfits.map(({ name }) => name)
+    findings.push(warning('adapter-misshapen-modules', messages.misshapenModules(names, misfits[0]!.why)))
   }
   return findings
 }
@@ -75,26 +65,26 @@ function strangeNames(facts: Facts, { modules }: AdapterKeys): Finding[] {
   const findings: Finding[] = []
   const doubled = modules.filter((module) => doubledPrefix(module) !== undefined).map(({ name }) => name)
   if (doubled.length > 0) {
-    const message = `${counted(doubled, 'module')} have their prefix twice; programs will not find their target`
+    const message = messages.doubledPrefix(doubled)
     findings.push(warning('adapter-doubled-prefix', message))
   }
   for (const { title, modules } of facts.wrapped) {
-    const message = `${modules} modules carry what ${title} leaves in their names; it is taken off`
+    const message = messages.wrappedNames(modules, title)
     findings.push(info('adapter-wrapped-names', message))
   }
   const surplus = modules.flatMap(({ name, algorithm, parts }) => {
     return surplusRoles(algorithm, parts).map((role) => `${name}.${role}`)
   })
   if (surplus.length > 0) {
-    const message = `${counted(surplus, 'tensor')} that the algorithm of the module does not use`
+    const message = messages.surplusTensors(surplus)
     findings.push(warning('adapter-surplus-tensors', message))
   }
   if (facts.strays.length > 0) {
-    findings.push(warning('adapter-stray-keys', `${counted(facts.strays, 'key')} belong to no module`))
+    findings.push(warning('adapter-stray-keys', messages.strayKeys(facts.strays)))
   }
   if (facts.unknownModules.length > 0) {
-    const where = facts.base.title ?? 'the base model'
-    const message = `${counted(facts.unknownModules, 'module')} with names that do not exist in ${where}`
+    const where = facts.base.title
+    const message = messages.unknownModules(facts.unknownModules, where)
     findings.push(warning('adapter-unknown-modules', message))
   }
   return findings
@@ -103,11 +93,11 @@ function strangeNames(facts: Facts, { modules }: AdapterKeys): Finding[] {
 function baseFindings({ base }: Facts, { contradiction }: ShapeVerdict): Finding[] {
   const findings: Finding[] = []
   if (contradiction !== undefined) {
-    const message = `modules for different base models in one file: ${contradiction}`
+    const message = messages.mixedBase(contradiction)
     findings.push(warning('adapter-mixed-base', message))
   }
   if (base.claimed !== undefined && base.architecture !== undefined && base.claimed !== base.architecture) {
-    const message = `the metadata says ${BASES[base.claimed].title} (${base.claimedBy}), the shapes are those of ${base.title}`
+    const message = messages.baseMismatch(BASES[base.claimed].title, base.claimedBy, base.title)
     findings.push(warning('adapter-base-mismatch', message))
   }
   return findings
@@ -118,10 +108,10 @@ function mixtures({ dialects, embeddings }: Facts): Finding[] {
   const styles = dialects.filter(({ id }) => id !== 'kohya')
   if (styles.length > 1) {
     const list = styles.map(({ title, modules }) => `${title} (${modules})`).join(', ')
-    findings.push(info('adapter-mixed-names', `modules are named in more than one way: ${list}`))
+    findings.push(info('adapter-mixed-names', messages.mixedNames(list)))
   }
   if (embeddings.length > 0) {
-    findings.push(info('adapter-embeddings-inside', `carries ${counted(embeddings, 'embedding')}`))
+    findings.push(info('adapter-embeddings-inside', messages.carriesEmbeddings(embeddings)))
   }
   return findings
 }
@@ -138,8 +128,7 @@ function rankClaim({ ranks }: Facts, metadata: Readonly<Record<string, string>>)
   if (text === undefined || !/^\d{1,5}$/.test(text) || ranks.length === 0) return []
   if (ranks.some(({ value }) => value === Number(text))) return []
   const found = ranks.map(({ value }) => value)
-  const range = found.length === 1 ? `${found[0]}` : `${found[0]} to ${found.at(-1)}`
-  return [info('adapter-rank-claim', `the metadata says rank ${text}, the shapes have ${range}`)]
+  return [info('adapter-rank-claim', messages.rankClaim(text, found[0]!, found.at(-1)!))]
 }
 
 /** What is known of the strength, and what is not. */
@@ -150,33 +139,16 @@ function settingFindings(
 ): Finding[] {
   const findings = settings.problems.map((problem) => error('adapter-config', problem))
   const old = settings.configs.find(({ oft }) => oft?.isOld)
-  if (old !== undefined)
-    findings.push(
-      warning(
-        'adapter-oft-old',
-        `${old.source} is of PEFT before 0.18, which summed its rotations differently: it is applied as PEFT does now`,
-      ),
-    )
+  if (old !== undefined) findings.push(warning('adapter-oft-old', messages.oldOft(old.source)))
   const isScaled = own.some(({ algorithm, parts }) => algorithm.rank?.(parts) !== undefined)
   const isUnsaid =
     isScaled && withoutAlpha === modules && algorithms.length > 0 && settings.configs.length === 0
   if (!isUnsaid || settings.problems.length > 0) return findings
   if (dialects.some(({ id }) => id === 'peft'))
-    findings.push(
-      warning(
-        'adapter-alpha-unknown',
-        'PEFT wrote it without an alpha, and no adapter_config.json lies beside it: scale 1 is assumed, which is wrong unless alpha is the rank',
-      ),
-    )
+    findings.push(warning('adapter-alpha-unknown', messages.alphaUnknown))
   const claim = Object.hasOwn(metadata, 'ss_network_alpha') ? metadata.ss_network_alpha : undefined
   // kohya reads alpha from the tensors alone; tools that drop those mostly multiply the factors by it
-  if (claim !== undefined)
-    findings.push(
-      info(
-        'adapter-alpha-claim',
-        `the metadata says network alpha ${quoted(claim)}, but no tensor holds it: scale 1, as every program takes it`,
-      ),
-    )
+  if (claim !== undefined) findings.push(info('adapter-alpha-claim', messages.alphaOnlyClaimed(claim)))
   return findings
 }
 
@@ -191,12 +163,10 @@ export function alphaFindings(alphas: readonly ValueCount[], odd: readonly strin
   const [broken, zero] = [count((value) => !Number.isFinite(value)), count((value) => value === 0)]
   const findings: Finding[] = []
   if (broken > 0) {
-    const message = `alpha of ${broken} modules is no finite number: they would ruin the weights they change`
+    const message = messages.alphaNotFinite(broken)
     findings.push(error('adapter-alpha-not-finite', message))
   }
-  if (zero > 0)
-    findings.push(warning('adapter-alpha-zero', `alpha of ${zero} modules is 0: they change nothing`))
-  if (odd.length > 0)
-    findings.push(warning('adapter-alpha-odd', `${counted(odd, 'alpha')} that are not one plain number`))
+  if (zero > 0) findings.push(warning('adapter-alpha-zero', messages.alphaZero(zero)))
+  if (odd.length > 0) findings.push(warning('adapter-alpha-odd', messages.alphaOdd(odd)))
   return findings
 }

@@ -11,6 +11,7 @@ import {
   times,
 } from './algorithm.ts'
 import { alphaScale, factor, tuckerProduct, withDelta } from './factors.ts'
+import { messages } from './messages.ts'
 
 /**
  * Two generations with the same suffixes, told apart by where the rank stands.
@@ -40,9 +41,7 @@ export const glora: Algorithm = {
   targetShapeError(parts, [, inputs = 1]) {
     const { first, last } = rolesOf(parts)
     const [from, to] = [dim(parts, first, 0), dim(parts, last, 1)]
-    return from === inputs && to === inputs
-      ? undefined
-      : `its ${first} and ${last} are for ${from} and ${to} inputs, but the weight has ${inputs}`
+    return from === inputs && to === inputs ? undefined : messages.gloraInputs(first, last, from, to, inputs)
   },
 }
 
@@ -78,9 +77,9 @@ function rank(parts: Parts): number | undefined {
 }
 
 function shapeError(parts: Parts): string | undefined {
-  if (gloraVersion(parts) === undefined) return 'the ranks of a1, a2, b1 and b2 differ'
+  if (gloraVersion(parts) === undefined) return messages.gloraRanks
   const core = parts.get('bm')?.shape.slice(0, 2) ?? []
-  return core.every((n) => n === rank(parts)) ? undefined : `its bm joins ranks ${core}, not ${rank(parts)}`
+  return core.every((n) => n === rank(parts)) ? undefined : messages.gloraCore(core, rank(parts))
 }
 
 function patch(parts: Parts, input: PatchInput): Matrix {

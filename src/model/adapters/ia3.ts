@@ -1,6 +1,7 @@
 import { added, scaleColumns, scaleRows } from '../../tensor/algebra/matrix.ts'
 import { type Algorithm, type Numbers, type Parts, targetShape } from './algorithm.ts'
 import { column, miscounted, numberOf } from './factors.ts'
+import { messages } from './messages.ts'
 
 /**
  * W' = W * (1 + strength * w), along the inputs if `on_input`, else along the outputs. No alpha.
@@ -31,7 +32,7 @@ export const ia3: Algorithm = {
       : miscounted(parts, 'weight', rows, 'outputs'),
   shapeError: (parts: Parts) =>
     (parts.get('weight')?.shape.filter((n) => n !== 1).length ?? 0) > 1
-      ? 'its weight is no vector'
+      ? messages.weightNotVector
       : undefined,
 }
 

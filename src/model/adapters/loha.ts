@@ -10,6 +10,7 @@ import {
   times,
 } from './algorithm.ts'
 import { alphaScale, factor, tuckerInner, withDelta } from './factors.ts'
+import { messages } from './messages.ts'
 
 /**
  * dW = alpha/r * (w1_a @ w1_b) . (w2_a @ w2_b), elementwise; alpha/r is applied once (LyCORIS' own merge
@@ -62,14 +63,14 @@ function factors(parts: Parts, n: '1' | '2'): Product {
 
 function shapeError(parts: Parts): string | undefined {
   const tucker = parts.has('hada_t1')
-  if (tucker !== parts.has('hada_t2')) return 'only one of hada_t1 and hada_t2 is there'
+  if (tucker !== parts.has('hada_t2')) return messages.halfTucker
   const outAxis = tucker ? 1 : 0
   const sameTarget =
     dim(parts, 'hada_w1_a', outAxis) === dim(parts, 'hada_w2_a', outAxis) &&
     dim(parts, 'hada_w1_b', 1) === dim(parts, 'hada_w2_b', 1)
-  if (!sameTarget) return 'its two factors are for weights of different shapes'
+  if (!sameTarget) return messages.differentTargets
   const fits = ['1', '2'].every((n) => {
     return dim(parts, `hada_w${n}_a`, 1 - outAxis) === dim(parts, `hada_w${n}_b`, 0)
   })
-  return fits ? undefined : 'the ranks of its factors differ'
+  return fits ? undefined : messages.differentRanks
 }

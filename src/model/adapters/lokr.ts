@@ -12,6 +12,7 @@ import {
   type Whole,
 } from './algorithm.ts'
 import { alphaScale, factor, tuckerInner, withDelta } from './factors.ts'
+import { messages } from './messages.ts'
 
 /**
  * dW = alpha/r * kron(w1, w2). Each factor is a whole matrix or a product of rank r. Which factor is the bigger
@@ -100,14 +101,14 @@ function secondFactor(parts: Parts): TargetShape {
 
 function shapeError(parts: Parts): string | undefined {
   const flat = [...parts].find(([role, { shape }]) => role.startsWith('lokr_') && shape.length < 2)
-  if (flat !== undefined) return `its ${flat[0]} is no matrix`
+  if (flat !== undefined) return messages.notAMatrix(flat[0])
   const pairs = [
     ['lokr_w1_a', 1, 'lokr_w1_b'],
     ['lokr_w2_a', parts.has('lokr_t2') ? 0 : 1, 'lokr_w2_b'],
   ] as const
   for (const [a, axis, b] of pairs) {
     if (parts.has(a) && parts.has(b) && dim(parts, a, axis) !== dim(parts, b, 0)) {
-      return `${a} has rank ${dim(parts, a, axis)}, ${b} has rank ${dim(parts, b, 0)}`
+      return messages.twoRanks(a, dim(parts, a, axis), b, dim(parts, b, 0))
     }
   }
   return undefined

@@ -24,6 +24,7 @@ import {
   tuckerProduct,
   withDelta,
 } from './factors.ts'
+import { messages } from './messages.ts'
 
 /** Dimensions a weight may have that a LoRA makes larger, or that a sparse residual is written for. */
 const MAX_DIMENSIONS = 8
@@ -119,14 +120,12 @@ function shapeError(parts: Parts): string | undefined {
   const prefix = parts.has('embedding_down') ? 'embedding' : 'lora'
   const down = dim(parts, `${prefix}_down`, 0)
   const up = dim(parts, `${prefix}_up`, 1)
-  if (up === undefined) return 'its up factor is no matrix'
+  if (up === undefined) return messages.upNotAMatrix
   if (parts.has('lora_mid')) {
     const [midUp, midDown] = [dim(parts, 'lora_mid', 0), dim(parts, 'lora_mid', 1)]
-    return midUp === up && midDown === down
-      ? undefined
-      : `lora_mid joins ranks ${midUp} and ${midDown}, but up and down have ${up} and ${down}`
+    return midUp === up && midDown === down ? undefined : messages.midRanks(midUp, midDown, up, down)
   }
-  return up === down ? undefined : `up has rank ${up}, down has rank ${down}`
+  return up === down ? undefined : messages.upDownRanks(up, down)
 }
 
 /** The factor of up @ down, and of the bias that PEFT gives to up. */
@@ -175,9 +174,9 @@ function targetShapeError(parts: Parts, shape: readonly number[], numbers: Numbe
   if (dense !== undefined || !SPARSE_ROLES.some((role) => parts.has(role))) return dense
   const size = [...(numbers.get('bias_size') ?? [])]
   if (!size.every(Number.isInteger) || elementCount(size) !== rows * columns || size[0] !== rows) {
-    return `its sparse residual is for a weight of [${size}], not [${shape}]`
+    return messages.sparseShape(size, shape)
   }
   const [axes, count] = parts.get('bias_indices')?.shape ?? []
   const fits = axes === size.length && count === countOf(parts, 'bias_values')
-  return fits ? undefined : 'indices, values and size of its sparse residual do not belong together'
+  return fits ? undefined : messages.sparseParts
 }

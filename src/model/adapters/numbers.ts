@@ -5,6 +5,7 @@ import { elementCount } from '../../tensor/values/dtype.ts'
 import type { Tensor } from '../../tensor/values/table.ts'
 import { isPlain, type ValueReader } from '../identify/evidence.ts'
 import type { Algorithm, Numbers, PartRole, Parts } from './algorithm.ts'
+import { messages } from './messages.ts'
 
 interface Steered {
   readonly name: string
@@ -42,13 +43,12 @@ function steeringTensors({ name, algorithm, parts }: Steered): SteeringTensor[] 
 function checkSize(tensor: Tensor, role: PartRole, limit: number): void {
   const count = elementCount(tensor.shape)
   if (isPlain(tensor) && count > 0 && count <= limit) return
-  const allowed = limit === 1 ? 'one number' : `at most ${limit} numbers`
-  throw refuse('BAD_ADAPTER_NUMBER', `${tensor.name}: ${role} is ${allowed}, not ${count} of ${tensor.dtype}`)
+  throw refuse('BAD_ADAPTER_NUMBER', messages.notNumbers(tensor.name, role, limit, count, tensor.dtype))
 }
 
 async function readFinite(tensor: Tensor, read: ValueReader): Promise<Float64Array> {
   const values = await read(tensor)
   const bad = values.find((value) => !Number.isFinite(value))
   if (bad === undefined) return values
-  throw refuse('BAD_ADAPTER_NUMBER', `${tensor.name}: ${bad} steers nothing`, 'The file is damaged.')
+  throw refuse('BAD_ADAPTER_NUMBER', messages.notFinite(tensor.name, bad), messages.damaged)
 }

@@ -8,6 +8,7 @@ import {
   times,
 } from './algorithm.ts'
 import { column, miscounted, numberOf } from './factors.ts'
+import { messages } from './messages.ts'
 
 /**
  * Block-diagonal rotation of the outputs (Cayley transform of skew-symmetric blocks). `alpha` is the constraint
@@ -39,7 +40,7 @@ export const oft: Algorithm = {
   targetShapeError: (parts, [rows = 1]) => miscounted(parts, 'rescale', rows, 'outputs'),
   shapeError(parts) {
     const shape = blocksOf(parts)?.shape ?? []
-    return shape[1] === shape[2] ? undefined : `its blocks are ${shape[1]} x ${shape[2]}, not square`
+    return shape[1] === shape[2] ? undefined : messages.rectangularBlocks(shape[1], shape[2])
   },
 }
 

@@ -5,6 +5,7 @@ import { isPlain } from '../identify/evidence.ts'
 import type { Algorithm, Modifier, Numbers, PartRole, Parts, PatchInput } from './algorithm.ts'
 import { column, countOf, isLatentPart, matrixSize } from './factors.ts'
 import { loraScale } from './lora.ts'
+import { messages } from './messages.ts'
 import { MODIFIERS } from './registry.ts'
 
 /** The tensors of an adapter module, and how they are meant. */
@@ -59,7 +60,7 @@ function shapeMisfit(parts: Parts, numbers: Numbers, shape: readonly number[]): 
   })
   const limited = elementCount(wanted) <= MAX_GROWTH * elementCount(shape)
   if (wanted.length === shape.length && grows && limited) return undefined
-  return `it wants the weight [${shape}] to be [${wanted}]`
+  return messages.otherWeightShape(shape, wanted)
 }
 
 /**
@@ -85,8 +86,8 @@ export function patchMisfit(
 /** What is wrong with the tensors of a module whatever the weight, as `patchMisfit`. */
 function partsMisfit({ algorithm, parts }: Patchable): string | undefined {
   for (const [role, part] of parts) {
-    if (elementCount(part.shape) === 0) return `its ${role} is empty`
-    if (!isPlain(part)) return `its ${role} is ${part.dtype}, of which no numbers can be read`
+    if (elementCount(part.shape) === 0) return messages.emptyPart(role)
+    if (!isPlain(part)) return messages.partNotNumbers(role, part.dtype)
   }
   return algorithm.shapeError?.(parts)
 }
@@ -100,7 +101,7 @@ export function moduleMisfit(module: Patchable, numbers: Numbers): string | unde
   const fault = partsMisfit(module)
   if (fault !== undefined || rows === undefined || columns === undefined) return fault
   const inputs = columns / (kernel[0] * kernel[1])
-  if (!Number.isInteger(inputs)) return 'the shapes of its tensors do not fit together'
+  if (!Number.isInteger(inputs)) return messages.shapesDoNotFit
   const shape = kernel[0] * kernel[1] === 1 ? [rows, inputs] : [rows, inputs, ...kernel]
   return patchMisfit(module, shape, numbers)
 }
@@ -113,7 +114,7 @@ function buildMisfit(module: Patchable, shape: readonly number[], numbers: Numbe
     patchWeight(module, { weight, shape, ratio: 1, numbers })
     return undefined
   } catch (error) {
-    if (error instanceof RangeError) return 'the shapes of its tensors do not fit together'
+    if (error instanceof RangeError) return messages.shapesDoNotFit
     throw error
   }
 }
@@ -121,9 +122,9 @@ function buildMisfit(module: Patchable, shape: readonly number[], numbers: Numbe
 function targetMisfit({ algorithm, parts }: Patchable, shape: readonly number[]): string | undefined {
   const target = algorithm.target(parts)
   const [rows, columns] = matrixSize(shape)
-  if ((target.rows ?? rows) !== rows) return `it is for ${target.rows} outputs, the weight has ${rows}`
+  if ((target.rows ?? rows) !== rows) return messages.otherOutputs(target.rows, rows)
   if ((target.columns ?? columns) === columns || isLatentPart(target.columns!, shape)) return undefined
-  return `it is for ${target.columns} inputs, the weight has ${columns}`
+  return messages.otherInputs(target.columns, columns)
 }
 
 /** Roles whose values are added to the bias of the layer, as they are. */
@@ -141,9 +142,7 @@ export function biasUse({ algorithm, parts }: Patchable): 'needed' | 'along' | u
 /** As `patchMisfit`, for a bias of `count` values. */
 export function biasMisfit(parts: Parts, count: number): string | undefined {
   const role = [...BIAS_DELTAS, UP_BIAS].find((role) => (countOf(parts, role) ?? count) !== count)
-  return role === undefined
-    ? undefined
-    : `its ${role} has ${countOf(parts, role)} values, the bias has ${count}`
+  return role === undefined ? undefined : messages.otherBias(role, countOf(parts, role), count)
 }
 
 /** The new values of the bias, [O, 1]; the very matrix given if the module does not change it. No alpha, no DoRA. */

@@ -1,6 +1,7 @@
 import { matrixOf, rotate, scaleRows, sum, transposed } from '../../tensor/algebra/matrix.ts'
 import { type Algorithm, dim, type Parts, plainSpellings, targetShape, times } from './algorithm.ts'
 import { column, countOf } from './factors.ts'
+import { messages } from './messages.ts'
 
 /**
  * BOFT as PEFT writes it: m block-diagonal rotations of the inputs with a butterfly permutation around each, whose pieces
@@ -45,8 +46,8 @@ export const peftBoft: Algorithm = {
 function shapeError(parts: Parts): string | undefined {
   const { length } = parts.get('boft_R')?.shape ?? []
   const [stages = 0, blocks = 0, size = 0, width] = parts.get('boft_R')?.shape ?? []
-  if (length !== 4 || size !== width) return 'its blocks are not square'
+  if (length !== 4 || size !== width) return messages.blocksNotSquare
   // stage i exchanges half blocks within groups of 2^i blocks; a single stage exchanges nothing
   const divides = stages === 1 || (stages > 0 && size % 2 === 0 && blocks % 2 ** (stages - 1) === 0)
-  return divides ? undefined : `${blocks} blocks of ${size} rows are no butterfly of ${stages} stages`
+  return divides ? undefined : messages.notAButterfly(blocks, size, stages)
 }

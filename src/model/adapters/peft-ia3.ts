@@ -1,6 +1,7 @@
 import { type Matrix, scaleColumns, scaleRows, sum } from '../../tensor/algebra/matrix.ts'
 import { type Algorithm, type Numbers, type Parts, plainSpellings, targetShape } from './algorithm.ts'
 import { column, countOf } from './factors.ts'
+import { messages } from './messages.ts'
 import { pathInConfig } from './peft/path.ts'
 
 /**
@@ -46,13 +47,12 @@ export const peftIa3: Algorithm = {
     const [rows = 1, inputs = 1] = shape
     const count = countOf(parts, 'ia3_l')
     const side = onInput(parts, shape, numbers)
-    if (side === undefined)
-      return `it is for ${count} inputs or outputs, and only adapter_config.json says which (feedforward_modules)`
+    if (side === undefined) return messages.ia3Ambiguous(count)
     if (count === (side ? inputs : rows)) return undefined
-    return `its ia3_l has ${count} values, but the weight has ${side ? `${inputs} inputs` : `${rows} outputs`}`
+    return side ? messages.ia3Inputs(count, inputs) : messages.ia3Outputs(count, rows)
   },
   shapeError: (parts) =>
-    (parts.get('ia3_l')?.shape.filter((n) => n !== 1).length ?? 0) > 1 ? 'its ia3_l is no vector' : undefined,
+    (parts.get('ia3_l')?.shape.filter((n) => n !== 1).length ?? 0) > 1 ? messages.ia3NotVector : undefined,
 }
 
 function isLinear(parts: Parts): boolean {

@@ -1,4 +1,3 @@
-import { quoted } from '../../system/text.ts'
 import { type Matrix, matrixOf, rotate, transposed } from '../../tensor/algebra/matrix.ts'
 import {
   type Algorithm,
@@ -10,6 +9,7 @@ import {
   targetShape,
 } from './algorithm.ts'
 import { matrixSize } from './factors.ts'
+import { messages } from './messages.ts'
 import { configRefusal, type PeftConfig } from './peft/config.ts'
 
 /**
@@ -38,14 +38,14 @@ export const peftOft: Algorithm = {
   shapeError: (parts) =>
     parts.get('oft_R')?.shape.length === 2 && blockSize(parts) !== undefined
       ? undefined
-      : `oft_R [${parts.get('oft_R')?.shape}] holds no triangles of square blocks`,
+      : messages.notTriangles(parts.get('oft_R')?.shape),
   targetShapeError(parts, shape, numbers) {
-    if (!numbers.has('oft_terms')) return 'how its values become a rotation is not said'
+    if (!numbers.has('oft_terms')) return messages.rotationUnknown
     const [blocks = 0, size = 1] = [dim(parts, 'oft_R', 0), blockSize(parts)]
     const [, columns] = matrixSize(shape)
     const isShared = blocks === 1 && numbers.get('oft_shared')?.[0] === 1
     const fits = isShared ? columns % size === 0 : columns === blocks * size
-    return fits ? undefined : `its ${blocks} blocks of ${size} are not for ${columns} inputs`
+    return fits ? undefined : messages.oftInputs(blocks, size, columns)
   },
 }
 
@@ -58,10 +58,7 @@ function blockSize(parts: Parts): number | undefined {
 
 function configured(config: PeftConfig | undefined, { name }: ConfiguredModule): Numbers {
   const oft = config?.oft
-  if (oft === undefined)
-    throw configRefusal(
-      `${quoted(name)} is ${peftOft.title}, and how its values become a rotation stands in an adapter_config.json, which is not beside the file`,
-    )
+  if (oft === undefined) throw configRefusal(messages.oftNeedsConfig(name, peftOft.title))
   return new Map([
     ['oft_terms', Float64Array.of(oft.terms)],
     ['oft_shared', Float64Array.of(oft.isShared ? 1 : 0)],

@@ -3,6 +3,7 @@ import { NO_COMPARISON, relativeChange, type TensorComparison } from '../../tens
 import type { Finding } from '../../tensor/values/table.ts'
 import { warning } from '../finding.ts'
 import type { TensorDiff } from './diff.ts'
+import { messages } from './messages.ts'
 import { byComponent, type Group } from './summary.ts'
 
 /** Comparisons of the same three models. */
@@ -39,18 +40,18 @@ const SAME_STRENGTH = 0.005
 function diagnose(group: Group, planned: TensorComparison, made: TensorComparison): Finding {
   const { title, removed, tensors, comparison } = group
   const say = (what: string) => warning('not-the-recipe', `${title}: ${what}`)
-  if (removed > 0) return say(`${removed} of its ${tensors} tensors are missing`)
+  if (removed > 0) return say(messages.tensorsMissing(removed, tensors))
   if (planned.differences > 0 && made.differences === 0) {
-    return say('it is that of the base, the recipe was not applied to it')
+    return say(messages.notApplied)
   }
   if (planned.differences === 0) {
-    return say(`it should be that of the base, and is another (${percent(relativeChange(made))} apart)`)
+    return say(messages.shouldBeBase(percent(relativeChange(made))))
   }
   const { strength, rest } = strengthOf(planned, made, comparison)
   if (rest < MAX_REST && Math.abs(strength - 1) > SAME_STRENGTH) {
-    return say(`it changed ${Number(strength.toPrecision(3))} times as much as the recipe says`)
+    return say(messages.otherStrength(Number(strength.toPrecision(3))))
   }
-  return say(`its weights are ${percent(relativeChange(comparison))} apart from those of the recipe`)
+  return say(messages.otherWeights(percent(relativeChange(comparison))))
 }
 
 /**

@@ -1,10 +1,10 @@
-import { quoted } from '../../system/text.ts'
 import { isRefused } from '../../tensor/quantised/check.ts'
 import { quantisedFormat } from '../../tensor/quantised/formats.ts'
 import type { Finding } from '../../tensor/values/table.ts'
 import { warning } from '../finding.ts'
 import { type Identity, KINDS } from '../identity.ts'
 import type { TensorDiff } from './diff.ts'
+import { messages } from './messages.ts'
 import type { DiffSide } from './pairs.ts'
 
 /** What a person should know to read a comparison rightly. */
@@ -21,29 +21,25 @@ export function diffFindings(a: DiffSide, b: DiffSide, diffs: readonly TensorDif
 
 function unlikeFiles(a: Identity, b: Identity): Finding[] {
   if (a.kind !== b.kind) {
-    const message = `the files are of different kinds: a is ${KINDS[a.kind]}, b is ${KINDS[b.kind]}`
+    const message = messages.differentKinds(KINDS[a.kind], KINDS[b.kind])
     return [warning('different-kinds', message)]
   }
   const [x, y] = [a, b].map(({ architecture }) => architecture)
   if (!x || !y || x.id === y.id) return []
-  const message = `the architectures are different: a is ${x.title}, b is ${y.title}; values are compared where names and shapes agree`
+  const message = messages.differentArchitectures(x.title, y.title)
   return [warning('different-architectures', message)]
 }
 
 function nothingShared(diffs: readonly TensorDiff[]): Finding[] {
   if (diffs.some(({ a, b }) => a && b)) return []
-  return [
-    warning('nothing-in-common', 'the files have no tensor in common, so there are no values to compare'),
-  ]
+  return [warning('nothing-in-common', messages.nothingInCommon)]
 }
 
 function comparedAsBytes(diffs: readonly TensorDiff[]): Finding[] {
   const encoded = diffs.filter(({ a, b, change }) => a && b && change !== 'same' && isRefused(a, 'diff'))
   if (encoded.length === 0) return []
   const formats = new Set(encoded.map(({ a }) => quantisedFormat(a!.quantised!.format).title))
-  const count = encoded.length === 1 ? '1 tensor' : `${encoded.length} tensors`
-  const message = `${count} of weights in ${[...formats].join(' and ')} are not the same byte for byte: how far they differ is not known before they are decoded`
-  return [warning('compared-as-bytes', message)]
+  return [warning('compared-as-bytes', messages.comparedAsBytes(encoded.length, [...formats]))]
 }
 
 function brokenValues(side: 'a' | 'b', diffs: readonly TensorDiff[]): Finding[] {
@@ -52,8 +48,7 @@ function brokenValues(side: 'a' | 'b', diffs: readonly TensorDiff[]): Finding[] 
   const broken = diffs.filter((diff) => countOf(diff) > 0)
   if (broken.length === 0) return []
   const values = broken.reduce((sum, diff) => sum + countOf(diff), 0)
-  const names = `${broken.length} ${broken.length === 1 ? 'tensor' : 'tensors'}, first ${quoted(broken[0]!.name)}`
-  const message = `${side} has ${values} NaN or infinite ${values === 1 ? 'value' : 'values'} in ${names}; they count in no norm`
+  const message = messages.brokenValues(side, values, broken.length, broken[0]!.name)
   return [{ code: 'not-finite', severity: 'error', message }]
 }
 
@@ -63,6 +58,6 @@ function loneEma(a: Identity, b: Identity): Finding[] {
   const { ema } = copied
   if (!ema || other.ema || !other.components.some(({ role }) => role === ema.of)) return []
   const side = copied === a ? 'a' : 'b'
-  const message = `only ${side} has an EMA copy of its weights; --ema compares it in place of the live ones`
+  const message = messages.onlyOneEma(side)
   return [{ code: 'ema-in-one', severity: 'info', message }]
 }

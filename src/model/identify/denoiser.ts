@@ -1,6 +1,7 @@
 import type { Architecture } from '../networks/architectures/architecture.ts'
 import { ARCHITECTURES } from '../networks/architectures/registry.ts'
 import type { PartKeys, RecognisedDenoiser } from './denoiser-info.ts'
+import { messages } from './messages.ts'
 import { recogniseDiffusersDit, recogniseFlux, recogniseMmdit } from './recognise-dit.ts'
 import { recogniseUnet } from './recognise-unet.ts'
 
@@ -26,7 +27,7 @@ function byName(part: PartKeys, architecture: Architecture): RecognisedDenoiser 
     layout: 'ldm',
     architecture,
     candidates: [],
-    evidence: [`the key ${part.prefix}${marker}`],
+    evidence: [messages.theKey(part.prefix, marker)],
     nameOf: (name) => part.prefix + name,
   }
 }

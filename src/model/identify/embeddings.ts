@@ -6,6 +6,7 @@ import type { BaseId } from '../adapters/base.ts'
 import { MAX_NAMES, warning } from '../finding.ts'
 import { SOURCE_PREFIX } from '../metadata/carry.ts'
 import { trainedOnKnown } from './hashes-known.ts'
+import { messages } from './messages.ts'
 import { BARE_TENSOR } from './other-kinds.ts'
 
 /** Which text encoder the vectors are for. `single`: the file has one kind and does not say. */
@@ -304,21 +305,21 @@ function trainingOf(file: EmbeddingFile): Pick<EmbeddingInfo, 'steps' | 'trained
 function embeddingFindings({ layout, parts, snapshots }: Omit<EmbeddingInfo, 'findings'>): Finding[] {
   const findings: Finding[] = []
   if (snapshots !== undefined) {
-    const message = `holds ${snapshots.length} states of one embedding (${quoted(parts[0]?.token ?? '')}) as it was trained; programs take them for one of ${snapshots.length} times the vectors; sdtool extract embeddings writes each by itself, the last is the one trained longest`
-    findings.push(warning('embedding-snapshots', message))
+    const { token = '' } = parts[0]!
+    findings.push(warning('embedding-snapshots', messages.snapshots(snapshots.length, token)))
   }
   const roles = new Set(parts.map(({ role }) => role))
   if (parts.length > roles.size) {
     const tokens = parts.slice(0, MAX_NAMES).map(({ token }) => quoted(token ?? ''))
-    const message = `holds ${parts.length} embeddings (${tokens.join(', ')}); most programs load only the first`
+    const message = messages.severalEmbeddings(parts.length, tokens.join(', '))
     if (layout !== 'bundle') findings.push(warning('embedding-several', message))
   } else if (new Set(parts.map(({ vectors }) => vectors)).size > 1) {
     const counts = parts.map(({ role, vectors }) => `${role} ${vectors}`).join(', ')
-    const message = `the text encoders have different numbers of vectors: ${counts}`
+    const message = messages.unevenVectors(counts)
     findings.push(warning('embedding-uneven', message))
   }
   if (roles.size === 1 && !roles.has('single')) {
-    const message = `only ${[...roles][0]}: SDXL needs both clip_l and clip_g`
+    const message = messages.halfEmbedding([...roles][0])
     findings.push(warning('embedding-half', message))
   }
   return findings

@@ -1,5 +1,6 @@
 /** Weighs the evidence of what a network predicts. */
 import type { ValueReader } from './evidence.ts'
+import { messages } from './messages.ts'
 import type { EvidenceSource, Prediction, PredictionInput, PredictionType } from './prediction.ts'
 import { byGlobalStep, byNames, bySd2Statistic, byVariant } from './prediction-clues.ts'
 import { byMarkers, byMetadata, byScheduler, bySidecar, endsInNoise } from './prediction-statements.ts'
@@ -38,7 +39,7 @@ async function byClues(input: PredictionInput, read: ValueReader): Promise<Predi
     if (prediction !== undefined) return prediction
   }
   const { title, prediction } = input.architecture
-  return { type: prediction, evidence: `nothing says otherwise, and ${title} has it`, assumed: true }
+  return { type: prediction, evidence: messages.assumedPrediction(title), assumed: true }
 }
 
 /** Metadata have no words for the noise levels of EDM. */

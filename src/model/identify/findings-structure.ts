@@ -1,12 +1,12 @@
-import { quoted } from '../../system/text.ts'
 import type { Finding, TensorTable } from '../../tensor/values/table.ts'
-import { counted, info, MAX_NAMES, warning } from '../finding.ts'
+import { info, warning } from '../finding.ts'
 import type { Architecture } from '../networks/architectures/architecture.ts'
-import { type Component, ROLES, sameSelector, VITAL_ROLES } from '../networks/components.ts'
+import { COMPONENTS, type Component, ROLES, sameSelector, VITAL_ROLES } from '../networks/components.ts'
 import { isComplete, type TopologyMatch } from '../networks/topology/match.ts'
 import { CLIP_VOCABULARY } from '../networks/topology/text.ts'
 import { bundledNames } from './embeddings.ts'
 import type { Facts } from './findings.ts'
+import { messages } from './messages.ts'
 import { PREDICTIONS } from './prediction.ts'
 
 /** Candidates a message names. */
@@ -15,42 +15,38 @@ const MAX_CANDIDATES = 3
 export function architectureFindings({ identity, candidates }: Facts): Finding[] {
   const { architecture } = identity
   if (architecture?.width !== undefined) {
-    const message = `${architecture.title} topology, non-standard width: ${architecture.width}`
+    const message = messages.otherWidth(architecture.title, architecture.width)
     return [info('non-standard-width', message)]
   }
   if (architecture || !identity.components.some(({ role }) => role === 'unet')) return []
   if (candidates.length === 0) {
-    return [warning('unknown-architecture', 'the UNet has none of the key names sdtool knows')]
+    return [warning('unknown-architecture', messages.unknownUnet)]
   }
   const nearest = candidates.slice(0, MAX_CANDIDATES).map(({ architecture, match }) => {
-    const extra = match.extra.length > 0 ? `${match.extra.length} keys too many` : ''
-    return `${architecture.title} (${[faultText(match), extra].filter(Boolean).join('; ')})`
+    const faults = [
+      ...faultsOf(match),
+      ...(match.extra.length > 0 ? [messages.extraKeys(match.extra.length)] : []),
+    ]
+    return `${architecture.title} (${faults.join('; ')})`
   })
-  return [warning('unknown-architecture', `no known architecture; nearest: ${nearest.join('; ')}`)]
+  return [warning('unknown-architecture', messages.unknownArchitecture(nearest.join('; ')))]
 }
 
-/** "3 of 686 keys missing, first "a"; 1 misshapen, first "b": [4,4] instead of [8,4]". */
-function faultText({ expected, missing, misshapen }: TopologyMatch): string {
-  const parts: string[] = []
-  if (missing.length > 0) {
-    const first = missing.slice(0, MAX_NAMES).map(({ name }) => quoted(name))
-    parts.push(
-      `${missing.length} of ${expected} keys missing: ${first.join(', ')}${missing.length > MAX_NAMES ? ', ...' : ''}`,
-    )
-  }
-  if (misshapen.length > 0) {
-    const { name, actual, expected: shape } = misshapen[0]!
-    const first = `${quoted(name)} is [${actual.join(',')}] instead of [${shape.join(',')}]`
-    parts.push(`${misshapen.length} misshapen: ${first}${misshapen.length > 1 ? ', ...' : ''}`)
-  }
-  return parts.join('; ')
+/** "3 of 686 keys missing: "a", ...", "1 misshapen: "b" is [4,4] instead of [8,4]". */
+function faultsOf({ expected, missing, misshapen }: TopologyMatch): string[] {
+  const [first] = misshapen
+  const missingNames = missing.map(({ name }) => name)
+  return [
+    ...(missing.length > 0 ? [messages.missingKeys(missingNames, expected)] : []),
+    ...(first ? [messages.misshapenKeys(misshapen.length, first.name, first.actual, first.expected)] : []),
+  ]
 }
 
 /** Where sources disagree, the person must know which of them is followed. */
 export function predictionFindings({ identity: { architecture } }: Facts): Finding[] {
   const { type, evidence, against } = architecture?.prediction ?? {}
   if (type === undefined || against === undefined) return []
-  const message = `it predicts ${PREDICTIONS[type]}, by ${evidence}; ${against.join(' and ')} says otherwise, and is not followed`
+  const message = messages.predictionContradicted(PREDICTIONS[type], evidence, against.join(' and '))
   return [warning('prediction-contradicted', message)]
 }
 
@@ -60,12 +56,12 @@ export function missingComponents({ identity, known }: Facts): Finding[] {
   const findings = VITAL_ROLES.filter((role) => !present.has(role)).map((role) =>
     warning(
       `missing-${role}`,
-      `the checkpoint has no ${role === 'text' ? 'text encoder' : ROLES[role]}; programs must be given one`,
+      messages.missingComponent(role === 'text' ? COMPONENTS.text.title : ROLES[role]),
     ),
   )
   const absent = missingTexts(identity.components, known)
   if (present.has('text') && absent.length > 0) {
-    findings.push(warning('missing-text', `the checkpoint lacks ${absent.join(' and ')}`))
+    findings.push(warning('missing-text', messages.missingTexts(absent.join(' and '))))
   }
   return findings
 }
@@ -93,19 +89,19 @@ export function misplacedTexts({ identity, known }: Facts): Finding[] {
   return expected.flatMap(({ id, prefix }) => {
     const other = texts.find((text) => text.id !== id && sameSelector(text.id, id))
     if (other === undefined || texts.some((text) => text.id === id)) return []
-    return [
-      warning(
-        'text-layout',
-        `the ${other.title} (${other.prefix}*) has the names of transformers, but programs look for those of OpenCLIP (${prefix}*); sdtool convert --to diffusers, and convert of that folder, gives it those`,
-      ),
-    ]
+    return [warning('text-layout', messages.textLayout(other.title, other.prefix, prefix))]
   })
 }
 
 export function incompleteComponents(components: readonly Component[]): Finding[] {
   return components.flatMap(({ id, title, match }) => {
     if (!match || isComplete(match)) return []
-    return [warning(`incomplete-${id.replace('_', '-')}`, `the ${title} is incomplete: ${faultText(match)}`)]
+    return [
+      warning(
+        `incomplete-${id.replace('_', '-')}`,
+        messages.incompleteComponent(title, faultsOf(match).join('; ')),
+      ),
+    ]
   })
 }
 
@@ -115,30 +111,19 @@ export function nameFindings({ file }: Facts): Finding[] {
     if (!name.endsWith('token_embedding.weight') || shape.length !== 2 || shape[0]! <= CLIP_VOCABULARY)
       continue
     const extra = shape[0]! - CLIP_VOCABULARY
-    findings.push(
-      info(
-        'extended-vocabulary',
-        `${quoted(name)} has ${extra} tokens more than CLIP: embeddings were trained into it`,
-      ),
-    )
+    findings.push(info('extended-vocabulary', messages.extendedVocabulary(name, extra)))
   }
   if ([...file.tensors.keys()].some((name) => name.endsWith('time_embedding.cond_proj.weight'))) {
-    findings.push(info('lcm', 'time_embedding.cond_proj is present: a latent consistency model (LCM)'))
+    findings.push(info('lcm', messages.latentConsistency))
   }
   return findings
 }
 
 export function insideFindings(components: readonly Component[]): Finding[] {
   return components.flatMap(({ id, names, bytes }) => {
-    if (id === 'markers')
-      return [
-        info('markers', `${counted(names, 'marker')} tell programs how to use the model and are always kept`),
-      ]
-    if (id === 'adapter')
-      return [
-        info('adapter-inside', `${counted(names, 'LoRA key')} that programs ignore in a checkpoint`, bytes),
-      ]
-    if (id === 'embedding') return [info('embedding-inside', `carries ${bundledText(names)}`, bytes)]
+    if (id === 'markers') return [info('markers', messages.markers(names))]
+    if (id === 'adapter') return [info('adapter-inside', messages.adapterInside(names), bytes)]
+    if (id === 'embedding') return [info('embedding-inside', bundledText(names), bytes)]
     return []
   })
 }
@@ -146,7 +131,7 @@ export function insideFindings(components: readonly Component[]): Finding[] {
 /** Keys without a name of an embedding in them are counted as what they are. */
 function bundledText(keys: readonly string[]): string {
   const embeddings = bundledNames(keys)
-  return embeddings.length > 0 ? counted(embeddings, 'embedding') : counted(keys, 'embedding tensor')
+  return embeddings.length > 0 ? messages.embeddingsInside(embeddings) : messages.embeddingTensors(keys)
 }
 
 /** Keys that a topology does not list and that mean something. */
@@ -156,17 +141,8 @@ function isExpectedExtra(name: string, { tensors }: TensorTable): boolean {
 
 export function unknownKeys({ identity, file }: Facts): Finding[] {
   return identity.components.flatMap(({ id, title, names, bytes, match }) => {
-    if (id === 'other')
-      return [
-        info(
-          'unknown-keys',
-          `${counted(names, 'key')} of no known component; kept unless dropped by name (--drop other)`,
-          bytes,
-        ),
-      ]
+    if (id === 'other') return [info('unknown-keys', messages.unknownKeys(names), bytes)]
     const extra = match?.extra.filter((name) => !isExpectedExtra(name, file)) ?? []
-    return extra.length === 0
-      ? []
-      : [info('unknown-keys', `${counted(extra, 'key')} that a ${title} does not have; kept`)]
+    return extra.length === 0 ? [] : [info('unknown-keys', messages.extraKeysKept(extra, title))]
   })
 }

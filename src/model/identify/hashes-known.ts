@@ -1,6 +1,7 @@
 import type { Finding } from '../../tensor/values/table.ts'
 import { info } from '../finding.ts'
 import type { LatentSpace } from '../networks/architectures/architecture.ts'
+import { messages } from './messages.ts'
 
 /** A published file, by its hashes. Lower-case hex; `autoV1` has 8 digits. */
 export interface PublishedFile {
@@ -160,7 +161,7 @@ export function trainedOnKnown(hash: string | undefined): Finding[] {
   const known = hash === undefined ? [] : knownByShortHash(hash)
   if (known.length === 0) return []
   const names = known.map(({ name }) => name).join(' or ')
-  return [info('trained-on-known', `the hash it carries of its base model is that of ${names}`)]
+  return [info('trained-on-known', messages.trainedOnKnown(names))]
 }
 
 export function knownVaeBySha256(sha256: string): KnownVae | undefined {

@@ -23,6 +23,7 @@ import type { ValueReader } from './evidence.ts'
 import { findPrediction } from './find-prediction.ts'
 import { findingsOf } from './findings.ts'
 import { quantisedFindings } from './findings-storage.ts'
+import { messages } from './messages.ts'
 import { recogniseOther } from './other-kinds.ts'
 import { readPositionIds } from './position-ids.ts'
 import type { Hints, Prediction } from './prediction.ts'
@@ -93,10 +94,7 @@ function identifyOther(file: Identifiable, parts: readonly TablePart[], hints: H
     return { kind: 'taesd', title, components, vae, ...(latents && { latents }), findings }
   }
   const first = [...file.tensors.keys()].slice(0, MAX_NAMES).map(quoted).join(', ')
-  const message =
-    file.tensors.size === 0
-      ? 'the file has no tensors'
-      : `no kind of model sdtool knows has keys such as ${first}`
+  const message = file.tensors.size === 0 ? messages.noTensors : messages.unknownKind(first)
   return {
     kind: 'unknown',
     title: 'unknown kind of file',
@@ -251,9 +249,7 @@ async function describeArchitecture(
     ...defined({ modelspec, resolution }),
     ...(denoiser?.width === undefined ? {} : { width: denoiser.width }),
     prediction,
-    evidence: denoiser?.architecture
-      ? denoiser.evidence
-      : ['the text encoders at the places this architecture has them'],
+    evidence: denoiser?.architecture ? denoiser.evidence : [messages.encodersInPlace],
   }
 }
 

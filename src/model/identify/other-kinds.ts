@@ -1,7 +1,7 @@
-import { quoted } from '../../system/text.ts'
 import type { TensorTable } from '../../tensor/values/table.ts'
 import type { Kind } from '../identity.ts'
 import type { Shape } from '../networks/topology/match.ts'
+import { messages } from './messages.ts'
 
 /** What a file is that is neither a checkpoint, nor a part of one, nor an adapter. */
 export interface OtherKind {
@@ -88,7 +88,7 @@ export function recogniseOther(table: TensorTable): OtherKind | undefined {
     const name = find(marker)
     if (name === undefined || fits?.(shapes()) === false) continue
     const shapeOf = (pattern: RegExp) => table.tensors.get(find(pattern) ?? '')?.shape
-    return { kind, title: title(shapeOf), evidence: [`the key ${quoted(name)}`] }
+    return { kind, title: title(shapeOf), evidence: [messages.key(name)] }
   }
   return undefined
 }

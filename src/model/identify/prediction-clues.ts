@@ -1,13 +1,14 @@
 /** What lets one guess what a network predicts, where nothing says it. */
-import { quoted } from '../../system/text.ts'
+
 import { parseRecipe, RECIPE_KEY, type Recipe } from '../metadata/recipe.ts'
 import type { Architecture } from '../networks/architectures/architecture.ts'
 import { readEvidence, type ValueReader } from './evidence.ts'
+import { messages } from './messages.ts'
 import { type Prediction, type PredictionInput, type PredictionType, saidOf } from './prediction.ts'
 
 export function byVariant({ variant, architecture }: PredictionInput): Prediction | undefined {
   if (!variant?.prediction) return undefined
-  return { type: variant.prediction, evidence: `every ${architecture.title} ${variant.title} has it` }
+  return { type: variant.prediction, evidence: messages.everyVariant(architecture.title, variant.title) }
 }
 
 /** The network is trained further from v-prediction if the biases of this norm spread wider than this. */
@@ -29,8 +30,11 @@ export async function bySd2Statistic(
   if (bias === undefined) return undefined
   const spread = standardDeviation(bias)
   const type = spread > V_BIAS_SPREAD ? 'v' : 'epsilon'
-  const relation = type === 'v' ? 'above' : 'not above'
-  return { type, evidence: `the spread of ${name} is ${spread.toFixed(4)}, ${relation} ${V_BIAS_SPREAD}` }
+  const evidence =
+    type === 'v'
+      ? messages.spreadAbove(name, spread, V_BIAS_SPREAD)
+      : messages.spreadNotAbove(name, spread, V_BIAS_SPREAD)
+  return { type, evidence }
 }
 
 /** Of a population: divided by n. */
@@ -46,26 +50,27 @@ export function byGlobalStep({ table, architecture }: PredictionInput): Predicti
   if (architecture.id !== 'stable-diffusion-v2') return undefined
   const step = table.extras?.global_step
   const type = typeof step === 'number' || typeof step === 'bigint' ? GLOBAL_STEPS[Number(step)] : undefined
-  return type && { type, evidence: `global_step ${step} is that of the published model` }
+  return type && { type, evidence: messages.publishedStep(step) }
 }
 
 const RE_V_NAME = /v[-_]?pred/i
 /** `768-v-ema.ckpt`; too common a word for other families. */
 const RE_V_NAME_SD2 = /-v-/i
 
+type NameEvidence = 'onlyFileName' | 'onlySourceName' | 'onlyTitle'
+
 /** Its own name, those of what it was made from, and what a site calls it. */
 export function byNames({ hints, table, architecture }: PredictionInput): Prediction | undefined {
   const sources = sourceNames(parseRecipe(saidOf(table)(RECIPE_KEY)))
-  const names: readonly (readonly [name: string, whose: string])[] = [
-    [hints.fileName ?? '', 'the file name'],
-    ...sources.map((name) => [name, 'the name of a file it was made from,'] as const),
-    ...(hints.titles ?? []).map((title) => [title, 'the title in the notes beside it,'] as const),
+  const names: readonly (readonly [name: string, evidence: NameEvidence])[] = [
+    [hints.fileName ?? '', 'onlyFileName'],
+    ...sources.map((name) => [name, 'onlySourceName'] as const),
+    ...(hints.titles ?? []).map((title) => [title, 'onlyTitle'] as const),
   ]
   const found = names.find(([name]) => isNameOfV(name, architecture))
   if (found === undefined) return undefined
-  const [name, whose] = found
-  const comma = whose.endsWith(',') ? ',' : ''
-  return { type: 'v', evidence: `only ${whose} ${quoted(name)}${comma} says so`, weak: true }
+  const [name, evidence] = found
+  return { type: 'v', evidence: messages[evidence](name), weak: true }
 }
 
 function isNameOfV(name: string, { id, network }: Architecture): boolean {

@@ -1,6 +1,6 @@
 /** What says outright what a network predicts: a configuration beside the file, its marker tensors, its metadata. */
-import { quoted } from '../../system/text.ts'
 import { readScalar, type ValueReader } from './evidence.ts'
+import { messages } from './messages.ts'
 import { type Prediction, type PredictionInput, type PredictionType, saidOf } from './prediction.ts'
 
 const RE_PARAMETERIZATION = /^[ \t]*parameterization:[ \t]*["']?(\w+)/m
@@ -22,18 +22,17 @@ export function bySidecar({ hints }: PredictionInput): Prediction | undefined {
   const text = hints.sidecar ?? ''
   const word = RE_PARAMETERIZATION.exec(text)?.[1]
   const type = WORDS.get(word ?? '')
-  if (type) return { type, evidence: `parameterization: ${word} in the .yaml beside it` }
+  if (type) return { type, evidence: messages.yamlParameterization(word) }
   // ldm programs predict noise unless they are told otherwise, those of sgm say it by the class of a scaling
-  if (RE_V_SCALING.test(text)) return { type: 'v', evidence: 'VScaling in the .yaml beside it' }
-  if (text.includes(LDM_TARGET))
-    return { type: 'epsilon', evidence: 'the .yaml beside it names no parameterization' }
+  if (RE_V_SCALING.test(text)) return { type: 'v', evidence: messages.yamlScaling }
+  if (text.includes(LDM_TARGET)) return { type: 'epsilon', evidence: messages.yamlWithout }
   return undefined
 }
 
 export function byScheduler({ hints }: PredictionInput): Prediction | undefined {
   const { prediction: word = '' } = hints.scheduler ?? {}
   const type = WORDS.get(word)
-  return type && { type, evidence: `prediction_type ${quoted(word)} in the scheduler of its folder` }
+  return type && { type, evidence: messages.schedulerPrediction(word) }
 }
 
 export function byMetadata({ table }: PredictionInput): Prediction | undefined {
@@ -50,11 +49,11 @@ export function predictionByMetadata(said: (key: string) => string | undefined):
   for (const key of PREDICTION_KEYS) {
     const word = said(key)
     const type = WORDS.get(word ?? '')
-    if (word !== undefined && type) return { type, evidence: `metadata ${key} = ${quoted(word)}` }
+    if (word !== undefined && type) return { type, evidence: messages.metadataSays(key, word) }
   }
   // kohya's trainers have no key of their own for it: the name of the base ends in `_v`
   const base = said(BASE_KEY)
-  return base?.endsWith('_v') ? { type: 'v', evidence: `metadata ${BASE_KEY} = ${quoted(base)}` } : undefined
+  return base?.endsWith('_v') ? { type: 'v', evidence: messages.baseVersionSays(BASE_KEY, base) } : undefined
 }
 
 /** The same of plain metadata. */
@@ -70,12 +69,11 @@ export async function byMarkers(
   const sigma = table.tensors.get('edm_vpred.sigma_max')
   if (sigma) {
     const value = await readScalar(sigma, read)
-    const prediction: Prediction = { type: 'edm-v', evidence: 'marker tensor edm_vpred.sigma_max' }
+    const prediction: Prediction = { type: 'edm-v', evidence: messages.sigmaMaxMarker }
     return value === undefined ? prediction : { ...prediction, sigmaMax: value }
   }
-  if (has('edm_mean') && has('edm_std'))
-    return { type: 'edm', evidence: 'marker tensors edm_mean and edm_std' }
-  if (has('v_pred')) return { type: 'v', evidence: 'marker tensor v_pred' }
+  if (has('edm_mean') && has('edm_std')) return { type: 'edm', evidence: messages.edmMarkers }
+  if (has('v_pred')) return { type: 'v', evidence: messages.vMarker }
   return undefined
 }
 

@@ -5,6 +5,7 @@ import { deriveFlux, deriveMmdit } from '../networks/topology/derive.ts'
 import { type FluxConfig, fluxTopology, type MmditConfig, mmditTopology } from '../networks/topology/dit.ts'
 import { matchTopology } from '../networks/topology/match.ts'
 import { fits, type PartKeys, type RecognisedDenoiser } from './denoiser-info.ts'
+import { messages } from './messages.ts'
 
 export function recogniseFlux(part: PartKeys): RecognisedDenoiser {
   const config = deriveFlux((name) => part.shapeOf(part.prefix + name))
@@ -22,9 +23,9 @@ export function recogniseFlux(part: PartKeys): RecognisedDenoiser {
     ...fluxVariant(config, architecture),
     match: matchTopology(part.names, part.shapeOf, part.prefix, fluxTopology(config)),
     evidence: [
-      `${config.doubleBlocks} double and ${config.singleBlocks} single blocks`,
-      `img_in has ${config.inChannels} input channels`,
-      config.guidance ? 'guidance_in is present (guidance-distilled)' : 'guidance_in is absent',
+      messages.doubleAndSingleBlocks(config.doubleBlocks, config.singleBlocks),
+      messages.imgInChannels(config.inChannels),
+      config.guidance ? messages.guidanceIn : messages.noGuidanceIn,
     ],
   }
 }
@@ -36,9 +37,9 @@ function fluxVariant(
   const standard = (network as { config: FluxConfig }).config
   const variant = variants.find(({ flux }) => flux && fits(flux, config))
   const odd: string[] = []
-  if (config.hidden !== standard.hidden) odd.push(`width ${config.hidden}`)
+  if (config.hidden !== standard.hidden) odd.push(messages.width(config.hidden))
   if (config.doubleBlocks !== standard.doubleBlocks || config.singleBlocks !== standard.singleBlocks) {
-    odd.push(`${config.doubleBlocks} double and ${config.singleBlocks} single blocks`)
+    odd.push(messages.doubleAndSingleBlocks(config.doubleBlocks, config.singleBlocks))
   }
   return {
     ...defined({ variant }),
@@ -62,9 +63,9 @@ export function recogniseMmdit(part: PartKeys): RecognisedDenoiser {
     ...defined({ width }),
     match: matchTopology(part.names, part.shapeOf, part.prefix, mmditTopology(config)),
     evidence: [
-      `${config.depth} joint blocks`,
-      config.qkNorm ? 'norms of queries and keys (SD 3.5)' : 'no norms of queries and keys (SD 3)',
-      ...(config.dualBlocks > 0 ? [`a second attention in the first ${config.dualBlocks} blocks`] : []),
+      messages.jointBlocks(config.depth),
+      config.qkNorm ? messages.qkNorms : messages.noQkNorms,
+      ...(config.dualBlocks > 0 ? [messages.dualAttention(config.dualBlocks)] : []),
     ],
   }
 }
@@ -82,7 +83,7 @@ function mmditArchitecture(config: Pick<MmditConfig, 'depth' | 'qkNorm' | 'dualB
   )
   const same = alike.find((known) => known.config.depth === config.depth)
   if (same) return { architecture: same.architecture }
-  return { architecture: (alike[0] ?? all[0]!).architecture, width: `${config.depth} blocks` }
+  return { architecture: (alike[0] ?? all[0]!).architecture, width: messages.blocks(config.depth) }
 }
 
 /** Diffusers splits the fused matrices of Flux and SD3; such files are named, their keys are not checked. */
@@ -105,11 +106,11 @@ export function recogniseDiffusersDit(part: PartKeys): RecognisedDenoiser {
         v.flux &&
         fits<{ guidance?: boolean; inChannels?: number | undefined }>(v.flux, { guidance, inChannels }),
     )
-    const evidence = [`${depth} double blocks`, `x_embedder has ${inChannels} input channels`]
+    const evidence = [messages.doubleBlocks(depth), messages.xEmbedderChannels(inChannels)]
     return { ...shared, architecture: flux, ...(variant ? { variant } : {}), evidence }
   }
   const qkNorm = shape('transformer_blocks.0.attn.norm_q.weight') !== undefined
   const dualBlocks = shape('transformer_blocks.0.attn2.to_q.weight') === undefined ? 0 : 1
   const found = mmditArchitecture({ depth, qkNorm, dualBlocks })
-  return { ...shared, ...found, evidence: [`${depth} joint transformer blocks`] }
+  return { ...shared, ...found, evidence: [messages.jointTransformerBlocks(depth)] }
 }

@@ -6,6 +6,7 @@ import { unetInDiffusers, unetNaming } from '../networks/topology/diffusers.ts'
 import { distance, matchTopology, type ShapeOf, sameShape } from '../networks/topology/match.ts'
 import { type UnetConfig, unetTopology } from '../networks/topology/unet.ts'
 import { fits, type PartKeys, type RecognisedDenoiser } from './denoiser-info.ts'
+import { messages } from './messages.ts'
 
 /** Beyond this share of differing keys a network is no damaged example of the architecture. */
 const DAMAGED_SHARE = 0.1
@@ -113,11 +114,12 @@ function describeUnet(
     variant !== undefined || (config.inChannels === standard.inChannels && config.adm === standard.adm)
   const odd: string[] = []
   if (config.channels !== standard.channels || !sameShape(config.widths, standard.widths)) {
-    odd.push(`widths ${config.widths.join(', ')}`)
+    odd.push(messages.widths(config.widths.join(', ')))
   }
-  if (config.context !== standard.context) odd.push(`context ${config.context}`)
-  if (!isKnown && config.inChannels !== standard.inChannels) odd.push(`${config.inChannels} input channels`)
-  if (!isKnown && config.adm !== standard.adm) odd.push(`vector conditioning ${config.adm ?? 'none'}`)
+  if (config.context !== standard.context) odd.push(messages.context(config.context))
+  if (!isKnown && config.inChannels !== standard.inChannels)
+    odd.push(messages.inputChannels(config.inChannels))
+  if (!isKnown && config.adm !== standard.adm) odd.push(messages.vectorConditioning(config.adm ?? 'none'))
   return {
     architecture,
     ...defined({ variant }),
@@ -136,11 +138,11 @@ function levelDepths({ widths, resBlocks, depthIn }: UnetConfig): string[] {
 
 function unetEvidence(config: UnetConfig): string[] {
   return [
-    `the first convolution has ${config.inChannels} input and ${config.channels} output channels`,
-    `cross-attention to text of width ${config.context}`,
-    `transformer depths ${levelDepths(config).join(', ')} over ${config.widths.length} levels`,
-    `proj_in is a ${config.linear ? 'linear layer' : '1x1 convolution'}`,
-    ...(config.adm === undefined ? [] : [`vector conditioning (label_emb) of width ${config.adm}`]),
-    ...(config.classes === undefined ? [] : [`a label table of ${config.classes} rows`]),
+    messages.firstConvolution(config.inChannels, config.channels),
+    messages.crossAttention(config.context),
+    messages.transformerDepths(levelDepths(config).join(', '), config.widths.length),
+    config.linear ? messages.linearProjection : messages.convolutionalProjection,
+    ...(config.adm === undefined ? [] : [messages.labelEmbedding(config.adm)]),
+    ...(config.classes === undefined ? [] : [messages.labelTable(config.classes)]),
   ]
 }

@@ -2,6 +2,7 @@
 import type { Finding } from '../../tensor/values/table.ts'
 import { error, warning } from '../finding.ts'
 import type { Identity } from '../identity.ts'
+import { messages } from './messages.ts'
 import { PREDICTIONS, type Prediction } from './prediction.ts'
 
 export function samePrediction(a: Prediction, b: Prediction): boolean {
@@ -30,18 +31,13 @@ interface Named {
 export function predictionMismatchFindings(made: Named, base: Named): Finding[] {
   const [own, known] = [made, base].map(({ identity }) => identity.architecture?.prediction)
   if (own === undefined || known === undefined || !isStated(known) || samePrediction(own, known)) return []
-  const its = `${base.name} predicts ${predictionText(known)}, by ${known.evidence}`
-  if (isStated(own))
-    return [error('prediction-differs', `${its}; ${made.name} ${predictionText(own)}, by ${own.evidence}`)]
-  return [
-    warning(
-      'prediction-lost',
-      `${its}; nothing in or beside ${made.name} says so: programs that are not told will draw noise with it`,
-    ),
-  ]
+  const predicted = messages.predicts(base.name, predictionText(known), known.evidence)
+  if (!isStated(own)) return [warning('prediction-lost', messages.predictionLost(predicted, made.name))]
+  const other = messages.predicts(made.name, predictionText(own), own.evidence)
+  return [error('prediction-differs', `${predicted}; ${other}`)]
 }
 
 /** "velocity (v), zero terminal SNR". */
 function predictionText({ type, zeroTerminalSnr }: Prediction): string {
-  return PREDICTIONS[type] + (zeroTerminalSnr ? ', zero terminal SNR' : '')
+  return zeroTerminalSnr ? messages.withZeroSnr(PREDICTIONS[type]) : PREDICTIONS[type]
 }

@@ -7,6 +7,7 @@ import { cast, evaluateInto, newEvaluation, type ReadInto, tensorBytes } from '.
 import type { Finding, Tensor, TensorTable } from '../../tensor/values/table.ts'
 import { info } from '../finding.ts'
 import type { LatentSpace } from '../networks/architectures/architecture.ts'
+import { messages } from './messages.ts'
 import { canonicalVae, identifyVae, type VaeInfo } from './vae.ts'
 
 /** Reads all bytes of a tensor, which may be an expression. */
@@ -172,13 +173,13 @@ interface KnownValues {
 /** The VAE with these values: by a fingerprint for sure, by a metric of four digits probably. */
 export function knownByContent({ fingerprint, metric }: VaeContent): KnownValues | undefined {
   const same = KNOWN_VAE_CONTENTS.find(({ fingerprints }) => fingerprints.includes(fingerprint))
-  if (same) return { latents: same.latents, message: `the VAE is that of ${same.name}, by all its values` }
+  if (same) return { latents: same.latents, message: messages.sameVae(same.name) }
   if (metric === undefined) return undefined
   const like = VAE_METRICS.find((known) => Math.abs(known.metric - metric) <= METRIC_TOLERANCE)
   return (
     like && {
       latents: like.latents,
-      message: `the VAE is probably that of ${like.name}: its metric ${metric} is the one model-toolkit lists for it`,
+      message: messages.probableVae(like.name, metric),
     }
   )
 }

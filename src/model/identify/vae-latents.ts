@@ -4,6 +4,7 @@ import type { Identity } from '../identity.ts'
 import { LATENT_SPACES, type LatentSpace, type Latents } from '../networks/architectures/architecture.ts'
 import { ARCHITECTURES } from '../networks/architectures/registry.ts'
 import { latentFormat } from '../networks/latents.ts'
+import { messages } from './messages.ts'
 import { type Hints, saidOf, type WithFacts } from './prediction.ts'
 
 export interface VaeLatents {
@@ -29,7 +30,7 @@ export function findVaeLatents(
 ): VaeLatents | undefined {
   if (vae === undefined) return undefined
   const own = latentFormat({ ...(architecture && { architecture }) })
-  if (own !== undefined) return { space: own.space, evidence: `it is in a ${title}` }
+  if (own !== undefined) return { space: own.space, evidence: messages.insideOf(title) }
   return byScale(hints.vaeScale, vae.latentChannels) ?? byMetadata(file) ?? byName(hints, vae.latentChannels)
 }
 
@@ -47,18 +48,18 @@ function byScale(scale: number | undefined, channels: number | undefined): VaeLa
   const found = ALL_LATENTS.find(
     (latents) => latents.channels === channels && Math.abs(latents.scale - scale) < SCALE_TOLERANCE,
   )
-  return found && { space: found.space, evidence: `scaling_factor ${scale} in the config.json beside it` }
+  return found && { space: found.space, evidence: messages.scalingFactor(scale) }
 }
 
 function byMetadata(file: WithFacts): VaeLatents | undefined {
   const said = saidOf(file)
   const own = said(LATENTS_KEY)
   if (own !== undefined && Object.hasOwn(LATENT_SPACES, own))
-    return { space: own as LatentSpace, evidence: `metadata ${LATENTS_KEY} = "${own}"` }
+    return { space: own as LatentSpace, evidence: messages.latentsSay(LATENTS_KEY, own) }
   const id = said('modelspec.architecture') ?? ''
   const [family = ''] = id.split('/')
   const found = ARCHITECTURES.find(({ modelspec }) => modelspec !== undefined && family === modelspec)
-  return found && { space: found.latent.space, evidence: `metadata modelspec.architecture = "${id}"` }
+  return found && { space: found.latent.space, evidence: messages.architectureSays(id) }
 }
 
 /** Words that people put into the names of VAE files, by the number of latent channels. */
@@ -72,7 +73,7 @@ const NAMES: readonly (readonly [pattern: RegExp, channels: number, space: Laten
 function byName({ fileName = '', titles = [] }: Hints, channels: number | undefined): VaeLatents | undefined {
   for (const name of [fileName, ...titles]) {
     const found = NAMES.find(([pattern, count]) => count === channels && pattern.test(name))
-    if (found) return { space: found[2], evidence: `its name "${name}"`, weak: true }
+    if (found) return { space: found[2], evidence: messages.nameSays(name), weak: true }
   }
   return undefined
 }
@@ -104,14 +105,15 @@ export function latentsFit(
   if (wanted === undefined || latents === undefined) return { fit: 'unknown' }
   if (latents.space === wanted.space) return { fit: 'same' }
   const [own, other] = [scaleText(wanted.space, wanted), scaleText(latents.space)]
-  const is = latents.weak ? 'may be' : 'is'
   return {
     fit: latents.weak ? 'probably-other' : 'other',
-    message: `${vae.name} ${is} a VAE of ${other}, by this: ${latents.evidence}; ${base.name} needs one of ${own}`,
+    message: latents.weak
+      ? messages.maybeOtherLatents(vae.name, other, latents.evidence, base.name, own)
+      : messages.otherLatents(vae.name, other, latents.evidence, base.name, own),
   }
 }
 
 /** "Stable Diffusion XL (scale 0.13025)". */
 function scaleText(space: LatentSpace, latents = ALL_LATENTS.find((one) => one.space === space)): string {
-  return `${LATENT_SPACES[space]} (scale ${latents?.scale})`
+  return messages.latentsOf(LATENT_SPACES[space], latents?.scale)
 }

@@ -7,6 +7,7 @@ import { architectureById } from '../networks/architectures/registry.ts'
 import { type Component, type ComponentId, isSelected, type Selector } from '../networks/components.ts'
 import { deriveUnet } from '../networks/topology/derive.ts'
 import { unetNaming } from '../networks/topology/diffusers.ts'
+import { messages } from './messages.ts'
 import { unetToLdm, vaeToLdm } from './networks.ts'
 import { type Locals, toTransformers } from './openclip.ts'
 
@@ -64,12 +65,9 @@ function markersOf({ tensors }: TensorTable, { components }: Identity): [string,
 
 function notFound({ components }: Identity, selector: Selector): SdtoolError {
   const present = components.filter(({ role }) => EXTRACTABLE.has(role)).map(({ id }) => id)
-  return new SdtoolError('COMPONENT_NOT_FOUND', `the file has no component ${selector}`, {
+  return new SdtoolError('COMPONENT_NOT_FOUND', messages.noComponent(selector), {
     exitCode: EXIT.unverified,
-    hint:
-      present.length > 0
-        ? `It has: ${present.join(', ')}.`
-        : 'It is no checkpoint: sdtool inspect shows what it is.',
+    hint: present.length > 0 ? messages.componentsAre(present) : messages.notACheckpoint,
   })
 }
 

@@ -1,24 +1,27 @@
 /** What the ending of a file's name promises, and what is in it. */
 
-import { quoted } from '../../system/text.ts'
 import type { Finding, FormatId } from '../../tensor/values/table.ts'
 import { warning } from '../finding.ts'
 import type { Identifiable } from '../identity.ts'
+import { messages } from './messages.ts'
 
 interface Contents {
-  /** For people. */
-  readonly title: string
+  /** For people: "a pickle". */
+  readonly title: () => string
   readonly endings: readonly string[]
 }
 
-const SAFETENSORS: Contents = { title: 'a safetensors file', endings: ['.safetensors', '.sft'] }
-const PICKLE: Contents = { title: 'a pickle', endings: ['.ckpt', '.pt', '.pth', '.bin', '.pkl'] }
-const GGUF: Contents = { title: 'a GGUF file', endings: ['.gguf'] }
+const SAFETENSORS: Contents = { title: () => messages.safetensorsFile, endings: ['.safetensors', '.sft'] }
+const PICKLE: Contents = {
+  title: () => messages.pickleFile,
+  endings: ['.ckpt', '.pt', '.pth', '.bin', '.pkl'],
+}
+const GGUF: Contents = { title: () => messages.ggufFile, endings: ['.gguf'] }
 
 const CONTENTS: Readonly<Record<FormatId, Contents>> = {
   safetensors: SAFETENSORS,
-  'torch-zip': { ...PICKLE, title: 'a pickle (torch zip)' },
-  'torch-legacy': { ...PICKLE, title: 'a pickle (old torch format)' },
+  'torch-zip': { ...PICKLE, title: () => messages.torchZipFile },
+  'torch-legacy': { ...PICKLE, title: () => messages.torchLegacyFile },
   pickle: PICKLE,
   gguf: GGUF,
 }
@@ -44,14 +47,10 @@ export function misnamed(
 ): Finding[] {
   if (format === undefined || isNamedAs(format, fileName)) return []
   const { title, endings } = CONTENTS[format]
-  const cure =
+  const ending = endingOf(fileName)!
+  const message =
     format === 'safetensors' || format === 'gguf'
-      ? `rename it to end in ${endings[0]}`
-      : 'sdtool convert writes it as safetensors; the pickle is read, never run'
-  return [
-    warning(
-      'misnamed',
-      `called ${quoted(endingOf(fileName)!)}, but it is ${title}: programs that go by the name fail; ${cure}`,
-    ),
-  ]
+      ? messages.misnamed(ending, title(), endings[0]!)
+      : messages.misnamedPickle(ending, title())
+  return [warning('misnamed', message)]
 }

@@ -1,6 +1,5 @@
 /** The names of a file's tensors as programs look for them, whatever wrote the file. */
 
-import { quoted } from '../../system/text.ts'
 import { QUANTISATION_KEY } from '../../tensor/quantised/config.ts'
 import { renamed } from '../../tensor/values/expr.ts'
 import type { Finding, Tensor } from '../../tensor/values/table.ts'
@@ -11,6 +10,7 @@ import { recogniseOther } from '../identify/other-kinds.ts'
 import { identifyVae } from '../identify/vae.ts'
 import type { Identifiable } from '../identity.ts'
 import { longClipNames } from './clip-names.ts'
+import { messages } from './messages.ts'
 import { MODEL_SLOTS, RE_CHECKPOINT, splitTable } from './split.ts'
 import { withEmaNames, withoutFronts, withoutInner } from './unwrap.ts'
 import { WRAPPERS } from './wrappers.ts'
@@ -87,16 +87,13 @@ function wrapperText({ names, inner, long, front }: Steps): string {
     const pattern = new RegExp(`(?:^|\\.)${word}\\.`)
     return (place === 'front' ? [...fronts] : wrapped).some((text) => pattern.test(text))
   })
-    .map(({ word, by }) => `"${word}." (${by})`)
+    .map(({ word, by }) => `"${word}." (${by()})`)
     .join(' and ')
 }
 
 function taken(steps: Steps, name: string): Finding {
   const twins = steps.names.filter((_, i) => steps.known[i] === name).slice(0, MAX_NAMES)
-  return warning(
-    'wrapped-twice',
-    `the keys are wrapped in ${wrapperText(steps)}, and stay so: without that ${twins.map(quoted).join(' and ')} would have one name`,
-  )
+  return warning('wrapped-twice', messages.wrappedTwice(wrapperText(steps), twins))
 }
 
 function findingsOf(steps: Steps): Finding[] {
@@ -106,25 +103,14 @@ function findingsOf(steps: Steps): Finding[] {
   const shorter = count(inner, long)
   const wrapped = names.filter((name, i) => inner[i] !== name || long[i] !== known[i]).length
   const findings: Finding[] = []
-  if (wrapped > 0)
-    findings.push(
-      warning(
-        'wrapped-names',
-        `${wrapped} keys are wrapped in ${wrapperText(steps)}, so that most programs do not find them; ${WRITTEN}`,
-      ),
-    )
+  if (wrapped > 0) findings.push(warning('wrapped-names', messages.wrappedNames(wrapped, wrapperText(steps))))
   if (shorter > 0) findings.push(warning('short-encoder-names', shortText(steps, shorter)))
   return findings
 }
-
-const WRITTEN = 'what sdtool writes has the names they look for: sdtool convert'
 
 function shortText({ inner, long }: Steps, count: number): string {
   const words = ['text_model.', 'vision_model.'].filter((word) =>
     long.some((name, i) => name !== inner[i] && name.includes(word)),
   )
-  if (words.length === 0)
-    return `the token table of the T5 has its second name only, "encoder.embed_tokens"; ${WRITTEN}`
-  const keys = `${count} keys of ${words.length > 1 ? 'encoders' : 'an encoder'}`
-  return `${keys} lack "${words.join('" and "')}", as transformers 5.6 and later write them (and NovelAI did); other programs do not find them; ${WRITTEN}`
+  return words.length === 0 ? messages.secondT5Name : messages.shortNames(count, words)
 }

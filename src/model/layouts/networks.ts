@@ -4,6 +4,7 @@ import { reshape } from '../../tensor/values/slices.ts'
 import type { Tensor } from '../../tensor/values/table.ts'
 import { unetNameInDiffusers } from '../networks/topology/diffusers.ts'
 import { type UnetConfig, unetTopology } from '../networks/topology/unet.ts'
+import { messages } from './messages.ts'
 import type { Locals } from './openclip.ts'
 import { vaeNames } from './vae-names.ts'
 
@@ -30,7 +31,7 @@ function inDiffusers(name: string, { resBlocks }: UnetConfig): string {
 }
 
 function renamedBy(tensors: Locals, names: ReadonlyMap<string, string>, adapt = same): Renamed {
-  checkOperation('relayout', tensors.values(), 'the network')
+  checkOperation('relayout', tensors.values(), messages.theNetwork)
   const found = new Map<string, Tensor>()
   const left: string[] = []
   for (const [name, tensor] of tensors) {

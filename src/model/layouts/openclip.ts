@@ -2,6 +2,7 @@
 import { checkOperation } from '../../tensor/quantised/check.ts'
 import { concatenated, tensorRows, transpose } from '../../tensor/values/slices.ts'
 import type { Tensor } from '../../tensor/values/table.ts'
+import { messages } from './messages.ts'
 
 /** Tensors of a component by their names inside of it, without prefix. */
 export type Locals = ReadonlyMap<string, Tensor>
@@ -44,7 +45,7 @@ function layer(i: number): string {
  * @param layers blocks to take; all without it. diffusers has one less for SD 2.x, as its last one is never used
  */
 export function toTransformers(openClip: Locals, layers = Number.POSITIVE_INFINITY): Map<string, Tensor> {
-  checkOperation('relayout', openClip.values(), 'the text encoder')
+  checkOperation('relayout', openClip.values(), messages.theTextEncoder)
   const out = new Map<string, Tensor>()
   const rename = (from: string, to: string): void => {
     const tensor = openClip.get(from)
@@ -71,7 +72,7 @@ export function toTransformers(openClip: Locals, layers = Number.POSITIVE_INFINI
 
 /** Transformers to OpenCLIP; q, k and v become one tensor. */
 export function toOpenClip(transformers: Locals): Map<string, Tensor> {
-  checkOperation('relayout', transformers.values(), 'the text encoder')
+  checkOperation('relayout', transformers.values(), messages.theTextEncoder)
   const out = new Map<string, Tensor>()
   const rename = (from: string, to: string): void => {
     const tensor = transformers.get(from)

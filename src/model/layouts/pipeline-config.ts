@@ -7,6 +7,7 @@ import { vaeLevels } from '../identify/vae.ts'
 import type { Identity } from '../identity.ts'
 import { architectureById } from '../networks/architectures/registry.ts'
 import type { UnetConfig } from '../networks/topology/unet.ts'
+import { messages } from './messages.ts'
 import type { Locals } from './openclip.ts'
 import type { Pipeline } from './pipeline.ts'
 
@@ -73,11 +74,7 @@ const ABSENT = [null, null] as const
 function modelIndex({ tensors, unet }: Pipeline): Config {
   const isXl = tensors.text_encoder_2 !== undefined
   const name = PIPELINES[isXl ? 'xl' : 'sd'][unet.inChannels]
-  if (name === undefined)
-    throw refuse(
-      'NOT_A_PIPELINE',
-      `a UNet of ${unet.inChannels} input channels is of no pipeline of diffusers`,
-    )
+  if (name === undefined) throw refuse('NOT_A_PIPELINE', messages.unetInputs(unet.inChannels))
   const isRefiner = isXl && tensors.text_encoder === undefined
   return {
     _class_name: name,

@@ -10,6 +10,7 @@ import { deriveUnet } from '../networks/topology/derive.ts'
 import { unetNaming } from '../networks/topology/diffusers.ts'
 import type { UnetConfig } from '../networks/topology/unet.ts'
 import { localsOf } from './component.ts'
+import { messages } from './messages.ts'
 import { unetToDiffusers, unetToLdm, vaeToDiffusers, vaeToLdm } from './networks.ts'
 import { type Locals, toOpenClip, toTransformers } from './openclip.ts'
 
@@ -39,13 +40,13 @@ const CONVERTIBLE: ReadonlySet<string> = new Set([
 const REFINER = 'stable-diffusion-xl-v1-refiner'
 
 /** Variants of them whose pipelines have parts or schedules of their own, and why they are not written. */
-const OTHER_PIPELINES: Readonly<Record<string, string>> = {
-  depth: 'its depth estimator would be lost',
-  'unclip-l': 'its image encoder would be lost',
-  'unclip-h': 'its image encoder would be lost',
-  altdiffusion: 'its text encoder is no CLIP',
-  'playground-v2.5': 'its noise levels (EDM) need a scheduler of their own',
-  cosxl: 'its noise levels (EDM) need a scheduler of their own',
+const OTHER_PIPELINES: Readonly<Record<string, () => string>> = {
+  depth: () => messages.depthLost,
+  'unclip-l': () => messages.visionLost,
+  'unclip-h': () => messages.visionLost,
+  altdiffusion: () => messages.notClip,
+  'playground-v2.5': () => messages.edmLevels,
+  cosxl: () => messages.edmLevels,
 }
 
 /** Empty tensors that say what the scheduler of a folder says. */
@@ -60,18 +61,14 @@ const SD2_LAYERS_LESS = 1
 export function toPipeline(file: Identifiable, identity: Identity): Pipeline {
   const architecture = identity.architecture && architectureById(identity.architecture.id)
   if (architecture === undefined || !CONVERTIBLE.has(architecture.id) || identity.kind !== 'checkpoint') {
-    throw refuse(
-      'NOT_A_PIPELINE',
-      `a ${identity.title} cannot become a folder of diffusers`,
-      'Checkpoints of SD 1.x, SD 2.x, SDXL and its refiner can.',
-    )
+    throw refuse('NOT_A_PIPELINE', messages.notAPipeline(identity.title), messages.pipelinesAre)
   }
   const { variant = '' } = identity.architecture ?? {}
   if (Object.hasOwn(OTHER_PIPELINES, variant)) {
     throw refuse(
       'NOT_A_PIPELINE',
-      `a ${identity.title} cannot become a folder of diffusers: ${OTHER_PIPELINES[variant]}`,
-      'sdtool extract writes its networks one by one.',
+      messages.variantNotAPipeline(identity.title, OTHER_PIPELINES[variant]!()),
+      messages.extractInstead,
     )
   }
   const taken = new Set<string>()
@@ -111,10 +108,7 @@ function encoderFolders([first, second]: readonly Converted[], architecture: str
 }
 
 function incomplete({ title }: Identity): Error {
-  return refuse(
-    'NOT_A_PIPELINE',
-    `a ${title} without UNet, VAE or text encoder cannot become a folder of diffusers`,
-  )
+  return refuse('NOT_A_PIPELINE', messages.incompletePipeline(title))
 }
 
 interface Converted {
@@ -134,7 +128,7 @@ function configOf(locals: Locals, isDiffusers: boolean): UnetConfig {
   // all convertible UNets have two res blocks to a level
   const naming = isDiffusers ? unetNaming(2, shapeOf) : (name: string) => name
   const config = deriveUnet((name) => shapeOf(naming(name)))
-  if (config === undefined) throw refuse('NOT_A_PIPELINE', 'the UNet has blocks that diffusers does not know')
+  if (config === undefined) throw refuse('NOT_A_PIPELINE', messages.unknownBlocks)
   return config
 }
 
@@ -172,7 +166,7 @@ export function fromPipeline({ unet, vae, text_encoder: text, text_encoder_2: se
   readonly left: readonly string[]
 } {
   if (unet === undefined || vae === undefined || (text ?? second) === undefined) {
-    throw refuse('NOT_A_PIPELINE', 'the folder has no unet, no vae or no text_encoder with weights')
+    throw refuse('NOT_A_PIPELINE', messages.incompleteFolder)
   }
   const left: string[] = []
   const out = new Map<string, Tensor>()

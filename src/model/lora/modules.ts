@@ -16,8 +16,8 @@ import { readNumbers } from '../adapters/numbers.ts'
 import { moduleMisfit, patchWeight } from '../adapters/patch.ts'
 import { withSettings } from '../adapters/peft/steer.ts'
 import { TARGETS } from '../adapters/targets.ts'
-import { counted } from '../finding.ts'
 import type { ValueReader } from '../identify/evidence.ts'
+import { messages } from '../messages.ts'
 import type { Architecture } from '../networks/architectures/architecture.ts'
 import { architectureById } from '../networks/architectures/registry.ts'
 import { sd1 } from '../networks/architectures/sd1.ts'
@@ -58,9 +58,7 @@ export async function placedModules({ table, adapter, read }: LoraFile): Promise
     const path = lookupName(module.path)
     const own = withSettings(module, numbers.get(module.name)!, adapter.settings)
     const layer = `${module.target} ${found ? `${found.place.weight} ${found.place.rows?.start ?? ''}` : path}`
-    const fault = layers.has(layer)
-      ? 'another module of the file changes the same layer'
-      : moduleMisfit(module, own)
+    const fault = layers.has(layer) ? messages.sameLayer : moduleMisfit(module, own)
     layers.add(layer)
     return {
       module,
@@ -86,8 +84,8 @@ export async function soundModules(file: LoraFile): Promise<PlacedLora[]> {
   const names = broken.map(({ module }) => module.name)
   throw refuse(
     'LORA_MISSHAPEN',
-    `${file.name}: ${counted(names, 'module')} cannot be computed with: ${first.fault}`,
-    'The file is damaged; sdtool lora check lists what is wrong.',
+    messages.misshapenModules(file.name, names, first.fault!),
+    messages.damagedLora,
   )
 }
 

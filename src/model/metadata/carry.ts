@@ -1,6 +1,7 @@
 import { refuse } from '../../system/errors.ts'
 import type { PlainValue } from '../../tensor/values/table.ts'
 import { PREDICTION_KEYS } from '../identify/prediction-statements.ts'
+import { messages } from '../messages.ts'
 import { parseRecipe, RECIPE_KEY, type Recipe, serialiseRecipe } from './recipe.ts'
 
 /** What is known of a file that is about to be written. */
@@ -193,7 +194,7 @@ function checkSize(metadata: Readonly<Record<string, string>>): void {
   if (bytes <= MAX_METADATA_BYTES) return
   throw refuse(
     'METADATA_TOO_LARGE',
-    `metadata of ${bytes} bytes is more than the limit of ${MAX_METADATA_BYTES}`,
-    'Remove the biggest values first; `sdtool inspect --metadata` shows them.',
+    messages.metadataTooLarge(bytes, MAX_METADATA_BYTES),
+    messages.removeLargest,
   )
 }

@@ -35,7 +35,7 @@ export function checkMergeable({ name, adapter }: LoraInput): void {
 export function namedModules(modules: readonly AdapterModule[], name: string): readonly AdapterModule[] {
   if (!modules.some(({ dialect }) => dialect === 'cloneofsimo')) return modules
   const named = namedByOrder(modules)
-  if (named === undefined) throw refuse('LORA_UNSUPPORTED', messages.inFile(name, cloneofsimoRefusal))
+  if (named === undefined) throw refuse('LORA_UNSUPPORTED', messages.inFile(name, cloneofsimoRefusal()))
   return named
 }
 

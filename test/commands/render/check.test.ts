@@ -134,7 +134,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
       forged('text', good, BASE, (own, base) =>
         [...own.values()].map((tensor) => (tensor.name.startsWith(TEXT) ? base.get(tensor.name) : tensor)),
       ),
-    says: /^CLIP-L text encoder: it is that of the base, the recipe was not applied to it$/,
+    says: /^CLIP-L text encoder: it equals the base: the recipe was not applied to it$/,
   },
   'the VAE is another': {
     make: () =>

@@ -92,7 +92,7 @@ describe('patchMisfit', () => {
       'sparse values without their indices',
       { ...LORA, bias_values: [5], bias_size: [2] },
       [16, 12],
-      'indices, values and size of its sparse residual do not belong together',
+      'indices, values and size of its sparse residual do not match',
       { bias_size: [16, 12] },
     ],
     [
@@ -137,7 +137,7 @@ describe('patchMisfit', () => {
       'no butterfly',
       { oft_blocks: [4, 4, 4, 4] },
       [16, 12],
-      '4 blocks of 4 rows are no butterfly of 4 stages',
+      '4 blocks of 4 rows are not a butterfly of 4 stages',
     ],
     [
       'GLoRA of other inputs',
@@ -149,41 +149,41 @@ describe('patchMisfit', () => {
       'DoRA magnitudes of neither side',
       { ...LORA, dora_scale: [1, 16] },
       [16, 12],
-      'its DoRA magnitudes [1,16] are neither one for each output nor one for each input',
+      'its DoRA magnitudes [1,16] are neither one per output nor one per input',
     ],
     [
       'a weight that would shrink',
       { ...LORA, reshape_weight: [2] },
       [16, 24],
-      'it wants the weight [16,24] to be [16,12]',
+      'it needs the weight [16,24] to be [16,12]',
       { reshape_weight: [16, 12] },
     ],
     [
       'a weight that would fill the disk',
       { ...LORA, reshape_weight: [2] },
       [16, 12],
-      'it wants the weight [16,12] to be [1048576,1048576]',
+      'it needs the weight [16,12] to be [1048576,1048576]',
       { reshape_weight: [2 ** 20, 2 ** 20] },
     ],
     [
       'a kernel that would grow',
       { ...LORA, reshape_weight: [4] },
       [16, 12, 1, 1],
-      'it wants the weight [16,12,1,1] to be [16,12,3,3]',
+      'it needs the weight [16,12,1,1] to be [16,12,3,3]',
       { reshape_weight: [16, 12, 3, 3] },
     ],
     [
       'a kernel that would grow by a row',
       { ...LORA, reshape_weight: [4] },
       [16, 12, 1, 1],
-      'it wants the weight [16,12,1,1] to be [16,12,2,1]',
+      'it needs the weight [16,12,1,1] to be [16,12,2,1]',
       { reshape_weight: [16, 12, 2, 1] },
     ],
     [
       'a shape of broken numbers',
       { ...LORA, reshape_weight: [2] },
       [16, 12],
-      'it wants the weight [16,12] to be [16,12.5]',
+      'it needs the weight [16,12] to be [16,12.5]',
       { reshape_weight: [16, 12.5] },
     ],
   ])('objects to %s', (_, shapes, shape, reason, numbers) => {
@@ -207,14 +207,14 @@ describe('rotations of 4 rows', () => {
     [4, 8, true],
     [4, 12, false],
   ])('of %i stages fit into %i blocks: %s', (stages, blocks, fits) => {
-    const reason = `${blocks} blocks of 4 rows are no butterfly of ${stages} stages`
+    const reason = `${blocks} blocks of 4 rows are not a butterfly of ${stages} stages`
     for (const form of FORMS)
       expect(misfit(form(stages, blocks, 4), [blocks * 4, blocks * 4])).toBe(fits ? undefined : reason)
   })
 
   it('cannot be halved where they are of three', () => {
     for (const form of FORMS)
-      expect(misfit(form(2, 4, 3), [12, 12])).toBe('4 blocks of 3 rows are no butterfly of 2 stages')
+      expect(misfit(form(2, 4, 3), [12, 12])).toBe('4 blocks of 3 rows are not a butterfly of 2 stages')
   })
 })
 

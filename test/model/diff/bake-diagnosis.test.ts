@@ -54,13 +54,13 @@ function said(made: readonly (number | undefined)[]): string[] {
 
 it.each([
   ['nothing wrong', [2, 0, 5], []],
-  ['nothing applied', [1, 2, 5], ['UNet: it is that of the base, the recipe was not applied to it']],
+  ['nothing applied', [1, 2, 5], ['UNet: it equals the base: the recipe was not applied to it']],
   ['half of it', [1.5, 1, 5], ['UNet: it changed 0.5 times as much as the recipe says']],
   ['too much', [3, -2, 5], ['UNet: it changed 2 times as much as the recipe says']],
   ['the other way', [0, 4, 5], ['UNet: it changed -1 times as much as the recipe says']],
   // sqrt(9 + 0) / sqrt(4 + 0)
   ['something else', [2, 3, 5], ['UNet: its weights are 150% apart from those of the recipe']],
-  ['another VAE', [2, 0, 6], ['VAE: it should be that of the base, and is another (20% apart)']],
+  ['another VAE', [2, 0, 6], ['VAE: it should equal the base, but is different (20% apart)']],
   ['no VAE', [2, 0, undefined], ['VAE: 1 of its 1 tensors are missing']],
 ] as const)('%s', (_, made, expected) => {
   expect(said(made)).toEqual(expected)

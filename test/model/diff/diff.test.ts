@@ -251,8 +251,8 @@ describe('findings', () => {
     ] as const
     const found = diffFindings(...sides, await diffTensors(...sides, { read }))
     expect(found.map(({ message }) => message)).toEqual([
-      'a has 1 NaN or infinite value in 1 tensor, first "a.w"; they count in no norm',
-      'b has 2 NaN or infinite values in 1 tensor, first "a.w"; they count in no norm',
+      'a has 1 NaN or infinite value in 1 tensor, first "a.w"; they are left out of the norms',
+      'b has 2 NaN or infinite values in 1 tensor, first "a.w"; they are left out of the norms',
     ])
   })
 

@@ -224,7 +224,7 @@ describe('damaged and unknown models', () => {
     expect(identity.architecture?.id).toBe('stable-diffusion-v1')
     expect(message(identity, 'incomplete-unet')).toBe(
       'the UNet is incomplete: 1 of 686 keys missing: "model.diffusion_model.out.0.weight"; ' +
-        '1 misshapen: "model.diffusion_model.time_embed.2.weight" is [1280,1279] instead of [1280,1280]',
+        '1 with wrong shapes: "model.diffusion_model.time_embed.2.weight" is [1280,1279] instead of [1280,1280]',
     )
   })
 
@@ -248,7 +248,7 @@ describe('damaged and unknown models', () => {
     expect(identity.architecture).toBeUndefined()
     // SDXL has three blocks more in five transformers (the middle is left alone above): 5 x 3 x 20 keys
     expect(message(identity, 'unknown-architecture')).toMatch(
-      /^no known architecture; nearest: Stable Diffusion XL \(300 of 1680 keys missing: "model\.[^(]+\); SSD-1B .+ too many\)/,
+      /^not a known architecture; nearest: Stable Diffusion XL \(300 of 1680 keys missing: "model\.[^(]+\); SSD-1B .+ extra keys\)/,
     )
     expect(identity.findings.length).toBe(1)
   })

@@ -103,7 +103,7 @@ describe('the metric of model-toolkit', () => {
   it('calls a VAE with a listed metric probable, and says why', () => {
     const messages = [2981, 2982, 2983].map((metric) => knownVae({ fingerprint: '', metric })[0]?.message)
     expect(messages[1]).toBe(
-      'the VAE is probably that of NovelAI (animevae, Anything V3): its metric 2982 is the one model-toolkit lists for it',
+      'the VAE is probably that of NovelAI (animevae, Anything V3): its metric 2982 is the one that model-toolkit lists for it',
     )
     expect(messages.every((message) => message?.includes('NovelAI'))).toBe(true)
     expect(knownVae({ fingerprint: '', metric: 2985 })).toEqual([])

@@ -164,7 +164,7 @@ describe('wrappers', () => {
       const plain = await identify(tableOf(sd1, { dtype: 'F16' }), valuesOf())
       expect(identity.title).toBe(plain.title)
       expect(findings[0]).toMatchObject({ code: 'wrapped-names', severity: 'warning' })
-      expect(findings[0]?.message).toContain(`970 keys are wrapped in "${word}." (${by})`)
+      expect(findings[0]?.message).toContain(`970 keys are wrapped in "${word}." (${by()})`)
     })
 
     it.runIf(place === 'anywhere')(`are taken out of the networks of a checkpoint: ${word}`, async () => {

@@ -1,4 +1,4 @@
-/** Files whose modules cannot be computed with: every tool says so, and none begins. */
+/** Files whose modules cannot be used for calculations: every tool says so, and none begins. */
 import { describe, expect, it } from 'vitest'
 import { describeAdapter } from '../../../src/model/adapters/describe.ts'
 import { checkLora } from '../../../src/model/lora/check.ts'
@@ -119,7 +119,9 @@ describe.each(Object.entries(TOOLS))('%s refuses', (_, run) => {
       await expect(run(file)).rejects.toMatchObject({
         code: 'LORA_MISSHAPEN',
         exitCode: 3,
-        message: expect.stringMatching(/^x\.safetensors: 1 module \(".*"\) cannot be computed with: .{5,}$/),
+        message: expect.stringMatching(
+          /^x\.safetensors: 1 module \(".*"\) cannot be used for calculations: .{5,}$/,
+        ),
       })
     }
   })

@@ -2,8 +2,9 @@
 import { defined } from '../../../system/defined.ts'
 import { refuse, type SdtoolError } from '../../../system/errors.ts'
 import { isJsonObject, type JsonObject, type JsonValue, ownValue } from '../../../system/json.ts'
-import { printable, quoted } from '../../../system/text.ts'
+import { printable } from '../../../system/text.ts'
 import type { TargetId } from '../targets.ts'
+import { messages } from './messages.ts'
 import type { Patterns } from './patterns.ts'
 
 /** What PEFT keeps outside of the tensors: without it the scale of its adapters would be 1. */
@@ -62,11 +63,7 @@ export class UnreadableConfig extends Error {}
 
 /** The refusal of a module that needs it. */
 export function configRefusal(problem: string): SdtoolError {
-  return refuse(
-    'PEFT_CONFIG',
-    problem,
-    'Put the right adapter_config.json beside the file, or merge it with PEFT.',
-  )
+  return refuse('PEFT_CONFIG', problem, messages.putConfig)
 }
 
 /**
@@ -98,9 +95,7 @@ function typeOf(values: JsonObject): PeftType | undefined {
   const type = ownValue(values, 'peft_type')
   if (type === undefined || type === null) return undefined
   if (typeof type === 'string' && Object.hasOwn(PEFT_TYPES, type)) return type as PeftType
-  throw new UnreadableConfig(
-    `it is of the peft_type ${shown(type)}, which sdtool does not read (only ${Object.keys(PEFT_TYPES).join(', ')})`,
-  )
+  throw new UnreadableConfig(messages.unknownType(shown(type), Object.keys(PEFT_TYPES).join(', ')))
 }
 
 /** Ways to begin that take the adapter's start out of the weights of the base: what is trained belongs to that rest. */
@@ -120,14 +115,12 @@ const NOT_FOLLOWED = [
 function checkFollowed(values: JsonObject): void {
   const init = ownValue(values, 'init_lora_weights')
   if (typeof init === 'string' && CHANGES_BASE.test(init))
-    throw new UnreadableConfig(
-      `its init_lora_weights ${shown(init)} has changed the weights of the base, and the adapter fits those alone`,
-    )
+    throw new UnreadableConfig(messages.changedBase(shown(init)))
   const other = NOT_FOLLOWED.find((key) => {
     const value = ownValue(values, key)
     return value !== undefined && value !== null && value !== false
   })
-  if (other !== undefined) throw new UnreadableConfig(`it sets ${other}, which sdtool does not follow`)
+  if (other !== undefined) throw new UnreadableConfig(messages.notFollowed(other))
 }
 
 function scaleOf(
@@ -142,8 +135,7 @@ function scaleOf(
 }
 
 function checkRank(key: string, rank: number): void {
-  if (!Number.isInteger(rank) || rank < 1)
-    throw new UnreadableConfig(`its ${key} is ${rank}, and a rank is a whole number from 1`)
+  if (!Number.isInteger(rank) || rank < 1) throw new UnreadableConfig(messages.badRank(key, rank))
 }
 
 function patternsOf(
@@ -153,24 +145,23 @@ function patternsOf(
 ): Patterns {
   const pattern = ownValue(values, key)
   if (pattern === undefined || pattern === null) return []
-  if (!isJsonObject(pattern)) throw new UnreadableConfig(`its ${key} is ${shown(pattern)}, no object`)
+  if (!isJsonObject(pattern)) throw new UnreadableConfig(messages.notAnObject(key, shown(pattern)))
   return Object.keys(pattern).map((name) => {
     const value = numberOf(pattern, name)
-    if (value === undefined) throw new UnreadableConfig(`its ${key} has no number for ${quoted(name)}`)
-    check(`${key} for ${quoted(name)}`, value)
+    if (value === undefined) throw new UnreadableConfig(messages.noNumberFor(key, name))
+    check(messages.keyFor(key, name), value)
     return [name, value] as const
   })
 }
 
 function oftOf(values: JsonObject): OftConfig {
-  if (ownValue(values, 'oft_block_size') === undefined)
-    throw new UnreadableConfig('it was written by PEFT before 0.14, whose OFT was another algorithm')
+  if (ownValue(values, 'oft_block_size') === undefined) throw new UnreadableConfig(messages.oldOft)
   const isSeries = flagOf(values, 'use_cayley_neumann', true)
   const terms = numberOf(values, 'num_cayley_neumann_terms') ?? DEFAULT_TERMS
   if (!Number.isInteger(terms) || terms < 1 || terms > MAX_TERMS)
-    throw new UnreadableConfig(`its num_cayley_neumann_terms is ${terms}, not 1 to ${MAX_TERMS}`)
+    throw new UnreadableConfig(messages.badTerms(terms, MAX_TERMS))
   const limit = numberOf(values, 'eps') ?? DEFAULT_LIMIT
-  if (limit < 0) throw new UnreadableConfig(`its eps is ${limit}`)
+  if (limit < 0) throw new UnreadableConfig(messages.badEps(limit))
   return {
     terms: isSeries ? terms : 0,
     ...(flagOf(values, 'coft') ? { limit } : {}),
@@ -189,21 +180,21 @@ function feedforwardOf(values: JsonObject): string | string[] {
   const modules = ownValue(values, 'feedforward_modules') ?? []
   if (typeof modules === 'string') return modules
   if (Array.isArray(modules) && modules.every((name) => typeof name === 'string')) return modules as string[]
-  throw new UnreadableConfig(`its feedforward_modules is ${shown(modules)}, no list of names`)
+  throw new UnreadableConfig(messages.badFeedforward(shown(modules)))
 }
 
 function flagOf(values: JsonObject, key: string, otherwise = false): boolean {
   const value = ownValue(values, key)
   if (value === undefined || value === null) return otherwise
   if (typeof value === 'boolean') return value
-  throw new UnreadableConfig(`its ${key} is ${shown(value)}, not true or false`)
+  throw new UnreadableConfig(messages.notABoolean(key, shown(value)))
 }
 
 function numberOf(values: JsonObject, key: string): number | undefined {
   const value = ownValue(values, key)
   if (value === undefined || value === null) return undefined
   if (typeof value === 'number' && Number.isFinite(value)) return value
-  throw new UnreadableConfig(`its ${key} is ${shown(value)}, no number`)
+  throw new UnreadableConfig(messages.notANumber(key, shown(value)))
 }
 
 const MAX_SHOWN = 60

@@ -1,6 +1,6 @@
 /** Values that a configuration of PEFT gives to single modules: `rank_pattern`, `alpha_pattern`. */
 import { refuse } from '../../../system/errors.ts'
-import { quoted } from '../../../system/text.ts'
+import { messages } from './messages.ts'
 
 /** End of a module's path -> value, in the order of the configuration. */
 export type Patterns = readonly (readonly [pattern: string, value: number])[]
@@ -14,7 +14,7 @@ const MAX_PATTERNS = 10_000
  * @throws PEFT_PATTERN
  */
 export function patternValue(path: string, patterns: Patterns): number | undefined {
-  if (patterns.length > MAX_PATTERNS) throw refuse('PEFT_PATTERN', `${patterns.length} patterns for modules`)
+  if (patterns.length > MAX_PATTERNS) throw refuse('PEFT_PATTERN', messages.tooManyPatterns(patterns.length))
   return patterns.find(([pattern]) => fits(path, pattern))?.[1]
 }
 
@@ -42,9 +42,5 @@ function plainPath(pattern: string): string | undefined {
 
 /** Regular expressions of a file are not run: some take forever, and trainers write plain paths. */
 function noPath(pattern: string): Error {
-  return refuse(
-    'PEFT_PATTERN',
-    `the pattern ${quoted(pattern)} for single modules is no plain path`,
-    'Save it again with a rank and an alpha for each module, or merge it with the program that made it.',
-  )
+  return refuse('PEFT_PATTERN', messages.notAPath(pattern), messages.saveWithRanks)
 }

@@ -1,10 +1,10 @@
 /** Where the settings of an adapter stand that are not in its tensors: a file beside it, and texts in its header. */
 
 import { isJsonObject, type JsonObject, parseJsonText } from '../../../system/json.ts'
-import { printable, quoted } from '../../../system/text.ts'
 import type { Companion, TensorTable } from '../../../tensor/values/table.ts'
 import type { TargetId } from '../targets.ts'
 import { type PeftConfig, peftConfig, UnreadableConfig } from './config.ts'
+import { messages } from './messages.ts'
 
 /** What was found; `problems` are sentences about what is there and cannot be followed. */
 export interface PeftSettings {
@@ -51,9 +51,9 @@ function attempt(source: string, read: () => PeftConfig): Found {
 }
 
 function companionConfig({ name, text }: Companion): Found {
-  if (text === undefined) return `${name}: it is too large, or cannot be read`
+  if (text === undefined) return messages.tooLarge(name)
   const value = parseJsonText(text)
-  if (!isJsonObject(value)) return `${name}: it is no JSON object, or too deep`
+  if (!isJsonObject(value)) return messages.notJson(name)
   return attempt(name, () => peftConfig(value, name, { isWhole: true }))
 }
 
@@ -67,8 +67,8 @@ function embeddedConfigs(metadata: TensorTable['metadata']): Found[] {
   const text = own(metadata, EMBEDDED)
   if (text === undefined) return []
   const value = parseJsonText(text)
-  if (!isJsonObject(value)) return [`${EMBEDDED} in the metadata: it is no JSON object, or too deep`]
-  const source = `${EMBEDDED} in the metadata`
+  const source = messages.inMetadata(EMBEDDED)
+  if (!isJsonObject(value)) return [messages.notJson(source)]
   const parts = COMPONENTS.flatMap(([prefix, target]): Found[] => {
     const values = withoutPrefix(value, `${prefix}.`)
     return values === undefined
@@ -123,9 +123,8 @@ function headerAlpha(
 ): Found | undefined {
   const text = own(metadata, prefix + name)?.trim()
   if (text === undefined || NOTHING.has(text.toLowerCase())) return undefined
-  const source = `${quoted(prefix + name)} in the metadata`
-  if (!/^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i.test(text))
-    return `${source}: it is "${printable(text, 40)}", no number`
+  const source = messages.keyInMetadata(prefix + name)
+  if (!/^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i.test(text)) return messages.textNotNumber(source, text)
   const values = {
     lora_alpha: Number(text),
     use_rslora: own(metadata, `${prefix}use_rslora`)?.toLowerCase() === 'true',

@@ -1,7 +1,7 @@
-import { quoted } from '../../../system/text.ts'
 import type { Numbers } from '../algorithm.ts'
 import type { AdapterModule } from '../modules.ts'
 import { configRefusal, PEFT_TYPES, type PeftConfig } from './config.ts'
+import { messages } from './messages.ts'
 import { pathInConfig } from './path.ts'
 import { patternValue } from './patterns.ts'
 import type { PeftSettings } from './sources.ts'
@@ -19,9 +19,7 @@ export function withSettings(module: AdapterModule, numbers: Numbers, settings: 
   const configs = settings.configs.filter(({ target }) => target === undefined || target === module.target)
   const other = configs.find(({ type }) => type !== undefined && PEFT_TYPES[type] !== algorithm.id)
   if (other !== undefined)
-    throw configRefusal(
-      `${other.source}: it is for ${other.type}, but ${quoted(module.name)} is ${algorithm.title}`,
-    )
+    throw configRefusal(messages.otherType(other.source, other.type, module.name, algorithm.title))
   const more =
     algorithm.configured === undefined
       ? scaleBy(configs, module)
@@ -50,7 +48,7 @@ function scaleBy(configs: readonly PeftConfig[], module: AdapterModule): Numbers
   const other = rest.find(({ scale }) => scale !== first.scale)
   if (other === undefined) return new Map([['scale', Float64Array.of(first.scale)]])
   throw configRefusal(
-    `${first.config.source} scales ${quoted(module.name)} by ${first.scale}, ${other.config.source} by ${other.scale}`,
+    messages.twoScales(first.config.source, module.name, first.scale, other.config.source, other.scale),
   )
 }
 
@@ -61,9 +59,7 @@ function scaleOf(config: PeftConfig, module: AdapterModule): number | undefined 
   const own = module.algorithm.rank?.(module.parts)
   const said = patternValue(path, config.ranks) ?? config.rank
   if (said !== undefined && own !== undefined && said !== own)
-    throw configRefusal(
-      `${config.source}: it says rank ${said} for ${quoted(module.name)}, whose factors have ${own}`,
-    )
+    throw configRefusal(messages.otherRank(config.source, said, module.name, own))
   const rank = said ?? own
   if (alpha === undefined || rank === undefined) return undefined
   return alpha / (config.rankStabilised ? Math.sqrt(rank) : rank)

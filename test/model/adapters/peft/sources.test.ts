@@ -39,14 +39,14 @@ describe('peftSettings', () => {
   it('says what it cannot read', () => {
     expect(embedded({ 'transformer.r': '16', 'transformer.lora_alpha': null })).toEqual({
       configs: [],
-      problems: [`${source}: its r is "16", no number`],
+      problems: [`${source}: its r is "16", not a number`],
     })
   })
 
   it.each([null, [], 'x', 5])('%j is no configuration', (value) => {
     expect(embedded(value)).toEqual({
       configs: [],
-      problems: [`${source}: it is no JSON object, or too deep`],
+      problems: [`${source}: it is not a JSON object, or too deeply nested`],
     })
   })
 

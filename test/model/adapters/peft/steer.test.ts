@@ -117,10 +117,10 @@ describe('adapter_config.json', () => {
 
   /** Each gives one line that names the file, and what is wrong in it. */
   const BAD: readonly (readonly [beside: unknown, says: string])[] = [
-    ['{', 'no JSON object'],
-    ['[1]', 'no JSON object'],
+    ['{', 'not a JSON object'],
+    ['[1]', 'not a JSON object'],
     [`${'{"r": '.repeat(200)}1${'}'.repeat(200)}`, 'too deep'],
-    [{ r: '4', lora_alpha: 8 }, 'its r is \\"4\\", no number'],
+    [{ r: '4', lora_alpha: 8 }, 'its r is \\"4\\", not a number'],
     [{ r: 4, lora_alpha: '8' }, 'its lora_alpha is'],
     [{ r: 4, lora_alpha: [8] }, 'its lora_alpha is'],
     [{ r: 0, lora_alpha: 8 }, 'its r is 0'],
@@ -134,8 +134,8 @@ describe('adapter_config.json', () => {
     [{ peft_type: 'LOHA', r: 4, alpha: 8 }, 'it is for LOHA'],
     [{ peft_type: 'ADALORA', r: 4 }, 'peft_type'],
     [{ peft_type: 'VERA', r: 4 }, 'peft_type'],
-    [{ r: 4, init_lora_weights: 'pissa_niter_16' }, 'has changed the weights of the base'],
-    [{ r: 4, init_lora_weights: 'olora' }, 'has changed the weights of the base'],
+    [{ r: 4, init_lora_weights: 'pissa_niter_16' }, 'changed the weights of the base model'],
+    [{ r: 4, init_lora_weights: 'olora' }, 'changed the weights of the base model'],
     [{ r: 4, use_qalora: true }, 'it sets use_qalora'],
     [{ r: 4, layer_replication: [[0, 4]] }, 'it sets layer_replication'],
   ]
