@@ -479,6 +479,23 @@ describe('describeAdapter: damage', () => {
     expect(info).toMatchObject({ embeddings: ['<s1>', 'mystyle'], strays: ['other', 'odd', '<s2>'] })
   })
 
+  // 320 channels and their multiples by 2, 4, 8 and 16 are inside of every UNet, and tell nothing of it
+  it.each([
+    [768, 'sd1'],
+    [1024, 'sd2'],
+    [2048, 'sdxl'],
+  ])('knows a numbered list by %i inputs of its cross attention: %s', (context, architecture) => {
+    const widths = [320, 640, 1280, 2560, 5120, context]
+    const keys = widths.flatMap((width, i) => [
+      [`unet:${i}:up`, [320, 4]],
+      [`unet:${i}:down`, [4, width]],
+    ])
+    expect(adapter(Object.fromEntries(keys))?.base).toMatchObject({
+      architecture,
+      evidence: [`cross attention takes ${context} inputs`],
+    })
+  })
+
   it('reports keys that belong to no module', () => {
     const info = adapter({ ...lora(TO_K, 768), 'something.else': [3] })
     expect(info?.strays).toEqual(['something.else'])
