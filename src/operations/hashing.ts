@@ -2,6 +2,7 @@ import { basename } from 'node:path'
 import type { HashNow } from '../library/caches/hash-cache.ts'
 import { type Hashes, type HashName, hashFile } from '../system/hash.ts'
 import { type Environment, startProgress } from '../system/world.ts'
+import { messages } from './messages.ts'
 
 type Hashing = Pick<Environment, 'signal' | 'progress'>
 
@@ -16,7 +17,7 @@ export async function hashWithProgress(
   only: readonly HashName[] | undefined,
   environment: Hashing,
 ): Promise<Hashes> {
-  const progress = startProgress(environment, `hashing ${basename(path)}`)
+  const progress = startProgress(environment, messages.hashing(basename(path)))
   try {
     const { signal } = environment
     return await hashFile(path, { ...(only && { only }), signal, onProgress: progress.update })

@@ -1,7 +1,7 @@
 /** Texts of the operations: those that several of them share, and those of plans. */
 import { MAX_NAMES } from '../model/finding.ts'
 import { catalogue } from '../system/language.ts'
-import { quoted } from '../system/text.ts'
+import { printable, quoted } from '../system/text.ts'
 
 export const messages = catalogue({
   theFile: 'the file',
@@ -29,4 +29,17 @@ export const messages = catalogue({
   seeScanFile: 'sdtool inspect --scan shows which file is damaged.',
 
   knownBySha256: (vae: string) => `it is ${vae}, by its SHA-256`,
+
+  hashing: (file: string) => `hashing ${file}`,
+
+  unknownRecipe: (verb: string, version: string) =>
+    `the recipe is for ${quoted(verb)} of sdtool ${printable(version, 20)}, which this version cannot repeat`,
+  compareInstead: 'To compare the file with another one, use render --compare.',
+  nothingToDraw: (verb: string) => `the recipe is for ${verb}, which does not make a model that can be drawn`,
+  replayInstead: 'sdtool replay makes the file again, and says whether it is the same.',
+  recipeWithoutInputs: 'the recipe has no inputs',
+  unrepeatable: (reason: string) => `the recipe cannot be repeated: ${reason}`,
+  unknownRecipeOption: (name: string) =>
+    `the recipe has an option ${quoted(name)} that this version of sdtool cannot repeat`,
+  maybeLaterVersion: 'A later version may know it.',
 })

@@ -2,7 +2,7 @@
 
 import type { Recipe } from '../model/metadata/recipe.ts'
 import { refuse, SdtoolError } from '../system/errors.ts'
-import { printable, quoted } from '../system/text.ts'
+import { messages } from './messages.ts'
 import type { AnyOperation, InputModel, PlanContext } from './operation.ts'
 import type { Plan } from './plan.ts'
 import { migrateOptions } from './recipe-v1.ts'
@@ -22,11 +22,7 @@ export interface RecipeOperation {
 export function operationOfRecipe({ operation: verb, sdtool, version, options }: Recipe): RecipeOperation {
   const found = operationOf(verb)
   if (found === undefined) {
-    throw refuse(
-      'RECIPE_UNKNOWN',
-      `the recipe is of ${quoted(verb)} of sdtool ${printable(sdtool, 20)}, which cannot be repeated`,
-      'To hold the file against another one, use render --compare.',
-    )
+    throw refuse('RECIPE_UNKNOWN', messages.unknownRecipe(verb, sdtool), messages.compareInstead)
   }
   const current = version === 1 ? migrateOptions(verb, options) : options
   const read = readOptions(found.schema, current) as object
@@ -36,7 +32,7 @@ export function operationOfRecipe({ operation: verb, sdtool, version, options }:
 /**
  * What the operation of a recipe plans for its inputs.
  * @throws RECIPE_UNPLANNED for what computes its values first, RECIPE_INVALID for options that make no sense (exit 3),
- *   what `repeatable` and `soundPlan` throw
+ *   what `operationOfRecipe` and `soundPlan` throw
  */
 export async function planRecipe(
   recipe: Recipe,
@@ -54,20 +50,16 @@ export async function planRecipe(
 }
 
 function notPlanned(verb: string): SdtoolError {
-  return refuse(
-    'RECIPE_UNPLANNED',
-    `the recipe is of ${verb}, which makes no model that could be drawn`,
-    'sdtool replay makes the file again, and says whether it is the same.',
-  )
+  return refuse('RECIPE_UNPLANNED', messages.nothingToDraw(verb), messages.replayInstead)
 }
 
 /** @throws RECIPE_INVALID for none */
 export function checkInputs(inputs: readonly unknown[]): void {
-  if (inputs.length === 0) throw refuse('RECIPE_INVALID', 'the recipe has no inputs')
+  if (inputs.length === 0) throw refuse('RECIPE_INVALID', messages.recipeWithoutInputs)
 }
 
-/** What would be wrong use of a command: the person at the command line has not written these options. */
+/** Wrong usage becomes an invalid recipe: whoever repeats one has not written these options. */
 export function asOfRecipe(error: unknown): unknown {
   if (!(error instanceof SdtoolError) || error.code !== 'USAGE') return error
-  return refuse('RECIPE_INVALID', `the recipe cannot be repeated: ${error.message}`)
+  return refuse('RECIPE_INVALID', messages.unrepeatable(error.message))
 }

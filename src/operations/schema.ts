@@ -5,7 +5,7 @@ import { FACTOR_DTYPES, type FactorDTypeName } from '../model/lora/factors.ts'
 import { SELECTORS, type Selector } from '../model/networks/components.ts'
 import { refuse } from '../system/errors.ts'
 import type { JsonValue } from '../system/json.ts'
-import { quoted } from '../system/text.ts'
+import { messages } from './messages.ts'
 
 const DTYPES = Object.keys(DTYPE_NAMES) as [DTypeName, ...DTypeName[]]
 
@@ -40,11 +40,7 @@ export function readOptions<Schema extends v.GenericSchema>(
   if (result.success) return result.output
   const [issue] = result.issues
   const name = v.getDotPath(issue) ?? '?'
-  throw refuse(
-    'RECIPE_UNREADABLE',
-    `the recipe has an option ${quoted(name)} that this version of sdtool cannot repeat`,
-    'A later version may know it.',
-  )
+  throw refuse('RECIPE_UNREADABLE', messages.unknownRecipeOption(name), messages.maybeLaterVersion)
 }
 
 /** Options as a recipe keeps them: without what is not set, or is empty. */

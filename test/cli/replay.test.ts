@@ -420,7 +420,11 @@ describe('sdtool replay', () => {
       'weighted-sum needs 2 or more models; 1 was named',
     ],
     ['a VAE of no model', () => ({ options: { vae: 'q' } }), '--vae names a model that is not there'],
-    ['a number of another method', () => ({ options: { density: 0.5 } }), 'weighted-sum has no density'],
+    [
+      'a number of another method',
+      () => ({ options: { density: 0.5 } }),
+      'weighted-sum does not take density',
+    ],
     [
       'two numbers',
       () => ({ options: { alpha: [0.5, 0.5] } }),

@@ -96,7 +96,7 @@ describe.runIf(isPosix)('pipes in the place of files', () => {
       const pipe = join(tempFolder(), 'pipe.safetensors')
       execFileSync('mkfifo', [pipe])
       const { code, stderr } = await runCli([command, pipe])
-      expect([code, stderr]).toEqual([3, expect.stringMatching(/is not a regular file|is no folder/)])
+      expect([code, stderr]).toEqual([3, expect.stringMatching(/is not a regular file|is not a folder/)])
     },
   )
 

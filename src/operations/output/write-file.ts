@@ -13,6 +13,7 @@ import { SAFETENSORS } from '../../tensor/formats/safetensors-write.ts'
 import type { Finding, TensorTable } from '../../tensor/values/table.ts'
 import type { Container } from '../../tensor/write/container.ts'
 import { type WriteResult, writeModelFile } from '../../tensor/write/write.ts'
+import { messages as shared } from '../messages.ts'
 import type { Plan } from '../plan.ts'
 import { castFindings } from './cast-findings.ts'
 import { checkFinite, finiteFindings } from './finite.ts'
@@ -86,7 +87,7 @@ export async function writePlannedFile(
     let shown: Progress | undefined
     const onProgress = (done: number, all: number): void => {
       if (!isWritten) return
-      shown ??= startProgress(environment, `hashing ${basename(path)}`)
+      shown ??= startProgress(environment, shared.hashing(basename(path)))
       shown.update(done, all)
     }
     return hashFile(path, { only, signal, onProgress }).finally(() => shown?.end())
