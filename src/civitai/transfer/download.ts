@@ -14,7 +14,8 @@ import { type Attempt, againAfter, type Failure, mayRetry, pause } from '../http
 import { checkSameClass, deliveredName } from '../plan/file-name.ts'
 import { checkFirstBytes, type Delivery, readDelivery, storageRefusal } from './delivery.ts'
 import { messages } from './messages.ts'
-import { openPart, type PartFile, type PartIdentity, partPaths, quarantinePath, type Remote } from './part.ts'
+import { openPart, type PartFile } from './part.ts'
+import { type PartIdentity, partPaths, quarantinePath, type Remote } from './part-note.ts'
 import { coversLength, hashesToCompute, hashMismatch, judgesOf } from './verify.ts'
 
 export interface DownloadJob {

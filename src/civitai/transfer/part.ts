@@ -1,45 +1,23 @@
-/** A download under way: `name.part`, and next to it `name.part.json`, which says what it is a part of. */
-
-import { lstat, open, readFile, rm } from 'node:fs/promises'
-import * as v from 'valibot'
-import { cannotWrite, createAtomic, makeFolders } from '../../system/atomic.ts'
-import { writeFully } from '../../system/bytes.ts'
-import { EXIT, SdtoolError } from '../../system/errors.ts'
+/** A download under way, in `name.part`. */
+import { lstat, open, rm } from 'node:fs/promises'
+import { cannotWrite, makeFolders } from '../../system/atomic.ts'
+import { SdtoolError } from '../../system/errors.ts'
 import type { Hashes, HashName } from '../../system/hash.ts'
-import { parseJsonText } from '../../system/json.ts'
-import { id, maybe, number, object, read, text } from '../api/tolerant.ts'
 import type { HttpWorld } from '../http/http.ts'
 import { blockWriter } from './block-writer.ts'
 import { messages } from './messages.ts'
+import {
+  checkNotBusy,
+  isOfSameFile,
+  type PartIdentity,
+  partForeign,
+  partPaths,
+  type Remote,
+  readNote,
+  removeOrphan,
+  writeNote,
+} from './part-note.ts'
 import { openPartWriter, type PartWriter, threadedPartWriter } from './part-writer.ts'
-
-/** Which file a part is of. */
-export interface PartIdentity {
-  readonly versionId?: number
-  readonly fileId?: number
-  readonly sha256?: string
-}
-
-/** What the storage said of it. */
-export interface Remote {
-  readonly total?: number
-  /** Strong ones only: they name exactly these bytes. */
-  readonly etag?: string
-}
-
-const NOTE_VERSION = 1
-
-/** `name.part.json` */
-const noteFile = object({
-  version: v.literal(NOTE_VERSION),
-  versionId: maybe(id),
-  fileId: maybe(id),
-  sha256: maybe(text),
-  remote: object({ total: maybe(number), etag: maybe(text) }),
-  /** Of the process that writes the part. */
-  pid: maybe(id),
-})
-type PartNote = v.InferOutput<typeof noteFile>
 
 export interface PartFile {
   readonly path: string
@@ -75,22 +53,6 @@ const ADOPT_BYTES = 4 * 1024 * 1024
 const MIN_THREADED_BYTES = 32 * 1024 * 1024
 /** A piece as it comes from the network. */
 const MIN_BLOCK_BYTES = 64 * 1024
-
-/** The names of a part of `target`. */
-export function partPaths(target: string): { readonly part: string; readonly note: string } {
-  return { part: `${target}.part`, note: `${target}.part.json` }
-}
-
-/** Where a file is kept that was received whole, but is damaged, dangerous, or not what its name says. */
-export function quarantinePath(target: string, kind: 'unsafe' | 'broken'): string {
-  return `${target}.${kind}`
-}
-
-/** Every name that a download of `target` may write. */
-export function partNames(target: string): readonly string[] {
-  const { part, note } = partPaths(target)
-  return [target, part, note, quarantinePath(target, 'unsafe'), quarantinePath(target, 'broken')]
-}
 
 /**
  * Opens the part of an earlier run, or starts one. What is there is hashed first: those bytes are in the result.
@@ -148,83 +110,11 @@ interface Found {
 async function existing(part: string, note: string, identity: PartIdentity): Promise<Found | undefined> {
   const info = await lstat(part).catch(() => undefined)
   const found = await readNote(note)
-  if (found === 'foreign') throw foreign(note)
+  if (found === 'foreign') throw partForeign(note)
   if (!info) return undefined
-  if (!info.isFile() || found === undefined) throw foreign(part)
+  if (!info.isFile() || found === undefined) throw partForeign(part)
   checkNotBusy(part, found.pid)
   return isOfSameFile(found, identity) ? { size: info.size, remote: found.remote } : undefined
-}
-
-function isOfSameFile({ sha256, versionId, fileId }: PartNote, identity: PartIdentity): boolean {
-  return identity.sha256 !== undefined && sha256 !== undefined
-    ? sha256 === identity.sha256
-    : versionId === identity.versionId && fileId === identity.fileId
-}
-
-/** Notes are short; a longer file is somebody else's. */
-const MAX_NOTE_BYTES = 64 * 1024
-
-/** A note of ours; undefined if there is none. */
-async function readNote(note: string): Promise<PartNote | undefined | 'foreign'> {
-  const info = await lstat(note).catch(() => undefined)
-  if (!info) return undefined
-  if (!info.isFile() || info.size > MAX_NOTE_BYTES) return 'foreign'
-  return read(noteFile, parseJsonText(await readFile(note, 'utf8').catch(() => ''))) ?? 'foreign'
-}
-
-/** Removes a note whose part is gone. Never throws. */
-export async function removeOrphan(target: string): Promise<void> {
-  const { part, note } = partPaths(target)
-  if (await lstat(part).catch(() => undefined)) return
-  const found = await readNote(note)
-  if (found === undefined || found === 'foreign' || isAlive(found.pid)) return
-  await rm(note, { force: true }).catch(() => {})
-}
-
-/** Two writers would spoil each other's part. @throws PART_BUSY (exit 2) */
-function checkNotBusy(part: string, pid: number | undefined): void {
-  if (!isAlive(pid)) return
-  throw new SdtoolError('PART_BUSY', messages.partBusy(part, pid), {
-    exitCode: EXIT.usage,
-    hint: messages.waitOrRemoveNote(`${part}.json`),
-  })
-}
-
-function isAlive(pid: number | undefined): boolean {
-  if (pid === undefined || pid === process.pid) return false
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    // it exists, but belongs to another user
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
-}
-
-function foreign(part: string): SdtoolError {
-  return new SdtoolError('PART_FOREIGN', messages.partForeign(part), {
-    exitCode: EXIT.usage,
-    hint: messages.anotherProgram,
-  })
-}
-
-/** @param pid of the process, while it writes the part */
-async function writeNote(note: string, identity: PartIdentity, remote: Remote, pid?: number): Promise<void> {
-  const json = JSON.stringify({ version: NOTE_VERSION, ...identity, remote, pid }, null, 2)
-  const bytes = Buffer.from(`${json}\n`)
-  const file = await createAtomic(note, {
-    force: true,
-    temporary: true,
-    bytes: bytes.byteLength,
-    inputs: [],
-  })
-  try {
-    await writeFully(file.handle, bytes)
-    await file.commit()
-  } catch (error) {
-    await file.abort()
-    throw error
-  }
 }
 
 interface Opened {

@@ -7,9 +7,9 @@ import { withoutHashes } from '../../model/metadata/sidecar-hashes.ts'
 import { EXIT, SdtoolError } from '../../system/errors.ts'
 import type { FileRef } from '../../system/file-ref.ts'
 import { parseJsonText } from '../../system/json.ts'
+import { writeNewFile } from '../../system/new-file.ts'
 import type { Finding } from '../../tensor/values/table.ts'
 import { messages } from './messages.ts'
-import { writeNewFile } from './new-file.ts'
 
 const PICTURES = ['png', 'jpg', 'jpeg', 'webp', 'gif'].flatMap((kind) => [`.${kind}`, `.preview.${kind}`])
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { versionOf } from '../../../src/civitai/api/shapes.ts'
-import { activationText, userMetadata } from '../../../src/civitai/plan/sidecars.ts'
+import { activationText, userMetadata } from '../../../src/civitai/plan/a1111-notes.ts'
 
 function notes(facts: Record<string, string | readonly string[]>) {
   return userMetadata({ version: versionOf({ id: 3, modelId: 2, ...facts }, new Date(0))!, sha256: 'ab' })
