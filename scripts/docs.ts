@@ -1,6 +1,6 @@
 /**
- * What of `docs` is made from the source: JSON Schemas of the documents of `--json`, and the table of error codes.
- * `npm run docs` writes them; a test says when they are out of date.
+ * What of `docs` is made from the source: JSON Schemas of the documents of `--json`, the table of error codes, the page
+ * about recipes. `npm run docs` writes them; a test says when they are out of date.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -9,6 +9,7 @@ import { toJsonSchema } from '@valibot/to-json-schema'
 import { DOCUMENTS } from '../src/commands/documents.ts'
 import { errorCodes } from './error-codes.ts'
 import { publicTypes } from './public-types.ts'
+import { recipePage } from './recipe-page.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 
@@ -19,7 +20,11 @@ export function generatedDocs(): ReadonlyMap<string, string> {
     const converted = toJsonSchema(schema, { ignoreActions: ['readonly'] })
     return [`docs/schemas/${command.replaceAll(' ', '-')}.json`, `${JSON.stringify(converted, null, 1)}\n`]
   })
-  return new Map([...schemas, ['docs/errors.md', errorsPage()], ...publicTypes()])
+  const pages = [
+    ['docs/errors.md', errorsPage()],
+    ['docs/recipe.md', recipePage()],
+  ] as const
+  return new Map([...schemas, ...pages, ...publicTypes()])
 }
 
 const ERRORS_HEAD = `# Error codes

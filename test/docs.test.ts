@@ -1,9 +1,21 @@
 /** What of `docs` is made from the source is what the source says now. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { toJsonSchema } from '@valibot/to-json-schema'
+import type { GenericSchema } from 'valibot'
 import { describe, expect, it } from 'vitest'
 import { generatedDocs } from '../scripts/docs.ts'
 import { errorCodes } from '../scripts/error-codes.ts'
+import { EXAMPLE } from '../scripts/recipe-page.ts'
+import {
+  buildRecipe,
+  parseRecipe,
+  RECIPE_KEY,
+  recipeInput,
+  serialiseRecipe,
+} from '../src/model/metadata/recipe.ts'
+import { operationOfRecipe } from '../src/operations/recipe.ts'
+import { OPERATIONS } from '../src/operations/registry.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const docs = generatedDocs()
@@ -76,5 +88,44 @@ describe('the table of error codes', () => {
     ['CIVITAI_NO_VERSION', 1],
   ])('says that %s exits with %i', (code, exitCode) => {
     expect(found.filter((one) => one.code === code).map((one) => one.exitCode)).toContain(exitCode)
+  })
+})
+
+describe('the page about recipes', () => {
+  const page = docs.get('docs/recipe.md') ?? ''
+
+  it('has an example that is a recipe, which an operation can repeat', () => {
+    const [, example] = /```json\n([\s\S]*?)```/.exec(page)!
+    const recipe = parseRecipe(example)
+    expect(recipe).toMatchObject({ version: 2, operation: 'merge-lora' })
+    expect(operationOfRecipe(recipe!).operation.verb).toBe('merge-lora')
+    expect(recipe!.inputs).toHaveLength(3)
+  })
+
+  it.each(OPERATIONS.map(({ verb, schema }) => [verb, toJsonSchema(schema as GenericSchema)] as const))(
+    'names every option of %s',
+    (verb, schema) => {
+      const objects = schema.anyOf ?? schema.oneOf ?? [schema]
+      const sections = page.split(/^### /m).filter((text) => text.startsWith(`\`${verb}\`:`))
+      expect(sections).toHaveLength(objects.length)
+      for (const [i, object] of objects.entries()) {
+        const names = Object.keys((object as { properties: object }).properties)
+        const rows = [...sections[i]!.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name)
+        expect(rows).toEqual(names)
+      }
+    },
+  )
+
+  it('names every field of a recipe and of its inputs', () => {
+    const fields = [...page.split('## Shared types')[0]!.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name)
+    const hash = 'a'.repeat(64)
+    const input = recipeInput(
+      { name: 'a', bytes: 1, sha256: hash, autoV1: 'a'.repeat(8), autoV3: hash, companion: { name: 'b', sha256: hash } }, // biome-ignore format: a row
+      { [RECIPE_KEY]: serialiseRecipe(EXAMPLE) },
+    )
+    const written = buildRecipe({ ...EXAMPLE, produced: new Date(0), inputs: [input] })
+    expect(fields.toSorted()).toEqual(
+      [...Object.keys(written), ...Object.keys(input), 'recipeOmitted'].toSorted(),
+    )
   })
 })

@@ -73,8 +73,9 @@ async function embeddingsIn(
 function tokensOf(whole: string): number[] {
   const prompt = withoutComments(whole)
   const [tag] = splitTags(prompt).tags
-  if (tag !== undefined || composedPrompts(prompt).length > 1)
-    throw refuse('PROMPT_WEIGHTS', messages.notInEmbedding(tag?.text ?? 'AND'), messages.leaveItOut)
+  const acting = tag?.text ?? (composedPrompts(prompt).length > 1 ? 'AND' : undefined)
+  if (acting !== undefined)
+    throw refuse('PROMPT_WEIGHTS', messages.notInEmbedding(acting), messages.leaveItOut)
   const weighted = parseAttention(prompt).some((part) => part === 'BREAK' || part.weight !== 1)
   if (weighted) throw refuse('PROMPT_WEIGHTS', messages.weightsInPrompt, messages.leaveThemOut)
   return clipTokenizer().encode(prompt)
