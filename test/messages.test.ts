@@ -19,7 +19,6 @@ const UNMOVED: readonly string[] = [
   'operations/inspect/',
   'operations/list/',
   'operations/render/',
-  'runtime/',
 ]
 
 /** Where sentences for a person come from: errors, findings, options, hints. */

@@ -274,7 +274,7 @@ describe('render --check', () => {
       const check = async (path: string, ...more: string[]) =>
         runCli(['render', '--check', path, '--models', tiny, ...PAGED, '-o', `${folder}/`, ...more])
       const passed = await check(good)
-      expect(passed.stderr).toBe('sdtool: CPU, as asked for\n')
+      expect(passed.stderr).toBe('sdtool: CPU, as requested\n')
       expect(passed.stdout).toContain(
         `good.safetensors: merge-lora of\n  ${BASE} (sha256)\n  ${STRIPES} (sha256)\n`,
       )

@@ -41,7 +41,7 @@ describe('sdtool render', () => {
       const out = `${tempFolder()}/`
       const args = ['render', ckpt, '-p', 'a red circle', '-n', 'blurry', '--seed', '7', ...QUICK, '-o', out]
       const { code, stdout, stderr } = await runCli(args)
-      expect([code, stderr]).toEqual([0, 'sdtool: CPU, as asked for\n'])
+      expect([code, stderr]).toEqual([0, 'sdtool: CPU, as requested\n'])
       expect(stdout).toBe(
         `tiny-sd.ckpt: Euler, 2 steps, CFG 7, 64x64, RNG CPU\n${out}tiny-sd-7.png  seed 7\n`,
       )
@@ -242,7 +242,7 @@ describe('sdtool render refuses', () => {
     [
       [join(tiny, 'tiny-stripes.safetensors'), '-p', 'x'],
       3,
-      `${join(tiny, 'tiny-stripes.safetensors')} is LoCon (LoRA): it cannot be drawn`,
+      `${join(tiny, 'tiny-stripes.safetensors')} is LoCon (LoRA): it cannot be rendered`,
       'Name the checkpoint it is for, and this file with --lora.',
     ],
     [
@@ -271,13 +271,13 @@ describe('sdtool render refuses', () => {
   })
 
   it.each([
-    ['Flux', architectureById('flux-1-dev')!, {}, 'it cannot be drawn'],
-    ['the refiner of SDXL', refiner, {}, 'which needs more than a text: it cannot be drawn'],
+    ['Flux', architectureById('flux-1-dev')!, {}, 'it cannot be rendered'],
+    ['the refiner of SDXL', refiner, {}, 'which needs more than a text: it cannot be rendered'],
     [
       'InstructPix2Pix',
       sd1,
       { 'model.diffusion_model.input_blocks.0.0.weight': [320, 8, 3, 3] },
-      'it draws from a picture, not from text alone',
+      'it renders from an image, not from text alone',
     ],
   ] as const)('%s, with the reason', async (_, architecture, shapes, reason) => {
     const path = join(tempFolder(), 'model.safetensors')

@@ -278,7 +278,7 @@ describe('the pipeline', () => {
     [
       { ...model(), identity: { ...model().identity, architecture: undefined } as never },
       {},
-      'it cannot be drawn',
+      'it cannot be rendered',
     ],
   ])('refuses what it cannot draw before anything is loaded', async (of, kind, reason) => {
     const { rendered, notes } = await run(kind, {}, { of })

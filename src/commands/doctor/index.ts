@@ -7,7 +7,7 @@ import { formatBytes } from '../../report/text/text.ts'
 import {
   chooseDevice,
   type Machine,
-  NOT_BUILT,
+  notBuilt,
   slowness,
   thisMachine,
 } from '../../runtime/devices/choose-device.ts'
@@ -147,7 +147,7 @@ async function tryDevices(machine: Machine, say: (title: string) => void): Promi
   const devices: DeviceReport[] = []
   for (const kind of DEVICES) {
     if (!supported.includes(kind.id)) {
-      devices.push(reportOf(kind, { kind, problem: NOT_BUILT }, cpu))
+      devices.push(reportOf(kind, { kind, problem: notBuilt() }, cpu))
       continue
     }
     say(kind.title)
@@ -171,7 +171,7 @@ function withoutOnnxRuntime({ code, message, hint }: SdtoolError): Found {
       fp16: false,
       recommended: false,
       problem: 'onnxruntime does not work',
-      needs,
+      needs: needs(),
     }
   })
   const problem = { code, message, ...defined({ hint }) }
@@ -189,7 +189,7 @@ function reportOf({ id, title, needs }: DeviceKind, probe: Probe, cpu: Measured)
     fp16: probe.device?.half ?? false,
     recommended: works && slow === undefined,
     ...defined({ seconds: probe.seconds, problem, fp16Problem: probe.halfProblem }),
-    ...(!works && { needs }),
+    ...(!works && { needs: needs() }),
   }
 }
 

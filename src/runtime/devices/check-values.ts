@@ -1,5 +1,6 @@
 import { SdtoolError } from '../../system/errors.ts'
 import type { NetworkPrecision } from '../engine/engine.ts'
+import { messages } from './messages.ts'
 
 /**
  * @param title of the network: "UNet"
@@ -11,11 +12,8 @@ export function checkFiniteValues(
 ): void {
   const bad = values.reduce((count, value) => (Number.isFinite(value) ? count : count + 1), 0)
   if (bad === 0) return
-  const message = `the ${title} gave NaN or infinity in ${bad} of ${values.length} values`
+  const message = messages.notFinite(title, bad, values.length)
   throw new SdtoolError('NOT_FINITE', message, {
-    hint:
-      precision === 'fp16'
-        ? 'Its numbers leave the range of fp16: use --precision fp32.'
-        : 'Its weights are damaged, or were rounded to fp16 out of range: sdtool inspect counts them.',
+    hint: precision === 'fp16' ? messages.useFp32 : messages.damagedWeights,
   })
 }

@@ -1,6 +1,7 @@
 import { SdtoolError } from '../../system/errors.ts'
 import type { SessionWorld } from '../sessions/session.ts'
 import { CPU, DEVICES, type Device, type DeviceId, deviceKind } from './devices.ts'
+import { messages } from './messages.ts'
 import { type Measured, measureCpu, type Probe, probeDevice } from './probe.ts'
 import { supportedDevices } from './supported-devices.ts'
 
@@ -31,39 +32,38 @@ export function thisMachine(world: SessionWorld): Machine {
  * @throws DEVICE_UNAVAILABLE when a device was asked for that does not work
  */
 export async function chooseDevice(wish: DeviceId | 'auto', machine: Machine): Promise<ChosenDevice> {
-  if (wish === 'cpu') return { device: CPU, why: 'CPU, as asked for' }
+  if (wish === 'cpu') return { device: CPU, why: messages.cpuRequested }
   return wish === 'auto' ? bestDevice(machine) : wishedDevice(wish, machine)
 }
 
 async function wishedDevice(wish: DeviceId, machine: Machine): Promise<ChosenDevice> {
   const { title, needs } = deviceKind(wish)
   const refusal = (reason: string) =>
-    new SdtoolError('DEVICE_UNAVAILABLE', `${title} does not work here: ${reason}`, {
-      hint: `It needs ${needs}. --device auto takes what works.`,
+    new SdtoolError('DEVICE_UNAVAILABLE', messages.doesNotWork(title, reason), {
+      hint: messages.needs(needs()),
     })
-  if (!(await machine.supported()).includes(wish)) throw refusal(NOT_BUILT)
+  if (!(await machine.supported()).includes(wish)) throw refusal(notBuilt())
   const probe = await machine.probe(wish, await machine.cpu())
-  if (probe.device === undefined) throw refusal(probe.problem ?? 'it gave no answer')
-  return { device: probe.device, why: `${title}, as asked for (${precisionOf(probe.device)})` }
+  if (probe.device === undefined) throw refusal(probe.problem ?? messages.noAnswer)
+  return { device: probe.device, why: messages.deviceRequested(title, precisionOf(probe.device)) }
 }
 
-export const NOT_BUILT = 'onnxruntime has none for this system'
+export const notBuilt = (): string => messages.notBuilt
 
 async function bestDevice(machine: Machine): Promise<ChosenDevice> {
   const supported = await machine.supported()
   const candidates = DEVICES.filter(({ id }) => id !== 'cpu' && supported.includes(id))
-  if (candidates.length === 0)
-    return { device: CPU, why: 'CPU: onnxruntime has nothing else for this system' }
+  if (candidates.length === 0) return { device: CPU, why: messages.onlyCpu }
   const expected = await machine.cpu()
   const reasons: string[] = []
   for (const { id, title } of candidates) {
     const probe = await machine.probe(id, expected)
     const problem = probe.problem ?? slowness(probe, expected)
     if (probe.device && problem === undefined)
-      return { device: probe.device, why: `${title}: it works, in ${precisionOf(probe.device)}` }
+      return { device: probe.device, why: messages.deviceWorks(title, precisionOf(probe.device)) }
     reasons.push(`${title}: ${problem}`)
   }
-  return { device: CPU, why: `CPU, as no graphics card works (${reasons.join('; ')})` }
+  return { device: CPU, why: messages.noCardWorks(reasons.join('; ')) }
 }
 
 function precisionOf({ half }: Device): string {
@@ -79,5 +79,5 @@ const MAX_SLOWDOWN = 30
 /** Why a device that works should not be used. */
 export function slowness({ seconds }: Probe, cpu: Measured): string | undefined {
   if (seconds === undefined || seconds <= MAX_SLOWDOWN * cpu.seconds) return undefined
-  return `${Math.round(seconds / cpu.seconds)} times slower than the CPU, so not a card but a renderer in software`
+  return messages.softwareRenderer(Math.round(seconds / cpu.seconds))
 }

@@ -1,6 +1,7 @@
 /** Devices that onnxruntime can run a graph on, and how it is told to. A new one is a row here. */
 import type { AttentionKind } from '../networks/net.ts'
-import type { SessionOptions } from '../sessions/session.ts'
+import type { SessionOptions } from '../sessions/session-protocol.ts'
+import { messages } from './messages.ts'
 
 export const DEVICE_IDS = ['cuda', 'dml', 'webgpu', 'coreml', 'cpu'] as const
 export type DeviceId = (typeof DEVICE_IDS)[number]
@@ -24,7 +25,7 @@ export interface DeviceKind {
   /** It has every operator that our graphs use; otherwise some run on the CPU. */
   readonly whole: boolean
   /** What it needs, for those who do not have it. */
-  readonly needs: string
+  readonly needs: () => string
 }
 
 /** In the order in which `auto` prefers them. */
@@ -39,8 +40,7 @@ export const DEVICES: readonly DeviceKind[] = [
     ownMemory: true,
     halves: true,
     whole: true,
-    needs:
-      'an NVIDIA card, CUDA 12 and cuDNN 9, and the libraries that onnxruntime-node fetches when it is installed without ONNXRUNTIME_NODE_INSTALL=skip (Linux x64 only)',
+    needs: () => messages.needsCuda,
   },
   {
     id: 'dml',
@@ -53,7 +53,7 @@ export const DEVICES: readonly DeviceKind[] = [
     ownMemory: true,
     halves: true,
     whole: true,
-    needs: 'Windows 10 or later and any card with a DirectX 12 driver',
+    needs: () => messages.needsDirectMl,
   },
   {
     id: 'webgpu',
@@ -67,7 +67,7 @@ export const DEVICES: readonly DeviceKind[] = [
     ownMemory: true,
     halves: true,
     whole: true,
-    needs: 'a card with a Vulkan driver on Linux, DirectX 12 on Windows, or a Mac with an M chip',
+    needs: () => messages.needsWebGpu,
   },
   {
     id: 'coreml',
@@ -79,7 +79,7 @@ export const DEVICES: readonly DeviceKind[] = [
     ownMemory: false,
     halves: true,
     whole: false,
-    needs: 'a Mac with an M chip',
+    needs: () => messages.needsCoreMl,
   },
   {
     id: 'cpu',
@@ -94,7 +94,7 @@ export const DEVICES: readonly DeviceKind[] = [
     ownMemory: false,
     halves: false, // done in float32 with casts between: that only costs time
     whole: true,
-    needs: 'nothing',
+    needs: () => messages.nothing,
   },
 ]
 

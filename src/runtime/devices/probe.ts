@@ -7,8 +7,10 @@ import { type UnetSize, unetGraph } from '../networks/unet.ts'
 import { weightsOf } from '../networks/weights.ts'
 import { graphBuilder } from '../onnx/builder.ts'
 import { encodeModel } from '../onnx/model.ts'
-import { type Feeds, openSession, type Session, type SessionWorld } from '../sessions/session.ts'
+import { openSession, type SessionWorld } from '../sessions/session.ts'
+import type { Feeds, Session } from '../sessions/session-protocol.ts'
 import { CPU, type Device, type DeviceKind, sessionOptions } from './devices.ts'
+import { messages } from './messages.ts'
 
 /** Two levels, so that every operator of a full one is in it. */
 const CONFIG: UnetConfig = {
@@ -80,26 +82,23 @@ async function attempt(
     const measured = await measure(device, precision, { ...world, signal: either })
     const error = relativeError(measured.values, expected)
     if (error <= TOLERANCE[precision]) return measured
-    return { problem: `its results are off by ${(100 * error).toPrecision(2)} % (${precision})` }
+    return { problem: messages.resultsOff((100 * error).toPrecision(2), precision) }
   } catch (error) {
     signal?.throwIfAborted()
-    if (patience.aborted) return { problem: `it gave no answer within ${PATIENCE_MS / 1000} s` }
+    if (patience.aborted) return { problem: messages.tooSlow(PATIENCE_MS / 1000) }
     return { problem: reason(error instanceof Error ? error.message : String(error)) }
   }
 }
 
 /** What onnxruntime says, and what it means. */
-const MEANINGS: readonly (readonly [RegExp, string])[] = [
-  [/Failed to get a WebGPU adapter/, 'there is no graphics card with a driver that WebGPU can use'],
-  [
-    /ProviderOptions?_Cuda.*Failed to load|Provider_Cuda: Failed to load/i,
-    'the CUDA libraries of onnxruntime are not installed',
-  ],
-  [/requires f16/, 'the card or its driver has none'],
+const MEANINGS: readonly (readonly [RegExp, () => string])[] = [
+  [/Failed to get a WebGPU adapter/, () => messages.noGraphicsCard],
+  [/ProviderOptions?_Cuda.*Failed to load|Provider_Cuda: Failed to load/i, () => messages.noCudaLibraries],
+  [/requires f16/, () => messages.noHalfFloats],
 ]
 
 function reason(said: string): string {
-  return MEANINGS.find(([pattern]) => pattern.test(said))?.[1] ?? said
+  return MEANINGS.find(([pattern]) => pattern.test(said))?.[1]() ?? said
 }
 
 /** NaN counts as infinitely wrong. */

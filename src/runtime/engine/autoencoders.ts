@@ -13,6 +13,7 @@ import { vaeDecoderGraph, vaeEncoderGraph } from '../networks/vae.ts'
 import { type NetworkWeights, weightsOf } from '../networks/weights.ts'
 import type { SizedGraph } from '../sessions/network-session.ts'
 import type { Vae } from './engine.ts'
+import { messages } from './messages.ts'
 
 /** Encoder or decoder; latents and pictures are in the ranges its graph has. */
 export interface Half {
@@ -49,7 +50,7 @@ export function klAutoencoder(
   format: LatentFormat,
 ): Autoencoder {
   const tensors = canonicalVae(table, info)
-  checkOperation('render', tensors.values(), 'the VAE')
+  checkOperation('render', tensors.values(), messages.theVae)
   const config = klConfig(tensors)
   const half = (title: string, build: typeof vaeDecoderGraph, owns: RegExp, upscale: number): Half => ({
     weights: completeWeights(title, tensors, config, owns),

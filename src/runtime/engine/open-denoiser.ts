@@ -13,12 +13,13 @@ import { timestepEmbedding } from '../sampling/timestep.ts'
 import { networkSession, type SizedGraph } from '../sessions/network-session.ts'
 import { precisionFor } from '../sessions/precision.ts'
 import type { Denoiser, DenoiserInput, EngineOptions } from './engine.ts'
+import { messages } from './messages.ts'
 
 /** @throws COMPONENT_MISSING, NOT_RENDERABLE, COMPONENT_INCOMPLETE */
 export async function openDenoiser(model: Model, options: EngineOptions): Promise<Denoiser> {
   const architecture = drawable(model)
   const component = model.identity.components.find(({ id }) => id === 'unet')
-  if (component === undefined) throw refuse('COMPONENT_MISSING', `${model.name} has no UNet`)
+  if (component === undefined) throw refuse('COMPONENT_MISSING', messages.noUnet(model.name))
   checkComplete(model.file, component)
   const { resBlocks } = architecture.network.config
   const { weights, config } = unetWeights(model.file, component, resBlocks)
@@ -56,11 +57,7 @@ type UnetArchitecture = Architecture & { readonly network: { readonly kind: 'une
 function drawable({ name, identity }: Model): UnetArchitecture {
   const known = identity.architecture && architectureById(identity.architecture.id)
   if (known?.network.kind === 'unet' && known.id !== upscaler.id) return known as UnetArchitecture
-  throw refuse(
-    'NOT_RENDERABLE',
-    `${name} is ${identity.title}: it cannot be drawn`,
-    'Stable Diffusion 1.x, 2.x and XL can.',
-  )
+  throw refuse('NOT_RENDERABLE', messages.notDrawable(name, identity.title), messages.drawable)
 }
 
 /** Latents; latents, a mask and the masked picture. */
@@ -68,7 +65,7 @@ const CHANNELS: readonly number[] = [4, 9]
 
 function checkConfig({ name, identity }: Model, { inChannels }: UnetConfig): void {
   if (CHANNELS.includes(inChannels)) return
-  throw refuse('NOT_RENDERABLE', `${name} is ${identity.title}: it draws from a picture, not from text alone`)
+  throw refuse('NOT_RENDERABLE', messages.needsImage(name, identity.title))
 }
 
 const SD1_HEADS: Heads = { count: 8 }

@@ -27,6 +27,7 @@ import {
   type TextTower,
 } from './engine.ts'
 import { joinFloats } from './floats.ts'
+import { messages } from './messages.ts'
 
 type TowerId = TextTower['id']
 
@@ -68,11 +69,7 @@ export function textTowers(model: Model): TextTower[] {
     return component.role === 'text' && id !== undefined ? [{ component, index, id }] : []
   })
   if (found.length === 0) {
-    throw refuse(
-      'COMPONENT_MISSING',
-      `${model.name} has no CLIP text encoder`,
-      'Use a checkpoint, not a UNet or VAE of its own.',
-    )
+    throw refuse('COMPONENT_MISSING', messages.noTextEncoder(model.name), messages.useCheckpoint)
   }
   const isXl = hasTwoTowers(architecture?.id)
   return found
@@ -95,7 +92,7 @@ function configOf(model: Model, component: Component): ClipConfig {
   const shapeOf: ShapeOf = (name) => tensors.get(name)?.shape
   const config = component.layout === 'transformers' ? deriveClip(shapeOf) : deriveOpenClip(shapeOf)
   if (config) return config
-  throw refuse('NOT_RENDERABLE', `${model.name}: the ${component.title} is incomplete`)
+  throw refuse('NOT_RENDERABLE', messages.incomplete(model.name, component.title))
 }
 
 const HEAD_WIDTH = 64
@@ -150,9 +147,9 @@ export async function openTextEncoder(
 /** @throws CLIP_SKIP */
 function checkSkip({ title, layers }: TextTower, skip: number): void {
   if (Number.isInteger(skip) && skip >= 1 && skip <= layers) return
-  throw new SdtoolError('CLIP_SKIP', `clip skip ${skip} is not possible: the ${title} has ${layers} layers`, {
+  throw new SdtoolError('CLIP_SKIP', messages.clipSkip(skip, title, layers), {
     exitCode: 2,
-    hint: `Choose 1 to ${layers}; 1 skips nothing.`,
+    hint: messages.clipSkipRange(layers),
   })
 }
 
@@ -206,10 +203,7 @@ function tokenRows(weights: NetworkWeights, name: string, { read }: Inputs): Tok
   const known = new Map<number, Float32Array<ArrayBuffer>>()
   return async (id) => {
     if (!Number.isInteger(id) || id < 0 || id >= count) {
-      throw refuse(
-        'TOKEN_RANGE',
-        `token ${id} is not in the table of ${count} tokens of the ${weights.title}`,
-      )
+      throw refuse('TOKEN_RANGE', messages.unknownToken(id, count, weights.title))
     }
     const row = known.get(id) ?? new Float32Array(width)
     if (!known.has(id)) await decodeInto(table, id * width, (id + 1) * width, row, newEvaluation(read))

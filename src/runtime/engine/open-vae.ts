@@ -7,20 +7,21 @@ import { availableMemory } from '../sessions/memory.ts'
 import { networkSession } from '../sessions/network-session.ts'
 import { type Autoencoder, type Half, klAutoencoder, tinyAutoencoder } from './autoencoders.ts'
 import type { EngineOptions, Vae, VaeOptions } from './engine.ts'
+import { messages } from './messages.ts'
 import { cut, mosaic, type Planes, type Span, spans } from './tiles.ts'
 
 /** @throws COMPONENT_MISSING, COMPONENT_INCOMPLETE, NOT_RENDERABLE */
 export async function openVae(model: Model, format: LatentFormat, options: EngineOptions): Promise<Vae> {
   const info = identifyVae(model.file)
   if (info === undefined) {
-    throw refuse('COMPONENT_MISSING', `${model.name} has no VAE`, 'Name one with --vae.')
+    throw refuse('COMPONENT_MISSING', messages.noVae(model.name), messages.nameVae)
   }
   const { latentChannels, downscale } = { ...DEFAULTS, ...info }
   if (latentChannels !== format.channels) {
     throw refuse(
       'NOT_RENDERABLE',
-      `${model.name} is a VAE of ${latentChannels} latent channels, the model has ${format.channels}`,
-      'Name a VAE of the same family.',
+      messages.otherChannels(model.name, latentChannels, format.channels),
+      messages.sameFamily,
     )
   }
   const sizes = { latentChannels, downscale }
@@ -50,7 +51,8 @@ function vaeOf(autoencoder: Autoencoder, options: EngineOptions): Vae {
     latentChannels,
     downscale,
     async decode(latent, vaeOptions = {}) {
-      if (decoding === undefined || decoder === undefined) throw halfMissing(title, 'NO_DECODER', 'decoder')
+      if (decoding === undefined || decoder === undefined)
+        throw refuse('NO_DECODER', messages.noDecoder(title), messages.nameAnotherVae)
       await encoding?.unload()
       const input = { ...latent, data: latent.data.slice(), channels: latentChannels }
       autoencoder.toDecoder(input.data)
@@ -73,7 +75,8 @@ function vaeOf(autoencoder: Autoencoder, options: EngineOptions): Vae {
       return { data, height: latent.height * downscale, width: latent.width * downscale }
     },
     async encode({ data, height, width }, vaeOptions = {}) {
-      if (encoding === undefined || encoder === undefined) throw halfMissing(title, 'NO_ENCODER', 'encoder')
+      if (encoding === undefined || encoder === undefined)
+        throw refuse('NO_ENCODER', messages.noEncoder(title), messages.nameAnotherVae)
       await decoding?.unload()
       const values = autoencoder.signed ? data.map((value) => value * 2 - 1) : data
       const input = { data: values, channels: RGB, height, width }
@@ -100,15 +103,11 @@ function vaeOf(autoencoder: Autoencoder, options: EngineOptions): Vae {
 
 const RGB = 3
 
-function halfMissing(title: string, code: 'NO_DECODER' | 'NO_ENCODER', half: string): SdtoolError {
-  return refuse(code, `the ${title} has no ${half}`, 'Name another one with --vae.')
-}
-
 /** @throws BLACK_IMAGE: what a decoder gives that was fed numbers beyond its range */
 function checkNotBlack(data: Float32Array, title: string): void {
   if (data.some((value) => value > 1 / 255)) return
-  throw new SdtoolError('BLACK_IMAGE', `the ${title} gave a black picture`, {
-    hint: 'Its weights may be damaged or out of the range of fp16: name another VAE with --vae.',
+  throw new SdtoolError('BLACK_IMAGE', messages.blackImage(title), {
+    hint: messages.nameOtherVae,
   })
 }
 

@@ -13,6 +13,7 @@ import { denoiserOf, PARAMETERIZATIONS, type Parameterization } from '../samplin
 import { type NoiseSchedule, noiseSchedule } from '../sampling/noise-schedule.ts'
 import { type Conditioning, encodePrompts, knowsClipSkip, sameLength } from './conditioning.ts'
 import type { Denoiser, Engine, EngineOptions, Vae, VaeOptions } from './engine.ts'
+import { messages } from './messages.ts'
 import { rgbImage } from './pixels.ts'
 import { type SamplingSettings, sampleImage, stepsOf } from './sample-image.ts'
 import { CHANNELS, inpaintingInput, type PictureSize, predictor, SIZE_MULTIPLE } from './steered-denoiser.ts'
@@ -117,11 +118,12 @@ interface RenderPlan {
 function planRender({ model, settings }: RenderJob): RenderPlan {
   const { architecture, title } = model.identity
   const format = latentFormat(model.identity)
-  if (architecture === undefined || format === undefined) throw notRenderable(model.name, `is ${title}`)
+  if (architecture === undefined || format === undefined)
+    throw notRenderable(messages.notDrawable(model.name, title))
   const { prediction: found } = architecture
   const prediction = settings.prediction ?? found.type
   if (!isParameterization(prediction)) {
-    throw notRenderable(model.name, `predicts the ${PREDICTIONS[found.type]}, which sdtool cannot sample`)
+    throw notRenderable(messages.cannotSample(model.name, PREDICTIONS[found.type]))
   }
   const zeroSnr = settings.zeroTerminalSnr ?? found.zeroTerminalSnr ?? false
   return { format, prediction, noiseLevels: noiseSchedule(zeroSnr) }
@@ -131,12 +133,8 @@ function isParameterization(type: string): type is Parameterization {
   return PARAMETERIZATIONS.includes(type)
 }
 
-function notRenderable(name: string, why: string): Error {
-  return refuse(
-    'NOT_RENDERABLE',
-    `${name} ${why}: it cannot be drawn`,
-    'Stable Diffusion 1.x, 2.x and XL can.',
-  )
+function notRenderable(message: string): Error {
+  return refuse('NOT_RENDERABLE', message, messages.drawable)
 }
 
 interface Networks {
@@ -163,7 +161,7 @@ async function openNetworks(
 function checkVector({ name, identity }: Model, { vectorWidth }: Denoiser, pools: boolean): void {
   const isXl = identity.architecture?.id === 'stable-diffusion-xl-v1-base'
   if (vectorWidth === undefined || (isXl && pools)) return
-  throw notRenderable(name, `is ${identity.title}, which needs more than a text`)
+  throw notRenderable(messages.needsMoreThanText(name, identity.title))
 }
 
 async function encode(

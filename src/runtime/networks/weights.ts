@@ -4,11 +4,11 @@ import { unetNaming } from '../../model/networks/topology/diffusers.ts'
 import type { Shape, ShapeOf } from '../../model/networks/topology/match.ts'
 import { type UnetConfig, unetTopology } from '../../model/networks/topology/unet.ts'
 import { refuse, type SdtoolError } from '../../system/errors.ts'
-import { quoted } from '../../system/text.ts'
 import { checkNumbers, checkOperation } from '../../tensor/quantised/check.ts'
 import type { DType } from '../../tensor/values/dtype.ts'
 import type { Tensor, TensorTable } from '../../tensor/values/table.ts'
 import type { ElementType } from '../onnx/model.ts'
+import { messages } from './messages.ts'
 
 /** The tensors of one network by the names its graph is built with, without prefix. */
 export interface NetworkWeights {
@@ -26,14 +26,13 @@ export function weightsOf(title: string, tensors: ReadonlyMap<string, Tensor>): 
     get(name) {
       const tensor = tensors.get(name)
       if (tensor) return tensor
-      throw incomplete(title, `lacks ${quoted(name)}`)
+      throw incomplete(messages.lacksTensor(title, name))
     },
   }
 }
 
-function incomplete(title: string, what: string): SdtoolError {
-  const hint = 'sdtool inspect shows all that is wrong with it.'
-  return refuse('COMPONENT_INCOMPLETE', `the ${title} ${what}, so it cannot be run`, hint)
+function incomplete(message: string): SdtoolError {
+  return refuse('COMPONENT_INCOMPLETE', message, messages.inspectShows)
 }
 
 /**
@@ -42,13 +41,13 @@ function incomplete(title: string, what: string): SdtoolError {
  */
 export function checkComplete(table: TensorTable, component: Component): void {
   const { title, match } = component
-  checkOperation('render', tensorsOf(table, component), `the ${title}`)
+  checkOperation('render', tensorsOf(table, component), messages.theComponent(title))
   const [missing] = match?.missing ?? []
-  if (missing) throw incomplete(title, `lacks ${quoted(missing.name)}`)
+  if (missing) throw incomplete(messages.lacksTensor(title, missing.name))
   const [misshapen] = match?.misshapen ?? []
   if (misshapen) {
     const { name, actual, expected } = misshapen
-    throw incomplete(title, `has ${quoted(name)} as [${actual}] instead of [${expected}]`)
+    throw incomplete(messages.otherShape(title, name, actual, expected))
   }
 }
 
@@ -74,7 +73,7 @@ export function unetWeights(table: TensorTable, component: Component, resBlocks:
   const naming = component.layout === 'diffusers' ? unetNaming(resBlocks, shapeOf) : (name: string) => name
   const config = deriveUnet((name) => shapeOf(naming(name)))
   if (config === undefined) {
-    throw refuse('NOT_RENDERABLE', `the blocks of the ${component.title} form no network that can be run`)
+    throw refuse('NOT_RENDERABLE', messages.notANetwork(component.title))
   }
   const named = [...unetTopology(config).keys()].flatMap((name): [string, Tensor][] => {
     const tensor = stored.get(naming(name))
@@ -104,11 +103,7 @@ export function elementTypeOf(tensor: Tensor): ElementType {
   checkNumbers(tensor)
   const type = ELEMENTS[dtype]
   if (type) return type
-  throw refuse(
-    'NOT_RENDERABLE',
-    `${quoted(name)} is ${dtype}: weights of this type cannot be drawn with`,
-    'Use the file that this one was quantised from.',
-  )
+  throw refuse('NOT_RENDERABLE', messages.unusableType(name, dtype), messages.useOriginal)
 }
 
 /** Elements of a shape from its second dimension on: a row. */

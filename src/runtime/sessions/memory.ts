@@ -1,5 +1,6 @@
 import { freemem } from 'node:os'
 import { SdtoolError } from '../../system/errors.ts'
+import { messages } from './messages.ts'
 
 /** Bytes this process and those it starts may still take; limits of a container count. */
 export function availableMemory(): number {
@@ -18,9 +19,7 @@ export interface MemoryNeed {
 export function checkMemory({ what, bytes, hint }: MemoryNeed, available = availableMemory()): void {
   if (bytes <= available) return
   const gigabytes = (n: number) => `${(n / 1e9).toFixed(1)} GB`
-  throw new SdtoolError(
-    'MEMORY',
-    `${what} needs about ${gigabytes(bytes)} of memory, ${gigabytes(available)} are free`,
-    { hint },
-  )
+  throw new SdtoolError('MEMORY', messages.notEnoughMemory(what, gigabytes(bytes), gigabytes(available)), {
+    hint,
+  })
 }

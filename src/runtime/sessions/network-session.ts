@@ -6,8 +6,10 @@ import { elementCount, type Net } from '../networks/net.ts'
 import type { NetworkWeights } from '../networks/weights.ts'
 import { graphBuilder, type PlannedGraph } from '../onnx/builder.ts'
 import { checkMemory } from './memory.ts'
+import { messages } from './messages.ts'
 import { encodePlaced, type Placement, placeWeights } from './placement.ts'
-import { type Feeds, openSession, type Results, type Session } from './session.ts'
+import { openSession } from './session.ts'
+import type { Feeds, Results, Session } from './session-protocol.ts'
 
 /** One size of a network. */
 export interface SizedGraph {
@@ -134,8 +136,8 @@ function checkFits(
   if (device.kind.ownMemory) return
   const weightBytes = weights.reduce((sum, { shape }) => sum + 4 * elementCount(shape), 0)
   checkMemory({
-    what: `the ${title}`,
+    what: messages.theComponent(title),
     bytes: weightBytes + activationBytes + PROCESS_BYTES,
-    hint: 'Close other programs, draw smaller pictures, or use a graphics card (sdtool doctor lists what there is).',
+    hint: messages.freeMemory,
   })
 }

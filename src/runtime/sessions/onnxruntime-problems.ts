@@ -1,5 +1,6 @@
 /** Why onnxruntime-node cannot be used on a system, and what its user can do. */
 import { SdtoolError } from '../../system/errors.ts'
+import { messages } from './messages.ts'
 
 export interface SystemFacts {
   readonly platform: string
@@ -17,58 +18,47 @@ const BINARIES: Readonly<Record<string, readonly string[]>> = {
 
 const PLATFORMS: Readonly<Record<string, string>> = { darwin: 'macOS', linux: 'Linux', win32: 'Windows' }
 
-/** Only this is lost. */
-const ONLY_RENDER = 'Everything but render works without it.'
-
 /** The error for what `require('onnxruntime-node')` threw. */
 export function loadFailure(cause: unknown, system: SystemFacts): SdtoolError {
-  const { code, message } = cause as NodeJS.ErrnoException
+  const { code, message: reason } = cause as NodeJS.ErrnoException
   const isLost = code === 'MODULE_NOT_FOUND' || code === 'ERR_MODULE_NOT_FOUND'
-  const [said = ''] = String(message).split('\n')
+  const [said = ''] = String(reason).split('\n')
   if (isLost && said.includes('onnxruntime_binding')) {
-    const why = hasBinary(system) ? 'the one it came with is gone' : `there is none for ${nameOf(system)}`
-    return failure('NO_BINARY', `has no binary for this system: ${why}`, cause, system)
+    const message = hasBinary(system) ? messages.binaryGone : messages.noBinary(nameOf(system))
+    return failure('NO_BINARY', message, cause, system)
   }
   if (isLost && said.includes('onnxruntime-node'))
-    return failure('MISSING', 'is not installed', cause, system)
-  const where = hasBinary(system) ? '' : ` on ${nameOf(system)}`
-  return failure('BROKEN', `cannot be loaded${where}: ${said}`, cause, system)
+    return failure('MISSING', messages.notInstalled, cause, system)
+  const message = hasBinary(system) ? messages.cannotLoad(said) : messages.cannotLoadOn(nameOf(system), said)
+  return failure('BROKEN', message, cause, system)
 }
 
 function failure(
   code: 'MISSING' | 'NO_BINARY' | 'BROKEN',
-  what: string,
+  message: string,
   cause: unknown,
   system: SystemFacts,
 ): SdtoolError {
-  return new SdtoolError(`ONNXRUNTIME_${code}`, `onnxruntime-node, which draws, ${what}`, {
+  return new SdtoolError(`ONNXRUNTIME_${code}`, message, {
     cause,
-    hint: `${remedy(code, system)} ${ONLY_RENDER}`,
+    hint: `${remedy(code, system)} ${messages.onlyRender}`,
   })
 }
 
+const INSTALL = 'npm install -g sdtool --include=optional'
+
 function remedy(code: 'MISSING' | 'NO_BINARY' | 'BROKEN', system: SystemFacts): string {
-  if (system.musl)
-    return 'It needs a Linux with glibc, as Debian or Ubuntu: in a container, node:22-slim instead of node:22-alpine.'
-  if (!hasBinary(system)) return `Draw on one of ${allSystems()}.`
-  if (code === 'BROKEN' && system.platform === 'win32')
-    return `It needs the Microsoft Visual C++ Redistributable for ${system.arch}. If that is there: ${again(system)}`
-  if (code === 'BROKEN')
-    return `An interrupted download, or a copy from another kind of machine, may be the reason: ${again(system)}`
-  return code === 'MISSING' ? install(system) : again(system)
-}
-
-/** What is there already would stay. */
-function again(system: SystemFacts): string {
-  return `after npm uninstall -g sdtool, ${install(system)}`
-}
-
-/** On Linux x64 its installer fetches CUDA libraries, and where it cannot, npm leaves the package out. */
-function install({ platform, arch }: SystemFacts): string {
-  const command = 'npm install -g sdtool --include=optional'
-  return platform === 'linux' && arch === 'x64'
-    ? `ONNXRUNTIME_NODE_INSTALL=skip ${command} installs it, without the CUDA libraries, which its installer may not have been able to fetch.`
-    : `${command} installs it.`
+  if (system.musl) return messages.needsGlibc
+  if (!hasBinary(system)) return messages.drawOn(allSystems())
+  // on Linux x64 its installer fetches CUDA libraries, and where it cannot, npm leaves the package out
+  const withoutCuda = system.platform === 'linux' && system.arch === 'x64'
+  const skipping = `ONNXRUNTIME_NODE_INSTALL=skip ${INSTALL}`
+  if (code === 'MISSING')
+    return withoutCuda ? messages.installWithoutCuda(skipping) : messages.install(INSTALL)
+  // what is there already would stay
+  const again = withoutCuda ? messages.reinstallWithoutCuda(skipping) : messages.reinstall(INSTALL)
+  if (code === 'NO_BINARY') return again
+  return system.platform === 'win32' ? messages.needsVisualC(system.arch, again) : messages.brokenCopy(again)
 }
 
 function hasBinary({ platform, arch, musl }: SystemFacts): boolean {

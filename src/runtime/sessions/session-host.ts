@@ -1,7 +1,8 @@
 import type { InferenceSession } from 'onnxruntime-node'
 import { SdtoolError } from '../../system/errors.ts'
+import { messages } from './messages.ts'
 import { loadOnnxRuntime } from './onnxruntime.ts'
-import type { Feed, Results, Session, SessionModel } from './session.ts'
+import type { Feed, Results, Session, SessionModel } from './session-protocol.ts'
 
 /**
  * A session in the calling thread, which stands still while it loads and runs.
@@ -37,9 +38,8 @@ export async function hostSession({ model, options }: SessionModel): Promise<Ses
 
 function failed(what: 'load' | 'run', cause: unknown): SdtoolError {
   const said = cause instanceof Error ? cause.message : String(cause)
-  return new SdtoolError('SESSION_FAILED', `onnxruntime could not ${what} the network: ${plainWords(said)}`, {
-    cause,
-  })
+  const message = what === 'load' ? messages.notLoaded(plainWords(said)) : messages.notRun(plainWords(said))
+  return new SdtoolError('SESSION_FAILED', message, { cause })
 }
 
 /** The source file and condition that onnxruntime names first are of no use to anyone here. */

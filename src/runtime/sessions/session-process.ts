@@ -1,7 +1,7 @@
 /** The process behind `openSession`: loads one model, then runs it as often as it is asked to. */
 import { plainError } from '../../system/plain-error.ts'
-import type { HostReply, HostRequest, Session } from './session.ts'
 import { hostSession } from './session-host.ts'
+import type { HostReply, HostRequest, Session } from './session-protocol.ts'
 
 let session: Session | undefined
 

@@ -5,31 +5,9 @@
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { SdtoolError } from '../../system/errors.ts'
-import { type PlainError, revivedError } from '../../system/plain-error.ts'
-
-/** Options of `InferenceSession.create` that are plain data. */
-export type SessionOptions = Readonly<Record<string, unknown>>
-
-export interface SessionModel {
-  /** A serialised ModelProto. */
-  readonly model: Uint8Array
-  readonly options: SessionOptions
-}
-
-/** An input or output tensor. */
-export interface Feed {
-  readonly data: Float32Array
-  readonly dims: readonly number[]
-}
-
-export type Feeds = Readonly<Record<string, Feed>>
-export type Results = Readonly<Record<string, Float32Array>>
-
-export interface Session {
-  run(feeds: Feeds): Promise<Results>
-  /** Ends the process. Never throws; may be called twice. */
-  close(): Promise<void>
-}
+import { revivedError } from '../../system/plain-error.ts'
+import { messages } from './messages.ts'
+import type { HostReply, HostRequest, Results, Session, SessionModel } from './session-protocol.ts'
 
 export interface SessionWorld {
   /** Script of the process (`session-process.ts`, built); the calling process itself without it. */
@@ -59,10 +37,6 @@ export async function openSession(model: SessionModel, { sessions, signal }: Ses
     close: host.close,
   }
 }
-
-/** What goes to the process, and what comes back. */
-export type HostRequest = { readonly create: SessionModel } | { readonly run: Feeds }
-export type HostReply = { readonly results: Results } | { readonly error: PlainError }
 
 interface Host {
   /** One request at a time. */
@@ -152,11 +126,7 @@ function lastWords({ stderr }: ChildProcess): () => string {
 }
 
 function diedEarly(code: number | null, killedBy: string | null, said: string): SdtoolError {
-  const how = killedBy === null ? `with code ${code}` : `by ${killedBy}`
-  const hint =
-    killedBy === 'SIGKILL'
-      ? 'Most likely the system ran out of memory: close other programs, or draw smaller pictures.'
-      : 'sdtool doctor tries every device; --device cpu works everywhere.'
-  const words = said === '' ? '' : `: ${said}`
-  return new SdtoolError('SESSION_ENDED', `the process that ran the network ended ${how}${words}`, { hint })
+  const hint = killedBy === 'SIGKILL' ? messages.outOfMemory : messages.tryDevices
+  const ended = killedBy === null ? messages.sessionEnded(code) : messages.sessionKilled(killedBy)
+  return new SdtoolError('SESSION_ENDED', said === '' ? ended : `${ended}: ${said}`, { hint })
 }

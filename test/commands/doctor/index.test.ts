@@ -30,7 +30,7 @@ describe('doctor', () => {
     })
     expect(cuda!.needs).toContain('ONNXRUNTIME_NODE_INSTALL')
     for (const other of [dml, coreml]) {
-      expect(other).toMatchObject({ works: false, problem: 'onnxruntime has none for this system' })
+      expect(other).toMatchObject({ works: false, problem: 'onnxruntime does not support it on this system' })
     }
     expect(webgpu).toMatchObject({ works: true, fp16: false, recommended: false })
     expect(webgpu!.problem).toContain('300 times slower than the CPU')
@@ -49,7 +49,7 @@ describe('doctor', () => {
         'matrices are multiplied by sdtool wasm 1',
         '',
         '  device  state  fp16      probe  note',
-        '  WebGPU  works  no    3000.0 ms  300 times slower than the CPU, so not a card but a renderer in software. no fp16: the card or its driver has none',
+        '  WebGPU  works  no    3000.0 ms  300 times slower than the CPU, so not a card but a software renderer. no fp16: the card or its driver has none',
         '  CPU     works  no      10.0 ms',
         '',
         '--device auto takes CPU.',
@@ -59,9 +59,9 @@ describe('doctor', () => {
   })
 
   it.each([
-    ['ONNXRUNTIME_MISSING', 'onnxruntime-node, which draws, is not installed', 'supported'],
-    ['ONNXRUNTIME_NO_BINARY', 'onnxruntime-node, which draws, has no binary for this system', 'supported'],
-    ['ONNXRUNTIME_BROKEN', 'onnxruntime-node, which draws, cannot be loaded', 'supported'],
+    ['ONNXRUNTIME_MISSING', 'onnxruntime-node, which renders, is not installed', 'supported'],
+    ['ONNXRUNTIME_NO_BINARY', 'onnxruntime-node, which renders, has no binary for this system', 'supported'],
+    ['ONNXRUNTIME_BROKEN', 'onnxruntime-node, which renders, cannot be loaded', 'supported'],
     ['SESSION_FAILED', 'onnxruntime could not load the network', 'cpu'],
     ['SESSION_ENDED', 'the process that ran the network ended by SIGILL', 'cpu'],
   ] as const)('says what is wrong where nothing can be drawn: %s', async (code, message, step) => {

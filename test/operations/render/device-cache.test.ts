@@ -65,7 +65,7 @@ describe('a device that was found to work', () => {
     const [folder, card] = [tempFolder(), machine(true)]
     await knownDevice('webgpu', card, world(folder))
     expect((await openDeviceCache(world(folder))).get('auto')).toBeUndefined()
-    expect((await knownDevice('webgpu', card, world(folder))).why).toMatch(/^WebGPU, as asked for/)
+    expect((await knownDevice('webgpu', card, world(folder))).why).toMatch(/^WebGPU, as requested/)
     expect(card.tried).toEqual(['webgpu'])
   })
 })
@@ -89,7 +89,7 @@ it('a device that was asked for and does not work is tried each time', async () 
 
 it('asks for nothing when the CPU is asked for', async () => {
   const card = machine(true)
-  expect((await knownDevice('cpu', card, world(tempFolder()))).why).toBe('CPU, as asked for')
+  expect((await knownDevice('cpu', card, world(tempFolder()))).why).toBe('CPU, as requested')
   expect(card.tried).toEqual([])
 })
 

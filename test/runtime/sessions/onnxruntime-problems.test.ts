@@ -64,7 +64,7 @@ describe('why onnxruntime-node cannot be loaded', () => {
       INTEL_MAC,
       'MISSING',
       'is not installed',
-      'Draw on one of macOS (arm64)',
+      'Render on one of macOS (arm64)',
     ],
     [
       'no binary for an Intel Mac',
@@ -72,7 +72,7 @@ describe('why onnxruntime-node cannot be loaded', () => {
       INTEL_MAC,
       'NO_BINARY',
       'there is none for macOS x64',
-      'Draw on one of',
+      'Render on one of',
     ],
     [
       'a binary that was deleted',
@@ -90,7 +90,7 @@ describe('why onnxruntime-node cannot be loaded', () => {
       'on Linux x64 with musl: Error loading shared library ld-linux',
       'node:22-slim',
     ],
-    ['an interrupted download', CUT, LINUX, 'BROKEN', 'file too short', 'interrupted download'],
+    ['an incomplete download', CUT, LINUX, 'BROKEN', 'file too short', 'incomplete download'],
     [
       'a copy from another machine',
       WRONG_MAC,
@@ -113,12 +113,12 @@ describe('why onnxruntime-node cannot be loaded', () => {
       LINUX,
       'BROKEN',
       "Cannot find module 'onnxruntime-common'",
-      'interrupted download',
+      'incomplete download',
     ],
   ] as const)('%s', (_, cause, system, code, message, hint) => {
     const error = loadFailure(cause, system)
     expect(error).toMatchObject({ code: `ONNXRUNTIME_${code}`, exitCode: 1, cause })
-    expect(error.message).toContain('onnxruntime-node, which draws,')
+    expect(error.message).toContain('onnxruntime-node, which renders,')
     expect(error.message).toContain(message)
     expect(error.message).not.toContain('\n')
     expect(error.hint).toContain(hint)
