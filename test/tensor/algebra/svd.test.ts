@@ -71,6 +71,23 @@ describe('symmetricEigen', () => {
     )
   })
 
+  it.each([-400, -80, -30, 30, 400])('is as exact for numbers that are 2^%i times as large', (exponent) => {
+    const n = 6
+    const factor = normal(n * n, 5)
+    const a = new Float64Array(n * n)
+    for (let i = 0; i < n; i++)
+      for (let j = 0; j < n; j++)
+        for (let k = 0; k < n; k++) a[i * n + j]! += factor[i * n + k]! * factor[j * n + k]!
+    const one = symmetricEigen(a.slice(), n)
+    const scale = 2 ** exponent
+    const scaled = a.map((value) => value * scale)
+    const other = symmetricEigen(scaled.slice(), n)
+    expect(worst(other.values.map((value) => value / scale), one.values)).toBeLessThan(1e-12) // biome-ignore format: one line
+    expect(worst(other.vectors.map(Math.abs), one.vectors.map(Math.abs))).toBeLessThan(1e-9)
+    const alone = symmetricValues(scaled.slice(), n)
+    expect(worst(alone.map((value) => value / scale), one.values)).toBeLessThan(1e-12) // biome-ignore format: one line
+  })
+
   it('refuses values that are no numbers instead of looping', () => {
     expect(() => symmetricEigen(new Float64Array(9).fill(Number.NaN), 3)).toThrow(RangeError)
   })

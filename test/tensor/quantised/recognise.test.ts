@@ -126,7 +126,7 @@ describe('a description that is none counts as not there', () => {
   )
 })
 
-describe('what only types and shapes tell', () => {
+describe('what types and shapes tell', () => {
   const fp8 = look('weight', 'F8_E4M3', [64, 128])
   const int8 = look('weight', 'I8', [64, 128])
   const packed = look('weight', 'U8', [64, 64])
@@ -149,6 +149,16 @@ describe('what only types and shapes tell', () => {
     ['unknown', 'fp8 with scales of another name', [fp8, look('out_scale_of_tomorrow', 'F32', [64])]],
     ['unknown', 'fp8 with a code book', [fp8, look('codebook', 'F32', [16])]],
     ['unknown', 'integers alone', [int8]],
+    ['unknown', 'bytes and a scale', [look('weight', 'U8', [64, 128]), look('weight_scale', 'F32', [])]],
+    [
+      'fp8-tensor-scale',
+      'bytes that are said to be fp8',
+      [
+        look('weight', 'U8', [64, 128]),
+        look('weight_scale', 'F32', []),
+        text('comfy_quant', '{"format":"float8_e4m3fn"}'),
+      ],
+    ],
     ['sdnq', 'integers with a scale', [int8, look('scale', 'F32', [64, 1])]],
     ['bnb-int8', 'integers with the largest of each row', [int8, look('SCB', 'F32', [64])]],
     ['gptq', 'packed columns', layerIn('gptq').filter(({ name }) => !name.endsWith('g_idx'))],
