@@ -353,13 +353,7 @@ describe('sdtool download', () => {
     ],
     [403, { error: 'Forbidden' }, 1, 'rejects requests from this address', 'VPN'],
     [404, { error: 'File not found' }, 1, ', or is hidden', 'deleted or unpublished'],
-    [
-      410,
-      { error: 'Model archived, not available for download' },
-      1,
-      'is archived',
-      'Somebody else may have it',
-    ],
+    [410, { error: 'Model archived, not available for download' }, 1, 'is archived', 'Others may offer it'],
     [
       429,
       { error: "We've noticed an unusual amount of downloading from your account." },

@@ -208,7 +208,11 @@ async function readJson(
   return { error, again: 'once' }
 }
 
-/** Reads an answer that is not a success. @param what was requested, for messages */
+/**
+ * Reads an answer that is not a success.
+ * @param what was requested, for messages
+ * @throws the reason of the signal
+ */
 export async function siteRefusal(
   followed: Followed,
   what: string,

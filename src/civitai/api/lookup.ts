@@ -42,7 +42,7 @@ const AUTOV2_DIGITS = 10
 const AUTOV3_DIGITS = 12
 
 /**
- * Asks for all files at once by SHA-256, then for those nobody knows one by one by their other hashes.
+ * Looks all files up at once by SHA-256, then the unknown ones one by one by their other hashes.
  * @returns for each file its matches, in the order of `files`; a merged file has one for each known ancestor
  * @throws what `Api` throws, except CIVITAI_NOT_FOUND
  */

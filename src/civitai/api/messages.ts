@@ -43,11 +43,11 @@ export const messages = catalogue({
   unlikeTheApi: (what: string, host: string) => `${what}: the answer from ${host} does not follow its API`,
   isItCivitai: 'Is --civitai-url the address of a Civitai site?',
   notJson: (what: string, host: string) => `${what}: the answer from ${host} cannot be read as JSON`,
-  somethingInBetween: 'A login page of the network, a proxy or a firewall may be in between.',
+  somethingInBetween: 'A captive portal, a proxy or a firewall may have answered instead.',
 
   downloadDisabled: (what: string) =>
     `${what}: the creator has disabled downloads; it can be used only on the site`,
-  tokenDoesNotHelp: 'A token does not help here. Other versions of the model may be open.',
+  tokenDoesNotHelp: 'A token does not help here. Other versions of the model may be downloadable.',
   tokenRefused: (what: string, host: string, origin: string) =>
     `${what}: ${host} does not accept the token from ${origin}`,
   loginRequired: (what: string, host: string) => `${what}: ${host} requires a login`,
@@ -67,7 +67,7 @@ export const messages = catalogue({
   mayBeOnRed:
     'It may have been deleted or unpublished, or exist only on civitai.red: --civitai-url https://civitai.red.',
   archived: (what: string) => `${what}: the model is archived; its files can no longer be downloaded`,
-  findElsewhere: 'Somebody else may have it: search for its hash or name.',
+  findElsewhere: 'Others may offer it: search for its hash or name.',
   quota: (host: string) => `${host}: your account or address has reached its hourly download limit`,
   waitAnHour: 'Run the same command again in an hour; finished files are kept and partial ones are resumed.',
   tooDeepIntoList: 'the site does not serve pages this far into a list',

@@ -7,7 +7,7 @@ export const PRIVATE_ADDRESS = 'PRIVATE_ADDRESS'
 /**
  * Looks names up, but refuses those that lead to this machine or its own network, with an error of code
  * `PRIVATE_ADDRESS`. Asked for each connection, it checks the very address that is connected to: a name that is public
- * when it is looked at and private a moment later (DNS rebinding) gets no further.
+ * when it is checked and private a moment later (DNS rebinding) gets no further.
  */
 export function publicLookup(lookup: LookupFunction): LookupFunction {
   return (hostname, options, callback) => {

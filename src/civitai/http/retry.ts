@@ -44,6 +44,7 @@ export function mayRetry({ again, afterMs = 0 }: Failure, failures: number): boo
 /**
  * Waits twice as long after each failure, with jitter from half to the whole of it, so that many clients of a server
  * that came back do not all come at once.
+ * @throws the reason of the signal
  */
 export async function pause(
   { afterMs = 0 }: Pick<Failure, 'afterMs'>,

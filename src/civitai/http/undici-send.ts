@@ -24,6 +24,7 @@ export interface Proxies {
 }
 
 export interface Connection {
+  /** Throws what Node, undici or the signal say; of a timeout with the `waitedMs`. */
   readonly send: Send
   close(): Promise<void>
 }

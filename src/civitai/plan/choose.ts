@@ -135,7 +135,7 @@ function noneFits(version: CivitaiVersion, choice: Choice): SdtoolError {
   return new SdtoolError('CIVITAI_NO_FILE', message, { hint: messages.chooseOne })
 }
 
-/** A longer list helps nobody choose. */
+/** Longer lists are of no use for choosing. */
 const MAX_LISTED = 12
 
 function fileList(files: readonly CivitaiFile[]): string {

@@ -1,4 +1,4 @@
-/** Names from strangers, made safe for any disk. */
+/** Untrusted names, made safe as file names on any system. */
 import { resolve } from 'node:path'
 import { SdtoolError } from '../../system/errors.ts'
 import type { CivitaiFile, CivitaiVersion } from '../api/shapes.ts'
@@ -78,7 +78,7 @@ export function nameFor(file: CivitaiFile, version: CivitaiVersion): string {
   )
 }
 
-/** In `my.lora.v1.5` and `mine.fp16` what follows the dot is no ending, if the site says what the file is. */
+/** In `my.lora.v1.5` and `mine.fp16` what follows the dot is not an ending where the site gives the format. */
 function hasEnding(name: string, byFormat: string | undefined): boolean {
   const { ending } = splitName(name)
   if (ending === '') return false

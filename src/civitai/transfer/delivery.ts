@@ -49,7 +49,7 @@ function restart(message: string): Delivered {
   return { kind: 'restart', failure: { error: storageError(message), again: 'yes' } }
 }
 
-/** 206: the bytes asked for, of a file that did not change. */
+/** 206: the requested bytes, of a file that did not change. */
 function partial(
   headers: Readonly<Record<string, string>>,
   { offset, total }: Request,

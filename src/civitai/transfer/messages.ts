@@ -1,7 +1,7 @@
 import { catalogue } from '../../system/language.ts'
 
 const allowed = (stated: number | undefined, most: number): string =>
-  stated === undefined ? `the limit is ${most}` : `Civitai states ${stated}`
+  stated === undefined ? `the limit is ${most}` : `Civitai lists ${stated}`
 
 export const messages = catalogue({
   compressed: (host: string) => `${host} sends the file compressed, although that was not requested`,
@@ -16,12 +16,13 @@ export const messages = catalogue({
   runAgain: 'Run the same command again: it continues where it stopped.',
   pageInsteadOfFile: (target: string, host: string) =>
     `${target}: ${host} sent a page instead of the file; it was not saved`,
-  mayRequireLogin: 'The site may require a login (sdtool login), or something in between answered instead.',
+  mayRequireLogin:
+    'The site may require a login (sdtool login), or a captive portal, a proxy or a firewall answered instead.',
 
   announcedLength: (target: string, bytes: number, stated: number | undefined, most: number) =>
-    `${target}: the server announces ${bytes} bytes, ${allowed(stated, most)}; it was not saved`,
+    `${target}: the server announces ${bytes} bytes, but ${allowed(stated, most)}; it was not saved`,
   exceededLength: (target: string, bytes: number, stated: number | undefined, most: number) =>
-    `${target}: the server sends more than ${bytes} bytes, ${allowed(stated, most)}; it was not saved`,
+    `${target}: the server sends more than ${bytes} bytes, but ${allowed(stated, most)}; it was not saved`,
   notTheFileOfThePage:
     'This is not the file that the page describes. Try again later, or choose the file by its ID: --file ID.',
   keptAs: (problem: string, kept: string) => `${problem}; it was kept as ${kept}`,
@@ -51,7 +52,6 @@ export const messages = catalogue({
   crc32Verified: 'CRC32 verified (detects damage, not forgery)',
   autoV1Verified: 'AutoV1 verified (64 KiB of the file; of the rest only the length)',
   hashMismatch: (target: string, hash: string, got: string, wanted: string) =>
-    `${target}: the ${hash} is ${got}, but Civitai states ${wanted}; nothing was kept`,
-  doNotUse:
-    'Try again; if it happens again, the file on the site is not the one that the site describes: do not use it.',
+    `${target}: the ${hash} is ${got}, but Civitai lists ${wanted}; nothing was kept`,
+  doNotUse: 'Try again; if it happens again, do not use the file: it is not the one that the site describes.',
 })

@@ -35,7 +35,7 @@ const noteFile = object({
 })
 type PartNote = v.InferOutput<typeof noteFile>
 
-/** The names of a part of `target`. */
+/** The names of the part of `target`, and of its note. */
 export function partPaths(target: string): { readonly part: string; readonly note: string } {
   return { part: `${target}.part`, note: `${target}.part.json` }
 }
@@ -58,7 +58,7 @@ export function isOfSameFile({ sha256, versionId, fileId }: PartNote, identity: 
     : versionId === identity.versionId && fileId === identity.fileId
 }
 
-/** Notes are short; a longer file is somebody else's. */
+/** Notes are short; a longer file is another program's. */
 const MAX_NOTE_BYTES = 64 * 1024
 
 /** A note of ours; undefined if there is none. */

@@ -34,9 +34,10 @@ export interface PartSetup {
 const CATCH_UP_BYTES = 64 * 1024 * 1024
 
 /**
- * A writer in this thread.
+ * A writer in this thread. All of its methods throw what the disk says.
  * @param blocking waits for every write. For a thread with nothing else to do: a block is then still in the processor's
  *   cache when it goes to the system
+ * @throws what `open` throws
  */
 export async function openPartWriter({ path, only }: PartSetup, blocking = false): Promise<PartWriter> {
   return partWriter(await open(path, 'r+'), path, only, blocking)
@@ -123,7 +124,7 @@ function catchUp(handle: FileHandle) {
   }
 }
 
-/** What a thread is told to do. */
+/** A task of the thread. */
 export type PartTask =
   | { readonly bytes: Uint8Array<ArrayBuffer>; readonly position: number }
   | { readonly position: number; readonly length: number }
@@ -137,6 +138,7 @@ export type PartAnswer = Uint8Array<ArrayBuffer> | Hashes | undefined
  * The same in a thread, so that the calling one can go on receiving. The bytes move there and back without a copy. Shared
  * memory would not have to move, but V8 copies into it word by word, which took longer.
  * @param script `part-writer-worker.ts`, built
+ * @throws nothing itself; its methods throw what those of the writer in the thread do
  */
 export function threadedPartWriter(setup: PartSetup, script: URL): PartWriter {
   const { ask, close } = startThread<PartTask, PartAnswer>(script, setup)
@@ -151,7 +153,7 @@ export function threadedPartWriter(setup: PartSetup, script: URL): PartWriter {
   }
 }
 
-/** One task of a thread. */
+/** Does one task in the thread. @throws what the writer does */
 export async function performTask(writer: PartWriter, task: PartTask): Promise<PartAnswer> {
   if (task === 'digest') return writer.digest()
   if (task === 'restart') await writer.restart()

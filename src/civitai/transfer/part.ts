@@ -71,7 +71,7 @@ export async function openPart(
   const folders = await makeFolders(target)
   try {
     await guarded(target, async () => {
-      // the note first: a part without one is somebody else's
+      // the note first: a part without one is another program's
       await writeNote(note, identity, found.remote, process.pid)
       await (await open(part, found.size > 0 ? 'r+' : 'w+')).close()
     })

@@ -157,7 +157,7 @@ async function receive(
     const delivered = readDelivery(followed, { target: name, offset: start })
     if (delivered.kind !== 'bytes') return 'failure' in delivered ? delivered.failure : cut(url)
     const { total } = delivered
-    // a whole file is as good if it is no longer than what was asked for
+    // a whole file is as good if it is no longer than the requested range
     const isWhole = answer.status === 200
     if (total === undefined || (isWhole && total > length)) throw noRange(name, url)
     const wanted = Math.min(length, total - start)

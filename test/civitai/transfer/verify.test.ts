@@ -75,7 +75,7 @@ describe('a hash of the site', () => {
     const run = fetched(here, { [name]: value }, bytes.byteLength)
     await expect(run).rejects.toMatchObject({
       code: 'CIVITAI_HASH',
-      message: expect.stringContaining(`Civitai states ${value}`),
+      message: expect.stringContaining(`Civitai lists ${value}`),
     })
     expect(readdirSync(here.folder)).toEqual([])
   })
@@ -160,7 +160,7 @@ describe('sdtool download, where the site gives one hash only', () => {
     const hashes = { [name]: value.replaceAll(/[0-9a-f]/g, (digit) => (digit === '0' ? '1' : '0')) }
     expect(await run(hashes, LORA)).toMatchObject({
       code: 1,
-      stderr: expect.stringContaining('Civitai states'),
+      stderr: expect.stringContaining('Civitai lists'),
     })
     const there = await run(hashes, LORA, LORA)
     expect([there.code, there.stderr]).toEqual([2, expect.stringContaining('is another file')])
