@@ -1,5 +1,5 @@
 /** What is known about each model in a folder, without opening the file again. */
-import type { Kind } from '../model/identity.ts'
+import type { Kind } from '../model/kinds.ts'
 import type { ComponentId } from '../model/networks/components.ts'
 
 /** A component of a checkpoint that other files may have, too. */

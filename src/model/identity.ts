@@ -12,31 +12,9 @@ import type { EmaInfo } from './identify/ema.ts'
 import type { EmbeddingInfo } from './identify/embeddings.ts'
 import type { Prediction } from './identify/prediction.ts'
 import type { VaeInfo } from './identify/vae.ts'
-import type { VaeLatents } from './identify/vae-latents.ts'
+import type { Kind } from './kinds.ts'
+import type { LatentSpace } from './networks/architectures/architecture.ts'
 import type { Component } from './networks/components.ts'
-
-/** Kinds of model files, with the words for people. */
-export const KINDS = {
-  checkpoint: 'checkpoint',
-  unet: 'UNet',
-  dit: 'diffusion transformer',
-  vae: 'VAE',
-  'text-encoder': 'text encoder',
-  'vision-encoder': 'image encoder',
-  lora: 'LoRA',
-  embedding: 'embedding',
-  aesthetic: 'aesthetic gradient embedding',
-  controlnet: 'ControlNet',
-  taesd: 'tiny autoencoder (TAESD)',
-  upscaler: 'upscaler',
-  hypernetwork: 'hypernetwork',
-  'ip-adapter': 'IP-Adapter',
-  't2i-adapter': 'T2I-Adapter',
-  training: 'training state',
-  unknown: 'unknown',
-} as const
-
-export type Kind = keyof typeof KINDS
 
 export interface ArchitectureInfo {
   /** Id of the registry: `stable-diffusion-v1`. */
@@ -53,6 +31,15 @@ export interface ArchitectureInfo {
   readonly width?: string
   readonly prediction: Prediction
   readonly evidence: readonly string[]
+}
+
+/** For whose latents a VAE was made. */
+export interface VaeLatents {
+  readonly space: LatentSpace
+  /** In plain words: "scaling_factor 0.13025 in the config.json beside it". */
+  readonly evidence: string
+  /** Only a name says so. */
+  readonly weak?: true
 }
 
 /** Everything that names, shapes and a few tiny tensors tell of a file. */

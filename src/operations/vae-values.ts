@@ -1,7 +1,7 @@
 /** What the values of a VAE say of it, where nothing else does. */
 import { type KnownVae, knownVaeBySha256 } from '../model/identify/hashes-known.ts'
 import { knownByContent, readableVae, vaeContent } from '../model/identify/vae-content.ts'
-import type { VaeLatents } from '../model/identify/vae-latents.ts'
+import type { VaeLatents } from '../model/identity.ts'
 import { messages } from './messages.ts'
 import type { InputModel, PlanContext } from './operation.ts'
 

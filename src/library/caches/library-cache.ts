@@ -1,6 +1,6 @@
 /** What was found out about model files, kept between runs: a file whose size and time are the same is not opened again. */
 import * as v from 'valibot'
-import { KINDS, type Kind } from '../../model/identity.ts'
+import { KINDS, type Kind } from '../../model/kinds.ts'
 import { COMPONENTS, type ComponentId } from '../../model/networks/components.ts'
 import type { World } from '../../system/world.ts'
 import type { LibraryFacts } from '../facts.ts'

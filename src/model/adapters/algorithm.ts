@@ -1,5 +1,4 @@
-import type { Matrix } from '../../tensor/algebra/matrix.ts'
-import type { Tensor } from '../../tensor/values/table.ts'
+import type { Matrix, Tensor } from '../../tensor/values/table.ts'
 import type { PeftConfig } from './peft/config.ts'
 
 /**

@@ -1,6 +1,5 @@
 import {
   columnNorms,
-  type Matrix,
   matrixOf,
   quotient,
   rowNorms,
@@ -9,7 +8,7 @@ import {
   sum,
 } from '../../tensor/algebra/matrix.ts'
 import { elementCount } from '../../tensor/values/dtype.ts'
-import type { Tensor } from '../../tensor/values/table.ts'
+import type { Matrix, Tensor } from '../../tensor/values/table.ts'
 import type { Modifier, Parts } from './algorithm.ts'
 import { messages } from './messages.ts'
 

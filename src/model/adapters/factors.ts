@@ -1,7 +1,7 @@
 /** What the patches of the algorithms are made of. */
-import { added, type Matrix, matrixOf, permute, place, product } from '../../tensor/algebra/matrix.ts'
+import { added, matrixOf, permute, place, product } from '../../tensor/algebra/matrix.ts'
 import { elementCount } from '../../tensor/values/dtype.ts'
-import type { Tensor } from '../../tensor/values/table.ts'
+import type { Matrix, Tensor } from '../../tensor/values/table.ts'
 import type { Numbers, PartRole, Parts, PatchInput } from './algorithm.ts'
 import { messages } from './messages.ts'
 

@@ -1,5 +1,6 @@
-import { added, type Matrix, permute, product } from '../../tensor/algebra/matrix.ts'
+import { added, permute, product } from '../../tensor/algebra/matrix.ts'
 import { elementCount } from '../../tensor/values/dtype.ts'
+import type { Matrix } from '../../tensor/values/table.ts'
 import {
   type Algorithm,
   dim,

@@ -1,4 +1,5 @@
-import { hadamard, type Matrix, product, transposed } from '../../tensor/algebra/matrix.ts'
+import { hadamard, product, transposed } from '../../tensor/algebra/matrix.ts'
+import type { Matrix } from '../../tensor/values/table.ts'
 import {
   type Algorithm,
   dim,

@@ -1,4 +1,5 @@
-import { kron, type Matrix, product, transposed } from '../../tensor/algebra/matrix.ts'
+import { kron, product, transposed } from '../../tensor/algebra/matrix.ts'
+import type { Matrix } from '../../tensor/values/table.ts'
 import {
   type Algorithm,
   dim,

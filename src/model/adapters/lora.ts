@@ -1,5 +1,6 @@
-import { added, type Matrix, matrixOf, product, scatter, transposed } from '../../tensor/algebra/matrix.ts'
+import { added, matrixOf, product, scatter, transposed } from '../../tensor/algebra/matrix.ts'
 import { elementCount } from '../../tensor/values/dtype.ts'
+import type { Matrix } from '../../tensor/values/table.ts'
 import {
   type Algorithm,
   dim,

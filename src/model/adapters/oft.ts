@@ -1,4 +1,5 @@
-import { type Matrix, matrixOf, type Rotation, rotate, scaleRows } from '../../tensor/algebra/matrix.ts'
+import { matrixOf, rotate, scaleRows } from '../../tensor/algebra/matrix.ts'
+import type { Matrix, Rotation } from '../../tensor/values/table.ts'
 import {
   type Algorithm,
   type Parts,

@@ -1,6 +1,7 @@
 /** What an adapter module makes of a weight and of its bias. */
-import { added, type Matrix, matrixOf, place } from '../../tensor/algebra/matrix.ts'
+import { added, matrixOf, place } from '../../tensor/algebra/matrix.ts'
 import { elementCount } from '../../tensor/values/dtype.ts'
+import type { Matrix } from '../../tensor/values/table.ts'
 import { isPlain } from '../identify/evidence.ts'
 import type { Algorithm, Modifier, Numbers, PartRole, Parts, PatchInput } from './algorithm.ts'
 import { column, countOf, isLatentPart, matrixSize } from './factors.ts'

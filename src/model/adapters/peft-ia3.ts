@@ -1,4 +1,5 @@
-import { type Matrix, scaleColumns, scaleRows, sum } from '../../tensor/algebra/matrix.ts'
+import { scaleColumns, scaleRows, sum } from '../../tensor/algebra/matrix.ts'
+import type { Matrix } from '../../tensor/values/table.ts'
 import { type Algorithm, type Numbers, type Parts, plainSpellings, targetShape } from './algorithm.ts'
 import { column, countOf } from './factors.ts'
 import { messages } from './messages.ts'

@@ -1,4 +1,5 @@
-import { type Matrix, matrixOf, rotate, transposed } from '../../tensor/algebra/matrix.ts'
+import { matrixOf, rotate, transposed } from '../../tensor/algebra/matrix.ts'
+import type { Matrix } from '../../tensor/values/table.ts'
 import {
   type Algorithm,
   type ConfiguredModule,

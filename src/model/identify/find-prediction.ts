@@ -1,7 +1,9 @@
 /** Weighs the evidence of what a network predicts. */
+
+import type { PredictionType } from '../networks/predictions.ts'
 import type { ValueReader } from './evidence.ts'
 import { messages } from './messages.ts'
-import type { EvidenceSource, Prediction, PredictionInput, PredictionType } from './prediction.ts'
+import type { EvidenceSource, Prediction, PredictionInput } from './prediction.ts'
 import { byGlobalStep, byNames, bySd2Statistic, byVariant } from './prediction-clues.ts'
 import { byMarkers, byMetadata, byScheduler, bySidecar, endsInNoise } from './prediction-statements.ts'
 

@@ -8,7 +8,7 @@ import { isCastable } from '../dtype-choice.ts'
 import { info, warning } from '../finding.ts'
 import { type Role, tensorsOf } from '../networks/components.ts'
 import { coversAll, type EmaInfo, isOnlyCounters } from './ema.ts'
-import type { Facts } from './findings.ts'
+import type { Facts } from './facts.ts'
 import { messages } from './messages.ts'
 import { needsRepair, type PositionIds } from './position-ids.ts'
 

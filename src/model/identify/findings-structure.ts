@@ -2,12 +2,12 @@ import type { Finding, TensorTable } from '../../tensor/values/table.ts'
 import { info, warning } from '../finding.ts'
 import type { Architecture } from '../networks/architectures/architecture.ts'
 import { COMPONENTS, type Component, ROLES, sameSelector, VITAL_ROLES } from '../networks/components.ts'
+import { PREDICTIONS } from '../networks/predictions.ts'
 import { isComplete, type TopologyMatch } from '../networks/topology/match.ts'
 import { CLIP_VOCABULARY } from '../networks/topology/text.ts'
 import { bundledNames } from './embeddings.ts'
-import type { Facts } from './findings.ts'
+import type { Facts } from './facts.ts'
 import { messages } from './messages.ts'
-import { PREDICTIONS } from './prediction.ts'
 
 /** Candidates a message names. */
 const MAX_CANDIDATES = 3

@@ -1,7 +1,5 @@
 import type { Finding } from '../../tensor/values/table.ts'
-import type { Identifiable, Identity } from '../identity.ts'
-import type { Architecture } from '../networks/architectures/architecture.ts'
-import type { Candidate } from './denoiser-info.ts'
+import type { Facts } from './facts.ts'
 import {
   emaFindings,
   positionIdFindings,
@@ -21,18 +19,6 @@ import {
   predictionFindings,
   unknownKeys,
 } from './findings-structure.ts'
-import type { PositionIds } from './position-ids.ts'
-import type { ScheduleBuffers } from './schedule.ts'
-
-/** What `identify` knows when it comes to judging the file. */
-export interface Facts {
-  readonly file: Identifiable
-  readonly identity: Omit<Identity, 'findings'>
-  readonly known: Architecture | undefined
-  readonly candidates: readonly Candidate[]
-  readonly positionIds: readonly PositionIds[]
-  readonly schedule: ScheduleBuffers | undefined
-}
 
 /** Everything a person should know about a model file, the gravest first. */
 export function findingsOf(facts: Facts): Finding[] {

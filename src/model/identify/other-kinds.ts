@@ -1,5 +1,5 @@
 import type { TensorTable } from '../../tensor/values/table.ts'
-import type { Kind } from '../identity.ts'
+import type { Kind } from '../kinds.ts'
 import type { Shape } from '../networks/topology/match.ts'
 import { messages } from './messages.ts'
 

@@ -2,9 +2,10 @@
 
 import { parseRecipe, RECIPE_KEY, type Recipe } from '../metadata/recipe.ts'
 import type { Architecture } from '../networks/architectures/architecture.ts'
+import type { PredictionType } from '../networks/predictions.ts'
 import { readEvidence, type ValueReader } from './evidence.ts'
 import { messages } from './messages.ts'
-import { type Prediction, type PredictionInput, type PredictionType, saidOf } from './prediction.ts'
+import { type Prediction, type PredictionInput, saidOf } from './prediction.ts'
 
 export function byVariant({ variant, architecture }: PredictionInput): Prediction | undefined {
   if (!variant?.prediction) return undefined

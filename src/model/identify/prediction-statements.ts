@@ -1,7 +1,9 @@
 /** What says outright what a network predicts: a configuration beside the file, its marker tensors, its metadata. */
+
+import type { PredictionType } from '../networks/predictions.ts'
 import { readScalar, type ValueReader } from './evidence.ts'
 import { messages } from './messages.ts'
-import { type Prediction, type PredictionInput, type PredictionType, saidOf } from './prediction.ts'
+import { type Prediction, type PredictionInput, saidOf } from './prediction.ts'
 
 const RE_PARAMETERIZATION = /^[ \t]*parameterization:[ \t]*["']?(\w+)/m
 

@@ -1,18 +1,8 @@
 /** What the network of a model predicts, and what may say so. */
 import type { PlainValue, TensorTable } from '../../tensor/values/table.ts'
 import type { Architecture, Variant } from '../networks/architectures/architecture.ts'
+import type { PredictionType } from '../networks/predictions.ts'
 import type { ValueReader } from './evidence.ts'
-
-export const PREDICTIONS = {
-  epsilon: 'noise (epsilon)',
-  v: 'velocity (v)',
-  edm: 'denoised image (EDM)',
-  'edm-v': 'velocity with EDM noise levels',
-  flow: 'flow',
-  x0: 'denoised image (x0)',
-} as const
-
-export type PredictionType = keyof typeof PREDICTIONS
 
 /** What the network predicts, and why we think so. */
 export interface Prediction {

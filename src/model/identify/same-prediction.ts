@@ -2,8 +2,9 @@
 import type { Finding } from '../../tensor/values/table.ts'
 import { error, warning } from '../finding.ts'
 import type { Identity } from '../identity.ts'
+import { PREDICTIONS } from '../networks/predictions.ts'
 import { messages } from './messages.ts'
-import { PREDICTIONS, type Prediction } from './prediction.ts'
+import type { Prediction } from './prediction.ts'
 
 export function samePrediction(a: Prediction, b: Prediction): boolean {
   return a.type === b.type && (a.zeroTerminalSnr ?? false) === (b.zeroTerminalSnr ?? false)

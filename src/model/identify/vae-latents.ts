@@ -1,19 +1,11 @@
 /** For whose latents a VAE was made. Its shapes do not say: those of SD 1.x and SDXL, of SD3 and Flux, are the same. */
 
-import type { Identity } from '../identity.ts'
+import type { Identity, VaeLatents } from '../identity.ts'
 import { LATENT_SPACES, type LatentSpace, type Latents } from '../networks/architectures/architecture.ts'
 import { ARCHITECTURES } from '../networks/architectures/registry.ts'
 import { latentFormat } from '../networks/latents.ts'
 import { messages } from './messages.ts'
 import { type Hints, saidOf, type WithFacts } from './prediction.ts'
-
-export interface VaeLatents {
-  readonly space: LatentSpace
-  /** In plain words: "scaling_factor 0.13025 in the config.json beside it". */
-  readonly evidence: string
-  /** Only a name says so. */
-  readonly weak?: true
-}
 
 /** Where sdtool writes it down. */
 const LATENTS_KEY = 'sdtool.latents'

@@ -1,6 +1,7 @@
 /** The tensors of a LoRA module made of singular vectors. */
 import type { Svd } from '../../tensor/algebra/svd.ts'
-import { type CastStats, decodeFloats, encodeFloats } from '../../tensor/numeric/float.ts'
+import type { CastStats } from '../../tensor/numeric/cast-stats.ts'
+import { decodeFloats, encodeFloats } from '../../tensor/numeric/float.ts'
 import { blockBytes, elementCount } from '../../tensor/values/dtype.ts'
 import type { StoredSource, Tensor } from '../../tensor/values/table.ts'
 

@@ -1,9 +1,9 @@
 /** The modules of a LoRA file, each with its place in the model it is for. */
 import { defined } from '../../system/defined.ts'
 import { refuse } from '../../system/errors.ts'
-import { type Matrix, matrixOf } from '../../tensor/algebra/matrix.ts'
+import { matrixOf } from '../../tensor/algebra/matrix.ts'
 import { elementCount } from '../../tensor/values/dtype.ts'
-import type { TensorTable } from '../../tensor/values/table.ts'
+import type { Matrix, TensorTable } from '../../tensor/values/table.ts'
 import type { Numbers, Structured } from '../adapters/algorithm.ts'
 import { BASES } from '../adapters/base.ts'
 import { adapterKeys } from '../adapters/describe.ts'

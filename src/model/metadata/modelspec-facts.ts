@@ -1,6 +1,7 @@
 import { type BaseId, baseById } from '../adapters/base.ts'
 import type { AdapterInfo } from '../adapters/info.ts'
-import type { Identity, Kind } from '../identity.ts'
+import type { Identity } from '../identity.ts'
+import type { Kind } from '../kinds.ts'
 import { architectureById } from '../networks/architectures/registry.ts'
 
 /** Kinds that are the model itself, or all of it that denoises. */

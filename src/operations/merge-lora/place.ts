@@ -1,7 +1,8 @@
 /** The weight a module sees, inside of the tensor that holds it, and the way back. */
 
 import type { ModuleTarget } from '../../model/adapters/keymap/target.ts'
-import { type Matrix, place, rowsOf, sum, type Term, transposed } from '../../tensor/algebra/matrix.ts'
+import { place, rowsOf, sum, transposed } from '../../tensor/algebra/matrix.ts'
+import type { Matrix, Term } from '../../tensor/values/table.ts'
 
 /** Where the weight lies in its tensor. Biases have rows, too, and nothing to transpose. */
 export type TargetView = Pick<ModuleTarget, 'rows' | 'transposed' | 'swappedHalves'>

@@ -1,9 +1,9 @@
 /** What keeps models from being merged, in one line. */
 
-import { PREDICTIONS } from '../../model/identify/prediction.ts'
 import { samePrediction } from '../../model/identify/same-prediction.ts'
-import { KINDS, type Kind } from '../../model/identity.ts'
+import { KINDS, type Kind } from '../../model/kinds.ts'
 import type { Model } from '../../model/model.ts'
+import { PREDICTIONS } from '../../model/networks/predictions.ts'
 import { refuse, type SdtoolError, unverified, usage } from '../../system/errors.ts'
 import { mergeMethod } from '../../tensor/merge/registry.ts'
 import { checkOperation } from '../../tensor/quantised/check.ts'

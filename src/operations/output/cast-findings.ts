@@ -1,5 +1,5 @@
 import { info, warning } from '../../model/finding.ts'
-import type { CastStats } from '../../tensor/numeric/float.ts'
+import type { CastStats } from '../../tensor/numeric/cast-stats.ts'
 import { type DType, elementCount } from '../../tensor/values/dtype.ts'
 import type { Finding } from '../../tensor/values/table.ts'
 import type { WriteResult } from '../../tensor/write/write.ts'

@@ -1,10 +1,10 @@
 /** Text to pictures with the networks of a model, one component in memory at a time. */
 
 import type { RgbImage } from '../../image/image.ts'
-import { PREDICTIONS } from '../../model/identify/prediction.ts'
 import type { Model } from '../../model/model.ts'
 import type { LatentFormat } from '../../model/networks/architectures/architecture.ts'
 import { latentFormat } from '../../model/networks/latents.ts'
+import { PREDICTIONS } from '../../model/networks/predictions.ts'
 import { defined } from '../../system/defined.ts'
 import { refuse } from '../../system/errors.ts'
 import type { LoadedEmbedding } from '../prompt/embedding.ts'

@@ -1,5 +1,5 @@
 /** What all expressions compute with. */
-import type { Tensor } from '../values/table.ts'
+import type { Matrix, Tensor } from '../values/table.ts'
 import {
   type Floats,
   type MatMul,
@@ -8,7 +8,6 @@ import {
   type ProductSize,
   plainMatMul,
 } from './matmul.ts'
-import type { Matrix } from './matrix.ts'
 
 /** What evaluation needs. One for each tensor that is computed, as it remembers what its blocks share. */
 export interface Arithmetic {

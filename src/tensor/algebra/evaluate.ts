@@ -1,9 +1,9 @@
 /** Values of matrix expressions, a block of rows at a time. */
 import { fillCombined } from '../merge/combine.ts'
+import type { Matrix, Term } from '../values/table.ts'
 import { type Arithmetic, multiply, remembered, WALK_VALUES, wholeOf } from './arithmetic.ts'
 import { acquireFloats, releaseFloats } from './float-buffers.ts'
 import type { Floats } from './matmul.ts'
-import type { Matrix, Term } from './matrix.ts'
 import { permuteInto } from './permute.ts'
 import { fillOrthogonal, fillRotated } from './rotate.ts'
 import { fillScattered } from './scatter.ts'

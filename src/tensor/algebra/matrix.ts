@@ -1,7 +1,6 @@
 /**
- * Matrices that are computed when they are needed, a block of rows at a time. Plain data without functions: they cross
- * to worker threads by structured clone. `evaluate.ts` gives their values. The constructors check shapes, so that an
- * expression that exists can be evaluated.
+ * Makes matrices of tensors and of each other. Each constructor checks shapes, so that an expression that exists can be
+ * evaluated.
  *
  * A tensor [O, I, kh, kw] is the matrix [O, I*kh*kw], one of a single dimension [n] the column [n, 1].
  */
@@ -9,119 +8,9 @@
 import type { MergeParameters } from '../merge/method.ts'
 import { checkNumbers } from '../quantised/check.ts'
 import { elementCount } from '../values/dtype.ts'
-import type { PatchedSource, Tensor } from '../values/table.ts'
+import type { Matrix, MatrixSize, PatchedSource, Rotation, Tensor, Term } from '../values/table.ts'
 
-interface Size {
-  readonly rows: number
-  readonly columns: number
-}
-
-export type Matrix =
-  /** The values of a tensor, row-major. */
-  | (Size & { readonly op: 'tensor'; readonly of: Tensor })
-  /** Sum of factor * matrix, all of one size. */
-  | (Size & { readonly op: 'sum'; readonly terms: readonly Term[] })
-  /** a @ b. `b` is held whole, so it should be the small one. */
-  | (Size & { readonly op: 'product'; readonly a: Matrix; readonly b: Matrix })
-  /** a . b, elementwise. */
-  | (Size & { readonly op: 'hadamard'; readonly a: Matrix; readonly b: Matrix })
-  /** a / b, elementwise; 0 where b is 0. */
-  | (Size & { readonly op: 'quotient'; readonly a: Matrix; readonly b: Matrix })
-  /** Kronecker product: block (i, j) is a[i, j] * b. `b` is held whole. */
-  | (Size & { readonly op: 'kron'; readonly a: Matrix; readonly b: Matrix })
-  /** The values seen as an array of `shape`, its axes in the order `order`, flattened anew. */
-  | (Size & {
-      readonly op: 'permute'
-      readonly of: Matrix
-      readonly shape: readonly number[]
-      readonly order: readonly number[]
-    })
-  /** Rows [start, start + rows) of another matrix. */
-  | (Size & { readonly op: 'rows'; readonly of: Matrix; readonly start: number })
-  /** Another matrix with its first element at [row, 0], zeros around it. */
-  | (Size & { readonly op: 'place'; readonly of: Matrix; readonly row: number })
-  /** Zeros, and `values` [n, 1] at the places whose coordinates in an array of `shape` are the columns of `indices` [axes, n]. */
-  | (Size & {
-      readonly op: 'scatter'
-      readonly indices: Matrix
-      readonly values: Matrix
-      readonly shape: readonly number[]
-    })
-  /** Row r times by[r, 0]. */
-  | (Size & { readonly op: 'scale-rows'; readonly of: Matrix; readonly by: Matrix })
-  /** Column c times by[floor(c / repeat), 0]: one factor for each input channel of a convolution. */
-  | (Size & {
-      readonly op: 'scale-columns'
-      readonly of: Matrix
-      readonly by: Matrix
-      readonly repeat: number
-    })
-  /** [rows, 1]: Euclidean norm of each row. */
-  | (Size & { readonly op: 'row-norms'; readonly of: Matrix })
-  /** [columns / group, 1]: norm of each group of neighbouring columns over all rows. */
-  | (Size & { readonly op: 'column-norms'; readonly of: Matrix; readonly group: number })
-  /** [O, size]: orthogonal blocks, one below the other, made of the trained ones. */
-  | (Size & { readonly op: 'orthogonal'; readonly rotation: Rotation })
-  /** Rows turned among each other by the blocks `turns`; in several stages with a butterfly permutation around each. */
-  | (Size & {
-      readonly op: 'rotate'
-      readonly of: Matrix
-      readonly turns: Matrix
-      readonly size: number
-      readonly stages: number
-      readonly butterfly: boolean
-      readonly chunk: number
-    })
-  /** What a merge method makes of a tensor of this shape in several models. */
-  | (Size & {
-      readonly op: 'combine'
-      readonly method: string
-      readonly of: readonly Matrix[]
-      readonly shape: readonly number[]
-      readonly parameters: MergeParameters
-    })
-  /** The first columns of a matrix. */
-  | (Size & { readonly op: 'first-columns'; readonly of: Matrix })
-  /** A matrix in place of the first columns of a wider one. */
-  | (Size & { readonly op: 'over-columns'; readonly of: Matrix; readonly under: Matrix })
-
-export interface Term {
-  readonly factor: number
-  readonly of: Matrix
-}
-
-/** Rotation of the rows of a matrix by orthogonal blocks: OFT, BOFT. */
-export interface Rotation {
-  /**
-   * [stages * count * size, size]: the trained blocks B, one below the other. Or packed, [stages * count, size * (size -
-   * 1) / 2]: what stands above their diagonals, row by row, with zeros elsewhere. One block alone is for all rows.
-   */
-  readonly blocks: Matrix
-  readonly packed?: true
-  readonly size: number
-  /** OFT has one stage; BOFT several, with a butterfly permutation around each. */
-  readonly stages: number
-  /** OFT applies the transpose of its blocks, BOFT the blocks. */
-  readonly butterfly: boolean
-  /** Neighbouring rows that a butterfly moves together; 1 without it. */
-  readonly chunk?: number
-  /**
-   * How a trained block becomes a rotation: `cayley` (I + Q)(I - Q)^-1 of Q = skew * (B - B^T), `neumann` the first
-   * `terms` of its series as PEFT sums them, or `plain`: it is one already.
-   */
-  readonly form: 'cayley' | 'neumann' | 'plain'
-  readonly terms?: number
-  /** 1 without it. */
-  readonly skew?: number
-  /** All Q together are scaled down to this Frobenius norm if theirs is larger. */
-  readonly constraint?: number
-  /** The same for each Q alone. */
-  readonly blockLimit?: number
-  /** R becomes I + strength * (R - I). */
-  readonly strength: number
-}
-
-function misshapen(op: string, a: Size, b: Size): RangeError {
+function misshapen(op: string, a: MatrixSize, b: MatrixSize): RangeError {
   return new RangeError(`${op}: [${a.rows}, ${a.columns}] and [${b.rows}, ${b.columns}] do not fit`)
 }
 

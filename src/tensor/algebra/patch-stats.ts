@@ -1,4 +1,5 @@
-import { castFloats, decodeNumbers, newCastStats } from '../numeric/float.ts'
+import { newCastStats } from '../numeric/cast-stats.ts'
+import { castFloats, decodeNumbers } from '../numeric/float.ts'
 import type { HalfType, PatchBuffers, PatchSums } from '../numeric/float-kernels.ts'
 import type { DType, OutputDType } from '../values/dtype.ts'
 import type { Floats } from './matmul.ts'

@@ -1,8 +1,9 @@
 /** Orthogonal fine-tuning: rows of a weight are rotated among each other. Sources: OFT (arXiv 2306.07280), BOFT (arXiv 2311.06243), LyCORIS, PEFT. */
+
+import type { Matrix, Rotation } from '../values/table.ts'
 import { type Arithmetic, multiply, remembered, wholeOf } from './arithmetic.ts'
 import { acquireFloats, releaseFloats } from './float-buffers.ts'
 import type { Floats } from './matmul.ts'
-import type { Matrix, Rotation } from './matrix.ts'
 import { solve } from './solve.ts'
 
 type Rotate = Extract<Matrix, { op: 'rotate' }>

@@ -1,7 +1,7 @@
 import { refuse } from '../../system/errors.ts'
+import type { Matrix } from '../values/table.ts'
 import { type Arithmetic, wholeOf } from './arithmetic.ts'
 import type { Floats } from './matmul.ts'
-import type { Matrix } from './matrix.ts'
 import { messages } from './messages.ts'
 
 /** Sparse values at their places, zeros around them. @throws BAD_SPARSE_INDEX for a place outside of the array */

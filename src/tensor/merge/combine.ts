@@ -2,7 +2,7 @@
 import { type Arithmetic, WALK_VALUES } from '../algebra/arithmetic.ts'
 import { acquireFloats, releaseFloats } from '../algebra/float-buffers.ts'
 import type { Floats } from '../algebra/matmul.ts'
-import type { Matrix } from '../algebra/matrix.ts'
+import type { Matrix } from '../values/table.ts'
 import { type BlockWalk, type MergeMethod, NO_FACTS } from './method.ts'
 import { mergeMethod } from './registry.ts'
 

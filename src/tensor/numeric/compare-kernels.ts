@@ -3,6 +3,7 @@
 import type { DType } from '../values/dtype.ts'
 import { COMPARE_WASM } from './compare-wasm.ts'
 import { decodeFloats } from './float.ts'
+import { lazyWasm } from './wasm.ts'
 
 /** Values the kernels take at once: with all they are decoded into, small enough for the nearest caches. */
 export const KERNEL_VALUES = 16_384
@@ -32,21 +33,7 @@ interface Kernels {
   square(a: number, count: number): void
 }
 
-/** What of WebAssembly is used; the types of Node 20 leave it out. */
-interface CompareKernels {
-  readonly Module: new (bytes: Uint8Array) => object
-  readonly Instance: new (module: object) => { readonly exports: unknown }
-}
-
-let instance: Kernels | undefined
-
-function kernels(): Kernels {
-  if (!instance) {
-    const { WebAssembly: engine } = globalThis as unknown as { WebAssembly: CompareKernels }
-    instance = new engine.Instance(new engine.Module(Buffer.from(COMPARE_WASM, 'base64'))).exports as Kernels
-  }
-  return instance
-}
+const kernels = lazyWasm<Kernels>(COMPARE_WASM)
 
 /** Sums over pairs of values. */
 export interface KernelSums {

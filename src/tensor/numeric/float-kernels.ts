@@ -1,6 +1,7 @@
 /** Calls float.wat on arrays of any length, through the memory it has. */
-import type { CastStats } from './float.ts'
+import type { CastStats } from './cast-stats.ts'
 import { FLOAT_WASM } from './float-wasm.ts'
+import { lazyWasm } from './wasm.ts'
 
 /** Values a kernel takes at once: 512 KiB of binary32, which with the output fits the second-level cache. */
 const MAX_VALUES = 131_072
@@ -49,22 +50,7 @@ interface Kernels {
   blend(a: number, b: number, out: number, count: number, share: number, other: number): void
 }
 
-let instance: Kernels | undefined
-
-/** What of WebAssembly is used; the types of Node 20 leave it out. */
-interface FloatKernels {
-  readonly Module: new (bytes: Uint8Array) => object
-  readonly Instance: new (module: object) => { readonly exports: unknown }
-}
-
-function kernels(): Kernels {
-  if (!instance) {
-    const { WebAssembly: engine } = globalThis as unknown as { WebAssembly: FloatKernels }
-    const module = new engine.Module(Buffer.from(FLOAT_WASM, 'base64'))
-    instance = new engine.Instance(module).exports as Kernels
-  }
-  return instance
-}
+const kernels = lazyWasm<Kernels>(FLOAT_WASM)
 
 export type HalfType = 'F16' | 'BF16'
 

@@ -1,6 +1,7 @@
 /** Bytes of any type as numbers. */
 import { DTYPES, type DType, isFloat } from '../values/dtype.ts'
-import { castFloats, elementsOf, newCastStats } from './float.ts'
+import { newCastStats } from './cast-stats.ts'
+import { castFloats, elementsOf } from './float.ts'
 
 /** All values of bytes as numbers; I64 beyond 2^53 loses precision. @throws TypeError for types that are not numbers */
 export function numbersOf(dtype: DType, bytes: Uint8Array): Float64Array {

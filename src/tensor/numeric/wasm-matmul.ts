@@ -2,6 +2,7 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Floats, MatMul, ProductSize } from '../algebra/matmul.ts'
 import { MATMUL_WASM } from './matmul-wasm.ts'
+import { lazyWasm } from './wasm.ts'
 
 /** For recipes. No product is shared between threads, and none depends on the processor. */
 export const WASM_ENGINE = 'sdtool wasm 1'
@@ -28,22 +29,7 @@ interface Kernels {
   readonly multiply64: Multiply
 }
 
-let instance: Kernels | undefined
-
-/** What of WebAssembly is used; the types of Node 20 leave it out. */
-interface MatMulKernel {
-  readonly Module: new (bytes: Uint8Array) => object
-  readonly Instance: new (module: object) => { readonly exports: unknown }
-}
-
-function kernels(): Kernels {
-  if (!instance) {
-    const { WebAssembly: engine } = globalThis as unknown as { WebAssembly: MatMulKernel }
-    const module = new engine.Module(Buffer.from(MATMUL_WASM, 'base64'))
-    instance = new engine.Instance(module).exports as Kernels
-  }
-  return instance
-}
+const kernels = lazyWasm<Kernels>(MATMUL_WASM)
 
 /** Products after which others have their turn: about a tenth of a second. */
 const TURN = 2 ** 29

@@ -1,7 +1,7 @@
 import type { Arithmetic } from '../algebra/arithmetic.ts'
 import { type MatMul, plainMatMul } from '../algebra/matmul.ts'
 import type { PatchStats } from '../algebra/patch-stats.ts'
-import { type CastStats, newCastStats } from '../numeric/float.ts'
+import { type CastStats, newCastStats } from '../numeric/cast-stats.ts'
 import type { ReadInto } from './strided.ts'
 import type { PatchedSource, StoredSource } from './table.ts'
 

@@ -1,7 +1,6 @@
 /** Evaluation of lazy tensors: any block of elements of any expression, with memory bounded by the block. */
 import { fillRows } from '../algebra/evaluate.ts'
 import type { Floats } from '../algebra/matmul.ts'
-import type { Matrix } from '../algebra/matrix.ts'
 import { castFloats, decodeNumbers, elementsOf } from '../numeric/float.ts'
 import { numbersOf } from '../numeric/numbers.ts'
 import { acquireBuffer, releaseBuffers } from '../numeric/spare-buffers.ts'
@@ -11,7 +10,7 @@ import { type Evaluation, newEvaluation, statsOf } from './evaluation.ts'
 import { evaluatePatched, type ValuesOf } from './patched.ts'
 import { readStored } from './stored.ts'
 import type { ReadInto } from './strided.ts'
-import type { ConcatSource, Tensor } from './table.ts'
+import type { ConcatSource, Matrix, Tensor } from './table.ts'
 
 export type { ReadInto }
 export { type Evaluation, newEvaluation }

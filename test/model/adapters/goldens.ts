@@ -8,7 +8,7 @@ import { withSettings } from '../../../src/model/adapters/peft/steer.ts'
 import { memorySource } from '../../../src/system/bytes.ts'
 import { fillRows } from '../../../src/tensor/algebra/evaluate.ts'
 import { newFloats, plainMatMul } from '../../../src/tensor/algebra/matmul.ts'
-import { type Matrix, matrixOf, place } from '../../../src/tensor/algebra/matrix.ts'
+import { matrixOf, place } from '../../../src/tensor/algebra/matrix.ts'
 import { openModel } from '../../../src/tensor/formats/open.ts'
 import type { OutputDType } from '../../../src/tensor/values/dtype.ts'
 import {
@@ -18,7 +18,7 @@ import {
   readValues,
   tensorBytes,
 } from '../../../src/tensor/values/expr.ts'
-import type { ModelFile, Tensor } from '../../../src/tensor/values/table.ts'
+import type { Matrix, ModelFile, Tensor } from '../../../src/tensor/values/table.ts'
 
 const FOLDER = join(import.meta.dirname, '../../../fixtures/goldens')
 

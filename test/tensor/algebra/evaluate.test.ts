@@ -5,7 +5,6 @@ import {
   columnNorms,
   hadamard,
   kron,
-  type Matrix,
   permute,
   place,
   product,
@@ -20,6 +19,7 @@ import {
   sum,
   transposed,
 } from '../../../src/tensor/algebra/matrix.ts'
+import type { Matrix } from '../../../src/tensor/values/table.ts'
 import { arithmetic, matrix, rowsOfMatrix, valuesOf } from './matrices.ts'
 
 const a = matrix([1, 2], [3, 4], [5, 6])

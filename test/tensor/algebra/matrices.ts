@@ -2,8 +2,9 @@ import { expect } from 'vitest'
 import type { Arithmetic } from '../../../src/tensor/algebra/arithmetic.ts'
 import { fillRows } from '../../../src/tensor/algebra/evaluate.ts'
 import { type Floats, newFloats, type Precision, plainMatMul } from '../../../src/tensor/algebra/matmul.ts'
-import { type Matrix, matrixOf } from '../../../src/tensor/algebra/matrix.ts'
+import { matrixOf } from '../../../src/tensor/algebra/matrix.ts'
 import { decodeNumbers } from '../../../src/tensor/numeric/float.ts'
+import type { Matrix } from '../../../src/tensor/values/table.ts'
 import { bytesTensor } from '../../tables.ts'
 
 /** A matrix of these rows, stored in binary64. */

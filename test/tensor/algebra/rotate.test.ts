@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { type Matrix, type Rotation, rotate } from '../../../src/tensor/algebra/matrix.ts'
+import { rotate } from '../../../src/tensor/algebra/matrix.ts'
+import type { Matrix, Rotation } from '../../../src/tensor/values/table.ts'
 import { matrix, rowsOfMatrix } from './matrices.ts'
 
 const plain = (blocks: Matrix, more: Partial<Rotation> = {}): Rotation => {

@@ -1,7 +1,8 @@
 import { f16round, getFloat16, setFloat16 } from '@petamoriken/float16'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { castFloats, newCastStats } from '../../../src/tensor/numeric/float.ts'
+import { newCastStats } from '../../../src/tensor/numeric/cast-stats.ts'
+import { castFloats } from '../../../src/tensor/numeric/float.ts'
 import { DTYPES, type DType, type OutputDType } from '../../../src/tensor/values/dtype.ts'
 
 function castBytes(from: DType, to: OutputDType, bytes: Uint8Array) {

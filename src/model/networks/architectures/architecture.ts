@@ -1,5 +1,5 @@
-import type { PredictionType } from '../../identify/prediction.ts'
 import type { ComponentId } from '../components.ts'
+import type { PredictionType } from '../predictions.ts'
 import { type FluxConfig, fluxTopology, type MmditConfig, mmditTopology } from '../topology/dit.ts'
 import type { Topology } from '../topology/match.ts'
 import {

@@ -1,4 +1,4 @@
-import type { PredictionType } from '../../identify/prediction.ts'
+import type { PredictionType } from '../predictions.ts'
 import { clip } from '../topology/text.ts'
 import { evenDepths, type UnetConfig } from '../topology/unet.ts'
 import { VAE_KL_F4, VAE_KL_F8 } from '../topology/vae.ts'
