@@ -83,7 +83,7 @@ function planOf(embedding: FoundEmbedding, { format }: ExtractEmbeddingsOptions)
 
 type FoundPlans = readonly Planned<ExtractEmbeddingsOptions, EmbeddingPlan>[]
 
-/** The one of this name or number, or all. @throws USAGE where there is none */
+/** The one of this name or number, or all. @throws USAGE (exit 2) where there is none */
 export function chosenEmbeddings(found: FoundPlans, only: string | number | undefined): FoundPlans {
   if (only === undefined) return found
   const byNumber = /^\d+$/.test(String(only)) ? found[Number(only) - 1] : undefined

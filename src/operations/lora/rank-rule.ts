@@ -35,6 +35,7 @@ const MIN_VALUE = 1e-6
 /**
  * The rank for a layer. As in kohya's tool the dynamic methods keep one value more than reaches the target, and at
  * least two, never more than the limit.
+ * @throws Error for `sv_cumulative` without the sum of all singular values: a fault of the caller
  */
 export function chosenRank(spectrum: Spectrum, { method, target = 1, limit }: RankRule): number {
   const { values, count, sum, squares } = spectrum

@@ -37,7 +37,7 @@ export interface PatchedBase {
 /**
  * Puts the modules of an adapter on top of `patches`, which it changes.
  * @param index which adapter it is, in the order they were named
- * @throws LORA_UNSUPPORTED, BAD_ADAPTER_NUMBER, PEFT_CONFIG, PEFT_PATTERN, BLOCK_WITHOUT_RATIO
+ * @throws LORA_UNSUPPORTED, BAD_ADAPTER_NUMBER, PEFT_CONFIG, PEFT_PATTERN (exit 3), BLOCK_WITHOUT_RATIO (exit 2)
  */
 export async function applyLora(
   base: PatchedBase,

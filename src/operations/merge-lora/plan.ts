@@ -52,7 +52,7 @@ export async function planMergeLora(
   return plan
 }
 
-/** What one of the adapters of a plan does by itself. Patterns may be for others of them. */
+/** What one of the adapters of a plan does by itself. Patterns may be for others of them. @throws what `planMergeLora` throws */
 export function planAlone(base: Model, lora: LoraInput, options: MergeLoraPlanOptions): Promise<MergePlan> {
   return planWith(base, [lora], options, new Set())
 }

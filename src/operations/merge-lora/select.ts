@@ -63,7 +63,7 @@ export interface Selection {
 /** Notes the patterns that have matched something. */
 export type UsedPatterns = Set<NamePattern>
 
-/** @throws BLOCK_WITHOUT_RATIO */
+/** @throws BLOCK_WITHOUT_RATIO (exit 2) */
 export function selectModules(
   modules: readonly AdapterModule[],
   { parts, architecture }: { parts: readonly BasePart[]; architecture: Architecture | undefined },

@@ -102,7 +102,7 @@ async function chosenVae(
   return { ...file, ...(await latentsByValues(file, context)) }
 }
 
-/** With the numbers that were used where none were given: another version may have others. */
+/** With the numbers that were used where none were given: another version may have others. @throws what `alphasOf` throws */
 export function decidedOptions(options: MergeOptions, models: number): MergeOptions {
   const method = methodOf(options)
   const { beta = method.beta, density = method.density, seed = method.seeded ? 0 : undefined } = options

@@ -33,7 +33,10 @@ export type ComputedFile<P extends Plan> = { readonly plan: P } & (
   | Pick<RehearsedFile, 'status' | 'output' | 'findings'>
 )
 
-/** Computes it in any case: a rehearsal says what the result would be like, but not how large it is. */
+/**
+ * Computes it in any case: a rehearsal says what the result would be like, but not how large it is.
+ * @throws what `checkPlannedFile`, `compute` and `writePlannedFile` throw
+ */
 export async function makeComputed<P extends Plan>(
   { planned, compute, finished }: Computation<P>,
   { output, environment }: { readonly output: OutputOptions; readonly environment: Environment },

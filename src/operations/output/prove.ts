@@ -26,7 +26,10 @@ export type ProvenFile<Part> =
       readonly error: SdtoolError
     }
 
-/** What went wrong after writing is shown with the figures that say so. */
+/**
+ * What went wrong after writing is returned with the figures that say so.
+ * @throws what `writePlannedFile` throws before there are figures
+ */
 export async function writeProven<Part>(
   job: PlannedFile,
   prover: ChangeReport<Part>,

@@ -54,7 +54,10 @@ export interface WrittenFile extends OutputFacts {
   readonly seconds: number
 }
 
-/** What `writePlannedFile` would do, up to the point where it would touch the disk; the same refusals. */
+/**
+ * What `writePlannedFile` would do, up to the point where it would touch the disk; the same refusals.
+ * @throws what `checkOutput` and `plannedSidecars` throw
+ */
 export async function checkPlannedFile(
   { plan, output, inputs, source, container = SAFETENSORS }: PlannedFile,
   { force, sidecars: copies }: OutputOptions,
@@ -67,6 +70,7 @@ export async function checkPlannedFile(
   return { status: 'planned', output, tensors, bytesAfter: bytes, findings }
 }
 
+/** @throws NOT_FINITE (exit 3), what `check`, `plannedSidecars` and `writeModelFile` throw */
 export async function writePlannedFile(
   { plan, output, inputs, metadata, check, source, container = SAFETENSORS }: PlannedFile,
   { force, verify, sidecars: copies }: OutputOptions,
