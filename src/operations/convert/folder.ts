@@ -54,7 +54,7 @@ export interface FolderRun {
 }
 
 /**
- * Writes the folder `<name>-diffusers` beside the file, or what `output` names.
+ * Writes the folder `<name>-diffusers` next to the file, or what `output` names.
  * @throws NOT_A_PIPELINE (exit 3), OUTPUT_EXISTS, OUTPUT_NOT_A_PIPELINE (exit 2), and what writing its files throws
  */
 export async function convertToFolder(run: FolderRun, environment: Environment): Promise<FolderOutcome> {

@@ -1,6 +1,6 @@
 /**
  * Embeddings inside of pictures, as A1111 shares them: base64 of JSON in a text of a PNG, or JSON hidden in the pixels
- * beside the picture. Source of the format: AUTOMATIC1111/stable-diffusion-webui
+ * next to the picture. Source of the format: AUTOMATIC1111/stable-diffusion-webui
  * `modules/textual_inversion/image_embedding.py`, described in words and made anew here.
  */
 

@@ -29,7 +29,7 @@ export interface FoundEmbedding {
   readonly parts: ReadonlyMap<EmbeddingRole, Tensor>
   /** Where it was, for people: "bundled", "rows 49408-49410 of the token table". */
   readonly from: string
-  /** What the source says beside the vectors: step, sd_checkpoint. */
+  /** What the source says besides the vectors: step, sd_checkpoint. */
   readonly extras: Readonly<Record<string, PlainValue>>
 }
 

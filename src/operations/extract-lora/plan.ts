@@ -88,7 +88,7 @@ interface Pair {
 
 /**
  * Extracts a LoRA of tuned - base. What is the same once both are in the narrower of their two types counts as the
- * same: what saving in half precision does to a layer is no training.
+ * same: what saving in half precision does to a layer is not training.
  * @throws SdtoolError (exit 3) SCALED_FP8, QUANTISED, MIXED_ARCHITECTURES, LAYER_SHAPES, NOT_FINITE, NO_LAYERS; (exit 4) NOTHING_DIFFERS
  */
 export async function planExtractLora(

@@ -47,7 +47,7 @@ const DATA_SETS = 'ss_datasets'
 /** Pictures of a part are none of the sum, and recipes stand in its own recipe. */
 const NOT_KEPT: ReadonlySet<string> = new Set(['modelspec.thumbnail', RECIPE_KEY, ...BY_FOLDER, DATA_SETS])
 
-/** Readers load the whole header at once, so what the parts said stays small beside it. */
+/** Readers load the whole header at once, so what the parts said stays small in comparison. */
 const MAX_SOURCES_BYTES = 256 * 1024
 
 export function mergedMetadata(parts: readonly NamedMetadata[]): {

@@ -19,7 +19,8 @@ import { DTYPES, elementCount } from '../../tensor/values/dtype.ts'
 import { canCast, cast } from '../../tensor/values/expr.ts'
 import { concatenated, reshape } from '../../tensor/values/slices.ts'
 import type { Finding, Tensor, TensorTable } from '../../tensor/values/table.ts'
-import { type LoraRatio, sideOf } from '../merge-lora/plan-options.ts'
+import type { LoraRatio } from '../merge-lora/plan-options.ts'
+import { sideOf } from '../merge-lora/sides.ts'
 import { messages } from './messages.ts'
 
 export interface LoraToMerge {
@@ -85,8 +86,8 @@ export async function mergeLoras(loras: readonly LoraToMerge[], wanted?: FactorD
   }
   const bundles = bundledOf(loras)
   const table = { tensors: new Map([...tensors, ...bundles.tensors]), metadata: {} }
-  const told = loras.flatMap(({ file: { name, adapter } }) => applyingFindings(name, adapter))
-  return { table, modules, dtype, findings: [...told, ...idleFinding(idle), ...bundles.findings] }
+  const applying = loras.flatMap(({ file: { name, adapter } }) => applyingFindings(name, adapter))
+  return { table, modules, dtype, findings: [...applying, ...idleFinding(idle), ...bundles.findings] }
 }
 
 function idleFinding(idle: readonly string[]): Finding[] {

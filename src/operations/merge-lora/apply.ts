@@ -13,18 +13,16 @@ import { withFileName } from '../../system/errors.ts'
 import type { TensorTable } from '../../tensor/values/table.ts'
 import { applyModule, type EmaCopy, type Patches } from './patches.ts'
 import type { LoraInput, MergeLoraPlanOptions } from './plan-options.ts'
-import { isSelected, type PlacedModule, selectModules, type Unmatched, type UsedPatterns } from './select.ts'
+import {
+  isSelected,
+  type LoraResult,
+  type PlacedModule,
+  selectModules,
+  type Unmatched,
+  type UsedPatterns,
+} from './select.ts'
 import { namedModules } from './strict.ts'
 import { messages } from './unmatched-messages.ts'
-
-/** What became of the modules of an adapter. */
-export interface LoraResult {
-  readonly input: LoraInput
-  readonly matched: readonly PlacedModule[]
-  readonly unmatched: readonly Unmatched[]
-  /** Modules that options leave out, or whose ratio is 0. */
-  readonly leftOut: readonly AdapterModule[]
-}
 
 /** The base as adapters see it. */
 export interface PatchedBase {

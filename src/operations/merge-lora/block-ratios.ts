@@ -1,7 +1,7 @@
 import { type BlockLabel, compareBlocks } from '../../model/networks/blocks.ts'
 import { EXIT, SdtoolError } from '../../system/errors.ts'
 import { messages } from './messages.ts'
-import type { NetworkSide } from './plan-options.ts'
+import type { NetworkSide } from './sides.ts'
 
 /** A factor for the blocks of a name or pattern. */
 export interface BlockRule {

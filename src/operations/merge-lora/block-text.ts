@@ -33,7 +33,7 @@ export function looksLikeBlocks(text: string): boolean {
   return text.split(',').length in BLOCK_LISTS || LORA_PRESETS.includes(text.toUpperCase())
 }
 
-/** There are no block weights of a name. */
+/** The error for an unknown name of block weights. */
 export function noPreset(of: string, name: string, names: readonly string[]): Error {
   return usage(messages.noPreset(of, name), messages.thereAre(names))
 }

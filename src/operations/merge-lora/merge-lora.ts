@@ -7,6 +7,7 @@ import type { InputModel, Operation } from '../operation.ts'
 import { mergedName } from '../output/name.ts'
 import { blockRatios } from './block-text.ts'
 import { assertLoraHasEffect } from './effect.ts'
+import { messages as written } from './lora-text-messages.ts'
 import { messages } from './messages.ts'
 import { nearestFindings } from './nearest-names.ts'
 import { type MergeLoraOptions, mergeLoraOptions } from './options.ts'
@@ -72,7 +73,7 @@ function loraInputs(
 ): LoraInput[] {
   if (loras.length !== models.length)
     throw usage(messages.wrongRatioCount(loras.length, models.length), messages.oneRatioEach)
-  if (loras.length === 0) throw usage(messages.noLora, messages.baseThenLoras)
+  if (loras.length === 0) throw usage(written.noLora, written.baseThenLoras)
   checkRatios(loras.map(({ ratio }) => ratio))
   return models.map((model, i) => loraInput(model, loras[i]!, read))
 }

@@ -6,8 +6,6 @@ import { quoted } from '../../system/text.ts'
 export const messages = catalogue({
   wrongRatioCount: (ratios: number, loras: number) => `there are ${ratios} ratios for ${loras} LoRAs`,
   oneRatioEach: 'Give one for each.',
-  noLora: 'no LoRA was named',
-  baseThenLoras: 'Name the base first, then one or more LoRAs.',
   allRatiosZero: 'every ratio is 0, so nothing would change',
   giveRatio: 'Give a ratio, for example --ratio 0.7.',
   notLora: (name: string, title: string) => `${name} is not a LoRA: ${title}`,

@@ -1,6 +1,7 @@
 import * as v from 'valibot'
 import { dtypeChoiceSchema, loraRatio } from '../schema.ts'
-import { EMA_USES, SIDES } from './plan-options.ts'
+import { EMA_USES } from './plan-options.ts'
+import { SIDES } from './sides.ts'
 
 /** How LoRAs are merged into a model. */
 export const mergeLoraOptions = v.strictObject({

@@ -132,7 +132,7 @@ function isWhole({ rows, transposed, swappedHalves }: TargetView): boolean {
   return rows === undefined && !transposed && !swappedHalves
 }
 
-/** A weight that grows is written beside zeros that are kept in memory. Known ones have 3072 x 384 values. */
+/** A weight that grows is written next to zeros that are kept in memory. Known ones have 3072 x 384 values. */
 const MAX_GROWN_VALUES = 32 * 1024 * 1024
 
 function growthMisfit(
@@ -159,7 +159,7 @@ export function grownBase({ base, shape, value: { rows, columns } }: Patch): Ten
     source: { kind: 'bytes', data: new Uint8Array(rows * columns) },
   }
   const value = placed(matrixOf(base), 0, rows, columns)
-  // another name, as what this step does is no patch to be counted
+  // another name, as what this step does is not a patch to be counted
   return {
     name: `${base.name} (grown)`,
     dtype: base.dtype,

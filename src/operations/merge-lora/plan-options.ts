@@ -1,11 +1,11 @@
 import type { AdapterInfo } from '../../model/adapters/info.ts'
-import type { TargetId } from '../../model/adapters/targets.ts'
 import type { DTypeChoice } from '../../model/dtype-choice.ts'
 import type { ValueReader } from '../../model/identify/evidence.ts'
 import { usage } from '../../system/errors.ts'
 import type { TensorTable } from '../../tensor/values/table.ts'
 import type { BlockRatios } from './block-ratios.ts'
 import { messages } from './messages.ts'
+import type { NetworkSide } from './sides.ts'
 
 /** How strongly an adapter is applied: 1 is full. */
 export interface LoraRatio {
@@ -15,11 +15,6 @@ export interface LoraRatio {
   readonly text: number
 }
 
-/** The two halves of a model, as A1111 and ComfyUI divide it for their two strengths. */
-export const SIDES = ['unet', 'text'] as const
-
-export type NetworkSide = (typeof SIDES)[number]
-
 /** What happens to an EMA copy of weights that change. */
 export const EMA_USES = ['drop', 'patch'] as const
 
@@ -27,10 +22,6 @@ export const EMA_USES = ['drop', 'patch'] as const
 export function checkRatios(ratios: readonly LoraRatio[]): void {
   if (ratios.every(({ unet, text }) => unet === 0 && text === 0))
     throw usage(messages.allRatiosZero, messages.giveRatio)
-}
-
-export function sideOf(target: TargetId): NetworkSide {
-  return target.startsWith('te') ? 'text' : 'unet'
 }
 
 /** An adapter to be merged. */

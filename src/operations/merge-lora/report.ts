@@ -2,10 +2,10 @@ import type { AdapterModule } from '../../model/adapters/modules.ts'
 import { MODIFIERS } from '../../model/adapters/registry.ts'
 import { TARGETS, type TargetId } from '../../model/adapters/targets.ts'
 import { defined } from '../../system/defined.ts'
-import type { LoraResult } from './apply.ts'
 import { messages } from './messages.ts'
-import { type LoraRatio, sideOf } from './plan-options.ts'
-import type { Unmatched } from './select.ts'
+import type { LoraRatio } from './plan-options.ts'
+import type { LoraResult, Unmatched } from './select.ts'
+import { sideOf } from './sides.ts'
 
 /** What an adapter does to one part of the base. */
 export interface LoraPart {

@@ -8,13 +8,8 @@ import { doubledPrefix, type TargetId } from '../../model/adapters/targets.ts'
 import type { Architecture } from '../../model/networks/architectures/architecture.ts'
 import { type BlockLabel, blockOf } from '../../model/networks/blocks.ts'
 import { blockFactor } from './block-ratios.ts'
-import {
-  type LoraInput,
-  type LoraRatio,
-  type MergeLoraPlanOptions,
-  type NamePattern,
-  sideOf,
-} from './plan-options.ts'
+import type { LoraInput, LoraRatio, MergeLoraPlanOptions, NamePattern } from './plan-options.ts'
+import { sideOf } from './sides.ts'
 
 /** A module with the layer it changes. */
 export interface PlacedModule {
@@ -51,6 +46,15 @@ export interface Unmatched {
   readonly detail?: string
   /** The module and the layer it would change, where there is one. */
   readonly placed?: PlacedModule
+}
+
+/** What became of the modules of an adapter. */
+export interface LoraResult {
+  readonly input: LoraInput
+  readonly matched: readonly PlacedModule[]
+  readonly unmatched: readonly Unmatched[]
+  /** Modules that options leave out, or whose ratio is 0. */
+  readonly leftOut: readonly AdapterModule[]
 }
 
 export interface Selection {
@@ -117,7 +121,7 @@ export function isSelected(
   used: UsedPatterns,
 ): boolean {
   const side = sideOf(target)
-  // every pattern is tried, as one that fits nothing anywhere is a mistake to be told
+  // every pattern is tried, as one that matches nothing anywhere is a mistake to report
   const hits = (patterns: readonly NamePattern[]) => patterns.filter(({ matches }) => names.some(matches))
   const [included, excluded] = [hits(include), hits(exclude)]
   for (const pattern of [...included, ...excluded]) used.add(pattern)

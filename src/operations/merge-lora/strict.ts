@@ -11,9 +11,9 @@ import { defined } from '../../system/defined.ts'
 import { EXIT, type ExitCode, refuse, SdtoolError, unverified } from '../../system/errors.ts'
 import { checkOperation } from '../../tensor/quantised/check.ts'
 import type { Finding, TensorTable } from '../../tensor/values/table.ts'
-import type { LoraResult } from './apply.ts'
-import { type LoraInput, sideOf } from './plan-options.ts'
-import type { Unmatched, UnmatchedReason } from './select.ts'
+import type { LoraInput } from './plan-options.ts'
+import type { LoraResult, Unmatched, UnmatchedReason } from './select.ts'
+import { sideOf } from './sides.ts'
 import { messages, type UnmatchedFacts } from './unmatched-messages.ts'
 
 /** Adapters that are not a change of the weights of a base that sdtool knows. */

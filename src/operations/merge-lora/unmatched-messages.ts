@@ -7,7 +7,7 @@ import { quoted } from '../../system/text.ts'
 export interface UnmatchedFacts {
   readonly lora: string
   readonly count: number
-  /** All modules of the LoRA, where the count is told as a part of them. */
+  /** All modules of the LoRA, where the count is given as a part of them. */
   readonly of?: number
   /** The part of the base they are all for. */
   readonly part?: string

@@ -4,7 +4,8 @@ import type { Architecture } from '../../model/networks/architectures/architectu
 import { type BlockLabel, unetBlocks } from '../../model/networks/blocks.ts'
 import { usage } from '../../system/errors.ts'
 import { type BlockRule, namesOf } from '../merge-lora/block-ratios.ts'
-import type { NamePattern, NetworkSide } from '../merge-lora/plan-options.ts'
+import type { NamePattern } from '../merge-lora/plan-options.ts'
+import type { NetworkSide } from '../merge-lora/sides.ts'
 import { messages } from './messages.ts'
 
 /** Block weights as they were given: rules for blocks by name, or a list of numbers. */

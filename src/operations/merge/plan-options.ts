@@ -2,7 +2,7 @@ import type { DTypeChoice } from '../../model/dtype-choice.ts'
 import type { Model } from '../../model/model.ts'
 import { usage } from '../../system/errors.ts'
 import type { MergeMethod } from '../../tensor/merge/method.ts'
-import type { NetworkSide } from '../merge-lora/plan-options.ts'
+import type { NetworkSide } from '../merge-lora/sides.ts'
 import type { BlockWeights, KeyWeight } from './block-weights.ts'
 import { messages } from './messages.ts'
 

@@ -4,7 +4,7 @@ import type { Keep } from '../../model/lora/factors.ts'
 import { type Environment, startProgress } from '../../system/world.ts'
 import type { Plan } from '../plan.ts'
 import type { OutputOptions } from './options.ts'
-import { withSpool } from './spool-beside.ts'
+import { withSpool } from './output-spool.ts'
 import {
   checkPlannedFile,
   type PlannedFile,

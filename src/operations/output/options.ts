@@ -7,6 +7,6 @@ export interface OutputOptions {
   /** Every tensor, or only those that were computed. */
   readonly verify: boolean | 'patched'
   readonly hash: boolean
-  /** Copy what lies beside the source under its name. */
+  /** Copy the files next to the source that have its name. */
   readonly sidecars: boolean
 }

@@ -32,7 +32,7 @@ export interface PlannedFile {
   readonly container?: Container
   /** Looks at what was written before the file gets its name. */
   readonly check?: (result: WriteResult) => void
-  /** The model it is another form of: what lies beside that is of this, too. */
+  /** The model it is another form of: files next to that with its name belong to this as well. */
   readonly source?: string
 }
 

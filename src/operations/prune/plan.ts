@@ -64,7 +64,7 @@ export async function planPrune(
   return result
 }
 
-/** Scales and tables beside live weights have no copies, and are the likely reason why EMA values do not cover all. */
+/** Scales and tables of live weights have no copies, and are the likely reason why EMA values do not cover all. */
 function decidedEma(file: Identifiable, identity: Identity, options: PruneOptions): EmaDecision {
   try {
     return decideEma(identity, options)
