@@ -1,3 +1,4 @@
+import { messages as library } from '../../library/messages.ts'
 import { resolveModel } from '../../library/resolve.ts'
 import { type DTypeName, isDTypeName } from '../../model/dtype-choice.ts'
 import { bakeVae, wrongCount } from '../../operations/bake-vae/bake-vae.ts'
@@ -49,7 +50,7 @@ async function runBakeVae(args: Arguments, world: World): Promise<ExitCode> {
     (name) => name !== undefined,
   )
   if (model === undefined || vae === undefined || rest.length > 0) throw wrongCount()
-  if (model === '' || vae === '') throw usage(making.emptyName)
+  if (model === '' || vae === '') throw usage(library.emptyFileName)
   const dtype = vaeDtype(args)
   const options = defined({ dtype })
   const output = { ...outputOptions(args), verify: args.verify !== false, hash: hashesInputs(args) }

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { resolveLora } from '../../library/lora-aliases.ts'
+import { messages as library } from '../../library/messages.ts'
 import { resolveModel } from '../../library/resolve.ts'
 import { type LoraArgument, loraArguments, lorasOption } from '../../operations/merge-lora/lora-text.ts'
 import { mergeLora } from '../../operations/merge-lora/merge-lora.ts'
@@ -72,7 +73,7 @@ async function runMergeLora(args: Arguments, world: World): Promise<ExitCode> {
   const named = [args.base, ...((args.loras as unknown[]) ?? []), ...((args._ as unknown[]) ?? [])]
   const [base, ...others] = named.filter((name) => name !== undefined).map(String)
   if (base === undefined) throw usage(messages.noBase, messages.noBaseHint)
-  if (base === '') throw usage(making.emptyName)
+  if (base === '') throw usage(library.emptyFileName)
   const loras = loraArguments(others, list(args, 'ratio'), existsSync, values(args, 'blocks'))
   const options = optionsOf(args, loras)
   const output = { ...outputOptions(args), verify: verification(args), hash: hashesInputs(args) }

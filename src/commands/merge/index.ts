@@ -1,3 +1,4 @@
+import { messages as library } from '../../library/messages.ts'
 import { resolveModel } from '../../library/resolve.ts'
 import { plannerOptions, vaeOfModels } from '../../operations/merge/from-options.ts'
 import { merge } from '../../operations/merge/merge.ts'
@@ -71,7 +72,7 @@ export const mergeCommand: Command = {
 /** Two or more models, one output. */
 async function runMerge(args: Arguments, world: World): Promise<ExitCode> {
   const names = namedFiles(args)
-  if (names.includes('')) throw usage(making.emptyName)
+  if (names.includes('')) throw usage(library.emptyFileName)
   if (names.length < 2) throw usage(messages.twoModels, messages.twoModelsHint)
   const output = { ...outputOptions(args), verify: verification(args), hash: hashesInputs(args) }
   const vae = filledText(args, 'vae')

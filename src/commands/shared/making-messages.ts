@@ -8,7 +8,6 @@ export const messages = catalogue({
   verifyComputed: 'Read back and compare every tensor, including unchanged ones; --no-verify: none',
   noSuchType: (type: string) => `--dtype ${type}: no such type`,
   types: (types: readonly string[]) => `Types are ${types.join(', ')}.`,
-  emptyName: 'a file name is empty',
   wouldWriteFolder: (folder: string) => `would write ${folder}/`,
   wouldWriteModules: (file: string, modules: number) =>
     `would write ${file}: ${modules} ${modules === 1 ? 'module' : 'modules'}`,

@@ -33,7 +33,6 @@ export const messages = catalogue({
   inputsWithoutParts: 'the recipe does not say which network each of its inputs is',
   twiceInFolder: (file: string, tensor: string) => `${file}: ${tensor} is also in another file of the folder`,
 
-  outputExists: (output: string) => `${output} already exists`,
   forceOrOther: 'Use --force to replace it, or -o to write to another folder.',
   notDiffusersFolder: (output: string, index: string) =>
     `${output} is not replaced: it has no ${index}, so it is not a diffusers folder`,

@@ -6,6 +6,7 @@ import { basename, dirname, join } from 'node:path'
 import { INDEX, isPipelineFolder } from '../../library/pipeline-folder.ts'
 import { EXIT, SdtoolError } from '../../system/errors.ts'
 import { temporaryFolder } from '../../system/leftovers.ts'
+import { messages as system } from '../../system/messages.ts'
 import { messages } from './messages.ts'
 
 /** A folder that gets its name when all of it is there. */
@@ -43,7 +44,7 @@ export async function stageFolder(target: string, force: boolean): Promise<Stage
  */
 export function checkFree(target: string, force: boolean): void {
   if (!existsSync(target)) return
-  if (!force) throw outputError('OUTPUT_EXISTS', messages.outputExists(target), messages.forceOrOther)
+  if (!force) throw outputError('OUTPUT_EXISTS', system.outputExists(target), messages.forceOrOther)
   const isFolder = statSync(target).isDirectory()
   if (isFolder && (isPipelineFolder(target) || readdirSync(target).length === 0)) return
   const text = isFolder ? messages.notDiffusersFolder(target, INDEX) : messages.notFolder(target)

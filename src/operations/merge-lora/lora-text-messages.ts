@@ -5,7 +5,6 @@ import { quoted } from '../../system/text.ts'
 export const messages = catalogue({
   noLora: 'no LoRA was named',
   baseThenLoras: 'Name the base first, then one or more LoRAs.',
-  emptyName: 'a file name is empty',
   lbwOf: (lora: string) => `lbw of ${lora}`,
   wrongValueCount: (option: string, values: number, loras: number) =>
     `--${option} has ${values} values for ${loras} LoRAs`,

@@ -3,6 +3,7 @@
  * `--blocks`.
  */
 
+import { messages as library } from '../../library/messages.ts'
 import { defined } from '../../system/defined.ts'
 import { usage } from '../../system/errors.ts'
 import { blockRatios, looksLikeBlocks } from './block-text.ts'
@@ -102,7 +103,7 @@ function perLora<K extends 'ratio' | 'blocks'>(
 }
 
 function specsOf(arg: string, exists: (path: string) => boolean): LoraSpec[] {
-  if (arg === '') throw usage(messages.emptyName)
+  if (arg === '') throw usage(library.emptyFileName)
   if (exists(arg)) return [{ name: arg }]
   return arg.startsWith('<') ? tagsOf(arg) : [colonSpec(arg)]
 }

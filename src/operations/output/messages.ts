@@ -51,7 +51,6 @@ export const messages = catalogue({
   outputTwice: (input: string, output: string, first: string) =>
     `${input} would be written to ${output}, like ${first} in this run`,
   runAlone: 'Run the command on this file alone, with another name (-o).',
-  outputExists: (output: string) => `${output} already exists`,
   forceOrNoSidecars: 'Use --force to replace it, or leave out --sidecars.',
 
   sidecarsLeftByFolder: (files: readonly string[]) =>

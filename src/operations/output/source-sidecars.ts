@@ -7,6 +7,7 @@ import { withoutHashes } from '../../model/metadata/sidecar-hashes.ts'
 import { EXIT, SdtoolError } from '../../system/errors.ts'
 import type { FileRef } from '../../system/file-ref.ts'
 import { parseJsonText } from '../../system/json.ts'
+import { messages as system } from '../../system/messages.ts'
 import { writeNewFile } from '../../system/new-file.ts'
 import type { Finding } from '../../tensor/values/table.ts'
 import { messages } from './messages.ts'
@@ -102,7 +103,7 @@ async function checkPlace(path: string, force: boolean): Promise<void> {
     () => false,
   )
   if (!isThere || force) return
-  throw new SdtoolError('OUTPUT_EXISTS', messages.outputExists(path), {
+  throw new SdtoolError('OUTPUT_EXISTS', system.outputExists(path), {
     exitCode: EXIT.usage,
     hint: messages.forceOrNoSidecars,
   })
