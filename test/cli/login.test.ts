@@ -18,7 +18,7 @@ describe('sdtool login', () => {
     const { code, stdout, stderr } = await runTyping(['login'], [`${TOKEN}\n`], env)
     expect([code, stdout, stderr]).toEqual([
       0,
-      `the key of ada (free) works; it is stored in ${config}\n`,
+      `the key of ada (free) works; it is saved in ${config}\n`,
       '',
     ])
     expect(JSON.parse(readFileSync(config, 'utf8'))).toEqual({ civitaiToken: TOKEN })

@@ -13,7 +13,7 @@ export const messages = catalogue({
   exampleWrite: 'Also write the .civitai.info files, previews and notes of A1111 that are missing',
   exampleRename: 'What the file would be called',
   filesArgument: 'Model files or folders',
-  writeOption: 'Write the files next to the models that are missing: see --sidecars',
+  writeOption: 'Write missing files next to the models: see --sidecars',
   renameOption:
     'Rename files to model_version, together with the files next to them. Prompts that name a LoRA must follow',
   dryRunOption: 'Show new names, write nothing',

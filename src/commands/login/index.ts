@@ -40,7 +40,7 @@ async function login(args: Arguments, client: Client, world: World): Promise<Exi
   const token = await readToken(world)
   const account = await openApi({ ...client.site, token: secret(token, 'the input') }, client.http).me()
   await storeToken(path, token)
-  return report(args, world, account, path, messages.stored(nameOf(account), path))
+  return report(args, world, account, path, messages.saved(nameOf(account), path))
 }
 
 async function check(args: Arguments, { site, apiOf }: Client, world: World): Promise<ExitCode> {

@@ -14,7 +14,7 @@ export const messages = catalogue({
   limitOption: 'Number of models to show',
   cursorOption: 'Continue where an earlier list ended',
   nsfwOption: 'Include models that are not safe for work',
-  limitRange: (most: number) => `--limit must be a number from 1 to ${most}`,
+  limitRange: (most: number) => `--limit must be a whole number from 1 to ${most}`,
   nothingFound: 'nothing was found',
   nothingFoundTryNsfw: 'nothing was found; --nsfw includes more',
   moreWith: (cursor: string) => `more with --cursor ${cursor}`,
