@@ -16,11 +16,7 @@ describe('sdtool login', () => {
   it('checks the key, and keeps it where only its owner can read it', async () => {
     const { env, config } = await setup()
     const { code, stdout, stderr } = await runTyping(['login'], [`${TOKEN}\n`], env)
-    expect([code, stdout, stderr]).toEqual([
-      0,
-      `the key of ada (free) works; it is saved in ${config}\n`,
-      '',
-    ])
+    expect([code, stdout, stderr]).toEqual([0, `the key of ada (free) works; it is saved in ${config}\n`, ''])
     expect(JSON.parse(readFileSync(config, 'utf8'))).toEqual({ civitaiToken: TOKEN })
     expect(statSync(config).mode & 0o777).toBe(0o600)
     const check = await runCli(['login', '--check', '--json'], undefined, env)
