@@ -1,36 +1,22 @@
 /** One file from Civitai to disk: resumed, verified, and under its name only when it is right. */
-
 import { rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { checkSpace, publish, syncFolder } from '../../system/atomic.ts'
+import { publish, syncFolder } from '../../system/atomic.ts'
 import { defined } from '../../system/defined.ts'
 import { EXIT, SdtoolError } from '../../system/errors.ts'
 import type { Hashes, HashName } from '../../system/hash.ts'
-import { siteRefusal } from '../api/api.ts'
-import { type Followed, follow } from '../http/follow.ts'
-import type { Site } from '../http/hosts.ts'
-import { deadline, type HttpWorld, networkError } from '../http/http.ts'
-import { type Attempt, againAfter, type Failure, mayRetry, pause } from '../http/retry.ts'
-import { checkSameClass, deliveredName } from '../plan/file-name.ts'
-import { checkFirstBytes, type Delivery, readDelivery, storageRefusal } from './delivery.ts'
+import type { HttpWorld } from '../http/http.ts'
+import { type FetchJob, fetchPart } from './fetch-part.ts'
 import { messages } from './messages.ts'
 import { openPart, type PartFile } from './part.ts'
-import { type PartIdentity, partPaths, quarantinePath, type Remote } from './part-note.ts'
-import { coversLength, hashesToCompute, hashMismatch, judgesOf } from './verify.ts'
+import { type PartIdentity, partPaths, quarantinePath } from './part-note.ts'
+import { hashesToCompute, hashMismatch, judgesOf } from './verify.ts'
 
-export interface DownloadJob {
-  /** For messages: "DreamShaper 8 (version 128713)". */
-  readonly what: string
-  /** Addresses of the API that give the file, best first. Each gives a new link to the storage. */
-  readonly urls: readonly URL[]
-  readonly site: Site
-  readonly target: string
+export interface DownloadJob extends FetchJob {
   /** Replace an existing file, when the new one is whole. */
   readonly force: boolean
   readonly versionId: number
   readonly fileId?: number
-  readonly expected: { readonly bytes?: number; readonly hashes: Hashes }
-  onProgress?(doneBytes: number, totalBytes: number): void
   /** Checks the whole file before it gets its name. An SdtoolError with exit code 3 puts it into quarantine. */
   check?(partPath: string): Promise<void>
 }
@@ -61,7 +47,7 @@ export async function download(job: DownloadJob, world: HttpWorld): Promise<Down
   const resumedFrom = part.inherited
   job.onProgress?.(resumedFrom, part.remote.total ?? bytes ?? 0)
   try {
-    await fetchAll(part, job, world)
+    await fetchPart(part, job, world)
     const received = await verified(part, job, world)
     await examine(part, job)
     await part.sync()
@@ -93,7 +79,7 @@ async function verified(part: PartFile, job: DownloadJob, world: HttpWorld): Pro
       throw mismatch
     }
     await part.restart()
-    await fetchAll(part, job, world)
+    await fetchPart(part, job, world)
   }
 }
 
@@ -112,187 +98,5 @@ async function examine(part: PartFile, { check, target }: DownloadJob): Promise<
       cause: error,
       ...defined({ hint: error.hint }),
     })
-  }
-}
-
-/** This share of a file is progress: after it failures are counted anew. It bounds the number of attempts. */
-const PROGRESS_SHARE = 1 / 100
-
-async function fetchAll(part: PartFile, job: DownloadJob, world: HttpWorld): Promise<void> {
-  let failures = 0
-  let best = part.size
-  const urls = [...job.urls]
-  for (;;) {
-    const result = await fetchOnce(part, urls[0]!, job, world)
-    if ('value' in result) return
-    const size = part.remote.total ?? job.expected.bytes ?? 0
-    if (part.size > best + size * PROGRESS_SHARE) {
-      failures = 0
-      best = part.size
-    }
-    failures++
-    if (result.error.code === 'CIVITAI_NOT_FOUND' && urls.length > 1) urls.shift()
-    else if (!mayRetry(result, failures)) throw result.error
-    await pause(result, failures, world)
-  }
-}
-
-/** Asks for what is missing, and writes what comes. */
-async function fetchOnce(
-  part: PartFile,
-  url: URL,
-  job: DownloadJob,
-  world: HttpWorld,
-): Promise<Attempt<'whole'>> {
-  const offset = part.size
-  if (offset > 0 && offset === part.remote.total) return { value: 'whole' }
-  const limit = deadline(world, 'answerMs')
-  try {
-    const request = { url, headers: rangeHeaders(part), signal: limit.signal }
-    const followed = await follow(request, job.site, world)
-    const { status } = followed.answer
-    if (status !== 200 && status !== 206 && status !== 416) return await refused(followed, job, world)
-    // the file itself may take any time, as long as bytes come
-    limit.lift()
-    return await receive(followed, part, job, world)
-  } catch (error) {
-    world.signal.throwIfAborted()
-    if (!(error instanceof SdtoolError)) throw error
-    const hasProgress = error.code === 'NETWORK' && part.size > offset
-    return { error, again: hasProgress ? 'yes' : againAfter(error) }
-  } finally {
-    limit.lift()
-  }
-}
-
-/** The storage may answer in full if the file is not the same any more (RFC 9110, 13.1.5). */
-function rangeHeaders({ size, remote }: PartFile): Record<string, string> {
-  const plain = { accept: '*/*', 'accept-encoding': 'identity' }
-  if (size === 0) return plain
-  return {
-    ...plain,
-    range: `bytes=${size}-`,
-    ...defined({ 'if-range': remote.etag }),
-  }
-}
-
-async function refused(followed: Followed, { what, site }: DownloadJob, world: HttpWorld): Promise<Failure> {
-  if (followed.bySite) return siteRefusal(followed, what, site, world)
-  followed.answer.discard()
-  return storageRefusal(followed)
-}
-
-async function receive(
-  followed: Followed,
-  part: PartFile,
-  job: DownloadJob,
-  world: HttpWorld,
-): Promise<Attempt<'whole'>> {
-  const { answer, url } = followed
-  const { total } = part.remote
-  const request = { target: job.target, offset: part.size, ...defined({ total }) }
-  const delivered = readDelivery(followed, request)
-  if (delivered.kind !== 'bytes') {
-    answer.discard()
-    if (delivered.kind === 'complete') return { value: 'whole' }
-    if (delivered.kind === 'restart') await part.restart()
-    return delivered.failure
-  }
-  try {
-    checkSameClass(job.target, deliveredName(answer.headers['content-disposition'], url))
-    checkLength(delivered, job)
-    if (delivered.start === 0 && part.size > 0) await part.restart()
-    await part.describe(remoteOf(delivered))
-    await checkSpace(job.target, Math.max(0, (delivered.total ?? 0) - part.size))
-    return await stream(followed, delivered, part, job, world)
-  } finally {
-    answer.discard()
-  }
-}
-
-function remoteOf({ total, etag }: Delivery): Remote {
-  return defined({ total, etag })
-}
-
-/** The site's sizes are exact in all answers seen, but a hash is the better judge: with one, a size may differ by so much. */
-const LENGTH_SLACK = 0.01
-/** The largest files on the site have some 50 GB. Files without any stated length are cut off here. */
-const MAX_FILE_BYTES = 200e9
-
-/** Most bytes that a file may have. */
-function limitOf({ hashes, bytes }: DownloadJob['expected']): number {
-  if (bytes === undefined) return MAX_FILE_BYTES
-  return !coversLength(hashes) ? bytes : Math.ceil(bytes * (1 + LENGTH_SLACK)) + 1024
-}
-
-/** @throws CIVITAI_LENGTH (exit 5) */
-function checkLength({ total }: Delivery, { target, expected }: DownloadJob): void {
-  if (total === undefined) return
-  const decided = coversLength(expected.hashes) || expected.bytes === undefined
-  if (total > limitOf(expected) || (!decided && total !== expected.bytes))
-    throw lengthError(messages.announcedLength(target, total, expected.bytes, MAX_FILE_BYTES))
-}
-
-function lengthError(message: string): SdtoolError {
-  return new SdtoolError('CIVITAI_LENGTH', message, {
-    exitCode: EXIT.network,
-    hint: messages.notTheFileOfThePage,
-  })
-}
-
-async function stream(
-  { answer, url }: Followed,
-  { total }: Delivery,
-  part: PartFile,
-  job: DownloadJob,
-  world: HttpWorld,
-): Promise<Attempt<'whole'>> {
-  const limit = total ?? limitOf(job.expected)
-  const watch = speedWatch(world)
-  try {
-    for await (const chunk of answer.body) {
-      world.signal.throwIfAborted()
-      if (part.size === 0) checkFirstBytes(chunk, job.target, url)
-      if (part.size + chunk.byteLength > limit)
-        throw lengthError(messages.exceededLength(job.target, limit, job.expected.bytes, MAX_FILE_BYTES))
-      const wait = part.write(chunk)
-      if (wait) await wait
-      job.onProgress?.(part.size, total ?? job.expected.bytes ?? 0)
-      if (watch.isTooSlow(chunk.byteLength))
-        throw Object.assign(new Error('too slow'), { code: 'UND_ERR_BODY_TIMEOUT' })
-    }
-  } catch (cause) {
-    world.signal.throwIfAborted()
-    throw cause instanceof SdtoolError ? cause : networkError(cause, url)
-  }
-  return ended(part, total ?? job.expected.bytes, url)
-}
-
-/** Without an announced length the end of the body is the only sign that it was all; then the site's size counts. */
-async function ended(part: PartFile, total: number | undefined, url: URL): Promise<Attempt<'whole'>> {
-  if (total !== undefined && part.size < total) {
-    const cut = Object.assign(new Error('cut'), { code: 'UND_ERR_SOCKET' })
-    return { error: networkError(cut, url), again: 'yes' }
-  }
-  return { value: 'whole' }
-}
-
-/** A connection this slow, for so long, is worth replacing: the next one continues where it stopped. */
-const SLOW_BYTES_PER_SECOND = 1024
-const SLOW_SECONDS = 60
-
-function speedWatch({ now }: HttpWorld): { isTooSlow(bytes: number): boolean } {
-  let since = now().getTime()
-  let received = 0
-  return {
-    isTooSlow(bytes) {
-      received += bytes
-      const seconds = (now().getTime() - since) / 1000
-      if (seconds < SLOW_SECONDS) return false
-      const slow = received < SLOW_BYTES_PER_SECOND * seconds
-      since = now().getTime()
-      received = 0
-      return slow
-    },
   }
 }
