@@ -16,16 +16,20 @@ export interface Contents {
 export async function contentsOf(path: string): Promise<Contents> {
   const source = await openFileSource(path)
   const inputs = openInputs()
-  const model = await openModel(source)
-  const bytes = new Map<string, Uint8Array>()
-  for (const tensor of model.tensors.values()) {
-    const out = new Uint8Array(tensorBytes(tensor))
-    await evaluateInto(tensor, 0, elementCount(tensor.shape), out, newEvaluation(inputs.read))
-    bytes.set(tensor.name, out)
+  try {
+    const model = await openModel(source)
+    const bytes = new Map<string, Uint8Array>()
+    for (const tensor of model.tensors.values()) {
+      const out = new Uint8Array(tensorBytes(tensor))
+      await evaluateInto(tensor, 0, elementCount(tensor.shape), out, newEvaluation(inputs.read))
+      bytes.set(tensor.name, out)
+    }
+    return { model, bytes }
+  } finally {
+    // of a file that is refused, too
+    await inputs.close()
+    await source.close()
   }
-  await inputs.close()
-  await source.close()
-  return { model, bytes }
 }
 
 /** Values of a float tensor. */
