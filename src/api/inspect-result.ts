@@ -2,13 +2,26 @@
 export type InspectResult = {
   readonly path: string
   readonly bytes: number
+  readonly format: string
+  readonly title: string
+  readonly metadata: {
+    readonly [key: string]: string
+  }
+  readonly hashes: {
+    readonly [key: string]: string
+  }
+  readonly findings: readonly {
+    readonly code: string
+    readonly severity: 'info' | 'warning' | 'error'
+    readonly message: string
+    readonly bytes: number | null
+  }[]
+  readonly error: null
   readonly remote: {
     readonly requests: number
     readonly bytes: number
   } | null
-  readonly format: string
   readonly kind: string
-  readonly title: string
   readonly evidence: readonly string[]
   readonly architecture: {
     readonly id: string | null
@@ -74,8 +87,8 @@ export type InspectResult = {
     readonly targets: readonly {
       readonly target: string
       readonly title: string
-      readonly modules: number
       readonly tensors: number
+      readonly modules: number
       readonly parameters: number
       readonly convModules: number
     }[]
@@ -182,9 +195,6 @@ export type InspectResult = {
     readonly dtype: string
     readonly shape: readonly number[]
   }[] | null
-  readonly metadata: {
-    readonly [key: string]: string
-  }
   readonly extras: {
     readonly [key: string]: unknown
   }
@@ -245,9 +255,6 @@ export type InspectResult = {
       readonly nodes: number | null
     } | null
   }
-  readonly hashes: {
-    readonly [key: string]: string
-  }
   readonly scan: readonly {
     readonly name: string
     readonly values: number
@@ -272,11 +279,4 @@ export type InspectResult = {
     readonly what: string
     readonly bytes: number
   }[]
-  readonly findings: readonly {
-    readonly code: string
-    readonly severity: 'info' | 'warning' | 'error'
-    readonly message: string
-    readonly bytes: number | null
-  }[]
-  readonly error: null
 }

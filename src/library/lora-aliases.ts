@@ -1,13 +1,14 @@
 /** LoRAs by the name their trainer gave them, which is the one that A1111 writes into prompts. */
 import { basename } from 'node:path'
 import { EXIT, SdtoolError } from '../system/errors.ts'
+import { messages } from './messages.ts'
 import { foldersOfKind, type ModelFolders, resolveModel } from './resolve.ts'
 import { type Interruptible, withModel } from './session.ts'
 
 /**
  * The path of a LoRA: as `resolveModel` finds it, or else the only one below the folders for LoRAs whose metadata call it
  * so (`ss_output_name`). Source: A1111, extensions-builtin/Lora/network.py
- * @throws what `resolveModel` throws, NAME_AMBIGUOUS
+ * @throws what `resolveModel` throws, NAME_AMBIGUOUS (exit 2)
  */
 export async function resolveLora(
   name: string,
@@ -38,7 +39,7 @@ async function byAlias(
   const [path, ...others] = await calledSo(name, folders, world)
   if (path === undefined) return undefined
   if (others.length > 0) throw ambiguous(name, [path, ...others])
-  folders.note(`${name}: taking ${path}, which its trainer called so`)
+  folders.note(messages.loraByAlias(name, path))
   aliases.set(name, path)
   return path
 }
@@ -65,12 +66,8 @@ function givenName(path: string, world: Interruptible): Promise<string | undefin
 }
 
 function ambiguous(name: string, paths: readonly string[]): SdtoolError {
-  return new SdtoolError(
-    'NAME_AMBIGUOUS',
-    `${name} is what the trainers of ${paths.join(', ')} called them`,
-    {
-      exitCode: EXIT.usage,
-      hint: `Name the file: ${basename(paths[0]!)}.`,
-    },
-  )
+  return new SdtoolError('NAME_AMBIGUOUS', messages.ambiguousAlias(name, paths.join(', ')), {
+    exitCode: EXIT.usage,
+    hint: messages.nameFile(basename(paths[0]!)),
+  })
 }

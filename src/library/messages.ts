@@ -37,6 +37,10 @@ export const messages = catalogue({
   preferredFile: (name: string, used: string, others: string) =>
     `${name}: using ${used} instead of ${others} next to it`,
 
+  loraByAlias: (name: string, path: string) => `${name}: using ${path}, whose metadata has this name`,
+  ambiguousAlias: (name: string, paths: string) => `${name} is the name in the metadata of ${paths}`,
+  nameFile: (file: string) => `Name the file: ${file}.`,
+
   noDenoiserWeights: (folder: string) => `${folder}: there are no weights in unet/`,
   expectedWeights: 'sdtool looks for diffusion_pytorch_model.safetensors and .bin.',
   otherWeights: (part: string, used: string, others: string) => `${part}: using ${used}, not ${others}`,

@@ -57,7 +57,7 @@ describe('inspect', () => {
       'DIR/model.ckpt',
       '  Stable Diffusion 1.x checkpoint of non-standard width, 7.09 MB, torch zip, 1805 tensors',
     ])
-    expect(stdout).toMatch(/pickle +safe, nothing was run; 1 foreign class kept unread/)
+    expect(stdout).toMatch(/pickle +safe, nothing was run; 1 foreign class not loaded/)
     expect(stdout).toMatch(/UNet +682 +1\.1 M +F16 +2\.13 MB +model\.diffusion_model\.\*/)
     expect(stdout).toContain('the weights are in the file twice, live and as an EMA copy')
   })
@@ -115,7 +115,7 @@ describe('inspect', () => {
     const both = await runCli(['inspect', folder, '--brief', '--hashes'])
     expect([both.code, both.stderr]).toEqual([
       2,
-      'sdtool: --brief goes with none of --keys, --metadata, --hashes, --scan\n',
+      'sdtool: --brief cannot be combined with --keys, --metadata, --hashes or --scan\n',
     ])
     const keys = await runCli(['inspect', folder, '--keys', 'betas'])
     expect(keys.stdout).toContain('betas  F32    [1000]')
@@ -278,11 +278,11 @@ describe('convert', () => {
   it.each([
     [
       ['--dtype', 'fp17'],
-      'sdtool: --dtype fp17: no such type\n  Types are fp32, fp16, bf16, fp8_e4m3fn, fp8_e5m2, keep.\n',
+      'sdtool: --dtype fp17: unknown type\n  Types are fp32, fp16, bf16, fp8_e4m3fn, fp8_e5m2, keep.\n',
     ],
     [
       ['--dtype', 'fp16,bf16'],
-      'sdtool: --dtype names two types for all components\n  Name the component: --dtype vae=fp32.\n',
+      'sdtool: --dtype gives two types for all components\n  Name the component: --dtype vae=fp32.\n',
     ],
     [
       ['-o', 'x.ckpt'],
@@ -344,9 +344,9 @@ describe('prune', () => {
     [['--keep', 'unet,vae', '--drop', 'vae'], 'vae is both in --keep and in --drop'],
     [['--drop', 'schedule', '--keep-schedule'], 'schedule is both in --keep and in --drop'],
     [['--dtype', 'vae=fp16', '--drop', 'vae'], 'vae has a type in --dtype, but --drop leaves it out'],
-    [['--dtype', 'vae=fp16', '--dtype', 'vae=fp32'], '--dtype names two types for vae'],
+    [['--dtype', 'vae=fp16', '--dtype', 'vae=fp32'], '--dtype gives two types for vae'],
     [['--keep', 'clip_g', '--drop', 'openclip_g'], 'openclip_g is both in --keep and in --drop'],
-    [['--dtype', 'clip_g=fp16', '--dtype', 'openclip_g=fp32'], '--dtype names two types for openclip_g'],
+    [['--dtype', 'clip_g=fp16', '--dtype', 'openclip_g=fp32'], '--dtype gives two types for openclip_g'],
     [['--keep='], '--keep needs a value'],
     [['--drop', 'vae', '--drop', ''], '--drop needs a value'],
   ])('refuses options that contradict each other or say nothing: %j', async (args, message) => {

@@ -585,7 +585,7 @@ describe('sdtool identify', () => {
     await sdtool('identify', join(folder, 'miku.safetensors'), '--sidecars', 'a1111')
     expect(JSON.parse(readFileSync(join(folder, 'miku.json'), 'utf8'))['activation text']).toBe('fukawa_miku')
     const wrong = await sdtool('identify', folder, '--sidecars', 'html')
-    expect([wrong.code, wrong.stderr.includes('--sidecars html: no such choice')]).toEqual([2, true])
+    expect([wrong.code, wrong.stderr.includes('--sidecars html: not a valid choice')]).toEqual([2, true])
   })
 
   it('asks by BLAKE3 when no other hash is known, and remembers it', async () => {

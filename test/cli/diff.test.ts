@@ -53,7 +53,7 @@ describe('the page', () => {
       stdout: `a  DIR/a.safetensors: checkpoint of unknown architecture, ${size(0)} bytes, safetensors, 4 tensors
 b  DIR/b.safetensors: checkpoint of unknown architecture, ${size(1)} bytes, safetensors, 4 tensors
 
-  4 of 5 tensors differ (1 changed, 1 of another type, 1 only in a, 1 only in b), relative change 4.45 %
+  4 of 5 tensors differ (1 changed, 1 with another type, 1 only in a, 1 only in b), relative change 4.45 %
 
   component     tensors  differ  values changed  largest  relative change
   UNet                2       1          25.0 %      0.5           4.47 %  ████████████████████████
@@ -67,7 +67,7 @@ b  DIR/b.safetensors: checkpoint of unknown architecture, ${size(1)} bytes, safe
   changed tensors                                                                block  relative change  largest
   model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn1.to_q.weight  IN01               5 %      0.5
 
-  Other types
+  Different types
     F32 -> F16: 1 tensor
 
   Only in a: 1 tensor (unknown keys 1)
@@ -91,7 +91,7 @@ b  DIR/b.safetensors: checkpoint of unknown architecture, ${size(1)} bytes, safe
       stdout: `a  DIR/a.safetensors: checkpoint of unknown architecture, ${size(0)} bytes, safetensors, 4 tensors
 b  DIR/b.safetensors: checkpoint of unknown architecture, ${size(1)} bytes, safetensors, 4 tensors
 
-  identical: 4 tensors, the same values in each; only metadata differs
+  identical: 4 tensors, with the same values in each; only metadata differs
 
   Metadata
     + format: pt
@@ -304,7 +304,7 @@ describe('containers and types', () => {
     expect(await unet('--ema')).toBe(0)
     expect(await unet()).toBeGreaterThan(600)
     const page = await runCli(['diff', checkpoint, out, '--ema'])
-    expect(page.stdout).toContain('\n   EMA weights in place of the live ones in a\n')
+    expect(page.stdout).toContain('\n   EMA weights instead of the live ones in a\n')
     expect(await runCli(['diff', out, out, '--ema'])).toEqual({
       code: 4,
       stdout: '',

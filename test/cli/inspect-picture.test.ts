@@ -113,7 +113,7 @@ describe('inspect of a picture', () => {
     const path = picture()
     const dull = await runCli(['inspect', path, '--preview'])
     expect(dull.stdout).not.toContain('▀')
-    expect(dull.stderr).toBe('sdtool: no preview: the output is no terminal with colours\n')
+    expect(dull.stderr).toBe('sdtool: no preview: the output is not a terminal with colours\n')
     const json = await runCli(['inspect', path, '--preview', '--json'])
     expect([json.stderr, JSON.parse(json.stdout).results[0].kind]).toEqual(['', 'picture'])
     const shown = await runCli(['inspect', path, '--preview'], undefined, {}, { isTTY: true, columns: 80 })

@@ -226,7 +226,7 @@ describe('the recipe of a merge', () => {
       ])
       renameSync(files.config, `${files.config}.old`)
       const gone = await replay(files)
-      expect([gone.code, gone.stderr]).toEqual([4, expect.stringContaining('which is gone')])
+      expect([gone.code, gone.stderr]).toEqual([4, expect.stringContaining('which is missing')])
       renameSync(`${files.config}.old`, files.config)
       writeFileSync(files.config, JSON.stringify(CONFIG))
       expect((await replay(files)).code).toBe(0)
@@ -238,7 +238,7 @@ describe('the recipe of a merge', () => {
     const files = await merged(undefined)
     writeFileSync(files.config, JSON.stringify(CONFIG))
     const { code, stderr } = await replay(files)
-    expect([code, stderr]).toEqual([4, expect.stringContaining('the recipe knows of none')])
+    expect([code, stderr]).toEqual([4, expect.stringContaining('the recipe does not mention it')])
   })
 })
 

@@ -106,9 +106,9 @@ describe('sdtool replay', () => {
     const lines = stdout.replaceAll(folder, 'DIR').replaceAll(TINY, 'TINY').split('\n')
     expect(lines.slice(0, 4)).toEqual([
       'DIR/made.safetensors: bake-vae of sdtool 9.9.9, 2026-01-02T03:04:05.000Z',
-      '  input         the same by  found',
-      '  tiny-sd.ckpt  sha256       TINY/tiny-sd.ckpt',
-      '  vivid.vae.pt  sha256       TINY/vivid.vae.pt',
+      '  input         matched by  found',
+      '  tiny-sd.ckpt  sha256      TINY/tiny-sd.ckpt',
+      '  vivid.vae.pt  sha256      TINY/vivid.vae.pt',
     ])
     expect(lines.at(-2)).toMatch(/^ {2}identical: every tensor is the same, AutoV3 [0-9a-f]{12}$/)
   })
@@ -262,17 +262,17 @@ describe('sdtool replay', () => {
       expect([planned.code, planned.stdout.replaceAll(TINY, 'TINY').split('\n').slice(1)]).toEqual([
         0,
         [
-          '  input                       the same by  found',
-          '  sum.safetensors                          gone; made again: lora merge',
-          '    tiny-stripes.safetensors  sha256       TINY/tiny-stripes.safetensors',
-          '    tiny-outline.safetensors  sha256       TINY/tiny-outline.safetensors',
+          '  input                       matched by  found',
+          '  sum.safetensors                         missing; rebuilt first: lora merge',
+          '    tiny-stripes.safetensors  sha256      TINY/tiny-stripes.safetensors',
+          '    tiny-outline.safetensors  sha256      TINY/tiny-outline.safetensors',
           '',
         ],
       ])
       const { code, stdout, stderr } = await runCli(['replay', made, '--models', TINY, '--json'])
       expect([code, stderr]).toEqual([
         0,
-        'sdtool: sum.safetensors is gone: making it again (lora merge of tiny-stripes.safetensors, tiny-outline.safetensors)\n',
+        'sdtool: sum.safetensors is missing: rebuilding it (lora merge of tiny-stripes.safetensors, tiny-outline.safetensors)\n',
       ])
       expect(JSON.parse(stdout).results[0]).toMatchObject({
         identical: true,
@@ -287,7 +287,7 @@ describe('sdtool replay', () => {
       const { code, stdout, stderr } = await runCli(['replay', made])
       expect([code, stdout]).toEqual([4, ''])
       expect(stderr.replaceAll(folder, 'DIR')).toMatch(
-        /^sdtool: DIR\/made\.safetensors was made from "sum\.safetensors" \(\d+ bytes, SHA-256 [0-9a-f]{10}\.\.\.\), which is not in DIR, .*\n {2}.* It cannot be made again, either: "sum\.safetensors" was made from "tiny-stripes\.safetensors"/,
+        /^sdtool: DIR\/made\.safetensors was made from "sum\.safetensors" \(\d+ bytes, SHA-256 [0-9a-f]{10}\.\.\.\), which is not in DIR, .*\n {2}.* It cannot be rebuilt, either: "sum\.safetensors" was made from "tiny-stripes\.safetensors"/,
       )
     }, 60_000)
 
@@ -311,7 +311,7 @@ describe('sdtool replay', () => {
       ])
       expect(code).toBe(4)
       expect(stderr).toContain(
-        'sdtool: what lora merge makes of the inputs of "../../outside.safetensors" is not the file that the recipe names\n',
+        'sdtool: what lora merge makes from the inputs of "../../outside.safetensors" is not the file that the recipe names\n',
       )
       expect(readdirSync(folder).toSorted()).toEqual(['lying.safetensors', 'made.safetensors'])
     }, 60_000)
@@ -493,7 +493,7 @@ describe('sdtool replay', () => {
     ])
     expect(code).toBe(4)
     expect(stderr).toContain(
-      'Its products were computed by onnxruntime 9.9 arm64, these by sdtool wasm 1: on another processor, or by another version, the last bits may differ.\n',
+      'Its matrices were multiplied by onnxruntime 9.9 arm64, these by sdtool wasm 1: on another processor, or with another version, the last bits may differ.\n',
     )
   })
 
@@ -512,6 +512,6 @@ describe('sdtool replay', () => {
   it('refuses a file without recipe', async () => {
     const { code, stderr } = await runCli(['replay', join(TINY, 'vivid.vae.safetensors')])
     expect(code).toBe(3)
-    expect(stderr).toContain('holds no recipe of sdtool')
+    expect(stderr).toContain('has no sdtool recipe')
   })
 })

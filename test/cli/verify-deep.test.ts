@@ -60,6 +60,6 @@ describe('sdtool verify --deep', () => {
     rmSync(path('base'))
     const { code, check } = await recipeCheck(out, '--deep')
     expect([code, check.result]).toEqual([4, 'unchecked'])
-    expect(check.detail).toContain('cannot be done again: ')
+    expect(check.detail).toContain('it cannot be repeated: ')
   })
 })

@@ -25,7 +25,7 @@ function sha256(path: string): string {
 }
 
 describe('sdtool verify', () => {
-  it('a sound file passes, with what it was held against', async () => {
+  it('a sound file passes, with what it was compared with', async () => {
     const path = await small()
     writeFileSync(`${path}.sha256`, `${sha256(path)}  model.safetensors\n`)
     const { code, stdout, stderr } = await runCli(['verify', path])
@@ -40,7 +40,7 @@ describe('sdtool verify', () => {
         /^ {2}structure {2}ok {7}safetensors, 20 tensors, [\d.]+ kB; complete: CLIP-L text encoder$/,
       ),
       `  values     ok       ${count} values, all of them finite`,
-      '  hash       ok       sha256 is that of model.safetensors.sha256',
+      '  hash       ok       sha256 matches model.safetensors.sha256',
       '  recipe     unknown  it has none',
       '',
     ])
@@ -63,7 +63,7 @@ describe('sdtool verify', () => {
       {
         check: 'hash',
         result: 'failed',
-        detail: `autoV2 is ${sha256(path).slice(0, 10)}, model.civitai.info says 0123456789`,
+        detail: `autoV2 is ${sha256(path).slice(0, 10)}, but model.civitai.info says 0123456789`,
       },
     ])
   })
@@ -78,11 +78,11 @@ describe('sdtool verify', () => {
       check: 'recipe',
       result: 'unchecked',
       detail:
-        'the file says: convert of model.safetensors by sdtool 9.9.9; --deep holds its tensors against that',
+        'the file says: convert of model.safetensors by sdtool 9.9.9; --deep compares its tensors with the result of that',
     })
   })
 
-  it('does not call sound what it did not look at', async () => {
+  it('does not call sound what it did not check', async () => {
     const path = join(tempFolder(), 'odd.safetensors')
     await writeModel(path, tableOf([bytesTensor('numbers', 'I32', [1], new Uint8Array(4))]))
     const { stdout } = await runCli(['verify', path, '--json'])
@@ -90,9 +90,9 @@ describe('sdtool verify', () => {
       {
         check: 'structure',
         result: 'ok',
-        detail: expect.stringContaining('with nothing to hold its names and shapes against'),
+        detail: expect.stringContaining('no known model to compare its names and shapes with'),
       },
-      { check: 'values', result: 'unknown', detail: 'not looked at: 1 tensor of I32' },
+      { check: 'values', result: 'unknown', detail: 'not checked: 1 tensor of I32' },
     ])
   })
 

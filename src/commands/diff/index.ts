@@ -7,11 +7,12 @@ import { diffFindings } from '../../model/diff/findings.ts'
 import { diffMetadata } from '../../model/diff/metadata.ts'
 import type { DiffSide } from '../../model/diff/pairs.ts'
 import { tally } from '../../model/diff/summary.ts'
+import { warning } from '../../model/finding.ts'
 import { envelope, printResults } from '../../report/document/envelope.ts'
 import { painter } from '../../report/text/text.ts'
 import { checkOutput } from '../../system/atomic.ts'
 import { defined } from '../../system/defined.ts'
-import { EXIT, type ExitCode, SdtoolError, usage } from '../../system/errors.ts'
+import { EXIT, type ExitCode, type SdtoolError, unverified, usage } from '../../system/errors.ts'
 import type { FileRef } from '../../system/file-ref.ts'
 import { writeNewFile } from '../../system/new-file.ts'
 import { printable } from '../../system/text.ts'
@@ -23,6 +24,7 @@ import { modelFolders, withModelFolders } from '../shared/model-folders.ts'
 import type { CommonOptions } from '../shared/options.ts'
 import { commonOptions, filledText, flag, text, withCommonOptions } from '../shared/options.ts'
 import { diffJson } from './json.ts'
+import { messages } from './messages.ts'
 import { diffPage } from './page.ts'
 import { heatMapOf, plotEncoder } from './plot.ts'
 import type { DiffFile, DiffReport } from './report.ts'
@@ -41,35 +43,37 @@ const DEFAULT_TOP = 10
 
 export const diffCommand: Command = {
   positionals: '[a] [b]',
-  examples: [
-    ['$0 diff base.safetensors merged.safetensors', 'What a merge changed, by component and block'],
-    ['$0 diff base.ckpt merged.safetensors --plot diff.png', 'The same as a heat map'],
-    ['$0 diff model-fp32.ckpt model-fp16.safetensors', 'What rounding took'],
-    ['$0 diff a.safetensors b.safetensors --exit-code -q', 'For scripts: exit 4 if any tensor differs'],
-  ],
+  get examples() {
+    return [
+      ['$0 diff base.safetensors merged.safetensors', messages.exampleMerge],
+      ['$0 diff base.ckpt merged.safetensors --plot diff.png', messages.examplePlot],
+      ['$0 diff model-fp32.ckpt model-fp16.safetensors', messages.examplePrecision],
+      ['$0 diff a.safetensors b.safetensors --exit-code -q', messages.exampleScript],
+    ] as const
+  },
   options: (yargs) =>
     withModelFolders(withCommonOptions(yargs))
-      .positional('a', { type: 'string', describe: 'Model file to compare with' })
-      .positional('b', { type: 'string', describe: 'Model file that may have changed' })
+      .positional('a', { type: 'string', describe: messages.aArgument })
+      .positional('b', { type: 'string', describe: messages.bArgument })
       .option('top', {
         type: 'string',
-        describe: 'Most changed tensors to list',
+        describe: messages.topOption,
         defaultDescription: `${DEFAULT_TOP}`,
       })
-      .option('keys', { type: 'boolean', describe: 'List every tensor and metadata key that differs' })
+      .option('keys', { type: 'boolean', describe: messages.keysOption })
       .option('ema', {
         type: 'boolean',
-        describe: 'Compare EMA weights in place of the live ones, where there are any',
+        describe: messages.emaOption,
       })
       .option('plot', {
         type: 'string',
         alias: 'o',
-        describe: 'Draw a heat map over the blocks: a .png or .svg file',
+        describe: messages.plotOption,
       })
-      .option('force', { type: 'boolean', describe: 'Replace an existing picture' })
+      .option('force', { type: 'boolean', describe: messages.forceOption })
       .option('exit-code', {
         type: 'boolean',
-        describe: 'Exit with 4 if a tensor differs in value, type or shape',
+        describe: messages.exitCodeOption,
       }),
   run: (args, world) => runDiff(diffOptions(args), modelFolders(args, world), world),
 }
@@ -96,19 +100,16 @@ function twoFiles(args: Arguments): [string, string] {
     .map(String)
   const [a, b] = files
   if (a === undefined || b === undefined || files.length > 2) {
-    throw usage(
-      `diff compares two files, but ${files.length} ${files.length === 1 ? 'was' : 'were'} named`,
-      'For example: sdtool diff base.safetensors merged.safetensors',
-    )
+    throw usage(messages.twoFiles(files.length), messages.exampleHint)
   }
-  if (a === '' || b === '') throw usage('a file name is empty')
+  if (a === '' || b === '') throw usage(messages.emptyFileName)
   return [a, b]
 }
 
-/** @throws USAGE */
+/** @throws USAGE (exit 2) */
 function topCount(args: Arguments): number {
   const value = text(args, 'top') ?? String(DEFAULT_TOP)
-  if (!/^\d{1,6}$/.test(value)) throw usage(`--top ${value}: not a number of tensors`)
+  if (!/^\d{1,6}$/.test(value)) throw usage(messages.badTop(value))
   return Number(value)
 }
 
@@ -133,10 +134,7 @@ async function runDiff(options: DiffOptions, folders: ModelFolders, world: World
 }
 
 function noEma(): SdtoolError {
-  return new SdtoolError('EMA_MISSING', 'neither file has an EMA copy of its weights', {
-    exitCode: EXIT.unverified,
-    hint: 'Leave out --ema.',
-  })
+  return unverified('EMA_MISSING', messages.noEma, messages.omitEma)
 }
 
 /** Size of a picture, more than enough. */
@@ -156,7 +154,7 @@ async function compare(
   world: World,
 ): Promise<DiffReport> {
   const [sideA, sideB] = [sideOf(a, options), sideOf(b, options)]
-  const progress = startProgress(world, `comparing ${basename(a.path)} and ${basename(b.path)}`)
+  const progress = startProgress(world, messages.comparing(basename(a.path), basename(b.path)))
   try {
     const input = { read, signal: world.signal, onProgress: progress.update }
     const tensors = await diffTensors(sideA, sideB, input)
@@ -179,10 +177,8 @@ function sideOf({ model, identity }: DiffFile, { ema }: DiffOptions): DiffSide {
   return ema ? withEmaWeights(side) : side
 }
 
-const NOTHING_TO_PLOT: Finding = {
-  code: 'nothing-to-plot',
-  severity: 'warning',
-  message: 'no weights could be compared, so no picture was drawn',
+function nothingToPlot(): Finding {
+  return warning('nothing-to-plot', messages.nothingToPlot)
 }
 
 async function plot(
@@ -192,7 +188,7 @@ async function plot(
 ): Promise<DiffReport> {
   if (plot === undefined) return report
   const map = heatMapOf(report.tensors, `${shortName(report.a)} -> ${shortName(report.b)}`)
-  if (!map) return { ...report, findings: [...report.findings, NOTHING_TO_PLOT] }
+  if (!map) return { ...report, findings: [...report.findings, nothingToPlot()] }
   const data = plotEncoder(plot)(map)
   await writeNewFile(plot, data, { force, inputs })
   return { ...report, plot }

@@ -4,10 +4,11 @@ import { byBlock, byComponent, type Tally } from '../../model/diff/summary.ts'
 import { formatTitle } from '../../operations/inspect/json.ts'
 import { bar, formatRelative } from '../../report/text/relative.ts'
 import { type Column, formatTable } from '../../report/text/table.ts'
-import { formatBytes, plural } from '../../report/text/text.ts'
+import { formatBytes } from '../../report/text/text.ts'
 import { printable } from '../../system/text.ts'
 import { relativeChange } from '../../tensor/values/compare.ts'
 import { findingLines, type Paint } from '../shared/findings-text.ts'
+import { messages } from './messages.ts'
 import type { DiffFile, DiffReport } from './report.ts'
 
 export interface PageOptions {
@@ -22,7 +23,7 @@ const MAX_LISTED = 10
 const BAR_WIDTH = 24
 const MAX_NAME = 200
 
-/** What a person reads about two files. */
+/** The page about two files. */
 export function diffPage(report: DiffReport, { top, all }: PageOptions, paint: Paint): string {
   const { a, b, ema, tensors, total, metadata, findings, plot } = report
   const limit = all ? Number.POSITIVE_INFINITY : MAX_LISTED
@@ -35,27 +36,27 @@ export function diffPage(report: DiffReport, { top, all }: PageOptions, paint: P
     topTable(tensors, all ? Number.POSITIVE_INFINITY : top),
     typeLines(tensors),
     nameLines(
-      'Other shapes',
+      messages.otherShapes,
       tensors.filter(({ reshaped }) => reshaped),
       limit,
     ),
     nameLines(
-      'Other values, of types that are no numbers',
+      messages.otherValues,
       tensors.filter(({ change, reshaped }) => change === 'incomparable' && !reshaped),
       limit,
     ),
     nameLines(
-      'Only in a',
+      messages.onlyInA,
       tensors.filter(({ change }) => change === 'removed'),
       limit,
     ),
     nameLines(
-      'Only in b',
+      messages.onlyInB,
       tensors.filter(({ change }) => change === 'added'),
       limit,
     ),
     metadataLines(metadata, limit),
-    plot === undefined ? [] : [`  ${paint('green', 'wrote')} ${printable(plot, 300)}`],
+    plot === undefined ? [] : [`  ${paint('green', messages.wrote)} ${printable(plot, 300)}`],
   ]
   return `${sections
     .filter((lines) => lines.length > 0)
@@ -68,47 +69,48 @@ function fileLine(letter: string, { path, model, identity }: DiffFile, paint: Pa
     printable(identity.title, MAX_NAME),
     formatBytes(model.file.size),
     formatTitle(model.format),
-    plural(model.tensors.size, 'tensor'),
+    messages.tensorCount(model.tensors.size),
   ]
   return `${paint('bold', letter)}  ${paint('bold', printable(path, 300))}: ${facts.join(', ')}`
 }
 
 function emaLine(a: DiffFile, b: DiffFile): string {
-  const sides = [...(a.identity.ema ? ['a'] : []), ...(b.identity.ema ? ['b'] : [])]
-  return `   EMA weights in place of the live ones in ${sides.join(' and ')}`
+  const isBoth = a.identity.ema !== undefined && b.identity.ema !== undefined
+  return `   ${isBoth ? messages.emaInBoth : messages.emaInOne(a.identity.ema ? 'a' : 'b')}`
 }
 
 function summaryLine({ total, metadata }: DiffReport): string {
   const { tensors, differing, comparison } = total
   const otherText = Object.values(metadata).some((entries) => Object.keys(entries).length > 0)
   if (differing === 0) {
-    return `identical: ${plural(tensors, 'tensor')}, the same values in each${otherText ? '; only metadata differs' : ''}`
+    return otherText ? messages.metadataDiffers(tensors) : messages.identical(tensors)
   }
   const parts = [
-    [total.changed, 'changed'],
-    [total.incomparable, 'not comparable'],
-    [total.retyped, 'of another type'],
-    [total.reshaped, 'of another shape'],
-    [total.removed, 'only in a'],
-    [total.added, 'only in b'],
+    [total.changed, messages.changedCount],
+    [total.incomparable, messages.incomparableCount],
+    [total.retyped, messages.retypedCount],
+    [total.reshaped, messages.reshapedCount],
+    [total.removed, messages.onlyInACount],
+    [total.added, messages.onlyInBCount],
   ] as const
-  const counts = parts.filter(([count]) => count > 0).map(([count, what]) => `${count} ${what}`)
-  const change =
-    comparison.values > 0 ? `, relative change ${formatRelative(relativeChange(comparison))}` : ''
-  const verb = differing === 1 ? 'differs' : 'differ'
-  return `${differing} of ${plural(tensors, 'tensor')} ${verb} (${counts.join(', ')})${change}`
+  const counts = parts.flatMap(([count, text]) => (count > 0 ? [text(count)] : [])).join(', ')
+  return comparison.values > 0
+    ? messages.differingBy(differing, tensors, counts, formatRelative(relativeChange(comparison)))
+    : messages.differing(differing, tensors, counts)
 }
 
-const CHANGE_COLUMNS: readonly Column[] = [
-  { head: 'tensors', align: 'right' },
-  { head: 'differ', align: 'right' },
-  { head: 'values changed', align: 'right' },
-  { head: 'largest', align: 'right' },
-  { head: 'relative change', align: 'right' },
-  { head: '' },
-]
+function changeColumns(): Column[] {
+  return [
+    { head: messages.tensors, align: 'right' },
+    { head: messages.differ, align: 'right' },
+    { head: messages.valuesChanged, align: 'right' },
+    { head: messages.largest, align: 'right' },
+    { head: messages.relativeChange, align: 'right' },
+    { head: '' },
+  ]
+}
 
-/** The cells of `CHANGE_COLUMNS`; bars of one page have one scale. */
+/** The cells of `changeColumns`; bars of one page have one scale. */
 function changeCells({ tensors, differing, comparison }: Tally, scale: number): string[] {
   const { values, changed, largest } = comparison
   const relative = relativeChange(comparison)
@@ -140,7 +142,7 @@ function componentTable(tensors: readonly TensorDiff[]): string {
   const groups = byComponent(tensors)
   const scale = largestOf(groups)
   const rows = groups.map((group) => [group.title, ...changeCells(group, scale)])
-  return formatTable([{ head: 'component' }, ...CHANGE_COLUMNS], rows)
+  return formatTable([{ head: messages.component }, ...changeColumns()], rows)
 }
 
 /** For each component that changed and has several blocks. */
@@ -152,7 +154,7 @@ function blockTables(tensors: readonly TensorDiff[]): string[][] {
       const mine = blocks.filter((group) => group.component === component)
       if (changed === 0 || mine.length < 2) return []
       const rows = mine.map((group) => [group.block, ...changeCells(group, scale)])
-      return [formatTable([{ head: title }, ...CHANGE_COLUMNS], rows)]
+      return [formatTable([{ head: title }, ...changeColumns()], rows)]
     })
     .filter((table) => table.length > 0)
 }
@@ -174,14 +176,14 @@ function topTable(tensors: readonly TensorDiff[], top: number): string[] {
     ])
   if (rows.length === 0) return []
   const head =
-    rows.length < changed.length ? `${rows.length} most changed of ${changed.length}` : 'changed tensors'
+    rows.length < changed.length ? messages.mostChanged(rows.length, changed.length) : messages.changedTensors
   return [
     formatTable(
       [
         { head },
-        { head: 'block' },
-        { head: 'relative change', align: 'right' },
-        { head: 'largest', align: 'right' },
+        { head: messages.block },
+        { head: messages.relativeChange, align: 'right' },
+        { head: messages.largest, align: 'right' },
       ],
       rows,
     ),
@@ -200,8 +202,8 @@ function typeLines(tensors: readonly TensorDiff[]): string[] {
     const change = `${a.dtype} -> ${b.dtype}`
     counts.set(change, (counts.get(change) ?? 0) + 1)
   }
-  const lines = [...counts].map(([change, count]) => `    ${change}: ${plural(count, 'tensor')}`)
-  return lines.length > 0 ? ['  Other types', ...lines] : []
+  const lines = [...counts].map(([change, count]) => `    ${change}: ${messages.tensorCount(count)}`)
+  return lines.length > 0 ? [`  ${messages.otherTypes}`, ...lines] : []
 }
 
 /** Tensors by name: how many in which component, and the first of them. */
@@ -210,9 +212,9 @@ function nameLines(title: string, tensors: readonly TensorDiff[], limit: number)
   const components = byComponent(tensors).map((group) => `${group.title} ${group.tensors}`)
   const rest = tensors.length - limit
   return [
-    `  ${title}: ${plural(tensors.length, 'tensor')} (${components.join(', ')})`,
+    `  ${title}: ${messages.tensorCount(tensors.length)} (${components.join(', ')})`,
     ...tensors.slice(0, limit).map((diff) => `    ${printable(diff.name, MAX_NAME)} ${shapes(diff)}`),
-    ...(rest > 0 ? [`    and ${rest} more; all with --keys`] : []),
+    ...(rest > 0 ? [`    ${messages.more(rest)}`] : []),
   ]
 }
 
@@ -234,8 +236,8 @@ function metadataLines({ added, removed, changed }: MetadataDiff, limit: number)
   if (lines.length === 0) return []
   const rest = lines.length - limit
   return [
-    '  Metadata',
+    `  ${messages.metadata}`,
     ...lines.slice(0, limit),
-    ...(rest > 0 ? [`    and ${rest} more; all with --keys`] : []),
+    ...(rest > 0 ? [`    ${messages.more(rest)}`] : []),
   ]
 }

@@ -23,6 +23,7 @@ import { svgText } from '../../report/drawing/svg.ts'
 import { formatRelative } from '../../report/text/relative.ts'
 import { usage } from '../../system/errors.ts'
 import { relativeChange } from '../../tensor/values/compare.ts'
+import { messages } from './messages.ts'
 
 /** Dots of a PNG to a pixel of the SVG: sharp where screens have many, readable where not. */
 const PNG_SCALE = 2
@@ -34,10 +35,10 @@ const ENCODERS: Readonly<Record<string, Encode>> = {
   '.svg': (map) => Buffer.from(svgText(heatMapPicture(map))),
 }
 
-/** @throws USAGE for a file of another ending */
+/** @throws USAGE (exit 2) for another ending of the name */
 export function plotEncoder(path: string): Encode {
   const encode = ENCODERS[extname(path).toLowerCase()]
-  if (!encode) throw usage(`--plot ${path}: the name must end in ${Object.keys(ENCODERS).join(' or ')}`)
+  if (!encode) throw usage(messages.badPlotEnding(path, Object.keys(ENCODERS)))
   return encode
 }
 
@@ -52,7 +53,7 @@ export function heatMapOf(diffs: readonly TensorDiff[], title: string): HeatMap 
     .map((group) => panelOf(group, blocks, layers, diffs))
   if (panels.length === 0) return undefined
   const { differing, tensors, comparison } = tally(diffs)
-  const subtitle = `relative change ||b - a|| / ||a|| in percent; all weights: ${formatRelative(relativeChange(comparison))}; ${differing} of ${tensors} tensors differ`
+  const subtitle = messages.plotSubtitle(formatRelative(relativeChange(comparison)), differing, tensors)
   return { title, subtitle, panels }
 }
 
@@ -68,9 +69,8 @@ function panelOf(
   const rows = [...new Set(cells.map(({ layer }) => layer))]
   const own = diffs.filter(({ place }) => place.component === component)
   const byPlace = new Map(cells.map((group) => [`${group.layer} ${group.block}`, cellOf(group)]))
-  const note = columns.length < mine.length ? ` (the first ${columns.length} of ${mine.length} blocks)` : ''
   return {
-    title: `${title}${note}`,
+    title: columns.length < mine.length ? messages.firstBlocks(title, columns.length, mine.length) : title,
     columns: columns.map(({ block }) => columnOf(block)),
     rows,
     cells: rows.map((layer) => columns.map(({ block }) => byPlace.get(`${layer} ${block}`))),

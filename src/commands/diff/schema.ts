@@ -35,21 +35,21 @@ const comparisonFields = {
 }
 const comparison = v.strictObject(comparisonFields)
 
+const groupFields = { tensors: count, differing: count, ...comparisonFields }
+
 const tallyFields = {
-  tensors: count,
-  differing: count,
+  ...groupFields,
   changed: count,
   incomparable: count,
   retyped: count,
   reshaped: count,
   added: count,
   removed: count,
-  ...comparisonFields,
 }
 const tally = v.strictObject(tallyFields)
 const component = v.strictObject({ name: text, title: text, ...tallyFields })
 
-const blockFields = { component: text, block: text, tensors: count, differing: count, ...comparisonFields }
+const blockFields = { component: text, block: text, ...groupFields }
 const block = v.strictObject(blockFields)
 
 const stored = nullable(v.strictObject({ dtype: text, shape }))

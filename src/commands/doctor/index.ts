@@ -20,6 +20,7 @@ import { EXIT, type ExitCode, SdtoolError } from '../../system/errors.ts'
 import type { World } from '../../system/world.ts'
 import type { Arguments, Command } from '../command.ts'
 import { commonOptions, withCommonOptions } from '../shared/options.ts'
+import { messages } from './messages.ts'
 import type { DoctorResult } from './schema.ts'
 
 /** What a check of one device found. */
@@ -29,7 +30,7 @@ export interface DeviceReport {
   readonly works: boolean
   /** It computes in float16. */
   readonly fp16: boolean
-  /** `--device auto` takes the first of these. */
+  /** `--device auto` uses the first of these. */
   readonly recommended: boolean
   readonly seconds?: number
   readonly problem?: string
@@ -40,7 +41,7 @@ export interface DeviceReport {
 export interface DoctorReport {
   readonly sdtool: string
   readonly node: string
-  /** Its version; null where it cannot be loaded, and then nothing can be drawn. */
+  /** Its version; null if it cannot be loaded: rendering does not work then. */
   readonly onnxruntime: string | null
   readonly onnxruntimeProblem?: OnnxRuntimeProblem
   /** What multiplies matrices for what is written. */
@@ -51,7 +52,7 @@ export interface DoctorReport {
   readonly memoryBytes: number
   readonly freeBytes: number
   readonly devices: readonly DeviceReport[]
-  /** What `--device auto` takes; null where nothing works. */
+  /** What `--device auto` uses; null where nothing works. */
   readonly auto: string | null
 }
 
@@ -63,16 +64,18 @@ interface OnnxRuntimeProblem {
 
 export const doctorCommand: Command = {
   positionals: '',
-  examples: [
-    ['$0 doctor', 'Which devices can render here, what each can do, and what is missing for the others'],
-    ['$0 doctor --json', 'The same as one JSON document, for bug reports'],
-  ],
+  get examples() {
+    return [
+      ['$0 doctor', messages.exampleDevices],
+      ['$0 doctor --json', messages.exampleJson],
+    ] as const
+  },
   options: withCommonOptions,
   async run(args: Arguments, world: World): Promise<ExitCode> {
     const { json, quiet } = commonOptions(args)
     const sessionWorld = { ...(world.sessions && { sessions: world.sessions }), signal: world.signal }
     const say = (title: string) => {
-      if (!quiet && !json) world.stderr.write(`trying ${title} ...\n`)
+      if (!quiet && !json) world.stderr.write(`${messages.trying(title)}\n`)
     }
     const machine = remembering(thisMachine(sessionWorld))
     const report = await examine(machine, say, world)
@@ -85,7 +88,7 @@ export const doctorCommand: Command = {
   },
 }
 
-/** What is looked at is this installation: Node, and what it can load. */
+/** The report is about this installation: Node, and what it can load. */
 function reportJson({ sdtool, devices, onnxruntimeProblem, ...facts }: DoctorReport): DoctorResult {
   return {
     path: process.execPath,
@@ -114,7 +117,7 @@ export function remembering(machine: Machine): Machine {
   }
 }
 
-/** Tries every device of a machine. `say` is told before each. */
+/** Tries every device of a machine, and calls `say` before each. @throws what the probes throw besides `SdtoolError` */
 export async function examine(
   machine: Machine,
   say: (title: string) => void,
@@ -128,7 +131,7 @@ export async function examine(
     ...found,
     products: (await engineOf(world)).name,
     platform: `${process.platform} ${process.arch}`,
-    processor: first?.model.trim() ?? 'unknown processor',
+    processor: first?.model.trim() ?? messages.unknownProcessor,
     cores: cpus().length,
     memoryBytes: totalmem(),
     freeBytes: availableMemory(),
@@ -170,7 +173,7 @@ function withoutOnnxRuntime({ code, message, hint }: SdtoolError): Found {
       works: false,
       fp16: false,
       recommended: false,
-      problem: 'onnxruntime does not work',
+      problem: messages.noOnnxRuntime,
       needs: needs(),
     }
   })
@@ -193,28 +196,31 @@ function reportOf({ id, title, needs }: DeviceKind, probe: Probe, cpu: Measured)
   }
 }
 
-/** The report for people. */
+/** The page. @param columns of the terminal */
 export function doctorPage(report: DoctorReport, columns?: number): string {
   const { sdtool, node, platform, processor, cores, memoryBytes, freeBytes } = report
-  const onnxruntime = report.onnxruntime === null ? 'no onnxruntime' : `onnxruntime ${report.onnxruntime}`
+  const versions =
+    report.onnxruntime === null
+      ? messages.versionsWithoutOnnx(sdtool, node, platform)
+      : messages.versions(sdtool, node, report.onnxruntime, platform)
   const rows = report.devices.map((device) => [
     device.title,
-    device.works ? 'works' : 'no',
-    device.works ? (device.fp16 ? 'yes' : 'no') : '',
-    device.seconds === undefined ? '' : `${(1000 * device.seconds).toFixed(1)} ms`,
+    device.works ? messages.works : messages.no,
+    device.works ? (device.fp16 ? messages.yes : messages.no) : '',
+    device.seconds === undefined ? '' : messages.milliseconds((1000 * device.seconds).toFixed(1)),
     noteOf(device),
   ])
   const table = [
-    { head: 'device' },
-    { head: 'state' },
-    { head: 'fp16' },
-    { head: 'probe', align: 'right' },
-    { head: 'note' },
+    { head: messages.device },
+    { head: messages.state },
+    { head: messages.fp16 },
+    { head: messages.probe, align: 'right' },
+    { head: messages.note },
   ] as const
   return [
-    `sdtool ${sdtool}, Node ${node}, ${onnxruntime}, ${platform}`,
-    `${processor}, ${cores} cores, ${formatBytes(freeBytes)} of ${formatBytes(memoryBytes)} memory free`,
-    `matrices are multiplied by ${report.products}`,
+    versions,
+    messages.machine(processor, cores, formatBytes(freeBytes), formatBytes(memoryBytes)),
+    messages.products(report.products),
     '',
     ...(report.onnxruntimeProblem
       ? problemLines(report.onnxruntimeProblem)
@@ -231,10 +237,10 @@ function problemLines({ message, hint }: OnnxRuntimeProblem): string[] {
 
 function autoLine({ devices, auto }: DoctorReport): string {
   const device = devices.find(({ id }) => id === auto)
-  return device ? `--device auto takes ${device.title}.` : 'Nothing can be drawn here.'
+  return device ? messages.autoDevice(device.title) : messages.noDevice
 }
 
 function noteOf({ problem, needs, fp16Problem }: DeviceReport): string {
-  const notes = [problem, fp16Problem && `no fp16: ${fp16Problem}`, needs && `needs ${needs}`]
+  const notes = [problem, fp16Problem && messages.noFp16(fp16Problem), needs && messages.needs(needs)]
   return notes.filter(Boolean).join('. ')
 }

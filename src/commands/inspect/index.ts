@@ -2,19 +2,15 @@ import { existsSync } from 'node:fs'
 import { looksRemote } from '../../civitai/api/reference.ts'
 import { type ModelFolders, resolveModel } from '../../library/resolve.ts'
 import { storedName } from '../../model/layouts/stored.ts'
-import {
-  type Inspection,
-  type InspectionOptions,
-  inspectFile,
-  type Refusal,
-} from '../../operations/inspect/inspection.ts'
+import { type Inspection, inspectFile, type Refusal } from '../../operations/inspect/inspection.ts'
 import { inspectionJson, refusalJson } from '../../operations/inspect/json.ts'
+import type { InspectionOptions } from '../../operations/inspect/options.ts'
 import type { InspectResult } from '../../operations/inspect/schema.ts'
 import { envelope, printResults } from '../../report/document/envelope.ts'
 import { errorText, exitCodeOf } from '../../report/terminal/error.ts'
 import { type Paint, painter } from '../../report/text/text.ts'
 import { defined } from '../../system/defined.ts'
-import { EXIT, type ExitCode, escaped, SdtoolError, usage } from '../../system/errors.ts'
+import { EXIT, type ExitCode, escaped, unverified, usage } from '../../system/errors.ts'
 import { globMatcher } from '../../system/glob.ts'
 import { printable } from '../../system/text.ts'
 import type { World } from '../../system/world.ts'
@@ -26,6 +22,7 @@ import { modelFolders, withModelFolders } from '../shared/model-folders.ts'
 import type { CommonOptions } from '../shared/options.ts'
 import { commonOptions, flag, namedFiles, text, withCommonOptions } from '../shared/options.ts'
 import { preview, withPreview } from '../shared/preview-option.ts'
+import { messages } from './messages.ts'
 import { briefLine, briefRefusal, inspectionPage, keyTable, metadataText, refusalPage } from './page.ts'
 import {
   inspectPicture,
@@ -51,40 +48,40 @@ interface InspectOptions extends CommonOptions {
 
 export const inspectCommand: Command = {
   positionals: '[files..]',
-  examples: [
-    ['$0 inspect model.ckpt', 'What it is, what is in it, what could be saved'],
-    ['$0 inspect lora.safetensors --metadata', 'All metadata of a LoRA'],
-    ['$0 inspect model.safetensors --keys "*attn2.to_k*" --json', 'Names, types and shapes for a program'],
-    ['$0 inspect models/ --brief', 'One line for each model file in a folder'],
-    ['$0 inspect picture.png', 'How a picture was made: A1111 parameters; --metadata=workflow for ComfyUI'],
-    ['$0 inspect https://civitai.com/models/4384', 'A model on a server, by a few hundred kB of it'],
-  ],
+  get examples() {
+    return [
+      ['$0 inspect model.ckpt', messages.exampleModel],
+      ['$0 inspect lora.safetensors --metadata', messages.exampleMetadata],
+      ['$0 inspect model.safetensors --keys "*attn2.to_k*" --json', messages.exampleKeys],
+      ['$0 inspect models/ --brief', messages.exampleFolder],
+      ['$0 inspect picture.png', messages.examplePicture],
+      ['$0 inspect https://civitai.com/models/4384', messages.exampleRemote],
+    ] as const
+  },
   options: (yargs) =>
     withPreview(withModelFolders(withCivitaiUrl(withCommonOptions(yargs))))
       .positional('files', {
         type: 'string',
         array: true,
-        describe:
-          'Model files, folders, pictures (PNG, JPEG, WebP); addresses, AIRs, model:ID, version:ID, hash:HEX',
+        describe: messages.filesArgument,
       })
       .option('keys', {
         type: 'string',
-        describe: 'List the tensors, all or those that match: --keys="*vae*"',
+        describe: messages.keysOption,
       })
       .option('metadata', {
         type: 'string',
-        describe: 'Print all metadata, or one key: --metadata=ss_tag_frequency',
+        describe: messages.metadataOption,
       })
       .option('hashes', {
         type: 'boolean',
-        describe: 'SHA-256, AutoV1/V2/V3, CRC32, BLAKE3 (reads the file)',
+        describe: messages.hashesOption,
       })
       .option('scan', {
         type: 'boolean',
-        describe:
-          'Look at all values for NaN, Inf and fp16 limits (reads the file). What is found is a finding, not a failure: exit code 0',
+        describe: messages.scanOption,
       })
-      .option('brief', { type: 'boolean', describe: 'One line for each file (default for folders)' }),
+      .option('brief', { type: 'boolean', describe: messages.briefOption }),
   run: (args, world) => runInspect(args, modelFolders(args, world), world),
 }
 
@@ -145,18 +142,15 @@ async function runInspect(args: Arguments, folders: ModelFolders, world: World):
   return exitCode
 }
 
-/** A file of that name is what is meant by it. */
+/** A name of an existing file means that file. */
 function isRemote(name: string): boolean {
   return looksRemote(name) && !existsSync(name)
 }
 
-/** @throws USAGE */
+/** @throws USAGE (exit 2) */
 function checkRemote({ hashes, scan }: InspectOptions): void {
   if (!hashes && !scan) return
-  throw usage(
-    `--${hashes ? 'hashes' : 'scan'} reads all of a file, and this one is not here`,
-    'Download it first: sdtool download.',
-  )
+  throw usage(messages.needsLocalFile(hashes ? 'hashes' : 'scan'), messages.downloadFirst)
 }
 
 interface Inspectors {
@@ -188,7 +182,7 @@ async function previewPicture(
   world: World,
 ): Promise<void> {
   if (picture.pixels) await preview(await picture.pixels(), options, world)
-  else world.stderr.write(`sdtool: ${escaped(path)}: only PNG pictures have a preview\n`)
+  else world.stderr.write(`sdtool: ${escaped(messages.noPicturePreview(path))}\n`)
 }
 
 type Result = Inspection | PictureInspection | Refusal
@@ -201,27 +195,27 @@ async function inspectAny(path: string, options: InspectionOptions, world: World
   })
 }
 
-/** A list of a folder, unless something was asked for that only a page can show. */
+/** A list for a folder, unless an option needs the page. */
 function isBrief({ brief, keys, metadata, hashes, scan }: InspectOptions, walked: boolean): boolean {
   const needsPage = keys !== undefined || metadata !== undefined || hashes || scan
-  if (brief && needsPage) throw usage('--brief goes with none of --keys, --metadata, --hashes, --scan')
+  if (brief && needsPage) throw usage(messages.briefAlone)
   return brief ?? (walked && !needsPage)
 }
 
-/** A file without the key that was asked for fails by itself; the next ones are still shown. */
+/** A file without the requested key fails by itself; the next ones are still shown. */
 function missingKey(result: Result, options: InspectOptions): Result {
   if ('error' in result) return result
   const { path, bytes } = result
   const { keys, metadata } = options
-  const missing = (what: string, hint: string): Refusal => {
-    const error = new SdtoolError('NOT_FOUND', `${path} has no ${what}`, { exitCode: EXIT.unverified, hint })
-    return { path, bytes, error }
-  }
+  const missing = (message: string, hint: string): Refusal => ({
+    path,
+    bytes,
+    error: unverified('NOT_FOUND', message, hint),
+  })
   if (keys && !keysOf(result, options)?.length)
-    return missing(`tensor ${keys}`, 'See all of them with --keys.')
-  if (metadata && !Object.hasOwn(textMetadata(result), metadata)) {
-    return missing(`metadata key ${metadata}`, 'See all keys with --metadata.')
-  }
+    return missing(messages.noTensor(path, keys), messages.seeKeys)
+  if (metadata && !Object.hasOwn(textMetadata(result), metadata))
+    return missing(messages.noMetadataKey(path, metadata), messages.seeMetadata)
   return result
 }
 
@@ -267,25 +261,31 @@ interface InspectLayout {
 
 function textPrinter(options: InspectOptions, { brief, several }: InspectLayout, world: World): Printer {
   const paint = painter(world.stdout, world.env)
+  const pageFor = (result: Inspection | PictureInspection): string => {
+    const part = partOf(result, options, world)
+    if (part === undefined) return pageOf(result, paint)
+    return several ? `${paint('bold', printable(result.path, 300))}\n${part}` : part
+  }
+  const textFor = (result: Result): string => {
+    if ('error' in result) return refusalText(result, brief, paint)
+    return brief ? `${lineOf(result, paint)}\n` : pageFor(result)
+  }
   let first = true
   return {
     print(result) {
       if (!first && !brief) world.stdout.write('\n')
       first = false
-      if (!('error' in result)) {
-        const part = brief ? undefined : partOf(result, options, world)
-        if (part !== undefined && several)
-          world.stdout.write(`${paint('bold', printable(result.path, 300))}\n`)
-        world.stdout.write(brief ? `${lineOf(result, paint)}\n` : (part ?? pageOf(result, paint)))
-        return
-      }
-      // what was refused has a page or a line of its own among the others; what is no file has none
-      if (brief) world.stdout.write(`${briefRefusal(result, paint)}\n`)
-      else if (result.security) world.stdout.write(refusalPage(result, paint))
-      world.stderr.write(errorText(result.error, options.verbose))
+      world.stdout.write(textFor(result))
+      if ('error' in result) world.stderr.write(errorText(result.error, options.verbose))
     },
     end() {},
   }
+}
+
+/** A refused file has its own line in a list; only an unsafe pickle has its own page. */
+function refusalText(refusal: Refusal, brief: boolean, paint: Paint): string {
+  if (brief) return `${briefRefusal(refusal, paint)}\n`
+  return refusal.security ? refusalPage(refusal, paint) : ''
 }
 
 function lineOf(result: Inspection | PictureInspection, paint: Paint): string {
@@ -296,7 +296,7 @@ function pageOf(result: Inspection | PictureInspection, paint: Paint): string {
   return 'picture' in result ? picturePage(result, paint) : inspectionPage(result, paint)
 }
 
-/** What was asked for of a file instead of its page: keys, metadata. */
+/** What is shown instead of the page: keys, metadata. */
 function partOf(
   result: Inspection | PictureInspection,
   options: InspectOptions,
@@ -307,12 +307,12 @@ function partOf(
   if (options.metadata === undefined) return undefined
   const metadata = textMetadata(result)
   if (options.metadata === '') return metadataText(metadata, result.path, painter(world.stdout, world.env))
-  // for a program the value as it is; on a terminal nothing in it may act
+  // the raw value for a program; on a terminal nothing in it may act
   const value = metadata[options.metadata]!
   return `${world.stdout.isTTY ? printable(value, Number.POSITIVE_INFINITY) : value}\n`
 }
 
-/** Undefined if none were asked for. Pictures have none. */
+/** Undefined without `--keys`. Pictures have none. */
 function keysOf(result: Inspection | PictureInspection, { keys }: InspectOptions): Tensor[] | undefined {
   if (keys === undefined) return undefined
   if ('picture' in result) return []

@@ -1,25 +1,29 @@
 import { basename } from 'node:path'
 import { BASES, type BaseId } from '../../model/adapters/base.ts'
 import type { AdapterInfo, ValueCount } from '../../model/adapters/info.ts'
+import type { EmaInfo } from '../../model/identify/ema.ts'
 import type { EmbeddingInfo } from '../../model/identify/embeddings.ts'
+import type { Prediction } from '../../model/identify/prediction.ts'
+import type { Recipe } from '../../model/metadata/recipe.ts'
 import type { Component } from '../../model/networks/components.ts'
 import { PREDICTIONS } from '../../model/networks/predictions.ts'
 import type { ComponentScan, Inspection, Refusal } from '../../operations/inspect/inspection.ts'
 import { formatTitle } from '../../operations/inspect/json.ts'
 import { errorReport } from '../../report/terminal/error.ts'
 import { type Column, formatTable } from '../../report/text/table.ts'
-import { formatBytes, formatCount, plural } from '../../report/text/text.ts'
+import { formatBytes, formatCount } from '../../report/text/text.ts'
 import { displayWidth, hanging, linesOf } from '../../report/text/wrap.ts'
 import { printable } from '../../system/text.ts'
-import type { PickleGlobal, SecurityReport, Tensor } from '../../tensor/values/table.ts'
+import type { Finding, PickleGlobal, SecurityReport, Tensor } from '../../tensor/values/table.ts'
 import { findingLines, type Paint } from '../shared/findings-text.ts'
+import { messages } from './messages.ts'
 
 /** Tags of a training set that are worth a line; the rest is in `--json`. */
 const TOP_TAGS = 12
 /** Keys that a page names before it counts the rest. */
 const MAX_LEFTOVERS = 8
 
-/** What a person reads about one file. */
+/** The page about one file. */
 export function inspectionPage(inspection: Inspection, paint: Paint): string {
   const { model, identity, summary } = inspection
   const { width } = paint
@@ -33,22 +37,22 @@ export function inspectionPage(inspection: Inspection, paint: Paint): string {
     `${paint('bold', printable(inspection.path, 300))}\n  ${headline(inspection, paint)}`,
     factLines(facts, width),
     componentTable(identity.components, width),
-    section('Training', summaryLines(summary.training, width)),
-    section('Top tags', tagLine(inspection, width)),
-    section('Model card', summaryLines(summary.modelspec, width)),
-    section('Merge', summaryLines(summary.merge, width)),
-    section('Also in the file', leftoverTable(inspection)),
-    section('Values', inspection.scan ? scanTable(inspection.scan) : ''),
-    section('Hashes', factLines(Object.entries(inspection.hashes), width - SECTION_INDENT)),
-    section('Findings', findingLines(inspection.findings, paint, SECTION_INDENT).join('\n')),
+    section(messages.training, summaryLines(summary.training, width)),
+    section(messages.topTags, tagLine(inspection, width)),
+    section(messages.modelCard, summaryLines(summary.modelspec, width)),
+    section(messages.merge, summaryLines(summary.merge, width)),
+    section(messages.alsoInFile, leftoverTable(inspection)),
+    section(messages.values, inspection.scan ? scanTable(inspection.scan) : ''),
+    section(messages.hashes, factLines(Object.entries(inspection.hashes), width - SECTION_INDENT)),
+    section(messages.findings, findingLines(inspection.findings, paint, SECTION_INDENT).join('\n')),
   ]
   return `${sections.filter(Boolean).join('\n\n')}\n`
 }
 
 function headline({ identity, bytes, model, remote }: Inspection, paint: Paint): string {
   const title = printable(identity.title, 200)
-  const count = plural(model.tensors.size, 'tensor')
-  const read = remote ? [`seen by ${formatBytes(remote.bytes)} of it`] : []
+  const count = messages.tensorCount(model.tensors.size)
+  const read = remote ? [messages.seenBy(formatBytes(remote.bytes))] : []
   const facts = [title, formatBytes(bytes), formatTitle(model.format), count, ...read]
   const text = hanging(facts.join(', '), paint.width, 2)
   return text.startsWith(title) ? paint('green', title) + text.slice(title.length) : text
@@ -93,69 +97,67 @@ function indent(body: string): string {
 }
 
 function architectureFacts({ identity, model, summary }: Inspection): FactLine[] {
-  const { architecture, ema } = identity
-  const facts: FactLine[] = []
-  if (identity.evidence) facts.push(['because', identity.evidence.join('; ')])
-  if (architecture) {
-    const { prediction } = architecture
-    facts.push(['because', architecture.evidence.join('; ')])
-    const { type, evidence, zeroTerminalSnr, sigmaMax } = prediction
-    const noise = [
-      zeroTerminalSnr ? ', zero terminal SNR' : '',
-      sigmaMax === undefined ? '' : `, largest sigma ${sigmaMax}`,
-    ].join('')
-    facts.push(['predicts', `${PREDICTIONS[type]}${noise} (${evidence})`])
-  }
-  if (ema?.updates !== undefined)
-    facts.push([
-      'EMA',
-      `${ema.updates} updates, decay ${ema.decay === undefined ? 'unknown' : Number(ema.decay.toPrecision(6))}`,
-    ])
-  for (const key of ['epoch', 'global_step']) {
-    const value = model.extras[key]
-    if (typeof value === 'number' || typeof value === 'bigint') facts.push([key, String(value)])
-  }
-  if (summary.recipe) {
-    const { operation, inputs, sdtool } = summary.recipe
-    const names = inputs.map(({ name }) => name).join(', ')
-    facts.push(['made by', `sdtool ${sdtool} ${operation} from ${names}`])
-  }
-  if (summary.comfy) facts.push(['saved by', 'ComfyUI, with its workflow'])
-  return facts
+  const { architecture, ema, evidence } = identity
+  return [
+    ...(evidence ? [[messages.because, evidence.join('; ')] as const] : []),
+    ...(architecture ? [[messages.because, architecture.evidence.join('; ')] as const] : []),
+    ...(architecture ? [[messages.predicts, predictionText(architecture.prediction)] as const] : []),
+    ...(ema ? emaFacts(ema) : []),
+    ...['epoch', 'global_step'].flatMap((key) => numberFacts(key, model.extras[key])),
+    ...(summary.recipe ? [[messages.madeBy, recipeText(summary.recipe)] as const] : []),
+    ...(summary.comfy ? [[messages.savedBy, messages.savedByComfy] as const] : []),
+  ]
+}
+
+function predictionText({ type, evidence, zeroTerminalSnr, sigmaMax }: Prediction): string {
+  return messages.prediction(PREDICTIONS[type], zeroTerminalSnr ?? false, sigmaMax, evidence)
+}
+
+function emaFacts({ updates, decay }: EmaInfo): FactLine[] {
+  if (updates === undefined) return []
+  const digits = decay === undefined ? undefined : Number(decay.toPrecision(6))
+  return [[messages.ema, messages.emaUpdates(updates, digits)]]
+}
+
+function numberFacts(key: string, value: unknown): FactLine[] {
+  return typeof value === 'number' || typeof value === 'bigint' ? [[key, String(value)]] : []
+}
+
+function recipeText({ operation, inputs, sdtool }: Recipe): string {
+  return messages.madeBySdtool(sdtool, operation, inputs.map(({ name }) => name).join(', '))
 }
 
 function adapterFacts(adapter: AdapterInfo): FactLine[] {
-  const targets = adapter.targets
-    .map(({ title, modules }) => `${title}: ${plural(modules, 'module')}`)
-    .join(', ')
+  const targets = adapter.targets.map(({ title, modules }) => messages.modulesOf(title, modules)).join(', ')
   const { base } = adapter
-  const claimed = base.claimed ? [`${base.claimed} by ${base.claimedBy ?? 'metadata'}`] : []
+  const claimed = base.claimed ? [messages.claimedBy(base.claimed, base.claimedBy)] : []
   return [
-    ['algorithm', adapter.algorithms.map(({ title, modules }) => `${title} (${modules})`).join(', ')],
-    ['names', adapter.dialects.map(({ title }) => title).join('; ')],
-    ['rank', distribution(adapter.ranks)],
-    ['alpha', alphaLine(adapter)],
-    ['changes', targets],
-    ['for', [baseTitle(base.architecture), ...base.evidence, ...claimed].join('; ')],
-    ...(adapter.convModules > 0 ? [['convolutions', plural(adapter.convModules, 'module')] as const] : []),
-    ...(adapter.embeddings.length > 0 ? [['embeddings', adapter.embeddings.join(', ')] as const] : []),
+    [messages.algorithm, adapter.algorithms.map(({ title, modules }) => `${title} (${modules})`).join(', ')],
+    [messages.names, adapter.dialects.map(({ title }) => title).join('; ')],
+    [messages.rank, distribution(adapter.ranks)],
+    [messages.alpha, alphaLine(adapter)],
+    [messages.changes, targets],
+    [messages.for, [baseTitle(base.architecture), ...base.evidence, ...claimed].join('; ')],
+    ...(adapter.convModules > 0
+      ? [[messages.convolutions, messages.moduleCount(adapter.convModules)] as const]
+      : []),
+    ...(adapter.embeddings.length > 0 ? [[messages.embeddings, adapter.embeddings.join(', ')] as const] : []),
   ]
 }
 
 function baseTitle(id: BaseId | undefined): string {
-  return id === undefined ? 'unknown base' : BASES[id].title
+  return id === undefined ? messages.unknownBase : BASES[id].title
 }
 
 function alphaLine({ alphas, withoutAlpha, settings }: AdapterInfo): string {
   const configured = settings.configs.flatMap(({ target, alpha, rankStabilised, alphas, source }) => {
-    const by = `${rankStabilised ? ', rank-stabilised' : ''}${target === undefined ? '' : ` for ${target}`} by ${source}`
-    const single = alphas.length === 0 ? '' : `; another for ${plural(alphas.length, 'pattern')}`
-    return alpha === undefined && alphas.length === 0 ? [] : [`${alpha ?? ''}${by}${single}`]
+    if (alpha === undefined && alphas.length === 0) return []
+    return [messages.configuredAlpha({ alpha, rankStabilised, target, source, patterns: alphas.length })]
   })
-  const missing = withoutAlpha > 0 ? [`none in ${plural(withoutAlpha, 'module')} (scale 1)`] : []
+  const missing = withoutAlpha > 0 ? [messages.noAlpha(withoutAlpha)] : []
   // PEFT, and who follows it, keeps alpha outside of the tensors
   const rest = configured.length > 0 ? [configured.join(', ')] : missing
-  return [alphas ? distribution(alphas) : 'not fetched', ...rest].filter(Boolean).join('; ')
+  return [alphas ? distribution(alphas) : messages.notFetched, ...rest].filter(Boolean).join('; ')
 }
 
 /** "16" for one value, "4 to 16, mostly 16" for several. */
@@ -165,7 +167,7 @@ function distribution(values: readonly ValueCount[]): string {
   const short = (n: number) => String(Number(n.toPrecision(6)))
   if (values.length === 1) return short(first.value)
   const most = values.reduce((best, item) => (item.modules > best.modules ? item : best))
-  return `${short(first.value)} to ${short(last.value)}, mostly ${short(most.value)}`
+  return messages.distribution(short(first.value), short(last.value), short(most.value))
 }
 
 function embeddingFacts(embedding: EmbeddingInfo): FactLine[] {
@@ -174,57 +176,53 @@ function embeddingFacts(embedding: EmbeddingInfo): FactLine[] {
     ({ role, vectors, dim }) => `${role === 'single' ? '' : `${role} `}${vectors} x ${dim}`,
   )
   return [
-    ['vectors', dims.join(', ')],
-    ...(name === undefined ? [] : [['name', name] as const]),
-    ...(token === undefined ? [] : [['token', token] as const]),
-    ['for', baseTitle(architecture)],
-    ...(steps === undefined ? [] : [['steps', String(steps)] as const]),
+    [messages.vectors, dims.join(', ')],
+    ...(name === undefined ? [] : [[messages.name, name] as const]),
+    ...(token === undefined ? [] : [[messages.token, token] as const]),
+    [messages.for, baseTitle(architecture)],
+    ...(steps === undefined ? [] : [[messages.steps, String(steps)] as const]),
     ...(trainedOn === undefined
       ? []
-      : [['trained on', [trainedOn.name, trainedOn.hash].filter(Boolean).join(' ')] as const]),
+      : [[messages.trainedOn, [trainedOn.name, trainedOn.hash].filter(Boolean).join(' ')] as const]),
   ]
 }
 
 function securityFacts(security: SecurityReport | undefined): FactLine[] {
   if (!security) return []
   const opaque = security.globals.filter(({ verdict }) => verdict === 'opaque')
-  const kept =
-    opaque.length > 0 ? `; ${plural(opaque.length, 'foreign class', 'foreign classes')} kept unread` : ''
-  return [['pickle', `safe, nothing was run${kept}`]]
+  return [[messages.pickle, messages.safePickle(opaque.length)]]
 }
 
-const COMPONENT_COLUMNS: readonly Column[] = [
-  { head: 'component' },
-  { head: 'tensors', align: 'right' },
-  { head: 'parameters', align: 'right' },
-  { head: 'dtype' },
-  { head: 'size', align: 'right' },
-  { head: 'keys' },
-]
+function componentColumns(): Column[] {
+  return [
+    { head: messages.component },
+    { head: messages.tensors, align: 'right' },
+    { head: messages.parameters, align: 'right' },
+    { head: messages.dtype },
+    { head: messages.size, align: 'right' },
+    { head: messages.keys },
+  ]
+}
 
-const NARROW_COLUMNS: readonly Column[] = [0, 1, 2, 4, 3].map((i) => COMPONENT_COLUMNS[i]!)
+/** Of those above: without the keys, and the types last, as they can be broken into lines. */
+const NARROW_COLUMNS = [0, 1, 2, 4, 3] as const
 
 /** A terminal too narrow for all columns does without the keys, which `--keys` and `--json` have, too. */
 function componentTable(components: readonly Component[], width: number): string {
   if (components.length === 0) return ''
   const rows = components.map(({ title, tensors, parameters, dtypes, bytes, prefix, match }) => [
-    match && match.missing.length > 0 ? `${title} (incomplete)` : title,
+    match && match.missing.length > 0 ? messages.incomplete(title) : title,
     String(tensors),
     formatCount(parameters),
     dtypeText(dtypes),
     formatBytes(bytes),
     prefix ? `${prefix}*` : '',
   ])
-  const table = formatTable(COMPONENT_COLUMNS, rows)
+  const columns = componentColumns()
+  const table = formatTable(columns, rows)
   if (table.split('\n').every((line) => displayWidth(line) <= width)) return table
-  const narrow = rows.map(([title, tensors, parameters, dtype, size]) => [
-    title!,
-    tensors!,
-    parameters!,
-    size!,
-    dtype!,
-  ])
-  return formatTable(NARROW_COLUMNS, narrow, width)
+  const narrow = <T>(row: readonly T[]): T[] => NARROW_COLUMNS.map((i) => row[i]!)
+  return formatTable(narrow(columns), rows.map(narrow), width)
 }
 
 /** "F16", or "F32 (680), F16 (6)" for a mix. */
@@ -238,7 +236,7 @@ function tagLine({ summary }: Inspection, width: number): string {
   const tags = summary.training?.tags ?? []
   if (tags.length === 0) return ''
   const shown = tags.slice(0, TOP_TAGS).map(({ tag, count }) => `${printable(tag, 60)} (${count})`)
-  const more = tags.length > TOP_TAGS ? [`and ${tags.length - TOP_TAGS} more`] : []
+  const more = tags.length > TOP_TAGS ? [messages.more(tags.length - TOP_TAGS)] : []
   return `  ${hanging([...shown, ...more].join(', '), width - SECTION_INDENT, 2)}`
 }
 
@@ -252,19 +250,24 @@ function leftoverTable({ model }: Inspection): string {
       bytes > 0 ? formatBytes(bytes) : '',
     ])
   if (rows.length === 0) return ''
-  const more = big.length > MAX_LEFTOVERS ? `\n  and ${big.length - MAX_LEFTOVERS} more` : ''
-  return formatTable([{ head: 'entry' }, { head: 'what' }, { head: 'size', align: 'right' }], rows) + more
+  const more = big.length > MAX_LEFTOVERS ? `\n  ${messages.more(big.length - MAX_LEFTOVERS)}` : ''
+  const columns: Column[] = [
+    { head: messages.entry },
+    { head: messages.what },
+    { head: messages.size, align: 'right' },
+  ]
+  return formatTable(columns, rows) + more
 }
 
 function scanTable(scan: readonly ComponentScan[]): string {
   const columns: Column[] = [
-    { head: 'component' },
-    { head: 'values', align: 'right' },
-    { head: 'NaN', align: 'right' },
-    { head: 'Inf', align: 'right' },
-    { head: 'too large for fp16', align: 'right' },
-    { head: 'zero in fp16', align: 'right' },
-    { head: 'largest', align: 'right' },
+    { head: messages.component },
+    { head: messages.valueCount, align: 'right' },
+    { head: messages.nan, align: 'right' },
+    { head: messages.inf, align: 'right' },
+    { head: messages.fp16Overflow, align: 'right' },
+    { head: messages.fp16Underflow, align: 'right' },
+    { head: messages.largest, align: 'right' },
   ]
   const rows = scan.map(({ component, total }) => [
     component.title,
@@ -281,17 +284,18 @@ function scanTable(scan: readonly ComponentScan[]): string {
 /** Names, types and shapes, as many as match. */
 export function keyTable(tensors: readonly Tensor[]): string {
   const rows = tensors.map(({ name, dtype, shape }) => [printable(name, 300), dtype, `[${shape.join(', ')}]`])
-  return formatTable([{ head: 'name' }, { head: 'dtype' }, { head: 'shape' }], rows)
+  return formatTable([{ head: messages.name }, { head: messages.dtype }, { head: messages.shape }], rows)
 }
 
 /** One line for a list of files. */
 export function briefLine({ path, identity, bytes, findings }: Inspection, paint: Paint): string {
-  const notes = (['error', 'warning'] as const)
-    .map(
-      (severity) => [severity, findings.filter((finding) => finding.severity === severity).length] as const,
-    )
-    .filter(([, count]) => count > 0)
-    .map(([severity, count]) => paint(severity === 'error' ? 'red' : 'yellow', plural(count, severity)))
+  const countOf = (severity: Finding['severity']) =>
+    findings.filter((finding) => finding.severity === severity).length
+  const [errors, warnings] = [countOf('error'), countOf('warning')]
+  const notes = [
+    ...(errors > 0 ? [paint('red', messages.errorCount(errors))] : []),
+    ...(warnings > 0 ? [paint('yellow', messages.warningCount(warnings))] : []),
+  ]
   const facts = [printable(path, 300), printable(identity.title, 100), formatBytes(bytes)]
   return [...facts, ...(notes.length > 0 ? [notes.join(', ')] : [])].join('  ')
 }
@@ -301,7 +305,7 @@ export function refusalPage({ path, bytes, error, security }: Refusal, paint: Pa
   const { message, hint } = errorReport(error)
   const lines = [
     paint('bold', printable(path, 300)),
-    `  ${paint('red', security ? 'REFUSED: unsafe pickle' : 'REFUSED')}, ${formatBytes(bytes)}`,
+    `  ${paint('red', security ? messages.refusedPickle : messages.refused)}, ${formatBytes(bytes)}`,
     `  ${hanging(printable(message.replace(`${path}: `, ''), 1000), paint.width, 2)}`,
     ...(hint ? [`  ${hanging(hint, paint.width, 2)}`] : []),
   ]
@@ -314,14 +318,14 @@ function globalTable(globals: readonly PickleGlobal[]): string {
     .sort((a, b) => rank[a.verdict] - rank[b.verdict])
     .map(({ module, name, offset, verdict }) => [printable(`${module}.${name}`), verdict, String(offset)])
   return formatTable(
-    [{ head: 'the pickle names' }, { head: 'verdict' }, { head: 'at byte', align: 'right' }],
+    [{ head: messages.globalNames }, { head: messages.verdict }, { head: messages.atByte, align: 'right' }],
     rows,
   )
 }
 
 export function briefRefusal({ path, error }: Refusal, paint: Paint): string {
   const { code } = errorReport(error)
-  return `${printable(path, 300)}  ${paint('red', `refused (${code})`)}`
+  return `${printable(path, 300)}  ${paint('red', messages.refusedCode(code))}`
 }
 
 /** Value of one metadata key, or all of them, printed so that nothing in them can act on the terminal. */
@@ -331,7 +335,7 @@ export function metadataText(
   { width }: Paint,
 ): string {
   const entries = Object.entries(metadata)
-  if (entries.length === 0) return `${basename(path)} has no metadata\n`
+  if (entries.length === 0) return `${messages.noMetadata(basename(path))}\n`
   const lines = entries.map(([key, value]) => `${printable(key, 200)}: ${printable(value, 2000)}`)
   return `${lines.map((line) => linesOf(line, width - 2).join('\n  ')).join('\n')}\n`
 }

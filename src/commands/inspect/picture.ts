@@ -1,5 +1,4 @@
 /** Pictures among the files of `sdtool inspect`: how they were made. */
-
 import { IMAGE_HEAD, type ImageFile, imageFormat, openImage } from '../../image/open.ts'
 import { type PictureParameters, pictureParameters, pictureProgram } from '../../image/parameters.ts'
 import { hashWithProgress } from '../../operations/hashing.ts'
@@ -13,6 +12,7 @@ import { refuse, withFileName } from '../../system/errors.ts'
 import type { Hashes } from '../../system/hash.ts'
 import { printable } from '../../system/text.ts'
 import type { World } from '../../system/world.ts'
+import { messages } from './messages.ts'
 import { type FactLine, factLines, SECTION_INDENT, section } from './page.ts'
 
 /** A picture and what its texts say. */
@@ -42,7 +42,7 @@ export async function isPicture(path: string): Promise<boolean> {
   }
 }
 
-/** @throws PICTURE_TOO_LARGE, what `openImage` throws (exit 3) */
+/** @throws PICTURE_TOO_LARGE (exit 3), what `openRegularFile` and `openImage` throw */
 export async function inspectPicture(
   path: string,
   options: { readonly hashes: boolean },
@@ -72,10 +72,7 @@ async function readPicture(path: string): Promise<Uint8Array> {
   try {
     const { size } = await handle.stat()
     if (size > MAX_PICTURE_BYTES) {
-      throw refuse(
-        'PICTURE_TOO_LARGE',
-        `${path}: ${size} bytes, more than ${MAX_PICTURE_BYTES} for a picture`,
-      )
+      throw refuse('PICTURE_TOO_LARGE', messages.pictureTooLarge(path, size, MAX_PICTURE_BYTES))
     }
     return await handle.readFile()
   } finally {
@@ -110,26 +107,23 @@ export function pictureJson(inspection: PictureInspection): InspectResult {
 
 function headline({ picture, bytes, program }: PictureInspection): string {
   const { title, width, height } = picture
-  const by = program === undefined ? [] : [`made by ${program}`]
-  return [title, `${width} x ${height} pixels`, formatBytes(bytes), ...by].join(', ')
+  const by = program === undefined ? [] : [messages.pictureMadeBy(program)]
+  return [title, messages.pixels(width, height), formatBytes(bytes), ...by].join(', ')
 }
 
-/** What a person reads about a picture. */
+/** The page about a picture. */
 export function picturePage(inspection: PictureInspection, paint: Paint): string {
   const { path, parameters, hashes } = inspection
   const width = paint.width - SECTION_INDENT
   const settings: FactLine[] = [...(parameters?.settings ?? [])]
-  const nothing =
-    parameters || inspection.picture.texts.length > 0
-      ? ''
-      : '  It has no text: nothing tells how it was made.'
+  const nothing = parameters || inspection.picture.texts.length > 0 ? '' : `  ${messages.noPictureText}`
   const sections = [
     `${paint('bold', printable(path, 300))}\n  ${hanging(headline(inspection), paint.width, 2)}`,
-    section('Prompt', parameters ? promptText(parameters.prompt, width) : ''),
-    section('Negative prompt', parameters?.negative ? promptText(parameters.negative, width) : ''),
-    section('Settings', factLines(settings, width)),
-    section('Also in the file', otherTexts(inspection)),
-    section('Hashes', factLines(Object.entries(hashes), width)),
+    section(messages.prompt, parameters ? promptText(parameters.prompt, width) : ''),
+    section(messages.negativePrompt, parameters?.negative ? promptText(parameters.negative, width) : ''),
+    section(messages.settings, factLines(settings, width)),
+    section(messages.alsoInFile, otherTexts(inspection)),
+    section(messages.hashes, factLines(Object.entries(hashes), width)),
     nothing,
   ]
   return `${sections.filter(Boolean).join('\n\n')}\n`
@@ -156,8 +150,12 @@ function otherTexts({ picture, parameters }: PictureInspection): string {
       formatBytes(Buffer.byteLength(text)),
     ])
   if (rows.length === 0) return ''
-  const columns = [{ head: 'text' }, { head: 'begins' }, { head: 'size', align: 'right' }] as const
-  const more = rows.length > MAX_TEXTS_SHOWN ? `\n  and ${rows.length - MAX_TEXTS_SHOWN} more` : ''
+  const columns = [
+    { head: messages.text },
+    { head: messages.begins },
+    { head: messages.size, align: 'right' },
+  ] as const
+  const more = rows.length > MAX_TEXTS_SHOWN ? `\n  ${messages.more(rows.length - MAX_TEXTS_SHOWN)}` : ''
   return formatTable(columns, rows.slice(0, MAX_TEXTS_SHOWN)) + more
 }
 

@@ -1,4 +1,4 @@
-/** Looks into a file that is not here, by its header alone. */
+/** Inspects a file on a server by its header alone. */
 
 import { parseReference, urlOf } from '../../civitai/api/reference.ts'
 import { type Site, siteFor } from '../../civitai/http/hosts.ts'
@@ -9,18 +9,18 @@ import { openRemote, type RemoteFile } from '../../civitai/transfer/remote-file.
 import { withKnownNames } from '../../model/layouts/known-names.ts'
 import {
   type Inspection,
-  type InspectionOptions,
   inspectOpened,
   type Refusal,
   refusalOf,
 } from '../../operations/inspect/inspection.ts'
+import type { InspectionOptions } from '../../operations/inspect/options.ts'
 import type { World } from '../../system/world.ts'
 import { openModel } from '../../tensor/formats/open.ts'
 import type { Tensor } from '../../tensor/values/table.ts'
 import { downloadUrls } from '../download/run.ts'
 import type { Client } from '../shared/civitai-client.ts'
 
-/** Reads headers only, by ranges. Errors become a `Refusal`, except an interruption. */
+/** Reads headers only, by ranges. Errors become a `Refusal`, except an interruption. @throws the reason of the signal */
 export async function inspectRemote(
   reference: string,
   options: InspectionOptions,

@@ -9,7 +9,7 @@ import {
 } from '../../operations/list/models.ts'
 import { type Envelope, envelope, type JsonError, printResults } from '../../report/document/envelope.ts'
 import { formatTable } from '../../report/text/table.ts'
-import { formatBytes, painter, plural } from '../../report/text/text.ts'
+import { formatBytes, painter } from '../../report/text/text.ts'
 import { EXIT, usage } from '../../system/errors.ts'
 import { printable } from '../../system/text.ts'
 import { startProgress, type World } from '../../system/world.ts'
@@ -17,43 +17,40 @@ import type { Command } from '../command.ts'
 import { noteSkipped } from '../shared/listed-files.ts'
 import { modelFolders, withModelFolders } from '../shared/model-folders.ts'
 import { commonOptions, flag, withCommonOptions } from '../shared/options.ts'
+import { messages } from './messages.ts'
 import type { ListFinding, ListResult } from './schema.ts'
 
 export const listCommand: Command = {
   positionals: '[folders..]',
-  examples: [
-    [
-      '$0 list ~/stable-diffusion-webui/models',
-      'Every model: what it is, its size, type, base and trigger words',
-    ],
-    [
-      '$0 list --duplicates',
-      'The folders of SDTOOL_MODELS, with what is there twice, read in full to be sure',
-    ],
-    ['$0 list models/ --json', 'The same for a program'],
-  ],
+  get examples() {
+    return [
+      ['$0 list ~/stable-diffusion-webui/models', messages.exampleFolder],
+      ['$0 list --duplicates', messages.exampleDuplicates],
+      ['$0 list models/ --json', messages.exampleJson],
+    ] as const
+  },
   options: (yargs) =>
     withModelFolders(withCommonOptions(yargs))
       .positional('folders', {
         type: 'string',
         array: true,
-        describe: 'Folders of models; without one those of --models or SDTOOL_MODELS',
+        describe: messages.foldersArgument,
       })
       .option('duplicates', {
         type: 'boolean',
-        describe: 'Read in full what looks the same by a sample of its values. What was read is remembered',
+        describe: messages.duplicatesOption,
       }),
   async run(args, world) {
     const options = commonOptions(args)
     const named = [...((args.folders as unknown[]) ?? []), ...((args._ as unknown[]) ?? [])].map(String)
     const folders = named.length > 0 ? named : modelFolders(args, world).roots
-    if (folders.length === 0) throw usage('no folder was named', 'sdtool list models/, or set SDTOOL_MODELS.')
+    if (folders.length === 0) throw usage(messages.noFolder, messages.nameFolder)
     for (const folder of folders) await checkFolder(folder)
     const scans = await Promise.all(folders.map((folder) => scanFolder(folder, world.signal)))
     const skipped = scans.flatMap((scan) => scan.skipped)
     noteSkipped(skipped, world)
     const cache = await openCache(world)
-    const opening = startProgress(world, 'opening models', 'count')
+    const opening = startProgress(world, messages.opening, 'count')
     try {
       const files = await libraryOf(
         scans.flatMap((scan) => scan.files),
@@ -62,7 +59,7 @@ export const listCommand: Command = {
         world,
       )
       const duplicates = flag(args, 'duplicates')
-        ? await provenDuplicates(files, cache, startProgress(world, 'comparing models', 'count'), world)
+        ? await provenDuplicates(files, cache, startProgress(world, messages.comparing, 'count'), world)
         : likelyDuplicates(files)
       printResults(
         document(files, duplicates, skipped, world),
@@ -112,8 +109,7 @@ function duplicateJson(
   pathOf: ReadonlyMap<string, string>,
 ): ListFinding {
   const paths = files.map((name) => pathOf.get(name)!)
-  const what = component === undefined ? 'the same tensors' : `the same ${component}`
-  const message = `${plural(files.length, 'file')} with ${what}${proven ? '' : ', by a sample'}`
+  const message = messages.filesWith(files.length, sameText(component, proven))
   return { code: 'duplicate', severity: 'info', message, bytes, component: component ?? null, paths, proven }
 }
 
@@ -130,20 +126,20 @@ function page(
   const rows = files.map(({ name, bytes, facts, triggers, error }) => {
     const { title = '', precision = '', base, trainedOn, prunable = 0 } = facts ?? {}
     const notes = [
-      ...(error === undefined ? [] : [`refused: ${error.message}`]),
-      ...(facts?.kind === 'lora' || base === undefined ? [] : [`for ${base}`]),
-      ...(trainedOn === undefined ? [] : [`trained on ${trainedOn}`]),
-      ...(triggers.length === 0 ? [] : [`trigger: ${triggers.join(', ')}`]),
-      ...(prunable > 0 ? [`prune saves ${formatBytes(prunable)}`] : []),
+      ...(error === undefined ? [] : [messages.refused(error.message)]),
+      ...(facts?.kind === 'lora' || base === undefined ? [] : [messages.forBase(base)]),
+      ...(trainedOn === undefined ? [] : [messages.trainedOn(trainedOn)]),
+      ...(triggers.length === 0 ? [] : [messages.triggers(triggers.join(', '))]),
+      ...(prunable > 0 ? [messages.pruneSaves(formatBytes(prunable))] : []),
     ]
     return [name, title, formatBytes(bytes), precision, notes.join('; ')].map((cell) => printable(cell, 160))
   })
   const columns = [
-    { head: 'file' },
-    { head: 'what' },
-    { head: 'size', align: 'right' },
-    { head: 'type' },
-    { head: 'notes' },
+    { head: messages.file },
+    { head: messages.what },
+    { head: messages.size, align: 'right' },
+    { head: messages.type },
+    { head: messages.notes },
   ] as const
   const lines = [
     ...(rows.length > 0 ? [formatTable(columns, rows, paint.width)] : []),
@@ -156,9 +152,14 @@ function page(
 function duplicateLine({ component, files, bytes, proven }: Duplicates, verbose: boolean): string {
   const shown = verbose ? files : files.slice(0, MAX_FILES)
   const names = shown.map((name) => printable(name, 120)).join(', ')
-  const more = files.length > shown.length ? ` and ${files.length - shown.length} more` : ''
-  const what = component === undefined ? 'the same tensors' : `the same ${component}`
-  return `  ${proven ? '=' : '~'} ${what}${proven ? '' : ', by a sample'} (${formatBytes(bytes)}): ${names}${more}`
+  const unlisted = files.length - shown.length
+  const all = unlisted > 0 ? messages.namesAndMore(names, unlisted) : names
+  return `  ${proven ? '=' : '~'} ${sameText(component, proven)} (${formatBytes(bytes)}): ${all}`
+}
+
+function sameText(component: string | undefined, proven: boolean): string {
+  if (component === undefined) return proven ? messages.sameTensors : messages.sameTensorsBySample
+  return proven ? messages.sameComponent(component) : messages.sameComponentBySample(component)
 }
 
 function summary(files: readonly LibraryFile[]): string {
@@ -166,9 +167,9 @@ function summary(files: readonly LibraryFile[]): string {
   const saved = files.reduce((sum, { facts }) => sum + (facts?.prunable ?? 0), 0)
   const refused = files.filter(({ error }) => error !== undefined).length
   const parts = [
-    `${plural(files.length, 'model file')}, ${formatBytes(bytes)}`,
-    ...(refused > 0 ? [`${refused} refused`] : []),
-    ...(saved > 0 ? [`pruning saves ${formatBytes(saved)}`] : []),
+    messages.files(files.length, formatBytes(bytes)),
+    ...(refused > 0 ? [messages.refusedCount(refused)] : []),
+    ...(saved > 0 ? [messages.pruningSaves(formatBytes(saved))] : []),
   ]
   return parts.join('; ')
 }

@@ -1,5 +1,6 @@
 /** The document of `list --json`. */
 import * as v from 'valibot'
+import { SKIP_REASONS } from '../../library/scan.ts'
 import {
   count,
   documentSchema,
@@ -44,7 +45,7 @@ const skipped = v.strictObject({
   message: text,
   bytes: v.null(),
   path: text,
-  why: v.picklist(['program', 'locked', 'deep', 'system', 'loop', 'spelling']),
+  why: v.picklist(SKIP_REASONS),
 })
 
 const result = v.union([model, refused])

@@ -1,4 +1,4 @@
-/** Does again what made a file, from the recipe in its metadata. */
+/** Rebuilds a file from the recipe in its metadata. */
 import { basename, extname } from 'node:path'
 import { resolveModel } from '../../library/resolve.ts'
 import { stemOf } from '../../model/file-name.ts'
@@ -11,7 +11,7 @@ import { errorJson, errorText } from '../../report/terminal/error.ts'
 import { formatTable } from '../../report/text/table.ts'
 import { painter } from '../../report/text/text.ts'
 import { checkOutput } from '../../system/atomic.ts'
-import { EXIT, type ExitCode, SdtoolError, usage } from '../../system/errors.ts'
+import { EXIT, type ExitCode, SdtoolError, unverified, usage } from '../../system/errors.ts'
 import { printable } from '../../system/text.ts'
 import type { World } from '../../system/world.ts'
 import type { Arguments, Command } from '../command.ts'
@@ -19,6 +19,7 @@ import { modelFolders, withModelFolders } from '../shared/model-folders.ts'
 import type { WritingOptions } from '../shared/options.ts'
 import { namedFiles, outputOptions, withOutputOptions } from '../shared/options.ts'
 import { type PlannedInput, planInputs, withRecipeInputs } from './inputs.ts'
+import { messages } from './messages.ts'
 import { type Repeated, recipeRunner } from './recipe-runner.ts'
 import { type RecipeSource, recipeOf } from './recipe-source.ts'
 import { autoV3Of, type Sameness, sameModels } from './same-model.ts'
@@ -26,26 +27,26 @@ import type { ReplayInput, ReplayResult } from './schema.ts'
 
 export const replayCommand: Command = {
   positionals: '[file]',
-  examples: [
-    ['$0 replay mix.safetensors --models ~/models', 'Make it again, and say whether it is the same'],
-    ['$0 replay recipe.json -o mix.safetensors', 'From a recipe alone'],
-    ['$0 replay mix.safetensors --dry-run', 'Whether the inputs are there, and what would be done'],
-  ],
+  get examples() {
+    return [
+      ['$0 replay mix.safetensors --models ~/models', messages.exampleFile],
+      ['$0 replay recipe.json -o mix.safetensors', messages.exampleRecipe],
+      ['$0 replay mix.safetensors --dry-run', messages.exampleDryRun],
+    ] as const
+  },
   options: (yargs) =>
     withModelFolders(withOutputOptions(yargs))
       .positional('file', {
         type: 'string',
-        describe: 'File that sdtool has written, or a JSON file with its recipe',
+        describe: messages.fileArgument,
       })
-      .epilogue(
-        'An input that is gone is made again first, where its own recipe stands in that of the file and its inputs are there.',
-      ),
+      .epilogue(messages.epilogue),
   run: runReplay,
 }
 
 async function runReplay(args: Arguments, world: World): Promise<ExitCode> {
   const [name, ...rest] = [args.file, ...namedFiles(args)].filter((file) => file !== undefined).map(String)
-  if (name === undefined || rest.length > 0) throw usage('name one file', 'sdtool replay mix.safetensors')
+  if (name === undefined || rest.length > 0) throw usage(messages.nameOneFile, messages.exampleHint)
   const output = outputOptions(args)
   const folders = modelFolders(args, world)
   const path = await resolveModel(name, 'any', folders)
@@ -56,7 +57,7 @@ async function runReplay(args: Arguments, world: World): Promise<ExitCode> {
   const places = { path, folders }
   const inputs = await planInputs(recipe, places, world)
   const target = await targetOf(path, output.output, endings)
-  // a file that is held against itself is always the same
+  // a file compared with itself is always the same
   const made = source.made === undefined ? [] : [{ path: source.made, size: 0 }]
   await checkOutput(target, { force: output.force, bytes: 0, inputs: made })
   const replay = { path, source, inputs, target }
@@ -74,7 +75,7 @@ async function runReplay(args: Arguments, world: World): Promise<ExitCode> {
   })
 }
 
-/** @throws USAGE where `-o` says another format than that of what is made */
+/** @throws USAGE (exit 2) where `-o` names another format than that of the output */
 async function targetOf(
   path: string,
   output: string | undefined,
@@ -92,7 +93,7 @@ function replayedName(path: string, endings: readonly string[]): string {
   return `${stemOf(basename(path).replace(/\.json$/i, ''))}-replayed${ending}`
 }
 
-/** Without a file to compare with, only what the new one is. */
+/** Without a file to compare with, only the hash of the new one. */
 async function sameness({ made }: RecipeSource, target: string, world: World): Promise<Partial<Sameness>> {
   if (made !== undefined) return sameModels(made, target, world)
   return extname(target) === '.safetensors' ? { autoV3: await autoV3Of(target, world.signal) } : {}
@@ -108,20 +109,21 @@ interface Replay {
 function headOf({ path, source: { recipe }, inputs }: Replay, world: World): string {
   const paint = painter(world.stdout, world.env)
   const table = formatTable(
-    [{ head: 'input' }, { head: 'the same by' }, { head: 'found' }],
+    [{ head: messages.input }, { head: messages.matchedBy }, { head: messages.found }],
     inputs.flatMap((input) => inputRows(input, 0)),
   )
-  const head = `${paint('bold', printable(path, 300))}: ${recipe.operation} of sdtool ${printable(recipe.sdtool, 40)}, ${recipe.produced}`
+  const name = paint('bold', printable(path, 300))
+  const head = messages.head(name, recipe.operation, printable(recipe.sdtool, 40), recipe.produced)
   return `${head}\n${table}\n`
 }
 
-/** What an input that is gone will be made of stands below it. */
+/** Below a missing input stands what it will be rebuilt from. */
 function inputRows(planned: PlannedInput, depth: number): string[][] {
   const name = '  '.repeat(depth) + printable(planned.input.name, 80)
   if ('path' in planned) return [[name, planned.by, printable(planned.path, 200)]]
   const { operation } = planned.recipe
   return [
-    [name, '', `gone; made again: ${operation}`],
+    [name, '', messages.missingRebuilt(operation)],
     ...planned.steps.flatMap((step) => inputRows(step, depth + 1)),
   ]
 }
@@ -137,14 +139,14 @@ function inputJson(planned: PlannedInput): ReplayInput {
   }
 }
 
-interface Came {
+interface ReplayEnd {
   readonly replay: Replay
   readonly found?: Partial<Sameness> | undefined
   readonly repeated?: Repeated | undefined
   readonly error?: JsonError
 }
 
-function resultJson({ replay, found, repeated, error }: Came): ReplayResult {
+function resultJson({ replay, found, repeated, error }: ReplayEnd): ReplayResult {
   const { path, source, inputs, target } = replay
   return {
     path,
@@ -158,7 +160,7 @@ function resultJson({ replay, found, repeated, error }: Came): ReplayResult {
   }
 }
 
-/** Says what came of it. */
+/** Prints the outcome. */
 async function ended(
   replay: Replay,
   found: Partial<Sameness> | undefined,
@@ -178,10 +180,10 @@ async function ended(
   return EXIT.unverified
 }
 
-/** What keeps the operation from being done again is on stderr already. */
+/** Why the operation could not be repeated is on stderr already. */
 function failed(replay: Replay, repeated: Repeated, output: WritingOptions, world: World): ExitCode {
   const { operation } = replay.source.recipe
-  const error = new SdtoolError('REPLAY_FAILED', `${operation} ended with exit code ${repeated.exitCode}`)
+  const error = new SdtoolError('REPLAY_FAILED', messages.exitCode(operation, repeated.exitCode))
   const results = [resultJson({ replay, repeated, error: repeated.error ?? errorJson(error) })]
   printResults(envelope('replay', { results, dryRun: output.dryRun }, world), () => '', output, world)
   return repeated.exitCode
@@ -189,20 +191,19 @@ function failed(replay: Replay, repeated: Repeated, output: WritingOptions, worl
 
 function differs(path: string, target: string, recipe: Recipe, engine: string, world: World): Error {
   const first = recipeEngine(recipe)
-  const computed =
-    first !== undefined
-      ? ` Its products were computed by ${printable(first, 60)}, these by ${engine}: on another processor, or by another version, the last bits may differ.`
-      : ''
-  return new SdtoolError('REPLAY_DIFFERS', `${target} is not the same as ${path}: its tensors differ`, {
-    exitCode: EXIT.unverified,
-    hint: `sdtool diff shows where. The file was made by sdtool ${recipe.sdtool}, this is ${world.version}.${computed}`,
-  })
+  const hint =
+    first === undefined
+      ? messages.seeDiff(recipe.sdtool, world.version)
+      : messages.seeDiffAndEngine(recipe.sdtool, world.version, printable(first, 60), engine)
+  return unverified('REPLAY_DIFFERS', messages.differs(target, path), hint)
 }
 
 function verdict(identical: boolean | null, autoV3: string | undefined): string {
-  const hash = autoV3 === undefined ? '' : `AutoV3 ${autoV3.slice(0, 12)}`
-  if (identical === null)
-    return [hash, 'there is no file to compare it with'].filter((part) => part !== '').join('; ')
-  const words = identical ? 'identical: every tensor is the same' : 'not identical'
-  return hash === '' ? words : identical ? `${words}, ${hash}` : `${words}: ${hash}`
+  const hash = autoV3?.slice(0, 12)
+  if (hash === undefined) {
+    if (identical === null) return messages.nothingToCompare
+    return identical ? messages.identical : messages.notIdentical
+  }
+  if (identical === null) return messages.nothingToCompareHash(hash)
+  return identical ? messages.identicalWithHash(hash) : messages.notIdenticalWithHash(hash)
 }

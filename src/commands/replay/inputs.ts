@@ -1,13 +1,14 @@
-/** The inputs of a recipe: those that are there, and those that are gone but can be made again from their own recipes. */
+/** The inputs of a recipe: those that were found, and missing ones that can be rebuilt from their own recipes. */
 import { stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { Recipe, RecipeInput } from '../../model/metadata/recipe.ts'
 import { environmentOf } from '../../operations/engine.ts'
 import { existingFolder } from '../../operations/output/place.ts'
-import { EXIT, SdtoolError } from '../../system/errors.ts'
+import { EXIT, SdtoolError, unverified } from '../../system/errors.ts'
 import { temporaryFolder } from '../../system/leftovers.ts'
 import { quoted } from '../../system/text.ts'
 import type { World } from '../../system/world.ts'
+import { messages } from './messages.ts'
 import {
   type FoundInput,
   type LostInput,
@@ -17,7 +18,7 @@ import {
 } from './recipe-inputs.ts'
 import { recipeRunner } from './recipe-runner.ts'
 
-/** An input that has to be made again, with what that takes. */
+/** A missing input, with what it is rebuilt from. */
 export interface RebuiltInput {
   readonly input: RecipeInput
   readonly recipe: Recipe
@@ -27,8 +28,8 @@ export interface RebuiltInput {
 export type PlannedInput = FoundInput | RebuiltInput
 
 /**
- * Finds every input, or else what it can be made of. Recipes hold twelve generations at most, so this ends.
- * @throws what `findInputs` throws, of the first input that is nowhere and cannot be made again
+ * Finds every input, or else what it can be rebuilt from. Recipes hold at most twelve generations, so this ends.
+ * @throws what `findInputs` throws for the first input that was not found and cannot be rebuilt
  */
 export async function planInputs(
   recipe: Recipe,
@@ -37,11 +38,11 @@ export async function planInputs(
 ): Promise<PlannedInput[]> {
   const planned: PlannedInput[] = []
   for (const one of await searchInputs(recipe, places, world))
-    planned.push('problem' in one ? await planRemake(one, places, world) : one)
+    planned.push('problem' in one ? await planRebuild(one, places, world) : one)
   return planned
 }
 
-async function planRemake(
+async function planRebuild(
   { input, problem }: LostInput,
   places: SearchPlaces,
   world: World,
@@ -54,40 +55,42 @@ async function planRemake(
     return { input, recipe, steps }
   } catch (error) {
     if (!(error instanceof SdtoolError)) throw error
-    throw notRemade(problem, error)
+    throw notRebuilt(problem, error)
   }
 }
 
-/** The nearest input is the one to look for; what it could have been made of comes second. */
-function notRemade({ code, message, exitCode }: SdtoolError, cause: SdtoolError): SdtoolError {
+/** The input itself is the one to look for; what it could be rebuilt from comes second. */
+function notRebuilt({ code, message, exitCode }: SdtoolError, cause: SdtoolError): SdtoolError {
   return new SdtoolError(code, message, {
     exitCode,
     cause,
-    hint: `Name the folder it is in with --models. It cannot be made again, either: ${cause.message}.`,
+    hint: messages.notRebuilt(cause.message),
   })
 }
 
 interface RebuildContext {
-  /** The output of the replay: what is made again lies beside it meanwhile. */
+  /** The output of the replay: rebuilt inputs are kept next to it meanwhile. */
   readonly target: string
   readonly places: SearchPlaces
 }
 
-/** Makes again what has to be, for as long as `use` runs. */
+/** Rebuilds missing inputs, for as long as `use` runs. @throws REPLAY_DIFFERS (exit 4), and what repeating a recipe throws */
 export async function withRecipeInputs<T>(
   inputs: readonly PlannedInput[],
-  remake: RebuildContext,
+  context: RebuildContext,
   world: World,
   use: (paths: readonly string[]) => Promise<T>,
 ): Promise<T> {
   const found = inputs.flatMap((input) => ('path' in input ? [input.path] : []))
   if (found.length === inputs.length) return use(found)
-  const folder = await temporaryFolder(existingFolder(dirname(resolve(remake.target))), '.sdtool')
+  const folder = await temporaryFolder(existingFolder(dirname(resolve(context.target))), '.sdtool')
   try {
     const paths: string[] = []
     for (const [i, input] of inputs.entries())
       paths.push(
-        'path' in input ? input.path : await rebuildInput(input, join(folder.path, String(i)), remake, world),
+        'path' in input
+          ? input.path
+          : await rebuildInput(input, join(folder.path, String(i)), context, world),
       )
     return await use(paths)
   } finally {
@@ -99,30 +102,23 @@ export async function withRecipeInputs<T>(
 async function rebuildInput(
   { input, recipe, steps }: RebuiltInput,
   folder: string,
-  remake: RebuildContext,
+  context: RebuildContext,
   world: World,
 ): Promise<string> {
-  const { folders } = remake.places
-  folders.note(
-    `${input.name} is gone: making it again (${recipe.operation} of ${recipe.inputs.map(({ name }) => name).join(', ')})`,
-  )
+  const { folders } = context.places
+  const names = recipe.inputs.map(({ name }) => name).join(', ')
+  folders.note(messages.rebuilding(input.name, recipe.operation, names))
   const path = join(folder, fileName(input))
   const { run } = await recipeRunner(recipe)
   const recipeWorld = { ...environmentOf(recipe, world), now: () => timeOf(recipe, world) }
-  const { exitCode } = await withRecipeInputs(steps, { ...remake, target: path }, world, (paths) =>
+  const { exitCode } = await withRecipeInputs(steps, { ...context, target: path }, world, (paths) =>
     run({ paths, target: path, args: {} }, recipeWorld),
   )
   const { size } = await stat(path)
   const proof = exitCode === EXIT.ok ? await proofFor(input, path, size, world) : undefined
   if (proof !== undefined) return path
-  throw new SdtoolError(
-    'REPLAY_DIFFERS',
-    `what ${recipe.operation} makes of the inputs of ${quoted(input.name)} is not the file that the recipe names`,
-    {
-      exitCode: EXIT.unverified,
-      hint: 'Another version, or another processor, may have made it. Look for the file itself.',
-    },
-  )
+  const message = messages.rebuiltDiffers(recipe.operation, quoted(input.name))
+  throw unverified('REPLAY_DIFFERS', message, messages.findOriginal)
 }
 
 /** Recipes come with files of strangers: a name must not lead out of the folder. */

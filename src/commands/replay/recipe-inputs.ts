@@ -1,5 +1,4 @@
 /** Finds the files a model was made from, by the hashes in its recipe. */
-
 import { readdir, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import { isPipelineFolder } from '../../library/pipeline-folder.ts'
@@ -9,12 +8,12 @@ import { MODEL_ENDINGS } from '../../model/file-name.ts'
 import { PIPELINE_FOLDERS } from '../../model/layouts/pipeline.ts'
 import type { Recipe, RecipeInput } from '../../model/metadata/recipe.ts'
 import { hashWithProgress } from '../../operations/hashing.ts'
-import { defined } from '../../system/defined.ts'
-import { EXIT, SdtoolError } from '../../system/errors.ts'
+import { type SdtoolError, unverified } from '../../system/errors.ts'
 import type { HashName } from '../../system/hash.ts'
 import { printable, quoted } from '../../system/text.ts'
 import type { World } from '../../system/world.ts'
 import { MAX_HEADER_BYTES } from '../../tensor/formats/safetensors.ts'
+import { messages } from './messages.ts'
 
 /** What shows that a file is the one of a recipe: all of it, all but its metadata, or 64 KiB and the length. */
 const PROOFS = ['sha256', 'autoV3', 'autoV1'] as const
@@ -27,14 +26,14 @@ export interface FoundInput {
   readonly by: InputProof
 }
 
-/** An input that is nowhere, with what to say of it. */
+/** An input that was not found, with the error to report. */
 export interface LostInput {
   readonly input: RecipeInput
   readonly problem: SdtoolError
 }
 
 export interface SearchPlaces {
-  /** The model itself: its inputs often lie beside it. */
+  /** The model itself: its inputs are often next to it. */
   readonly path: string
   /** What the inputs went into, for messages; the model itself without it. */
   readonly of?: string
@@ -42,7 +41,7 @@ export interface SearchPlaces {
 }
 
 /**
- * The inputs of a recipe, in its order: beside the model first, then in the folder of the shell and in the model
+ * The inputs of a recipe, in its order: next to the model first, then in the folder of the shell and in the model
  * folders. Files of the same name come before others of the same length, which may have been renamed.
  * @throws INPUT_NOT_FOUND, INPUT_CHANGED, INPUT_WITHOUT_HASH (exit 4), MODEL_FOLDER_TOO_LARGE
  */
@@ -151,7 +150,7 @@ export async function proofFor(
   return (await has('autoV3', input.autoV3)) ? 'autoV3' : undefined
 }
 
-/** Why what lies beside a file says something else than when the recipe was made; undefined if it does not. */
+/** The error if the companion of a file is not that of the recipe; undefined if it is. */
 async function companionProblem(
   { companion }: RecipeInput,
   path: string,
@@ -160,54 +159,35 @@ async function companionProblem(
   const now = await readCompanion(path, world)
   if (companion?.sha256 === now?.sha256) return undefined
   const name = printable((companion ?? now)!.name, 80)
-  const what =
+  const message =
     companion === undefined
-      ? `${name} now lies beside ${path}, and the recipe knows of none`
+      ? messages.newCompanion(name, path)
       : now === undefined
-        ? `${path} was used with the ${name} beside it, which is gone`
-        : `the ${name} beside ${path} is not the one of the recipe (SHA-256 ${companion.sha256.slice(0, 10)}...)`
-  return unproven('INPUT_CHANGED', what, 'It decides the strength of the adapter. Put back what was there.')
+        ? messages.missingCompanion(name, path)
+        : messages.otherCompanion(name, path, companion.sha256.slice(0, 10))
+  return unverified('INPUT_CHANGED', message, messages.restoreCompanion)
 }
 
 function hashText({ sha256, autoV1 }: RecipeInput): string {
-  if (sha256 !== undefined) return `SHA-256 ${sha256.slice(0, 10)}...`
-  return autoV1 === undefined ? 'no hash' : `AutoV1 ${autoV1}`
+  if (sha256 !== undefined) return messages.sha256(sha256.slice(0, 10))
+  return autoV1 === undefined ? messages.noHash : messages.autoV1(autoV1)
 }
 
 function withoutHash({ name }: RecipeInput): SdtoolError {
-  return unproven(
-    'INPUT_WITHOUT_HASH',
-    `the recipe has no hash of ${quoted(name)}, so nothing says which file it was`,
-  )
+  return unverified('INPUT_WITHOUT_HASH', messages.inputWithoutHash(quoted(name)))
 }
 
 function changed(input: RecipeInput, path: string): SdtoolError {
-  return unproven(
-    'INPUT_CHANGED',
-    `${path} is not the ${quoted(input.name)} of the recipe (${input.bytes} bytes, ${hashText(input)})`,
-    'It was changed, or is another file of that name. Name the folder of the original with --models.',
-  )
+  const message = messages.otherInput(path, quoted(input.name), input.bytes, hashText(input))
+  return unverified('INPUT_CHANGED', message, messages.nameOriginalFolder)
 }
 
 function notFound(input: RecipeInput, { path, of = path, folders }: SearchPlaces): SdtoolError {
   const here = resolve('.')
   const searched = [...new Set([resolve(dirname(path)), here, ...folders.roots])].join(', ')
-  return unproven(
-    'INPUT_NOT_FOUND',
-    `${of} was made from ${quoted(input.name)} (${input.bytes} bytes, ${hashText(input)}), which is not in ${searched}`,
-    `Name the folder it is in with --models${fromCivitai(input)}.`,
-  )
-}
-
-/** By the hash its index has. */
-function fromCivitai({ sha256, autoV1 }: RecipeInput): string {
-  const hash = sha256?.slice(0, 10) ?? autoV1
-  return hash === undefined ? '' : `; if it is from Civitai, sdtool download hash:${hash} gets it`
-}
-
-function unproven(code: string, message: string, hint?: string): SdtoolError {
-  return new SdtoolError(code, message, {
-    exitCode: EXIT.unverified,
-    ...defined({ hint }),
-  })
+  const message = messages.inputNotFound(of, quoted(input.name), input.bytes, hashText(input), searched)
+  // Civitai finds files by these hashes
+  const hash = input.sha256?.slice(0, 10) ?? input.autoV1
+  const hint = hash === undefined ? messages.nameFolder : messages.nameFolderOrDownload(hash)
+  return unverified('INPUT_NOT_FOUND', message, hint)
 }

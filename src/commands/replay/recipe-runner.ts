@@ -1,14 +1,7 @@
-import type { WritingOptions } from '../shared/options.ts'
-/** Does again what a recipe says, by its operation. */
-
+/** Repeats a recipe by its operation. */
 import type { Recipe } from '../../model/metadata/recipe.ts'
 import { WRITTEN_ENDINGS } from '../../operations/output/place.ts'
-import {
-  asOfRecipe,
-  checkInputs,
-  operationOfRecipe as operationFor,
-  type RecipeOperation as RepeatableOperation,
-} from '../../operations/recipe.ts'
+import { asOfRecipe, checkInputs, operationOfRecipe, type RecipeOperation } from '../../operations/recipe.ts'
 import { operationOf } from '../../operations/registry.ts'
 import { namedFile, type Outcome, runOperation } from '../../operations/run.ts'
 import type { JsonError } from '../../report/document/envelope.ts'
@@ -17,23 +10,24 @@ import { type ExitCode, refuse } from '../../system/errors.ts'
 import { quoted } from '../../system/text.ts'
 import type { World } from '../../system/world.ts'
 import type { Arguments } from '../command.ts'
-import { commonOptions, flag } from '../shared/options.ts'
+import { commonOptions, flag, type WritingOptions } from '../shared/options.ts'
 import { worstExitCode } from '../shared/run-for-each.ts'
 import { outcomePages } from '../shared/transform-report.ts'
 import { outcomeViewOf } from '../shared/views.ts'
+import { messages } from './messages.ts'
 
 export interface ReplayRequest {
   /** Of the inputs, in the order of the recipe. */
   readonly paths: readonly string[]
   readonly target: string
-  /** What the person asked of the replay: `force`, `dryRun`, `verify` ... */
+  /** Options of `replay` itself: `force`, `dryRun`, `verify` ... */
   readonly args: Arguments
 }
 
-/** What was done again. */
+/** The outcome of a repeated recipe. */
 export interface Repeated {
   readonly exitCode: ExitCode
-  /** What a person reads of it. */
+  /** The page. */
   readonly page: string
   /** The same for programs: the result in the document of the operation. */
   readonly result?: Readonly<Record<string, unknown>>
@@ -51,12 +45,9 @@ export interface RecipeRunner {
 /** @throws RECIPE_UNKNOWN_OPERATION, RECIPE_INVALID for no inputs, and what reading the options of the recipe throws (exit 3) */
 export async function recipeRunner(recipe: Recipe): Promise<RecipeRunner> {
   if (operationOf(recipe.operation) === undefined) {
-    throw refuse(
-      'RECIPE_UNKNOWN_OPERATION',
-      `the recipe is of the operation ${quoted(recipe.operation)}, which this version of sdtool cannot repeat`,
-    )
+    throw refuse('RECIPE_UNKNOWN_OPERATION', messages.unknownOperation(quoted(recipe.operation)))
   }
-  const found = operationFor(recipe)
+  const found = operationOfRecipe(recipe)
   checkInputs(recipe.inputs)
   const endings = found.operation.form?.(found.options)?.endings ?? WRITTEN_ENDINGS
   return { endings, run: (again, world) => runRecipe(recipe, found, again, world) }
@@ -64,7 +55,7 @@ export async function recipeRunner(recipe: Recipe): Promise<RecipeRunner> {
 
 async function runRecipe(
   recipe: Recipe,
-  { operation, options }: RepeatableOperation,
+  { operation, options }: RecipeOperation,
   { paths, target, args }: ReplayRequest,
   world: World,
 ): Promise<Repeated> {
@@ -95,7 +86,7 @@ function outputOf(args: Arguments, recipe: Recipe, verify: WritingOptions['verif
   }
 }
 
-/** What decides whether large inputs are hashed in full. */
+/** Whether large inputs are hashed in full. */
 function hashes(args: Arguments, { inputs }: Recipe): boolean {
   return args.hash === true || inputs.every(({ sha256 }) => sha256 !== undefined)
 }

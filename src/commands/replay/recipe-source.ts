@@ -1,10 +1,10 @@
 /** The recipe of a model file, or of a JSON file that holds one. */
-
 import { type Interruptible, withModel } from '../../library/session.ts'
 import { parseRecipe, RECIPE_KEY, type Recipe, recipeText } from '../../model/metadata/recipe.ts'
 import { readSmallFile } from '../../system/bytes.ts'
 import { refuse } from '../../system/errors.ts'
 import { isJsonObject, type JsonValue, parseJsonText } from '../../system/json.ts'
+import { messages } from './messages.ts'
 
 export interface RecipeSource {
   readonly recipe: Recipe
@@ -15,7 +15,7 @@ export interface RecipeSource {
 /** A recipe has at most 64 KiB; with what programs print around it, some more. */
 const MAX_JSON_BYTES = 1024 * 1024
 
-/** @throws RECIPE_NOT_FOUND (exit 3) */
+/** @throws RECIPE_NOT_FOUND (exit 3), what `withModel` throws */
 export async function recipeOf(path: string, world: Interruptible): Promise<RecipeSource> {
   if (path.toLowerCase().endsWith('.json')) return { recipe: await recipeInJson(path) }
   const recipe = parseRecipe(await withModel(path, world, async ({ model }) => recipeText(model)))
@@ -40,9 +40,5 @@ function nested(value: JsonValue | undefined): Recipe | undefined {
 }
 
 function noRecipe(path: string): Error {
-  return refuse(
-    'RECIPE_NOT_FOUND',
-    `${path} holds no recipe of sdtool`,
-    'Files that sdtool has written have one in their metadata; embeddings as .pt have no place for it.',
-  )
+  return refuse('RECIPE_NOT_FOUND', messages.noRecipe(path), messages.whereRecipesAre)
 }

@@ -1,5 +1,4 @@
 /** Whether two model files hold the same tensors. */
-
 import { type Interruptible, type OpenedModel, withModels } from '../../library/session.ts'
 import { hashFile } from '../../system/hash.ts'
 import { sameValues } from '../../tensor/values/same.ts'
@@ -11,8 +10,9 @@ export interface Sameness {
 }
 
 /**
- * Of two safetensors files AutoV3 tells, the hash of everything behind the metadata. A torch file has its metadata, and
- * with it the time it was made, among the tensors: those are held against each other one by one.
+ * Two safetensors files are compared by AutoV3, the hash of everything behind the metadata. A torch file has its
+ * metadata, and with it the time it was made, among the tensors: those are compared one by one.
+ * @throws what `withModels` throws
  */
 export async function sameModels(a: string, b: string, world: Interruptible): Promise<Sameness> {
   const { signal } = world
@@ -29,7 +29,10 @@ export async function autoV3Of(path: string, signal: AbortSignal): Promise<strin
   return (await hashFile(path, { only: ['autoV3'], signal })).autoV3!
 }
 
-/** Names of the tensors that are not the same in both files, or stand in one only, and how many there are in all. */
+/**
+ * Names of the tensors that differ, or are in one file only, and how many tensors there are in all.
+ * @throws what `withModels` throws
+ */
 export async function differingTensors(
   a: string,
   b: string,

@@ -15,7 +15,7 @@ interface Input {
   readonly name: string
   readonly path: string | null
   readonly by: string | null
-  /** Of an input that is gone: what it is made of first. */
+  /** Of a missing input: what it is rebuilt from. */
   readonly madeAgain: { readonly operation: string; readonly inputs: readonly Input[] } | null
 }
 

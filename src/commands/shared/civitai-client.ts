@@ -11,6 +11,7 @@ import { defined } from '../../system/defined.ts'
 import { escaped, usage } from '../../system/errors.ts'
 import type { World } from '../../system/world.ts'
 import type { Arguments } from '../command.ts'
+import { messages } from './messages.ts'
 import { filledText } from './options.ts'
 
 export interface Client {
@@ -20,7 +21,7 @@ export interface Client {
   apiOf(site: Site): Api
 }
 
-/** Opens connections for as long as `use` runs. @throws USAGE, CIVITAI_TOKEN_FORM */
+/** Opens connections for as long as `use` runs. @throws USAGE (exit 2), CIVITAI_TOKEN_FORM (exit 1) */
 export async function withCivitai<T>(
   args: Arguments,
   world: World,
@@ -60,7 +61,7 @@ async function siteFrom(args: Arguments, world: World): Promise<Site> {
   const option = filledText(args, 'civitaiUrl')
   const named = option ?? (world.env.SDTOOL_CIVITAI_URL || undefined)
   const origin = option === undefined ? 'SDTOOL_CIVITAI_URL' : '--civitai-url'
-  const token = await findToken(world.env, (line) => world.stderr.write(`sdtool: ${escaped(line)}\n`))
+  const token = await findToken(world.env, (line) => world.stderr.write(`${messages.note(escaped(line))}\n`))
   return {
     base: named === undefined ? new URL(DEFAULT_URL) : baseUrl(named, origin),
     configured: named !== undefined,
@@ -68,11 +69,11 @@ async function siteFrom(args: Arguments, world: World): Promise<Site> {
   }
 }
 
-/** @throws USAGE */
+/** @throws USAGE (exit 2) */
 function baseUrl(text: string, origin: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== '' || url.search !== '')
-    throw usage(`${origin} is no web address of a site`, `It looks like ${DEFAULT_URL}.`)
+    throw usage(messages.notSiteAddress(origin), messages.siteExample(DEFAULT_URL))
   return url
 }
 

@@ -7,12 +7,13 @@ import { escaped, usage } from '../../system/errors.ts'
 import type { World } from '../../system/world.ts'
 import type { Arguments } from '../command.ts'
 import { noteSkipped } from './listed-files.ts'
+import { messages } from './messages.ts'
 import { values } from './options.ts'
 
 export function withModelFolders(yargs: Argv): Argv {
   return yargs.option('models', {
     type: 'string',
-    describe: 'Folder of A1111, Forge, ComfyUI or your own where bare names are looked up. Repeatable',
+    describe: messages.modelsOption,
     defaultDescription: 'SDTOOL_MODELS',
   })
 }
@@ -20,7 +21,7 @@ export function withModelFolders(yargs: Argv): Argv {
 /** The folders of `--models`, or else of `SDTOOL_MODELS`, a list like that of PATH. */
 export function modelFolders(args: Arguments, world: World): ModelFolders {
   const named = values(args, 'models')
-  if (named.includes('')) throw usage('--models needs a value')
+  if (named.includes('')) throw usage(messages.optionNeedsValue('models'))
   const listed = (world.env.SDTOOL_MODELS ?? '').split(delimiter).filter((folder) => folder !== '')
   return openModelFolders(named.length > 0 ? named : listed, {
     signal: world.signal,

@@ -3,6 +3,7 @@ import type { OutputOptions } from '../../operations/output/options.ts'
 import { defined } from '../../system/defined.ts'
 import { usage } from '../../system/errors.ts'
 import type { Arguments } from '../command.ts'
+import { messages } from './messages.ts'
 
 /** Options that every command has. */
 export interface CommonOptions {
@@ -16,13 +17,13 @@ export type WritingOptions = CommonOptions & OutputOptions
 
 export function withCommonOptions(yargs: Argv): Argv {
   return yargs
-    .option('json', { type: 'boolean', describe: 'Print one JSON document instead of text' })
+    .option('json', { type: 'boolean', describe: messages.jsonOption })
     .option('quiet', {
       type: 'boolean',
       alias: 'q',
-      describe: 'Print only the paths of results, and no progress',
+      describe: messages.quietOption,
     })
-    .option('verbose', { type: 'boolean', describe: 'More detail, and the stack of an error' })
+    .option('verbose', { type: 'boolean', describe: messages.verboseOption })
 }
 
 export function commonOptions(args: Arguments): CommonOptions {
@@ -31,22 +32,22 @@ export function commonOptions(args: Arguments): CommonOptions {
 
 export function withOutputOptions(yargs: Argv): Argv {
   return withCommonOptions(yargs)
-    .option('output', { type: 'string', alias: 'o', describe: 'File to write, or folder for several' })
-    .option('force', { type: 'boolean', describe: 'Replace existing files' })
-    .option('dry-run', { type: 'boolean', describe: 'Show what would be written, write nothing' })
-    .option('verify', { type: 'boolean', describe: 'Read back and compare every tensor' })
+    .option('output', { type: 'string', alias: 'o', describe: messages.outputOption })
+    .option('force', { type: 'boolean', describe: messages.forceOption })
+    .option('dry-run', { type: 'boolean', describe: messages.dryRunOption })
+    .option('verify', { type: 'boolean', describe: messages.verifyOption })
     .option('sidecars', {
       type: 'boolean',
-      describe: 'Copy the files beside the source that have its name: .yaml, previews, notes',
+      describe: messages.copySidecarsOption,
     })
-    .option('hash', { type: 'boolean', describe: 'Put the SHA-256 of large inputs into the recipe, too' })
+    .option('hash', { type: 'boolean', describe: messages.hashOption })
 }
 
-/** `--hash` of commands that make one model of several: what is in it can only be told by its inputs. */
+/** `--hash` of commands that make one model from several: only its inputs say what is in it. */
 export function withInputHashes(yargs: Argv): Argv {
   return yargs.option('hash', {
     type: 'boolean',
-    describe: 'SHA-256 and AutoV3 of all inputs for the recipe; --no-hash: only of those up to 512 MB',
+    describe: messages.inputHashesOption,
     defaultDescription: 'true',
   })
 }
@@ -69,7 +70,7 @@ export function outputOptions(args: Arguments): WritingOptions {
   }
 }
 
-/** Of commands that compute weights: those are checked unless the person says otherwise. */
+/** Of commands that compute weights: those are checked unless `--no-verify` is given. */
 export function verification({ verify }: Arguments): OutputOptions['verify'] {
   return typeof verify === 'boolean' ? verify : 'patched'
 }
@@ -85,18 +86,21 @@ export function flag(args: Arguments, name: string): boolean {
   return args[name] === true
 }
 
-/** @throws USAGE when a single-valued option was given twice */
+/** @throws USAGE (exit 2) when a single-valued option was given twice */
 export function text(args: Arguments, name: string): string | undefined {
   const value = args[name]
   if (value === undefined) return undefined
-  if (Array.isArray(value)) throw usage(`--${name} was given ${value.length} times`, 'Give it once.')
+  if (Array.isArray(value)) throw usage(messages.optionRepeated(name, value.length), messages.giveOnce)
   return String(value)
 }
 
-/** The same for options that make no sense empty: a script's unset variable must not pass for "not given". */
+/**
+ * The same for options that make no sense empty: a script's unset variable must not pass for "not given".
+ * @throws USAGE (exit 2)
+ */
 export function filledText(args: Arguments, name: string): string | undefined {
   const value = text(args, name)
-  if (value === '') throw usage(`--${name} needs a value`)
+  if (value === '') throw usage(messages.optionNeedsValue(name))
   return value
 }
 
@@ -109,6 +113,6 @@ export function values(args: Arguments, name: string): string[] {
 /** All values of an option that may be repeated or hold a list: `--keep vae,text --keep unet`. */
 export function list(args: Arguments, name: string): string[] {
   const items = values(args, name).flatMap((item) => item.split(','))
-  if (items.includes('')) throw usage(`--${name} needs a value`)
+  if (items.includes('')) throw usage(messages.optionNeedsValue(name))
   return items
 }

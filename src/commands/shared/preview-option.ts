@@ -1,15 +1,16 @@
 import type { Argv } from 'yargs'
 import type { RgbImage } from '../../image/image.ts'
 import type { World } from '../../system/world.ts'
+import { messages } from './messages.ts'
 
 export function withPreview(yargs: Argv): Argv {
   return yargs.option('preview', {
     type: 'boolean',
-    describe: 'Show the picture in the terminal (kitty, iTerm2, sixel, or half blocks)',
+    describe: messages.previewOption,
   })
 }
 
-/** Shows an image under the result of a command, where somebody looks at a terminal; the reason on stderr where not. */
+/** Shows an image under the result of a command on a terminal; elsewhere stderr says why not. */
 export async function preview(
   image: RgbImage,
   { json, quiet }: { readonly json: boolean; readonly quiet: boolean },
@@ -18,5 +19,5 @@ export async function preview(
   if (json) return
   const { showPreview } = await import('../../report/terminal/preview/preview.ts')
   if (showPreview(image, world) || quiet) return
-  world.stderr.write('sdtool: no preview: the output is no terminal with colours\n')
+  world.stderr.write(`${messages.note(messages.noPreview)}\n`)
 }

@@ -1,7 +1,8 @@
 import type { PartChange } from '../../operations/output/patch-proof.ts'
 import { type Column, formatTable } from '../../report/text/table.ts'
-import { formatBytes, plural } from '../../report/text/text.ts'
+import { formatBytes } from '../../report/text/text.ts'
 import type { PatchCheck } from '../../tensor/write/verify-patches.ts'
+import { messages } from './messages.ts'
 
 /** A column of a table with a value for each part. */
 export interface PartColumn<T> extends Column {
@@ -14,15 +15,15 @@ export function changeTable<T extends PartChange>(
   more: readonly PartColumn<T>[] = [],
 ): string {
   const columns: PartColumn<T>[] = [
-    { head: 'changed', cell: ({ title }) => title },
+    { head: messages.changed, cell: ({ title }) => title },
     ...more,
-    { head: 'tensors', align: 'right', cell: ({ tensors }) => String(tensors) },
+    { head: messages.tensors, align: 'right', cell: ({ tensors }) => String(tensors) },
     {
-      head: 'change / weights',
+      head: messages.relativeChange,
       align: 'right',
       cell: ({ relative }) => (relative === null ? '-' : percent(relative)),
     },
-    { head: 'lost to rounding', align: 'right', cell: ({ lost }) => percent(lost) },
+    { head: messages.lostToRounding, align: 'right', cell: ({ lost }) => percent(lost) },
   ]
   return formatTable(
     columns,
@@ -36,9 +37,6 @@ function percent(share: number): string {
 
 export function verifiedLine({ tensors, bytes, rows, values, correct, worst }: PatchCheck): string {
   const exact = Math.floor((1e4 * correct) / values) / 100
-  return (
-    `  verified: ${formatBytes(bytes)} of ${plural(tensors, 'changed tensor')} read back; ` +
-    `${plural(rows, 'row')} of them computed again in binary64: ${exact} % correctly rounded, ` +
-    `none off by more than ${worst.toFixed(2)} ulp`
-  )
+  const facts = { bytes: formatBytes(bytes), tensors, rows, exact, worst: worst.toFixed(2) }
+  return `  ${messages.verified(facts)}`
 }

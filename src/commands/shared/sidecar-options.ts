@@ -3,24 +3,28 @@ import { SIDECARS, type Sidecar } from '../../civitai/plan/sidecars.ts'
 import type { FolderLayout } from '../../library/layouts.ts'
 import { usage } from '../../system/errors.ts'
 import type { Arguments } from '../command.ts'
+import { messages } from './messages.ts'
 import { list } from './options.ts'
 
 export function withSidecars(yargs: Argv): Argv {
   return yargs.option('sidecars', {
     type: 'string',
-    describe: 'Files to write beside a model: info, preview, a1111, or none',
-    defaultDescription: 'info,preview; a1111 in its folders',
+    describe: messages.sidecarsOption,
+    defaultDescription: messages.sidecarsDefault,
   })
 }
 
-/** The kinds that `--sidecars` names; undefined without it. @throws USAGE */
+/** The kinds that `--sidecars` names; undefined without it. @throws USAGE (exit 2) */
 export function namedSidecars(args: Arguments): readonly Sidecar[] | undefined {
   const named = list(args, 'sidecars')
   if (named.length === 0) return undefined
   if (named.includes('none')) return []
   const unknown = named.find((name) => !(SIDECARS as readonly string[]).includes(name))
   if (unknown !== undefined)
-    throw usage(`--sidecars ${unknown}: no such choice`, `Choices are ${SIDECARS.join(', ')}, none.`)
+    throw usage(
+      messages.invalidChoice('sidecars', unknown),
+      messages.validChoices([...SIDECARS, 'none'].join(', ')),
+    )
   return named as Sidecar[]
 }
 

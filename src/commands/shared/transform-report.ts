@@ -11,14 +11,15 @@ import {
 } from '../../report/document/envelope.ts'
 import { errorJson, errorText } from '../../report/terminal/error.ts'
 import { formatTable } from '../../report/text/table.ts'
-import { formatBytes, painter, plural } from '../../report/text/text.ts'
+import { formatBytes, painter } from '../../report/text/text.ts'
 import { printable } from '../../system/text.ts'
 import type { World } from '../../system/world.ts'
 import type { WritingOptions } from '../shared/options.ts'
 import { findingLines, type Paint } from './findings-text.ts'
+import { messages } from './messages.ts'
 import type { MadeResult, OutcomeResult } from './outcome-schema.ts'
 
-/** Takes what became of each input: a page at once, or all in one document with `--json`; a summary of several. */
+/** Prints the outcome of each input: a page at once, or all in one document with `--json`; a summary of several. */
 export interface ResultPrinter {
   print(outcome: Outcome): void
   end(): void
@@ -32,7 +33,7 @@ export interface OutcomeView<P extends Plan = Plan, Part = unknown> {
 
 export const PLAIN_VIEW: OutcomeView = { page: outcomePage, json: outcomeJson }
 
-/** A problem is said on stderr; what is known beside it is shown all the same. */
+/** Errors go to stderr; what is known besides is still shown. */
 export function resultPrinter(
   verb: string,
   options: WritingOptions,
@@ -125,7 +126,7 @@ function outcomePage(outcome: Outcome, verbose: boolean, paint: Paint): string {
   return `${lines.join('\n')}\n`
 }
 
-/** Of outputs that are no other form of their one input: what they are. */
+/** Of outputs that are not another form of their one input: what they are. */
 function describedPage(outcomes: readonly Outcome[], paint: Paint): string {
   const { input, title = '' } = outcomes[0]!
   const lines = outcomes.flatMap((outcome) => [
@@ -157,9 +158,9 @@ export function madeLine(
   }: Pick<Outcome, 'output' | 'bytesAfter' | 'tensors' | 'seconds'>,
   paint: Paint,
 ): string {
-  const what = `${printable(output, 300)}: ${formatBytes(bytesAfter)}, ${plural(tensors, 'tensor')}`
-  if (seconds === undefined) return `  would write ${what}`
-  return `  ${paint('green', 'wrote')} ${what}, ${seconds.toFixed(1)} s`
+  const what = `${printable(output, 300)}: ${formatBytes(bytesAfter)}, ${messages.tensorCount(tensors)}`
+  if (seconds === undefined) return `  ${messages.wouldWrite(what)}`
+  return `  ${paint('green', messages.wrote)} ${what}, ${messages.seconds(seconds.toFixed(1))}`
 }
 
 /** The input, what it is, its size. */
@@ -178,12 +179,12 @@ export function stepTable(steps: readonly PlanStep[], { width }: Paint): string 
   ])
   return formatTable(
     [
-      { head: 'action' },
-      { head: 'what' },
-      { head: 'tensors', align: 'right' },
-      { head: 'before', align: 'right' },
-      { head: 'after', align: 'right' },
-      { head: 'why' },
+      { head: messages.action },
+      { head: messages.what },
+      { head: messages.tensors, align: 'right' },
+      { head: messages.before, align: 'right' },
+      { head: messages.after, align: 'right' },
+      { head: messages.why },
     ],
     rows,
     width,
@@ -196,10 +197,11 @@ function stepNames({ action, names }: PlanStep): string[] {
 
 export function resultLine(outcome: Outcome, paint: Paint): string[] {
   const { status, output = '', bytesBefore = 0, bytesAfter = 0, tensors = 0, seconds } = outcome
-  const sizes = `${formatBytes(bytesBefore)} -> ${formatBytes(bytesAfter)}, ${plural(tensors, 'tensor')}`
-  if (status === 'planned') return [`  would write ${printable(output, 300)}: ${sizes}`]
-  if (status === 'skipped' || status === 'failed') return ['  nothing written']
-  return [`  ${paint('green', 'wrote')} ${printable(output, 300)}: ${sizes}, ${(seconds ?? 0).toFixed(1)} s`]
+  if (status === 'skipped' || status === 'failed') return [`  ${messages.nothingWritten}`]
+  const sizes = `${formatBytes(bytesBefore)} -> ${formatBytes(bytesAfter)}, ${messages.tensorCount(tensors)}`
+  const what = `${printable(output, 300)}: ${sizes}`
+  if (status === 'planned') return [`  ${messages.wouldWrite(what)}`]
+  return [`  ${paint('green', messages.wrote)} ${what}, ${messages.seconds((seconds ?? 0).toFixed(1))}`]
 }
 
 function summary(outcomes: readonly Outcome[]): string {
@@ -207,11 +209,11 @@ function summary(outcomes: readonly Outcome[]): string {
   const parts = (['written', 'planned', 'skipped', 'failed'] as const)
     .map((status) => [count(status), status] as const)
     .filter(([n]) => n > 0)
-    .map(([n, status]) => `${n} ${status}`)
+    .map(([n, status]) => messages.outcomeCount(n, status))
   const [before, after] = (['bytesBefore', 'bytesAfter'] as const).map((key) =>
     outcomes
       .filter(({ status }) => status === 'written' || status === 'planned')
       .reduce((sum, outcome) => sum + (outcome[key] ?? 0), 0),
   )
-  return `${plural(outcomes.length, 'file')}: ${parts.join(', ')}; ${formatBytes(before!)} -> ${formatBytes(after!)}`
+  return messages.filesSummary(outcomes.length, parts.join(', '), formatBytes(before!), formatBytes(after!))
 }

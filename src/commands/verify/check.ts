@@ -1,7 +1,7 @@
-/** One thing that was looked at. */
+/** One thing that was checked. */
 export interface Check {
   readonly check: 'structure' | 'checksums' | 'values' | 'hash' | 'recipe'
-  /** `unknown`: there was nothing to hold it against; `unchecked`: there is, and it was not done, or could not be. */
+  /** `unknown`: there was nothing to compare with; `unchecked`: there was, but it was not or could not be compared. */
   readonly result: 'ok' | 'failed' | 'warning' | 'unknown' | 'unchecked'
   readonly detail: string
 }

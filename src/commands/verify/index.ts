@@ -16,7 +16,7 @@ import { type ComponentScan, scanComponents, scanFindings } from '../../operatio
 import { envelope, printResults } from '../../report/document/envelope.ts'
 import { errorJson, errorText, exitCodeOf } from '../../report/terminal/error.ts'
 import { formatTable } from '../../report/text/table.ts'
-import { formatBytes, painter, plural } from '../../report/text/text.ts'
+import { formatBytes, painter } from '../../report/text/text.ts'
 import { EXIT, type ExitCode } from '../../system/errors.ts'
 import type { Hashes, HashName } from '../../system/hash.ts'
 import { printable } from '../../system/text.ts'
@@ -29,29 +29,29 @@ import { modelFolders, withModelFolders } from '../shared/model-folders.ts'
 import type { CommonOptions } from '../shared/options.ts'
 import { commonOptions, flag, namedFiles, withCommonOptions } from '../shared/options.ts'
 import type { Check } from './check.ts'
+import { messages } from './messages.ts'
 import { recipeCheck } from './recipe.ts'
 import type { VerifyResult } from './schema.ts'
 
 export const verifyCommand: Command = {
   positionals: '[files..]',
-  examples: [
-    ['$0 verify model.safetensors', 'Whole, without NaN, and with the hashes that files beside it state'],
-    [
-      '$0 verify mix.safetensors --deep --models ~/models',
-      'And are its weights what its recipe makes of its inputs?',
-    ],
-    ['$0 verify models/ --json', 'Every model file of a folder, for a program'],
-  ],
+  get examples() {
+    return [
+      ['$0 verify model.safetensors', messages.exampleFile],
+      ['$0 verify mix.safetensors --deep --models ~/models', messages.exampleDeep],
+      ['$0 verify models/ --json', messages.exampleJson],
+    ] as const
+  },
   options: (yargs) =>
     withModelFolders(withCommonOptions(yargs))
       .positional('files', {
         type: 'string',
         array: true,
-        describe: 'Model files or folders. All of each file is read',
+        describe: messages.filesArgument,
       })
       .option('deep', {
         type: 'boolean',
-        describe: 'Make each file again from its recipe, beside it for that long, and compare every tensor',
+        describe: messages.deepOption,
       }),
   async run(args, world) {
     const folders = modelFolders(args, world)
@@ -72,7 +72,7 @@ export const verifyCommand: Command = {
 
 interface VerifyOptions extends CommonOptions {
   readonly folders: ModelFolders
-  /** The recipe is done again, and held against the tensors. */
+  /** The recipe is repeated, and its result compared with the tensors. */
   readonly deep: boolean
 }
 
@@ -117,13 +117,13 @@ async function checked(
       ...structure(model, identity),
       ...sums,
       ...valueChecks(scans, model),
-      ...(await hashes(path, model, options, world)),
+      ...(await hashes(path, model, world)),
       await recipeCheck({ path, model, folders: options.folders, deep: options.deep }, world),
     ],
   }
 }
 
-/** Only floats may be no numbers; what else there is was not looked at, and that is said. */
+/** Only floats can be NaN or infinite; how many others were not checked is reported. */
 function valueChecks(scans: readonly ComponentScan[], { tensors }: ModelFile): Check[] {
   const failed = scans.flatMap(scanFindings).flatMap(({ code, message }): Check[] => {
     return code === 'not-finite' ? [{ check: 'values', result: 'failed', detail: message }] : []
@@ -132,67 +132,69 @@ function valueChecks(scans: readonly ComponentScan[], { tensors }: ModelFile): C
   const count = scans.reduce((sum, { total }) => sum + total.values, 0)
   const others = [...tensors.values()].filter(({ dtype }) => !isFloat(dtype))
   const types = [...new Set(others.map(({ dtype }) => dtype))].sort().join(', ')
-  const rest = `not looked at: ${plural(others.length, 'tensor')} of ${types}`
-  if (count === 0)
-    return [{ check: 'values', result: 'unknown', detail: others.length > 0 ? rest : 'there are none' }]
-  const detail = `${count} values, all of them finite${others.length > 0 ? `; ${rest}` : ''}`
+  if (count === 0) {
+    const detail = others.length > 0 ? messages.unreadValues(others.length, types) : messages.noValues
+    return [{ check: 'values', result: 'unknown', detail }]
+  }
+  const detail =
+    others.length > 0 ? messages.finiteAndUnread(count, others.length, types) : messages.finiteValues(count)
   return [{ check: 'values', result: 'ok', detail }]
 }
 
-/** The reader has looked at every range and size; what it found odd, and what the model lacks. */
+/** The reader has checked every range and size: its errors, and what the model lacks. */
 function structure(model: ModelFile, { components, findings }: Identity): Check[] {
   const lacking = components.flatMap(({ title, match }): Check[] => {
     const wrong = match === undefined ? 0 : match.missing.length + match.misshapen.length
-    const detail = `${title}: ${wrong} of ${match?.expected} tensors are missing or of another shape`
-    return wrong === 0 ? [] : [{ check: 'structure', result: 'failed', detail }]
+    if (match === undefined || wrong === 0) return []
+    const detail = messages.incomplete(title, wrong, match.expected)
+    return [{ check: 'structure', result: 'failed', detail }]
   })
   const odd = [...model.findings, ...findings].filter(({ severity }) => severity === 'error')
   const failed = odd.map(({ message }): Check => ({ check: 'structure', result: 'failed', detail: message }))
-  const sound = `${model.format}, ${plural(model.tensors.size, 'tensor')}, ${formatBytes(model.file.size)}; ${comparedParts(components)}`
   const named = findings.filter(({ code }) => code === 'misnamed')
   const warned = named.map(
     ({ message }): Check => ({ check: 'structure', result: 'warning', detail: message }),
   )
   return lacking.length + failed.length > 0
     ? [...lacking, ...failed, ...warned]
-    : [{ check: 'structure', result: 'ok', detail: sound }, ...warned]
+    : [{ check: 'structure', result: 'ok', detail: soundText(model, components) }, ...warned]
 }
 
-/** Every entry of an archive, also those that are no weights; other containers state no checksums. */
+/** Every entry of an archive, also those that are not weights; other containers state no checksums. */
 async function checksums({ model, read, sums }: OpenedModel, world: World): Promise<Check[]> {
   if (model.checksums === undefined || sums === undefined) return []
   await sums.finish(read, world.signal)
   const { stated, without } = model.checksums
   if (sums.damaged.length > 0)
     return [{ check: 'checksums', result: 'failed', detail: damageText(sums.damaged) }]
-  const none = without === 0 ? '' : `${plural(without, 'entry', 'entries')} without one`
-  if (stated.length === 0)
-    return [{ check: 'checksums', result: 'unknown', detail: none || 'it states none' }]
-  const detail = `CRC-32 of ${plural(stated.length, 'entry', 'entries')}${none && `; ${none}`}`
+  if (stated.length === 0) {
+    const detail = without === 0 ? messages.noChecksums : messages.entriesWithout(without)
+    return [{ check: 'checksums', result: 'unknown', detail }]
+  }
+  const detail =
+    without === 0
+      ? messages.checkedEntries(stated.length)
+      : messages.checkedAndWithout(stated.length, without)
   return [{ check: 'checksums', result: 'ok', detail }]
 }
 
-/** Which parts have the names and shapes of a known model: of others, only that the file can be read is known. */
-function comparedParts(components: Identity['components']): string {
-  const known = components.filter(({ match }) => match !== undefined)
-  if (known.length === 0) return 'readable, with nothing to hold its names and shapes against'
-  return `complete: ${known.map(({ title }) => title).join(', ')}`
+/** Which parts have the names and shapes of a known model; of others only that they can be read is known. */
+function soundText({ format, tensors, file }: ModelFile, components: Identity['components']): string {
+  const known = components.filter(({ match }) => match !== undefined).map(({ title }) => title)
+  const bytes = formatBytes(file.size)
+  if (known.length === 0) return messages.readable(format, tensors.size, bytes)
+  return messages.complete(format, tensors.size, bytes, known.join(', '))
 }
 
 interface Claim extends StatedHash {
   readonly by: string
 }
 
-async function hashes(
-  path: string,
-  model: ModelFile,
-  _options: CommonOptions,
-  world: World,
-): Promise<Check[]> {
+async function hashes(path: string, model: ModelFile, world: World): Promise<Check[]> {
   const claims = await sidecarClaims(path)
   const own = hashesInMetadata(model.metadata)
   if (claims.length + own.length === 0) {
-    return [{ check: 'hash', result: 'unknown', detail: 'no file beside it states one' }]
+    return [{ check: 'hash', result: 'unknown', detail: messages.noHash }]
   }
   const wanted = new Set<HashName>([
     ...claims.map(({ name }) => name),
@@ -204,9 +206,7 @@ async function hashes(
     ...own.map(({ key, value }): Check => {
       // programs hash tensors in an order of their own, and tools that edit a file often leave the key as it was
       const same = found.autoV3 === value
-      const detail = same
-        ? `the tensors are those ${key} was made for`
-        : `${key} is of other tensors, or of another order`
+      const detail = same ? messages.ownHashSame(key) : messages.ownHashOther(key)
       return { check: 'hash', result: same ? 'ok' : 'warning', detail }
     }),
   ]
@@ -216,8 +216,8 @@ function compared({ name, value, by }: Claim, found: Hashes): Check {
   const own = found[name] ?? ''
   const same = own.startsWith(value)
   const detail = same
-    ? `${name} is that of ${by}`
-    : `${name} is ${own.slice(0, value.length)}, ${by} says ${value}`
+    ? messages.hashSame(name, by)
+    : messages.hashOther(name, own.slice(0, value.length), by, value)
   return { check: 'hash', result: same ? 'ok' : 'failed', detail }
 }
 
@@ -244,7 +244,11 @@ function page({ path, bytes = 0, title = '', checks }: Verified, world: World): 
   const paint = painter(world.stdout, world.env)
   if (checks.length === 0) return ''
   const rows = checks.map(({ check, result, detail }) => [check, result, printable(detail, 400)])
-  const table = formatTable([{ head: 'check' }, { head: 'result' }, { head: 'what' }], rows, paint.width)
+  const table = formatTable(
+    [{ head: messages.check }, { head: messages.result }, { head: messages.what }],
+    rows,
+    paint.width,
+  )
   return `${paint('bold', printable(path, 300))}: ${printable(title)}, ${formatBytes(bytes)}\n${table}\n`
 }
 
@@ -264,8 +268,8 @@ function isSound({ checks }: Pick<Verified, 'checks'>): boolean {
 }
 
 /**
- * The gravest: a file that was refused before one that failed a check. Who asks for the recipe is not told that all is
- * well where it could not be repeated.
+ * The worst: a file that was refused before one that failed a check. With `--deep`, a recipe that could not be repeated
+ * is not a success.
  */
 function worst(results: readonly Verified[], deep: boolean): ExitCode {
   const refused = results.find(({ error }) => error !== undefined)

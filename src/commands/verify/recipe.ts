@@ -1,4 +1,4 @@
-/** What a file says of how it was made, and, where that is wanted, whether it is true. */
+/** What a file says about how it was made, and with `--deep` whether that is true. */
 import { dirname, extname, join, resolve } from 'node:path'
 import type { ModelFolders } from '../../library/resolve.ts'
 import { counted } from '../../model/finding.ts'
@@ -14,34 +14,29 @@ import { planInputs, withRecipeInputs } from '../replay/inputs.ts'
 import { recipeRunner } from '../replay/recipe-runner.ts'
 import { differingTensors } from '../replay/same-model.ts'
 import type { Check } from './check.ts'
+import { messages } from './messages.ts'
 
 export interface RecipeJob {
   readonly path: string
   readonly model: ModelFile
   readonly folders: ModelFolders
-  /** Do it again, and compare every tensor. */
+  /** Repeat it, and compare every tensor. */
   readonly deep: boolean
 }
 
 export async function recipeCheck(job: RecipeJob, world: World): Promise<Check> {
   const text = recipeText(job.model)
-  if (text === undefined) return { check: 'recipe', result: 'unknown', detail: 'it has none' }
+  if (text === undefined) return { check: 'recipe', result: 'unknown', detail: messages.noRecipe }
   const recipe = parseRecipe(text)
-  if (recipe === undefined) return { check: 'recipe', result: 'failed', detail: 'it cannot be read' }
-  const said = `${printable(recipe.operation, 40)} of ${namesOf(recipe)} by sdtool ${printable(recipe.sdtool, 40)}`
-  if (!job.deep)
-    return {
-      check: 'recipe',
-      result: 'unchecked',
-      detail: `the file says: ${said}; --deep holds its tensors against that`,
-    }
+  if (recipe === undefined) return { check: 'recipe', result: 'failed', detail: messages.unreadableRecipe }
+  const said = messages.recipe(printable(recipe.operation, 40), namesOf(recipe), printable(recipe.sdtool, 40))
+  if (!job.deep) return { check: 'recipe', result: 'unchecked', detail: messages.uncheckedRecipe(said) }
   try {
     return await replayed(job, recipe, said, world)
   } catch (error) {
     world.signal.throwIfAborted()
     if (!(error instanceof SdtoolError)) throw error
-    const detail = `the file says: ${said}; that cannot be done again: ${error.message}`
-    return { check: 'recipe', result: 'unchecked', detail }
+    return { check: 'recipe', result: 'unchecked', detail: messages.unrepeatableRecipe(said, error.message) }
   }
 }
 
@@ -49,7 +44,7 @@ function namesOf({ inputs }: Recipe): string {
   return inputs.map(({ name }) => printable(name, 80)).join(', ')
 }
 
-/** Makes the file again, beside it, for as long as it takes to compare them. */
+/** Rebuilds the file in a temporary folder next to it, and compares them. */
 async function replayed(
   { path, folders }: RecipeJob,
   recipe: Recipe,
@@ -67,7 +62,7 @@ async function replayed(
       run({ paths, target, args: {} }, recipeWorld),
     )
     if (exitCode !== EXIT.ok)
-      throw new SdtoolError('REPLAY_FAILED', `${recipe.operation} ended with exit code ${exitCode}`)
+      throw new SdtoolError('REPLAY_FAILED', messages.exitCode(recipe.operation, exitCode))
     return verdict(await differingTensors(path, target, world), recipe, said, world)
   } finally {
     await folder.remove()
@@ -81,17 +76,13 @@ function verdict(
   world: World,
 ): Check {
   if (names.length === 0)
-    return {
-      check: 'recipe',
-      result: 'ok',
-      detail: `all ${tensors} tensors are those of ${said}, made again`,
-    }
+    return { check: 'recipe', result: 'ok', detail: messages.sameAsRecipe(tensors, said) }
   const { sdtool } = recipe
-  const other =
+  const differing = messages.otherThanRecipe(counted(names, 'tensor'), names.length === 1, tensors, said)
+  const dated =
     sdtool === world.version
-      ? ''
-      : `; it was made by sdtool ${printable(sdtool, 40)}, this is ${world.version}`
-  const engine = recipeEngine(recipe) !== undefined ? '; on another processor the last bits may differ' : ''
-  const detail = `${counted(names, 'tensor')} of ${tensors} ${names.length === 1 ? 'is' : 'are'} not what the recipe makes: ${said}${other}${engine}`
+      ? differing
+      : messages.otherVersion(differing, printable(sdtool, 40), world.version)
+  const detail = recipeEngine(recipe) === undefined ? dated : messages.otherProcessor(dated)
   return { check: 'recipe', result: 'failed', detail }
 }

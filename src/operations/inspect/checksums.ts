@@ -1,7 +1,7 @@
-/** What is said of the checksums that an archive states of its entries. */
-import { plural } from '../../report/text/text.ts'
+/** Findings about the checksums that an archive states for its entries. */
 import type { Finding, StatedSum } from '../../tensor/values/table.ts'
 import { damageOf } from '../../tensor/write/stated-sums.ts'
+import { messages } from './messages.ts'
 
 /** For `withModel`, where damage is one fact about a file among others and no reason to stop. */
 export function tolerated(): void {}
@@ -13,9 +13,5 @@ export function damageFindings(damaged: readonly StatedSum[]): Finding[] {
 /** @param damaged at least one */
 export function damageText(damaged: readonly StatedSum[]): string {
   const [first, ...others] = damaged as readonly [StatedSum, ...StatedSum[]]
-  const more =
-    others.length === 0
-      ? ''
-      : `, nor ${others.length === 1 ? 'does' : 'do'} ${plural(others.length, 'other')}`
-  return `${damageOf(first)}${more}; the file is damaged`
+  return messages.damaged(damageOf(first), others.length)
 }

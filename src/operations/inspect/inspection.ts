@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
-import type { ModelFolders } from '../../library/resolve.ts'
+
 import { identifyFile, type OpenedModel, withModel } from '../../library/session.ts'
 import { alphaTensors, readAlphas } from '../../model/adapters/describe.ts'
 import { embeddingHash } from '../../model/identify/embedding-checksum.ts'
@@ -8,7 +8,7 @@ import type { Identity, ValueReader } from '../../model/identify/identify.ts'
 import type { KnownFile } from '../../model/identity.ts'
 import { type MetadataSummary, summariseMetadata } from '../../model/metadata/summary.ts'
 import type { Component } from '../../model/networks/components.ts'
-import { plural } from '../../report/text/text.ts'
+
 import { defined } from '../../system/defined.ts'
 import type { Hashes } from '../../system/hash.ts'
 import { quoted } from '../../system/text.ts'
@@ -20,16 +20,9 @@ import type { Finding, ModelFile, SecurityReport } from '../../tensor/values/tab
 import { hashWithProgress } from '../hashing.ts'
 import { mayBeInfinite } from '../output/finite.ts'
 import { damageFindings, tolerated } from './checksums.ts'
+import { messages } from './messages.ts'
+import type { InspectionOptions } from './options.ts'
 import type { Recognised, recogniseKnown } from './recognise-known.ts'
-
-export interface InspectionOptions {
-  readonly hashes: boolean
-  readonly scan: boolean
-  /** The file is on a server: its header is read, and a few small tensors. */
-  readonly remote?: boolean
-  /** Where files are that a VAE may be a copy of. */
-  readonly folders: ModelFolders
-}
 
 /** What the values of a component are, and the tensors with NaN or infinite values. */
 export interface ComponentScan {
@@ -159,7 +152,7 @@ function scatteredAlphas(count: number): Finding {
   return {
     code: 'adapter-alpha-unread',
     severity: 'info',
-    message: `the values of ${count} alphas lie scattered over the file and were not fetched`,
+    message: messages.alphasNotFetched(count),
   }
 }
 
@@ -176,7 +169,7 @@ export async function scanComponents(
   read: ReadInto,
   environment: Environment,
 ): Promise<ComponentScan[]> {
-  const progress = startProgress(environment, `scanning ${basename(path)}`)
+  const progress = startProgress(environment, messages.scanning(basename(path)))
   const all = components.reduce((sum, { bytes }) => sum + bytes, 0)
   let done = 0
   try {
@@ -205,28 +198,16 @@ export function scanFindings({ component, total, broken }: ComponentScan): Findi
   const findings: Finding[] = []
   const { nan, inf, overflowF16, vanishF16, values } = total
   if (broken.length > 0) {
-    const counts = [nan > 0 ? `${nan} NaN` : '', inf > 0 ? `${inf} infinite` : '']
-      .filter(Boolean)
-      .join(' and ')
-    findings.push({
-      code: 'not-finite',
-      severity: 'error',
-      message: `${component.title}: ${counts} ${nan + inf === 1 ? 'value' : 'values'} in ${plural(broken.length, 'tensor')}, first ${quoted(broken[0]!)}; the file is damaged`,
-    })
+    const message = messages.notFinite(component.title, nan, inf, broken.length, quoted(broken[0]!))
+    findings.push({ code: 'not-finite', severity: 'error', message })
   }
   if (overflowF16 > 0) {
-    findings.push({
-      code: 'fp16-overflow',
-      severity: 'warning',
-      message: `${component.title}: ${plural(overflowF16, 'value')} would become infinite in fp16 (largest ${total.largest.toPrecision(4)}); keep it in fp32 or use bf16`,
-    })
+    const message = messages.fp16Overflow(component.title, overflowF16, total.largest.toPrecision(4))
+    findings.push({ code: 'fp16-overflow', severity: 'warning', message })
   }
   if (vanishF16 > values / 1000) {
-    findings.push({
-      code: 'fp16-underflow',
-      severity: 'info',
-      message: `${component.title}: ${plural(vanishF16, 'value')} would become zero in fp16`,
-    })
+    const message = messages.fp16Underflow(component.title, vanishF16)
+    findings.push({ code: 'fp16-underflow', severity: 'info', message })
   }
   return findings
 }

@@ -12,6 +12,7 @@ import { FORMATS } from '../../tensor/formats/open.ts'
 import { quantisedParts } from '../../tensor/quantised/summary.ts'
 import type { Tensor } from '../../tensor/values/table.ts'
 import type { Inspection, Refusal } from './inspection.ts'
+import { messages } from './messages.ts'
 import type {
   InspectedAdapter,
   InspectedArchitecture,
@@ -139,7 +140,7 @@ function architectureJson(
   }
   if (adapter) return { ...common, ...baseJson(adapter.base) }
   if (embedding) {
-    const widths = embedding.parts.map(({ dim }) => `vectors of width ${dim}`)
+    const widths = embedding.parts.map(({ dim }) => messages.vectorWidth(dim))
     return { ...common, ...familyJson(embedding.architecture), evidence: widths }
   }
   if (!vae) return { ...common, evidence }

@@ -22,7 +22,8 @@ import type { Environment } from '../../system/world.ts'
 import type { ReadInto } from '../../tensor/values/expr.ts'
 import type { Finding, ModelFile } from '../../tensor/values/table.ts'
 import { hashWithProgress } from '../hashing.ts'
-import type { InspectionOptions } from './inspection.ts'
+import { messages } from './messages.ts'
+import type { InspectionOptions } from './options.ts'
 
 export interface ReadableFile {
   readonly path: string
@@ -66,7 +67,7 @@ export async function recogniseKnown(
 
 function knownFile({ sha256 }: Hashes): Finding[] {
   const known = sha256 === undefined ? undefined : knownBySha256(sha256)
-  return known ? [info('known-file', `this is ${known.name}, by its SHA-256`)] : []
+  return known ? [info('known-file', messages.knownFile(known.name))] : []
 }
 
 async function maybeKnownVae(
@@ -78,7 +79,7 @@ async function maybeKnownVae(
   const { autoV1 } = await hashWithProgress(path, ['autoV1'], { signal: environment.signal })
   const known = autoV1 === undefined ? [] : knownVaesByAutoV1(autoV1, model.file.size)
   return known.map(({ name }) => {
-    return info('known-file', `this is probably ${name}, by A1111's first hash; --hashes makes sure`)
+    return info('known-file', messages.probablyKnownFile(name))
   })
 }
 
@@ -109,24 +110,20 @@ async function sameVaeFile(
   }
   if (same.length === 0) return []
   const all = canonicalVae(baked.table, baked.info).size
-  const how =
-    compared === all
-      ? `all ${all} tensors have the same values`
-      : `its ${compared} small tensors have the same values; --hashes compares all ${all}`
-  return [
-    info('baked-vae', `the baked VAE is that of ${same.map((path) => quoted(path)).join(', ')}: ${how}`),
-    ...(options.hashes ? await nameOf(same[0]!, environment) : []),
-  ]
+  const paths = same.map((path) => quoted(path)).join(', ')
+  const message =
+    compared === all ? messages.sameVae(paths, all) : messages.probablySameVae(paths, compared, all)
+  return [info('baked-vae', message), ...(options.hashes ? await nameOf(same[0]!, environment) : [])]
 }
 
 /** What the file with the same VAE is, if that is known: its own name may say nothing. */
 async function nameOf(path: string, environment: Environment): Promise<Finding[]> {
   const { sha256 } = await hashWithProgress(path, ['sha256'], environment)
   const known = sha256 === undefined ? undefined : knownBySha256(sha256)
-  return known ? [info('baked-vae-known', `${quoted(path)} is ${known.name}, by its SHA-256`)] : []
+  return known ? [info('baked-vae-known', messages.knownVaeFile(quoted(path), known.name))] : []
 }
 
-/** In the folders for VAEs, and beside checkpoints the `name.vae.pt` of A1111. */
+/** In the folders for VAEs, and A1111's `name.vae.pt` next to checkpoints. */
 async function vaeFiles(own: string, folders: ModelFolders): Promise<string[]> {
   // a folder that cannot be searched is no reason not to show the page
   const filesIn = (place: string) => folders.scan(place).catch((): readonly FoundFile[] => [])
@@ -141,7 +138,7 @@ async function vaeFiles(own: string, folders: ModelFolders): Promise<string[]> {
   return [...paths].filter((path) => resolve(path) !== resolve(own)).slice(0, MAX_VAE_FILES)
 }
 
-/** Undefined for what differs, is too large, is no VAE or cannot be read: here that is no error. */
+/** Undefined for a file that differs, is too large, is not a VAE or cannot be read: none of these is an error here. */
 async function compareWithFile(
   baked: ReadableVae,
   path: string,

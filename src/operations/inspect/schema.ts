@@ -68,6 +68,20 @@ const component = v.strictObject({
   extra: nullable(list(text)),
 })
 
+/** What a file says about itself, a model or a picture. */
+const fileFields = {
+  path: text,
+  bytes: count,
+  format: text,
+  title: text,
+  metadata: dataBy(text),
+  hashes: dataBy(text),
+  findings: list(finding),
+  error: v.null(),
+}
+
+const moduleCounts = { modules: count, parameters: count, convModules: count }
+
 const counted = list(v.strictObject({ id: text, title: text, modules: count }))
 const valueCounts = list(v.strictObject({ value: anyNumber, modules: count }))
 const patterns = list(v.pipe(v.tuple([text, number]), v.readonly()))
@@ -89,19 +103,8 @@ const adapter = v.strictObject({
   title: text,
   algorithms: counted,
   dialects: counted,
-  targets: list(
-    v.strictObject({
-      target: text,
-      title: text,
-      modules: count,
-      tensors: count,
-      parameters: count,
-      convModules: count,
-    }),
-  ),
-  modules: count,
-  parameters: count,
-  convModules: count,
+  targets: list(v.strictObject({ target: text, title: text, tensors: count, ...moduleCounts })),
+  ...moduleCounts,
   ranks: valueCounts,
   alphas: nullable(valueCounts),
   withoutAlpha: count,
@@ -189,12 +192,9 @@ const summary = v.strictObject({
 })
 
 export const inspectedModel = v.strictObject({
-  path: text,
-  bytes: count,
+  ...fileFields,
   remote: nullable(v.strictObject({ requests: count, bytes: count })),
-  format: text,
   kind: text,
-  title: text,
   evidence: list(text),
   architecture,
   components: list(component),
@@ -206,10 +206,8 @@ export const inspectedModel = v.strictObject({
   vae: nullable(vae),
   quantised: list(v.strictObject({ format: text, title: text, layers: count, tables: count })),
   tensors: nullable(list(v.strictObject({ name: text, dtype: text, shape }))),
-  metadata: dataBy(text),
   extras: dataBy(anything),
   summary,
-  hashes: dataBy(text),
   scan: nullable(
     list(
       v.strictObject({
@@ -226,25 +224,16 @@ export const inspectedModel = v.strictObject({
   ),
   security,
   leftovers: list(v.strictObject({ path: text, what: text, bytes: count })),
-  findings: list(finding),
-  error: v.null(),
 })
 
 const picture = v.strictObject({
-  path: text,
-  bytes: count,
-  format: text,
+  ...fileFields,
   kind: v.literal('picture'),
-  title: text,
   picture: v.strictObject({ width: count, height: count }),
   program: nullable(text),
   parameters: nullable(
     v.strictObject({ keyword: text, prompt: text, negative: text, settings: dataBy(text) }),
   ),
-  metadata: dataBy(text),
-  hashes: dataBy(text),
-  findings: list(finding),
-  error: v.null(),
 })
 
 const refused = v.strictObject({ path: text, bytes: count, security, error })

@@ -52,7 +52,7 @@ describe('doctor', () => {
         '  WebGPU  works  no    3000.0 ms  300 times slower than the CPU, so not a card but a software renderer. no fp16: the card or its driver has none',
         '  CPU     works  no      10.0 ms',
         '',
-        '--device auto takes CPU.',
+        '--device auto uses CPU.',
         '',
       ].join('\n'),
     )
@@ -78,6 +78,6 @@ describe('doctor', () => {
     expect(report.devices.map(({ works, recommended }) => works || recommended)).not.toContain(true)
     const page = doctorPage(report)
     expect(page).toContain('no onnxruntime')
-    expect(page).toContain(`\n${message}\n  Do this.\n\nNothing can be drawn here.\n`)
+    expect(page).toContain(`\n${message}\n  Do this.\n\nRendering does not work here.\n`)
   })
 })
