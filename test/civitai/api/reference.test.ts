@@ -90,6 +90,22 @@ describe('a reference', () => {
     expect(() => parseReference(text, SITE)).toThrow(expect.objectContaining({ code: 'USAGE', exitCode: 2 }))
   })
 
+  it.each([
+    ['https://civitai.com/models/0?x=1', '"https://civitai.com/models/0": "0" is not a model ID'],
+    [
+      'https://civitai.com/api/download/models/0',
+      '"https://civitai.com/api/download/models/0": "0" is not a version ID',
+    ],
+    [
+      'https://civitai.com/models/3?modelVersionId=x',
+      '"https://civitai.com/models/3": "x" is not a version ID',
+    ],
+    ['version:1e3', '"version:1e3": "1e3" is not a version ID'],
+    ['urn:air:sd1:lora:civitai:1@0', '"urn:air:sd1:lora:civitai:1@0": "0" is not a version ID'],
+  ])('%s names the part that is wrong', (text, message) => {
+    expect(() => parseReference(text, SITE)).toThrow(message)
+  })
+
   it('never repeats the query of an address it refuses', () => {
     for (const text of [
       'https://evil.org/models/3?token=sesame',
@@ -107,7 +123,7 @@ describe('a reference', () => {
     }
   })
 
-  it('is told from the name of a file', () => {
+  it('is distinguished from the name of a file', () => {
     for (const text of ['https://x.org/a', 'hash:aa', 'urn:air:sd1:lora:civitai:1', 'model:3'])
       expect(looksRemote(text)).toBe(true)
     for (const text of ['model.ckpt', '123', 'C:/models/x', './hash:aa', 'lora:0.7'])
