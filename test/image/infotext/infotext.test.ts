@@ -51,6 +51,76 @@ describe('reading', () => {
   })
 })
 
+const HEAD = 'a cat\nNegative prompt: bad\nSteps: 25, Sampler: Euler a, Seed: 1'
+const CIVITAI =
+  '[{"type":"checkpoint","modelVersionId":128713,"modelName":"DreamShaper, \\"8\\"]"},{"type":"lora","weight":0.8,"modelVersionId":87153}]'
+const HASHES = '{"model": "0123456789", "lora:a, b": "abcdef012345"}'
+
+/** Each with what its program put in: what stands behind `HEAD`, and the settings beside `HEAD`'s own. */
+const KEPT: readonly [program: string, tail: string, settings: Readonly<Record<string, string>>][] = [
+  [
+    'Civitai: resources and metadata as JSON',
+    `, Civitai resources: ${CIVITAI}, Civitai metadata: {}`,
+    { 'Civitai resources': CIVITAI, 'Civitai metadata': '{}' },
+  ],
+  [
+    'Civitai: settings behind its JSON',
+    `, Civitai resources: ${CIVITAI} , Clip skip: 2`,
+    { 'Civitai resources': CIVITAI, 'Clip skip': '2' },
+  ],
+  ['the Civitai extension of A1111: hashes', `, Hashes: ${HASHES}`, { Hashes: HASHES }],
+  [
+    'A1111 before 1.6: a line break in quotes',
+    ', Wildcard prompt: "__a__,\n\\"b\\", c: d", Version: v1.5',
+    { 'Wildcard prompt': '__a__,\n"b", c: d', Version: 'v1.5' },
+  ],
+  [
+    'A1111 before 1.6: a line break without quotes, many settings behind it',
+    ', Wildcard prompt: __a__\r\n__b__, Version: v1.5, RNG: CPU, Clip skip: 2',
+    { 'Wildcard prompt': '__a__\r\n__b__', Version: 'v1.5', RNG: 'CPU', 'Clip skip': '2' },
+  ],
+  ['any extension: a line break in the last value', ', Note: one\ntwo', { Note: 'one\ntwo' }],
+  [
+    'sd-dynamic-prompts: templates',
+    ', Version: v1.5\nTemplate: {a|b}, c: d, e: f\n\ng: h\nNegative Template:bad, __worse__',
+    { Version: 'v1.5', Template: '{a|b}, c: d, e: f\n\ng: h', 'Negative Template': 'bad, __worse__' },
+  ],
+  ['a template alone', '\nNegative Template: ugly', { 'Negative Template': 'ugly' }],
+]
+
+describe('reading what A1111 would lose', () => {
+  it.each(KEPT)('%s', (_, tail, settings) => {
+    expect(parseInfotext(HEAD + tail)).toEqual({
+      prompt: 'a cat',
+      negative: 'bad',
+      settings: new Map(Object.entries({ Steps: '25', Sampler: 'Euler a', Seed: '1', ...settings })),
+    })
+  })
+
+  it.each([
+    ['brackets that are no JSON', '[a, b', '[a'],
+    ['JSON with more behind it', '[1, 2] x', '[1'],
+    ['JSON in a bracket that never closes', '[x, {"a": [1, 2]}', '[x'],
+  ])('%s end at the comma', (_, value, read) => {
+    expect(parseInfotext(`${HEAD}, Odd: ${value}, Version: v1`).settings.get('Odd')).toBe(read)
+  })
+
+  it('leaves a prompt that speaks of steps and templates alone', () => {
+    const prompt = 'Steps: 3, wood: oak, size: big\nsecond line: yes, a: b'
+    const read = parseInfotext(`${prompt}\n${HEAD}`)
+    expect([read.prompt, read.settings.get('Steps')]).toEqual([`${prompt}\na cat`, '25'])
+    expect(parseInfotext(`Template: cat\n${HEAD}`).prompt).toBe('Template: cat\na cat')
+  })
+
+  it('takes time that grows with the length, also of the worst texts', () => {
+    const worst = ['ab:[', 'ab:{"a":[', 'ab: [1]x, ', '\nTemplate:', '\nSteps: 1, ab: c, de: f\nx'].map(
+      (part) => part.repeat(100_000),
+    )
+    // the square of the length would take hours, which no test has
+    for (const text of worst) expect(parseInfotext(`x\n${text}`).prompt.startsWith('x')).toBe(true)
+  })
+})
+
 describe('writing', () => {
   it('is the text of A1111', () => {
     expect(
