@@ -13,7 +13,7 @@ import type { Architecture, Variant } from '../networks/architectures/architectu
 import { ARCHITECTURES } from '../networks/architectures/registry.ts'
 import { SD2_BY_PREDICTION, sd2 } from '../networks/architectures/sd2.ts'
 import { COMPONENTS, type Component, type ComponentId, measure, type Role } from '../networks/components.ts'
-import { weightName, weightShape } from '../networks/topology/match.ts'
+import { type ShapeOf, weightName, weightShape } from '../networks/topology/match.ts'
 import { recogniseControlnet } from './controlnet.ts'
 import { recogniseDenoiser } from './denoiser.ts'
 import type { RecognisedDenoiser } from './denoiser-info.ts'
@@ -174,25 +174,42 @@ function resolveParts(file: TensorTable, parts: readonly TablePart[], ema: EmaIn
     const tensor = file.tensors.get(name) ?? named.get(name)
     return tensor && weightShape(tensor)
   }
-  const components: Component[] = []
-  let denoiser: RecognisedDenoiser | undefined
-  for (const { slot, prefix, tensors } of parts) {
-    const keys = { prefix, names: tensors.map((tensor) => tensor.name), shapeOf }
-    if (slot === 'unet') {
-      const found = recogniseDenoiser(keys)
-      // Two networks in one file: the recognised one speaks for it.
-      if (!denoiser?.architecture) denoiser = found
-      components.push(component(found.id, prefix, tensors, matched(found)))
-    } else if (slot === 'text' || slot === 'vae') {
+  const resolved = parts.map((part) => resolvePart(part, shapeOf, ema))
+  const denoisers = resolved.flatMap(({ denoiser }) => denoiser ?? [])
+  // two networks in one file: the recognised one speaks for it
+  const denoiser = denoisers.find(({ architecture }) => architecture !== undefined) ?? denoisers.at(-1)
+  return { components: inOrder(resolved.map((part) => part.component)), ...defined({ denoiser }) }
+}
+
+interface ResolvedPart {
+  readonly component: Component
+  /** Of the slot of the UNet. */
+  readonly denoiser?: RecognisedDenoiser
+}
+
+function resolvePart(
+  { slot, prefix, tensors }: TablePart,
+  shapeOf: ShapeOf,
+  ema: EmaInfo | undefined,
+): ResolvedPart {
+  const keys = { prefix, names: tensors.map((tensor) => tensor.name), shapeOf }
+  switch (slot) {
+    case 'unet': {
+      const denoiser = recogniseDenoiser(keys)
+      return { component: component(denoiser.id, prefix, tensors, matched(denoiser)), denoiser }
+    }
+    case 'text':
+    case 'vae': {
       const found = slot === 'text' ? recogniseText(keys) : recogniseVae(keys)
-      components.push(component(found.id, found.prefix, tensors, matched(found)))
-    } else if (slot === 'controlnet') {
-      components.push(component('controlnet', prefix, tensors, matched(recogniseControlnet(keys))))
-    } else if (slot === 'ema') {
-      components.push(component(ema?.of === 'vae' ? 'vae_ema' : 'unet_ema', prefix, tensors))
-    } else components.push(component(NAMED[slot] ?? 'other', prefix, tensors))
+      return { component: component(found.id, found.prefix, tensors, matched(found)) }
+    }
+    case 'controlnet':
+      return { component: component('controlnet', prefix, tensors, matched(recogniseControlnet(keys))) }
+    case 'ema':
+      return { component: component(ema?.of === 'vae' ? 'vae_ema' : 'unet_ema', prefix, tensors) }
+    default:
+      return { component: component(NAMED[slot] ?? 'other', prefix, tensors) }
   }
-  return { components: inOrder(components), ...(denoiser ? { denoiser } : {}) }
 }
 
 /** Codes whose names are not those of their weights, by these. */

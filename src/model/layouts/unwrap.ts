@@ -21,23 +21,28 @@ const MAX_FRONTS = 4
  * have one, too: a program looks for nothing else there.
  */
 function frontsOf(names: readonly string[]): string[] {
-  const fronts = new Set<string>()
   const isCheckpoint = names.some((name) => placeOf(name) === 'checkpoint')
-  for (const name of names) {
-    if (!FRONT.some(({ word }) => name.startsWith(`${word}.`)) || isOwned(name)) continue
-    if (placeOf(name) !== undefined) continue
-    let rest = name
-    for (let n = 0; n < MAX_FRONTS; n++) {
-      const found = FRONT.find(({ word }) => rest.startsWith(`${word}.`))
-      if (found === undefined) break
-      rest = rest.slice(found.word.length + 1)
-      const place = placeOf(rest)
-      if (place === undefined || (isCheckpoint && place === 'bare')) continue
-      fronts.add(name.slice(0, name.length - rest.length))
-      break
-    }
-  }
+  const fronts = new Set(names.flatMap((name) => frontOf(name, isCheckpoint) ?? []))
   return [...fronts].sort((a, b) => b.length - a.length)
+}
+
+function wordInFront(name: string): string | undefined {
+  return FRONT.find(({ word }) => name.startsWith(`${word}.`))?.word
+}
+
+/** Undefined where nothing stands in front of a name, or what is left is the name of no network. */
+function frontOf(name: string, isCheckpoint: boolean): string | undefined {
+  if (wordInFront(name) === undefined || isOwned(name) || placeOf(name) !== undefined) return undefined
+  let rest = name
+  for (let n = 0; n < MAX_FRONTS; n++) {
+    const word = wordInFront(rest)
+    if (word === undefined) return undefined
+    rest = rest.slice(word.length + 1)
+    const place = placeOf(rest)
+    const isModel = isCheckpoint ? place === 'checkpoint' : place !== undefined
+    if (isModel) return name.slice(0, name.length - rest.length)
+  }
+  return undefined
 }
 
 /** Without the words in front of a whole model. */

@@ -12,6 +12,7 @@ export type Break = 'BREAK'
 
 const ROUND = 1.1
 const SQUARE = 1 / 1.1
+const BRACKET_FACTORS: Readonly<Record<string, number>> = { ')': ROUND, ']': SQUARE }
 
 /** An escape; a bracket; `:1.2)`; text up to the next of these; a colon that belongs to none. */
 const RE_TOKEN = new RegExp(
@@ -30,19 +31,33 @@ interface Piece {
 /** Segments in order, neighbours of one weight joined. */
 export function parseAttention(prompt: string): (Segment | Break)[] {
   const pieces: Piece[] = []
-  const open: Record<'(' | '[', number[]> = { '(': [], '[': [] }
+  const open: OpenBrackets = { '(': [], '[': [] }
   for (const [token, number] of prompt.matchAll(RE_TOKEN)) {
-    if (token.startsWith('\\')) pieces.push({ text: token.slice(1), weight: 1 })
-    else if (token === '(' || token === '[') open[token].push(pieces.length)
-    else if (number !== undefined && Number.isFinite(pythonFloat(number)) && open['('].length > 0)
-      multiply(pieces, open['('].pop()!, pythonFloat(number))
-    else if (token === ')' && open['('].length > 0) multiply(pieces, open['('].pop()!, ROUND)
-    else if (token === ']' && open['['].length > 0) multiply(pieces, open['['].pop()!, SQUARE)
-    else pieces.push(...withBreaks(token))
+    if (token === '(' || token === '[') open[token].push(pieces.length)
+    else if (token.startsWith('\\')) pieces.push({ text: token.slice(1), weight: 1 })
+    else if (!closesBracket(token, number, pieces, open)) pieces.push(...withBreaks(token))
   }
   for (const start of open['(']) multiply(pieces, start, ROUND)
   for (const start of open['[']) multiply(pieces, start, SQUARE)
   return joinPieces(pieces)
+}
+
+/** Places in the pieces where brackets begin that are still open. */
+type OpenBrackets = Record<'(' | '[', number[]>
+
+/** Weighs what stands in the bracket that a token closes; false where it closes none. */
+function closesBracket(
+  token: string,
+  number: string | undefined,
+  pieces: readonly Piece[],
+  open: OpenBrackets,
+): boolean {
+  const factor = number === undefined ? BRACKET_FACTORS[token] : pythonFloat(number)
+  if (factor === undefined || !Number.isFinite(factor)) return false
+  const start = open[token === ']' ? '[' : '('].pop()
+  if (start === undefined) return false
+  multiply(pieces, start, factor)
+  return true
 }
 
 /** A1111 multiplies the mark of a break, too, and then reads it as a word; that helps nobody. */

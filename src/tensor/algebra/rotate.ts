@@ -101,25 +101,33 @@ export async function fillOrthogonal(
 }
 
 function orthogonal(trained: Float64Array, rotation: Rotation): Float64Array {
-  const { size, form, constraint, blockLimit, strength, skew = 1 } = rotation
+  const { size, strength } = rotation
   const values = rotation.packed ? unpacked(trained, size) : trained
   const blocks = Array.from({ length: values.length / size ** 2 }, (_, b) => {
     return values.subarray(b * size ** 2, (b + 1) * size ** 2)
   })
-  if (form !== 'plain') {
-    for (const block of blocks) makeSkew(block, size, skew)
-    shrink(values, constraint)
-    for (const block of blocks) shrink(block, blockLimit, 0)
-    for (const block of blocks)
-      block.set(form === 'cayley' ? cayley(block, size) : neumann(block, size, rotation.terms ?? 1))
-  }
-  for (const block of blocks) {
-    for (let i = 0; i < block.length; i++) {
-      const unit = i % (size + 1) === 0 ? 1 : 0
-      block[i] = unit + strength * (block[i]! - unit)
-    }
-  }
+  if (rotation.form !== 'plain') makeOrthogonal(values, blocks, rotation)
+  for (const block of blocks) takePart(block, size, strength)
   return values
+}
+
+/** In place. @param values those of all blocks, which are views of it */
+function makeOrthogonal(values: Float64Array, blocks: readonly Float64Array[], rotation: Rotation): void {
+  const { size, form, terms = 1, constraint, blockLimit, skew = 1 } = rotation
+  for (const block of blocks) makeSkew(block, size, skew)
+  shrink(values, constraint)
+  for (const block of blocks) {
+    shrink(block, blockLimit, 0)
+    block.set(form === 'cayley' ? cayley(block, size) : neumann(block, size, terms))
+  }
+}
+
+/** R -> I + strength * (R - I). */
+function takePart(block: Float64Array, size: number, strength: number): void {
+  for (let i = 0; i < block.length; i++) {
+    const unit = i % (size + 1) === 0 ? 1 : 0
+    block[i] = unit + strength * (block[i]! - unit)
+  }
 }
 
 /** Square blocks of what stands above their diagonals. */

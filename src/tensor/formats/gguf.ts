@@ -146,20 +146,25 @@ function array(c: Cursor, key: string, depth: number): string {
   const type = u32(c)
   const count = u64(c, messages.metadataLength(key))
   if (count > c.file.size) throw malformed(c.file, 'SIZE', messages.tooManyElements(key, count))
-  const shown: string[] = []
+  const shown = Array.from({ length: Math.min(count, SHOWN_ELEMENTS) }, () => {
+    const element = value(c, type, key, depth + 1)
+    return type === STRING ? JSON.stringify(element) : element
+  })
+  if (count <= SHOWN_ELEMENTS) return `[${shown.join(', ')}]`
+  skipElements(c, type, count - SHOWN_ELEMENTS, key, depth)
+  return messages.firstElements(shown.join(', '), count)
+}
+
+function skipElements(c: Cursor, type: number, count: number, key: string, depth: number): void {
   const scalar = SCALARS.get(type)
-  for (let i = 0; i < count; i++) {
-    if (scalar && i === SHOWN_ELEMENTS) {
-      advance(c, scalar.bytes * (count - i))
-      break
-    }
-    if (type === STRING && i >= SHOWN_ELEMENTS) skipText(c, key)
-    else {
-      const element = value(c, type, key, depth + 1)
-      if (i < SHOWN_ELEMENTS) shown.push(type === STRING ? JSON.stringify(element) : element)
-    }
+  if (scalar) {
+    advance(c, scalar.bytes * count)
+    return
   }
-  return count > SHOWN_ELEMENTS ? messages.firstElements(shown.join(', '), count) : `[${shown.join(', ')}]`
+  for (let i = 0; i < count; i++) {
+    if (type === STRING) skipText(c, key)
+    else value(c, type, key, depth + 1)
+  }
 }
 
 /** An array of i32, as ComfyUI-GGUF writes shapes. @throws GGUF_METADATA for anything else */

@@ -8,6 +8,7 @@ import {
   isNode,
   mapping,
   type PyNode,
+  type PyObject,
   type PyValue,
   sequence,
 } from './pickle-values.ts'
@@ -121,8 +122,8 @@ export function storageFinder(used: Set<string>): (value: PyValue) => string[] {
       const next = open.pop()!
       if (!isNode(next) || seen.has(next)) continue
       seen.add(next)
-      const key = next.kind === 'persistent' ? sequence(next.id)?.[2] : undefined
-      if (typeof key === 'string' && !used.has(key)) {
+      const key = storageKey(next)
+      if (key !== undefined && !used.has(key)) {
         used.add(key)
         found.push(key)
       }
@@ -132,13 +133,33 @@ export function storageFinder(used: Set<string>): (value: PyValue) => string[] {
   }
 }
 
+function storageKey(node: PyNode): string | undefined {
+  const key = node.kind === 'persistent' ? sequence(node.id)?.[2] : undefined
+  return typeof key === 'string' ? key : undefined
+}
+
 /** Values directly inside a node. */
-export function* childrenOf(node: PyNode): Iterable<PyValue> {
-  if (node.kind === 'dict') for (const pair of node.entries) yield* pair
-  else if (node.kind === 'object') {
-    yield* node.args.items
-    yield node.state ?? null
-    yield* node.items ?? []
-    for (const pair of node.entries ?? []) yield* pair
-  } else if (node.kind !== 'global' && node.kind !== 'persistent') yield* node.items
+export function childrenOf(node: PyNode): Iterable<PyValue> {
+  switch (node.kind) {
+    case 'global':
+    case 'persistent':
+      return []
+    case 'dict':
+      return valuesOfPairs(node.entries)
+    case 'object':
+      return childrenOfObject(node)
+    default:
+      return node.items
+  }
+}
+
+function* childrenOfObject({ args, state, items, entries }: PyObject): Iterable<PyValue> {
+  yield* args.items
+  yield state ?? null
+  yield* items ?? []
+  yield* valuesOfPairs(entries ?? [])
+}
+
+function* valuesOfPairs(entries: Iterable<readonly [PyValue, PyValue]>): Iterable<PyValue> {
+  for (const pair of entries) yield* pair
 }

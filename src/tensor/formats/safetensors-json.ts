@@ -10,7 +10,18 @@ export function isObject(value: Json | undefined): value is { [key: string]: Jso
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-const [QUOTE, COLON, MINUS, BACKSLASH] = [0x22, 0x3a, 0x2d, 0x5c]
+/** Characters by which JSON is scanned without making anything of it. */
+export const CODE = {
+  quote: 0x22,
+  comma: 0x2c,
+  colon: 0x3a,
+  openBracket: 0x5b,
+  backslash: 0x5c,
+  closeBracket: 0x5d,
+  openBrace: 0x7b,
+  closeBrace: 0x7d,
+} as const
+
 const SIZES = new Set(['shape', 'data_offsets'])
 /** Of the arrays in the tensors. */
 const SIZES_DEPTH = 3
@@ -25,31 +36,38 @@ export function oddSize(text: string): string | undefined {
   let key = ''
   for (let i = 0; i < text.length; i++) {
     const c = text.charCodeAt(i)
-    if (c === QUOTE) {
+    depth += nesting(c)
+    if (c === CODE.quote) {
       const end = endOfString(text, i)
       last = depth === SIZES_DEPTH - 1 ? text.slice(i, end + 1) : ''
       i = end
-    } else if (c === COLON && depth === SIZES_DEPTH - 1) key = keyOf(last)
-    else if (c === 0x7b || c === 0x5b) depth++
-    else if (c === 0x7d || c === 0x5d) depth--
-    else if (depth === SIZES_DEPTH && SIZES.has(key) && (c === MINUS || isDigit(c))) {
+    } else if (c === CODE.colon && depth === SIZES_DEPTH - 1) key = keyOf(last)
+    else if (depth === SIZES_DEPTH && SIZES.has(key)) {
       const number = numberAt(text, i)
-      if (!/^(\d+|-[1-9]\d*)$/.test(number)) return number
-      i += number.length - 1
+      if (isOdd(number)) return number
+      i += Math.max(0, number.length - 1)
     }
   }
   return undefined
+}
+
+/** What a character does to the depth. */
+function nesting(c: number): number {
+  if (c === CODE.openBrace || c === CODE.openBracket) return 1
+  return c === CODE.closeBrace || c === CODE.closeBracket ? -1 : 0
+}
+
+function isOdd(number: string): boolean {
+  return number !== '' && !/^(\d+|-[1-9]\d*)$/.test(number)
 }
 
 function keyOf(quoted: string): string {
   return quoted.includes('\\') ? (JSON.parse(quoted) as string) : quoted.slice(1, -1)
 }
 
-function isDigit(c: number): boolean {
-  return c >= 0x30 && c <= 0x39
-}
-
+/** Empty where no number begins. */
 function numberAt(text: string, start: number): string {
+  if (!/[\d-]/.test(text[start]!)) return ''
   let end = start + 1
   while (/[\d.eE+-]/.test(text[end] ?? '')) end++
   return text.slice(start, end)
@@ -58,7 +76,8 @@ function numberAt(text: string, start: number): string {
 /** Index of the quote that ends the string starting at `start`. */
 export function endOfString(text: string, start: number): number {
   let i = start + 1
-  while (i < text.length && text.charCodeAt(i) !== QUOTE) i += text.charCodeAt(i) === BACKSLASH ? 2 : 1
+  while (i < text.length && text.charCodeAt(i) !== CODE.quote)
+    i += text.charCodeAt(i) === CODE.backslash ? 2 : 1
   return i
 }
 

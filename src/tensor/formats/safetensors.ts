@@ -11,7 +11,7 @@ import type { ModelFile, Tensor } from '../values/table.ts'
 import type { Format } from './format.ts'
 import { MAX_TENSORS, tableLimit, tensorCounter } from './limits.ts'
 import { messages } from './messages.ts'
-import { endOfString, hasUnpaired, isObject, type Json, keysIn, oddSize } from './safetensors-json.ts'
+import { CODE, endOfString, hasUnpaired, isObject, type Json, keysIn, oddSize } from './safetensors-json.ts'
 
 /** The limit of the reference reader, and so of writers too; a header of SD 1.5 is 0.1 MB, of Flux with T5 0.2 MB. */
 export const MAX_HEADER_BYTES = 100_000_000
@@ -92,16 +92,26 @@ function countKeys(text: string, file: FileRef): number {
   let keys = 0
   let commas = 0
   for (let i = 0; i < text.length; i++) {
-    const c = text.charCodeAt(i)
-    if (c === 0x22) i = endOfString(text, i)
-    else if (c === 0x7b || c === 0x5b) {
-      if (++depth > MAX_DEPTH) throw malformed(file, 'HEADER_JSON', messages.headerTooDeep(MAX_DEPTH))
-      commas = 0
-    } else if (c === 0x7d || c === 0x5d) depth--
-    else if (c === 0x3a) {
-      if (++keys > MAX_KEYS) throw tableLimit(file.path, messages.tooManyKeys(MAX_KEYS))
-    } else if (c === 0x2c && ++commas >= MAX_DIMENSIONS && depth === MAX_DEPTH)
-      throw tableLimit(file.path, messages.tooManyDimensions(MAX_DIMENSIONS))
+    switch (text.charCodeAt(i)) {
+      case CODE.quote:
+        i = endOfString(text, i)
+        break
+      case CODE.openBrace:
+      case CODE.openBracket:
+        if (++depth > MAX_DEPTH) throw malformed(file, 'HEADER_JSON', messages.headerTooDeep(MAX_DEPTH))
+        commas = 0
+        break
+      case CODE.closeBrace:
+      case CODE.closeBracket:
+        depth--
+        break
+      case CODE.colon:
+        if (++keys > MAX_KEYS) throw tableLimit(file.path, messages.tooManyKeys(MAX_KEYS))
+        break
+      case CODE.comma:
+        if (++commas >= MAX_DIMENSIONS && depth === MAX_DEPTH)
+          throw tableLimit(file.path, messages.tooManyDimensions(MAX_DIMENSIONS))
+    }
   }
   return keys
 }

@@ -146,17 +146,22 @@ function merge(
     if (x <= y && x <= z) {
       out.values[to] = x
       out.cells[to] = a.cells[i++]!
-      x = i < aAt + length ? a.values[i]! : Number.POSITIVE_INFINITY
+      x = valueBefore(aAt + length, a, i)
     } else if (y <= z) {
       out.values[to] = y
       out.cells[to] = b.cells[j++]!
-      y = j < bAt + length ? b.values[j]! : Number.POSITIVE_INFINITY
+      y = valueBefore(bAt + length, b, j)
     } else {
       out.values[to] = z
       out.cells[to] = c.cells[k++]!
-      z = k < cAt + length ? c.values[k]! : Number.POSITIVE_INFINITY
+      z = valueBefore(cAt + length, c, k)
     }
   }
+}
+
+/** Behind the end of a list, more than all values. */
+function valueBefore(end: number, { values }: Lists, at: number): number {
+  return at < end ? values[at]! : Number.POSITIVE_INFINITY
 }
 
 /** The middle value of a list, in which each one counts as often as its cell says. */

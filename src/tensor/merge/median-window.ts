@@ -45,18 +45,23 @@ export function median(window: Float64Array): number {
   const middle = window.length >> 1
   let [low, high] = [0, window.length - 1]
   while (low < high) {
-    const pivot = window[middle]!
-    let [i, j] = [low, high]
-    while (i <= j) {
-      while (window[i]! < pivot) i++
-      while (window[j]! > pivot) j--
-      if (i > j) break
-      const value = window[i]!
-      window[i++] = window[j]!
-      window[j--] = value
-    }
+    const [i, j] = partition(window, low, high, window[middle]!)
     if (j < middle) low = i
     if (i > middle) high = j
   }
   return window[middle]!
+}
+
+/** Puts values below the pivot to the left of those above it, and gives where the two sides begin and end. */
+function partition(window: Float64Array, low: number, high: number, pivot: number): [number, number] {
+  let [i, j] = [low, high]
+  while (i <= j) {
+    while (window[i]! < pivot) i++
+    while (window[j]! > pivot) j--
+    if (i > j) break
+    const value = window[i]!
+    window[i++] = window[j]!
+    window[j--] = value
+  }
+  return [i, j]
 }

@@ -37,14 +37,7 @@ function quantisedTensors(table: TensorTable, configs: LayerConfigs): Map<string
   const layerOf = layersIn(table, configs)
   for (const tensor of table.tensors.values()) {
     const found = layerOf(tensor)
-    if (found === undefined) continue
-    const { format, layer, name } = found
-    const shape = weightShapeOf(quantisedFormat(format), layer)
-    marks.set(tensor.name, { format, role: 'codes', ...(shape && { shape }) })
-    const strangers = format === 'unknown' ? layer.scales : []
-    for (const part of [...quantisedFormat(format).tables, ...strangers]) {
-      if (table.tensors.has(`${name}.${part}`)) marks.set(`${name}.${part}`, { format, role: 'table' })
-    }
+    if (found !== undefined) markLayer(marks, tensor, found, table)
   }
   for (const tensor of table.tensors.values()) {
     if (marks.has(tensor.name)) continue
@@ -52,6 +45,22 @@ function quantisedTensors(table: TensorTable, configs: LayerConfigs): Map<string
     if (mark !== undefined) marks.set(tensor.name, mark)
   }
   return marks
+}
+
+/** The codes of a layer, and what of its tables is in the file. */
+function markLayer(
+  marks: Map<string, Quantised>,
+  codes: Tensor,
+  { format, layer, name }: Found,
+  { tensors }: TensorTable,
+): void {
+  const shape = weightShapeOf(quantisedFormat(format), layer)
+  marks.set(codes.name, { format, role: 'codes', ...(shape && { shape }) })
+  const strangers = format === 'unknown' ? layer.scales : []
+  for (const part of [...quantisedFormat(format).tables, ...strangers]) {
+    const table = `${name}.${part}`
+    if (tensors.has(table)) marks.set(table, { format, role: 'table' })
+  }
 }
 
 function loneTable({ name }: Tensor): Quantised | undefined {

@@ -182,21 +182,20 @@ async function comparePlainly(
   b: Uint8Array,
 ): Promise<TensorComparison> {
   const [x, y] = await Promise.all([numbersOf(typeA, a), numbersOf(typeB, b)])
-  const isExact = exactEquality(typeA, a, typeB, b)
+  const isSame = exactEquality(typeA, a, typeB, b) ?? ((i: number) => Object.is(x[i]! + 0, y[i]! + 0))
   let [squares, differences, largest, changed, brokenA, brokenB] = [0, 0, 0, 0, 0, 0]
   for (let i = 0; i < x.length; i++) {
     const [left, right] = [x[i]!, y[i]!]
-    const same = isExact ? isExact(i) : left === right || (Number.isNaN(left) && Number.isNaN(right))
-    if (!same) changed++
+    if (!isSame(i)) changed++
     if (Number.isFinite(left) && Number.isFinite(right)) {
       const difference = right - left
       squares += left * left
       differences += difference * difference
       largest = Math.max(largest, Math.abs(difference))
-    } else {
-      if (!Number.isFinite(left)) brokenA++
-      if (!Number.isFinite(right)) brokenB++
+      continue
     }
+    if (!Number.isFinite(left)) brokenA++
+    if (!Number.isFinite(right)) brokenB++
   }
   return { values: x.length, squares, differences, largest, changed, brokenA, brokenB }
 }

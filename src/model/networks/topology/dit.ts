@@ -103,16 +103,22 @@ function jointBlock(keys: Keys, i: number, h: number, { depth, qkNorm, dualBlock
   const last = i === depth - 1
   for (const side of ['context_block', 'x_block'] as const) {
     const name = `joint_blocks.${i}.${side}`
-    const isPicture = side === 'x_block'
-    const modulated = isPicture ? (dual ? 9 : 6) : last ? 2 : 6
-    linear(keys, `${name}.adaLN_modulation.1`, modulated * h, h)
-    selfAttention(keys, `${name}.attn`, h, qkNorm, isPicture || !last)
-    if (isPicture && dual) selfAttention(keys, `${name}.attn2`, h, qkNorm, true)
-    if (isPicture || !last) {
+    const isWhole = side === 'x_block' || !last
+    const isDual = side === 'x_block' && dual
+    linear(keys, `${name}.adaLN_modulation.1`, modulations(isWhole, isDual) * h, h)
+    selfAttention(keys, `${name}.attn`, h, qkNorm, isWhole)
+    if (isDual) selfAttention(keys, `${name}.attn2`, h, qkNorm, true)
+    if (isWhole) {
       linear(keys, `${name}.mlp.fc1`, 4 * h, h)
       linear(keys, `${name}.mlp.fc2`, h, 4 * h)
     }
   }
+}
+
+/** Vectors of width h that modulate a block: three for each attention and for the MLP, two where only the attention is left. */
+function modulations(isWhole: boolean, isDual: boolean): number {
+  if (!isWhole) return 2
+  return isDual ? 9 : 6
 }
 
 function selfAttention(keys: Keys, name: string, h: number, qkNorm: boolean, project: boolean): void {
