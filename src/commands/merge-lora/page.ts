@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import type { MergePlan } from '../../operations/merge-lora/plan.ts'
+import type { MergeLoraPlan } from '../../operations/merge-lora/plan.ts'
 import type { PartProof } from '../../operations/merge-lora/proof.ts'
 import type { LoraPart, LoraReport } from '../../operations/merge-lora/report.ts'
 import type { Outcome } from '../../operations/run.ts'
@@ -12,10 +12,10 @@ import { changeTable, type PartColumn, verifiedLine } from '../shared/proof-text
 import { headLine, type OutcomeView, outcomeJson, resultLine, stepTable } from '../shared/transform-report.ts'
 import { messages } from './messages.ts'
 
-type MergeOutcome = Outcome<MergePlan, PartProof>
+type MergeOutcome = Outcome<MergeLoraPlan, PartProof>
 
 /** What the LoRAs did, and what of them did nothing. */
-export const MERGE_LORA_VIEW: OutcomeView<MergePlan, PartProof> = {
+export const MERGE_LORA_VIEW: OutcomeView<MergeLoraPlan, PartProof> = {
   page: mergePage,
   json: (outcome) => ({ ...outcomeJson(outcome), loras: lorasOf(outcome).map(loraJson) }),
 }

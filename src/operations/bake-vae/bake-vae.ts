@@ -20,8 +20,8 @@ export const bakeVae: Operation<BakeOptions, BakePlan> = {
   async plan(inputs, options, context) {
     if (inputs.length !== 2) throw wrongCount()
     const [base, given] = inputs as [InputModel, InputModel]
-    const vae = { ...shortly(given), ...(await latentsByValues(given, context)) }
-    const plan = planBakeVae(shortly(base), vae, options)
+    const vae = { ...withoutFolder(given), ...(await latentsByValues(given, context)) }
+    const plan = planBakeVae(withoutFolder(base), vae, options)
     await checkChanges(plan, [base, given], context)
     const found = [coverage(plan), ...(await overflow(plan, base, given, context))]
     return { ...plan, findings: [...plan.findings, ...found] }
@@ -35,7 +35,7 @@ export function wrongCount(): Error {
 }
 
 /** Its plans say where each tensor came from: the names of the files are enough. */
-function shortly(model: InputModel): InputModel {
+function withoutFolder(model: InputModel): InputModel {
   return { ...model, name: basename(model.name) }
 }
 

@@ -11,7 +11,7 @@ import type { Operation } from '../operation.ts'
 import type { Plan } from '../plan.ts'
 import { messages } from './messages.ts'
 import { type PartOptions, partOptions } from './options.ts'
-import { typed } from './pipeline-tables.ts'
+import { inType } from './pipeline-tables.ts'
 
 export const convertPart: Operation<PartOptions> = {
   verb: 'convert',
@@ -45,5 +45,5 @@ export function planPart(
   const tensors = pipeline.tensors[part]
   if (tensors === undefined) throw refuse('NOT_A_PIPELINE', messages.noPart(part))
   const metadata = statedOfPart(ROLES[part], identity)
-  return { table: { tensors: typed(tensors, dtype), metadata }, steps: [], findings: [] }
+  return { table: { tensors: inType(tensors, dtype), metadata }, steps: [], findings: [] }
 }

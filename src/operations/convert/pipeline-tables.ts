@@ -6,7 +6,7 @@ import type { Finding, Tensor } from '../../tensor/values/table.ts'
 import { messages } from './messages.ts'
 
 /** One type for all: components have other names in a folder. */
-export function typed(
+export function inType(
   tensors: ReadonlyMap<string, Tensor>,
   { all }: { readonly all?: DTypeName } = {},
 ): ReadonlyMap<string, Tensor> {

@@ -21,7 +21,7 @@ import type { InputModel, Operation, PlanContext } from '../operation.ts'
 import type { Plan } from '../plan.ts'
 import { messages } from './messages.ts'
 import { type SingleOptions, singleOptions } from './options.ts'
-import { leftFindings, typed } from './pipeline-tables.ts'
+import { inType, leftFindings } from './pipeline-tables.ts'
 
 interface SinglePlan extends Plan {
   /** Of the file that is made: each of the inputs is a part of it. */
@@ -70,7 +70,7 @@ async function planSingle(
   const folder = folderOf(inputs)
   const files = inputs.map(({ file }) => file)
   const { table, left } = runWithFileName(folder, () => fromPipeline(networks(files, parts)))
-  const tensors = typed(withMarkers(table, scheduler).tensors, dtype)
+  const tensors = inType(withMarkers(table, scheduler).tensors, dtype)
   // where the scheduler is silent, the file of the network may say what it predicts
   const { metadata = {} } = files[parts.indexOf('unet')] ?? {}
   const hints = { fileName: basename(folder), scheduler }

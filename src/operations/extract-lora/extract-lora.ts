@@ -12,7 +12,7 @@ import type { DerivedMetadata } from '../output/metadata.ts'
 import type { Plan } from '../plan.ts'
 import { messages } from './messages.ts'
 import { type ExtractLoraOptions, extractLoraOptions } from './options.ts'
-import { type Extraction, type ExtractLoraPlanOptions, planExtractLora as extractFactors } from './plan.ts'
+import { type Extraction, type ExtractLoraPlanOptions, extractFactors } from './plan.ts'
 
 export interface ExtractLoraPlan extends Plan {
   /** Path of the base. */

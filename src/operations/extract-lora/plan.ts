@@ -25,6 +25,7 @@ import { architectureById } from '../../model/networks/architectures/registry.ts
 import { tensorsOf } from '../../model/networks/components.ts'
 import { defined } from '../../system/defined.ts'
 import { refuse, type SdtoolError, unverified } from '../../system/errors.ts'
+import { newPause } from '../../system/pause.ts'
 import { matrixOf, sum } from '../../tensor/algebra/matrix.ts'
 import { seedFor } from '../../tensor/algebra/random.ts'
 import { allSingularValues, leadingSvd } from '../../tensor/algebra/svd.ts'
@@ -91,7 +92,7 @@ interface Pair {
  * same: what saving in half precision does to a layer is not training.
  * @throws SdtoolError (exit 3) SCALED_FP8, QUANTISED, MIXED_ARCHITECTURES, LAYER_SHAPES, NOT_FINITE, NO_LAYERS; (exit 4) NOTHING_DIFFERS
  */
-export async function planExtractLora(
+export async function extractFactors(
   tuned: Model,
   base: Model,
   options: ExtractLoraPlanOptions,
@@ -104,9 +105,12 @@ export async function planExtractLora(
   const [layers, tensors]: [ExtractedLayer[], Tensor[]] = [[], []]
   const stats = newCastStats()
   const total = pairs.reduce((bytes, pair) => bytes + bytesOf(pair), 0)
+  const pause = newPause(work.signal)
   let done = 0
   for (const pair of pairs) {
-    await breathe(work.signal)
+    // products are synchronous for the event loop: an interrupt is heard between two layers
+    await pause()
+    work.signal.throwIfAborted()
     const layer = await extractLayer(pair, options, work, stats)
     if (layer !== undefined) {
       layers.push(layer.extracted)
@@ -120,12 +124,6 @@ export async function planExtractLora(
   if (layers.length === 0) throw nothingDiffers(tuned, base, outside.tensors)
   const findings = overflowFinding(stats)
   return { layers, unchanged: pairs.length - layers.length, outside, tensors, findings }
-}
-
-/** Products are synchronous for the event loop; an interrupt is heard between two layers. */
-async function breathe(signal: AbortSignal): Promise<void> {
-  await new Promise((resolve) => void setImmediate(resolve))
-  signal.throwIfAborted()
 }
 
 function overflowFinding({ overflow }: CastStats): Finding[] {

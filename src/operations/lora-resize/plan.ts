@@ -18,6 +18,7 @@ import {
 } from '../../model/lora/modules.ts'
 import { defined } from '../../system/defined.ts'
 import { refuse, withFileName } from '../../system/errors.ts'
+import { newPause } from '../../system/pause.ts'
 import { matrixOf, sum } from '../../tensor/algebra/matrix.ts'
 import { seedFor } from '../../tensor/algebra/random.ts'
 import { newCastStats } from '../../tensor/numeric/cast-stats.ts'
@@ -63,6 +64,7 @@ export async function resizeLora(file: LoraFile, options: ResizeOptions, work: R
   checkResizable(file, others, ranked)
   const layers: ExtractedLayer[] = []
   const tensors: Tensor[] = [...keptTensors(file, ranked)]
+  const pause = newPause(work.signal)
   for (const [i, one] of ranked.entries()) {
     work.signal.throwIfAborted()
     const made = await resizeModule(one, options, work).catch((error: unknown) => {
@@ -71,7 +73,7 @@ export async function resizeLora(file: LoraFile, options: ResizeOptions, work: R
     layers.push(made.layer)
     tensors.push(...made.tensors)
     work.onProgress(i + 1, ranked.length)
-    await new Promise((resolve) => void setImmediate(resolve))
+    await pause()
   }
   return { layers, tensors, kept: others.map(({ module }) => module.name) }
 }

@@ -29,7 +29,7 @@ export interface PatchedBase {
   readonly table: TensorTable
   readonly architecture: Architecture | undefined
   readonly parts: readonly BasePart[]
-  readonly twin: EmaCopy | undefined
+  readonly emaCopy: EmaCopy | undefined
 }
 
 /**
@@ -59,7 +59,7 @@ export async function applyLora(
       ? ({ reason: 'same-layer' } as const)
       : isOff(one.module, numbers)
         ? ({ reason: 'alpha-zero' } as const)
-        : applyModule(patches, base.table, one, numbers, index, base.twin)
+        : applyModule(patches, base.table, one, numbers, index, base.emaCopy)
     layers.add(layer)
     if (objection === undefined) matched.push(one)
     else failed.push({ name: one.module.name, target: one.module.target, placed: one, ...objection })

@@ -11,7 +11,7 @@ import { messages as written } from './lora-text-messages.ts'
 import { messages } from './messages.ts'
 import { nearestFindings } from './nearest-names.ts'
 import { type MergeLoraOptions, mergeLoraOptions } from './options.ts'
-import { type MergePlan, planMergeLora } from './plan.ts'
+import { type MergeLoraPlan, planMergeLora } from './plan.ts'
 import {
   checkRatios,
   type LoraInput,
@@ -22,7 +22,7 @@ import {
 import { checkProof, type PartProof, proofOf } from './proof.ts'
 
 /** LoRAs and other adapters into the weights of a model. */
-export const mergeLora: Operation<MergeLoraOptions, MergePlan, PartProof> = {
+export const mergeLora: Operation<MergeLoraOptions, MergeLoraPlan, PartProof> = {
   verb: 'merge-lora',
   schema: mergeLoraOptions,
   verify: 'patched',

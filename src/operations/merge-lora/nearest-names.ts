@@ -4,14 +4,14 @@ import { modulePlaceOf } from '../../model/adapters/targets.ts'
 import { info } from '../../model/finding.ts'
 import { nearestNames } from '../../system/nearest.ts'
 import type { Finding } from '../../tensor/values/table.ts'
-import type { MergePlan } from './plan.ts'
+import type { MergeLoraPlan } from './plan.ts'
 import { messages } from './unmatched-messages.ts'
 
 /** Names helped for each adapter; a list of all would bury the reason. */
 const MAX_NEAREST = 3
 
 /** For names that no layer has, the ones most like them. */
-export function nearestFindings({ loras, parts }: MergePlan): Finding[] {
+export function nearestFindings({ loras, parts }: MergeLoraPlan): Finding[] {
   return loras.flatMap(({ unmatched }) => {
     const unknown = unmatched.filter(({ reason }) => reason === 'unknown-name').slice(0, MAX_NEAREST)
     return unknown.flatMap(({ name, target }): Finding[] => {

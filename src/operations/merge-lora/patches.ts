@@ -50,7 +50,7 @@ export function applyModule(
   { module, part, place, ratio }: PlacedModule,
   numbers: Numbers,
   lora: number,
-  twin: EmaCopy | undefined,
+  emaCopy: EmaCopy | undefined,
 ): Pick<Unmatched, 'reason' | 'detail'> | undefined {
   const weight = opened(patches, table, place.weight, part.component)
   const use = biasUse(module)
@@ -63,23 +63,23 @@ export function applyModule(
     (bias === undefined ? undefined : biasMisfit(module.parts, biasLength))
   if (misfit !== undefined) return { reason: 'misfit', detail: misfit }
   const change = { ratio, numbers, by: { lora, module: module.name } }
-  for (const [key, component] of copies(place.weight, part.component, twin)) {
+  for (const [key, component] of copies(place.weight, part.component, emaCopy)) {
     changeWeight(opened(patches, table, key, component), place, module, change)
   }
-  for (const [key, component] of bias === undefined ? [] : copies(bias, part.component, twin)) {
+  for (const [key, component] of bias === undefined ? [] : copies(bias, part.component, emaCopy)) {
     changeBias(opened(patches, table, key, component), place, module, change)
   }
   return undefined
 }
 
 /** The tensor itself, and its copy where there is one. */
-function copies(key: string, component: Component, twin: EmaCopy | undefined): [string, Component][] {
-  const copy = twin?.keys.get(key)
-  return twin === undefined || copy === undefined
+function copies(key: string, component: Component, emaCopy: EmaCopy | undefined): [string, Component][] {
+  const copy = emaCopy?.keys.get(key)
+  return emaCopy === undefined || copy === undefined
     ? [[key, component]]
     : [
         [key, component],
-        [copy, twin.component],
+        [copy, emaCopy.component],
       ]
 }
 

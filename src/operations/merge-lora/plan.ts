@@ -24,7 +24,7 @@ import { sideOf } from './sides.ts'
 import { checkBase, checkMergeable, problemOf, unmatchedFindings } from './strict.ts'
 import { type PlannedPatch, patchedTable } from './table.ts'
 
-export interface MergePlan extends Plan {
+export interface MergeLoraPlan extends Plan {
   readonly loras: readonly LoraReport[]
   /** What is done to each changed tensor, by its name. */
   readonly patches: ReadonlyMap<string, PlannedPatch>
@@ -46,7 +46,7 @@ export async function planMergeLora(
   base: Model,
   loras: readonly LoraInput[],
   options: MergeLoraPlanOptions,
-): Promise<MergePlan> {
+): Promise<MergeLoraPlan> {
   const used: UsedPatterns = new Set()
   const plan = await planWith(base, loras, options, used)
   checkPatterns(options, used)
@@ -54,7 +54,11 @@ export async function planMergeLora(
 }
 
 /** What one of the adapters of a plan does by itself. Patterns may be for others of them. @throws what `planMergeLora` throws */
-export function planAlone(base: Model, lora: LoraInput, options: MergeLoraPlanOptions): Promise<MergePlan> {
+export function planAlone(
+  base: Model,
+  lora: LoraInput,
+  options: MergeLoraPlanOptions,
+): Promise<MergeLoraPlan> {
   return planWith(base, [lora], options, new Set())
 }
 
@@ -63,7 +67,7 @@ async function planWith(
   loras: readonly LoraInput[],
   options: MergeLoraPlanOptions,
   used: UsedPatterns,
-): Promise<MergePlan> {
+): Promise<MergeLoraPlan> {
   const { identity, name } = base
   checkInputs(base, loras)
   const patchedBase = baseOf(base, options)
@@ -82,7 +86,7 @@ async function planWith(
       checkOperation('merge-lora', tensorsOf(base.file, component), shared.componentIn(name, component.title))
   const findings = [
     ...findingsOf(results, identity, problems.length > 0),
-    ...twinFindings(patches, base, options),
+    ...emaCopyFindings(patches, base, options),
     ...plan.findings,
   ]
   const reports = results.map(reportOf)
@@ -109,12 +113,12 @@ function inBase<T>(name: string, work: () => T): T {
 
 function baseOf({ file, identity, name }: Model, { ema }: MergeLoraPlanOptions): PatchedBase {
   const architecture = identity.architecture && architectureById(identity.architecture.id)
-  const twin = ema === 'patch' ? twinOf(name, identity) : undefined
-  return { table: file, architecture, parts: baseParts(file, identity), twin }
+  const emaCopy = ema === 'patch' ? emaCopyOf(name, identity) : undefined
+  return { table: file, architecture, parts: baseParts(file, identity), emaCopy }
 }
 
 /** @throws EMA_MISSING */
-function twinOf(name: string, { ema, components }: Identity): EmaCopy {
+function emaCopyOf(name: string, { ema, components }: Identity): EmaCopy {
   const component = components.find(({ id }) => id === 'unet_ema')
   if (component === undefined || ema === undefined || ema.pairs.size === 0)
     throw unverified('EMA_MISSING', messages.emaMissing(name), messages.leaveOutEmaPatch)
@@ -157,7 +161,7 @@ function findingsOf(results: readonly LoraResult[], identity: Identity, isProble
 }
 
 /** Weights whose EMA copy is not there, so that it stays behind. */
-function twinFindings(
+function emaCopyFindings(
   patches: Patches,
   { identity: { ema } }: Model,
   options: MergeLoraPlanOptions,

@@ -5,7 +5,7 @@ import { refuse, type SdtoolError, unverified } from '../../system/errors.ts'
 import { NO_PATCH, type PatchStats } from '../../tensor/algebra/patch-stats.ts'
 import type { Finding, TensorTable } from '../../tensor/values/table.ts'
 import { messages as shared } from '../messages.ts'
-import { isNothing, lossFinding, type PartChange, partCounts, sharesOf } from '../output/patch-proof.ts'
+import { isNegligible, lossFinding, type PartChange, partCounts, sharesOf } from '../output/patch-proof.ts'
 import { messages } from './messages.ts'
 import type { PlannedPatch } from './table.ts'
 
@@ -44,7 +44,7 @@ export function proofOf({ table, patches }: Planned, counts: Counted): Proof {
 }
 
 function deadFinding(patches: Planned['patches'], counts: Counted): Finding[] {
-  const dead = [...patches].filter(([name]) => isNothing(counts.get(name) ?? NO_PATCH))
+  const dead = [...patches].filter(([name]) => isNegligible(counts.get(name) ?? NO_PATCH))
   if (dead.length === 0) return []
   return [info('lora-dead-modules', messages.deadModules(modulesOf(dead.map(([, patch]) => patch))))]
 }
@@ -61,9 +61,9 @@ export function checkProof({ table, patches }: Planned, counts: Counted): void {
   const all = [...patches].map(([name, { by }]) => ({ name, by, stats: counts.get(name) ?? NO_PATCH }))
   const broken = all.find(({ stats }) => !Number.isFinite(stats.delta2) || !Number.isFinite(stats.base2))
   if (broken !== undefined) throw notFinite(broken.name, broken.stats, broken.by)
-  if (all.every(({ stats }) => isNothing(stats)))
+  if (all.every(({ stats }) => isNegligible(stats)))
     throw unverified('NOTHING_CHANGED', messages.nothingChanged, messages.maybeUntrained)
-  const vanished = all.filter(({ stats }) => !isNothing(stats) && stats.changed === 0)
+  const vanished = all.filter(({ stats }) => !isNegligible(stats) && stats.changed === 0)
   if (vanished.length === 0) return
   const { name, stats } = vanished[0]!
   const average = Math.sqrt(stats.delta2 / stats.count).toExponential(1)

@@ -5,7 +5,7 @@ import { refuse, unverified } from '../../system/errors.ts'
 import { NO_PATCH, type PatchStats } from '../../tensor/algebra/patch-stats.ts'
 import type { Finding } from '../../tensor/values/table.ts'
 import { messages as shared } from '../messages.ts'
-import { isNothing, lossFinding, type PartChange, partCounts, sharesOf } from '../output/patch-proof.ts'
+import { isNegligible, lossFinding, type PartChange, partCounts, sharesOf } from '../output/patch-proof.ts'
 import { messages } from './messages.ts'
 import type { CheckpointMergePlan } from './plan.ts'
 
@@ -29,8 +29,10 @@ export function mergeProof({ table, blended }: CheckpointMergePlan, counts: Coun
 /** Tensors that came out as they were: equal in all models, or nearly so. */
 function stillFindings(names: Iterable<string>, counts: Counts): Finding[] {
   const all = [...names].map((name) => ({ name, stats: counts.get(name) ?? NO_PATCH }))
-  const same = all.filter(({ stats }) => isNothing(stats)).map(({ name }) => name)
-  const rounded = all.filter(({ stats }) => !isNothing(stats) && stats.changed === 0).map(({ name }) => name)
+  const same = all.filter(({ stats }) => isNegligible(stats)).map(({ name }) => name)
+  const rounded = all
+    .filter(({ stats }) => !isNegligible(stats) && stats.changed === 0)
+    .map(({ name }) => name)
   return [
     ...(same.length === 0 ? [] : [info('merge-same', messages.sameTensors(same))]),
     ...(rounded.length === 0 ? [] : [warning('merge-vanished', messages.vanished(rounded))]),

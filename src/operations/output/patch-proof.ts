@@ -71,6 +71,6 @@ const F32_EPSILON = 2 ** -24
  * No type would show this change. Layers that training has hardly touched have such: a self-attention that only ever
  * saw one token, a part whose learning rate was 0.
  */
-export function isNothing({ base2, delta2 }: PatchStats): boolean {
+export function isNegligible({ base2, delta2 }: PatchStats): boolean {
   return delta2 <= base2 * F32_EPSILON ** 2
 }

@@ -6,7 +6,7 @@ import { identifyFile, type OpenedModel, withModels } from '../../../src/library
 import {
   type Extraction,
   type ExtractLoraPlanOptions,
-  planExtractLora,
+  extractFactors,
 } from '../../../src/operations/extract-lora/plan.ts'
 import type { RankRule } from '../../../src/operations/lora/rank-rule.ts'
 import { matmul } from '../../../src/runtime/sessions/matmul.ts'
@@ -48,7 +48,7 @@ function extract(
   options: Partial<ExtractLoraPlanOptions> = {},
 ): Promise<Extraction> {
   return withInputs(opened, (tuned, base) =>
-    planExtractLora(
+    extractFactors(
       tuned,
       base,
       { ...OPTIONS, convLimit: options.rule?.limit ?? GOLDEN.rank, ...options },
@@ -64,8 +64,8 @@ function extract(
 async function withInputs<T>(
   opened: readonly OpenedModel[],
   use: (
-    tuned: Parameters<typeof planExtractLora>[0],
-    base: Parameters<typeof planExtractLora>[0],
+    tuned: Parameters<typeof extractFactors>[0],
+    base: Parameters<typeof extractFactors>[0],
   ) => Promise<T>,
 ): Promise<T> {
   const [tuned, base] = await Promise.all(

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { withModels } from '../../../src/library/session.ts'
 import { mergeLora } from '../../../src/operations/merge-lora/merge-lora.ts'
 import { type MergeLoraOptions, mergeLoraOptions } from '../../../src/operations/merge-lora/options.ts'
-import type { MergePlan } from '../../../src/operations/merge-lora/plan.ts'
+import type { MergeLoraPlan } from '../../../src/operations/merge-lora/plan.ts'
 import { migrateOptions } from '../../../src/operations/recipe-v1.ts'
 import { inputModels, plainContext } from '../../../src/operations/run.ts'
 import { readOptions, writeOptions } from '../../../src/operations/schema.ts'
@@ -40,7 +40,7 @@ const NOTHING = { ratio: { unet: 0, text: 0 } }
 const HALF = { unet: 0.5, text: 0.5 }
 const PLAIN: MergeLoraOptions = { loras: [{ ratio: { unet: 0.7, text: 0.7 } }, { ratio: HALF }] }
 
-async function planOf(options: MergeLoraOptions): Promise<MergePlan> {
+async function planOf(options: MergeLoraOptions): Promise<MergeLoraPlan> {
   const paths = [BASE, ODD, OUTLINE]
   return withModels(paths, QUIET_WORLD, async (opened) =>
     mergeLora.plan(await inputModels(paths, opened), options, plainContext(opened, QUIET_WORLD)),

@@ -4,7 +4,7 @@ import { identify } from '../../../src/model/identify/identify.ts'
 import { fluxTopology } from '../../../src/model/networks/topology/dit.ts'
 import type { Topology } from '../../../src/model/networks/topology/match.ts'
 import { clip, clipTopology, openClipTopology } from '../../../src/model/networks/topology/text.ts'
-import { type MergePlan, planMergeLora } from '../../../src/operations/merge-lora/plan.ts'
+import { type MergeLoraPlan, planMergeLora } from '../../../src/operations/merge-lora/plan.ts'
 import type {
   LoraInput,
   LoraRatio,
@@ -85,7 +85,7 @@ export async function planOf(
   file: TensorTable,
   loras: readonly LoraInput[],
   options: MergeLoraPlanOptions = {},
-): Promise<MergePlan> {
+): Promise<MergeLoraPlan> {
   const identity = await identify(file, read)
   return planMergeLora({ name: 'base.safetensors', file, identity }, loras, options)
 }

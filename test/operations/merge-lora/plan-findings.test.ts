@@ -7,7 +7,7 @@ const ONES = [1, 1, 1, 1]
 const Q = rankOne({ lora_te_text_model_encoder_layers_0_self_attn_q_proj: [ONES, ONES] })
 const UNET = rankOne({ lora_unet_mid_block_attentions_0_proj_in: [ONES, ONES] })
 
-describe('what a plan tells', () => {
+describe('what a plan reports', () => {
   it.each([
     [false, 'error'],
     [true, 'warning'],
