@@ -68,7 +68,7 @@ export interface Operation<Options extends object, P extends Plan = Plan, Part =
   readonly schema: GenericSchema<unknown, Options>
   /** Which tensors are read back and compared where nobody says. */
   readonly verify: OutputOptions['verify']
-  /** Whether the result may draw something else than its first input. */
+  /** `same`: all weights it writes are copies of its first input's, at most in another type; `other`: what it writes may draw something else. */
   readonly picture: 'same' | 'other'
   /** The output is no other form of its first input: what lies beside that is not about it. */
   readonly standsAlone?: true

@@ -12,6 +12,9 @@ import { predictionMismatchFindings, withStated } from '../../model/identify/sam
 import { parseRecipe, type Recipe, recipeText } from '../../model/metadata/recipe.ts'
 import type { Model } from '../../model/model.ts'
 import { engineOf, environmentOf } from '../../operations/engine.ts'
+import type { InputModel, PlanContext } from '../../operations/operation.ts'
+import { operationOfRecipe, planRecipe } from '../../operations/recipe.ts'
+import { plainContext } from '../../operations/run.ts'
 import { EXIT, type ExitCode, refuse, SdtoolError } from '../../system/errors.ts'
 import type { World } from '../../system/world.ts'
 import type { ReadInto } from '../../tensor/values/expr.ts'
@@ -26,7 +29,6 @@ import {
   psnrText,
 } from './comparison.ts'
 import { plannedModel } from './planned-model.ts'
-import { type RecipeModel, replanRecipe } from './replan.ts'
 
 /** Draws the pictures of a check with one model. */
 export type DrawPictures = (model: Model) => Promise<readonly RgbImage[]>
@@ -52,15 +54,15 @@ export interface CheckOutcome {
 }
 
 /**
- * Draws the inputs of a recipe with it applied, and the file it is in, and holds the pictures against each other.
- * @throws RECIPE_MISSING, what `findInputs`, `replanRecipe` and the drawing throw
+ * Draws the inputs of a recipe with it applied, and the file it is in, and compares the pictures.
+ * @throws RECIPE_MISSING, what `findInputs`, `planRecipe` and the drawing throw
  */
 export async function checkBaked(job: CheckJob, world: World): Promise<CheckOutcome> {
   const recipe = await withModels([job.path], world, async ([baked]) => recipeOf(job.path, baked!))
   const inputs = await findInputs(recipe, job, world)
   const paths = [job.path, ...inputs.map(({ path }) => path)]
   return withModels(paths, world, async ([baked, ...opened]) => {
-    const models = await openedModels(job, recipe, inputs, baked!, opened)
+    const models = await openedModels(job, recipe, inputs, [baked!, ...opened], world)
     const drawn = await drawAll(models, job)
     const verdict = drawn.baked ? renderVerdict(drawn.baked.similarities, drawn.base?.similarities) : 'failed'
     const why = verdict === 'failed' ? [...drawn.findings, ...(await diagnosis(models, recipe, world))] : []
@@ -87,47 +89,43 @@ interface CheckModels {
   readonly live: Model
   readonly baked: Model
   readonly base: Model
-  /** The recipe is there to change pictures; `prune` and `convert` are not. */
+  /** The operation of the recipe may change pictures. */
   readonly changes: boolean
   /** What is wrong with what the file says of itself. */
   readonly said: readonly Finding[]
-  readonly inputs: readonly RecipeModel[]
+  readonly inputs: readonly InputModel[]
+  readonly context: PlanContext
   readonly read: ReadInto
 }
-
-/** Operations after which pictures should be the same as before. */
-const HARMLESS: readonly string[] = ['convert', 'prune']
 
 async function openedModels(
   { path }: CheckJob,
   recipe: Recipe,
   found: readonly FoundInput[],
-  baked: OpenedModel,
-  opened: readonly OpenedModel[],
+  [baked, ...opened]: readonly [OpenedModel, ...OpenedModel[]],
+  world: World,
 ): Promise<CheckModels> {
-  const inputs: RecipeModel[] = []
-  for (const [i, input] of found.entries()) {
-    inputs.push({
-      path: input.path,
-      opened: opened[i]!,
-      identity: await identifyFile(input.path, opened[i]!),
-    })
+  const inputs: InputModel[] = []
+  for (const [i, { path: name }] of found.entries()) {
+    inputs.push({ name, file: opened[i]!.model, identity: await identifyFile(name, opened[i]!) })
   }
-  const { table } = await replanRecipe(recipe, inputs)
-  const { path: name, opened: source, identity: own } = inputs[0]!
+  const context = plainContext(opened, environmentOf(recipe, world))
+  const { table } = await planRecipe(recipe, inputs, context)
+  const { name, file, identity: own } = inputs[0]!
   const made = await identifyFile(path, baked)
   // a file that says less than the other is drawn as that one is: the check is of the weights
   const base = withStated(own, made)
   return {
     live: await plannedModel('its recipe', table, base, baked.read),
     baked: { name: path, file: baked.model, identity: withStated(made, own) },
-    base: { name, file: source.model, identity: base },
-    changes: !HARMLESS.includes(recipe.operation),
+    base: { name, file, identity: base },
+    changes: operationOfRecipe(recipe).operation.picture === 'other',
     said: predictionMismatchFindings(
       { name: basename(path), identity: made },
       { name: basename(name), identity: own },
     ),
     inputs,
+    context,
     read: baked.read,
   }
 }
@@ -193,7 +191,7 @@ function sideOf({ file, identity }: Model): DiffSide {
 
 /** A file that is the recipe of the other weights of a training checkpoint: EMA for live, or live for EMA. */
 async function otherWeights(
-  { inputs, baked }: CheckModels,
+  { inputs, baked, context }: CheckModels,
   recipe: Recipe,
   input: Parameters<typeof diffTensors>[2],
 ): Promise<Finding[]> {
@@ -201,10 +199,10 @@ async function otherWeights(
   if (!base?.identity.ema) return []
   const wantsEma = recipe.options.ema === 'only'
   const options = { ...recipe.options, ema: 'drop' }
-  const side = withEmaWeights({ table: base.opened.model, identity: base.identity })
-  const model = { ...base.opened.model, tensors: side.table.tensors }
-  const other = wantsEma ? base : { ...base, opened: { ...base.opened, model }, identity: side.identity }
-  const { table } = await replanRecipe({ ...recipe, options }, [other, ...rest])
+  const side = withEmaWeights({ table: base.file, identity: base.identity })
+  const file = { ...base.file, tensors: side.table.tensors }
+  const other = wantsEma ? base : { ...base, file, identity: side.identity }
+  const { table } = await planRecipe({ ...recipe, options }, [other, ...rest], context)
   const planned = await plannedModel('the other weights', table, other.identity, input.read)
   const diffs = await diffTensors(sideOf(planned), sideOf(baked), input)
   const isThis = diffs.every(({ place, change }) => place.component !== 'unet' || change === 'same')

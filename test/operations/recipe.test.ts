@@ -1,18 +1,20 @@
 /** What a recipe is repeated to must be what was written, byte for byte. */
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { type RecipeModel, replanRecipe } from '../../../src/commands/render/replan.ts'
-import { identifyFile, withModels } from '../../../src/library/session.ts'
-import { buildRecipe, parseRecipe, RECIPE_KEY, type Recipe } from '../../../src/model/metadata/recipe.ts'
-import { wasmMatMul } from '../../../src/tensor/numeric/wasm-matmul.ts'
-import { blockBytes, elementCount } from '../../../src/tensor/values/dtype.ts'
-import { evaluateInto, newEvaluation, type ReadInto } from '../../../src/tensor/values/expr.ts'
-import type { Tensor } from '../../../src/tensor/values/table.ts'
-import { runCli } from '../../cli/run.ts'
-import { QUIET_WORLD } from '../../quiet-world.ts'
-import { tempFolder } from '../../temp-folder.ts'
+import { identifyFile, withModels } from '../../src/library/session.ts'
+import { buildRecipe, parseRecipe, RECIPE_KEY, type Recipe } from '../../src/model/metadata/recipe.ts'
+import type { InputModel } from '../../src/operations/operation.ts'
+import { planRecipe } from '../../src/operations/recipe.ts'
+import { plainContext } from '../../src/operations/run.ts'
+import { wasmMatMul } from '../../src/tensor/numeric/wasm-matmul.ts'
+import { blockBytes, elementCount } from '../../src/tensor/values/dtype.ts'
+import { evaluateInto, newEvaluation, type ReadInto } from '../../src/tensor/values/expr.ts'
+import type { Tensor } from '../../src/tensor/values/table.ts'
+import { runCli } from '../cli/run.ts'
+import { QUIET_WORLD } from '../quiet-world.ts'
+import { tempFolder } from '../temp-folder.ts'
 
-const folder = join(import.meta.dirname, '../../../fixtures/tiny-sd')
+const folder = join(import.meta.dirname, '../../fixtures/tiny-sd')
 const file = (name: string) => join(folder, name)
 const [BASE, OTHER, STRIPES, OUTLINE, VIVID] = [
   'tiny-sd.ckpt',
@@ -28,11 +30,11 @@ async function replanned<T>(
   use: (tensors: ReadonlyMap<string, Tensor>, read: ReadInto) => Promise<T>,
 ): Promise<T> {
   return withModels(inputs, QUIET_WORLD, async (opened) => {
-    const all: RecipeModel[] = []
+    const models: InputModel[] = []
     for (const [i, path] of inputs.entries()) {
-      all.push({ path, opened: opened[i]!, identity: await identifyFile(path, opened[i]!) })
+      models.push({ name: path, file: opened[i]!.model, identity: await identifyFile(path, opened[i]!) })
     }
-    const { table } = await replanRecipe(recipe, all)
+    const { table } = await planRecipe(recipe, models, plainContext(opened, QUIET_WORLD))
     return use(table.tensors, opened[0]!.read)
   })
 }
@@ -117,5 +119,8 @@ it('a folder of diffusers is put together from its files', async () => {
 }, 60_000)
 
 it('a recipe without inputs is refused', async () => {
-  await expect(replanRecipe(recipeOf('prune', {}), [])).rejects.toMatchObject({ code: 'RECIPE_INVALID' })
+  const context = plainContext([], QUIET_WORLD)
+  await expect(planRecipe(recipeOf('prune', {}), [], context)).rejects.toMatchObject({
+    code: 'RECIPE_INVALID',
+  })
 })
