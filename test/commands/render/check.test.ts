@@ -120,7 +120,7 @@ interface Fault {
 const FAULTS: Readonly<Record<string, Fault>> = {
   'the LoRA was not applied': {
     make: () => forged('unapplied', good, BASE, (_, base) => base.values()),
-    says: /^UNet: it is that of the base.*\nCLIP-L text encoder: it is that of the base/,
+    says: /^UNet: it equals the base.*\nCLIP-L text encoder: it equals the base/,
   },
   'the ratio is wrong': {
     make: async () => {
@@ -144,7 +144,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
           return tensor.name.startsWith(VAE) && other ? { ...other, name: tensor.name } : tensor
         }),
       ),
-    says: /^VAE: it should be that of the base, and is another/,
+    says: /^VAE: it should equal the base, but is another/,
   },
   'the VAE is lost': {
     make: () =>
