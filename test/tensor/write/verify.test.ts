@@ -42,6 +42,23 @@ describe('verifyFile', () => {
     })
   })
 
+  it('finds another value at the end of a view, whose blocks are larger than those of others', async () => {
+    const [rows, columns] = [1100, 1000]
+    const folder = tempFolder()
+    const input = join(folder, 'in.bin')
+    writeFileSync(input, new Uint8Array(4 * rows * columns))
+    const file = { path: input, size: 4 * rows * columns }
+    const source = { kind: 'stored', file, offset: 0, nbytes: file.size, strides: [1, rows] } as const
+    const plan = tableOf([{ name: 'w', dtype: 'F32', shape: [rows, columns], source }])
+    const path = join(folder, 'out.safetensors')
+    await writeSafetensors(plan, path, { threads: 0 })
+    await verifyFile(plan, path)
+    const bytes = readFileSync(path)
+    bytes[bytes.length - 1] = 1
+    writeFileSync(path, bytes)
+    await expect(verifyFile(plan, path)).rejects.toMatchObject({ code: 'VERIFY_FAILED' })
+  })
+
   it('finds a tensor too few', async () => {
     const plan = tableOf([...PLAN.tensors.values(), floatTensor('c', [1], [5])], { k: 'v' })
     await expect(verifyChanged((file) => file, plan)).rejects.toMatchObject({ code: 'VERIFY_FAILED' })

@@ -111,6 +111,38 @@ describe('writeSafetensors', () => {
     expect([read[3], read[1000], read[16_001], read[5]]).toEqual([0.375, 125, 2000, Number.NEGATIVE_INFINITY])
   })
 
+  it('counts values that are no numbers, by their tensors, down to a single one', async () => {
+    const many = Array(600_000).fill(1)
+    const table = tableOf([
+      floatTensor('one', [3], [1, Number.NaN, 2]),
+      floatTensor('none', [2], [1, 2]),
+      // of several blocks
+      floatTensor('ends', [600_000], many.with(0, Number.POSITIVE_INFINITY).with(-1, Number.NaN)),
+      cast(floatTensor('sound', [2], [1, 0.5]), 'F16'),
+    ])
+    const result = await writeSafetensors(table, join(tempFolder(), 'x.safetensors'), { threads: 0 })
+    expect(Object.fromEntries(result.notFinite)).toEqual({ one: 1, ends: 2 })
+    expect([...result.casts]).toEqual([])
+  })
+
+  it('verifies views whose blocks are larger than those of others', async () => {
+    const [rows, columns] = [1100, 1000]
+    const folder = tempFolder()
+    const path = join(folder, 'in.bin')
+    writeFileSync(path, new Uint8Array(Float32Array.from({ length: rows * columns }, (_, i) => i).buffer))
+    const file = { path, size: 4 * rows * columns }
+    const source = { kind: 'stored', file, offset: 0, nbytes: file.size, strides: [1, rows] } as const
+    const view: Tensor = { name: 'b', dtype: 'F32', shape: [rows, columns], source }
+    const out = join(folder, 'out.safetensors')
+    await writeSafetensors(tableOf([floatTensor('a', [1], [7]), view]), out, { threads: 0, verify: true })
+    const written = await openPath(out)
+    const inputs = openInputs()
+    const values = await readValues(written.tensors.get('b')!, inputs.read)
+    await inputs.close()
+    for (const [row, column] of [[0, 0], [0, 999], [1099, 0], [1099, 999], [512, 300]] as const) // biome-ignore format: one line
+      expect(values[row * columns + column]).toBe(column * rows + row)
+  })
+
   it('counts what rounding did under the name that is written', async () => {
     const path = join(tempFolder(), 'x.safetensors')
     const ema = floatTensor('model_ema.w', [2], [1e6, 1])
