@@ -126,7 +126,7 @@ function planRender({ model, settings }: RenderJob): RenderPlan {
     throw notRenderable(messages.cannotSample(model.name, PREDICTIONS[found.type]))
   }
   const zeroSnr = settings.zeroTerminalSnr ?? found.zeroTerminalSnr ?? false
-  return { format, prediction, noiseLevels: noiseSchedule(zeroSnr) }
+  return { format, prediction, noiseLevels: noiseSchedule(zeroSnr, format.space === 'sdxl') }
 }
 
 function isParameterization(type: string): type is Parameterization {

@@ -6,6 +6,8 @@ export interface NoiseSchedule {
   readonly sigmas: Float64Array
   readonly sigmaMin: number
   readonly sigmaMax: number
+  /** Of a model of the SDXL family, which some schedules have other levels for. */
+  readonly isSdxl: boolean
   /** @param t timestep, which may lie between two (0 to 999) */
   sigmaOf(t: number): number
   timestepOf(sigma: number): number
@@ -15,10 +17,8 @@ export interface NoiseSchedule {
 const ZERO_SNR_LAST_ALPHA = 4.8973451890853435e-8
 
 /** @param zeroTerminalSnr stretch it to end in pure noise (marker `ztsnr`) */
-export function noiseSchedule(
-  zeroTerminalSnr = false,
-  alphas: Float64Array = alphasCumprod(DEFAULT_BETAS),
-): NoiseSchedule {
+export function noiseSchedule(zeroTerminalSnr = false, isSdxl = false): NoiseSchedule {
+  const alphas = alphasCumprod(DEFAULT_BETAS)
   const products = zeroTerminalSnr ? stretched(alphas) : alphas
   // float32, as every program keeps them: near 1 the rounding moves the smallest sigma in its fifth digit
   const sigmas = Float64Array.from(products, (product) => {
@@ -30,6 +30,7 @@ export function noiseSchedule(
     sigmas,
     sigmaMin: sigmas[0]!,
     sigmaMax: sigmas.at(-1)!,
+    isSdxl,
     sigmaOf: (t) => Math.exp(valueAt(logs, t)),
     timestepOf: (sigma) => positionOf(logs, Math.log(sigma)),
   }

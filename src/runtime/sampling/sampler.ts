@@ -26,7 +26,17 @@ export interface SamplerRun {
 }
 
 /** Names of schedules that A1111 takes for a sampler by itself, and of the others. */
-export type ScheduleName = 'uniform' | 'karras' | 'exponential' | 'sgm_uniform' | 'simple' | 'normal' | 'ddim'
+export type ScheduleName =
+  | 'uniform'
+  | 'karras'
+  | 'exponential'
+  | 'sgm_uniform'
+  | 'simple'
+  | 'normal'
+  | 'ddim'
+  | 'kl_optimal'
+  | 'align_your_steps'
+  | 'beta'
 
 export interface Sampler {
   readonly name: string
@@ -38,7 +48,7 @@ export interface Sampler {
   readonly schedule: ScheduleName
   /** Where its step noise comes from, if it adds any: numbers that follow the first noise, or a Brownian tree. */
   readonly noise?: 'following' | 'brownian'
-  /** Calls of the model in a step, but for the last. */
+  /** Calls of the model in a step, but for the last. PLMS has one more in its first, which prompts do not count. */
   readonly calls: 1 | 2
   /** A1111 lets it run a step more, without the last noise level but one. */
   readonly skipsPenultimate?: true

@@ -11,6 +11,7 @@ import { euler } from './euler.ts'
 import { eulerAncestral } from './euler-a.ts'
 import { heun } from './heun.ts'
 import { lcm } from './lcm.ts'
+import { plms } from './plms.ts'
 import { unipc } from './unipc.ts'
 
 /** Every sampler, in the order of `--help`. A new one is a file and a line here. */
@@ -26,6 +27,7 @@ export const SAMPLERS: readonly Sampler[] = [
   dpmppSde,
   dpmpp3mSde,
   ddim,
+  plms,
   unipc,
   lcm,
 ]

@@ -1,9 +1,12 @@
 import type { NoiseSchedule } from '../noise-schedule.ts'
 import type { Sampler } from '../sampler.ts'
 import { folded } from '../samplers/registry.ts'
+import { alignYourSteps } from './align-your-steps.ts'
+import { beta } from './beta.ts'
 import { ddim } from './ddim.ts'
 import { exponential } from './exponential.ts'
 import { karras } from './karras.ts'
+import { klOptimal } from './kl-optimal.ts'
 import type { SigmaSchedule } from './schedule.ts'
 import { sgmUniform } from './sgm-uniform.ts'
 import { simple } from './simple.ts'
@@ -18,6 +21,9 @@ export const SCHEDULES: readonly SigmaSchedule[] = [
   normal,
   ddim,
   uniform,
+  klOptimal,
+  alignYourSteps,
+  beta,
 ]
 
 /** By its name or that of other programs: case, spaces, `_` and `-` make no difference. */

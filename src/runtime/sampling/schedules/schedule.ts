@@ -7,7 +7,7 @@ export interface SigmaSchedule {
   /** As A1111 calls it in the parameters of a picture. */
   readonly label: string
   readonly aliases: readonly string[]
-  /** @returns falling noise levels, one more than there are steps, the last 0 */
+  /** @returns falling noise levels, one more than there are steps, the last usually 0 */
   sigmas(steps: number, schedule: NoiseSchedule): number[]
 }
 
