@@ -3,7 +3,8 @@ import type { EngineWishes } from '../operations/render/draw.ts'
 import type { DrawSettings, PictureWishes } from '../operations/render/requests.ts'
 import { DEVICE_IDS } from '../runtime/devices/devices.ts'
 import { SIZE_MULTIPLE } from '../runtime/engine/steered-denoiser.ts'
-import { findSampler, SAMPLERS } from '../runtime/sampling/samplers/registry.ts'
+import { findSampling, isAutomatic, withSchedule } from '../runtime/sampling/named.ts'
+import { SAMPLERS } from '../runtime/sampling/samplers/registry.ts'
 import { findSchedule, SCHEDULES } from '../runtime/sampling/schedules/registry.ts'
 import { defined } from '../system/defined.ts'
 import { usage } from '../system/errors.ts'
@@ -30,8 +31,12 @@ export function drawChoice(options: RenderOptions): DrawChoice {
     count: whole('count', count, 1, 1000),
     seed: seedOf(seed),
     settings: {
-      sampler: named('sampler', options.sampler ?? 'euler', findSampler, SAMPLERS),
-      ...(schedule !== undefined && { schedule: named('schedule', schedule, findSchedule, SCHEDULES) }),
+      ...withSchedule(
+        named('sampler', options.sampler ?? 'euler', findSampling, SAMPLERS),
+        schedule === undefined || isAutomatic(schedule)
+          ? undefined
+          : named('schedule', schedule, findSchedule, SCHEDULES),
+      ),
       steps: whole('steps', steps, 1, 1000),
       cfg: inRange('cfg', cfg, 0, 1000),
       rng: 'cpu',

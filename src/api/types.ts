@@ -188,7 +188,7 @@ export interface RenderOptions extends CallOptions {
   readonly steps?: number
   /** CFG scale; 7 if absent. */
   readonly cfg?: number
-  /** `euler`, `dpmpp-2m` ..; names of A1111 are understood. */
+  /** `euler`, `dpmpp_2m` ..; names of A1111 are understood, also with a schedule behind them: `DPM++ 2M Karras`. */
   readonly sampler?: string
   readonly schedule?: string
   /** Pixels; the side the model was trained for if absent. */

@@ -168,10 +168,11 @@ describe('render', () => {
   it('gives the picture, its text, and what a person should know', async () => {
     const options = { prompt: 'a red circle <hypernet:x:1>', steps: 1, loras: [{ path: LORA, ratio: 0.5 }] }
     const size = { width: 64, height: 64 }
-    const { pictures, notes } = await render(BASE, { ...options, size })
+    const { pictures, notes } = await render(BASE, { ...options, size, sampler: 'DPM++ 2M Karras' })
     const [picture] = pictures
     expect(picture!.rgb).toHaveLength(picture!.width * picture!.height * 3)
     expect(Buffer.from(picture!.png).toString('latin1')).toContain('<lora:tiny-stripes:0.5>')
+    expect(Buffer.from(picture!.png).toString('latin1')).toContain('Sampler: DPM++ 2M, Schedule type: Karras')
     expect(notes).toEqual([expect.stringContaining('<hypernet:x:1>')])
   })
 })

@@ -64,7 +64,7 @@ describe('sdtool render', () => {
     async () => {
       const [byTag, byOption] = [`${tempFolder()}/`, `${tempFolder()}/`]
       const lora = join(tiny, 'tiny-stripes.safetensors')
-      const common = ['--count', '2', '--sampler', 'DPM++ 2M', '--schedule', 'Karras', ...QUICK]
+      const common = ['--count', '2', '--sampler', 'DPM++ 2M Karras', ...QUICK]
       const tagged = await runCli([
         'render',
         ckpt,

@@ -7,7 +7,8 @@ import { DEVICE_IDS, type DeviceId } from '../../runtime/devices/devices.ts'
 import type { NetworkPrecision } from '../../runtime/engine/engine.ts'
 import type { Seed } from '../../runtime/random/gaussian.ts'
 import { RNGS, type RngName } from '../../runtime/random/registry.ts'
-import { findSampler, SAMPLERS } from '../../runtime/sampling/samplers/registry.ts'
+import { findSampling, isAutomatic, withSchedule } from '../../runtime/sampling/named.ts'
+import { SAMPLERS } from '../../runtime/sampling/samplers/registry.ts'
 import { findSchedule, SCHEDULES } from '../../runtime/sampling/schedules/registry.ts'
 import { defined } from '../../system/defined.ts'
 import type { Arguments } from '../command.ts'
@@ -197,10 +198,12 @@ function drawSettings(args: Arguments): DrawSettings {
   const schedule = filledText(args, 'schedule')
   const prediction = filledText(args, 'prediction') as 'epsilon' | 'v' | undefined
   return {
-    sampler: named('sampler', filledText(args, 'sampler') ?? 'euler', findSampler, SAMPLERS),
-    ...(schedule === undefined || /^automatic$/i.test(schedule)
-      ? {}
-      : { schedule: named('schedule', schedule, findSchedule, SCHEDULES) }),
+    ...withSchedule(
+      named('sampler', filledText(args, 'sampler') ?? 'euler', findSampling, SAMPLERS),
+      schedule === undefined || isAutomatic(schedule)
+        ? undefined
+        : named('schedule', schedule, findSchedule, SCHEDULES),
+    ),
     steps: number(args, 'steps', { fallback: DEFAULTS.steps, least: 1, most: MAX_STEPS, whole: true }),
     cfg: number(args, 'cfg', { fallback: DEFAULTS.cfg, least: 0, most: MAX_CFG }),
     ...(args.cfgRescale === undefined

@@ -13,11 +13,11 @@ interface Named {
 }
 
 /** @throws USAGE with what there is */
-export function named<T extends Named>(
+export function named<T>(
   option: string,
   name: string,
   find: (name: string) => T | undefined,
-  all: readonly T[],
+  all: readonly Named[],
 ): T {
   const found = find(name)
   if (found) return found

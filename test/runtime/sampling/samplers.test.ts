@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { denoiserOf } from '../../../src/runtime/sampling/denoiser.ts'
 import { composed, guided, rescaled } from '../../../src/runtime/sampling/guidance.ts'
+import { findSampling, withSchedule } from '../../../src/runtime/sampling/named.ts'
 import { noiseSchedule } from '../../../src/runtime/sampling/noise-schedule.ts'
 import type { Denoise, StepNoise } from '../../../src/runtime/sampling/sampler.ts'
 import { findSampler, SAMPLERS } from '../../../src/runtime/sampling/samplers/registry.ts'
@@ -119,6 +120,44 @@ describe('samplers', () => {
     const names = SAMPLERS.flatMap(({ name, label, aliases }) => [name, label, ...aliases])
     for (const name of names)
       expect(SAMPLERS.filter((sampler) => findSampler(name) === sampler)).toHaveLength(1)
+  })
+})
+
+describe('samplers with a schedule behind them', () => {
+  /** As pictures of A1111 before 1.9 have them (`sd_samplers_kdiffusion.py` of 1.8), and as ComfyUI and Civitai do. */
+  it.each([
+    ['DPM++ 2M Karras', 'dpmpp_2m', 'karras'],
+    ['DPM++ SDE Karras', 'dpmpp_sde', 'karras'],
+    ['DPM++ 2M SDE Karras', 'dpmpp_2m_sde', 'karras'],
+    ['DPM++ 2M SDE Exponential', 'dpmpp_2m_sde', 'exponential'],
+    ['DPM++ 3M SDE Exponential', 'dpmpp_3m_sde', 'exponential'],
+    ['DPM2 a Karras', 'dpm2_a', 'karras'],
+    ['DPM++ 2S a Karras', 'dpmpp_2s_a', 'karras'],
+    ['dpmpp_2m_karras', 'dpmpp_2m', 'karras'],
+    ['Euler a SGM Uniform', 'euler_a', 'sgm_uniform'],
+    ['euler_beta', 'euler', 'beta'],
+  ])('%s', (name, sampler, schedule) => {
+    expect(findSampling(name)).toEqual({ sampler: findSampler(sampler), schedule: findSchedule(schedule) })
+  })
+
+  it('do not hide a sampler that is called like a schedule', () => {
+    for (const sampler of SAMPLERS) {
+      for (const name of [sampler.name, sampler.label]) expect(findSampling(name)).toEqual({ sampler })
+      for (const schedule of SCHEDULES)
+        expect(findSampling(`${sampler.label} ${schedule.label}`)).toEqual({ sampler, schedule })
+    }
+    for (const name of ['Karras', 'LMS Karras', 'DPM++ 2M Caras', ''])
+      expect(findSampling(name)).toBeUndefined()
+  })
+
+  it('take the same schedule again, and no other', () => {
+    const named = findSampling('DPM++ 2M Karras')!
+    expect(withSchedule(named, undefined)).toEqual(named)
+    expect(withSchedule(named, findSchedule('karras'))).toEqual(named)
+    expect(withSchedule({ sampler: named.sampler }, findSchedule('beta')).schedule?.name).toBe('beta')
+    expect(() => withSchedule(named, findSchedule('beta'))).toThrow(
+      'sampler DPM++ 2M has the schedule Karras in its name, and the schedule Beta was given, too',
+    )
   })
 })
 
