@@ -138,16 +138,16 @@ describe('what is no model at all under the name of one', () => {
     ],
     'half of a safetensors file': [
       () => half(SAFE),
-      /500000 bytes, but the header describes [\s\S]*broken download/,
+      /500000 bytes, but the header describes [\s\S]*incomplete download/,
     ],
     'the first bytes of one': [
       () => half(SAFE).subarray(0, 60),
-      /header of \d+ bytes, but the file has only 60[\s\S]*broken download/,
+      /header of \d+ bytes, but the file has only 60[\s\S]*incomplete download/,
     ],
-    'half of a torch zip': [() => half(PICKLE), /without its end[\s\S]*broken download/],
+    'half of a torch zip': [() => half(PICKLE), /without its end[\s\S]*incomplete download/],
     'zeros of a download that was set up': [
       () => Buffer.alloc(4096),
-      /starts with 512 zero bytes: a broken download/,
+      /starts with 512 zero bytes: an incomplete download/,
     ],
     nothing: [() => Buffer.alloc(0), /an empty file/],
     'a gzip file': [() => Buffer.of(0x1f, 0x8b, 8, 0), /a gzip file/],

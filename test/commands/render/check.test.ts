@@ -144,7 +144,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
           return tensor.name.startsWith(VAE) && other ? { ...other, name: tensor.name } : tensor
         }),
       ),
-    says: /^VAE: it should equal the base, but is another/,
+    says: /^VAE: it should equal the base, but is different/,
   },
   'the VAE is lost': {
     make: () =>
