@@ -232,3 +232,22 @@ describe('sdtool merge', () => {
     expect([code, stdout, stderr]).toEqual([2, '', `sdtool: ${message}\n`])
   })
 })
+
+describe('a component of another model', () => {
+  it('is copied byte for byte, and the page has no figures of what was not computed', async () => {
+    const { code, stdout, stderr, out } = await merge(B, A, '--only', 'unet', '--alpha', '1')
+    expect([code, stderr]).toEqual([0, ''])
+    expect(stdout).not.toMatch(/NaN|verified|changed +tensors/)
+    const [mixed, own, other] = [await contentsOf(out), await contentsOf(B), await contentsOf(A)]
+    for (const [name, bytes] of mixed.bytes) {
+      const from = name.startsWith('model.diffusion_model.') ? other : own
+      expect(Buffer.compare(bytes, from.bytes.get(name)!), name).toBe(0)
+    }
+    expect(mixed.bytes.size).toBe(own.bytes.size)
+  })
+
+  it('is refused where both have the same', async () => {
+    const { code, stderr } = await merge(B, A, '--only', 'text', '--alpha', '1')
+    expect([code, stderr]).toEqual([4, expect.stringMatching(/nothing changed/)])
+  })
+})

@@ -2,7 +2,7 @@ import type { PlacedTensors } from '../../model/layouts/pairs.ts'
 import type { Model } from '../../model/model.ts'
 import type { Component } from '../../model/networks/components.ts'
 import type { MergeMethod } from '../../tensor/merge/method.ts'
-import type { Finding } from '../../tensor/values/table.ts'
+import type { Finding, Tensor } from '../../tensor/values/table.ts'
 import type { NamePattern } from '../merge-lora/plan-options.ts'
 import type { NetworkSide } from '../merge-lora/sides.ts'
 import type { PlanBuilder } from '../plan.ts'
@@ -19,7 +19,18 @@ export interface MergeJob {
   readonly plan: PlanBuilder
   readonly findings: Finding[]
   readonly blended: Map<string, Component>
+  readonly whole: WholeTensor[]
   readonly used: Set<NamePattern>
+}
+
+/** A weight that the output takes from one model as it is. */
+export interface WholeTensor {
+  readonly component: Component
+  /** Index of the model; that behind the last one for a VAE from a file of its own. */
+  readonly from: number
+  /** Undefined for one that A does not have. */
+  readonly before?: Tensor
+  readonly after: Tensor
 }
 
 /** What a component gets from whom. */

@@ -9,7 +9,7 @@ import type { PartChange } from '../output/patch-proof.ts'
 import { decidedOptions, mergedModels, methodOf, planWhole } from './from-options.ts'
 import { type MergeOptions, mergeOptions } from './options.ts'
 import type { CheckpointMergePlan } from './plan.ts'
-import { checkMerge, mergeProof } from './proof.ts'
+import { checkMerge, checkReplaced, mergeProof } from './proof.ts'
 
 export const merge: Operation<MergeOptions, CheckpointMergePlan, PartChange> = {
   verb: 'merge',
@@ -26,9 +26,11 @@ export const merge: Operation<MergeOptions, CheckpointMergePlan, PartChange> = {
   },
   stated(inputs, options) {
     const [first, ...others] = mergedModels(inputs, options).map(({ identity }) => identity)
+    if (options.only === 'text') return first!
     // all predict the same, and one of them may know what the others only assume
     return options.allowMixed ? first! : others.reduce(withStated, first!)
   },
+  confirm: (plan, _inputs, _options, { read }) => checkReplaced(plan, read),
   prover: (plan) => ({
     prove: (counts) => mergeProof(plan, counts),
     check: (counts) => checkMerge(plan, counts),

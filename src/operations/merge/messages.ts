@@ -55,6 +55,10 @@ export const messages = catalogue({
   ) =>
     `${first} (${firstLetter}) predicts ${firstPrediction}, ${other} (${letter}) predicts ${prediction} (${evidence}): a blend of them predicts neither`,
   mixedPredictionsAllowed: (why: string) => `${why}; the merge declares the prediction of A`,
+  foreignPrediction: ([name, letter]: readonly [name: string, letter: string], first: string) =>
+    `the UNet would be that of ${name} (${letter}) alone, and the file would declare the prediction of ${first} (A), which is another one`,
+  nameUnetFirst: (unet: string, text: string) =>
+    `Name the model of the UNet first: sdtool merge ${quoted(unet)} ${quoted(text)} --only text --alpha 1.`,
   allowMixed: '--allow-mixed merges them anyway.',
   lacksComponent: (name: string, letter: string, component: string) =>
     `${name} (${letter}) has no ${component}`,
@@ -75,9 +79,7 @@ export const messages = catalogue({
   ) => `${quoted(tensor)} is ${shapeText(shape)} in ${name} (${letter}), ${shapeText(wanted)} in A`,
   widerFirst: 'The inpainting or instruct-pix2pix model has to be A, the first one.',
   noFloat: (tensor: string, dtype: string) => `${tensor} is ${dtype}; name a type: --dtype fp16`,
-  wouldBeCopy: (method: string, name: string) =>
-    `${method} with these numbers makes a copy of ${name}, or of parts of the others`,
-  otherAlpha: 'Give an alpha other than 0 and 1.',
+  wouldBeCopy: (method: string, name: string) => `${method} with these numbers makes a copy of ${name}`,
 
   fromA: 'taken from A',
   alphaKeepsA: 'alpha leaves it as it is in A',

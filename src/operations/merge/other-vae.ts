@@ -11,6 +11,8 @@ import { type CheckpointMergeOptions, letterOf } from './plan-options.ts'
 /** The VAE that takes the place of A's. */
 export interface OtherVae {
   readonly from: string
+  /** Of the model it is from; that behind the last one for a file of its own. */
+  readonly index: number
   /** By the names they have, or get, in A. */
   readonly tensors: ReadonlyMap<string, Tensor>
 }
@@ -26,13 +28,18 @@ export function otherVae(
   const type = dtype.by?.vae ?? dtype.all
   const baked = bakedTensors(models[0]!, source, defined({ dtype: type }))
   const from = typeof vae === 'number' ? messages.vaeOf(letterOf(vae)) : messages.vaeFrom(source.name)
-  return { from, tensors: new Map(baked.map(({ after }) => [after.name, after])) }
+  const index = typeof vae === 'number' ? vae : models.length
+  return { from, index, tensors: new Map(baked.map(({ after }) => [after.name, after])) }
 }
 
 /** A VAE where A has none. */
-export function addMissingVae(vae: OtherVae | undefined, { models, plan }: MergeJob): void {
+export function addMissingVae(vae: OtherVae | undefined, { models, plan, whole }: MergeJob): void {
   const added = [...(vae?.tensors.values() ?? [])].filter(({ name }) => !models[0]!.file.tensors.has(name))
-  for (const tensor of added) plan.addNew(vaeComponent(added), tensor, vae!.from)
+  const component = vaeComponent(added)
+  for (const after of added) {
+    plan.addNew(component, after, vae!.from)
+    whole.push({ component, from: vae!.index, after })
+  }
 }
 
 /** Points to a VAE that could be taken, where A has none. */

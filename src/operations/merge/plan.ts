@@ -17,19 +17,21 @@ import type { Tensor } from '../../tensor/values/table.ts'
 import { checkBlocks } from '../merge-lora/block-ratios.ts'
 import type { NetworkSide } from '../merge-lora/sides.ts'
 import { messages as shared } from '../messages.ts'
-import { newPlan, type Plan, type PlanBuilder } from '../plan.ts'
+import { newPlan, type Plan } from '../plan.ts'
 import { blockRules } from './block-weights.ts'
 import { checkCoverage } from './coverage.ts'
-import type { MergeJob, PlannedBlend } from './job.ts'
+import type { MergeJob, PlannedBlend, WholeTensor } from './job.ts'
 import { messages } from './messages.ts'
 import { addMissingVae, type OtherVae, otherVae, vaeFindings } from './other-vae.ts'
 import { alphasOf, type CheckpointMergeOptions, letterOf } from './plan-options.ts'
-import { checkModels, mixedPredictions } from './strict.ts'
+import { checkModels, checkPredictions } from './strict.ts'
 import { copiedModel, mergedValue, parametersFor } from './value.ts'
 
 export interface CheckpointMergePlan extends Plan {
   /** Component of each tensor that is computed, by its name. */
   readonly blended: ReadonlyMap<string, Component>
+  /** Weights that are another model's as they are. */
+  readonly replaced: readonly WholeTensor[]
   readonly models: readonly LetteredModel[]
 }
 
@@ -70,14 +72,12 @@ export async function planMerge(
   for (const { path, bytes } of first.file.leftovers ?? []) {
     if (bytes > 0) job.plan.addLeftover(path, bytes, shared.trainingState)
   }
-  const mixed = mixedPredictions(models)
-  if (mixed !== undefined)
-    job.findings.push(warning('merge-mixed-predictions', messages.mixedPredictionsAllowed(mixed.message)))
-  job.findings.push(...vaeFindings(models, options))
+  job.findings.push(...checkPredictions(job), ...vaeFindings(models, options))
   checkUse(job)
   return {
     ...job.plan.build(first.file.metadata, job.findings),
     blended: job.blended,
+    replaced: job.whole.filter(({ from }) => from > 0),
     models: models.map(({ name, identity }, i) => ({ letter: letterOf(i), name, title: identity.title })),
   }
 }
@@ -103,6 +103,7 @@ function newJob(models: readonly Model[], options: CheckpointMergeOptions): Merg
     plan: newPlan(first!.file),
     findings: [],
     blended: new Map(),
+    whole: [],
     used: new Set(),
   }
 }
@@ -141,7 +142,7 @@ function blendFor(component: Component, { models, options }: MergeJob): PlannedB
 /** Blends a component, tensor by tensor. */
 function addBlend(blend: PlannedBlend, job: MergeJob, repaired: ReadonlyMap<string, Tensor>): void {
   const { component, others } = blend
-  const { models, options, plan } = job
+  const { models, options } = job
   const [first] = models
   const dtype = chosenDType(component, options.dtype ?? {})
   for (const other of models) checkBlendable(other, component)
@@ -156,7 +157,7 @@ function addBlend(blend: PlannedBlend, job: MergeJob, repaired: ReadonlyMap<stri
       place === undefined ||
       found.some((other) => other === undefined || !isCastable(other))
     ) {
-      addTensor(plan, component, tensor, repaired.get(name) ?? castWeight(tensor, dtype), messages.fromA)
+      addOwn(job, component, tensor, repaired.get(name) ?? castWeight(tensor, dtype))
       continue
     }
     addBlended(blend, job, tensor, found as Tensor[], place, dtype)
@@ -171,20 +172,16 @@ function checkBlendable({ name, file, identity }: Model, { role }: Component): v
     checkOperation('merge', tensorsOf(file, component), shared.componentOf(component.title, name))
 }
 
-function addTensor(
-  plan: PlanBuilder,
-  component: Component,
-  before: Tensor,
-  after: Tensor,
-  why: string,
-): void {
+/** A tensor of A. */
+function addOwn({ plan, whole }: MergeJob, component: Component, before: Tensor, after: Tensor): void {
   const action =
     after.source.kind === 'bytes' && after !== before
       ? 'rewrite'
       : after.dtype === before.dtype
         ? 'keep'
         : 'cast'
-  plan.add(component, action, before, after, why)
+  plan.add(component, action, before, after, messages.fromA)
+  if (isCastable(before)) whole.push({ component, from: 0, before, after })
 }
 
 function addBlended(
@@ -213,6 +210,7 @@ function addBlended(
       source,
       why,
     )
+    job.whole.push({ component, from: copied, before: tensor, after: source })
     return
   }
   const { name, shape } = tensor
@@ -233,7 +231,7 @@ function addAsItIs(
   vae: OtherVae | undefined,
   repaired: ReadonlyMap<string, Tensor>,
 ): void {
-  const { plan, options, models, findings } = job
+  const { plan, options, models, findings, whole } = job
   const dtype = chosenDType(component, options.dtype ?? {})
   const isStale =
     component.role === 'ema' && models[0]!.identity.ema?.of === 'unet' && options.only !== 'text'
@@ -244,16 +242,24 @@ function addAsItIs(
     const tensor = models[0]!.file.tensors.get(name)!
     const other = vae?.tensors.get(name)
     if (isStale) plan.add(component, 'drop', tensor, undefined, shared.staleEma)
-    else if (other !== undefined) plan.add(component, 'replace', tensor, other, vae!.from)
-    else addTensor(plan, component, tensor, repaired.get(name) ?? castWeight(tensor, dtype), messages.fromA)
+    else if (other !== undefined) {
+      plan.add(component, 'replace', tensor, other, vae!.from)
+      whole.push({ component, from: vae!.index, before: tensor, after: other })
+    } else addOwn(job, component, tensor, repaired.get(name) ?? castWeight(tensor, dtype))
   }
 }
 
-/** @throws MERGE_NOTHING, PATTERN_UNUSED */
-function checkUse({ options, used, blended, method, models }: MergeJob): void {
+/** @throws MERGE_NOTHING for what would be one of the models, PATTERN_UNUSED */
+function checkUse({ options, used, blended, whole, method, models }: MergeJob): void {
   const unused = (options.keys ?? []).find((pattern) => !used.has(pattern))
   if (unused !== undefined)
     throw unverified('PATTERN_UNUSED', messages.patternUnused(unused.text), messages.starHint)
-  if (blended.size > 0) return
-  throw unverified('MERGE_NOTHING', messages.wouldBeCopy(method.id, models[0]!.name), messages.otherAlpha)
+  const sources = new Set(whole.flatMap(({ component, from }) => (sideOf(component) ? [from] : [])))
+  if (blended.size > 0 || sources.size > 1) return
+  const [only = 0] = sources
+  throw unverified(
+    'MERGE_NOTHING',
+    messages.wouldBeCopy(method.id, models[only]!.name),
+    messages.formula(method.id, method.formula()),
+  )
 }

@@ -3,6 +3,8 @@
 import { info, warning } from '../../model/finding.ts'
 import { refuse, unverified } from '../../system/errors.ts'
 import { NO_PATCH, type PatchStats } from '../../tensor/algebra/patch-stats.ts'
+import type { ReadInto } from '../../tensor/values/expr.ts'
+import { sameValues } from '../../tensor/values/same.ts'
 import type { Finding } from '../../tensor/values/table.ts'
 import { messages as shared } from '../messages.ts'
 import { isNegligible, lossFinding, type PartChange, partCounts, sharesOf } from '../output/patch-proof.ts'
@@ -39,14 +41,26 @@ function stillFindings(names: Iterable<string>, counts: Counts): Finding[] {
   ]
 }
 
+/** Refuses a merge that only takes from other models what A has, too. @throws NOTHING_CHANGED (exit 4) */
+export async function checkReplaced(
+  { blended, replaced }: CheckpointMergePlan,
+  read: ReadInto,
+): Promise<void> {
+  if (blended.size > 0) return
+  for (const { before, after } of replaced) {
+    if (before === undefined || !(await sameValues(before, after, read))) return
+  }
+  throw unverified('NOTHING_CHANGED', messages.nothingChanged, messages.maybeSame)
+}
+
 /**
  * Refuses a merge that is a copy of the first model, or that has values which are not finite.
  * @throws NOTHING_CHANGED (exit 4), NOT_FINITE (exit 3)
  */
-export function checkMerge({ blended }: CheckpointMergePlan, counts: Counts): void {
+export function checkMerge({ blended, replaced }: CheckpointMergePlan, counts: Counts): void {
   const all = [...blended.keys()].map((name) => ({ name, stats: counts.get(name) ?? NO_PATCH }))
   const broken = all.find(({ stats }) => !Number.isFinite(stats.delta2) || !Number.isFinite(stats.base2))
   if (broken !== undefined) throw refuse('NOT_FINITE', messages.notFinite(broken.name), shared.seeScanFile)
-  if (all.some(({ stats }) => stats.changed > 0)) return
+  if (replaced.length > 0 || all.some(({ stats }) => stats.changed > 0)) return
   throw unverified('NOTHING_CHANGED', messages.nothingChanged, messages.maybeSame)
 }

@@ -1,5 +1,6 @@
 /** What keeps models from being merged, in one line. */
 
+import { warning } from '../../model/finding.ts'
 import { samePrediction } from '../../model/identify/same-prediction.ts'
 import { KINDS, type Kind } from '../../model/kinds.ts'
 import type { Model } from '../../model/model.ts'
@@ -7,21 +8,48 @@ import { PREDICTIONS } from '../../model/networks/predictions.ts'
 import { refuse, type SdtoolError, unverified, usage } from '../../system/errors.ts'
 import { mergeMethod } from '../../tensor/merge/registry.ts'
 import { checkOperation } from '../../tensor/quantised/check.ts'
+import type { Finding } from '../../tensor/values/table.ts'
 import { checkHasTensors, checkWritable } from '../plan.ts'
+import type { MergeJob } from './job.ts'
 import { messages } from './messages.ts'
 import { type CheckpointMergeOptions, letterOf } from './plan-options.ts'
 
 const MERGEABLE: ReadonlySet<Kind> = new Set<Kind>(['checkpoint', 'unet', 'dit', 'text-encoder'])
 
-/** @throws USAGE (exit 2); MERGE_NOT_A_MODEL, NO_TENSORS, TENSOR_NOT_CONVERTIBLE (exit 3); MERGE_MIXED_ARCHITECTURES, MERGE_MIXED_PREDICTIONS (exit 4) */
+/** @throws USAGE (exit 2); MERGE_NOT_A_MODEL, NO_TENSORS, TENSOR_NOT_CONVERTIBLE (exit 3); MERGE_MIXED_ARCHITECTURES (exit 4) */
 export function checkModels(models: readonly Model[], options: CheckpointMergeOptions): void {
   checkCount(models.length, options)
   for (const model of models) checkKind(model)
   checkHasTensors(models[0]!.file)
   checkWritable(models[0]!.file)
   for (const [i, model] of models.entries()) if (i > 0) checkArchitecture(models[0]!, model, i)
+}
+
+/**
+ * What is to be said of models that predict different things, as a UNet takes part of more than one.
+ * @throws MERGE_MIXED_PREDICTIONS (exit 4) where that is not allowed, or where the output would declare what its UNet
+ *   does not predict
+ */
+export function checkPredictions({ models, options, blended, whole }: MergeJob): Finding[] {
+  if (options.only === 'text') return []
   const mixed = mixedPredictions(models)
-  if (mixed !== undefined && options.allowMixed !== true) throw mixed
+  if (mixed === undefined) return []
+  const isBlended = [...blended.values()].some(({ role }) => role === 'unet')
+  const sources = new Set(whole.flatMap(({ component, from }) => (component.role === 'unet' ? [from] : [])))
+  const [from] = sources
+  if (!isBlended && sources.size === 1 && from! > 0) throw foreignPrediction(models, from!)
+  if (options.allowMixed !== true) throw mixed
+  return [warning('merge-mixed-predictions', messages.mixedPredictionsAllowed(mixed.message))]
+}
+
+/** The output declares what A predicts, by markers and metadata that are A's. */
+function foreignPrediction([first, ...others]: readonly Model[], from: number): SdtoolError {
+  const { name } = others[from - 1]!
+  return unverified(
+    'MERGE_MIXED_PREDICTIONS',
+    messages.foreignPrediction([name, letterOf(from)], first!.name),
+    messages.nameUnetFirst(name, first!.name),
+  )
 }
 
 /** @throws USAGE (exit 2) when a method takes fewer or more models */
@@ -54,7 +82,7 @@ function checkArchitecture(first: Model, other: Model, index: number): void {
 }
 
 /** Undefined where all predict the same. An assumed prediction is one, too: it would be the one of the merged model. */
-export function mixedPredictions(models: readonly Model[]): SdtoolError | undefined {
+function mixedPredictions(models: readonly Model[]): SdtoolError | undefined {
   const known = models.flatMap(({ name, identity }, i) => {
     const prediction = identity.architecture?.prediction
     return prediction ? [{ name, letter: letterOf(i), prediction }] : []

@@ -215,6 +215,77 @@ describe('a recipe that cannot be repeated', () => {
   })
 })
 
+describe('components that come whole from one model', () => {
+  const V = { metadata: { 'modelspec.prediction_type': 'v' } }
+
+  /** `a unet=b`: the components, and whose file each of their weights is in. */
+  function sourcesOf({ table }: Plan): string {
+    const found = new Map<string, Set<string>>()
+    for (const { name, source } of table.tensors.values()) {
+      const part = name.split('.')[0]!
+      const letters = found.get(part) ?? found.set(part, new Set()).get(part)!
+      letters.add(source.kind === 'stored' ? source.file.path.split('.')[0]! : source.kind)
+    }
+    const part = (name: string) => [...(found.get(name) ?? [])].toSorted().join('+')
+    return `unet=${part('model')} text=${part('cond_stage_model')} vae=${part('first_stage_model')}`
+  }
+
+  it.each<[string, MergeOptions, InputModel[]]>([
+    ['unet=b text=a vae=a', { only: 'unet', alpha: [1] }, [A!, B!]],
+    ['unet=a text=b vae=a', { only: 'text', alpha: [1] }, [A!, B!]],
+    ['unet=b text=b vae=a', { alpha: [1] }, [A!, B!]],
+    ['unet=b text=b vae=a', { method: 'slerp', alpha: [1] }, [A!, B!]],
+    ['unet=c text=c vae=b', { method: 'sum-twice', beta: 1, vae: 'b' }, MODELS],
+    ['unet=c text=a vae=a', { alpha: [0, 1], only: 'unet' }, MODELS],
+    ['unet=a text=a vae=b', { alpha: [0], vae: 'b' }, [A!, B!]],
+    ['unet=a text=a vae=other', { alpha: [0], vae: 'file' }, [A!, B!, VAE]],
+    ['unet=a+b text=a vae=a', { alpha: [0], blocks: ['IN*=1'] }, [A!, B!]],
+    ['unet=a+b text=a vae=a', { alpha: [0], keys: ['*attn2*=1'] }, [A!, B!]],
+  ])('%s: %o', async (sources, options, inputs) => {
+    const plan = await planned(options, inputs)
+    expect(sourcesOf(plan)).toBe(sources)
+    expect(merge.prover!(plan).check(new Map())).toBeUndefined()
+  })
+
+  it.each<[string, MergeOptions, InputModel[]]>([
+    ['a.safetensors', { alpha: [0] }, [A!, B!]],
+    ['a.safetensors', { method: 'add-difference', alpha: [0] }, MODELS],
+    ['a.safetensors', { only: 'unet', alpha: [0] }, [A!, B!]],
+    ['b.safetensors', { alpha: [1], vae: 'b' }, [A!, B!]],
+    ['c.safetensors', { method: 'sum-twice', beta: 1, vae: 'c' }, MODELS],
+  ])('a copy of %s is refused: %o', async (name, options, inputs) => {
+    await expect(planned(options, inputs)).rejects.toMatchObject({
+      code: 'MERGE_NOTHING',
+      message: expect.stringContaining(`makes a copy of ${name}`),
+    })
+  })
+
+  it('that A has, too, are refused before anything is written', async () => {
+    const plan = await planned({ only: 'unet', alpha: [1] })
+    const [inputs, options, context] = [[A!, B!], {}, zeroContext()]
+    await expect(merge.confirm!(plan, inputs, options, context)).rejects.toMatchObject({
+      code: 'NOTHING_CHANGED',
+    })
+    let reads = 0
+    const other = zeroContext({ read: async (_, __, target) => void target.fill(reads++) })
+    await expect(merge.confirm!(plan, inputs, options, other)).resolves.toBeUndefined()
+  })
+
+  it('a UNet that predicts something else than A says is refused, the other way round it is not', async () => {
+    const v = await inputModel('v.safetensors', KEYS, V)
+    for (const allowMixed of [false, true]) {
+      const options: MergeOptions = { only: 'unet', alpha: [1], ...(allowMixed && { allowMixed }) }
+      await expect(planned(options, [A!, v])).rejects.toMatchObject({
+        code: 'MERGE_MIXED_PREDICTIONS',
+        hint: expect.stringContaining('sdtool merge "v.safetensors" "a.safetensors" --only text --alpha 1'),
+      })
+    }
+    const options: MergeOptions = { only: 'text', alpha: [1] }
+    expect(sourcesOf(await planned(options, [v, A!]))).toBe('unet=v text=a vae=v')
+    expect(merge.stated!([v, A!], options)).toBe(v.identity)
+  })
+})
+
 describe('methods that look at all models first', () => {
   it.each(['cosine-a', 'cosine-b'])(
     '%s reads them for a plan that is written, and only then',
