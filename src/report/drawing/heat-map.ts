@@ -4,7 +4,18 @@ import { messages } from '../messages.ts'
 import { shortPercent } from '../text/relative.ts'
 import { type ColourScale, colourAt, colourScale } from './colour-scale.ts'
 import { textWidth } from './font.ts'
-import { type Colour, type DrawnShape, type Label, type Picture, rectangle } from './picture.ts'
+import {
+  type Colour,
+  type DrawnShape,
+  FAINT,
+  INK,
+  type Label,
+  type LabelStyle,
+  label,
+  PAPER,
+  type Picture,
+  rectangle,
+} from './picture.ts'
 
 /** A relative change; `incomparable` where all is in one file only, or of other shapes. */
 export type Cell = number | 'incomparable'
@@ -35,10 +46,7 @@ export interface HeatMap {
 }
 
 const TEXT = { title: 10.5, label: 7 } as const
-const INK: Colour = '#1f2933'
-const FAINT: Colour = '#667380'
 const UNCHANGED: Colour = '#e9edf1'
-const PAPER: Colour = '#ffffff'
 const RULE: Colour = '#b4bec8'
 
 const MARGIN = 28
@@ -236,8 +244,6 @@ function scaleBar({ ticks }: ColourScale, x: number, y: number): DrawnShape[] {
   return [...gradient, ...labels]
 }
 
-type TextStyle = Partial<Pick<Label, 'size' | 'fill' | 'anchor' | 'bold'>>
-
-function text(content: string, [x, y]: readonly [number, number], style: TextStyle = {}): Label {
-  return { kind: 'label', text: content, x, y, anchor: 'start', size: TEXT.label, fill: INK, ...style }
+function text(content: string, at: readonly [number, number], style: Partial<LabelStyle> = {}): Label {
+  return label(content, at, { size: TEXT.label, ...style })
 }

@@ -52,3 +52,14 @@ export function rectangle(
 ): Rectangle {
   return { kind: 'rectangle', x, y, width, height, fill }
 }
+
+/** Colours of all drawings. */
+export const INK: Colour = '#1f2933'
+export const FAINT: Colour = '#667380'
+export const PAPER: Colour = '#ffffff'
+
+export type LabelStyle = Partial<Pick<Label, 'fill' | 'anchor' | 'bold'>> & Pick<Label, 'size'>
+
+export function label(text: string, [x, y]: readonly [number, number], style: LabelStyle): Label {
+  return { kind: 'label', text, x, y, anchor: 'start', fill: INK, ...style }
+}

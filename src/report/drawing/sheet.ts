@@ -3,7 +3,18 @@ import type { RgbImage } from '../../image/image.ts'
 import { resized } from '../../image/resize.ts'
 import { messages } from '../messages.ts'
 import { textWidth } from './font.ts'
-import { type Colour, type DrawnShape, type Label, type Picture, rectangle } from './picture.ts'
+import {
+  type Colour,
+  type DrawnShape,
+  FAINT,
+  INK,
+  type Label,
+  type LabelStyle,
+  label,
+  PAPER,
+  type Picture,
+  rectangle,
+} from './picture.ts'
 
 export interface SheetCell {
   readonly image: RgbImage
@@ -31,9 +42,6 @@ export interface Sheet {
 /** Heights of capital letters; multiples of 7 dots, so that all letters are sharp. */
 const TEXT = { title: 21, label: 14, caption: 14 } as const
 const LINE = 24
-const INK: Colour = '#1f2933'
-const FAINT: Colour = '#667380'
-const PAPER: Colour = '#ffffff'
 const RULE: Colour = '#d3dae1'
 const VERDICTS: Readonly<Record<'good' | 'bad', Colour>> = { good: '#1a7f4b', bad: '#c0233c' }
 
@@ -187,8 +195,6 @@ function brokenWord(word: string, size: number, room: number): string[] {
   return pieces
 }
 
-type TextStyle = Partial<Pick<Label, 'size' | 'fill' | 'anchor' | 'bold'>>
-
-function text(content: string, [x, y]: readonly [number, number], style: TextStyle = {}): Label {
-  return { kind: 'label', text: content, x, y, anchor: 'start', size: TEXT.label, fill: INK, ...style }
+function text(content: string, at: readonly [number, number], style: Partial<LabelStyle> = {}): Label {
+  return label(content, at, { size: TEXT.label, ...style })
 }
