@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import { type ModelFolders, resolveModel } from '../../library/resolve.ts'
-import { identifyFile, withModel } from '../../library/session.ts'
+import { readAny, withModels } from '../../library/session.ts'
 import { diffTensors, isSame } from '../../model/diff/diff.ts'
 import { withEmaWeights } from '../../model/diff/ema.ts'
 import { diffFindings } from '../../model/diff/findings.ts'
@@ -8,6 +8,8 @@ import { diffMetadata } from '../../model/diff/metadata.ts'
 import type { DiffSide } from '../../model/diff/pairs.ts'
 import { tally } from '../../model/diff/summary.ts'
 import { warning } from '../../model/finding.ts'
+import type { InputModel } from '../../operations/operation.ts'
+import { inputModels } from '../../operations/run.ts'
 import { envelope, printResults } from '../../report/document/envelope.ts'
 import { painter } from '../../report/text/text.ts'
 import { checkOutput } from '../../system/atomic.ts'
@@ -27,7 +29,7 @@ import { diffJson } from './json.ts'
 import { messages } from './messages.ts'
 import { diffPage } from './page.ts'
 import { heatMapOf, plotEncoder } from './plot.ts'
-import type { DiffFile, DiffReport } from './report.ts'
+import type { DiffReport } from './report.ts'
 
 interface DiffOptions extends CommonOptions {
   readonly files: readonly [a: string, b: string]
@@ -118,19 +120,17 @@ async function runDiff(options: DiffOptions, folders: ModelFolders, world: World
     await resolveModel(options.files[0], 'any', folders),
     await resolveModel(options.files[1], 'any', folders),
   ]
-  return withModel(pathA, world, (openedA) =>
-    withModel(pathB, world, async (openedB) => {
-      const inputs = [openedA.model.file, openedB.model.file]
-      await checkPlot(options, inputs)
-      const a = { path: pathA, model: openedA.model, identity: await identifyFile(pathA, openedA) }
-      const b = { path: pathB, model: openedB.model, identity: await identifyFile(pathB, openedB) }
-      if (options.ema && !a.identity.ema && !b.identity.ema) throw noEma()
-      const report = await compare(a, b, openedA.read, options, world)
-      const plotted = await plot(report, options, inputs)
-      printReport(plotted, options, world)
-      return exitCodeFor(plotted, options)
-    }),
-  )
+  const paths = [pathA, pathB]
+  return withModels(paths, world, async (opened) => {
+    const [a, b] = (await inputModels(paths, opened)) as [InputModel, InputModel]
+    const inputs = [a.file.file, b.file.file]
+    await checkPlot(options, inputs)
+    if (options.ema && !a.identity.ema && !b.identity.ema) throw noEma()
+    const report = await compare(a, b, readAny(opened), options, world)
+    const plotted = await plot(report, options, inputs)
+    printReport(plotted, options, world)
+    return exitCodeFor(plotted, options)
+  })
 }
 
 function noEma(): SdtoolError {
@@ -147,14 +147,14 @@ async function checkPlot({ plot, force }: DiffOptions, inputs: readonly FileRef[
 
 /** @param read reads either file: an expression says which one it wants */
 async function compare(
-  a: DiffFile,
-  b: DiffFile,
+  a: InputModel,
+  b: InputModel,
   read: ReadInto,
   options: DiffOptions,
   world: World,
 ): Promise<DiffReport> {
   const [sideA, sideB] = [sideOf(a, options), sideOf(b, options)]
-  const progress = startProgress(world, messages.comparing(basename(a.path), basename(b.path)))
+  const progress = startProgress(world, messages.comparing(basename(a.name), basename(b.name)))
   try {
     const input = { read, signal: world.signal, onProgress: progress.update }
     const tensors = await diffTensors(sideA, sideB, input)
@@ -164,7 +164,7 @@ async function compare(
       ema: options.ema,
       tensors,
       total: tally(tensors),
-      metadata: diffMetadata(a.model.metadata, b.model.metadata),
+      metadata: diffMetadata(a.file.metadata, b.file.metadata),
       findings: diffFindings(sideA, sideB, tensors),
     }
   } finally {
@@ -172,8 +172,8 @@ async function compare(
   }
 }
 
-function sideOf({ model, identity }: DiffFile, { ema }: DiffOptions): DiffSide {
-  const side = { table: model, identity }
+function sideOf({ file, identity }: InputModel, { ema }: DiffOptions): DiffSide {
+  const side = { table: file, identity }
   return ema ? withEmaWeights(side) : side
 }
 
@@ -197,8 +197,8 @@ async function plot(
 /** A title has room for so much of a file name. */
 const MAX_TITLE_NAME = 60
 
-function shortName({ path }: DiffFile): string {
-  return printable(basename(path), MAX_TITLE_NAME)
+function shortName({ name }: InputModel): string {
+  return printable(basename(name), MAX_TITLE_NAME)
 }
 
 function printReport(report: DiffReport, options: DiffOptions, world: World): void {

@@ -7,10 +7,11 @@ import {
   type Group,
   type Tally,
 } from '../../model/diff/summary.ts'
+import type { InputModel } from '../../operations/operation.ts'
 import { findingJson } from '../../report/document/envelope.ts'
 import { relativeChange, type TensorComparison } from '../../tensor/values/compare.ts'
 import type { Tensor } from '../../tensor/values/table.ts'
-import type { DiffFile, DiffReport } from './report.ts'
+import type { DiffReport } from './report.ts'
 import type {
   DiffBlock,
   DiffComparison,
@@ -25,7 +26,7 @@ import type {
 export function diffJson(report: DiffReport): DiffResult {
   const { a, b, ema, tensors, total, metadata, findings, plot = null } = report
   return {
-    path: b.path,
+    path: b.name,
     a: fileJson(a),
     b: fileJson(b),
     ema,
@@ -42,16 +43,16 @@ export function diffJson(report: DiffReport): DiffResult {
   }
 }
 
-function fileJson({ path, model, identity }: DiffFile): DiffSide {
+function fileJson({ name, file, identity }: InputModel): DiffSide {
   const { architecture } = identity
   return {
-    path,
-    bytes: model.file.size,
-    format: model.format,
+    path: name,
+    bytes: file.file.size,
+    format: file.format,
     kind: identity.kind,
     title: identity.title,
     architecture: architecture?.id ?? null,
-    tensors: model.tensors.size,
+    tensors: file.tensors.size,
   }
 }
 

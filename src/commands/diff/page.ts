@@ -2,6 +2,7 @@ import type { TensorDiff } from '../../model/diff/diff.ts'
 import type { MetadataDiff } from '../../model/diff/metadata.ts'
 import { byBlock, byComponent, type Tally } from '../../model/diff/summary.ts'
 import { formatTitle } from '../../operations/inspect/json.ts'
+import type { InputModel } from '../../operations/operation.ts'
 import { bar, formatRelative } from '../../report/text/relative.ts'
 import { type Column, formatTable } from '../../report/text/table.ts'
 import { formatBytes } from '../../report/text/text.ts'
@@ -9,7 +10,7 @@ import { printable } from '../../system/text.ts'
 import { relativeChange } from '../../tensor/values/compare.ts'
 import { findingLines, type Paint } from '../shared/findings-text.ts'
 import { messages } from './messages.ts'
-import type { DiffFile, DiffReport } from './report.ts'
+import type { DiffReport } from './report.ts'
 
 export interface PageOptions {
   /** Changed tensors to list. */
@@ -64,17 +65,17 @@ export function diffPage(report: DiffReport, { top, all }: PageOptions, paint: P
     .join('\n\n')}\n`
 }
 
-function fileLine(letter: string, { path, model, identity }: DiffFile, paint: Paint): string {
+function fileLine(letter: string, { name, file, identity }: InputModel, paint: Paint): string {
   const facts = [
     printable(identity.title, MAX_NAME),
-    formatBytes(model.file.size),
-    formatTitle(model.format),
-    messages.tensorCount(model.tensors.size),
+    formatBytes(file.file.size),
+    formatTitle(file.format),
+    messages.tensorCount(file.tensors.size),
   ]
-  return `${paint('bold', letter)}  ${paint('bold', printable(path, 300))}: ${facts.join(', ')}`
+  return `${paint('bold', letter)}  ${paint('bold', printable(name, 300))}: ${facts.join(', ')}`
 }
 
-function emaLine(a: DiffFile, b: DiffFile): string {
+function emaLine(a: InputModel, b: InputModel): string {
   const isBoth = a.identity.ema !== undefined && b.identity.ema !== undefined
   return `   ${isBoth ? messages.emaInBoth : messages.emaInOne(a.identity.ema ? 'a' : 'b')}`
 }

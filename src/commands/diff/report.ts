@@ -1,20 +1,13 @@
 import type { TensorDiff } from '../../model/diff/diff.ts'
 import type { MetadataDiff } from '../../model/diff/metadata.ts'
 import type { Tally } from '../../model/diff/summary.ts'
-import type { Identity } from '../../model/identify/identify.ts'
-import type { Finding, ModelFile } from '../../tensor/values/table.ts'
-
-/** One of the two files. */
-export interface DiffFile {
-  readonly path: string
-  readonly model: ModelFile
-  readonly identity: Identity
-}
+import type { InputModel } from '../../operations/operation.ts'
+import type { Finding } from '../../tensor/values/table.ts'
 
 /** Everything `diff` found out. */
 export interface DiffReport {
-  readonly a: DiffFile
-  readonly b: DiffFile
+  readonly a: InputModel
+  readonly b: InputModel
   /** EMA weights took the place of live ones where there were any. */
   readonly ema: boolean
   readonly tensors: readonly TensorDiff[]

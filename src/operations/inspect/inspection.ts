@@ -103,7 +103,7 @@ export async function inspectOpened(
       }
     : {}
   const known = mayBeKnown(identity, options)
-    ? await recognise({ path, model, read }, identity, hashes, options, environment)
+    ? await recognise({ name: path, file: model, identity, read }, hashes, options, environment)
     : { hashes: {}, findings: [] }
   return {
     path,

@@ -6,7 +6,6 @@ import type { FoundFile } from '../../library/scan.ts'
 import { withModel } from '../../library/session.ts'
 import { info } from '../../model/finding.ts'
 import { knownBySha256, knownVaesByAutoV1 } from '../../model/identify/hashes-known.ts'
-import type { Identity } from '../../model/identify/identify.ts'
 import { canonicalVae } from '../../model/identify/vae.ts'
 import {
   compareVaes,
@@ -16,20 +15,17 @@ import {
   SMALL_TENSOR_BYTES,
   vaeContent,
 } from '../../model/identify/vae-content.ts'
+import type { KnownFile } from '../../model/identity.ts'
+import type { ReadableModel } from '../../model/model.ts'
 import type { Hashes } from '../../system/hash.ts'
 import { quoted } from '../../system/text.ts'
 import type { Environment } from '../../system/world.ts'
-import type { ReadInto } from '../../tensor/values/expr.ts'
-import type { Finding, ModelFile } from '../../tensor/values/table.ts'
+import type { Finding } from '../../tensor/values/table.ts'
 import { hashWithProgress } from '../hashing.ts'
 import { messages } from './messages.ts'
 import type { InspectionOptions } from './options.ts'
 
-export interface ReadableFile {
-  readonly path: string
-  readonly model: ModelFile
-  readonly read: ReadInto
-}
+type OpenModel = ReadableModel<KnownFile>
 
 export interface Recognised {
   readonly hashes: { readonly vae?: string; readonly vaeMetric?: string }
@@ -41,24 +37,23 @@ export interface Recognised {
  * by its small tensors, if there are files of `--models` to compare it with.
  */
 export async function recogniseKnown(
-  file: ReadableFile,
-  identity: Identity,
+  model: OpenModel,
   hashes: Hashes,
   options: InspectionOptions,
   environment: Environment,
 ): Promise<Recognised> {
   const complete = options.hashes
-  const vae = readableVae(file.model, file.read)
+  const vae = readableVae(model.file, model.read)
   const content = complete && vae ? await vaeContent(vae) : undefined
   const baked =
-    vae && identity.kind === 'checkpoint' ? await sameVaeFile(file, vae, options, environment) : []
+    vae && model.identity.kind === 'checkpoint' ? await sameVaeFile(model, vae, options, environment) : []
   return {
     hashes: {
       ...(content && { vae: content.fingerprint }),
       ...(content?.metric !== undefined && { vaeMetric: String(content.metric).padStart(4, '0') }),
     },
     findings: [
-      ...(complete ? knownFile(hashes) : await maybeKnownVae(file, identity, environment)),
+      ...(complete ? knownFile(hashes) : await maybeKnownVae(model, environment)),
       ...(content ? knownVae(content) : []),
       ...baked,
     ],
@@ -71,13 +66,12 @@ function knownFile({ sha256 }: Hashes): Finding[] {
 }
 
 async function maybeKnownVae(
-  { path, model }: ReadableFile,
-  { kind }: Identity,
+  { name, file, identity: { kind } }: OpenModel,
   environment: Environment,
 ): Promise<Finding[]> {
   if (kind !== 'vae') return []
-  const { autoV1 } = await hashWithProgress(path, ['autoV1'], { signal: environment.signal })
-  const known = autoV1 === undefined ? [] : knownVaesByAutoV1(autoV1, model.file.size)
+  const { autoV1 } = await hashWithProgress(name, ['autoV1'], { signal: environment.signal })
+  const known = autoV1 === undefined ? [] : knownVaesByAutoV1(autoV1, file.file.size)
   return known.map(({ name }) => {
     return info('known-file', messages.probablyKnownFile(name))
   })
@@ -92,7 +86,7 @@ const MAX_NAMED = 3
 
 /** Files of the user's VAE folders with the values of the VAE that is baked into a checkpoint. */
 async function sameVaeFile(
-  file: ReadableFile,
+  model: OpenModel,
   baked: ReadableVae,
   options: InspectionOptions,
   environment: Environment,
@@ -100,7 +94,7 @@ async function sameVaeFile(
   const maxBytes = options.hashes ? Number.POSITIVE_INFINITY : SMALL_TENSOR_BYTES
   const same: string[] = []
   let compared = 0
-  for (const path of await vaeFiles(file.path, options.folders)) {
+  for (const path of await vaeFiles(model.name, options.folders)) {
     environment.signal.throwIfAborted()
     const equal = await compareWithFile(baked, path, maxBytes, environment)
     if (equal === undefined || equal === 0) continue
