@@ -170,7 +170,7 @@ describe('extract', () => {
   it.each([
     [[], 2, 'no component was named'],
     [['lens', MODEL], 2, 'lens is not a component'],
-    [['t5xxl', MODEL, '--dry-run'], 4, 'DIR/tiny-sd-b.safetensors: the file has no component t5xxl'],
+    [['t5xxl', MODEL, '--dry-run'], 4, 'DIR/tiny-sd-b.safetensors: the file has no component "t5xxl"'],
   ])('refuses %j', async (args, code, message) => {
     const result = await runCli(['extract', ...args])
     expect([result.code, result.stdout, result.stderr.replaceAll(TINY, 'DIR').split('\n')[0]]).toEqual([
