@@ -100,7 +100,7 @@ describe('render --compare', () => {
       expect(code).toBe(0)
       const lines = stdout.split('\n')
       expect(lines[0]).toBe(
-        'tiny-sd-b.safetensors + tiny-stripes.safetensors at 0.5 against baked.safetensors: Euler, 2 steps, CFG 7, 64x64, RNG CPU',
+        'tiny-sd-b.safetensors + tiny-stripes.safetensors at 0.5 compared with baked.safetensors: Euler, 2 steps, CFG 7, 64x64, RNG CPU',
       )
       expect(lines[2]).toMatch(
         /^ {2}baked\.safetensors {2}identical {2}1\.0000 {9}0\.00 {4}0 {5}0\.0% {5}1 {2}a red circle$/,
@@ -224,19 +224,19 @@ describe('render --sweep', () => {
   )
 
   it.each([
-    [['--sweep', 'alpha=0,1'], 'go together'],
-    [['--merge', BASE, '--sweep', 'cfg=1'], 'go together'],
-    [['--merge', BASE, '--sweep', 'alpha=0,1', '--lora', STRIPES], 'goes without LoRAs'],
-    [['--merge', BASE, '--sweep', 'alpha=0,1', '--sweep', 'style=0,1'], 'goes without LoRAs'],
+    [['--sweep', 'alpha=0,1'], 'only work together'],
+    [['--merge', BASE, '--sweep', 'cfg=1'], 'only work together'],
+    [['--merge', BASE, '--sweep', 'alpha=0,1', '--lora', STRIPES], 'cannot be combined with LoRAs'],
+    [['--merge', BASE, '--sweep', 'alpha=0,1', '--sweep', 'style=0,1'], 'cannot be combined with LoRAs'],
     [
       ['--merge', BASE, '--merge-method', 'add-difference', '--sweep', 'alpha=0,1'],
       'add-difference needs 3 models; 2 were',
     ],
     [['--merge-method', 'slerp', '--sweep', 'cfg=1'], '--merge-method needs a model to merge'],
     [['--sweep', 'lora=0..1'], 'there are none'],
-    [['--sweep', 'steps=2,3'], '--steps and --sweep steps=... do not go together'],
-    [['--sweep', 'style'], 'name what to change'],
-    [['--sweep', 'cfg=1', '--compare', 'x'], '--compare and --sweep do not go together'],
+    [['--sweep', 'steps=2,3'], '--steps and --sweep steps=... cannot be combined'],
+    [['--sweep', 'style'], 'give what to change'],
+    [['--sweep', 'cfg=1', '--compare', 'x'], '--compare and --sweep cannot be combined'],
     [['--compare', ''], '--compare needs the name of a model'],
     // before anything is drawn, which may take minutes
     [['--compare', BASE, './missing.safetensors'], './missing.safetensors does not exist'],
@@ -250,7 +250,7 @@ describe('render --sweep', () => {
 
 it('render --sweep refuses half a step', async () => {
   const { code, stderr } = await runCli(['render', BASE, '--sweep', 'steps=0.5'])
-  expect([code, stderr]).toEqual([2, expect.stringContaining('no number of steps')])
+  expect([code, stderr]).toEqual([2, expect.stringContaining('not a number of steps')])
 })
 
 describe('render --check', () => {
@@ -279,7 +279,7 @@ describe('render --check', () => {
         `good.safetensors: merge-lora of\n  ${BASE} (sha256)\n  ${STRIPES} (sha256)\n`,
       )
       expect(passed.stdout).toContain(
-        `passed: good.safetensors draws what its recipe says (identical pictures; 50 dB pass)\n${folder}/good-check.png\n`,
+        `passed: good.safetensors renders what its recipe says (identical images; 50 dB pass)\n${folder}/good-check.png\n`,
       )
       expect(passed.code).toBe(0)
       const failed = await check(bad, '--json')
@@ -289,7 +289,7 @@ describe('render --check', () => {
       expect(models[0]).toMatchObject({ name: 'bad.safetensors', images: [{ identical: false }] })
       expect(models[0].images[0].psnr).toBeLessThan(50)
       expect(findings.map(({ message }: { message: string }) => message)).toEqual([
-        expect.stringMatching(/^VAE: it should be that of the base, and is another/),
+        expect.stringMatching(/^VAE: it should equal the base, but is different/),
       ])
       expect(existsSync(join(folder, 'bad-check.png'))).toBe(true)
     },
@@ -298,8 +298,8 @@ describe('render --check', () => {
 
   it.each([
     [[BASE, '--check', BASE], 2, '--check takes one file'],
-    [['--check', BASE, '--vae', VIVID], 2, 'goes without --vae'],
-    [['--check', BASE, '--lora', STRIPES], 2, 'goes without --lora'],
+    [['--check', BASE, '--vae', VIVID], 2, 'cannot be combined with --vae'],
+    [['--check', BASE, '--lora', STRIPES], 2, 'cannot be combined with --lora'],
     [['--check', BASE], 3, 'has no recipe of sdtool'],
   ])('refuses %j', async (args, exitCode, message) => {
     const { code, stderr } = await runCli([

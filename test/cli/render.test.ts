@@ -204,7 +204,7 @@ describe('sdtool render', () => {
 
 describe('sdtool render refuses', () => {
   it.each([
-    [[], 2, 'no model was named', 'Name a checkpoint: sdtool render model.safetensors'],
+    [[], 2, 'no model was given', 'Give a checkpoint: sdtool render model.safetensors'],
     [
       [ckpt, '--seed', 'x'],
       2,
@@ -217,7 +217,7 @@ describe('sdtool render refuses', () => {
       '--size 500x512: both sides must be multiples of 8 from 64 to 8192',
       undefined,
     ],
-    [[ckpt, '--size', 'big'], 2, '--size "big" is no size', 'Write it as 512x768, width first.'],
+    [[ckpt, '--size', 'big'], 2, '--size "big" is not a size', 'Write it as 512x768, width first.'],
     [[ckpt, '--steps', '0'], 2, '--steps "0": it takes a whole number from 1 to 1000', undefined],
     [[ckpt, '--cfg-rescale', '2'], 2, '--cfg-rescale "2": it takes a number from 0 to 1', undefined],
     [[ckpt, '--negative', 'x'], 2, '--negative needs a --prompt', 'The verification prompts have their own.'],
@@ -230,14 +230,14 @@ describe('sdtool render refuses', () => {
     [
       [ckpt, '-p', 'x', '-o', 'x.jpg'],
       2,
-      '-o x.jpg: sdtool draws PNG, so the name must end in .png',
+      '-o x.jpg: sdtool writes PNG, so the name must end in .png',
       'For a folder, end the name with a slash.',
     ],
     [
       [ckpt, '-p', 'x', '--count', '2', '-o', 'x.png'],
       2,
-      '-o x.png names one file for several pictures',
-      'Name a folder: -o pictures/',
+      '-o x.png is one file, but there are several images',
+      'Give a folder: -o pictures/',
     ],
     [
       [join(tiny, 'tiny-stripes.safetensors'), '-p', 'x'],

@@ -26,6 +26,7 @@ import { type CheckOutcome, checkBaked, exitCodeOfCheck, verdictLine } from './c
 import { agrees, MIN_PSNR } from './check-verdict.ts'
 import { comparisonJson, comparisonSheet, comparisonTable } from './comparison.ts'
 import { engineFor } from './draw.ts'
+import { messages } from './messages.ts'
 import { drawSubject, finishSheet, type RenderModeRun, sheetPlace } from './mode-run.ts'
 import type { RenderOptions } from './options.ts'
 import type { CheckedResult } from './schema.ts'
@@ -71,16 +72,12 @@ export async function runCheck(
 /** @throws USAGE */
 function checkNoModel(args: Arguments): void {
   if (args.model !== undefined || namedFiles(args).length > 0)
-    throw usage(
-      '--check takes one file',
-      'Its inputs are found by the recipe in it: sdtool render --check merged.safetensors',
-    )
+    throw usage(messages.checkTakesOne, messages.checkExample)
 }
 
 function checkedShots(options: RenderOptions): ImageRequests {
   const all = imageRequests(options)
-  if (all.tags.length > 0)
-    throw usage('--check goes without LoRAs in the prompt: the recipe says what is in the file')
+  if (all.tags.length > 0) throw usage(messages.checkWithoutLoras)
   const count = options.prompt === undefined ? QUICK.prompts : all.requests.length
   return { ...all, requests: all.requests.slice(0, count), prompts: all.prompts.slice(0, count) }
 }
@@ -119,7 +116,7 @@ function checkPage(outcome: CheckOutcome, settings: string, place: string, world
   const from = inputs.map(({ path, by }) => `  ${printable(path, 300)} (${by})`)
   const line = paint(verdict === 'passed' ? 'green' : 'red', escaped(verdictLine(outcome)))
   const parts = [
-    `${escaped(basename(outcome.path))}: ${escaped(recipe.operation)} of`,
+    escaped(messages.madeOf(basename(outcome.path), recipe.operation)),
     ...from,
     settings,
     comparisonTable(comparison, paint.width),

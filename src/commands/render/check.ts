@@ -28,6 +28,7 @@ import {
   type PictureComparison,
   psnrText,
 } from './comparison.ts'
+import { messages } from './messages.ts'
 import { plannedModel } from './planned-model.ts'
 
 /** Draws the pictures of a check with one model. */
@@ -77,11 +78,7 @@ export function exitCodeOfCheck({ verdict }: CheckOutcome): ExitCode {
 function recipeOf(path: string, { model }: OpenedModel): Recipe {
   const recipe = parseRecipe(recipeText(model))
   if (recipe) return recipe
-  throw refuse(
-    'RECIPE_MISSING',
-    `${path} has no recipe of sdtool in its metadata, so nothing says what it should be`,
-    'To hold it against another model, use --compare.',
-  )
+  throw refuse('RECIPE_MISSING', messages.noRecipe(path), messages.useCompare)
 }
 
 /** The three models of a check. */
@@ -116,7 +113,7 @@ async function openedModels(
   // a file that says less than the other is drawn as that one is: the check is of the weights
   const base = withStated(own, made)
   return {
-    live: await plannedModel('its recipe', table, base, baked.read),
+    live: await plannedModel(messages.itsRecipe, table, base, baked.read),
     baked: { name: path, file: baked.model, identity: withStated(made, own) },
     base: { name, file, identity: base },
     changes: operationOfRecipe(recipe).operation.picture === 'other',
@@ -142,8 +139,8 @@ interface DrawnCheck {
 /** One after the other: a model in memory is gigabytes. */
 async function drawAll({ live, baked, base, changes }: CheckModels, job: CheckJob): Promise<DrawnCheck> {
   const drawn = async (label: string, model: Model) => ({ label, images: await job.draw(model) })
-  const reference = await drawn('recipe, applied live', live)
-  const original = changes ? [await drawn(`${basename(base.name)}, the base`, base)] : []
+  const reference = await drawn(messages.recipeLive, live)
+  const original = changes ? [await drawn(messages.theBase(basename(base.name)), base)] : []
   const findings: Finding[] = []
   const file = await drawn(basename(job.path), baked).catch((error: unknown) => {
     findings.push(defectOf(error))
@@ -203,22 +200,21 @@ async function otherWeights(
   const file = { ...base.file, tensors: side.table.tensors }
   const other = wantsEma ? base : { ...base, file, identity: side.identity }
   const { table } = await planRecipe({ ...recipe, options }, [other, ...rest], context)
-  const planned = await plannedModel('the other weights', table, other.identity, input.read)
+  const planned = await plannedModel(messages.otherWeights, table, other.identity, input.read)
   const diffs = await diffTensors(sideOf(planned), sideOf(baked), input)
   const isThis = diffs.every(({ place, change }) => place.component !== 'unet' || change === 'same')
-  const [used, meant] = wantsEma ? ['live weights', 'EMA copy'] : ['EMA copy', 'live weights']
-  return isThis
-    ? [warning('other-weights', `UNet: it was made from the ${used} of the base instead of its ${meant}`)]
-    : []
+  return isThis ? [warning('other-weights', wantsEma ? messages.madeFromLive : messages.madeFromEma)] : []
 }
 
 /** One line that says what came out. */
 export function verdictLine({ path, verdict, baked }: CheckOutcome): string {
   const name = basename(path)
-  if (!baked) return `FAILED: ${name} cannot be drawn, what its recipe says can`
+  if (!baked) return messages.checkNotRendered(name)
   const worst = Math.min(...baked.similarities.map(({ psnr }) => psnr))
-  const figure = `${Number.isFinite(worst) ? `lowest PSNR ${psnrText(worst)}` : 'identical pictures'}; ${MIN_PSNR} dB pass`
-  if (verdict === 'passed') return `passed: ${name} draws what its recipe says (${figure})`
-  if (verdict === 'failed') return `FAILED: ${name} does not draw what its recipe says (${figure})`
-  return `undecided: ${name} draws what its recipe says, but so does its base, above ${MAX_PSNR_OF_EFFECT} dB (${figure}). Name a --prompt that shows what was merged`
+  const figure = Number.isFinite(worst)
+    ? messages.lowestPsnr(psnrText(worst), MIN_PSNR)
+    : messages.identicalImages(MIN_PSNR)
+  if (verdict === 'passed') return messages.checkPassed(name, figure)
+  if (verdict === 'failed') return messages.checkFailed(name, figure)
+  return messages.checkUndecided(name, MAX_PSNR_OF_EFFECT, figure)
 }

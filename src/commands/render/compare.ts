@@ -28,6 +28,7 @@ import {
   type PictureComparison,
 } from './comparison.ts'
 import { engineFor } from './draw.ts'
+import { messages } from './messages.ts'
 import { drawAndHash, finishSheet, type RenderModeRun, sheetPlace } from './mode-run.ts'
 import { modelName } from './model-name.ts'
 import type { RenderOptions } from './options.ts'
@@ -41,7 +42,7 @@ export async function runCompare(
   world: World,
 ): Promise<ExitCode> {
   const named = [modelName(args), ...values(args, 'compare')]
-  if (named.length < 2 || named.includes('')) throw usage('--compare needs the name of a model')
+  if (named.length < 2 || named.includes('')) throw usage(messages.compareNeedsModel)
   const [first, ...others] = await resolveExisting(named, 'checkpoint', folders)
   const chosen = imageRequests(options)
   const { requests, prompts, tags } = chosen
@@ -114,7 +115,7 @@ async function printComparison(
 ): Promise<void> {
   const { options, world } = run
   const names = comparison.others.map((other) => other.label)
-  const title = `${label} against ${names.join(', ')}`
+  const title = messages.comparedWith(label, names)
   const subtitle = settingsText(settings)
   const result: ComparedResult = {
     path,

@@ -5,6 +5,7 @@ import { differenceMap, type Similarity, similarity } from '../../image/similari
 import type { Sheet, SheetCell, SheetRow } from '../../report/drawing/sheet.ts'
 import { type Column, formatTable } from '../../report/text/table.ts'
 import { defined } from '../../system/defined.ts'
+import { messages } from './messages.ts'
 import type { ComparisonJson } from './schema.ts'
 
 /** One picture that all models draw. */
@@ -88,17 +89,15 @@ export function comparisonSheet(
         { image: differenceMap(first, image, gainFor(other)) },
       ]
     })
-    return { label: `${prompt} (seed ${seed})`, cells: [{ image: first }, ...cells] }
+    return { label: messages.promptWithSeed(prompt, seed), cells: [{ image: first }, ...cells] }
   })
-  const heads = others.flatMap((other) => [other.label, `difference x ${gainFor(other)}`])
+  const heads = others.flatMap((other) => [other.label, messages.difference(gainFor(other))])
   return {
     title,
     ...defined({ subtitle }),
     heads: [reference.label, ...heads],
     rows,
-    notes: [
-      'Differences are those from the first column, of each channel, times the number above them; mean: of |difference|, of 255; changed: pixels with a channel off by more than 1. PSNR over all channels, SSIM after Wang et al. 2004.',
-    ],
+    notes: [messages.comparisonNotes],
   }
 }
 

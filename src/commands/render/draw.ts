@@ -6,6 +6,7 @@ import type { RenderedImage, RenderHooks, RenderJob } from '../../runtime/engine
 import { escaped } from '../../system/errors.ts'
 import type { World } from '../../system/world.ts'
 import type { CommonOptions } from '../shared/options.ts'
+import { messages } from './messages.ts'
 import type { RenderOptions } from './options.ts'
 
 /** One line says which device was taken, and why. @throws what `chooseEngine` throws */
@@ -38,11 +39,11 @@ export async function drawPictures(
   const before = label === undefined ? '' : `${label}  `
   const count = job.images.length
   const onProgress: EngineOptions['onProgress'] = ({ component, stage }) => {
-    const what = stage === 'evaluate' ? 'computing weights of' : 'loading'
-    progress.stage(`${before}${what} the ${component}`)
+    const what = stage === 'evaluate' ? messages.computingWeights(component) : messages.loading(component)
+    progress.stage(`${before}${what}`)
   }
   const onStep: RenderHooks['onStep'] = ({ image, done, total }) =>
-    progress.step(done, total, `${before}picture ${image + 1} of ${count}`)
+    progress.step(done, total, `${before}${messages.imageOf(image + 1, count)}`)
   const hooks = { onStep, ...(onImage && { onImage }) }
   try {
     return await draw({ job, engine: { ...engine, onProgress }, hooks, ...(networks && { networks }) }, world)

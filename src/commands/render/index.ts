@@ -26,6 +26,7 @@ import type { Arguments, Command } from '../command.ts'
 import { modelFolders } from '../shared/model-folders.ts'
 import { preview } from '../shared/preview-option.ts'
 import { drawPictures, engineFor } from './draw.ts'
+import { messages } from './messages.ts'
 import { modelName } from './model-name.ts'
 import { runnerOf, withModeOptions } from './modes.ts'
 import { type RenderOptions, renderOptions, withRenderOptions } from './options.ts'
@@ -35,30 +36,20 @@ import { pictureSheet, settingsText, sourceTitle } from './sheet.ts'
 
 export const renderCommand: Command = {
   positionals: '[model]',
-  examples: [
-    ['$0 render model.safetensors', 'Four verification prompts on one sheet: is the model sound?'],
-    [
-      '$0 render model -p "a red fox, (detailed:1.2)" --seed 7 --count 4',
-      'Four pictures with A1111 parameters in them',
-    ],
-    [
-      '$0 render model.ckpt --lora style:0.7 --vae vivid.vae.pt -p "a cat"',
-      'What a merge would draw, with nothing written',
-    ],
-    [
-      '$0 render a.safetensors --compare b.safetensors c.safetensors',
-      'The same pictures by each, and their differences',
-    ],
-    [
-      '$0 render base --sweep style=0..1:0.25 --sweep cfg=4,7',
-      'Ratios of a LoRA side by side, nothing written',
-    ],
-    ['$0 render --check merged.safetensors', 'Whether a file draws what its recipe says'],
-  ],
+  get examples() {
+    return [
+      ['$0 render model.safetensors', messages.exampleSheet],
+      ['$0 render model -p "a red fox, (detailed:1.2)" --seed 7 --count 4', messages.exampleSeeds],
+      ['$0 render model.ckpt --lora style:0.7 --vae vivid.vae.pt -p "a cat"', messages.exampleLora],
+      ['$0 render a.safetensors --compare b.safetensors c.safetensors', messages.exampleCompare],
+      ['$0 render base --sweep style=0..1:0.25 --sweep cfg=4,7', messages.exampleSweep],
+      ['$0 render --check merged.safetensors', messages.exampleCheck],
+    ] as const
+  },
   options: (yargs) =>
     withModeOptions(withRenderOptions(yargs)).positional('model', {
       type: 'string',
-      describe: 'Checkpoint of Stable Diffusion 1.x, 2.x or XL: safetensors or ckpt, any precision',
+      describe: messages.model,
     }),
   run: runRender,
 }
@@ -197,9 +188,9 @@ function printDrawn(drawn: Drawn, run: Run): void {
 
 function drawnLines({ images, sheet }: Drawn): string[] {
   const lines = images.flatMap(({ path, image }) =>
-    path === undefined ? [] : [`${path}  seed ${image.request.seed}`],
+    path === undefined ? [] : [messages.imageLine(path, image.request.seed)],
   )
-  return [...lines, ...(sheet === undefined ? [] : [`${sheet}  sheet of ${images.length}`])]
+  return [...lines, ...(sheet === undefined ? [] : [messages.sheetLine(sheet, images.length)])]
 }
 
 /** A result for each file, the sheet last. Keys are a contract: add, never rename. */

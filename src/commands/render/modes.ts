@@ -5,6 +5,8 @@ import { type ExitCode, usage } from '../../system/errors.ts'
 import type { World } from '../../system/world.ts'
 import { MERGE_METHODS } from '../../tensor/merge/registry.ts'
 import type { Arguments } from '../command.ts'
+import { messages } from './messages.ts'
+import { messages as optionMessages } from './option-messages.ts'
 import type { RenderOptions } from './options.ts'
 import { checkOptions, type RenderMode } from './rules.ts'
 
@@ -28,36 +30,34 @@ export function withModeOptions(yargs: Argv): Argv {
     .option('compare', {
       type: 'string',
       array: true,
-      describe:
-        'Draw the same with these models, and show the differences. --lora, --vae and --ema are for the first model only, tags in the prompt for all',
+      describe: optionMessages.compare,
     })
     .option('sweep', {
       type: 'string',
       nargs: 1,
-      describe:
-        'Values side by side: style=0..1:0.25 for a LoRA, lora=... for all of --lora, cfg=3,5,7, steps=10,20, alpha=... for --merge. Twice: columns and rows',
+      describe: optionMessages.sweep,
     })
     .option('merge', {
       type: 'string',
       nargs: 1,
-      describe: 'Checkpoint that --sweep alpha=0..1:0.25 blends in, as sdtool merge would. Repeatable',
+      describe: optionMessages.merge,
     })
     .option('merge-method', {
       choices: MERGE_METHODS.map(({ id }) => id),
-      describe: 'How it does: a method of sdtool merge',
+      describe: optionMessages.mergeMethod,
       defaultDescription: MERGE_METHODS[0]!.id,
     })
     .option('check', {
       type: 'string',
       nargs: 1,
-      describe: 'File that sdtool made: does it draw what its recipe says? Exit code 4 if not',
+      describe: optionMessages.check,
     })
 }
 
 /** @throws USAGE for several at once, and for what the mode would pass over */
 export async function runnerOf(args: Arguments): Promise<RenderModeRunner | undefined> {
   const asked = (Object.keys(RUNNERS) as (keyof typeof RUNNERS)[]).filter((name) => args[name] !== undefined)
-  if (asked.length > 1) throw usage(`${asked.map((name) => `--${name}`).join(' and ')} do not go together`)
+  if (asked.length > 1) throw usage(messages.cannotCombine(asked))
   const [study] = asked
   checkOptions(args, study ?? (args.prompt === undefined ? 'sheet' : 'pictures'))
   return study && RUNNERS[study]()

@@ -15,6 +15,7 @@ import type { Arguments } from '../command.ts'
 import { withModelFolders } from '../shared/model-folders.ts'
 import { commonOptions, filledText, flag, text, values, withCommonOptions } from '../shared/options.ts'
 import { withPreview } from '../shared/preview-option.ts'
+import { messages } from './option-messages.ts'
 import { imageSize, named, number, type Size, seedOf } from './values.ts'
 
 export interface RenderOptions extends CommonOptions {
@@ -49,113 +50,111 @@ export function withRenderOptions(yargs: Argv): Argv {
       type: 'string',
       alias: 'p',
       nargs: 1,
-      describe:
-        'What to draw, in the language of A1111: (a:1.2) [b] BREAK [a:b:0.5] [a|b] AND <lora:name:0.7>, embeddings by name',
-      defaultDescription: 'four verification prompts on one sheet',
+      describe: messages.prompt,
+      defaultDescription: messages.promptDefault,
     })
-    .option('negative', { type: 'string', alias: 'n', nargs: 1, describe: 'What not to draw' })
+    .option('negative', { type: 'string', alias: 'n', nargs: 1, describe: messages.negative })
     .option('seed', {
       type: 'string',
       nargs: 1,
-      describe: 'Seed of the first picture; -1: a random one',
+      describe: messages.seed,
       defaultDescription: '1',
     })
     .option('count', {
       type: 'string',
       nargs: 1,
-      describe: 'Pictures, each with the next seed',
+      describe: messages.count,
       defaultDescription: '1',
     })
     .option('steps', {
       type: 'string',
       nargs: 1,
-      describe: 'Steps of the sampler',
+      describe: messages.steps,
       defaultDescription: `${DEFAULTS.steps}`,
     })
     .option('cfg', {
       type: 'string',
       nargs: 1,
-      describe: 'Scale of the guidance; 1: none',
+      describe: messages.cfg,
       defaultDescription: `${DEFAULTS.cfg}`,
     })
     .option('cfg-rescale', {
       type: 'string',
       nargs: 1,
-      describe: 'How much of the contrast that guidance adds is taken back, 0 to 1',
+      describe: messages.cfgRescale,
       defaultDescription: '0',
     })
     .option('sampler', {
       type: 'string',
       nargs: 1,
-      describe: `One of ${SAMPLERS.map(({ name }) => name).join(', ')}`,
+      describe: messages.sampler(SAMPLERS.map(({ name }) => name).join(', ')),
       defaultDescription: 'euler',
     })
     .option('schedule', {
       type: 'string',
       nargs: 1,
-      describe: `One of ${SCHEDULES.map(({ name }) => name).join(', ')}`,
-      defaultDescription: "A1111's for the sampler",
+      describe: messages.schedule(SCHEDULES.map(({ name }) => name).join(', ')),
+      defaultDescription: messages.scheduleDefault,
     })
     .option('size', {
       type: 'string',
       nargs: 1,
-      describe: 'In pixels, as 512x768; multiples of 8',
-      defaultDescription: 'what the model was trained for',
+      describe: messages.size,
+      defaultDescription: messages.sizeDefault,
     })
     .option('rng', {
       choices: Object.keys(RNGS),
-      describe: 'Noise of torch on a CPU, or of an NVIDIA card',
+      describe: messages.rng,
       defaultDescription: 'cpu',
     })
     .option('clip-skip', {
       type: 'string',
       nargs: 1,
-      describe: 'As A1111 counts: 1 skips nothing. SD 1.x only',
+      describe: messages.clipSkip,
       defaultDescription: '1',
     })
     .option('prediction', {
       choices: ['epsilon', 'v'],
-      describe: 'What the network predicts',
-      defaultDescription: 'what sdtool inspect finds',
+      describe: messages.prediction,
+      defaultDescription: messages.predictionDefault,
     })
     .option('ztsnr', {
       type: 'boolean',
-      describe: 'The noise schedule ends in zero SNR',
-      defaultDescription: 'as the file says',
+      describe: messages.zeroSnr,
+      defaultDescription: messages.zeroSnrDefault,
     })
-    .option('vae', { type: 'string', nargs: 1, describe: 'VAE or TAESD in place of that of the model' })
+    .option('vae', { type: 'string', nargs: 1, describe: messages.vae })
     .option('lora', {
       type: 'string',
       nargs: 1,
-      describe:
-        'LoRA of any kind: name, name:0.7, name:0.7:0.5 (UNet:text encoder). Repeatable; nothing is written',
+      describe: messages.lora,
     })
-    .option('allow-unmatched', { type: 'boolean', describe: 'Leave out what of a LoRA does not fit' })
-    .option('ema', { type: 'boolean', describe: 'Draw with the EMA copy of the weights' })
+    .option('allow-unmatched', { type: 'boolean', describe: messages.allowUnmatched })
+    .option('ema', { type: 'boolean', describe: messages.ema })
     .option('embeddings', {
       type: 'string',
       nargs: 1,
-      describe: 'Folder of textual inversions. Repeatable',
-      defaultDescription: 'those of the model folders',
+      describe: messages.embeddings,
+      defaultDescription: messages.embeddingsDefault,
     })
     .option('device', {
       choices: DEVICE_CHOICES,
-      describe: 'What computes; auto remembers what worked, and sdtool doctor tries all again',
+      describe: messages.device,
       defaultDescription: 'auto',
     })
     .option('precision', {
       choices: PRECISIONS,
-      describe: 'What it computes with',
-      defaultDescription: 'fp16 where the device can',
+      describe: messages.precision,
+      defaultDescription: messages.precisionDefault,
     })
-    .option('grid', { type: 'boolean', describe: 'Also all pictures on one sheet' })
+    .option('grid', { type: 'boolean', describe: messages.grid })
     .option('output', {
       type: 'string',
       alias: 'o',
       nargs: 1,
-      describe: 'Picture to write (.png), or folder for several',
+      describe: messages.output,
     })
-    .option('force', { type: 'boolean', describe: 'Replace existing files' })
+    .option('force', { type: 'boolean', describe: messages.force })
 }
 
 /** @throws USAGE */

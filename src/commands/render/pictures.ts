@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
 import { stemOf } from '../../model/file-name.ts'
 import { usage } from '../../system/errors.ts'
+import { messages } from './messages.ts'
 
 /** Names of the pictures of one run. */
 export interface PicturePlaces {
@@ -26,13 +27,8 @@ export async function picturePlaces(
 ): Promise<PicturePlaces> {
   const stem = stemOf(basename(modelPath))
   if (output !== undefined && !(await isFolder(output))) {
-    if (extname(output).toLowerCase() !== ENDING)
-      throw usage(
-        `-o ${output}: sdtool draws PNG, so the name must end in .png`,
-        'For a folder, end the name with a slash.',
-      )
-    if (several)
-      throw usage(`-o ${output} names one file for several pictures`, 'Name a folder: -o pictures/')
+    if (extname(output).toLowerCase() !== ENDING) throw usage(messages.onlyPng(output), messages.endWithSlash)
+    if (several) throw usage(messages.oneFileForSeveral(output), messages.giveFolder)
     return { pathOf: () => output }
   }
   const taken = new Set<string>()

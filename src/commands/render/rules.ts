@@ -7,6 +7,7 @@ import { isLoraTag, splitTags } from '../../runtime/prompt/tags.ts'
 import { usage } from '../../system/errors.ts'
 import type { Arguments } from '../command.ts'
 import { text, values } from '../shared/options.ts'
+import { messages } from './messages.ts'
 import { sweepAxes } from './sweep-arguments.ts'
 import { namesALora } from './sweep-variants.ts'
 
@@ -27,57 +28,57 @@ interface Rule {
   /** Nothing would come of them. */
   isIdle(asked: Asked, option: string): boolean
   message(option: string): string
-  readonly hint: string
+  readonly hint: () => string
 }
 
 const RULES: readonly Rule[] = [
   {
     options: ['negative', 'seed', 'count'],
     isIdle: ({ isGiven }) => !isGiven('prompt'),
-    message: (option) => `--${option} needs a --prompt`,
-    hint: 'The verification prompts have their own.',
+    message: (option) => messages.needsPrompt(option),
+    hint: () => messages.promptsHaveTheirOwn,
   },
   {
     options: ['grid'],
     isIdle: ({ mode }) => mode !== 'pictures',
-    message: () => '--grid is for the pictures of a --prompt',
-    hint: 'Everything else is on one sheet as it is.',
+    message: () => messages.gridNeedsPrompt,
+    hint: () => messages.oneSheetAlready,
   },
   {
     options: ['lora', 'vae', 'ema', 'allow-unmatched'],
     isIdle: ({ mode }) => mode === 'check',
-    message: (option) => `--check goes without --${option}: the recipe says what is in the file`,
-    hint: 'To see what a model draws with it, name the model: sdtool render model.safetensors',
+    message: (option) => messages.checkWithout(option),
+    hint: () => messages.renderModel,
   },
   {
     options: ['merge-method'],
     isIdle: ({ isGiven }) => !isGiven('merge'),
-    message: () => '--merge-method needs a model to merge',
-    hint: 'Name it with --merge.',
+    message: () => messages.methodNeedsMerge,
+    hint: () => messages.nameMerge,
   },
   {
     options: ['merge'],
     isIdle: ({ swept }) => !swept.includes('alpha'),
-    message: () => '--merge and --sweep alpha=... go together',
-    hint: 'For example --merge b.safetensors --sweep alpha=0..1:0.25',
+    message: () => messages.mergeNeedsAlpha,
+    hint: () => messages.mergeExample,
   },
   {
     options: ['ema'],
     isIdle: ({ isGiven }) => isGiven('merge'),
-    message: () => '--merge goes without --ema',
-    hint: 'Write the merge, and draw that.',
+    message: () => messages.mergeWithoutEma,
+    hint: () => messages.writeMergeFirst,
   },
   {
     options: ['allow-unmatched'],
     isIdle: ({ hasLoras }) => !hasLoras,
-    message: () => '--allow-unmatched is for LoRAs, and none was named',
-    hint: 'Name one with --lora, or in the prompt.',
+    message: () => messages.noLoras,
+    hint: () => messages.nameLora,
   },
   {
     options: ['cfg', 'steps'],
     isIdle: ({ swept }, option) => swept.includes(option),
-    message: (option) => `--${option} and --sweep ${option}=... do not go together`,
-    hint: 'The sheet has the values of --sweep only.',
+    message: (option) => messages.sweptOption(option),
+    hint: () => messages.onlySweptValues,
   },
 ]
 
@@ -90,7 +91,7 @@ export function checkOptions(args: Arguments, mode: RenderMode): void {
   const asked: Asked = { mode, isGiven, swept, hasLoras }
   for (const { options, isIdle, message, hint } of RULES) {
     const idle = options.find((option) => isGiven(option) && isIdle(asked, option))
-    if (idle !== undefined) throw usage(message(idle), hint)
+    if (idle !== undefined) throw usage(message(idle), hint())
   }
 }
 

@@ -4,6 +4,8 @@ import type { RenderSource } from '../../operations/render/model.ts'
 import type { Sheet } from '../../report/drawing/sheet.ts'
 import type { RenderedImage, RenderSettings } from '../../runtime/engine/pipeline.ts'
 
+import { messages } from './messages.ts'
+
 /** Columns of a sheet of prompts or seeds. */
 const COLUMNS = 2
 
@@ -13,7 +15,7 @@ export function pictureSheet(
   settings: RenderSettings,
 ): Sheet {
   const cells = images.map(({ image, request }) => {
-    return { image, caption: [`${request.prompt} (seed ${request.seed})`] }
+    return { image, caption: [messages.promptWithSeed(request.prompt, request.seed)] }
   })
   const columns = Math.min(COLUMNS, cells.length)
   const rows = Array.from({ length: Math.ceil(cells.length / columns) }, (_, i) => {
@@ -24,14 +26,13 @@ export function pictureSheet(
 
 /** `base.ckpt (EMA) + style.safetensors at 0.7, VAE vivid.vae.pt` */
 export function sourceTitle({ path, loras, vae }: RenderSource, ema: boolean): string {
-  const added = loras.map((lora) => ` + ${basename(lora.path)} at ${lora.ratio.unet}`)
-  const other = vae ? `, VAE ${basename(vae.name)}` : ''
-  return `${basename(path)}${ema ? ' (EMA)' : ''}${added.join('')}${other}`
+  const added = loras.map((lora) => messages.loraAt(basename(lora.path), lora.ratio.unet))
+  const names = [ema ? `${basename(path)} (EMA)` : basename(path), ...added].join(' + ')
+  return vae ? messages.withVae(names, basename(vae.name)) : names
 }
 
 /** `DPM++ 2M Karras, 20 steps, CFG 7, 512x512, RNG CPU` */
 export function settingsText({ sampler, schedule, steps, cfg, width, height, rng }: RenderSettings): string {
-  const levels = schedule ? ` ${schedule.label}` : ''
-  const count = steps === 1 ? '1 step' : `${steps} steps`
-  return `${sampler.label}${levels}, ${count}, CFG ${cfg}, ${width}x${height}, RNG ${rng.toUpperCase()}`
+  const method = schedule ? `${sampler.label} ${schedule.label}` : sampler.label
+  return messages.settings(method, steps, cfg, `${width}x${height}`, rng.toUpperCase())
 }

@@ -2,7 +2,7 @@
 import { basename } from 'node:path'
 import { stemOf } from '../../model/file-name.ts'
 import { usage } from '../../system/errors.ts'
-import { quoted } from '../../system/text.ts'
+import { messages } from './messages.ts'
 
 export interface SweepAxis {
   /** As it was written: a LoRA, or the word for a setting. */
@@ -23,14 +23,11 @@ const RE_NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i
 /** Columns first, then rows. @throws USAGE */
 export function sweepAxes(args: readonly string[]): SweepAxis[] {
   if (args.length > 2) {
-    throw usage(
-      `--sweep was given ${args.length} times`,
-      'A sheet has columns and rows: give it once or twice.',
-    )
+    throw usage(messages.sweepTimes(args.length), messages.columnsAndRows)
   }
   const axes = args.map(sweepAxis)
   if (axes.length === 2 && axes[0]!.name === axes[1]!.name) {
-    throw usage(`--sweep names ${axes[0]!.name} twice`, 'Columns and rows must be of different things.')
+    throw usage(messages.sweepTwice(axes[0]!.name), messages.differentThings)
   }
   return axes
 }
@@ -44,12 +41,9 @@ function sweepAxis(arg: string): SweepAxis {
     ? rangeValues(arg, range[1]!, range[2]!, range[3])
     : text.split(',').map((part) => number(part, arg))
   if (values.length > MAX_VALUES) {
-    throw usage(
-      `--sweep ${arg}: ${values.length} values, at most ${MAX_VALUES} fit on a sheet`,
-      'Use a larger step.',
-    )
+    throw usage(messages.tooManyValues(arg, values.length, MAX_VALUES), messages.largerStep)
   }
-  if (new Set(values).size < values.length) throw usage(`--sweep ${arg}: a value comes twice`)
+  if (new Set(values).size < values.length) throw usage(messages.valueTwice(arg))
   return { name, values }
 }
 
@@ -60,10 +54,10 @@ const DEFAULT_STEPS = 4
 function rangeValues(arg: string, from: string, to: string, by: string | undefined): number[] {
   const [first, last] = [number(from, arg), number(to, arg)]
   const step = by === undefined ? Math.abs(last - first) / DEFAULT_STEPS : Math.abs(number(by, arg))
-  if (step === 0 || first === last) throw usage(`--sweep ${arg}: the step or the range is 0`)
+  if (step === 0 || first === last) throw usage(messages.emptyRange(arg))
   const count = Math.floor(Math.abs(last - first) / step + 1e-9) + 1
   if (count > MAX_VALUES) {
-    throw usage(`--sweep ${arg}: ${count} values, at most ${MAX_VALUES} fit on a sheet`, 'Use a larger step.')
+    throw usage(messages.tooManyValues(arg, count, MAX_VALUES), messages.largerStep)
   }
   const sign = Math.sign(last - first)
   // 0.1 + 0.2 is not 0.3
@@ -71,12 +65,10 @@ function rangeValues(arg: string, from: string, to: string, by: string | undefin
 }
 
 function number(text: string, arg: string): number {
-  if (!RE_NUMBER.test(text.trim())) throw usage(`--sweep ${arg}: ${quoted(text)} is no number`, EXAMPLE)
+  if (!RE_NUMBER.test(text.trim())) throw usage(messages.notANumber(arg, text), messages.sweepExample)
   return Number(text)
 }
 
-const EXAMPLE = 'For example --sweep style=0..1:0.25, or --sweep style=0.4,0.7,1.'
-
 function noSweep(arg: string): Error {
-  return usage(`--sweep ${arg}: name what to change, and its values`, EXAMPLE)
+  return usage(messages.sweepForm(arg), messages.sweepExample)
 }

@@ -4,6 +4,7 @@ import { stemOf } from '../../model/file-name.ts'
 import { type LoraSpec, loraTag } from '../../operations/merge-lora/lora-text.ts'
 import type { DrawSettings } from '../../operations/render/requests.ts'
 import { usage } from '../../system/errors.ts'
+import { messages } from './messages.ts'
 import type { SweepAxis } from './sweep-arguments.ts'
 import type { SweepMerge } from './sweep-merge.ts'
 
@@ -27,32 +28,24 @@ export function variantsOf(
 /** @throws USAGE */
 export function checkMergeAxes({ merge, loras }: SweepVariant, axes: readonly SweepAxis[]): void {
   const isSwept = axes.some(({ name }) => name === 'alpha')
-  if (isSwept && merge === undefined)
-    throw usage(
-      '--merge and --sweep alpha=... go together',
-      'For example --merge b.safetensors --sweep alpha=0..1:0.25',
-    )
+  if (isSwept && merge === undefined) throw usage(messages.mergeNeedsAlpha, messages.mergeExample)
   if (isSwept && (loras.length > 0 || axes.some(({ name }) => namesALora(name))))
-    throw usage('--merge goes without LoRAs', 'Write the merge, and draw that with them.')
+    throw usage(messages.mergeWithoutLoras, messages.writeMergeForLoras)
 }
 
 /** Words for settings and for all LoRAs; every other name is that of a LoRA. */
 const CHANGES: Readonly<Record<string, (variant: SweepVariant, value: number) => SweepVariant>> = {
   cfg: (variant, cfg) => {
-    if (cfg < 0) throw usage(`--sweep cfg: ${cfg} is less than 0`)
+    if (cfg < 0) throw usage(messages.negativeCfg(cfg))
     return { ...variant, settings: { ...variant.settings, cfg } }
   },
   steps: (variant, steps) => {
-    if (!Number.isInteger(steps) || steps < 1) throw usage(`--sweep steps: ${steps} is no number of steps`)
+    if (!Number.isInteger(steps) || steps < 1) throw usage(messages.notSteps(steps))
     return { ...variant, settings: { ...variant.settings, steps } }
   },
   alpha: (variant, alpha) => (variant.merge ? { ...variant, merge: { ...variant.merge, alpha } } : variant),
   lora: (variant, value) => {
-    if (variant.loras.length === 0)
-      throw usage(
-        '--sweep lora=... changes the LoRAs of --lora, and there are none',
-        'Name one: --sweep style=0..1:0.25',
-      )
+    if (variant.loras.length === 0) throw usage(messages.noLorasToSweep, messages.sweepOneLora)
     return { ...variant, loras: variant.loras.map((lora) => withRatio(lora, value)) }
   },
 }

@@ -24,6 +24,7 @@ import type { World } from '../../system/world.ts'
 import type { Arguments } from '../command.ts'
 import { values } from '../shared/options.ts'
 import { engineFor } from './draw.ts'
+import { messages } from './messages.ts'
 import { drawAndHash, finishSheet, type RenderModeRun, type Subject, sheetPlace } from './mode-run.ts'
 import { modelName } from './model-name.ts'
 import type { RenderOptions } from './options.ts'
@@ -183,7 +184,7 @@ function isOfOnePrompt({ rows, shots: drawn }: Sweep): boolean {
 }
 
 function promptText({ prompts, requests }: ImageRequests, shot: number): string {
-  return `${prompts[shot]} (seed ${requests[shot]!.seed})`
+  return messages.promptWithSeed(prompts[shot]!, requests[shot]!.seed)
 }
 
 /** The rows of one prompt. */

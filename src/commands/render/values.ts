@@ -4,9 +4,9 @@ import { SIZE_MULTIPLE } from '../../runtime/engine/steered-denoiser.ts'
 import type { Seed } from '../../runtime/random/gaussian.ts'
 import { usage } from '../../system/errors.ts'
 import { nearestNames } from '../../system/nearest.ts'
-import { quoted } from '../../system/text.ts'
 import type { Arguments } from '../command.ts'
 import { filledText } from '../shared/options.ts'
+import { messages } from './messages.ts'
 
 interface Named {
   readonly name: string
@@ -22,11 +22,8 @@ export function named<T>(
   const found = find(name)
   if (found) return found
   const names = all.map((one) => one.name)
-  const nearest = nearestNames(name, names, 1).map((near) => `Did you mean ${near}?`)
-  throw usage(
-    `--${option} ${quoted(name)}: no such ${option}`,
-    [...nearest, `There are ${names.join(', ')}.`].join(' '),
-  )
+  const nearest = nearestNames(name, names, 1)
+  throw usage(messages.unknownName(option, name), messages.namesAre(names, nearest[0]))
 }
 
 export interface Range {
@@ -46,7 +43,9 @@ export function number(args: Arguments, name: string, { fallback, least, most, w
     Number.isFinite(value) && value >= least && value <= most && (!whole || Number.isInteger(value))
   if (isRight) return value
   throw usage(
-    `--${option} ${quoted(given)}: it takes a ${whole ? 'whole ' : ''}number from ${least} to ${most}`,
+    whole
+      ? messages.wholeNumberFrom(option, given, least, most)
+      : messages.numberFrom(option, given, least, most),
   )
 }
 
@@ -56,9 +55,7 @@ const MAX_SEED = 2n ** 64n - 1n
 export function seedOf(given: string): Seed | undefined {
   if (given === '-1') return undefined
   if (/^\d+$/.test(given) && BigInt(given) <= MAX_SEED) return BigInt(given)
-  throw usage(
-    `--seed ${quoted(given)}: a seed is a whole number from 0 to ${MAX_SEED}, or -1 for a random one`,
-  )
+  throw usage(messages.badSeed(given, MAX_SEED))
 }
 
 export interface Size {
@@ -72,12 +69,9 @@ const MAX_SIDE = 8192
 /** @throws USAGE */
 export function imageSize(given: string): Size {
   const [, width, height] = /^(\d+)(?:x(\d+))?$/i.exec(given) ?? []
-  if (width === undefined)
-    throw usage(`--size ${quoted(given)} is no size`, 'Write it as 512x768, width first.')
+  if (width === undefined) throw usage(messages.notASize(given), messages.sizeForm)
   const size = { width: Number(width), height: Number(height ?? width) }
   const isRight = (side: number) => side % SIZE_MULTIPLE === 0 && side >= MIN_SIDE && side <= MAX_SIDE
   if (isRight(size.width) && isRight(size.height)) return size
-  throw usage(
-    `--size ${given}: both sides must be multiples of ${SIZE_MULTIPLE} from ${MIN_SIDE} to ${MAX_SIDE}`,
-  )
+  throw usage(messages.sizeLimits(given, SIZE_MULTIPLE, MIN_SIDE, MAX_SIDE))
 }

@@ -89,7 +89,7 @@ function checkDrawable({ name, identity: { kind, title, architecture } }: Model)
   const hint =
     HINTS[kind] ?? 'Stable Diffusion 1.x, 2.x and XL can, from a checkpoint with UNet and text encoder.'
   const what = kind === 'checkpoint' ? title : `${title} (${KINDS[kind]})`
-  throw refuse('NOT_RENDERABLE', `${name} is ${what}: it cannot be drawn`, hint)
+  throw refuse('NOT_RENDERABLE', `${name} is ${what}: it cannot be rendered`, hint)
 }
 
 /** Which option a file is for that is no model by itself. */

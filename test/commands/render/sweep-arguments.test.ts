@@ -19,11 +19,11 @@ it('two are columns and rows', () => {
 })
 
 it.each([
-  [['style'], 'name what to change'],
-  [['=0..1'], 'name what to change'],
-  [['style='], 'name what to change'],
-  [['style=x'], '"x" is no number'],
-  [['style=0..x'], '"x" is no number'],
+  [['style'], 'give what to change'],
+  [['=0..1'], 'give what to change'],
+  [['style='], 'give what to change'],
+  [['style=x'], '"x" is not a number'],
+  [['style=0..x'], '"x" is not a number'],
   [['style=0..1:0'], 'is 0'],
   [['style=1..1'], 'is 0'],
   [['style=0..1:0.001'], '1001 values'],

@@ -1,0 +1,43 @@
+import { catalogue } from '../../system/language.ts'
+
+export const messages = catalogue({
+  compare:
+    'Render the same with these models, and show the differences. --lora, --vae and --ema apply to the first model only, tags in the prompt to all',
+  sweep:
+    'Values side by side: style=0..1:0.25 for a LoRA, lora=... for all of --lora, cfg=3,5,7, steps=10,20, alpha=... for --merge. Twice: columns and rows',
+  merge: 'Checkpoint that --sweep alpha=0..1:0.25 blends in, as sdtool merge would. Repeatable',
+  mergeMethod: 'How it is blended: a method of sdtool merge',
+  check: 'File that sdtool made: does it render what its recipe says? Exit code 4 if not',
+  prompt:
+    'What to render, in the prompt language of A1111: (a:1.2) [b] BREAK [a:b:0.5] [a|b] AND <lora:name:0.7>, embeddings by name',
+  promptDefault: 'four verification prompts on one sheet',
+  negative: 'What not to render',
+  seed: 'Seed of the first image; -1: a random one',
+  count: 'Number of images, each with the next seed',
+  steps: 'Steps of the sampler',
+  cfg: 'Scale of the guidance; 1: none',
+  cfgRescale: 'How much of the contrast that guidance adds is taken back, 0 to 1',
+  sampler: (names: string) => `One of ${names}`,
+  schedule: (names: string) => `One of ${names}`,
+  scheduleDefault: `A1111's for the sampler`,
+  size: 'In pixels, as 512x768; multiples of 8',
+  sizeDefault: 'what the model was trained for',
+  rng: 'Noise of torch on a CPU, or of an NVIDIA card',
+  clipSkip: 'As A1111 counts: 1 skips nothing. SD 1.x only',
+  prediction: 'What the network predicts',
+  predictionDefault: 'what sdtool inspect finds',
+  zeroSnr: 'The noise schedule ends in zero SNR',
+  zeroSnrDefault: 'as the file says',
+  vae: 'VAE or TAESD to use instead of that of the model',
+  lora: 'LoRA of any kind: name, name:0.7, name:0.7:0.5 (UNet:text encoder). Repeatable; nothing is written',
+  allowUnmatched: 'Leave out the parts of a LoRA that do not fit',
+  ema: 'Render with the EMA copy of the weights',
+  embeddings: 'Folder of textual inversions. Repeatable',
+  embeddingsDefault: 'those of the model folders',
+  device: 'Where to compute; auto remembers what worked, and sdtool doctor tries all again',
+  precision: 'Precision to compute with',
+  precisionDefault: 'fp16 where the device supports it',
+  grid: 'Also put all images on one sheet',
+  output: 'Image to write (.png), or folder for several',
+  force: 'Replace existing files',
+})
