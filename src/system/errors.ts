@@ -76,7 +76,7 @@ export function withFileName(path: string, error: unknown): unknown {
   })
 }
 
-/** Runs what is about a file, and says so of its errors. */
+/** Runs work on a file, whose errors name it. @throws what `work` throws, with the name of the file */
 export function runWithFileName<T>(path: string, work: () => T): T {
   try {
     return work()

@@ -18,7 +18,7 @@ export function withModelFolders(yargs: Argv): Argv {
   })
 }
 
-/** The folders of `--models`, or else of `SDTOOL_MODELS`, a list like that of PATH. */
+/** The folders of `--models`, or else of `SDTOOL_MODELS`, a list like that of PATH. @throws USAGE (exit 2) for an empty `--models` */
 export function modelFolders(args: Arguments, world: World): ModelFolders {
   const named = values(args, 'models')
   if (named.includes('')) throw usage(messages.optionNeedsValue('models'))

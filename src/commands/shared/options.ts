@@ -110,7 +110,7 @@ export function values(args: Arguments, name: string): string[] {
   return (value === undefined ? [] : Array.isArray(value) ? value : [value]).map(String)
 }
 
-/** All values of an option that may be repeated or hold a list: `--keep vae,text --keep unet`. */
+/** All values of an option that may be repeated or hold a list: `--keep vae,text --keep unet`. @throws USAGE (exit 2) for an empty item */
 export function list(args: Arguments, name: string): string[] {
   const items = values(args, name).flatMap((item) => item.split(','))
   if (items.includes('')) throw usage(messages.optionNeedsValue(name))

@@ -17,7 +17,11 @@ interface Asked<Options extends object> {
   readonly options: Options
 }
 
-/** The exit code is that of the first failure. */
+/**
+ * Makes a file of each input; a failure does not stop the others.
+ * @returns the exit code of the first failure
+ * @throws USAGE (exit 2) for an output that cannot be one, and the reason of the signal
+ */
 export async function runForEach<Options extends object>(
   list: FileList,
   { operation, options }: Asked<Options>,

@@ -24,6 +24,7 @@ export interface RecipeJob {
   readonly deep: boolean
 }
 
+/** @throws the reason of the signal; that a recipe cannot be repeated is a result */
 export async function recipeCheck(job: RecipeJob, world: World): Promise<Check> {
   const text = recipeText(job.model)
   if (text === undefined) return { check: 'recipe', result: 'unknown', detail: messages.noRecipe }

@@ -59,7 +59,7 @@ export interface Refusal {
   readonly security?: SecurityReport
 }
 
-/** Opens and examines one file. Errors become a `Refusal`, except an interruption. */
+/** Opens and examines one file. Errors become a `Refusal`. @throws the reason of the signal */
 export async function inspectFile(
   path: string,
   options: InspectionOptions,

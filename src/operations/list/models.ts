@@ -27,6 +27,7 @@ export interface LibraryFile extends CachedFile {
 /** Files open at the same time: enough to hide the latency of a disk. */
 const LANES = 8
 
+/** Refused files are results with an error. @throws the reason of the signal */
 export function libraryOf(
   files: readonly FoundFile[],
   cache: LibraryCache,
@@ -116,7 +117,10 @@ function groups(
     }))
 }
 
-/** The same after all values of what looks alike were read: AutoV3 of files, content of components. */
+/**
+ * The same after all values of what looks alike were read: AutoV3 of files, content of components.
+ * @throws what `withModel` throws, and the reason of the signal
+ */
 export async function provenDuplicates(
   files: readonly LibraryFile[],
   cache: LibraryCache,
