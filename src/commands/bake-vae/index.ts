@@ -6,7 +6,7 @@ import { defined } from '../../system/defined.ts'
 import { type ExitCode, usage } from '../../system/errors.ts'
 import type { World } from '../../system/world.ts'
 import type { Arguments, Command } from '../command.ts'
-import { messages as making } from '../shared/making-messages.ts'
+import { messages as shared } from '../shared/messages.ts'
 import { modelFolders, withModelFolders } from '../shared/model-folders.ts'
 import { DTYPE_LIST } from '../shared/model-options.ts'
 import {
@@ -65,5 +65,5 @@ async function runBakeVae(args: Arguments, world: World): Promise<ExitCode> {
 function vaeDtype(args: Arguments): DTypeName | undefined {
   const name = filledText(args, 'dtype')?.toLowerCase()
   if (name === undefined || isDTypeName(name)) return name
-  throw usage(making.noSuchType(name), making.types(DTYPE_LIST))
+  throw usage(shared.unknownType(name), shared.validTypes(DTYPE_LIST.join(', ')))
 }

@@ -25,6 +25,5 @@ export const messages = catalogue({
 
   folderPart: (part: string, tensors: number, bytes: number) =>
     `${part}: ${plural(tensors, 'tensor')}, ${formatBytes(bytes)}`,
-  wrote: 'wrote',
   wroteFolder: (folder: string, bytes: number) => `${folder}/: ${formatBytes(bytes)}`,
 })

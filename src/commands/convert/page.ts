@@ -6,7 +6,7 @@ import { painter } from '../../report/text/text.ts'
 import { printable } from '../../system/text.ts'
 import type { World } from '../../system/world.ts'
 import { findingLines } from '../shared/findings-text.ts'
-import { messages as making } from '../shared/making-messages.ts'
+import { messages as shared } from '../shared/messages.ts'
 import type { WritingOptions } from '../shared/options.ts'
 import type { FolderResult } from '../shared/outcome-schema.ts'
 import { messages } from './messages.ts'
@@ -30,8 +30,8 @@ function folderPage({ input, title, status, output, parts, findings }: FolderOut
     ),
     ...findingLines(findings, paint),
     status === 'planned'
-      ? `  ${making.wouldWriteFolder(printable(output, 300))}`
-      : `  ${paint('green', messages.wrote)} ${messages.wroteFolder(printable(output, 300), bytes)}`,
+      ? `  ${shared.wouldWrite(`${printable(output, 300)}/`)}`
+      : `  ${paint('green', shared.wrote)} ${messages.wroteFolder(printable(output, 300), bytes)}`,
   ]
   return `${lines.join('\n')}\n`
 }

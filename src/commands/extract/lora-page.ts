@@ -10,6 +10,7 @@ import type { Paint } from '../../report/text/text.ts'
 import { printable } from '../../system/text.ts'
 import { findingLines } from '../shared/findings-text.ts'
 import { messages as making } from '../shared/making-messages.ts'
+import { messages as shared } from '../shared/messages.ts'
 import type { LayersJson } from '../shared/outcome-schema.ts'
 import { madeFile, madeLine, type OutcomeView } from '../shared/transform-report.ts'
 import { messages } from './messages.ts'
@@ -79,7 +80,7 @@ function layersJson(layers: readonly ExtractedLayer[]): LayersJson {
 /** How large a file would be is known once its values are kept. */
 function resultLine(outcome: Outcome, { length }: readonly ExtractedLayer[], paint: Paint): string {
   if (outcome.status !== 'planned') return madeLine(outcome, paint)
-  return `  ${making.wouldWriteModules(printable(outcome.output ?? '', 300), length)}`
+  return `  ${shared.wouldWrite(making.fileOfModules(printable(outcome.output ?? '', 300), length))}`
 }
 
 interface BlockGroup {

@@ -6,9 +6,6 @@ export const messages = catalogue({
   dtype: (types: readonly string[]) =>
     `Type of the weights: ${types.join(', ')}; for one component: vae=fp32. Repeatable`,
   verifyComputed: 'Read back and compare every tensor, including unchanged ones; --no-verify: none',
-  noSuchType: (type: string) => `--dtype ${type}: no such type`,
-  types: (types: readonly string[]) => `Types are ${types.join(', ')}.`,
-  wouldWriteFolder: (folder: string) => `would write ${folder}/`,
-  wouldWriteModules: (file: string, modules: number) =>
-    `would write ${file}: ${modules} ${modules === 1 ? 'module' : 'modules'}`,
+  fileOfModules: (file: string, modules: number) =>
+    `${file}: ${modules} ${modules === 1 ? 'module' : 'modules'}`,
 })
