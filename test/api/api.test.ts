@@ -165,6 +165,18 @@ describe('render', () => {
     expect([error.code, error.message]).toEqual(['USAGE', expect.stringContaining(`option ${name}: `)])
   })
 
+  it('draws what the tags of a prompt mean in A1111, and says what it leaves out', async () => {
+    const size = { width: 64, height: 64 }
+    const tags = `<lora:not there:0><lora:${LORA}:0.5:0.5:8:stop=3> <lora:${LORA}:0.3:lbw=MIDD>`
+    const { notes } = await render(BASE, { prompt: `a red circle ${tags}`, steps: 1, size })
+    expect(notes).toEqual([
+      expect.stringContaining(': 8, stop=3 are ignored'),
+      'not there has the ratio 0 and changes nothing',
+      expect.stringContaining('the list of 17 block ratios has none for IN03, IN06'),
+      `${LORA} is named more than once, and is applied each time`,
+    ])
+  })
+
   it('gives the picture, its text, and what a person should know', async () => {
     const options = { prompt: 'a red circle <hypernet:x:1>', steps: 1, loras: [{ path: LORA, ratio: 0.5 }] }
     const size = { width: 64, height: 64 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { resolveLora } from '../../library/lora-aliases.ts'
 import { FACTOR_DTYPES, type FactorDTypeName } from '../../model/lora/factors.ts'
 import { loraMerge } from '../../operations/lora-merge/lora-merge.ts'
-import { type LoraArgument, loraArguments } from '../../operations/merge-lora/lora-text.ts'
+import { ignoredInTags, type LoraArgument, loraArguments } from '../../operations/merge-lora/lora-text.ts'
 import { type ExitCode, usage } from '../../system/errors.ts'
 import type { World } from '../../system/world.ts'
 import type { Arguments, Command } from '../command.ts'
@@ -47,6 +47,7 @@ async function runLoraMerge(args: Arguments, world: World): Promise<ExitCode> {
   if (loras.length < 2) throw usage(messages.oneLora, messages.nameTwo)
   checkNoBlocks(loras)
   const folders = modelFolders(args, world)
+  for (const line of ignoredInTags(loras)) folders.note(line)
   const paths: string[] = []
   for (const { name } of loras) paths.push(await resolveLora(name, folders, world))
   const dtype = filledText(args, 'dtype') as FactorDTypeName | undefined

@@ -2,7 +2,12 @@ import { existsSync } from 'node:fs'
 import { resolveLora } from '../../library/lora-aliases.ts'
 import { messages as library } from '../../library/messages.ts'
 import { resolveModel } from '../../library/resolve.ts'
-import { type LoraArgument, loraArguments, lorasOption } from '../../operations/merge-lora/lora-text.ts'
+import {
+  ignoredInTags,
+  type LoraArgument,
+  loraArguments,
+  lorasOption,
+} from '../../operations/merge-lora/lora-text.ts'
 import { mergeLora } from '../../operations/merge-lora/merge-lora.ts'
 import type { MergeLoraOptions } from '../../operations/merge-lora/options.ts'
 import { EMA_USES } from '../../operations/merge-lora/plan-options.ts'
@@ -78,6 +83,7 @@ async function runMergeLora(args: Arguments, world: World): Promise<ExitCode> {
   const options = optionsOf(args, loras)
   const output = { ...outputOptions(args), verify: verification(args), hash: hashesInputs(args) }
   const folders = modelFolders(args, world)
+  for (const line of ignoredInTags(loras)) folders.note(line)
   const paths = [await resolveModel(base, 'checkpoint', folders)]
   for (const { name } of loras) paths.push(await resolveLora(name, folders, world))
   return runOnce(paths, { operation: mergeLora, options }, output, world)

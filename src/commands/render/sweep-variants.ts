@@ -1,7 +1,7 @@
 /** What the places of a sweep are drawn with. */
 import { basename } from 'node:path'
 import { stemOf } from '../../model/file-name.ts'
-import { type LoraSpec, loraTag } from '../../operations/merge-lora/lora-text.ts'
+import { isUsed, type LoraSpec, loraTag } from '../../operations/merge-lora/lora-text.ts'
 import type { DrawSettings } from '../../operations/render/requests.ts'
 import { usage } from '../../system/errors.ts'
 import { messages } from './messages.ts'
@@ -75,11 +75,6 @@ function isCalled({ name: own }: LoraSpec, name: string): boolean {
 /** Its blocks stay. */
 function withRatio(lora: LoraSpec, ratio: number): LoraSpec {
   return { ...lora, ratio: { unet: ratio, text: ratio } }
-}
-
-/** At 0 a LoRA does nothing, and merge-lora would say so. */
-export function isUsed({ ratio }: LoraSpec): boolean {
-  return ratio === undefined || ratio.unet !== 0 || ratio.text !== 0
 }
 
 /** As on a command line. A name with ratios of blocks came from a tag, so that it can stand in one. */

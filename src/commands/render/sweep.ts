@@ -4,7 +4,7 @@ import { basename } from 'node:path'
 import type { RgbImage } from '../../image/image.ts'
 import { resolveLora } from '../../library/lora-aliases.ts'
 import { assertExists, type ModelFolders, resolveExisting } from '../../library/resolve.ts'
-import { loraSpecs } from '../../operations/merge-lora/lora-text.ts'
+import { ignoredInTags, isUsed, loraSpecs } from '../../operations/merge-lora/lora-text.ts'
 import { hashBook } from '../../operations/render/hash-book.ts'
 import { type ModelRequest, withRenderSource } from '../../operations/render/model.ts'
 import {
@@ -33,14 +33,7 @@ import { settingsText } from './sheet.ts'
 import { axisTitle, type SweepAxis, sweepAxes } from './sweep-arguments.ts'
 import { type DrawnVariant, type Sweep, sweepFacts } from './sweep-facts.ts'
 import { sweepMerge, withMerge } from './sweep-merge.ts'
-import {
-  byModel,
-  checkMergeAxes,
-  isUsed,
-  loraArgument,
-  type SweepVariant,
-  variantsOf,
-} from './sweep-variants.ts'
+import { byModel, checkMergeAxes, loraArgument, type SweepVariant, variantsOf } from './sweep-variants.ts'
 
 export async function runSweep(
   args: Arguments,
@@ -65,6 +58,7 @@ export async function runSweep(
   for (const lora of loras) assertExists(await resolveLora(lora, folders, world))
   const [path] = await resolveExisting([model, ...(merge?.models ?? [])], 'checkpoint', folders)
   noteOnImageRequests(drawn, options, folders)
+  for (const line of ignoredInTags(plain.loras)) folders.note(line)
   const place = await sheetPlace(model, 'sweep', options)
   const networks = sharedEngine(onnxEngine)
   const engine = await engineFor(options, world)

@@ -47,7 +47,7 @@ export async function applyLora(
 ): Promise<LoraResult> {
   const keys = adapterKeys(input.table)
   const modules = namedModules(keys.modules, input.name)
-  const { placed, unmatched, leftOut } = selectModules(modules, base, input, options, used)
+  const { placed, unmatched, leftOut, filled } = selectModules(modules, base, input, options, used)
   const numbersOf = await numbersFor(placed, input)
   const matched: PlacedModule[] = []
   const failed: Unmatched[] = []
@@ -67,7 +67,7 @@ export async function applyLora(
   const broken = brokenParts(keys).filter(({ name, target }) =>
     isSelected([name], target, input.ratio, options, used),
   )
-  return { input, matched, unmatched: [...unmatched, ...failed, ...broken], leftOut }
+  return { input, matched, unmatched: [...unmatched, ...failed, ...broken], leftOut, filled }
 }
 
 async function numbersFor(

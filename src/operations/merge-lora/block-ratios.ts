@@ -39,13 +39,30 @@ export function namesOf(block: BlockLabel, side: NetworkSide): string[] {
   return side === 'text' ? [block, 'BASE'] : [block]
 }
 
-/** What the rules say of a block: 1 if nothing. @throws BLOCK_WITHOUT_RATIO (exit 2) for a list that leaves it out */
-export function blockFactor({ rules, list }: BlockRatios, block: BlockLabel, side: NetworkSide): number {
+/** Lists of the same models, for LoRAs (to the left) and LoCons, which have all blocks. */
+const LIST_OF_ALL: Readonly<Record<number, number>> = { 12: 20, 17: 26 }
+
+function ruleFor({ rules }: BlockRatios, block: BlockLabel, side: NetworkSide): BlockRule | undefined {
   const names = namesOf(block, side)
-  const rule = rules.findLast(({ matches }) => names.some(matches))
+  return rules.findLast(({ matches }) => names.some(matches))
+}
+
+/** Whether a block of a LoCon gets 0 because the list for LoRAs has no place for it. Source: lora-block-weight, `to26` */
+export function isFilled(ratios: BlockRatios, block: BlockLabel, side: NetworkSide): boolean {
+  const all = BLOCK_LISTS[LIST_OF_ALL[ratios.list ?? 0] ?? 0] ?? []
+  return ruleFor(ratios, block, side) === undefined && namesOf(block, side).some((name) => all.includes(name))
+}
+
+/**
+ * What the rules say of a block: 1 if nothing, 0 if a list for LoRAs leaves out a block that LoCons have.
+ * @throws BLOCK_WITHOUT_RATIO (exit 2) for a list of other models
+ */
+export function blockFactor(ratios: BlockRatios, block: BlockLabel, side: NetworkSide): number {
+  const { list } = ratios
+  const rule = ruleFor(ratios, block, side)
   if (rule !== undefined) return rule.factor
   if (list === undefined) return 1
-  // such tools take 0 here (lora-block-weight) or 1 (kohya)
+  if (isFilled(ratios, block, side)) return 0
   throw unsuitable(
     'BLOCK_WITHOUT_RATIO',
     messages.blockWithoutRatio(list, block),

@@ -16,6 +16,7 @@ export const messages = catalogue({
   ratioHint: 'A ratio is a number such as 0.7 or -1; for UNet and text encoder: 0.7:0.5.',
   notTag: (text: string) => `${text} is not a LoRA tag`,
   tagHint: 'A tag looks like "<lora:name:0.7>".',
-  unknownInTag: (tag: string, what: string) => `${tag}: sdtool does not know ${quoted(what)} in a tag`,
-  tagParts: 'A tag has the name, ratios (te=, unet=), and block ratios (lbw=): "<lora:name:0.7:lbw=MIDD>".',
+  ignoredInTag: (tag: string, parts: readonly string[]) =>
+    `${tag}: ${parts.join(', ')} ${parts.length === 1 ? 'is' : 'are'} ignored; of a tag, sdtool uses the name, ratios (te=, unet=), and block ratios (lbw=)`,
+  noEffect: (lora: string) => `${lora} has the ratio 0 and changes nothing`,
 })

@@ -17,6 +17,8 @@ export interface LoraArgument {
   readonly ratio: LoraRatio
   /** Ratios of blocks, as they were written. */
   readonly blocks?: string
+  /** What of its tag sdtool does not use, in words. */
+  readonly ignored?: string
 }
 
 /** A LoRA as it was typed, which may leave the ratio to an option. */
@@ -24,6 +26,7 @@ export interface LoraSpec {
   readonly name: string
   readonly ratio?: LoraRatio
   readonly blocks?: string
+  readonly ignored?: string
 }
 
 const RE_NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i
@@ -46,15 +49,39 @@ export function loraArguments(
 ): LoraArgument[] {
   const specs = loraSpecs(args, exists)
   if (specs.length === 0) throw usage(messages.noLora, messages.baseThenLoras)
+  const loras = withOptions(specs, ratios, blocks)
+  checkRatios(loras.map(({ ratio }) => ratio))
+  return loras
+}
+
+/** As a prompt has them: at a ratio of 0 a LoRA stands there for nothing. @throws USAGE (exit 2) */
+export function promptLoras(args: readonly string[], exists: (path: string) => boolean): LoraArgument[] {
+  return withOptions(loraSpecs(args, exists), [], [])
+}
+
+function withOptions(
+  specs: readonly LoraSpec[],
+  ratios: readonly string[],
+  blocks: readonly string[],
+): LoraArgument[] {
   const given = ratios.map((text) => ratioOf(text.trim().split(':'), '--ratio'))
   const ratioFor = perLora('ratio', given, specs)
   const blocksFor = perLora('blocks', blocks, specs)
-  const loras = specs.map((spec, i) => {
+  return specs.map((spec, i) => {
+    const { name, ignored } = spec
     const ratio = ratioFor(i) ?? { unet: 1, text: 1 }
-    return { name: spec.name, ratio, ...checkedBlocks(spec, blocksFor(i)) }
+    return { name, ratio, ...checkedBlocks(spec, blocksFor(i)), ...defined({ ignored }) }
   })
-  checkRatios(loras.map(({ ratio }) => ratio))
-  return loras
+}
+
+/** What of their tags is not used, a sentence each. */
+export function ignoredInTags(loras: readonly LoraSpec[]): string[] {
+  return loras.flatMap(({ ignored }) => ignored ?? [])
+}
+
+/** At 0 a LoRA does nothing. */
+export function isUsed({ ratio }: LoraSpec): boolean {
+  return ratio === undefined || ratio.unet !== 0 || ratio.text !== 0
 }
 
 /** Of an argument with several tags, each. @throws USAGE (exit 2) */
@@ -64,7 +91,7 @@ export function loraSpecs(args: readonly string[], exists: (path: string) => boo
 
 /** As `merge-lora` takes them, next to the files. */
 export function lorasOption(loras: readonly LoraArgument[]): MergeLoraOptions['loras'] {
-  return loras.map(({ name: _, ...lora }) => lora)
+  return loras.map(({ ratio, blocks }) => ({ ratio, ...defined({ blocks }) }))
 }
 
 /** Would end the tag, its name, or the line of a prompt: no LoRA that A1111 can load has them in its name. */
@@ -152,7 +179,8 @@ function tagsOf(arg: string): LoraSpec[] {
 /**
  * `<lora:name:text:unet>` with `te=` and `unet=` as names for either. One number is for both. The order is that of
  * the prompts it comes from (A1111 `extra_networks_lora.py`), where the text encoder stands first. Behind them
- * `lbw=1,0,..` or `lbw=MIDD`, the name left out in old prompts (sd-webui-lora-block-weight).
+ * `lbw=1,0,..` or `lbw=MIDD`, the name left out in old prompts (sd-webui-lora-block-weight). The third number, `dyn=`,
+ * and what extensions add (`start=`, `lbwe=`) are passed over, as in a program without them.
  */
 function tagSpec(tag: string): LoraSpec {
   const [kind, name, ...rest] = tag
@@ -168,20 +196,20 @@ function tagSpec(tag: string): LoraSpec {
     else if (looksLikeBlocks(part)) named.set('lbw', part)
     else positional.push(part)
   }
-  const other = [...named.keys()].find((key) => !TAG_KEYS.has(key))
-  if (other !== undefined || positional.length > 2) throw unknownInTag(tag, other ?? positional[2]!)
   const text = ratioNumber(named.get('te') ?? positional[0] ?? '1', tag)
   const unet = ratioNumber(named.get('unet') ?? positional[1] ?? String(text), tag)
-  const blocks = named.get('lbw')
-  return { name, ratio: { text, unet }, ...defined({ blocks }) }
+  const blocks = named.get('lbw') ?? named.get('w')
+  const others = [...positional.slice(2), ...[...named].flatMap(unusedInTag)]
+  const ignored = others.length > 0 ? messages.ignoredInTag(tag, others) : undefined
+  return { name, ratio: { text, unet }, ...defined({ blocks, ignored }) }
 }
 
-const TAG_KEYS: ReadonlySet<string> = new Set(['te', 'unet', 'lbw'])
+const TAG_KEYS: ReadonlySet<string> = new Set(['te', 'unet', 'lbw', 'w'])
+
+function unusedInTag([key, value]: readonly [string, string]): string[] {
+  return TAG_KEYS.has(key) ? [] : [`${key}=${value}`]
+}
 
 function noTag(text: string): Error {
   return usage(messages.notTag(text), messages.tagHint)
-}
-
-function unknownInTag(tag: string, what: string): Error {
-  return usage(messages.unknownInTag(tag, what), messages.tagParts)
 }

@@ -24,6 +24,8 @@ export const messages = catalogue({
     `the list of ${list} ratios has none for block ${block}, which a LoRA changes`,
   fittingList: (block: string) =>
     `Give a list that fits the model (SD 1.x and 2.x: 17 or 26, SDXL: 12 or 20), or name blocks: --blocks ${block}=0.5.`,
+  blocksFilled: (lora: string, list: number, blocks: readonly string[]) =>
+    `${lora}: the list of ${list} block ratios has none for ${blocks.join(', ')}: 0, as in LoRA Block Weight`,
   blockUnknown: (block: string) => `the base has no block ${quoted(block)}`,
   knownBlocks: (ranges: readonly string[]) =>
     `It has ${ranges.join(', ')}; BASE stands for the text encoders.`,
@@ -45,6 +47,7 @@ export const messages = catalogue({
     `${quoted(tensor)} is ${dtype}, and nothing can be added to that`,
   convertFirst: 'Convert the base first: sdtool convert --dtype fp16.',
 
+  namedTwice: (lora: string) => `${lora} is named more than once, and is applied each time`,
   addsNothing: (lora: string) => `${lora} adds only zeros to the weights`,
   nothingChanged: 'nothing changed: the LoRAs add only zeros to the weights',
   maybeUntrained: 'The LoRA may be untrained or damaged; sdtool inspect --scan checks its values.',

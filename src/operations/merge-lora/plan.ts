@@ -6,7 +6,7 @@ import { info, warning } from '../../model/finding.ts'
 import type { Identity } from '../../model/identity.ts'
 import type { Model } from '../../model/model.ts'
 import { architectureById } from '../../model/networks/architectures/registry.ts'
-import { blockOf } from '../../model/networks/blocks.ts'
+import { blockOf, compareBlocks } from '../../model/networks/blocks.ts'
 import { tensorsOf } from '../../model/networks/components.ts'
 import { type SdtoolError, unverified, withFileName } from '../../system/errors.ts'
 import { checkOperation } from '../../tensor/quantised/check.ts'
@@ -86,6 +86,7 @@ async function planWith(
       checkOperation('merge-lora', tensorsOf(base.file, component), shared.componentIn(name, component.title))
   const findings = [
     ...findingsOf(results, identity, problems.length > 0),
+    ...twiceFindings(loras),
     ...emaCopyFindings(patches, base, options),
     ...plan.findings,
   ]
@@ -156,8 +157,22 @@ function findingsOf(results: readonly LoraResult[], identity: Identity, isProble
       ...unmatchedFindings(result, identity, isProblem ? 'error' : 'warning'),
       ...applyingFindings(name, adapter),
       ...embeddings,
+      ...filledFindings(result),
     ]
   })
+}
+
+function filledFindings({ input: { name, blocks }, filled }: LoraResult): Finding[] {
+  if (filled.size === 0) return []
+  const labels = [...filled].sort(compareBlocks)
+  return [info('blocks-filled', messages.blocksFilled(name, blocks!.list!, labels))]
+}
+
+/** Both of them count, which a slip of the hand may not have meant. */
+function twiceFindings(loras: readonly LoraInput[]): Finding[] {
+  const names = loras.map(({ name }) => name)
+  const twice = new Set(names.filter((name, i) => names.indexOf(name) !== i))
+  return [...twice].map((name) => warning('lora-twice', messages.namedTwice(name)))
 }
 
 /** Weights whose EMA copy is not there, so that it stays behind. */

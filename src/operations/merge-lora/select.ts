@@ -7,7 +7,7 @@ import type { AdapterModule } from '../../model/adapters/modules.ts'
 import { doubledPrefix, type TargetId } from '../../model/adapters/targets.ts'
 import type { Architecture } from '../../model/networks/architectures/architecture.ts'
 import { type BlockLabel, blockOf } from '../../model/networks/blocks.ts'
-import { blockFactor } from './block-ratios.ts'
+import { blockFactor, isFilled } from './block-ratios.ts'
 import type { LoraInput, LoraRatio, MergeLoraPlanOptions, NamePattern } from './plan-options.ts'
 import { sideOf } from './sides.ts'
 
@@ -55,6 +55,8 @@ export interface LoraResult {
   readonly unmatched: readonly Unmatched[]
   /** Modules that options leave out, or whose ratio is 0. */
   readonly leftOut: readonly AdapterModule[]
+  /** Blocks that a list of ratios has no place for. */
+  readonly filled: ReadonlySet<BlockLabel>
 }
 
 export interface Selection {
@@ -62,6 +64,8 @@ export interface Selection {
   readonly unmatched: readonly Unmatched[]
   /** Modules that options leave out, or whose ratio is 0. */
   readonly leftOut: readonly AdapterModule[]
+  /** Blocks that a list of ratios has no place for. */
+  readonly filled: ReadonlySet<BlockLabel>
 }
 
 /** Notes the patterns that have matched something. */
@@ -78,6 +82,7 @@ export function selectModules(
   const placed: PlacedModule[] = []
   const unmatched: Unmatched[] = []
   const leftOut: AdapterModule[] = []
+  const filled = new Set<BlockLabel>()
   for (const module of modules) {
     const side = sideOf(module.target)
     const found = placeOf(module, parts)
@@ -92,11 +97,12 @@ export function selectModules(
     }
     const { part, place } = found
     const block = blockOf(part.localOf(place.weight), architecture)
+    if (blocks && isFilled(blocks, block, side)) filled.add(block)
     const strength = ratio[side] * (blocks ? blockFactor(blocks, block, side) : 1)
     if (strength === 0) leftOut.push(module)
     else placed.push({ module, part, place, block, ratio: strength })
   }
-  return { placed, unmatched, leftOut }
+  return { placed, unmatched, leftOut, filled }
 }
 
 type Found = Pick<PlacedModule, 'part' | 'place'> | Pick<Unmatched, 'reason'>

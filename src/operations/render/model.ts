@@ -13,7 +13,14 @@ import type { Environment } from '../../system/world.ts'
 import type { ModelFile, TensorTable } from '../../tensor/values/table.ts'
 import { checkVaeFit, latentsFindings } from '../bake-vae/plan.ts'
 import { hashWithProgress } from '../hashing.ts'
-import { type LoraArgument, loraArguments, lorasOption } from '../merge-lora/lora-text.ts'
+import {
+  ignoredInTags,
+  isUsed,
+  type LoraArgument,
+  lorasOption,
+  promptLoras,
+} from '../merge-lora/lora-text.ts'
+import { messages as loraText } from '../merge-lora/lora-text-messages.ts'
 import { assertEffects, mergeLora } from '../merge-lora/merge-lora.ts'
 import type { InputModel, PlanContext } from '../operation.ts'
 import { inputModels, plainContext } from '../run.ts'
@@ -59,8 +66,9 @@ export async function withRenderSource<T>(
   environment: Environment,
   use: (source: RenderSource) => Promise<T>,
 ): Promise<T> {
-  const named = request.loras.length > 0 ? loraArguments(request.loras, [], existsSync) : []
-  const loras = [...(request.given ?? []), ...named]
+  const named = [...(request.given ?? []), ...promptLoras(request.loras, existsSync)]
+  const loras = named.filter(isUsed)
+  if (!request.quiet) noteOnLoras(named, folders)
   const path = await resolveModel(request.model, 'checkpoint', folders)
   const loraPaths: string[] = []
   for (const { name } of loras) loraPaths.push(await resolveLora(name, folders, environment))
@@ -70,12 +78,18 @@ export async function withRenderSource<T>(
     const used = loras.map((lora, i) => {
       return { ...lora, path: loraPaths[i]!, metadata: inputs[i + 1]!.file.metadata }
     })
-    const model = await patchedModel(inputs, loras, request, plainContext(opened, environment))
+    const model = await patchedModel(inputs, loras, request, plainContext(opened, environment), folders)
     const vae = vaePath[0] === undefined ? undefined : await plainModel(vaePath[0], opened.at(-1)!)
     if (vae) await checkVae(model, vae, opened.at(-1)!, request, folders, environment)
     const files = opened.map((one) => one.model)
     return use({ model, path, loras: used, files, ...(vae && { vae }) })
   })
+}
+
+/** Says what of the LoRAs of a prompt does nothing. */
+function noteOnLoras(loras: readonly LoraArgument[], folders: Pick<ModelFolders, 'note'>): void {
+  for (const line of ignoredInTags(loras)) folders.note(line)
+  for (const lora of loras) if (!isUsed(lora)) folders.note(loraText.noEffect(lora.name))
 }
 
 async function plainModel(path: string, opened: OpenedModel): Promise<Model> {
@@ -131,18 +145,23 @@ async function checkVae(
     if (severity === 'warning') folders.note(message)
 }
 
+/** Findings on how LoRAs were named, which a picture does not show. */
+const NOTED: ReadonlySet<string> = new Set(['lora-twice', 'blocks-filled'])
+
 async function patchedModel(
   [plain, ...adapters]: readonly InputModel[],
   loras: readonly LoraArgument[],
-  { ema, allowUnmatched }: ModelRequest,
+  { ema, allowUnmatched, quiet }: ModelRequest,
   context: PlanContext,
+  folders: Pick<ModelFolders, 'note'>,
 ): Promise<Model> {
   checkDrawable(plain!)
   const base = ema ? emaModel(plain!) : plain!
   if (adapters.length === 0) return base
   const inputs = [base, ...adapters]
   const options = { loras: lorasOption(loras), allowUnmatched }
-  const { table } = await soundPlan(mergeLora, inputs, options, context)
+  const { table, findings } = await soundPlan(mergeLora, inputs, options, context)
+  for (const { code, message } of quiet ? [] : findings) if (NOTED.has(code)) folders.note(message)
   await assertEffects(inputs, options, context)
   return { name: base.name, file: table, identity: onlyWhatIsIn(base.identity, table) }
 }

@@ -66,7 +66,8 @@ describe('blockFactor', () => {
   it('has no number for what a list leaves out', () => {
     const ratios = { rules: [rule('IN01', 0.5)], list: 17 }
     expect(blockFactor(ratios, 'IN01', 'unet')).toBe(0.5)
-    expect(() => blockFactor(ratios, 'IN03', 'unet')).toThrow(
+    expect(blockFactor(ratios, 'IN03', 'unet')).toBe(0)
+    expect(() => blockFactor(ratios, 'D03', 'unet')).toThrow(
       expect.objectContaining({ code: 'BLOCK_WITHOUT_RATIO', exitCode: 2 }),
     )
   })

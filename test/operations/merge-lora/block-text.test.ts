@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import type { BlockLabel } from '../../../src/model/networks/blocks.ts'
-import { blockFactor, checkBlocks } from '../../../src/operations/merge-lora/block-ratios.ts'
+import {
+  BLOCK_LISTS,
+  blockFactor,
+  checkBlocks,
+  isFilled,
+} from '../../../src/operations/merge-lora/block-ratios.ts'
 import { blockRatios } from '../../../src/operations/merge-lora/block-text.ts'
 
 function factor(blocks: string, block: BlockLabel, side: 'unet' | 'text' = 'unet'): number {
@@ -103,10 +108,33 @@ describe('--blocks with a list', () => {
     expect(factor(list(n), 'TE00', 'text')).toBe(0)
   })
 
-  it('does not guess what a block gets that the list does not know', () => {
-    expect(() => factor(list(17), 'IN03')).toThrow(
-      expect.objectContaining({ code: 'BLOCK_WITHOUT_RATIO', exitCode: 2 }),
-    )
+  // `to26` of hako-mikan/sd-webui-lora-block-weight: output = [0]*26
+  it.each([
+    [17, ['IN00', 'IN03', 'IN06', 'IN09', 'IN10', 'IN11', 'OUT00', 'OUT01', 'OUT02']],
+    [12, ['IN00', 'IN01', 'IN02', 'IN03', 'IN06', 'OUT06', 'OUT07', 'OUT08']],
+    [20, []],
+    [26, []],
+  ] as const)('of %i numbers gives 0 to blocks that only a LoCon has', (n, filled) => {
+    const ratios = blockRatios(list(n))
+    const full = BLOCK_LISTS[n === 12 || n === 20 ? 20 : 26]!
+    const blocks = full.filter((name) => name !== 'BASE' && name !== 'M00') as BlockLabel[]
+    expect(blocks.filter((block) => isFilled(ratios, block, 'unet'))).toEqual(filled)
+    for (const block of filled) expect(blockFactor(ratios, block, 'unet')).toBe(0)
+    expect(isFilled(ratios, 'MID', 'unet')).toBe(false)
+    expect(isFilled(ratios, 'TE00', 'text')).toBe(false)
+  })
+
+  it('does not guess what a block gets that no list for such a model knows', () => {
+    for (const [n, block] of [
+      [12, 'OUT09'],
+      [20, 'IN09'],
+      [17, 'D00'],
+      [26, 'J00'],
+      [12, 'IN11'],
+    ] as const)
+      expect(() => factor(list(n), block)).toThrow(
+        expect.objectContaining({ code: 'BLOCK_WITHOUT_RATIO', exitCode: 2 }),
+      )
   })
 
   it.each(['1', '1,2', list(25), `${list(16)},x`, `${list(16)},`])('%s is refused', (blocks) => {

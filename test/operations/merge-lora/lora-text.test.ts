@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { loraArguments } from '../../../src/operations/merge-lora/lora-text.ts'
+import {
+  ignoredInTags,
+  isUsed,
+  loraArguments,
+  lorasOption,
+  promptLoras,
+} from '../../../src/operations/merge-lora/lora-text.ts'
 
 const nothingExists = () => false
 
@@ -60,8 +66,6 @@ describe('a LoRA on the command line', () => {
     ['a cat <lora:style:1>', undefined],
     ['<lora:style:1> a cat', '<lora:style:1> a cat is not a LoRA tag'],
     ['<lora:style:1', '<lora:style:1 is not a LoRA tag'],
-    ['<lora:style:1:1:8>', '<lora:style:1:1:8>: sdtool does not know "8" in a tag'],
-    ['<lora:style:1:stop=9>', '<lora:style:1:stop=9>: sdtool does not know "stop" in a tag'],
     ['<lora:style:0,7>', '<lora:style:0,7>: "0,7" is not a ratio'],
     ['<lora:style:1:lbw=OUT>', 'lbw of style OUT: there are no block weights with that name'],
   ])('%s is refused', (arg, message) => {
@@ -69,6 +73,43 @@ describe('a LoRA on the command line', () => {
     if (message === undefined) expect(ratios([arg])).toEqual([['a cat <lora:style:1>', 1, 1]])
     else expect(() => ratios([arg])).toThrow(expect.objectContaining({ exitCode: 2, message }))
   })
+})
+
+describe('what a tag has besides', () => {
+  const rest = 'ignored; of a tag, sdtool uses the name, ratios (te=, unet=), and block ratios (lbw=)'
+
+  // dyn is A1111's third number; the others are those of sd-webui-lora-block-weight and of sd_webui_lora_ctl
+  it.each([
+    ['<lora:x:0.8:1:16>', 0.8, 1, '16 is'],
+    ['<lora:x:0.8:dyn=16>', 0.8, 0.8, 'dyn=16 is'],
+    ['<lora:x:dyn=13:te=1:unet=0.5>', 1, 0.5, 'dyn=13 is'],
+    ['<lora:x:1:stop=9>', 1, 1, 'stop=9 is'],
+    ['<lora:x:1:step=5-15>', 1, 1, 'step=5-15 is'],
+    ['<lora:x:1:1:8:start=3:lbwe=XYZ>', 1, 1, '8, start=3, lbwe=XYZ are'],
+    ['<lora:x:1:hr=0.5>', 1, 1, 'hr=0.5 is'],
+  ])('%s is read as A1111 reads it, and said', (tag, text, unet, what) => {
+    const loras = loraArguments([tag], [], nothingExists)
+    expect(loras[0]).toMatchObject({ name: 'x', ratio: { text, unet } })
+    expect(ignoredInTags(loras)).toEqual([`${tag}: ${what} ${rest}`])
+    expect(lorasOption(loras)).toEqual([{ ratio: { text, unet } }])
+  })
+
+  it.each(['<lora:x:1>', '<lora:x:te=1:unet=0>', '<lora:x:1:lbw=MIDD>', '<lora:x:1:w=MIDD>', 'x:0.5'])(
+    'nothing, in %s',
+    (tag) => {
+      expect(ignoredInTags(loraArguments([tag], [], nothingExists))).toEqual([])
+    },
+  )
+})
+
+it.each([
+  ['<lora:x:0>', [false]],
+  ['<lora:x:0:0>', [false]],
+  ['<lora:x:0:1>', [true]],
+  ['<lora:x:unet=0>', [true]],
+  ['<lora:x:te=0:unet=0><lora:y:0.5>', [false, true]],
+])('%s in a prompt is no mistake', (tags, used) => {
+  expect(promptLoras([tags], nothingExists).map(isUsed)).toEqual(used)
 })
 
 describe('--ratio', () => {
