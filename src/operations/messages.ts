@@ -32,9 +32,13 @@ export const messages = catalogue({
 
   hashing: (file: string) => `hashing ${file}`,
 
+  noRecipe: (path: string) => `${path} has no sdtool recipe`,
+  whereRecipesAre:
+    'Files written by sdtool have one in their metadata; embeddings written as .pt have no place for it.',
+  unreadableRecipe: (path: string) =>
+    `the recipe in ${path} is of a form that this version of sdtool cannot read`,
   unknownRecipe: (verb: string, version: string) =>
     `the recipe is for ${quoted(verb)} of sdtool ${printable(version, 20)}, which this version cannot repeat`,
-  compareInstead: 'To compare the file with another one, use render --compare.',
   nothingToDraw: (verb: string) => `the recipe is for ${verb}, which does not make a model that can be drawn`,
   replayInstead: 'sdtool replay makes the file again, and says whether it is the same.',
   recipeWithoutInputs: 'the recipe has no inputs',

@@ -1,6 +1,6 @@
-/** Recipes as operations do them again. */
+/** Recipes as operations do them again: whoever repeats, checks or plans one refuses the same ones, in the same words. */
 
-import type { Recipe } from '../model/metadata/recipe.ts'
+import { parseRecipe, type Recipe } from '../model/metadata/recipe.ts'
 import { refuse, SdtoolError } from '../system/errors.ts'
 import { messages } from './messages.ts'
 import type { AnyOperation, InputModel, PlanContext } from './operation.ts'
@@ -16,13 +16,25 @@ export interface RecipeOperation {
 }
 
 /**
+ * The recipe in a file.
+ * @param text undefined where it has none
+ * @throws RECIPE_NOT_FOUND, RECIPE_UNREADABLE for one of a form that this version does not know (exit 3)
+ */
+export function readRecipe(path: string, text: string | undefined): Recipe {
+  if (text === undefined) throw refuse('RECIPE_NOT_FOUND', messages.noRecipe(path), messages.whereRecipesAre)
+  const recipe = parseRecipe(text)
+  if (recipe !== undefined) return recipe
+  throw refuse('RECIPE_UNREADABLE', messages.unreadableRecipe(path), messages.maybeLaterVersion)
+}
+
+/**
  * What a recipe of any version asks for. @throws RECIPE_UNKNOWN for an operation of another version,
  * RECIPE_UNREADABLE for options of one (exit 3)
  */
 export function operationOfRecipe({ operation: verb, sdtool, version, options }: Recipe): RecipeOperation {
   const found = operationOf(verb)
   if (found === undefined) {
-    throw refuse('RECIPE_UNKNOWN', messages.unknownRecipe(verb, sdtool), messages.compareInstead)
+    throw refuse('RECIPE_UNKNOWN', messages.unknownRecipe(verb, sdtool), messages.maybeLaterVersion)
   }
   const current = version === 1 ? migrateOptions(verb, options) : options
   const read = readOptions(found.schema, current) as object
@@ -30,18 +42,35 @@ export function operationOfRecipe({ operation: verb, sdtool, version, options }:
 }
 
 /**
+ * What a recipe asks for, where it can be repeated as far as is known without its inputs.
+ * @throws RECIPE_INVALID for none (exit 3), what `operationOfRecipe` throws
+ */
+export function repeatable(recipe: Recipe, inputs: readonly unknown[] = recipe.inputs): RecipeOperation {
+  const found = operationOfRecipe(recipe)
+  if (inputs.length === 0) throw refuse('RECIPE_INVALID', messages.recipeWithoutInputs)
+  return found
+}
+
+/**
+ * The same, where it can be planned without being done.
+ * @throws RECIPE_UNPLANNED for what computes its values first (exit 3), what `repeatable` throws
+ */
+export function plannable(recipe: Recipe, inputs: readonly unknown[] = recipe.inputs): RecipeOperation {
+  const found = repeatable(recipe, inputs)
+  if (found.operation.compute) throw notPlanned(found.operation.verb)
+  return found
+}
+
+/**
  * What the operation of a recipe plans for its inputs.
- * @throws RECIPE_UNPLANNED for what computes its values first, RECIPE_INVALID for options that make no sense (exit 3),
- *   what `operationOfRecipe` and `soundPlan` throw
+ * @throws RECIPE_INVALID for options that make no sense (exit 3), what `plannable` and `soundPlan` throw
  */
 export async function planRecipe(
   recipe: Recipe,
   inputs: readonly InputModel[],
   context: PlanContext,
 ): Promise<Plan> {
-  const { operation, options } = operationOfRecipe(recipe)
-  if (operation.compute) throw notPlanned(operation.verb)
-  checkInputs(inputs)
+  const { operation, options } = plannable(recipe, inputs)
   try {
     return (await soundPlan(operation, inputs, options, context)) as Plan
   } catch (error) {
@@ -51,11 +80,6 @@ export async function planRecipe(
 
 function notPlanned(verb: string): SdtoolError {
   return refuse('RECIPE_UNPLANNED', messages.nothingToDraw(verb), messages.replayInstead)
-}
-
-/** @throws RECIPE_INVALID for none */
-export function checkInputs(inputs: readonly unknown[]): void {
-  if (inputs.length === 0) throw refuse('RECIPE_INVALID', messages.recipeWithoutInputs)
 }
 
 /** Wrong usage becomes an invalid recipe: whoever repeats one has not written these options. */

@@ -375,7 +375,7 @@ describe('sdtool replay', () => {
     [
       'an unknown operation',
       { operation: 'conjure' },
-      'the recipe is of the operation "conjure", which this version of sdtool cannot repeat',
+      'the recipe is for "conjure" of sdtool 9.9.9, which this version cannot repeat',
     ],
     [
       'an unknown option',
@@ -513,5 +513,58 @@ describe('sdtool replay', () => {
     const { code, stderr } = await runCli(['replay', join(TINY, 'vivid.vae.safetensors')])
     expect(code).toBe(3)
     expect(stderr).toContain('has no sdtool recipe')
+  })
+})
+
+describe('a recipe that cannot be repeated', () => {
+  const INPUT = { name: 'v.safetensors', bytes: 1, autoV1: '00000000' }
+  const SOUND = {
+    version: 2,
+    sdtool: '9.9.9',
+    operation: 'prune',
+    produced: '2026-01-01T00:00:00.000Z',
+    inputs: [INPUT],
+    options: {},
+  }
+
+  async function fileWith(recipe: unknown): Promise<string> {
+    const path = join(tempFolder(), 'made.safetensors')
+    const metadata = recipe === undefined ? {} : { 'sdtool.recipe': JSON.stringify(recipe) }
+    await writeModel(path, { ...CLIP, metadata })
+    return path
+  }
+
+  it.each<[string, unknown, string]>([
+    ['none', undefined, 'RECIPE_NOT_FOUND'],
+    ['one of a later form', { ...SOUND, version: 3 }, 'RECIPE_UNREADABLE'],
+    ['one that is no object', 'prune', 'RECIPE_UNREADABLE'],
+    ['an unknown operation', { ...SOUND, operation: 'frobnicate' }, 'RECIPE_UNKNOWN'],
+    ['an unknown operation of the first form', { ...SOUND, version: 1, operation: 'x' }, 'RECIPE_UNKNOWN'],
+    ['an unknown option', { ...SOUND, options: { sparsity: 0.5 } }, 'RECIPE_UNREADABLE'],
+    ['an unknown value', { ...SOUND, options: { ema: 'perhaps' } }, 'RECIPE_UNREADABLE'],
+    ['no inputs', { ...SOUND, inputs: [] }, 'RECIPE_INVALID'],
+    ['inputs that are nowhere', SOUND, 'INPUT_NOT_FOUND'],
+  ])('%s: replay and render --check refuse it with one code and one text', async (_, recipe, code) => {
+    const path = await fileWith(recipe)
+    const [replayed, checked] = await Promise.all([
+      runCli(['replay', path, '--json']),
+      runCli(['render', '--check', path, '--json']),
+    ])
+    expect(JSON.parse(replayed.stdout).error).toMatchObject({ code })
+    expect(JSON.parse(checked.stdout).error).toEqual(JSON.parse(replayed.stdout).error)
+    expect([checked.code, checked.stderr]).toEqual([replayed.code, replayed.stderr])
+  })
+
+  it.each<[string, (recipe: string) => unknown]>([
+    ['alone', (recipe) => JSON.parse(recipe)],
+    ['as a text in metadata', (recipe) => ({ 'sdtool.recipe': recipe })],
+    ['as an object in metadata', (recipe) => ({ 'sdtool.recipe': JSON.parse(recipe) })],
+    ['in a document of inspect', (recipe) => ({ metadata: { 'sdtool.recipe': recipe } })],
+    ['in a header', (recipe) => ({ __metadata__: { 'sdtool.recipe': recipe } })],
+  ])('in a JSON file, %s, is refused as in a model file', async (_, document) => {
+    const path = join(tempFolder(), 'recipe.json')
+    writeFileSync(path, JSON.stringify(document(JSON.stringify({ ...SOUND, version: 3 }))))
+    const { stdout } = await runCli(['replay', path, '--json'])
+    expect(JSON.parse(stdout).error.code).toBe('RECIPE_UNREADABLE')
   })
 })

@@ -22,7 +22,7 @@ import type { World } from '../../system/world.ts'
 import type { Arguments } from '../command.ts'
 import { findingLines } from '../shared/findings-text.ts'
 import { filledText, namedFiles } from '../shared/options.ts'
-import { type CheckOutcome, checkBaked, exitCodeOfCheck, verdictLine } from './check.ts'
+import { type CheckOutcome, checkableRecipe, checkBaked, exitCodeOfCheck, verdictLine } from './check.ts'
 import { agrees, MIN_PSNR } from './check-verdict.ts'
 import { comparisonJson, comparisonSheet, comparisonTable } from './comparison.ts'
 import { engineFor } from './draw.ts'
@@ -46,6 +46,7 @@ export async function runCheck(
     args.steps === undefined ? { ...given, settings: { ...given.settings, steps: QUICK.steps } } : given
   const path = await resolveModel(filledText(args, 'check')!, 'checkpoint', folders)
   const chosen = checkedShots(options)
+  const recipe = await checkableRecipe(path, world)
   const { requests, prompts } = chosen
   noteOnImageRequests(chosen, options, folders)
   const place = await sheetPlace(path, 'check', options)
@@ -61,7 +62,7 @@ export async function runCheck(
     return drawn.images
   }
   const compared = requests.map(({ seed }, i) => ({ prompt: prompts[i]!, seed }))
-  const outcome = await checkBaked({ path, folders, shots: compared, draw }, world)
+  const outcome = await checkBaked({ path, recipe, folders, shots: compared, draw }, world)
   const hashes = await pictureHashes({ path, loras: [] }, [...embeddings.values()], book)
   const making = { settings: settings!, options, hashes, version: world.version }
   const shown = { Sheet: 'check', Recipe: outcome.recipe.operation, Verdict: outcome.verdict }

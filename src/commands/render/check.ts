@@ -2,20 +2,20 @@
 import { basename } from 'node:path'
 import type { RgbImage } from '../../image/image.ts'
 import type { ModelFolders } from '../../library/resolve.ts'
-import { identifyFile, type OpenedModel, withModels } from '../../library/session.ts'
+import { identifyFile, type OpenedModel, withModel, withModels } from '../../library/session.ts'
 import { type BakeDiffs, diagnoseBake } from '../../model/diff/bake-diagnosis.ts'
 import { diffTensors } from '../../model/diff/diff.ts'
 import { withEmaWeights } from '../../model/diff/ema.ts'
 import type { DiffSide } from '../../model/diff/pairs.ts'
 import { warning } from '../../model/finding.ts'
 import { predictionMismatchFindings, withStated } from '../../model/identify/same-prediction.ts'
-import { parseRecipe, type Recipe, recipeText } from '../../model/metadata/recipe.ts'
+import { type Recipe, recipeText } from '../../model/metadata/recipe.ts'
 import type { Model } from '../../model/model.ts'
 import { engineOf, environmentOf } from '../../operations/engine.ts'
 import type { InputModel, PlanContext } from '../../operations/operation.ts'
-import { operationOfRecipe, planRecipe } from '../../operations/recipe.ts'
+import { operationOfRecipe, plannable, planRecipe, readRecipe } from '../../operations/recipe.ts'
 import { plainContext } from '../../operations/run.ts'
-import { EXIT, type ExitCode, refuse, SdtoolError } from '../../system/errors.ts'
+import { EXIT, type ExitCode, SdtoolError } from '../../system/errors.ts'
 import type { World } from '../../system/world.ts'
 import type { ReadInto } from '../../tensor/values/expr.ts'
 import type { Finding } from '../../tensor/values/table.ts'
@@ -36,6 +36,8 @@ export type DrawPictures = (model: Model) => Promise<readonly RgbImage[]>
 
 export interface CheckJob {
   readonly path: string
+  /** In that file. */
+  readonly recipe: Recipe
   readonly folders: ModelFolders
   readonly shots: readonly ComparedShot[]
   readonly draw: DrawPictures
@@ -56,10 +58,10 @@ export interface CheckOutcome {
 
 /**
  * Draws the inputs of a recipe with it applied, and the file it is in, and compares the pictures.
- * @throws RECIPE_MISSING, what `findInputs`, `planRecipe` and the drawing throw
+ * @throws what `findInputs`, `planRecipe` and the drawing throw
  */
 export async function checkBaked(job: CheckJob, world: World): Promise<CheckOutcome> {
-  const recipe = await withModels([job.path], world, async ([baked]) => recipeOf(job.path, baked!))
+  const { recipe } = job
   const inputs = await findInputs(recipe, job, world)
   const paths = [job.path, ...inputs.map(({ path }) => path)]
   return withModels(paths, world, async ([baked, ...opened]) => {
@@ -75,10 +77,11 @@ export function exitCodeOfCheck({ verdict }: CheckOutcome): ExitCode {
   return verdict === 'passed' ? EXIT.ok : EXIT.unverified
 }
 
-function recipeOf(path: string, { model }: OpenedModel): Recipe {
-  const recipe = parseRecipe(recipeText(model))
-  if (recipe) return recipe
-  throw refuse('RECIPE_MISSING', messages.noRecipe(path), messages.useCompare)
+/** The recipe of a file, where it can be drawn. @throws what `readRecipe` and `plannable` throw */
+export async function checkableRecipe(path: string, world: World): Promise<Recipe> {
+  const recipe = readRecipe(path, await withModel(path, world, async ({ model }) => recipeText(model)))
+  plannable(recipe)
+  return recipe
 }
 
 /** The three models of a check. */

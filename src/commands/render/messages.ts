@@ -46,9 +46,6 @@ export const messages = catalogue({
   checkExample: 'Its inputs are found by its recipe: sdtool render --check merged.safetensors',
   checkWithoutLoras:
     '--check cannot be combined with LoRAs in the prompt: the recipe says what is in the file',
-  noRecipe: (path: string) =>
-    `${path} has no recipe of sdtool in its metadata, so nothing says what it should be`,
-  useCompare: 'To compare it with another model, use --compare.',
   madeOf: (name: string, operation: string) => `${name}: ${operation} of`,
   itsRecipe: 'its recipe',
   recipeLive: 'recipe, applied live',

@@ -58,10 +58,4 @@ export const messages = catalogue({
   nameFolder: 'Name the folder it is in with --models.',
   nameFolderOrDownload: (hash: string) =>
     `Name the folder it is in with --models; if it is from Civitai, sdtool download hash:${hash} downloads it.`,
-
-  unknownOperation: (operation: string) =>
-    `the recipe is of the operation ${operation}, which this version of sdtool cannot repeat`,
-  noRecipe: (path: string) => `${path} has no sdtool recipe`,
-  whereRecipesAre:
-    'Files written by sdtool have one in their metadata; embeddings written as .pt have no place for it.',
 })

@@ -1,20 +1,17 @@
 /** Repeats a recipe by its operation. */
 import type { Recipe } from '../../model/metadata/recipe.ts'
 import { WRITTEN_ENDINGS } from '../../operations/output/place.ts'
-import { asOfRecipe, checkInputs, operationOfRecipe, type RecipeOperation } from '../../operations/recipe.ts'
-import { operationOf } from '../../operations/registry.ts'
+import { asOfRecipe, type RecipeOperation, repeatable } from '../../operations/recipe.ts'
 import { namedFile, type Outcome, runOperation } from '../../operations/run.ts'
 import type { JsonError } from '../../report/document/envelope.ts'
 import { errorJson, errorText } from '../../report/terminal/error.ts'
-import { type ExitCode, refuse } from '../../system/errors.ts'
-import { quoted } from '../../system/text.ts'
+import type { ExitCode } from '../../system/errors.ts'
 import type { World } from '../../system/world.ts'
 import type { Arguments } from '../command.ts'
 import { commonOptions, flag, type WritingOptions } from '../shared/options.ts'
 import { worstExitCode } from '../shared/run-for-each.ts'
 import { outcomePages } from '../shared/transform-report.ts'
 import { outcomeViewOf } from '../shared/views.ts'
-import { messages } from './messages.ts'
 
 export interface ReplayRequest {
   /** Of the inputs, in the order of the recipe. */
@@ -42,13 +39,9 @@ export interface RecipeRunner {
   run(again: ReplayRequest, world: World): Promise<Repeated>
 }
 
-/** @throws RECIPE_UNKNOWN_OPERATION, RECIPE_INVALID for no inputs, and what reading the options of the recipe throws (exit 3) */
+/** @throws what `repeatable` throws */
 export async function recipeRunner(recipe: Recipe): Promise<RecipeRunner> {
-  if (operationOf(recipe.operation) === undefined) {
-    throw refuse('RECIPE_UNKNOWN_OPERATION', messages.unknownOperation(quoted(recipe.operation)))
-  }
-  const found = operationOfRecipe(recipe)
-  checkInputs(recipe.inputs)
+  const found = repeatable(recipe)
   const endings = found.operation.form?.(found.options)?.endings ?? WRITTEN_ENDINGS
   return { endings, run: (again, world) => runRecipe(recipe, found, again, world) }
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
   type CheckOutcome,
+  checkableRecipe,
   checkBaked,
   exitCodeOfCheck,
   verdictLine,
@@ -40,7 +41,7 @@ async function draw(model: Model): Promise<readonly RgbImage[]> {
 /** Pictures of what several checks draw alike. */
 const drawn = new Map<string, Promise<readonly RgbImage[]>>()
 
-function check(path: string): Promise<CheckOutcome> {
+async function check(path: string): Promise<CheckOutcome> {
   const drawOnce = (model: Model) => {
     if (model.name === path) return draw(model)
     const key = `${model.name} ${BAKES.get(path)}`
@@ -48,7 +49,8 @@ function check(path: string): Promise<CheckOutcome> {
     return drawn.get(key)!
   }
   const folders = modelFolders({ models: [folder] }, QUIET_WORLD)
-  return checkBaked({ path, folders, shots: [SHOT], draw: drawOnce }, QUIET_WORLD)
+  const recipe = await checkableRecipe(path, QUIET_WORLD)
+  return checkBaked({ path, recipe, folders, shots: [SHOT], draw: drawOnce }, QUIET_WORLD)
 }
 
 const out = mkdtempSync(join(tmpdir(), 'sdtool-test-'))
@@ -173,6 +175,6 @@ describe('a broken bake', () => {
 
 describe('what cannot be checked', () => {
   it('a file without a recipe', async () => {
-    await expect(check(BASE)).rejects.toMatchObject({ code: 'RECIPE_MISSING', exitCode: 3 })
+    await expect(check(BASE)).rejects.toMatchObject({ code: 'RECIPE_NOT_FOUND', exitCode: 3 })
   })
 })
