@@ -1,6 +1,9 @@
 import { copyFileSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { torchZip } from '../../src/tensor/formats/torch-zip-write.ts'
+import type { TensorTable } from '../../src/tensor/values/table.ts'
+import { writeModelFile } from '../../src/tensor/write/write.ts'
 import { writeModel } from '../model-files.ts'
 import { floatTensor, tableOf } from '../tables.ts'
 import { tempFolder } from '../temp-folder.ts'
@@ -31,9 +34,9 @@ describe('sdtool list', () => {
   tiny-stripes.safetensors  LoCon                                                    1.80 MB  fp16        trained on tiny-sd.ckpt
   vivid.vae.pt              VAE, 4 latent channels                                   5.29 MB  fp16
   vivid.vae.safetensors     VAE, 4 latent channels                                   5.23 MB  fp16
+  ~ the same tensors, by a sample (5.29 MB): vivid.vae.pt, vivid.vae.safetensors
   ~ the same CLIP-L text encoder, by a sample (5.43 MB): tiny-sd-b.safetensors, tiny-sd.ckpt
   ~ the same VAE, by a sample (5.21 MB): tiny-sd-b.safetensors, tiny-sd.ckpt
-  ~ the same VAE, by a sample (5.21 MB): vivid.vae.pt, vivid.vae.safetensors
 11 model files, 69.6 MB; pruning saves 11.8 MB
 `)
   })
@@ -110,6 +113,85 @@ describe('sdtool list', () => {
     const { stdout } = await list(tempFolder(), folder, '--duplicates', '--json')
     const paths = [join(folder, 'vivid.vae.pt'), wide]
     expect(JSON.parse(stdout).findings).toMatchObject([{ component: 'VAE', paths, proven: true }])
+  })
+
+  const THOUSAND = Array.from({ length: 1000 }, (_, i) => i)
+  const [FIRST, LAST] = [floatTensor('b.weight', [1000], THOUSAND), floatTensor('a.weight', [2], [1, 2])]
+  /** Unlike `FIRST` where no sample looks. */
+  const OTHER = floatTensor('b.weight', [1000], [...THOUSAND.slice(0, 999), 5])
+
+  it.each<[string, boolean, TensorTable, TensorTable, ('torch' | 'plain')[]]>([
+    ['a copy', true, tableOf([FIRST, LAST]), tableOf([FIRST, LAST]), ['plain', 'plain']],
+    ['another order', true, tableOf([FIRST, LAST]), tableOf([LAST, FIRST]), ['plain', 'plain']],
+    ['other metadata', true, tableOf([FIRST]), tableOf([FIRST], { of: 'b' }), ['plain', 'plain']],
+    ['another container', true, tableOf([FIRST, LAST]), tableOf([FIRST, LAST]), ['plain', 'torch']],
+    ['two torch files', true, tableOf([FIRST, LAST]), tableOf([FIRST, LAST]), ['torch', 'torch']],
+    ['another value', false, tableOf([FIRST]), tableOf([OTHER]), ['plain', 'plain']],
+    ['another value in torch files', false, tableOf([FIRST]), tableOf([OTHER]), ['torch', 'torch']],
+    ['another value and container', false, tableOf([FIRST]), tableOf([OTHER]), ['torch', 'plain']],
+    [
+      'another name',
+      false,
+      tableOf([FIRST, LAST]),
+      tableOf([FIRST, { ...LAST, name: 'c.weight' }]),
+      ['plain', 'plain'],
+    ],
+  ])('--duplicates of an unknown kind: %s', async (_, isSame, one, two, containers) => {
+    const folder = tempFolder()
+    const paths: string[] = []
+    for (const [i, table] of [one, two].entries()) {
+      const path = join(folder, `${i}.${containers[i] === 'torch' ? 'pt' : 'safetensors'}`)
+      paths.push(path)
+      if (containers[i] === 'torch') await writeModelFile(table, path, torchZip(), { threads: 0 })
+      else await writeModel(path, table)
+    }
+    const { stdout } = await list(tempFolder(), folder, '--duplicates', '--json')
+    expect(JSON.parse(stdout).findings).toMatchObject(isSame ? [{ paths, proven: true }] : [])
+  })
+
+  it.each([[], ['--duplicates']])(
+    'files of one name in two folders are two files: %s',
+    async (...options) => {
+      const folders = [tempFolder(), tempFolder()]
+      await writeModel(join(folders[0]!, 'x.safetensors'), tableOf([FIRST]))
+      await writeModel(join(folders[1]!, 'x.safetensors'), tableOf([FIRST]))
+      await writeModel(join(folders[1]!, 'y.safetensors'), tableOf([OTHER]))
+      const names = [join(folders[0]!, 'x.safetensors'), join(folders[1]!, 'x.safetensors')]
+      const paths = options.length > 0 ? names : [...names, join(folders[1]!, 'y.safetensors')]
+      const { stdout } = await list(tempFolder(), ...folders, ...options, '--json')
+      const { results, findings } = JSON.parse(stdout)
+      expect(findings).toMatchObject([{ paths }])
+      const known = new Set(results.map(({ path }: { path: string }) => path))
+      expect(paths.every((path) => known.has(path))).toBe(true)
+      const page = await list(tempFolder(), ...folders, ...options)
+      expect(page.stdout).toContain(`: ${paths.join(', ')}\n`)
+    },
+  )
+
+  it.each<[string, unknown]>([
+    ['facts of other types', { facts: { kind: 'lora', title: 5, triggers: 7 } }],
+    ['no facts', { facts: null }],
+    [
+      'parts that are none',
+      { facts: { kind: 'lora', title: 'x', precision: '', triggers: [], prunable: 0, parts: [5] } },
+    ],
+    [
+      'a kind of another version',
+      { facts: { kind: 'hologram', title: 'x', precision: '', triggers: [], prunable: 0, parts: [] } },
+    ],
+    ['an error that is a text', { error: 'bad' }],
+    ['a hash that is a number', { autoV3: 7 }],
+  ])('one odd entry in the cache is thrown away: %s', async (_, odd) => {
+    const [folder, cache] = [tempFolder(), tempFolder()]
+    copyFileSync(join(TINY, 'tiny-outline.safetensors'), join(folder, 'a.safetensors'))
+    copyFileSync(join(TINY, 'tiny-stripes.safetensors'), join(folder, 'b.safetensors'))
+    const first = await list(cache, folder, '--json')
+    const path = join(cache, 'library.json')
+    const json = JSON.parse(readFileSync(path, 'utf8'))
+    const key = join(folder, 'a.safetensors')
+    json.files[key] = { ...json.files[key], ...(odd as object) }
+    writeFileSync(path, JSON.stringify(json))
+    expect(await list(cache, folder, '--json')).toEqual(first)
   })
 
   it('opens a file again only when its size or time has changed', async () => {

@@ -81,9 +81,8 @@ function document(
   skipped: readonly SkippedFolder[],
   world: World,
 ): Envelope<ListResult, ListFinding> {
-  const byName = new Map(files.map(({ name, path }) => [name, path]))
   const findings = [
-    ...duplicates.map((group) => duplicateJson(group, byName)),
+    ...duplicates.map(duplicateJson),
     ...skipped.map(({ path, why }): ListFinding => {
       const message = skippedText(why, path)
       return { code: 'folder-skipped', severity: 'warning', message, bytes: null, path, why }
@@ -103,12 +102,8 @@ function errorDataJson({ code, message }: NonNullable<LibraryFile['error']>): Js
   return { code, message, hint: null }
 }
 
-/** Paths instead of the names of the page, which are those below the folder that was listed. */
-function duplicateJson(
-  { component, files, bytes, proven }: Duplicates,
-  pathOf: ReadonlyMap<string, string>,
-): ListFinding {
-  const paths = files.map((name) => pathOf.get(name)!)
+function duplicateJson({ component, files, bytes, proven }: Duplicates): ListFinding {
+  const paths = files.map(({ path }) => path)
   const message = messages.filesWith(files.length, sameText(component, proven))
   return { code: 'duplicate', severity: 'info', message, bytes, component: component ?? null, paths, proven }
 }
@@ -151,7 +146,9 @@ function page(
 
 function duplicateLine({ component, files, bytes, proven }: Duplicates, verbose: boolean): string {
   const shown = verbose ? files : files.slice(0, MAX_FILES)
-  const names = shown.map((name) => printable(name, 120)).join(', ')
+  // of several folders that are listed, two may have the same name below them
+  const isAmbiguous = new Set(files.map(({ name }) => name)).size < files.length
+  const names = shown.map(({ name, path }) => printable(isAmbiguous ? path : name, 120)).join(', ')
   const unlisted = files.length - shown.length
   const all = unlisted > 0 ? messages.namesAndMore(names, unlisted) : names
   return `  ${proven ? '=' : '~'} ${sameText(component, proven)} (${formatBytes(bytes)}): ${all}`

@@ -33,7 +33,7 @@ const cachedFile = v.strictObject({
   facts: v.exactOptional(facts),
   error: v.exactOptional(v.strictObject({ code: v.string(), message: v.string() })),
   autoV3: v.exactOptional(v.string()),
-  /** Content of components, by their ids. */
+  /** Content of components, by their titles, and of the whole file, without one. */
   contents: v.exactOptional(v.record(v.string(), v.string())),
 })
 
@@ -47,7 +47,7 @@ export interface LibraryCache {
 }
 
 /** Of the format. */
-const FORMAT = 1
+const FORMAT = 2
 
 /** Another version of sdtool may see more in a file. */
 export async function openCache({ env, version }: Pick<World, 'env' | 'version'>): Promise<LibraryCache> {

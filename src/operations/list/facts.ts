@@ -139,11 +139,31 @@ async function middleOf(tensor: Tensor, read: ReadInto): Promise<Uint8Array> {
 }
 
 async function digestOf(model: ModelFile, read: ReadInto): Promise<string> {
-  const hash = createHash('sha256').update(await sampleOf([...model.tensors.values()], read))
-  for (const { name, dtype, shape } of model.tensors.values()) {
-    hash.update(`${name} ${dtype} ${shape.join('x')}\n`)
-  }
+  const tensors = byName(model)
+  const hash = createHash('sha256').update(await sampleOf(tensors, read))
+  for (const tensor of tensors) hash.update(headOf(tensor))
   return hash.digest('hex').slice(0, 32)
+}
+
+/** Files of the same tensors may have them in another order. */
+function byName({ tensors }: ModelFile): Tensor[] {
+  return [...tensors.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+function headOf({ name, dtype, shape }: Tensor): string {
+  return `${JSON.stringify(name)} ${dtype} ${shape.join('x')}\n`
+}
+
+/** SHA-256 over all tensors of a file: the same for the same tensors in any order and container. Reads all of it. */
+export async function fileContent(model: ModelFile, read: ReadInto): Promise<string> {
+  const hash = createHash('sha256')
+  for (const tensor of byName(model)) {
+    hash.update(headOf(tensor))
+    const count = elementCount(tensor.shape)
+    for (let begin = 0; begin < count; begin += CONTENT_VALUES)
+      hash.update(await storedValues(tensor, begin, Math.min(begin + CONTENT_VALUES, count), read))
+  }
+  return hash.digest('hex')
 }
 
 /** SHA-256 over all values of a component as fp16. Reads all of it. */
@@ -172,8 +192,11 @@ async function comparableValues(
   end: number,
   read: ReadInto,
 ): Promise<Uint8Array> {
-  const values = isEncoded(tensor) ? tensor : cast(tensor, 'F16')
-  const out = new Uint8Array(blockBytes(values.dtype, begin, end))
-  await evaluateInto(values, begin, end, out, newEvaluation(read))
+  return storedValues(isEncoded(tensor) ? tensor : cast(tensor, 'F16'), begin, end, read)
+}
+
+async function storedValues(tensor: Tensor, begin: number, end: number, read: ReadInto): Promise<Uint8Array> {
+  const out = new Uint8Array(blockBytes(tensor.dtype, begin, end))
+  await evaluateInto(tensor, begin, end, out, newEvaluation(read))
   return out
 }

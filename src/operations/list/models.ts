@@ -13,7 +13,7 @@ import { hashFile } from '../../system/hash.ts'
 import { inParallel } from '../../system/parallel.ts'
 import type { Environment, Progress } from '../../system/world.ts'
 import { readValues } from '../../tensor/values/expr.ts'
-import { libraryFacts, partContent } from './facts.ts'
+import { fileContent, libraryFacts, partContent } from './facts.ts'
 
 /** A file of the library. */
 export interface LibraryFile extends CachedFile {
@@ -72,7 +72,7 @@ async function factsOf(path: string, environment: Environment): Promise<Pick<Cac
 export interface Duplicates {
   /** Title of a component; undefined for whole files. */
   readonly component?: string
-  readonly files: readonly string[]
+  readonly files: readonly LibraryFile[]
   /** What one of them takes. */
   readonly bytes: number
   /** All values were compared, not only a sample of them. */
@@ -85,7 +85,7 @@ export function likelyDuplicates(files: readonly LibraryFile[]): Duplicates[] {
     facts?.digest === undefined ? [] : [[facts.digest, undefined, 0]],
   )
   const twins = new Set(whole.flatMap(({ files: [, ...others] }) => others))
-  const first = files.filter(({ name }) => !twins.has(name))
+  const first = files.filter((file) => !twins.has(file))
   const parts = groups(first, ({ facts }) => {
     return (facts?.parts ?? []).map(
       ({ id, title, sample, bytes }) => [`${id} ${sample}`, title, bytes] as const,
@@ -100,12 +100,12 @@ function groups(
   files: readonly LibraryFile[],
   keysOf: (file: LibraryFile) => readonly Keyed[],
 ): Duplicates[] {
-  const found = new Map<string, { component: string | undefined; bytes: number; files: string[] }>()
+  const found = new Map<string, { component: string | undefined; bytes: number; files: LibraryFile[] }>()
   for (const file of files) {
     for (const [key, component, bytes] of keysOf(file)) {
       const group = found.get(key) ?? { component, bytes: bytes || file.bytes, files: [] }
       found.set(key, group)
-      group.files.push(file.name)
+      group.files.push(file)
     }
   }
   return [...found.values()]
@@ -118,7 +118,7 @@ function groups(
 }
 
 /**
- * The same after all values of what looks alike were read: AutoV3 of files, content of components.
+ * The same after all values of what looks alike were read.
  * @throws what `withModel` throws, and the reason of the signal
  */
 export async function provenDuplicates(
@@ -128,20 +128,16 @@ export async function provenDuplicates(
   environment: Environment,
 ): Promise<Duplicates[]> {
   const likely = likelyDuplicates(files)
-  const byName = new Map(files.map((file) => [file.name, file]))
   const all = likely.reduce((sum, group) => sum + group.files.length, 0)
   let done = 0
   const proven: Duplicates[] = []
   for (const group of likely) {
-    const keys = new Map<string, string[]>()
-    for (const name of group.files) {
+    const keys = new Map<string, LibraryFile[]>()
+    const keyOf = keyFor(group, cache, environment)
+    for (const file of group.files) {
       environment.signal.throwIfAborted()
-      const file = byName.get(name)!
-      const key =
-        group.component === undefined
-          ? await autoV3Of(file, cache, environment)
-          : await contentOf(file, group.component, cache, environment)
-      keys.set(key, [...(keys.get(key) ?? []), name])
+      const key = await keyOf(file)
+      keys.set(key, [...(keys.get(key) ?? []), file])
       progress.update(++done, all)
     }
     for (const same of keys.values())
@@ -150,11 +146,36 @@ export async function provenDuplicates(
   return proven
 }
 
-async function autoV3Of(file: LibraryFile, cache: LibraryCache, environment: Environment): Promise<string> {
+/** What is equal for equal components, or equal files. */
+function keyFor(
+  { component }: Duplicates,
+  cache: LibraryCache,
+  environment: Environment,
+): (file: LibraryFile) => Promise<string> {
+  if (component !== undefined) return (file) => contentOf(file, component, cache, environment)
+  // copies have the same AutoV3: only the first of them is read as a model
+  const contents = new Map<string, string>()
+  return async (file) => {
+    const autoV3 = await autoV3Of(file, cache, environment)
+    const content = (autoV3 && contents.get(autoV3)) || (await contentOf(file, WHOLE, cache, environment))
+    if (autoV3 !== undefined) contents.set(autoV3, content)
+    return content
+  }
+}
+
+/** Where the content of a whole file stands among those of its components. */
+const WHOLE = ''
+
+/** Undefined for what is not safetensors. */
+async function autoV3Of(
+  file: LibraryFile,
+  cache: LibraryCache,
+  environment: Environment,
+): Promise<string | undefined> {
   const known = cache.get(resolve(file.path), file.bytes, file.mtimeMs) ?? file
   if (known.autoV3 !== undefined) return known.autoV3
-  const { autoV3 = '' } = await hashFile(file.path, { only: ['autoV3'], signal: environment.signal })
-  cache.set(resolve(file.path), { ...withoutPlace(known), autoV3 })
+  const { autoV3 } = await hashFile(file.path, { only: ['autoV3'], signal: environment.signal })
+  if (autoV3 !== undefined) cache.set(resolve(file.path), { ...withoutPlace(known), autoV3 })
   return autoV3
 }
 
@@ -168,6 +189,7 @@ async function contentOf(
   const content = known.contents?.[title]
   if (content !== undefined) return content
   const made = await withModel(file.path, environment, async (opened) => {
+    if (title === WHOLE) return fileContent(opened.model, opened.read)
     const identity = await identifyFile(file.path, opened)
     const component = identity.components.find((one) => one.title === title)!
     return partContent(opened.model, identity, component, opened.read)
