@@ -56,11 +56,19 @@ export async function openModelFile(
     const known = companion === undefined ? model : { ...model, companion }
     const sums = sumCheck(model.checksums?.stated ?? [], onDamage)
     const summed = new Set(model.checksums === undefined ? [] : [path])
-    const read = summing(inputs.read, summed, sums.note)
+    const read = onlyOf(path, summing(inputs.read, summed, sums.note))
     return { model: known, read, sums, checkUnchanged: () => checkUnchanged([source.file]), close }
   } catch (error) {
     await close()
     throw error
+  }
+}
+
+/** `readAny` reads several files, each by its own checksums. */
+function onlyOf(path: string, read: ReadInto): ReadInto {
+  return async (file, offset, target) => {
+    if (file.path !== path) throw new TypeError(`${file.path} is not the file that is open here, ${path}`)
+    return read(file, offset, target)
   }
 }
 

@@ -300,7 +300,7 @@ describe('render --check', () => {
     [[BASE, '--check', BASE], 2, '--check takes one file'],
     [['--check', BASE, '--vae', VIVID], 2, 'cannot be combined with --vae'],
     [['--check', BASE, '--lora', STRIPES], 2, 'cannot be combined with --lora'],
-    [['--check', BASE], 3, 'has no recipe of sdtool'],
+    [['--check', BASE], 3, 'has no sdtool recipe'],
   ])('refuses %j', async (args, exitCode, message) => {
     const { code, stderr } = await runCli([
       'render',

@@ -1,7 +1,7 @@
 /** What a recipe is repeated to must be what was written, byte for byte. */
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { identifyFile, withModels } from '../../src/library/session.ts'
+import { identifyFile, readAny, withModels } from '../../src/library/session.ts'
 import { buildRecipe, parseRecipe, RECIPE_KEY, type Recipe } from '../../src/model/metadata/recipe.ts'
 import type { InputModel } from '../../src/operations/operation.ts'
 import { planRecipe } from '../../src/operations/recipe.ts'
@@ -35,7 +35,7 @@ async function replanned<T>(
       models.push({ name: path, file: opened[i]!.model, identity: await identifyFile(path, opened[i]!) })
     }
     const { table } = await planRecipe(recipe, models, plainContext(opened, QUIET_WORLD))
-    return use(table.tensors, opened[0]!.read)
+    return use(table.tensors, readAny(opened))
   })
 }
 

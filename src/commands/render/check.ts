@@ -2,7 +2,7 @@
 import { basename } from 'node:path'
 import type { RgbImage } from '../../image/image.ts'
 import type { ModelFolders } from '../../library/resolve.ts'
-import { identifyFile, type OpenedModel, withModel, withModels } from '../../library/session.ts'
+import { identifyFile, type OpenedModel, readAny, withModel, withModels } from '../../library/session.ts'
 import { type BakeDiffs, diagnoseBake } from '../../model/diff/bake-diagnosis.ts'
 import { diffTensors } from '../../model/diff/diff.ts'
 import { withEmaWeights } from '../../model/diff/ema.ts'
@@ -110,13 +110,14 @@ async function openedModels(
     inputs.push({ name, file: opened[i]!.model, identity: await identifyFile(name, opened[i]!) })
   }
   const context = plainContext(opened, environmentOf(recipe, world))
+  const read = readAny([baked, ...opened])
   const { table } = await planRecipe(recipe, inputs, context)
   const { name, file, identity: own } = inputs[0]!
   const made = await identifyFile(path, baked)
   // a file that says less than the other is drawn as that one is: the check is of the weights
   const base = withStated(own, made)
   return {
-    live: await plannedModel(messages.itsRecipe, table, base, baked.read),
+    live: await plannedModel(messages.itsRecipe, table, base, read),
     baked: { name: path, file: baked.model, identity: withStated(made, own) },
     base: { name, file, identity: base },
     changes: operationOfRecipe(recipe).operation.picture === 'other',
@@ -126,7 +127,7 @@ async function openedModels(
     ),
     inputs,
     context,
-    read: baked.read,
+    read,
   }
 }
 

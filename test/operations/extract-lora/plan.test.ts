@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { identifyFile, type OpenedModel, withModels } from '../../../src/library/session.ts'
+import { identifyFile, type OpenedModel, readAny, withModels } from '../../../src/library/session.ts'
 import {
   type Extraction,
   type ExtractLoraPlanOptions,
@@ -53,7 +53,7 @@ function extract(
       base,
       { ...OPTIONS, convLimit: options.rule?.limit ?? GOLDEN.rank, ...options },
       {
-        evaluation: newEvaluation(opened[0]!.read, matmul),
+        evaluation: newEvaluation(readAny(opened), matmul),
         signal: new AbortController().signal,
         onProgress: () => {},
       },
