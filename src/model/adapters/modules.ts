@@ -41,6 +41,8 @@ const NAMED_ADAPTER =
 // diffusers attention processors, old text encoders: ...to_q_lora.down.weight
 const ATTENTION_LORA = /([._]to_(?:q|k|v|out))_lora\.(down|up)\.weight$/
 // cloneofsimo/lora: unet:12:up, numbered in the order the modules are walked
+// kohya's OFT of Flux: a list of rotations, one for each part of a fused weight
+const OFT_LIST = /^(.+)\.oft_blocks\.(\d+)$/
 const CLONEOFSIMO = /^((?:unet|text_encoder):\d+):(up|down)$/
 
 export interface SplitKey extends Omit<Spelling, 'suffix'> {
@@ -63,6 +65,8 @@ function splitIrregular(key: string): SplitKey | undefined {
     const module = key.slice(0, attention.index) + attention[1]
     return { module, role: `lora_${attention[2]}` }
   }
+  const part = OFT_LIST.exec(key)
+  if (part !== null) return { module: `${part[1]}.${part[2]}`, role: 'oft_blocks' }
   const numbered = CLONEOFSIMO.exec(key)
   return numbered === null ? undefined : { module: numbered[1]!, role: `lora_${numbered[2]}` }
 }
@@ -105,7 +109,29 @@ export function splitModules(table: TensorTable): AdapterKeys {
     if (gathered.has(split.module)) gather(gathered, strays, tensor, split)
     else strays.push(tensor)
   }
-  return judge(gathered, strays)
+  return judge(withListedRotations(gathered, table), strays)
+}
+
+/**
+ * The rotations of a list share the alpha of their module. A list of one is for the whole weight, so that its module has
+ * the name of the layer.
+ */
+function withListedRotations(
+  gathered: ReadonlyMap<string, Gathered>,
+  { tensors }: TensorTable,
+): ReadonlyMap<string, Gathered> {
+  const modules = new Map(gathered)
+  for (const [name, { parts, sure }] of gathered) {
+    const [, owner, index] = OFT_LIST.exec(parts.get('oft_blocks')?.name ?? '') ?? []
+    if (owner === undefined) continue
+    const alpha = gathered.get(owner)?.parts.get('alpha')
+    const whole = index === '0' && !tensors.has(`${owner}.oft_blocks.1`)
+    modules.delete(owner)
+    if (whole) modules.delete(name)
+    const all = new Map(alpha ? [...parts, ['alpha', alpha]] : parts)
+    modules.set(whole ? owner : name, { parts: all, sure })
+  }
+  return modules
 }
 
 function gather(into: Map<string, Gathered>, strays: Tensor[], tensor: Tensor, split: SplitKey): void {

@@ -4,7 +4,7 @@ import { elementCount } from '../../tensor/values/dtype.ts'
 import type { Matrix } from '../../tensor/values/table.ts'
 import { isPlain } from '../identify/evidence.ts'
 import type { Algorithm, Modifier, Numbers, PartRole, Parts, PatchInput } from './algorithm.ts'
-import { column, countOf, isLatentPart, matrixSize } from './factors.ts'
+import { column, countOf, isLatentOf, isLatentPart, matrixSize } from './factors.ts'
 import { loraScale } from './lora.ts'
 import { messages } from './messages.ts'
 import { MODIFIERS } from './registry.ts'
@@ -33,11 +33,16 @@ function modifierOf({ algorithm, parts }: Patchable): Modifier | undefined {
   })
 }
 
-/** The shape of a weight after the patch: Flux control LoRAs give the first layer more inputs (`reshape_weight`). */
+/**
+ * The shape of a weight after the patch: Flux control LoRAs give the first layer more inputs. Some say so
+ * (`reshape_weight`), of others the factor does.
+ */
 export function patchedShape(parts: Parts, numbers: Numbers, shape: readonly number[]): readonly number[] {
   const wanted = numbers.get('reshape_weight')
   if (wanted === undefined && parts.has('reshape_weight')) throw new Error('reshape_weight was not read')
-  return wanted === undefined ? shape : [...wanted]
+  if (wanted !== undefined) return [...wanted]
+  const inputs = parts.get('lora_down')?.shape[1] ?? 0
+  return isLatentOf(inputs, shape) ? [shape[0]!, inputs] : shape
 }
 
 /** The input with zeros after what is there, if the weight gets another shape. */

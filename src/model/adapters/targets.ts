@@ -64,7 +64,11 @@ const KEEPS_PATH = 'text_model'
 /** Names without a prefix: which network has such blocks. First match wins. */
 const BARE_PATHS: readonly { pattern: RegExp; target: TargetId; dialect?: DialectId }[] = [
   { pattern: /^(double|single)_blocks\.\d+\.processor\./, target: 'unet', dialect: 'xlabs' },
-  { pattern: /^(double|single)_blocks\.|^(img_in|txt_in|final_layer)\b/, target: 'unet', dialect: 'bfl' },
+  {
+    pattern: /^(double|single)_blocks\.|^(img_in|txt_in|time_in|vector_in|guidance_in|final_layer)\b/,
+    target: 'unet',
+    dialect: 'bfl',
+  },
   { pattern: /\.processor\.to_(q|k|v|out)$/, target: 'unet', dialect: 'diffusers-attn-processors' },
   { pattern: /^unet:\d+$/, target: 'unet', dialect: 'cloneofsimo' },
   { pattern: /^text_encoder:\d+$/, target: 'te1', dialect: 'cloneofsimo' },

@@ -282,6 +282,25 @@ describe('describeAdapter: names', () => {
     expect(info).toMatchObject({ strays: [], findings: [], base: { architecture: 'flux' } })
   })
 
+  it.each([
+    'img_in',
+    'txt_in',
+    'time_in.in_layer',
+    'vector_in.out_layer',
+    'guidance_in.in_layer',
+    'final_layer.linear',
+  ])('knows %s of such a LoRA outside of the blocks', (name) => {
+    const info = adapter({
+      'double_blocks.0.img_attn.qkv.lora_A.weight': [16, 3072],
+      'double_blocks.0.img_attn.qkv.lora_B.weight': [9216, 16],
+      [`${name}.lora_A.weight`]: [16, 128],
+      [`${name}.lora_B.weight`]: [3072, 16],
+      [`${name}.lora_B.bias`]: [3072],
+    })
+    expect(info?.dialects.map(({ id }) => id)).toEqual(['bfl'])
+    expect(targets(info)).toEqual(['unet 2'])
+  })
+
   it('recognises a control-lora by its mark, whatever else is in it', () => {
     const info = adapter({
       lora_controlnet: [0],

@@ -61,6 +61,14 @@ const SINGLE: readonly Alias[] = [
   { name: 'attn.norm_k', path: 'norm.key_norm' },
 ]
 
+/** kohya's OFT has a rotation for each part of a fused weight, `oft_blocks.0` ... Source: sd-scripts `networks/oft_flux.py` */
+const KOHYA_OFT_DOUBLE: readonly Alias[] = ['img_attn.qkv', 'txt_attn.qkv'].flatMap((path) =>
+  [0, 1, 2].map((i): Alias => ({ name: `${path}.${i}`, path, rows: [i, 1] })),
+)
+const KOHYA_OFT_SINGLE: readonly Alias[] = [0, 1, 2, 3].map((i) => {
+  return { name: `linear1.${i}`, path: 'linear1', rows: [i, i < 3 ? 1 : 4] }
+})
+
 /** Names of every layer of a Flux transformer: Black Forest Labs' own, as kohya has them, diffusers' and XLabs'. */
 export function fluxModules(config: FluxConfig): ModuleNames {
   const topology = fluxTopology(config)
@@ -69,6 +77,8 @@ export function fluxModules(config: FluxConfig): ModuleNames {
   const blocks = [
     ...inBlocks(DOUBLE, 'transformer_blocks', 'double_blocks', config.doubleBlocks),
     ...inBlocks(XLABS, 'double_blocks', 'double_blocks', config.doubleBlocks),
+    ...inBlocks(KOHYA_OFT_DOUBLE, 'double_blocks', 'double_blocks', config.doubleBlocks),
+    ...inBlocks(KOHYA_OFT_SINGLE, 'single_blocks', 'single_blocks', config.singleBlocks),
     ...inBlocks(SINGLE, 'single_transformer_blocks', 'single_blocks', config.singleBlocks),
   ]
   addAliases(names, topology, [...OUTER, ...blocks], config.hidden)

@@ -47,6 +47,13 @@ export function openClipModules(topology: Topology): ModuleNames {
     ['text_model.embeddings.token_embedding', 'token_embedding'],
   ] as const
   for (const [name, path] of outside) addLayer(names, topology, name, path)
+  const positions = topology.get('positional_embedding')
+  if (positions !== undefined) {
+    // a parameter here, the table of an embedding layer in transformers
+    const target = { weight: 'positional_embedding', shape: positions }
+    for (const name of ['text_model.embeddings.position_embedding', 'positional_embedding'])
+      names.set(flatten(name), target)
+  }
   const projection = topology.get('text_projection')
   if (projection !== undefined) {
     // x @ P in OpenCLIP, x @ W^T in transformers
