@@ -5,9 +5,6 @@ import { expect, it } from 'vitest'
 
 const src = join(import.meta.dirname, '../src')
 
-/** Folders whose texts still stand in their code. */
-const UNMOVED: readonly string[] = ['operations/render/']
-
 /** Where sentences for a person come from: errors, findings, options, hints. */
 const SAID =
   /\b(?:SdtoolError|refuse|usage|unverified|info|warning|error|hint|message|describe|epilogue|write|note)(?:\(|: )/g
@@ -72,9 +69,22 @@ it('sees a sentence in an error, in an option, and in a hint', () => {
   expect(sentenceIn("['state_dict', name, text.join(', ')]")).toBeUndefined()
 })
 
-it.each(files.filter((file) => !UNMOVED.some((folder) => file.startsWith(folder))))(
-  '%s has no text of its own',
-  (file) => {
-    expect(sentencesIn(file)).toEqual([])
-  },
+it.each(files)('%s has no text of its own', (file) => {
+  expect(sentencesIn(file)).toEqual([])
+})
+
+const catalogues = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) =>
+  file.endsWith('messages.ts'),
 )
+
+/** Read when they are spoken: what a table keeps of a catalogue is the language of whoever loaded it first. */
+it.each(catalogues)('%s is a catalogue, which every language can take the place of', async (file) => {
+  const exported = Object.values((await import(join(src, file))) as Record<string, unknown>)
+  const [texts] = exported.filter((value) => typeof value === 'object' && value !== null)
+  const entries = Object.entries(Object.getOwnPropertyDescriptors(texts as object))
+  expect(entries.length).toBeGreaterThan(0)
+  for (const [name, { get }] of entries) {
+    expect(get, name).toBeTypeOf('function')
+    expect(['string', 'function'], name).toContain(typeof get!())
+  }
+})

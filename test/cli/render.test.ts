@@ -248,7 +248,7 @@ describe('sdtool render refuses', () => {
     [
       [ckpt, '-p', 'x', '--vae', join(tiny, 'sd-bad.pt')],
       3,
-      `--vae ${join(tiny, 'sd-bad.pt')}: that is A1111 textual inversion (embedding)`,
+      `--vae ${join(tiny, 'sd-bad.pt')}: this is A1111 textual inversion (embedding)`,
       'Name a VAE, a TAESD, or a checkpoint that has one.',
     ],
     [

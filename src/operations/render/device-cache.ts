@@ -5,6 +5,7 @@ import { type ChosenDevice, chooseDevice, type Machine } from '../../runtime/dev
 import { DEVICE_IDS, type DeviceId, deviceKind } from '../../runtime/devices/devices.ts'
 import { graphicsStamp } from '../../runtime/devices/graphics-stamp.ts'
 import type { Environment } from '../../system/world.ts'
+import { messages } from './messages.ts'
 
 type Wish = DeviceId | 'auto'
 
@@ -57,7 +58,7 @@ function chosenOf(found: v.InferOutput<typeof entry> | undefined, now: Date): Ch
   if (!isFresh) return undefined
   return {
     device: { kind: deviceKind(id), half },
-    why: `${why} (tried on ${at.slice(0, 10)}; sdtool doctor tries again)`,
+    why: messages.triedOn(why, at.slice(0, 10)),
   }
 }
 

@@ -13,6 +13,7 @@ import { SdtoolError, usage } from '../../system/errors.ts'
 import { type ReadInto, readValues } from '../../tensor/values/expr.ts'
 import type { Tensor } from '../../tensor/values/table.ts'
 import { cardAt } from '../extract-embeddings/picture.ts'
+import { messages } from './messages.ts'
 
 export interface EmbeddingSearch {
   readonly prompts: readonly string[]
@@ -28,9 +29,13 @@ export async function checkEmbeddingFolders(named: readonly string[]): Promise<v
   for (const folder of named) {
     const info = await stat(folder).catch(() => undefined)
     if (info?.isDirectory()) continue
-    const what = folder === '' ? 'it needs a value' : info ? 'that is no folder' : 'there is no such folder'
-    throw usage(`--embeddings ${folder}: ${what}`, 'Name the folder that the embeddings are in.')
+    throw usage(embeddingsProblem(folder, info !== undefined), messages.nameEmbeddingsFolder)
   }
+}
+
+function embeddingsProblem(folder: string, exists: boolean): string {
+  if (folder === '') return messages.embeddingsNeedValue
+  return exists ? messages.embeddingsNotAFolder(folder) : messages.embeddingsMissing(folder)
 }
 
 /**
@@ -43,7 +48,7 @@ export async function findPromptEmbeddings(search: EmbeddingSearch): Promise<Loa
   for (const { name, path, load } of await candidates(search)) {
     const embedding = await load(towers)
     if (embedding) loaded.push({ ...embedding, name, path })
-    else folders.note(`${path} stands in the prompt, but is no embedding for this model`)
+    else folders.note(messages.embeddingForOther(path))
   }
   const used = new Set(prompts.flatMap((prompt) => usedIn(prompt, loaded)))
   return loaded.filter((embedding) => used.has(embedding))
@@ -98,7 +103,7 @@ async function addCard(
     // most are pictures and no more; A1111 says nothing of them, either
     if (!(error instanceof SdtoolError)) throw error
     if (mayBeIn(search, pictureStem(picture)))
-      search.folders.note(`${path} stands in the prompt: ${error.message}`)
+      search.folders.note(messages.embeddingUnreadable(path, error.message))
   })
   if (card === undefined || files.has(card.name) || !mayBeIn(search, card.name)) return
   const { name, info } = card

@@ -26,6 +26,7 @@ import type { InputModel, PlanContext } from '../operation.ts'
 import { inputModels, plainContext } from '../run.ts'
 import { soundPlan } from '../sound-plan.ts'
 import { latentsByValues } from '../vae-values.ts'
+import { messages } from './messages.ts'
 
 export interface ModelRequest {
   readonly model: string
@@ -100,19 +101,21 @@ async function plainModel(path: string, opened: OpenedModel): Promise<Model> {
 function checkDrawable({ name, identity: { kind, title, architecture } }: Model): void {
   const network = architecture && architectureById(architecture.id)?.network.kind
   if (kind === 'checkpoint' && network === 'unet') return
-  const hint =
-    HINTS[kind] ?? 'Stable Diffusion 1.x, 2.x and XL can, from a checkpoint with UNet and text encoder.'
+  const hint = messages[hintFor(kind)]
   const what = kind === 'checkpoint' ? title : `${title} (${KINDS[kind]})`
-  throw refuse('NOT_RENDERABLE', `${name} is ${what}: it cannot be rendered`, hint)
+  throw refuse('NOT_RENDERABLE', messages.notRenderable(name, what), hint)
 }
 
 /** Which option a file is for that is no model by itself. */
-const HINTS: Readonly<Partial<Record<Kind, string>>> = {
-  lora: 'Name the checkpoint it is for, and this file with --lora.',
-  vae: 'Name the checkpoint it is for, and this file with --vae.',
-  taesd: 'Name the checkpoint it is for, and this file with --vae.',
-  embedding:
-    'Name the checkpoint it is for, and its folder with --embeddings; its name belongs into the prompt.',
+const HINTS = {
+  lora: 'useAsLora',
+  vae: 'useAsVae',
+  taesd: 'useAsVae',
+  embedding: 'useAsEmbedding',
+} as const satisfies Partial<Record<Kind, keyof typeof messages>>
+
+function hintFor(kind: Kind): (typeof HINTS)[keyof typeof HINTS] | 'renderableModels' {
+  return Object.hasOwn(HINTS, kind) ? HINTS[kind as keyof typeof HINTS] : 'renderableModels'
 }
 
 /** @throws NOT_A_VAE, VAE_WRONG_ARCHITECTURE */
@@ -126,11 +129,7 @@ async function checkVae(
 ): Promise<void> {
   const { kind, title, components, vae } = identity
   if (vae === undefined || (kind !== 'taesd' && !components.some(({ role }) => role === 'vae')))
-    throw refuse(
-      'NOT_A_VAE',
-      `--vae ${name}: that is ${title} (${KINDS[kind]})`,
-      'Name a VAE, a TAESD, or a checkpoint that has one.',
-    )
+    throw refuse('NOT_A_VAE', messages.notAVae(name, title, KINDS[kind]), messages.nameAVae)
   const values = await latentsByValues(
     { name, file: opened.model, identity },
     {
@@ -169,9 +168,9 @@ async function patchedModel(
 /** @throws EMA_MISSING */
 function emaModel({ name, file, identity }: InputModel): InputModel {
   if (identity.ema === undefined) {
-    throw new SdtoolError('EMA_MISSING', `${name} has no EMA copy of its weights`, {
+    throw new SdtoolError('EMA_MISSING', messages.noEma(name), {
       exitCode: EXIT.unverified,
-      hint: 'Leave out --ema.',
+      hint: messages.omitEma,
     })
   }
   const ema = withEmaWeights({ table: file, identity })

@@ -12,6 +12,7 @@ import { isLoraTag, splitTags, withoutComments } from '../../runtime/prompt/tags
 import type { Seed } from '../../runtime/random/gaussian.ts'
 import { onnxEngine } from '../../runtime/sessions/onnx-engine.ts'
 import { usage } from '../../system/errors.ts'
+import { messages } from './messages.ts'
 
 /** All but the size, which a model may say. */
 export type DrawSettings = Omit<RenderSettings, 'width' | 'height'>
@@ -65,9 +66,8 @@ export function imageRequests({ prompt, negative: given, seed, count }: PictureW
 function checkNegative(negative: string): void {
   const [tag] = splitTags(negative).tags
   if (tag === undefined) return
-  if (isLoraTag(tag))
-    throw usage('a LoRA in the negative prompt does nothing', 'Name it in the prompt, or with --lora.')
-  throw usage(`${tag.text} in the negative prompt does nothing`, 'Leave it out.')
+  if (isLoraTag(tag)) throw usage(messages.negativeLora, messages.nameItInPrompt)
+  throw usage(messages.negativeTag(tag.text), messages.leaveItOut)
 }
 
 /** Says what of a run is not what somebody may think it is. */
@@ -76,8 +76,7 @@ export function noteOnImageRequests(
   { quiet = false }: { readonly quiet?: boolean },
   folders: Pick<ModelFolders, 'note'>,
 ): void {
-  for (const tag of new Set(ignored))
-    folders.note(`${tag} in the prompt is ignored: of such tags, sdtool knows those of LoRAs`)
+  for (const tag of new Set(ignored)) folders.note(messages.ignoredTag(tag))
   if (!quiet) for (const weight of endWeights(requests)) folders.note(weightNote(weight))
 }
 
@@ -91,7 +90,7 @@ function endWeights(requests: readonly ImageRequest[]): Set<number> {
 }
 
 function weightNote(weight: number): string {
-  return `the prompt ends in a number, its weight, as in A1111: ${weight}; if it is meant as text, put a comma behind it`
+  return messages.endWeight(weight)
 }
 
 /** Only SD 1.x is told to leave out layers, as in A1111. */
@@ -101,7 +100,7 @@ export function noteOnClipSkip(
   folders: Pick<ModelFolders, 'note'>,
 ): void {
   if ((clipSkip ?? 1) > 1 && !knowsClipSkip(onnxEngine.textTowers(model)))
-    folders.note(`clip skip changes nothing in ${basename(model.name)}: only SD 1.x knows it`)
+    folders.note(messages.clipSkipIgnored(basename(model.name)))
 }
 
 const USUAL_SIDE = 512

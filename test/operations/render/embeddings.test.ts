@@ -57,8 +57,8 @@ it.each([
   ['card-pixels.png', 'sd-card.Preview.png', []],
   // no card, and nobody names it
   ['card-damaged.png', 'other.png', []],
-  ['card-damaged.png', 'sd-card.png', [expect.stringContaining('sd-card.png stands in the prompt: ')]],
-  ['card-lossy.webp', 'sd-card.webp', [expect.stringContaining('sd-card.webp stands in the prompt: ')]],
+  ['card-damaged.png', 'sd-card.png', [expect.stringContaining('sd-card.png is named in the prompt: ')]],
+  ['card-lossy.webp', 'sd-card.webp', [expect.stringContaining('sd-card.webp is named in the prompt: ')]],
 ])('%s called %s is none', async (card, name, notes) => {
   const folder = tempFolder()
   copyFileSync(join(FIXTURES, 'goldens', card), join(folder, name))
@@ -71,7 +71,7 @@ it('a folder of embeddings has to be one', async () => {
   await checkEmbeddingFolders([folder])
   const refused = async (name: string) =>
     checkEmbeddingFolders([folder, name]).catch(({ message }) => message)
-  expect(await refused(join(folder, 'gone'))).toContain('there is no such folder')
-  expect(await refused(join(folder, 'file'))).toContain('that is no folder')
-  expect(await refused('')).toContain('it needs a value')
+  expect(await refused(join(folder, 'gone'))).toContain('does not exist')
+  expect(await refused(join(folder, 'file'))).toContain('is not a folder')
+  expect(await refused('')).toContain('needs a value')
 })

@@ -1,0 +1,33 @@
+import { catalogue } from '../../system/language.ts'
+
+export const messages = catalogue({
+  triedOn: (why: string, day: string) => `${why} (tried on ${day}; sdtool doctor tries again)`,
+
+  embeddingsNeedValue: '--embeddings needs a value',
+  embeddingsNotAFolder: (path: string) => `--embeddings ${path} is not a folder`,
+  embeddingsMissing: (path: string) => `--embeddings ${path} does not exist`,
+  nameEmbeddingsFolder: 'Name the folder that the embeddings are in.',
+  embeddingForOther: (path: string) =>
+    `${path} is named in the prompt, but is not an embedding for this model`,
+  embeddingUnreadable: (path: string, reason: string) => `${path} is named in the prompt: ${reason}`,
+
+  notRenderable: (path: string, what: string) => `${path} is ${what}: it cannot be rendered`,
+  renderableModels: 'Stable Diffusion 1.x, 2.x and XL can, from a checkpoint with UNet and text encoder.',
+  useAsLora: 'Name the checkpoint it is for, and this file with --lora.',
+  useAsVae: 'Name the checkpoint it is for, and this file with --vae.',
+  useAsEmbedding:
+    'Name the checkpoint it is for, and its folder with --embeddings; its name goes into the prompt.',
+  notAVae: (path: string, title: string, kind: string) => `--vae ${path}: this is ${title} (${kind})`,
+  nameAVae: 'Name a VAE, a TAESD, or a checkpoint that has one.',
+  noEma: (path: string) => `${path} has no EMA copy of its weights`,
+  omitEma: 'Leave out --ema.',
+
+  negativeLora: 'a LoRA in the negative prompt does nothing',
+  nameItInPrompt: 'Name it in the prompt, or with --lora.',
+  negativeTag: (tag: string) => `${tag} in the negative prompt does nothing`,
+  leaveItOut: 'Leave it out.',
+  ignoredTag: (tag: string) => `${tag} in the prompt is ignored: sdtool only knows LoRA tags`,
+  endWeight: (weight: number) =>
+    `the prompt ends in a number, which is its weight, as in A1111: ${weight}; if it is meant as text, put a comma after it`,
+  clipSkipIgnored: (file: string) => `clip skip changes nothing in ${file}: only SD 1.x supports it`,
+})
