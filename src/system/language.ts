@@ -25,13 +25,18 @@ export function speaking<T>(language: Language, work: () => T): T {
   return spoken.run(language, work)
 }
 
+/** The language of this call, to take it to a thread or a process, where the context does not go. */
+export function spokenLanguage(): Language {
+  return spoken.getStore() ?? 'en'
+}
+
 /** Texts in the language of whoever reads them at that moment; English where nobody asked for another. */
 export function catalogue<const T extends Texts>(
   english: T,
   others: Partial<Record<Exclude<Language, 'en'>, Translated<T>>> = {},
 ): Translated<T> {
   const current = (): Translated<T> => {
-    const language = spoken.getStore() ?? 'en'
+    const language = spokenLanguage()
     return (language === 'en' ? undefined : others[language]) ?? (english as Translated<T>)
   }
   const texts = Object.keys(english).map((name) => [name, { get: () => current()[name], enumerable: true }])

@@ -1,5 +1,6 @@
 /** A thread that is asked, and answers: one request after the other, in order. Both of its ends. */
 import { parentPort, Worker } from 'node:worker_threads'
+import { type Language, speaking, spokenLanguage } from './language.ts'
 import { messages } from './messages.ts'
 import { type PlainError, plainError, revivedError } from './plain-error.ts'
 
@@ -15,7 +16,7 @@ export interface Thread<Task, Result> {
 }
 
 /** The last message to a thread is `close`. */
-type Request<Task> = { readonly id: number; readonly task: Task } | 'close'
+type Request<Task> = { readonly id: number; readonly task: Task; readonly language: Language } | 'close'
 
 type Reply<Result> =
   | { readonly id: number; readonly result: Result }
@@ -60,7 +61,7 @@ export function startThread<Task, Result>(script: URL, setup: unknown): Thread<T
           return
         }
         pending.set(id, { resolve, reject })
-        worker.postMessage({ id, task } satisfies Request<Task>, gives)
+        worker.postMessage({ id, task, language: spokenLanguage() } satisfies Request<Task>, gives)
       })
     },
     async close() {
@@ -90,10 +91,10 @@ export function serveThread<Task, Result>(
       port.close()
       return
     }
-    const { id, task } = request
+    const { id, task, language } = request
     try {
       const { answer, gives } = await service
-      const result = await answer(task)
+      const result = await speaking(language, () => answer(task))
       port.postMessage({ id, result } satisfies Reply<Result>, gives?.(result) ?? [])
     } catch (error) {
       port.postMessage({ id, error: plainError(error) } satisfies Reply<Result>)

@@ -1,7 +1,8 @@
 /** The process behind `openSession`: loads one model, then runs it as often as it is asked to. */
+import { speaking } from '../../system/language.ts'
 import { plainError } from '../../system/plain-error.ts'
 import { hostSession } from './session-host.ts'
-import type { HostReply, HostRequest, Session } from './session-protocol.ts'
+import type { HostReply, HostRequest, Session, SpokenRequest } from './session-protocol.ts'
 
 let session: Session | undefined
 
@@ -13,8 +14,8 @@ async function answer(request: HostRequest): Promise<HostReply> {
   return { results: await session!.run(request.run) }
 }
 
-process.on('message', (request: HostRequest) => {
-  answer(request)
+process.on('message', ({ language, ...request }: SpokenRequest) => {
+  speaking(language, () => answer(request))
     .catch((error: unknown) => ({ error: plainError(error) }))
     .then((reply) => process.send?.(reply))
 })

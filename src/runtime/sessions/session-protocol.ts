@@ -1,4 +1,5 @@
 /** What is asked of a session and what it answers, in whatever process it runs: plain data. */
+import type { Language } from '../../system/language.ts'
 import type { PlainError } from '../../system/plain-error.ts'
 
 /** Options of `InferenceSession.create` that are plain data. */
@@ -27,4 +28,5 @@ export interface Session {
 
 /** What goes to the process, and what comes back. */
 export type HostRequest = { readonly create: SessionModel } | { readonly run: Feeds }
+export type SpokenRequest = HostRequest & { readonly language: Language }
 export type HostReply = { readonly results: Results } | { readonly error: PlainError }

@@ -5,9 +5,17 @@
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { SdtoolError } from '../../system/errors.ts'
+import { spokenLanguage } from '../../system/language.ts'
 import { revivedError } from '../../system/plain-error.ts'
 import { messages } from './messages.ts'
-import type { HostReply, HostRequest, Results, Session, SessionModel } from './session-protocol.ts'
+import type {
+  HostReply,
+  HostRequest,
+  Results,
+  Session,
+  SessionModel,
+  SpokenRequest,
+} from './session-protocol.ts'
 
 export interface SessionWorld {
   /** Script of the process (`session-process.ts`, built); the calling process itself without it. */
@@ -89,7 +97,8 @@ function startHost(script: URL, signal: AbortSignal | undefined): Host {
           return
         }
         waiting = { resolve, reject }
-        child.send(request, (error) => error && end(error))
+        const spoken: SpokenRequest = { ...request, language: spokenLanguage() }
+        child.send(spoken, (error) => error && end(error))
       })
     },
     async close() {
