@@ -2,7 +2,7 @@ import { catalogue } from '../system/language.ts'
 
 /** Clauses that follow a colon say what is wrong with the picture, "it" being the picture. */
 export const messages = catalogue({
-  notAPicture: 'not a PNG, JPEG or WebP picture',
+  notAPicture: 'not a PNG, JPEG, WebP, AVIF or GIF picture',
   pngTitle: (colour: string, bits: number, interlaced: boolean) =>
     `PNG, ${bits}-bit ${colour}${interlaced ? ', interlaced' : ''}`,
   losslessWebp: 'WebP, lossless',
@@ -19,7 +19,11 @@ export const messages = catalogue({
   noSegment: (at: number) => `no segment begins at byte ${at}`,
   segmentPastEnd: (at: number) => `the segment at byte ${at} does not fit`,
   chunkPastEnd: (at: number) => `the chunk at byte ${at} does not fit`,
+  blockPastEnd: (at: number) => `no whole block begins at byte ${at}`,
+  boxPastEnd: (at: number) => `the box at byte ${at} does not fit`,
   undecodable: 'its pixels cannot be decoded',
+  hiddenDamaged: (signature: string) =>
+    `a text is hidden in the lowest bits of its pixels (${signature}), but it is not whole`,
 
   noSignature: 'it has no PNG signature',
   tooManyChunks: (limit: number) => `it has more than ${limit} chunks`,

@@ -25,6 +25,7 @@ export interface FileList {
 
 /**
  * @param find gives the path that a name stands for
+ * @param endings of the files that are looked for in folders, in lower case
  * @throws USAGE (exit 2) when nothing was named, FOLDER_EMPTY when a folder holds no model file,
  * MODEL_FOLDER_TOO_LARGE (exit 3)
  */
@@ -32,6 +33,7 @@ export async function listFiles(
   args: readonly string[],
   find: (name: string) => Promise<string>,
   { signal }: Interruptible,
+  endings: readonly string[] = MODEL_ENDINGS,
 ): Promise<FileList> {
   if (args.length === 0) throw usage(messages.noFileNamed, messages.nameFilesOrFolders)
   const files = new Map<string, ListedFile>()
@@ -46,14 +48,10 @@ export async function listFiles(
       continue
     }
     walked = true
-    const { files: found, skipped: left } = await scanFolder(arg, signal)
+    const { files: found, skipped: left } = await scanFolder(arg, signal, undefined, endings)
     skipped.push(...left)
     if (found.length === 0) {
-      throw refuse(
-        'FOLDER_EMPTY',
-        messages.noModelInFolder(arg),
-        messages.modelEndings(MODEL_ENDINGS.join(', ')),
-      )
+      throw refuse('FOLDER_EMPTY', messages.noModelInFolder(arg), messages.modelEndings(endings.join(', ')))
     }
     for (const { path, name } of found) files.set(path, { path, relative: name })
   }

@@ -1,18 +1,30 @@
 /** Pictures: how they were made. */
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { encodePng } from '../../src/image/png/encode.ts'
-import type { PngText } from '../../src/image/png/text.ts'
+import type { ImageText } from '../../src/image/texts/image-text.ts'
 import { tempFolder } from '../temp-folder.ts'
 import { runCli, runOnTerminal } from './run.ts'
+
+interface GoldenRow {
+  readonly name: string
+  readonly file: string
+  readonly texts: Readonly<Record<string, string>>
+  readonly signature: string
+}
+
+/** fixtures/goldens/picture_texts.py */
+const golden: { pictures: readonly GoldenRow[]; stealth: readonly GoldenRow[] } = JSON.parse(
+  readFileSync(join(import.meta.dirname, '../../fixtures/goldens/picture-texts.json'), 'utf8'),
+)
 
 const PARAMETERS = `a cat, <lora:style:0.7>
 second line
 Negative prompt: blurry
 Steps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7, Seed: 42, Lora hashes: "style: 0123456789ab"`
 
-function picture(...texts: readonly PngText[]): string {
+function picture(...texts: readonly ImageText[]): string {
   const path = join(tempFolder(), 'picture.png')
   writeFileSync(path, encodePng({ width: 3, height: 2, data: new Uint8Array(18) }, texts))
   return path
@@ -124,5 +136,86 @@ describe('inspect of a picture', () => {
     const args = ['inspect', picture(), '--hashes', '--json']
     const [{ hashes }] = JSON.parse((await runCli(args)).stdout).results
     expect(Object.keys(hashes).sort()).toEqual(['blake3', 'crc32', 'sha256'])
+  })
+
+  it('says what is wrong with one that is cut behind its text, and still tells the text', async () => {
+    const path = picture({ keyword: 'parameters', text: PARAMETERS })
+    const whole = readFileSync(path)
+    // in the pixels, in the checksum of the last chunk, and without the last chunk
+    for (const end of [whole.length - 20, whole.length - 1, whole.length - 12]) {
+      writeFileSync(path, whole.subarray(0, end))
+      const { code, stdout, stderr } = await runCli(['inspect', path])
+      expect([code, stderr]).toEqual([0, ''])
+      expect(stdout).toContain('    a cat, <lora:style:0.7>\n')
+      expect(stdout).toMatch(/ {2}Findings\n {4}! the PNG is damaged: /)
+      const [{ findings }] = JSON.parse((await runCli(['inspect', path, '--json'])).stdout).results
+      expect(findings).toMatchObject([{ code: 'picture-damaged', severity: 'warning' }])
+    }
+  })
+
+  it('tells the texts that are hidden in its pixels, and that they are', async () => {
+    for (const { file, signature, texts } of golden.stealth.slice(0, 5)) {
+      const path = join(tempFolder(), 'hidden')
+      writeFileSync(path, Buffer.from(file, 'base64'))
+      const [document] = JSON.parse((await runCli(['inspect', path, '--json'])).stdout).results
+      expect(document.metadata).toEqual(texts)
+      expect(document.parameters.settings.Steps).toMatch(/^\d+$/)
+      expect(document.findings).toMatchObject([
+        { code: 'text-in-pixels', message: expect.stringContaining(signature) },
+      ])
+    }
+  })
+})
+
+describe('inspect of a picture with an embedding', () => {
+  /** fixtures/goldens/embedding_cards.py */
+  const card = (name: string) => join(import.meta.dirname, '../../fixtures/goldens', name)
+
+  it.each(['card-text.png', 'card-pixels.png', 'card-pixels.webp'])('%s says which', async (name) => {
+    const { code, stdout } = await runCli(['inspect', card(name)])
+    expect(code).toBe(0)
+    expect(stdout).toContain(', with the embedding sd-card (2 x 4)\n')
+    expect(stdout).toMatch(/ {2}Embedding\n {4}vectors +2 x 4\n {4}name +sd-card\n/)
+    const [document] = JSON.parse((await runCli(['inspect', card(name), '--json'])).stdout).results
+    expect(document).toMatchObject({ kind: 'picture', embedding: { name: 'sd-card', vectors: 2 } })
+  })
+
+  it.each(['card-lossy.webp', 'card-damaged.png'])('%s has none that could be read', async (name) => {
+    const [document] = JSON.parse((await runCli(['inspect', card(name), '--json'])).stdout).results
+    expect(document).toMatchObject({ embedding: null, error: null })
+  })
+
+  it('says where its text is damaged', async () => {
+    const path = picture({ keyword: 'sd-ti-embedding', text: 'bm90IGpzb24=' })
+    const { code, stdout } = await runCli(['inspect', path])
+    expect(code).toBe(0)
+    expect(stdout).toContain('! the embedding in the picture is damaged: its data is not a JSON object')
+  })
+})
+
+describe('inspect of a folder', () => {
+  it('lists pictures of every format beside models', async () => {
+    const folder = tempFolder()
+    const rows = ['A1111, AVIF', 'A1111, GIF', 'Draw Things, JPEG', 'NovelAI, WebP', 'Draw Things, PNG']
+    const endings = ['.avif', '.GIF', '.jpeg', '.webp', '.png']
+    rows.forEach((name, i) => {
+      const { file } = golden.pictures.find((row) => row.name === name)!
+      writeFileSync(join(folder, `${i}${endings[i]}`), Buffer.from(file, 'base64'))
+    })
+    writeFileSync(join(folder, 'notes.txt'), 'x')
+    const { code, stdout } = await runCli(['inspect', folder])
+    expect(code).toBe(0)
+    expect(
+      stdout
+        .split('\n')
+        .map((line) => line.replace(`${folder}/`, '').replace(/, \d[\d.]* .?B|, \d+ bytes/, '')),
+    ).toEqual([
+      '0.avif  AVIF, 48 x 40 pixels',
+      '1.GIF  GIF, 48 x 40 pixels',
+      '2.jpeg  JPEG, 48 x 40 pixels, made by Draw Things',
+      '3.webp  WebP, lossless, 48 x 40 pixels, made by NovelAI',
+      '4.png  PNG, 8-bit RGB, 48 x 40 pixels, made by Draw Things',
+      '',
+    ])
   })
 })

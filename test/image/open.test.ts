@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { exifTexts } from '../../src/image/exif.ts'
 import { imageFormat, openImage } from '../../src/image/open.ts'
-import { pictureParameters } from '../../src/image/parameters.ts'
+import { pictureOrigin } from '../../src/image/parameters.ts'
 import { decodePixels, openPng } from '../../src/image/png/decode.ts'
+import { exifTexts } from '../../src/image/texts/exif.ts'
 import { SdtoolError } from '../../src/system/errors.ts'
 import { describeReal, realFile, realIndex } from '../real-files.ts'
 
@@ -33,10 +33,10 @@ describe('pictures with EXIF', () => {
       const { width, height, texts } = openImage(bytes(file))
       expect([width, height]).toEqual(size)
       expect(texts).toEqual([
-        { keyword: 'Make', text: Make },
+        { keyword: 'workflow', text: Make.replace('workflow:', '') },
         { keyword: 'UserComment', text: UserComment },
       ])
-      expect(pictureParameters(texts)).toMatchObject({
+      expect(pictureOrigin(texts).parameters).toMatchObject({
         keyword: 'UserComment',
         prompt: 'a cat é',
         negative: '日本',
@@ -120,7 +120,7 @@ describeReal('pictures from public repositories', () => {
         .map(([key, text]) => [key, typeof text === 'string' ? text.replace(RE_NEXT_SEGMENT, '') : text])
       expect(expected.length).toBeGreaterThan(0)
       expect(found).toMatchObject(Object.fromEntries(expected))
-      expect(pictureParameters(opened.texts)?.settings.get('Seed')).toMatch(/^\d+$/)
+      expect(pictureOrigin(opened.texts).parameters?.settings.get('Seed')).toMatch(/^\d+$/)
       if (image.container === 'png') {
         const { width, height } = decodePixels(openPng(data))
         expect([width, height]).toEqual(image.size)

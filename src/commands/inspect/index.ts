@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs'
 import { looksRemote } from '../../civitai/api/reference.ts'
+import { PICTURE_ENDINGS } from '../../image/open.ts'
 import { type ModelFolders, resolveModel } from '../../library/resolve.ts'
+import { MODEL_ENDINGS } from '../../model/file-name.ts'
 import { storedName } from '../../model/layouts/stored.ts'
 import { type Inspection, inspectFile, type Refusal } from '../../operations/inspect/inspection.ts'
 import { inspectionJson, refusalJson } from '../../operations/inspect/json.ts'
@@ -116,6 +118,7 @@ async function runInspect(args: Arguments, folders: ModelFolders, world: World):
     options.files,
     async (name) => (isRemote(name) ? name : resolveModel(name, 'any', folders)),
     world,
+    [...MODEL_ENDINGS, ...PICTURE_ENDINGS],
   )
   const several = files.length > 1 || walked
   const brief = isBrief(options, walked)
@@ -131,7 +134,7 @@ async function runInspect(args: Arguments, folders: ModelFolders, world: World):
     if (options.preview && 'picture' in result) await previewPicture(result, options, world)
   }
   // a list of files is there to be fast
-  const compared = { ...options, folders: brief ? { ...folders, roots: [] } : folders }
+  const compared = { ...options, brief, folders: brief ? { ...folders, roots: [] } : folders }
   await withInspectors(remote.length > 0, compared, args, world, async ({ here, there }) => {
     for (const { path, problem } of files) {
       if (problem) await show({ path, bytes: 0, error: problem })
@@ -153,6 +156,8 @@ function checkRemote({ hashes, scan }: InspectOptions): void {
   throw usage(messages.needsLocalFile(hashes ? 'hashes' : 'scan'), messages.downloadFirst)
 }
 
+type InspectedAs = InspectionOptions & { readonly brief: boolean }
+
 interface Inspectors {
   here(path: string): Promise<Result>
   /** What lies on a server. */
@@ -162,7 +167,7 @@ interface Inspectors {
 /** Opens connections only where there is something to connect to: what most calls do without is not even loaded. */
 async function withInspectors(
   anyRemote: boolean,
-  options: InspectionOptions,
+  options: InspectedAs,
   args: Arguments,
   world: World,
   use: (inspectors: Inspectors) => Promise<void>,
@@ -187,7 +192,7 @@ async function previewPicture(
 
 type Result = Inspection | PictureInspection | Refusal
 
-async function inspectAny(path: string, options: InspectionOptions, world: World): Promise<Result> {
+async function inspectAny(path: string, options: InspectedAs, world: World): Promise<Result> {
   if (!(await isPicture(path))) return inspectFile(path, options, world)
   return inspectPicture(path, options, world).catch((error: unknown) => {
     world.signal.throwIfAborted()

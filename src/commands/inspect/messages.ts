@@ -7,11 +7,11 @@ export const messages = catalogue({
   exampleModel: 'What it is, what is in it, what could be saved',
   exampleMetadata: 'All metadata of a LoRA',
   exampleKeys: 'Names, types and shapes for a program',
-  exampleFolder: 'One line for each model file in a folder',
+  exampleFolder: 'One line for each model file and picture in a folder',
   examplePicture: 'How a picture was made: A1111 parameters; --metadata=workflow for ComfyUI',
   exampleRemote: 'A model on a server, by reading a few hundred kB of it',
   filesArgument:
-    'Model files, folders, pictures (PNG, JPEG, WebP); addresses, AIRs, model:ID, version:ID, hash:HEX',
+    'Model files, folders, pictures (PNG, JPEG, WebP, AVIF, GIF); addresses, AIRs, model:ID, version:ID, hash:HEX',
   keysOption: 'List the tensors, all or those that match: --keys="*vae*"',
   metadataOption: 'Print all metadata, or one key: --metadata=ss_tag_frequency',
   hashesOption: 'SHA-256, AutoV1/V2/V3, CRC32, BLAKE3 (reads the file)',
@@ -40,6 +40,7 @@ export const messages = catalogue({
   hashes: 'Hashes',
   findings: 'Findings',
   prompt: 'Prompt',
+  embedding: 'Embedding',
   negativePrompt: 'Negative prompt',
   settings: 'Settings',
   tensorCount: (n: number) => count(n, 'tensor'),
@@ -129,6 +130,8 @@ export const messages = catalogue({
 
   pixels: (width: number, height: number) => `${width} x ${height} pixels`,
   pictureMadeBy: (program: string) => `made by ${program}`,
+  withEmbedding: (name: string | undefined, vectors: string) =>
+    `with ${name === undefined ? 'an embedding' : `the embedding ${name}`} (${vectors})`,
   noPictureText: 'It has no text that says how it was made.',
   text: 'text',
   begins: 'begins',

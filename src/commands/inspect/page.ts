@@ -170,13 +170,18 @@ function distribution(values: readonly ValueCount[]): string {
   return messages.distribution(short(first.value), short(last.value), short(most.value))
 }
 
-function embeddingFacts(embedding: EmbeddingInfo): FactLine[] {
-  const { name, token, steps, trainedOn, architecture } = embedding
-  const dims = embedding.parts.map(
+/** `4 x 768`, for each text encoder. */
+export function vectorSizes({ parts }: EmbeddingInfo): string {
+  const sizes = parts.map(
     ({ role, vectors, dim }) => `${role === 'single' ? '' : `${role} `}${vectors} x ${dim}`,
   )
+  return sizes.join(', ')
+}
+
+export function embeddingFacts(embedding: EmbeddingInfo): FactLine[] {
+  const { name, token, steps, trainedOn, architecture } = embedding
   return [
-    [messages.vectors, dims.join(', ')],
+    [messages.vectors, vectorSizes(embedding)],
     ...(name === undefined ? [] : [[messages.name, name] as const]),
     ...(token === undefined ? [] : [[messages.token, token] as const]),
     [messages.for, baseTitle(architecture)],

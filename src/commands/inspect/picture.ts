@@ -1,27 +1,28 @@
 /** Pictures among the files of `sdtool inspect`: how they were made. */
 import { IMAGE_HEAD, type ImageFile, imageFormat, openImage } from '../../image/open.ts'
-import { type PictureParameters, pictureParameters, pictureProgram } from '../../image/parameters.ts'
 import { hashWithProgress } from '../../operations/hashing.ts'
+import { embeddingJson } from '../../operations/inspect/json.ts'
+import { type PictureFacts, pictureFacts } from '../../operations/inspect/picture.ts'
 import type { InspectResult } from '../../operations/inspect/schema.ts'
+import { findingJson } from '../../report/document/envelope.ts'
 import { formatTable } from '../../report/text/table.ts'
 import { formatBytes, type Paint } from '../../report/text/text.ts'
 import { hanging } from '../../report/text/wrap.ts'
 import { openRegularFile } from '../../system/bytes.ts'
-import { defined } from '../../system/defined.ts'
 import { refuse, withFileName } from '../../system/errors.ts'
 import type { Hashes } from '../../system/hash.ts'
 import { printable } from '../../system/text.ts'
 import type { World } from '../../system/world.ts'
+import { findingLines } from '../shared/findings-text.ts'
 import { messages } from './messages.ts'
-import { type FactLine, factLines, SECTION_INDENT, section } from './page.ts'
+import { embeddingFacts, type FactLine, factLines, SECTION_INDENT, section, vectorSizes } from './page.ts'
 
 /** A picture and what its texts say. */
 export interface PictureInspection {
   readonly path: string
   readonly bytes: number
   readonly picture: ImageFile
-  readonly parameters?: PictureParameters
-  readonly program?: string
+  readonly facts: PictureFacts
   readonly hashes: Hashes
 }
 
@@ -45,7 +46,7 @@ export async function isPicture(path: string): Promise<boolean> {
 /** @throws PICTURE_TOO_LARGE (exit 3), what `openRegularFile` and `openImage` throw */
 export async function inspectPicture(
   path: string,
-  options: { readonly hashes: boolean },
+  options: { readonly hashes: boolean; readonly brief: boolean },
   world: World,
 ): Promise<PictureInspection> {
   const bytes = await readPicture(path)
@@ -55,14 +56,12 @@ export async function inspectPicture(
   } catch (error) {
     throw withFileName(path, error)
   }
-  const parameters = pictureParameters(picture.texts)
-  const program = pictureProgram(picture.texts)
   return {
     path,
     bytes: bytes.byteLength,
     picture,
-    ...(parameters && { parameters }),
-    ...defined({ program }),
+    // a list of files is there to be fast
+    facts: await pictureFacts(picture, options.brief ? 'texts' : 'texts and pixels'),
     hashes: options.hashes ? await hashWithProgress(path, ['sha256', 'crc32', 'blake3'], world) : {},
   }
 }
@@ -81,13 +80,14 @@ async function readPicture(path: string): Promise<Uint8Array> {
 }
 
 /** Texts by keyword; of those with the same one the last counts, as in Pillow. */
-export function pictureMetadata({ picture }: PictureInspection): Readonly<Record<string, string>> {
-  return Object.fromEntries(picture.texts.map(({ keyword, text }) => [keyword, text]))
+export function pictureMetadata({ facts }: PictureInspection): Readonly<Record<string, string>> {
+  return Object.fromEntries(facts.texts.map(({ keyword, text }) => [keyword, text]))
 }
 
 /** The result of `inspect --json`. Keys are a contract: add, never rename. */
 export function pictureJson(inspection: PictureInspection): InspectResult {
-  const { path, bytes, picture, parameters, program, hashes } = inspection
+  const { path, bytes, picture, facts, hashes } = inspection
+  const { parameters, program, embedding, findings } = facts
   const { format, title, width, height } = picture
   return {
     path,
@@ -98,33 +98,41 @@ export function pictureJson(inspection: PictureInspection): InspectResult {
     picture: { width, height },
     program: program ?? null,
     parameters: parameters ? { ...parameters, settings: Object.fromEntries(parameters.settings) } : null,
+    embedding: embedding ? embeddingJson(embedding) : null,
     metadata: pictureMetadata(inspection),
     hashes,
-    findings: [],
+    findings: findings.map(findingJson),
     error: null,
   }
 }
 
-function headline({ picture, bytes, program }: PictureInspection): string {
+function headline({ picture, bytes, facts }: PictureInspection): string {
   const { title, width, height } = picture
+  const { program, embedding } = facts
   const by = program === undefined ? [] : [messages.pictureMadeBy(program)]
-  return [title, messages.pixels(width, height), formatBytes(bytes), ...by].join(', ')
+  const holding = embedding
+    ? [messages.withEmbedding(embedding.name && printable(embedding.name, 60), vectorSizes(embedding))]
+    : []
+  return [title, messages.pixels(width, height), formatBytes(bytes), ...by, ...holding].join(', ')
 }
 
 /** The page about a picture. */
 export function picturePage(inspection: PictureInspection, paint: Paint): string {
-  const { path, parameters, hashes } = inspection
+  const { path, facts, hashes } = inspection
+  const { parameters, embedding, findings, texts } = facts
   const width = paint.width - SECTION_INDENT
   const settings: FactLine[] = [...(parameters?.settings ?? [])]
-  const nothing = parameters || inspection.picture.texts.length > 0 ? '' : `  ${messages.noPictureText}`
+  const isSilent = texts.length === 0 && embedding === undefined && findings.length === 0
   const sections = [
     `${paint('bold', printable(path, 300))}\n  ${hanging(headline(inspection), paint.width, 2)}`,
     section(messages.prompt, parameters ? promptText(parameters.prompt, width) : ''),
     section(messages.negativePrompt, parameters?.negative ? promptText(parameters.negative, width) : ''),
     section(messages.settings, factLines(settings, width)),
-    section(messages.alsoInFile, otherTexts(inspection)),
+    section(messages.embedding, embedding ? factLines(embeddingFacts(embedding), width) : ''),
+    section(messages.alsoInFile, otherTexts(facts)),
     section(messages.hashes, factLines(Object.entries(hashes), width)),
-    nothing,
+    section(messages.findings, findingLines(findings, paint, SECTION_INDENT).join('\n')),
+    isSilent ? `  ${messages.noPictureText}` : '',
   ]
   return `${sections.filter(Boolean).join('\n\n')}\n`
 }
@@ -141,8 +149,8 @@ function promptText(text: string, width: number): string {
 const MAX_TEXTS_SHOWN = 50
 
 /** Texts that are not shown: workflows, or all of them where no parameters were understood. */
-function otherTexts({ picture, parameters }: PictureInspection): string {
-  const rows = picture.texts
+function otherTexts({ texts, parameters }: PictureFacts): string {
+  const rows = texts
     .filter(({ keyword }) => keyword !== parameters?.keyword)
     .map(({ keyword, text }) => [
       printable(keyword, 60),

@@ -25,8 +25,9 @@ export async function listedFiles(
   names: readonly string[],
   find: (name: string) => Promise<string>,
   world: Pick<World, 'signal' | 'stderr'>,
+  endings?: readonly string[],
 ): Promise<FileList> {
-  const list = await listFiles(names, find, world)
+  const list = await listFiles(names, find, world, endings)
   noteSkipped(list.skipped, world)
   return list
 }

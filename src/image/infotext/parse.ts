@@ -45,8 +45,8 @@ export function parseInfotext(text: string): Infotext {
 const RE_STEPS = /^Steps: \d/
 
 /**
- * Index of the line where settings begin: the last one, unless that is the end of a value with line breaks
- * (AUTOMATIC1111/stable-diffusion-webui, issue 12128: extensions write them as they are).
+ * Index of the line where settings begin: the last one, unless that is the end of a value with line breaks, which
+ * extensions of A1111 write as they are.
  */
 function firstOfSettings(lines: readonly string[]): number {
   const last = lines.length - 1

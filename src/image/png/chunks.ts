@@ -26,36 +26,48 @@ export function encodeChunk({ name, data }: PngChunk): Uint8Array {
 /** Pictures in tools of this field have a dozen; a file of empty ones (12 bytes each) would be all bookkeeping. */
 const MAX_CHUNKS = 100_000
 
+export interface PngChunks {
+  readonly chunks: readonly PngChunk[]
+  /** Why the next chunk was not read. */
+  readonly damage?: SdtoolError
+}
+
 /**
- * All chunks up to IEND, with their checksums checked. What stands behind IEND is not part of the picture.
- * @throws PNG_DAMAGED (exit 3)
+ * The chunks up to IEND whose checksums are right, or up to the first that is damaged. What stands behind IEND is not
+ * part of the picture.
+ * @throws PNG_DAMAGED (exit 3): no PNG, or too many chunks
  */
-export function readChunks(bytes: Uint8Array): PngChunk[] {
+export function readChunks(bytes: Uint8Array): PngChunks {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (!file.subarray(0, SIGNATURE.length).equals(SIGNATURE)) throw damaged(messages.noSignature)
   const chunks: PngChunk[] = []
   for (let at = SIGNATURE.length; chunks.at(-1)?.name !== 'IEND'; ) {
     if (chunks.length === MAX_CHUNKS) throw damaged(messages.tooManyChunks(MAX_CHUNKS))
-    const chunk = readChunk(file, at)
+    const { chunk, problem } = readChunk(file, at)
+    if (chunk === undefined) return { chunks, damage: damaged(problem) }
     chunks.push(chunk)
     at += chunk.data.byteLength + FRAME
   }
-  return chunks
+  return { chunks }
 }
 
-function readChunk(file: Buffer, at: number): PngChunk {
-  if (at + FRAME > file.length) throw damaged(messages.endsEarly(file.length))
+type ReadChunk =
+  | { readonly chunk: PngChunk; readonly problem?: never }
+  | { readonly chunk?: never; readonly problem: string }
+
+function readChunk(file: Buffer, at: number): ReadChunk {
+  if (at + FRAME > file.length) return { problem: messages.endsEarly(file.length) }
   const length = file.readUInt32BE(at)
   const name = file.toString('latin1', at + 4, at + 8)
-  if (!/^[A-Za-z]{4}$/.test(name)) throw damaged(messages.badChunkName(at))
+  if (!/^[A-Za-z]{4}$/.test(name)) return { problem: messages.badChunkName(at) }
   if (length > file.length - at - FRAME) {
-    throw damaged(messages.chunkTooLong(name, at, length, file.length - at - FRAME))
+    return { problem: messages.chunkTooLong(name, at, length, file.length - at - FRAME) }
   }
   const end = at + 8 + length
   if (file.readUInt32BE(end) !== crc32(file.subarray(at + 4, end))) {
-    throw damaged(messages.wrongChecksum(name, at))
+    return { problem: messages.wrongChecksum(name, at) }
   }
-  return { name, data: file.subarray(at + 8, end) }
+  return { chunk: { name, data: file.subarray(at + 8, end) } }
 }
 
 export function damaged(problem: string): SdtoolError {

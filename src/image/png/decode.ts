@@ -1,11 +1,12 @@
 /** Pictures that others made: every colour type, bit depth and interlacing of the PNG specification, as 8-bit RGB. */
 import { inflateSync } from 'node:zlib'
-import { refuse } from '../../system/errors.ts'
+import { refuse, type SdtoolError } from '../../system/errors.ts'
 import { BYTES_PER_PIXEL, type RgbImage } from '../image.ts'
 import { messages } from '../messages.ts'
+import type { ImageText } from '../texts/image-text.ts'
 import { damaged, type PngChunk, readChunks } from './chunks.ts'
 import { FILTER_COUNT, restoreRow } from './filter.ts'
-import { type PngText, readTexts } from './text.ts'
+import { readTexts } from './text.ts'
 
 export interface PngHeader {
   readonly width: number
@@ -39,17 +40,20 @@ const COLOUR_TYPES: Readonly<Record<number, ColourType>> = {
 /** A PNG without its pixels decoded. */
 export interface Png {
   readonly header: PngHeader
-  readonly texts: readonly PngText[]
+  readonly texts: readonly ImageText[]
   readonly chunks: readonly PngChunk[]
+  /** What was found behind the last of the chunks. */
+  readonly damage?: SdtoolError
 }
 
 /**
- * Header and texts of a PNG; pixels are for `decodePixels`.
+ * Header and texts of a PNG, also of one that is cut behind its header; pixels are for `decodePixels`.
  * @throws PNG_DAMAGED, PNG_TEXT_TOO_LARGE (exit 3)
  */
 export function openPng(bytes: Uint8Array): Png {
-  const chunks = readChunks(bytes)
-  return { header: readHeader(chunks), texts: readTexts(chunks), chunks }
+  const { chunks, damage } = readChunks(bytes)
+  if (chunks.length === 0 && damage) throw damage
+  return { header: readHeader(chunks), texts: readTexts(chunks), chunks, ...(damage && { damage }) }
 }
 
 function readHeader([first, ...others]: readonly PngChunk[]): PngHeader {
@@ -72,17 +76,21 @@ const MAX_PIXELS = 2 ** 26
  * Pixels of a PNG. Samples of 16 bits are scaled to 8, those of fewer spread over the whole range.
  * @throws PNG_DAMAGED, PNG_TOO_LARGE (exit 3)
  */
-export function decodePixels({ header, chunks }: Png): DecodedPng {
-  const { width, height } = header
+export function decodePixels(png: Png): DecodedPng {
+  const { header, chunks } = png
+  checkSize(header)
+  const paint = painterFor(header, chunks)
+  const raw = inflatedPixels(png)
+  let at = 0
+  for (const pass of passesOf(header)) at = paintPass(header, pass, raw, at, paint)
+  return paint.image
+}
+
+/** @throws PNG_TOO_LARGE (exit 3) */
+export function checkSize({ width, height }: PngHeader): void {
   if (width * height > MAX_PIXELS) {
     throw refuse('PNG_TOO_LARGE', messages.pngTooLarge(width, height, MAX_PIXELS))
   }
-  const paint = painterFor(header, chunks)
-  const passes = header.interlaced ? ADAM7 : WHOLE
-  const raw = inflatedPixels(header, chunks, passes)
-  let at = 0
-  for (const pass of passes) at = paintPass(header, pass, raw, at, paint)
-  return paint.image
 }
 
 /** Which pixels a pass has: from `x`, `y`, every `dx`-th of every `dy`-th row. */
@@ -106,6 +114,10 @@ const ADAM7: readonly Pass[] = [
   { x: 0, y: 1, dx: 1, dy: 2 },
 ]
 
+function passesOf({ interlaced }: PngHeader): readonly Pass[] {
+  return interlaced ? ADAM7 : WHOLE
+}
+
 /** Size of a pass; without columns it has no rows either. */
 function passSize({ width, height, depth, colour }: PngHeader, { x, y, dx, dy }: Pass) {
   const columns = Math.max(0, Math.ceil((width - x) / dx))
@@ -113,9 +125,13 @@ function passSize({ width, height, depth, colour }: PngHeader, { x, y, dx, dy }:
   return { columns, rows, stride: Math.ceil((columns * colour.channels * depth) / 8) }
 }
 
-/** The filtered rows of all passes; exactly as many bytes as the header promises, so a bomb cannot grow. */
-function inflatedPixels(header: PngHeader, chunks: readonly PngChunk[], passes: readonly Pass[]): Uint8Array {
-  const sizes = passes.map((pass) => passSize(header, pass))
+/**
+ * The filtered rows of all passes; exactly as many bytes as the header promises, so a bomb cannot grow.
+ * @throws PNG_DAMAGED (exit 3)
+ */
+export function inflatedPixels({ header, chunks, damage }: Png): Uint8Array {
+  if (damage) throw damage
+  const sizes = passesOf(header).map((pass) => passSize(header, pass))
   const expected = sizes.reduce((sum, { rows, stride }) => sum + rows * (stride + 1), 0)
   const first = chunks.findIndex(({ name }) => name === 'IDAT')
   const rest = chunks.slice(first).findIndex(({ name }) => name !== 'IDAT')
@@ -142,10 +158,8 @@ function paintPass(header: PngHeader, pass: Pass, raw: Uint8Array, begin: number
   let above: Uint8Array = new Uint8Array(stride)
   for (let row = 0; row < rows; row++) {
     const at = begin + row * (stride + 1)
-    const filter = raw[at]!
-    if (filter >= FILTER_COUNT) throw damaged(messages.unknownFilter(filter))
     const bytes = raw.subarray(at + 1, at + 1 + stride)
-    restoreRow(bytes, above, step, filter)
+    restoreRow(bytes, above, step, filterAt(raw, at))
     above = bytes
     const samples = samplesOf(bytes, depth, columns * colour.channels)
     const line = (pass.y + row * pass.dy) * header.width + pass.x
@@ -154,6 +168,13 @@ function paintPass(header: PngHeader, pass: Pass, raw: Uint8Array, begin: number
     }
   }
   return begin + rows * (stride + 1)
+}
+
+/** The filter before a row. @throws PNG_DAMAGED (exit 3) */
+export function filterAt(raw: Uint8Array, at: number): number {
+  const filter = raw[at]!
+  if (filter >= FILTER_COUNT) throw damaged(messages.unknownFilter(filter))
+  return filter
 }
 
 /** Samples of a row as they are stored, the leftmost in the high bits of a byte. */

@@ -1,14 +1,15 @@
 import { deflateSync } from 'node:zlib'
 import { BYTES_PER_PIXEL, type RgbImage } from '../image.ts'
+import type { ImageText } from '../texts/image-text.ts'
 import { encodeChunk, SIGNATURE } from './chunks.ts'
 import { filterRows } from './filter.ts'
-import { type PngText, textChunk } from './text.ts'
+import { textChunk } from './text.ts'
 
 /**
  * Encodes an image. Format: PNG (W3C, third edition), colour type 2, no interlacing.
  * @param texts put before the pixels, where every reader finds them at once
  */
-export function encodePng({ width, height, data }: RgbImage, texts: readonly PngText[] = []): Uint8Array {
+export function encodePng({ width, height, data }: RgbImage, texts: readonly ImageText[] = []): Uint8Array {
   const header = new DataView(new ArrayBuffer(13))
   header.setUint32(0, width)
   header.setUint32(4, height)

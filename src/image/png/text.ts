@@ -1,39 +1,36 @@
-/** Text in a PNG: tEXt, zTXt and iTXt, section 11.3.3 of the specification. */
+/**
+ * Text in a PNG: tEXt, zTXt and iTXt, section 11.3.3 of the specification; and `comf`, in which ComfyUI puts what other
+ * pictures have in tEXt into animated ones (`SaveAnimatedPNG`).
+ */
 import { inflateSync } from 'node:zlib'
 import { refuse } from '../../system/errors.ts'
 import { messages } from '../messages.ts'
+import { type ImageText, MAX_TEXT_BYTES, textOf } from '../texts/image-text.ts'
 import { damaged, type PngChunk } from './chunks.ts'
-
-export interface PngText {
-  /** 1 to 79 characters of Latin-1. */
-  readonly keyword: string
-  readonly text: string
-}
 
 /**
  * A text as Pillow writes it, so that everything that reads Pillow's files reads it: tEXt if Latin-1 has all its
  * characters, or else iTXt, uncompressed, without a language. NUL, which neither allows, becomes U+FFFD.
+ * @param text its keyword has 1 to 79 characters of Latin-1
  */
-export function textChunk({ keyword, text }: PngText): PngChunk {
+export function textChunk({ keyword, text }: ImageText): PngChunk {
   const clean = text.replaceAll('\0', '\ufffd')
   const key = Buffer.from(keyword, 'latin1')
   const latin1 = Buffer.from(clean, 'latin1')
-  if (latin1.toString('latin1') === clean) {
+  // some read UTF-8 there, as below
+  if (latin1.toString('latin1') === clean && textOf(latin1) === clean) {
     return { name: 'tEXt', data: Buffer.concat([key, Buffer.alloc(1), latin1]) }
   }
   // end of the keyword, no compression, its method, no language, no translated keyword
   return { name: 'iTXt', data: Buffer.concat([key, Buffer.alloc(5), Buffer.from(clean, 'utf8')]) }
 }
 
-/** A workflow of ComfyUI is some 100 KB; much more is a bomb, or not text. */
-const MAX_TEXT_BYTES = 16 * 1024 * 1024
-
 /**
  * The texts of all chunks, in order.
  * @throws PNG_DAMAGED, PNG_TEXT_TOO_LARGE (exit 3)
  */
-export function readTexts(chunks: readonly PngChunk[]): PngText[] {
-  const texts: PngText[] = []
+export function readTexts(chunks: readonly PngChunk[]): ImageText[] {
+  const texts: ImageText[] = []
   let room = MAX_TEXT_BYTES
   for (const chunk of chunks) {
     const text = READERS[chunk.name]?.(Buffer.from(chunk.data), room)
@@ -50,15 +47,13 @@ function tooLarge(): Error {
 }
 
 /** @param room bytes that a text may still have */
-const READERS: Readonly<Record<string, (data: Buffer, room: number) => PngText>> = {
-  tEXt(data) {
-    const { keyword, rest } = split(data, 'tEXt')
-    return { keyword, text: rest.toString('latin1') }
-  },
+const READERS: Readonly<Record<string, (data: Buffer, room: number) => ImageText>> = {
+  tEXt: (data) => plainText(data, 'tEXt'),
+  comf: (data) => plainText(data, 'comf'),
   zTXt(data, room) {
     const { keyword, rest } = split(data, 'zTXt')
     if (rest[0] !== 0) throw damaged(messages.unknownTextCompression(keyword))
-    return { keyword, text: inflated(rest.subarray(1), keyword, room).toString('latin1') }
+    return { keyword, text: textOf(inflated(rest.subarray(1), keyword, room)) }
   },
   iTXt(data, room) {
     const { keyword, rest } = split(data, 'iTXt')
@@ -71,6 +66,12 @@ const READERS: Readonly<Record<string, (data: Buffer, room: number) => PngText>>
     if (isCompressed !== 1 || method !== 0) throw damaged(messages.unknownTextCompression(keyword))
     return { keyword, text: inflated(body, keyword, room).toString('utf8') }
   },
+}
+
+/** Latin-1 by the specification; Stability Matrix, Tensor.Art and others write UTF-8. */
+function plainText(data: Buffer, chunk: string): ImageText {
+  const { keyword, rest } = split(data, chunk)
+  return { keyword, text: textOf(rest) }
 }
 
 const MAX_KEYWORD = 79

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { refuse } from '../../system/errors.ts'
+import type { PixelColumns } from '../columns.ts'
 import { BYTES_PER_PIXEL, type RgbImage } from '../image.ts'
 import { messages } from '../messages.ts'
 
@@ -26,14 +27,31 @@ interface WebpDecoder {
   compile(bytes: Uint8Array): Promise<object>
 }
 
+interface Size {
+  readonly width: number
+  readonly height: number
+}
+
 /**
  * @param bytes the whole file, with `size` as its header has it
  * @throws PICTURE_TOO_LARGE, PICTURE_DAMAGED (exit 3)
  */
-export async function decodeWebp(
-  bytes: Uint8Array,
-  { width, height }: { readonly width: number; readonly height: number },
-): Promise<RgbImage> {
+export async function decodeWebp(bytes: Uint8Array, size: Size): Promise<RgbImage> {
+  return { ...size, data: withoutAlpha(await decodeRgba(bytes, size)) }
+}
+
+/** All are decoded for the first. @throws what `decodeWebp` throws */
+export async function webpColumns(bytes: Uint8Array, { width, height }: Size): Promise<PixelColumns> {
+  const { buffer, byteOffset, byteLength } = await decodeRgba(bytes, { width, height })
+  const rgba = new Uint8Array(buffer, byteOffset, byteLength)
+  const first = (count: number): Uint8Array => {
+    const rows = Array.from({ length: height }, (_, y) => y * width * RGBA)
+    return Buffer.concat(rows.map((at) => rgba.subarray(at, at + count * RGBA)))
+  }
+  return { width, height, channels: RGBA, first }
+}
+
+async function decodeRgba(bytes: Uint8Array, { width, height }: Size): Promise<Uint8ClampedArray> {
   if (width * height > MAX_PIXELS) {
     throw refuse('PICTURE_TOO_LARGE', messages.webpTooLarge(width, height, MAX_PIXELS))
   }
@@ -47,7 +65,7 @@ export async function decodeWebp(
     const message = messages.damagedPicture('WebP', messages.undecodable)
     throw refuse('PICTURE_DAMAGED', message, messages.copyAgain)
   }
-  return { width, height, data: withoutAlpha(found.data) }
+  return found.data
 }
 
 async function loadDecoder(): Promise<Decode> {

@@ -64,10 +64,23 @@ async function readPicture(path: string): Promise<PictureFile | undefined> {
 }
 
 async function cardIn(image: ImageFile, path: string): Promise<EmbeddingCard | undefined> {
+  const found = await embeddingInPicture(image, 'texts and pixels')
+  return found && { name: found.info.name ?? stemOf(basename(path)), ...found }
+}
+
+/** Where in a picture an embedding is looked for. */
+export type CardPlaces = 'texts' | 'texts and pixels'
+
+/** The embedding in a picture; undefined if there is none. @throws PICTURE_FORMAT, CARD_DAMAGED (exit 3); what `pixels` throws */
+export async function embeddingInPicture(
+  image: ImageFile,
+  places: CardPlaces,
+): Promise<Omit<EmbeddingCard, 'name'> | undefined> {
   const text = image.texts.find(({ keyword }) => keyword === CARD_KEYWORD)?.text
+  if (text === undefined && places === 'texts') return undefined
   const file = text === undefined ? await fromPixels(image) : embeddingFromText(text)
   const info = file && describeEmbedding(file)
-  return info && { name: info.name ?? stemOf(basename(path)), file, info }
+  return info && { file, info }
 }
 
 async function inputOf({ file: card }: EmbeddingCard, file: FileRef, title: string): Promise<InputModel> {

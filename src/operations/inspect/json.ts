@@ -72,7 +72,7 @@ function peftConfigJson({ oft, ...config }: PeftConfig): InspectedPeftConfig {
   }
 }
 
-function embeddingJson({
+export function embeddingJson({
   parts,
   snapshots,
   trainedOn,

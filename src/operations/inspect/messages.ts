@@ -21,6 +21,8 @@ export const messages = catalogue({
   fp16Underflow: (component: string, values: number) =>
     `${component}: ${count(values, 'value')} would become zero in fp16`,
 
+  textInPixels: (signature: string) => `a text stands in the lowest bits of its pixels (${signature})`,
+
   knownFile: (name: string) => `this is ${name}, by its SHA-256`,
   probablyKnownFile: (name: string) =>
     `this is probably ${name}, by A1111's first hash; use --hashes to be sure`,

@@ -234,6 +234,7 @@ const picture = v.strictObject({
   parameters: nullable(
     v.strictObject({ keyword: text, prompt: text, negative: text, settings: dataBy(text) }),
   ),
+  embedding: nullable(embedding),
 })
 
 const refused = v.strictObject({ path: text, bytes: count, security, error })

@@ -1,12 +1,9 @@
 /** Text in EXIF: where A1111 and ComfyUI put theirs in pictures that are no PNG. */
+import { type ImageText, MAX_TEXT_BYTES, textOf, withoutNuls } from './image-text.ts'
 
-export interface ImageText {
-  readonly keyword: string
-  readonly text: string
-}
-
-/** Tags with text that tools of this field write: EXIF 2.32, tables 4 and 8. ComfyUI uses Make and Model for JSON. */
+/** Tags with text that tools of this field write: EXIF 2.32, tables 4 and 8. ComfyUI uses Make and those below it for JSON. */
 const TAGS: Readonly<Record<number, string>> = {
+  269: 'DocumentName',
   270: 'ImageDescription',
   271: 'Make',
   272: 'Model',
@@ -20,16 +17,13 @@ const EXIF_DIRECTORY = 0x8769
 /** Bytes of a value, by its type. Others hold no text. */
 const SIZES: Readonly<Record<number, number>> = { 1: 1, 2: 1, 3: 2, 4: 4, 7: 1 }
 
-/** A workflow of ComfyUI is some 100 KB. Entries may all name the same bytes, so the sum counts. */
-const MAX_TEXT_BYTES = 16 * 1024 * 1024
-
 /** A value of up to four bytes stands in the entry itself. */
 const ENTRY = { bytes: 12, inline: 4 } as const
 
 /**
  * Texts of an EXIF block (a TIFF file, with or without `Exif\0\0` before it). What makes no sense is left out: it is a
- * note on a picture, not the picture: also what has more than 16 MiB of text, and all but the first text of a tag, which
- * may stand once.
+ * note on a picture, not the picture: also what has more than 16 MiB of text (entries may all name the same bytes, so the
+ * sum counts), and all but the first text of a tag, which may stand once.
  */
 export function exifTexts(block: Uint8Array): ImageText[] {
   const whole = Buffer.from(block)
@@ -50,7 +44,7 @@ function firstTexts(reader: Reader, entries: readonly Entry[]): ImageText[] {
     const value = texts.has(entry.tag) ? undefined : textBytes(reader, entry)
     if (value === undefined || value.data.byteLength > room) continue
     room -= value.data.byteLength
-    texts.set(entry.tag, textOf(value))
+    texts.set(entry.tag, entryText(value))
   }
   return [...texts.values()]
 }
@@ -101,15 +95,19 @@ function textBytes({ data, u16, u32 }: Reader, { tag, at }: Entry): TextValue | 
   return { keyword, data: data.subarray(from, from + bytes) }
 }
 
-function textOf({ keyword, data }: TextValue): ImageText {
-  const text = keyword === 'UserComment' ? commentText(data) : data.toString('utf8')
-  return { keyword, text: text.replace(/\0+$/, '') }
+function entryText({ keyword, data }: TextValue): ImageText {
+  return { keyword, text: withoutNuls(keyword === 'UserComment' ? commentText(data) : textOf(data)) }
 }
 
-/** Eight bytes name the encoding. */
+/** Names of encodings, eight bytes before a comment: EXIF 2.32, table 9. */
+const UNICODE = 'UNICODE\0'
+const ENCODINGS: readonly string[] = [UNICODE, 'ASCII\0\0\0', 'JIS\0\0\0\0\0', '\0'.repeat(8)]
+
+/** Fooocus and nodes of ComfyUI write the text without the name of its encoding. */
 function commentText(value: Buffer): string {
-  const [encoding, body] = [value.toString('latin1', 0, 8), value.subarray(8)]
-  if (!encoding.startsWith('UNICODE')) return body.toString('utf8')
+  const encoding = value.toString('latin1', 0, 8)
+  const body = ENCODINGS.includes(encoding) ? value.subarray(8) : value
+  if (encoding !== UNICODE) return textOf(body)
   const even = body.subarray(0, body.length - (body.length % 2))
   return (isBigEndian(even) ? Buffer.from(even).swap16() : even).toString('utf16le').replace(/^\ufeff/, '')
 }
