@@ -5,6 +5,7 @@ import { refuse, SdtoolError, usage } from '../system/errors.ts'
 import { messages } from './messages.ts'
 import { type SkippedFolder, scanFolder } from './scan.ts'
 import type { Interruptible } from './session.ts'
+import { isShardFolder } from './shards.ts'
 
 export interface ListedFile {
   readonly path: string
@@ -42,7 +43,7 @@ export async function listFiles(
   for (const arg of args) {
     if (arg === '') throw usage(messages.emptyFileName)
     const info = await stat(arg).catch(() => undefined)
-    if (!info?.isDirectory()) {
+    if (!info?.isDirectory() || isShardFolder(arg)) {
       const file = info ? { path: arg, relative: basename(arg) } : await lookUp(arg, find)
       files.set(file.path, file)
       continue

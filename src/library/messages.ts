@@ -47,6 +47,8 @@ export const messages = catalogue({
   missingShards: (folder: string, there: number, all: number, shard: string) =>
     `${folder}: only ${there} of the ${all} shards of ${shard} ${there === 1 ? 'is' : 'are'} there`,
   downloadOtherShards: 'Download the other shards, too.',
+  unreadableIndex: (path: string) => `${path} does not list the shards of a model`,
+  tensorInTwoShards: (folder: string, tensor: string) => `${folder}: ${tensor} is in two of the shards`,
   incompleteShards: (folder: string, tensors: string) =>
     `${folder}: listed in the index, but in none of the shards: ${tensors}`,
 })

@@ -13,12 +13,10 @@ import type { Finding } from '../tensor/values/table.ts'
 import { schedulerOf, smallJson } from './hints.ts'
 import { messages } from './messages.ts'
 import { type Interruptible, withModels } from './session.ts'
-
-/** What diffusers calls the list of the parts of a pipeline. */
-export const INDEX = 'model_index.json'
+import { PIPELINE_INDEX } from './shards.ts'
 
 export function isPipelineFolder(path: string): boolean {
-  return existsSync(join(path, INDEX))
+  return existsSync(join(path, PIPELINE_INDEX))
 }
 
 /**

@@ -1,10 +1,11 @@
 /** The model files below a folder, found without getting lost in it. */
 import type { Dirent } from 'node:fs'
 import { realpath, stat, statfs } from 'node:fs/promises'
-import { join, sep } from 'node:path'
+import { basename, join, sep } from 'node:path'
 import { MODEL_ENDINGS } from '../model/file-name.ts'
 import { refuse } from '../system/errors.ts'
 import { messages } from './messages.ts'
+import { isShard, shardIndex } from './shards.ts'
 import { readFolder } from './unreadable-names.ts'
 
 /** People sort models into folders, three or four deep; a program's own folder adds some. */
@@ -92,11 +93,16 @@ async function visit(scan: Scan, below: string, real: string, depth: number): Pr
   scan.entries += entries.length
   if (scan.entries > scan.maxEntries) throw tooLarge(scan)
   entries.sort((a, b) => (a.name < b.name ? -1 : 1))
+  const isModel = scan.endings === MODEL_ENDINGS && shardIndex(entries.map(({ name }) => name)) !== undefined
+  if (isModel) {
+    const name = below.slice(0, -1)
+    scan.found.push({ path: join(scan.root, name), name: name || basename(scan.root) })
+  }
   for (const entry of entries) {
     if (entry.name.startsWith('.')) continue
     const name = below + entry.name
     const target = await targetOf(entry, real)
-    if (target.kind === 'file' && hasEnding(entry.name, scan.endings))
+    if (target.kind === 'file' && hasEnding(entry.name, scan.endings) && !(isModel && isShard(entry.name)))
       scan.found.push({ path: join(scan.root, name), name })
     if (target.kind === 'folder') await enter(scan, name, target.real, depth)
   }

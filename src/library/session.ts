@@ -1,8 +1,9 @@
 /** Model files while they are open, with the files that belong to them. */
+import { basename } from 'node:path'
 import { type Identity, identify } from '../model/identify/identify.ts'
 import type { KnownFile } from '../model/identity.ts'
 import { withKnownNames } from '../model/layouts/known-names.ts'
-import { openFileSource } from '../system/bytes.ts'
+import { type ByteSource, openFileSource } from '../system/bytes.ts'
 import { checkUnchanged } from '../system/stamp.ts'
 import { openModel } from '../tensor/formats/open.ts'
 import { type ReadInto, readValues } from '../tensor/values/expr.ts'
@@ -11,6 +12,7 @@ import { openInputs } from '../tensor/write/jobs.ts'
 import { refuseDamaged, type SumCheck, sumCheck, summing } from '../tensor/write/stated-sums.ts'
 import { companionOf, mayHaveCompanion } from './companion.ts'
 import { readHints } from './hints.ts'
+import { isShardFolder, joinedShards, shardsOf } from './shards.ts'
 
 export interface OpenedModel {
   /** Its tensors have the names that programs look for, whatever the file calls them. */
@@ -35,7 +37,7 @@ export interface OpenFile extends OpenedModel {
 }
 
 /**
- * Opens a model file. Only headers are read.
+ * Opens a model file, or a folder of the shards of one. Only headers are read.
  * @param onDamage called for an entry that was read and does not match the checksum of its archive
  * @throws NOT_A_FILE (exit 3), and what `openModel` throws; reading throws ZIP_CRC (exit 3)
  */
@@ -44,20 +46,29 @@ export async function openModelFile(
   { signal }: Interruptible,
   onDamage: (run: StatedSum) => void = refuseDamaged,
 ): Promise<OpenFile> {
-  const source = await openFileSource(path, signal)
+  const list = isShardFolder(path) ? await shardsOf(path) : undefined
   const inputs = openInputs()
+  const sources: ByteSource[] = []
   const close = async (): Promise<void> => {
     await inputs.close()
-    await source.close()
+    for (const source of sources) await source.close()
+  }
+  const opened = async (file: string): Promise<ModelFile> => {
+    const source = await openFileSource(file, signal)
+    sources.push(source)
+    return openModel(source)
   }
   try {
-    const model = withKnownNames(await openModel(source))
+    const files: ModelFile[] = []
+    for (const file of list?.files ?? [path]) files.push(await opened(file))
+    const model = withKnownNames(list === undefined ? files[0]! : joinedShards(path, list, files))
     const companion = await companionOf(path, model)
     const known = companion === undefined ? model : { ...model, companion }
     const sums = sumCheck(model.checksums?.stated ?? [], onDamage)
-    const summed = new Set(model.checksums === undefined ? [] : [path])
-    const read = onlyOf(path, summing(inputs.read, summed, sums.note))
-    return { model: known, read, sums, checkUnchanged: () => checkUnchanged([source.file]), close }
+    const summed = new Set(files.flatMap(({ file, checksums }) => (checksums ? [file.path] : [])))
+    const read = onlyOf(path, files, summing(inputs.read, summed, sums.note))
+    const unchanged = () => checkUnchanged(sources.map(({ file }) => file))
+    return { model: known, read, sums, checkUnchanged: unchanged, close }
   } catch (error) {
     await close()
     throw error
@@ -65,9 +76,10 @@ export async function openModelFile(
 }
 
 /** `readAny` reads several files, each by its own checksums. */
-function onlyOf(path: string, read: ReadInto): ReadInto {
+function onlyOf(path: string, files: readonly Pick<ModelFile, 'file'>[], read: ReadInto): ReadInto {
+  const own = new Set(files.map(({ file }) => file.path))
   return async (file, offset, target) => {
-    if (file.path !== path) throw new TypeError(`${file.path} is not the file that is open here, ${path}`)
+    if (!own.has(file.path)) throw new TypeError(`${file.path} is not the file that is open here, ${path}`)
     return read(file, offset, target)
   }
 }
@@ -117,7 +129,11 @@ export function withModels<T>(
  * @throws TypeError for a file that is not open
  */
 export function readAny(opened: readonly OpenedModel[]): ReadInto {
-  const readers = new Map(opened.map(({ model, read }) => [model.file.path, read]))
+  const readers = new Map(
+    opened.flatMap(({ model, read }) =>
+      [model.file, ...(model.shards ?? [])].map(({ path }) => [path, read] as const),
+    ),
+  )
   return async (file, offset, target) => {
     const read = readers.get(file.path)
     if (read === undefined) throw new TypeError(`${file.path} is not open`)
@@ -127,5 +143,11 @@ export function readAny(opened: readonly OpenedModel[]): ReadInto {
 
 /** What the file is, with the evidence around it. @throws what `identify` throws */
 export async function identifyFile(path: string, { model, read }: OpenedModel): Promise<Identity> {
-  return identify(model, (tensor) => readValues(tensor, read), await readHints(path))
+  const [shard] = model.shards ?? []
+  // what lies beside the files of a folder is about the folder
+  const hints =
+    shard === undefined
+      ? await readHints(path)
+      : { ...(await readHints(shard.path)), fileName: basename(path) }
+  return identify(model, (tensor) => readValues(tensor, read), hints)
 }

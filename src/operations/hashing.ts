@@ -1,6 +1,7 @@
 import { basename } from 'node:path'
 import type { HashNow } from '../library/caches/hash-cache.ts'
-import { type Hashes, type HashName, hashFile } from '../system/hash.ts'
+import { hashModel } from '../library/shards.ts'
+import type { Hashes, HashName } from '../system/hash.ts'
 import { type Environment, startProgress } from '../system/world.ts'
 import { messages } from './messages.ts'
 
@@ -20,7 +21,7 @@ export async function hashWithProgress(
   const progress = startProgress(environment, messages.hashing(basename(path)))
   try {
     const { signal } = environment
-    return await hashFile(path, { ...(only && { only }), signal, onProgress: progress.update })
+    return await hashModel(path, { ...(only && { only }), signal, onProgress: progress.update })
   } finally {
     progress.end()
   }

@@ -202,7 +202,7 @@ function plannedFile<Options extends object, P extends Plan, Part>(
   return {
     plan,
     output: target,
-    inputs: inputs.map(({ file }) => file.file),
+    inputs: inputs.flatMap(({ file: { file, shards = [] } }) => [file, ...shards]),
     ...(operation.standsAlone ? {} : { source: first.path }),
     ...(form && { container: form.container }),
     metadata: () => metadataOf(operation, plan, inputs, options, { target, recipe, environment }),

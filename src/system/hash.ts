@@ -3,7 +3,7 @@
  * `sd_models.py` (AutoV1, AutoV2), kohya additional networks (AutoV3), Civitai's scanner where they leave a case open.
  */
 import { createHash, type Hash } from 'node:crypto'
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, open, stat } from 'node:fs/promises'
 import { crc32 } from 'node:zlib'
 
 const HASH_NAMES = ['sha256', 'autoV1', 'autoV2', 'autoV3', 'crc32', 'blake3'] as const
@@ -35,15 +35,40 @@ interface Sink {
 }
 
 /** Hashes the file at `path`. Reads it once, in chunks of 4 MiB. */
-export async function hashFile(path: string, options: HashOptions = {}): Promise<Hashes> {
+export function hashFile(path: string, options: HashOptions = {}): Promise<Hashes> {
+  return hashJoined([path], options)
+}
+
+/** Hashes of the bytes of several files, one behind the other. */
+export async function hashJoined(paths: readonly string[], options: HashOptions = {}): Promise<Hashes> {
+  const wanted = new Set(options.only ?? HASH_NAMES)
+  const sinks = await sinksFor(wanted)
+  const end = wanted.size === 1 && wanted.has('autoV1') ? AUTOV1_END : Number.POSITIVE_INFINITY
+  let before = 0
+  const sizes = await Promise.all(paths.map(async (path) => (await stat(path)).size))
+  const all = sizes.reduce((sum, size) => sum + size, 0)
+  for (const path of paths) {
+    if (before >= end) break
+    before += await hashInto(sinks, path, { ...options, before, all: Math.min(all, end), end })
+  }
+  return Object.assign({}, ...sinks.map((sink) => sink.digest())) as Hashes
+}
+
+interface Feeding extends Pick<HashOptions, 'signal' | 'onProgress'> {
+  /** Bytes of the files in front of this one, and of all. */
+  readonly before: number
+  readonly all: number
+  /** Nothing wants the bytes behind. */
+  readonly end: number
+}
+
+/** Gives the size of the file. */
+async function hashInto(sinks: readonly Sink[], path: string, feeding: Feeding): Promise<number> {
   const handle = await open(path, 'r')
   try {
     const { size } = await handle.stat()
-    const wanted = new Set(options.only ?? HASH_NAMES)
-    const sinks = await sinksFor(wanted)
-    const onlyAutoV1 = wanted.size === 1 && wanted.has('autoV1')
-    await feed(handle, onlyAutoV1 ? Math.min(size, AUTOV1_END) : size, sinks, options)
-    return Object.assign({}, ...sinks.map((sink) => sink.digest())) as Hashes
+    await feed(handle, Math.min(size, feeding.end - feeding.before), sinks, feeding)
+    return size
   } finally {
     await handle.close()
   }
@@ -140,7 +165,12 @@ async function blake3Sink(): Promise<Sink> {
 }
 
 /** Feeds the first `size` bytes. Reads ahead by one chunk while the sinks work on the one before. */
-async function feed(handle: FileHandle, size: number, sinks: Sink[], options: HashOptions): Promise<void> {
+async function feed(
+  handle: FileHandle,
+  size: number,
+  sinks: readonly Sink[],
+  { before, all, signal, onProgress }: Feeding,
+): Promise<void> {
   const buffers = [new Uint8Array(CHUNK_BYTES), new Uint8Array(CHUNK_BYTES)] as const
   const readAt = async (position: number, which: number): Promise<number> => {
     const length = Math.min(CHUNK_BYTES, size - position)
@@ -151,12 +181,12 @@ async function feed(handle: FileHandle, size: number, sinks: Sink[], options: Ha
   let turn = 0
   let next = readAt(0, turn)
   for (let count = await next; count > 0; count = await next) {
-    options.signal?.throwIfAborted()
+    signal?.throwIfAborted()
     const chunk = buffers[turn & 1]!.subarray(0, count)
     turn++
     next = readAt(position + count, turn)
-    for (const sink of sinks) sink.update(chunk, position)
+    for (const sink of sinks) sink.update(chunk, before + position)
     position += count
-    options.onProgress?.(position, size)
+    onProgress?.(before + position, all)
   }
 }

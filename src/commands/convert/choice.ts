@@ -1,5 +1,5 @@
 /** Which of the operations of `convert` a command line asks for. */
-import { INDEX } from '../../library/pipeline-folder.ts'
+import { PIPELINE_INDEX } from '../../library/shards.ts'
 import type { DTypeChoice } from '../../model/dtype-choice.ts'
 import type { PipelineFolder } from '../../model/layouts/pipeline.ts'
 import type {
@@ -55,7 +55,11 @@ export function chosenConversion(
 function ofFiles(names: readonly string[], to: string | undefined, dtype: DTypeChoice): Conversion {
   const [first] = names
   if (to === 'single' && first !== undefined)
-    throw refuse('NOT_A_PIPELINE', messages.notDiffusersFolder(first, INDEX), messages.singleIsForFolders)
+    throw refuse(
+      'NOT_A_PIPELINE',
+      messages.notDiffusersFolder(first, PIPELINE_INDEX),
+      messages.singleIsForFolders,
+    )
   return { kind: 'files', names, options: { ...(to === 'ckpt' && { to }), dtype } }
 }
 

@@ -4,6 +4,7 @@ import { basename, dirname, extname, join, resolve } from 'node:path'
 import { isPipelineFolder } from '../../library/pipeline-folder.ts'
 import type { ModelFolders } from '../../library/resolve.ts'
 import { readCompanion } from '../../library/session.ts'
+import { isShardFolder, modelStat } from '../../library/shards.ts'
 import { MODEL_ENDINGS } from '../../model/file-name.ts'
 import { PIPELINE_FOLDERS } from '../../model/layouts/pipeline.ts'
 import type { Recipe, RecipeInput } from '../../model/metadata/recipe.ts'
@@ -86,9 +87,15 @@ async function candidates(
   const scanned: string[] = []
   for (const root of folders.roots) scanned.push(...(await folders.scan(root)).map((file) => file.path))
   const files: Candidate[] = []
-  for (const file of new Set([...beside.filter(isWanted), ...scanned])) {
+  for (const file of new Set([
+    ...beside.filter((name) => isWanted(name) || isShardFolder(name)),
+    ...scanned,
+  ])) {
     const info = await stat(file).catch(() => undefined)
-    if (info?.isFile()) files.push({ path: file, name: basename(file), bytes: info.size })
+    if (info?.isFile() || isShardFolder(file)) {
+      const known = await modelStat(file).catch(() => undefined)
+      if (known) files.push({ path: file, name: basename(file), bytes: known.bytes })
+    }
   }
   return files
 }

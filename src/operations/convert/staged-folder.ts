@@ -3,7 +3,8 @@
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { INDEX, isPipelineFolder } from '../../library/pipeline-folder.ts'
+import { isPipelineFolder } from '../../library/pipeline-folder.ts'
+import { PIPELINE_INDEX } from '../../library/shards.ts'
 import { EXIT, SdtoolError } from '../../system/errors.ts'
 import { temporaryFolder } from '../../system/leftovers.ts'
 import { messages as system } from '../../system/messages.ts'
@@ -47,7 +48,7 @@ export function checkFree(target: string, force: boolean): void {
   if (!force) throw outputError('OUTPUT_EXISTS', system.outputExists(target), messages.forceOrOther)
   const isFolder = statSync(target).isDirectory()
   if (isFolder && (isPipelineFolder(target) || readdirSync(target).length === 0)) return
-  const text = isFolder ? messages.notDiffusersFolder(target, INDEX) : messages.notFolder(target)
+  const text = isFolder ? messages.notDiffusersFolder(target, PIPELINE_INDEX) : messages.notFolder(target)
   throw outputError('OUTPUT_NOT_A_PIPELINE', text, messages.otherFolder)
 }
 

@@ -1,15 +1,14 @@
 /** The model files of a folder with what is known of each, opened only where that is not in the cache. */
 
-import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { triggerWordsBeside } from '../../civitai/plan/sidecars.ts'
 import type { CachedFile, LibraryCache } from '../../library/caches/library-cache.ts'
 import type { LibraryFacts } from '../../library/facts.ts'
 import type { FoundFile } from '../../library/scan.ts'
 import { identifyFile, withModel } from '../../library/session.ts'
+import { hashModel, modelStat } from '../../library/shards.ts'
 import { errorReport } from '../../report/terminal/error.ts'
 import { defined } from '../../system/defined.ts'
-import { hashFile } from '../../system/hash.ts'
 import { inParallel } from '../../system/parallel.ts'
 import type { Environment, Progress } from '../../system/world.ts'
 import { readValues } from '../../tensor/values/expr.ts'
@@ -46,8 +45,7 @@ export function libraryOf(
 }
 
 async function knownFile(path: string, cache: LibraryCache, environment: Environment): Promise<CachedFile> {
-  const info = await stat(path)
-  const { size: bytes, mtimeMs } = info
+  const { bytes, mtimeMs } = await modelStat(path)
   const known = cache.get(resolve(path), bytes, mtimeMs)
   if (known !== undefined) return known
   const found = { bytes, mtimeMs, ...(await factsOf(path, environment)) }
@@ -174,7 +172,7 @@ async function autoV3Of(
 ): Promise<string | undefined> {
   const known = cache.get(resolve(file.path), file.bytes, file.mtimeMs) ?? file
   if (known.autoV3 !== undefined) return known.autoV3
-  const { autoV3 } = await hashFile(file.path, { only: ['autoV3'], signal: environment.signal })
+  const { autoV3 } = await hashModel(file.path, { only: ['autoV3'], signal: environment.signal })
   if (autoV3 !== undefined) cache.set(resolve(file.path), { ...withoutPlace(known), autoV3 })
   return autoV3
 }

@@ -149,7 +149,9 @@ function metadataTitle({ file, metadata }: ModelFile): string {
 }
 
 /** Small inputs are always hashed in full, large ones only if asked. */
-function wantedHashes({ file }: ModelFile, hash: boolean): RecipeHash[] {
+function wantedHashes({ file, shards }: ModelFile, hash: boolean): RecipeHash[] {
+  if (shards !== undefined)
+    return hash || file.size <= ALWAYS_HASHED_BYTES ? ['sha256', 'autoV1'] : ['autoV1']
   return hash || file.size <= ALWAYS_HASHED_BYTES ? ['sha256', 'autoV1', 'autoV3'] : ['autoV1']
 }
 

@@ -2,11 +2,12 @@
 
 import { basename, dirname } from 'node:path'
 import { openHashCache } from '../../library/caches/hash-cache.ts'
+import { hashModel } from '../../library/shards.ts'
 import { besideStructure } from '../../model/metadata/carry.ts'
 import { checkOutput } from '../../system/atomic.ts'
 import { defined } from '../../system/defined.ts'
 import type { FileRef } from '../../system/file-ref.ts'
-import { type Hashes, type HashName, hashFile } from '../../system/hash.ts'
+import type { Hashes, HashName } from '../../system/hash.ts'
 import { OWNER, removeLeftovers } from '../../system/leftovers.ts'
 import { type Environment, type Progress, startProgress } from '../../system/world.ts'
 import { SAFETENSORS } from '../../tensor/formats/safetensors-write.ts'
@@ -94,7 +95,7 @@ export async function writePlannedFile(
       shown ??= startProgress(environment, shared.hashing(basename(path)))
       shown.update(done, all)
     }
-    return hashFile(path, { only, signal, onProgress }).finally(() => shown?.end())
+    return hashModel(path, { only, signal, onProgress }).finally(() => shown?.end())
   }
   // hashes are for the recipe, which a container without metadata has no place for
   const finished = container.metadataOf

@@ -123,6 +123,8 @@ export interface Companion {
 /** An opened file: headers only, nothing of the tensor data has been read. */
 export interface ModelFile extends TensorTable {
   readonly file: FileRef
+  /** Where it is a folder: the files in it that the tensors are in. */
+  readonly shards?: readonly FileRef[]
   readonly format: FormatId
   /** Bytes before the tensor data of a safetensors or GGUF file. */
   readonly headerBytes?: number
