@@ -132,6 +132,16 @@ describe('inspect of a picture', () => {
     expect(shown.stdout).toContain('\u001b[38;5;16;48;5;16m▀▀▀\u001b[0m\n')
   })
 
+  it('that is cut has no preview, and the next one is still shown', async () => {
+    const [cut, whole] = [picture({ keyword: 'parameters', text: PARAMETERS }), picture()]
+    writeFileSync(cut, readFileSync(cut).subarray(0, -20))
+    const args = ['inspect', cut, whole, '--preview']
+    const { code, stdout, stderr } = await runCli(args, undefined, {}, { isTTY: true, columns: 80 })
+    expect(code).toBe(3)
+    expect(stderr).toContain(`${cut}: the PNG is damaged`)
+    expect(stdout).toContain('\u001b[38;5;16;48;5;16m▀▀▀\u001b[0m\n')
+  })
+
   it('has hashes', async () => {
     const args = ['inspect', picture(), '--hashes', '--json']
     const [{ hashes }] = JSON.parse((await runCli(args)).stdout).results
@@ -150,6 +160,7 @@ describe('inspect of a picture', () => {
       expect(stdout).toMatch(/ {2}Findings\n {4}! the PNG is damaged: /)
       const [{ findings }] = JSON.parse((await runCli(['inspect', path, '--json'])).stdout).results
       expect(findings).toMatchObject([{ code: 'picture-damaged', severity: 'warning' }])
+      expect((await runCli(['inspect', path, '--brief'])).stdout).toMatch(/ bytes {2}1 warning\n$/)
     }
   })
 

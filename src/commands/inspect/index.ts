@@ -12,7 +12,7 @@ import { envelope, printResults } from '../../report/document/envelope.ts'
 import { errorText, exitCodeOf } from '../../report/terminal/error.ts'
 import { type Paint, painter } from '../../report/text/text.ts'
 import { defined } from '../../system/defined.ts'
-import { EXIT, type ExitCode, escaped, unverified, usage } from '../../system/errors.ts'
+import { EXIT, type ExitCode, escaped, unverified, usage, withFileName } from '../../system/errors.ts'
 import { globMatcher } from '../../system/glob.ts'
 import { printable } from '../../system/text.ts'
 import type { World } from '../../system/world.ts'
@@ -129,9 +129,9 @@ async function runInspect(args: Arguments, folders: ModelFolders, world: World):
   let exitCode: ExitCode = EXIT.ok
   const show = async (found: Result): Promise<void> => {
     const result = missingKey(found, options)
-    if ('error' in result && exitCode === EXIT.ok) exitCode = exitCodeOf(result.error)
     printer.print(result)
-    if (options.preview && 'picture' in result) await previewPicture(result, options, world)
+    const failure = 'error' in result ? result.error : await previewFailure(result, options, world)
+    if (failure !== undefined && exitCode === EXIT.ok) exitCode = exitCodeOf(failure)
   }
   // a list of files is there to be fast
   const compared = { ...options, brief, folders: brief ? { ...folders, roots: [] } : folders }
@@ -181,13 +181,24 @@ async function withInspectors(
   )
 }
 
-async function previewPicture(
-  { path, picture }: PictureInspection,
+/** Shows a picture where that was asked for. @returns what is wrong with it; the next ones are still shown */
+async function previewFailure(
+  result: Inspection | PictureInspection,
   options: InspectOptions,
   world: World,
-): Promise<void> {
-  if (picture.pixels) await preview(await picture.pixels(), options, world)
-  else world.stderr.write(`sdtool: ${escaped(messages.noPicturePreview(path))}\n`)
+): Promise<unknown> {
+  if (!options.preview || !('picture' in result)) return undefined
+  const { path, picture } = result
+  try {
+    if (picture.pixels) await preview(await picture.pixels(), options, world)
+    else world.stderr.write(`sdtool: ${escaped(messages.noPicturePreview(path))}\n`)
+    return undefined
+  } catch (error) {
+    world.signal.throwIfAborted()
+    const named = withFileName(path, error)
+    world.stderr.write(errorText(named, options.verbose))
+    return named
+  }
 }
 
 type Result = Inspection | PictureInspection | Refusal
@@ -294,7 +305,7 @@ function refusalText(refusal: Refusal, brief: boolean, paint: Paint): string {
 }
 
 function lineOf(result: Inspection | PictureInspection, paint: Paint): string {
-  return 'picture' in result ? pictureLine(result) : briefLine(result, paint)
+  return 'picture' in result ? pictureLine(result, paint) : briefLine(result, paint)
 }
 
 function pageOf(result: Inspection | PictureInspection, paint: Paint): string {

@@ -294,6 +294,12 @@ export function keyTable(tensors: readonly Tensor[]): string {
 
 /** One line for a list of files. */
 export function briefLine({ path, identity, bytes, findings }: Inspection, paint: Paint): string {
+  const facts = [printable(path, 300), printable(identity.title, 100), formatBytes(bytes)]
+  return lineWith(facts, findings, paint)
+}
+
+/** Facts of a file in a list, then how many errors and warnings it has. */
+export function lineWith(facts: readonly string[], findings: readonly Finding[], paint: Paint): string {
   const countOf = (severity: Finding['severity']) =>
     findings.filter((finding) => finding.severity === severity).length
   const [errors, warnings] = [countOf('error'), countOf('warning')]
@@ -301,7 +307,6 @@ export function briefLine({ path, identity, bytes, findings }: Inspection, paint
     ...(errors > 0 ? [paint('red', messages.errorCount(errors))] : []),
     ...(warnings > 0 ? [paint('yellow', messages.warningCount(warnings))] : []),
   ]
-  const facts = [printable(path, 300), printable(identity.title, 100), formatBytes(bytes)]
   return [...facts, ...(notes.length > 0 ? [notes.join(', ')] : [])].join('  ')
 }
 

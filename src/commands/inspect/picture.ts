@@ -15,7 +15,15 @@ import { printable } from '../../system/text.ts'
 import type { World } from '../../system/world.ts'
 import { findingLines } from '../shared/findings-text.ts'
 import { messages } from './messages.ts'
-import { embeddingFacts, type FactLine, factLines, SECTION_INDENT, section, vectorSizes } from './page.ts'
+import {
+  embeddingFacts,
+  type FactLine,
+  factLines,
+  lineWith,
+  SECTION_INDENT,
+  section,
+  vectorSizes,
+} from './page.ts'
 
 /** A picture and what its texts say. */
 export interface PictureInspection {
@@ -125,7 +133,7 @@ export function picturePage(inspection: PictureInspection, paint: Paint): string
   const isSilent = texts.length === 0 && embedding === undefined && findings.length === 0
   const sections = [
     `${paint('bold', printable(path, 300))}\n  ${hanging(headline(inspection), paint.width, 2)}`,
-    section(messages.prompt, parameters ? promptText(parameters.prompt, width) : ''),
+    section(messages.prompt, parameters?.prompt ? promptText(parameters.prompt, width) : ''),
     section(messages.negativePrompt, parameters?.negative ? promptText(parameters.negative, width) : ''),
     section(messages.settings, factLines(settings, width)),
     section(messages.embedding, embedding ? factLines(embeddingFacts(embedding), width) : ''),
@@ -168,6 +176,7 @@ function otherTexts({ texts, parameters }: PictureFacts): string {
 }
 
 /** One line for a list of files. */
-export function pictureLine(inspection: PictureInspection): string {
-  return `${printable(inspection.path, 300)}  ${headline(inspection)}`
+export function pictureLine(inspection: PictureInspection, paint: Paint): string {
+  const { path, facts } = inspection
+  return lineWith([printable(path, 300), headline(inspection)], facts.findings, paint)
 }
