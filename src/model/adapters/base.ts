@@ -1,5 +1,6 @@
 import { defined } from '../../system/defined.ts'
 import { quoted } from '../../system/text.ts'
+import { isNumbered } from './cloneofsimo-order.ts'
 import { messages } from './messages.ts'
 import type { AdapterModule } from './modules.ts'
 
@@ -79,7 +80,11 @@ export interface ShapeVerdict {
 /** The family an adapter was made for, by names and shapes. */
 export function baseByShapes(modules: readonly AdapterModule[]): ShapeVerdict {
   return (
-    byBlockNames(modules) ?? byContextWidth(modules) ?? byNumberedModules(modules) ?? byTextEncoder(modules)
+    byBlockNames(modules) ??
+    byContextWidth(modules) ??
+    byNumberedModules(modules) ??
+    byNumberedEncoder(modules) ??
+    byTextEncoder(modules)
   )
 }
 
@@ -132,6 +137,16 @@ function byNumberedModules(modules: readonly AdapterModule[]): ShapeVerdict | un
   return widths.size === 0 ? undefined : judgeWidths([...widths], messages.crossAttentionTakes)
 }
 
+/** Where the order of a text encoder alone is known: it is that of SD 1.x or 2.x, of which each has its width. */
+function byNumberedEncoder(modules: readonly AdapterModule[]): ShapeVerdict | undefined {
+  const [first] = modules
+  if (first === undefined || modules.some((module) => module.dialect !== 'cloneofsimo' || isNumbered(module)))
+    return undefined
+  const width = first.shape.columns ?? 0
+  const base = CONTEXT_WIDTHS[width]
+  return { evidence: [messages.numberedEncoder(modules.length, width)], ...defined({ base }) }
+}
+
 const TEXT_ATTENTION = /self_attn[._](?:to_)?[qkv](?:_proj)?$/
 
 /** Without cross attention, the widths of the text encoders may still tell. */
@@ -152,11 +167,11 @@ function byTextEncoder(modules: readonly AdapterModule[]): ShapeVerdict {
   return { evidence: [...evidence, messages.sharedBySd1AndSdxl] }
 }
 
-/** What trainers write; the first pattern that matches counts. Sources: kohya `sai_model_spec.py`, `train_util.py`. */
+/** What trainers write; the first pattern that matches counts. Sources: kohya `sai_model_spec.py`, `train_util.py`; ai-toolkit `metadata.py`. */
 const CLAIMS: readonly { key: string; pattern: RegExp; base: BaseId }[] = [
   { key: 'ss_base_model_version', pattern: /^sdxl_/, base: 'sdxl' },
-  { key: 'ss_base_model_version', pattern: /^sd_v1/, base: 'sd1' },
-  { key: 'ss_base_model_version', pattern: /^sd_v2/, base: 'sd2' },
+  { key: 'ss_base_model_version', pattern: /^sd_(?:v1|1\.)/, base: 'sd1' },
+  { key: 'ss_base_model_version', pattern: /^sd_(?:v2|2\.)/, base: 'sd2' },
   { key: 'ss_base_model_version', pattern: /^sd3/, base: 'sd3' },
   { key: 'ss_base_model_version', pattern: /^flux/, base: 'flux' },
   { key: 'modelspec.architecture', pattern: /^stable-diffusion-v1(?![\w.])/, base: 'sd1' },

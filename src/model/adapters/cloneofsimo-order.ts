@@ -112,6 +112,11 @@ function withPaths(
   return sorted.map((module, i) => ({ ...module, path: order[i]!.path }))
 }
 
+/** Whether a module has a number for a path, as in a file whose order is not known. */
+export function isNumbered({ dialect, path, name }: AdapterModule): boolean {
+  return dialect === 'cloneofsimo' && path === name
+}
+
 /** `unet:12`, and `12` of a list without names. */
 function numberOf({ name }: AdapterModule): number {
   return Number(/\d+$/.exec(name)?.[0])

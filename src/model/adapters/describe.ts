@@ -5,6 +5,7 @@ import { bundledNames, bundleName } from '../identify/embeddings.ts'
 import { isPlain, type ValueReader } from '../identify/evidence.ts'
 import { BASES, baseByMetadata, baseByShapes, type ShapeVerdict } from './base.ts'
 import { numberedPairs, tokenTensors } from './cloneofsimo.ts'
+import { isNumbered, namedByOrder } from './cloneofsimo-order.ts'
 import { DIALECTS } from './dialects.ts'
 import { adapterFindings, alphaFindings } from './findings.ts'
 import { basesThatFit, unknownModules } from './fit.ts'
@@ -82,9 +83,15 @@ function withoutEmbeddings(table: AdapterTable, marked: ReadonlySet<string>): Ad
 
 function splitFile(table: TensorTable): AdapterKeys {
   const pairs = numberedPairs(table)
-  if (pairs !== undefined) return { modules: pairs, incomplete: [], strays: [] }
+  if (pairs !== undefined) return { modules: named(pairs), incomplete: [], strays: [] }
   const split = splitModules(table)
-  return table.tensors.has(CONTROL_LORA_MARK) ? asControlLora(split) : split
+  if (table.tensors.has(CONTROL_LORA_MARK)) return asControlLora(split)
+  return { ...split, modules: named(split.modules) }
+}
+
+/** Modules that are numbered, with the paths of their layers where the order is known. */
+function named(modules: readonly AdapterModule[]): readonly AdapterModule[] {
+  return (modules.some(isNumbered) && namedByOrder(modules)) || modules
 }
 
 /** What is no factor in a control-lora (biases, norms, the hint encoder) belongs to the ControlNet it makes. */

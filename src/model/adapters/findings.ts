@@ -1,10 +1,11 @@
 import type { Finding } from '../../tensor/values/table.ts'
 import { error, info, warning } from '../finding.ts'
 import { trainedOnKnown } from '../identify/hashes-known.ts'
-import { BASES, type ShapeVerdict } from './base.ts'
+import { BASES, type BaseId, type ShapeVerdict } from './base.ts'
+import { nowhereModules } from './fit.ts'
 import type { AdapterInfo, ValueCount } from './info.ts'
 import { messages } from './messages.ts'
-import type { AdapterKeys } from './modules.ts'
+import type { AdapterKeys, AdapterModule } from './modules.ts'
 import { surplusRoles } from './registry.ts'
 import { doubledPrefix } from './targets.ts'
 
@@ -87,7 +88,23 @@ function strangeNames(facts: Facts, { modules }: AdapterKeys): Finding[] {
     const message = messages.unknownModules(facts.unknownModules, where)
     findings.push(warning('adapter-unknown-modules', message))
   }
-  return findings
+  return [...findings, ...nowhereFindings(modules, facts.base.architecture)]
+}
+
+/** Blocks of a UNet, in whatever spelling. */
+const UNET_WORDS = /(?:down|up|mid|input|output|middle)[^a-z]?blocks?/i
+
+/** What sounds like a UNet and is none was broken by a tool; anything else may be for a model that is not known here. */
+function nowhereFindings(modules: readonly AdapterModule[], base: BaseId | undefined): Finding[] {
+  const names = nowhereModules(
+    modules.filter((module) => doubledPrefix(module) === undefined),
+    base,
+  )
+  if (names.length === 0) return []
+  const broken = names.filter((name) => UNET_WORDS.test(name))
+  return broken.length > 0
+    ? [warning('adapter-broken-names', messages.brokenNames(broken))]
+    : [info('adapter-foreign-names', messages.foreignNames(names))]
 }
 
 function baseFindings({ base }: Facts, { contradiction }: ShapeVerdict): Finding[] {

@@ -1,35 +1,52 @@
 import { architectureById } from '../networks/architectures/registry.ts'
 import type { Shape } from '../networks/topology/match.ts'
 import { BASES, type BaseId } from './base.ts'
+import { isNumbered } from './cloneofsimo-order.ts'
 import type { DialectId } from './dialects.ts'
 import type { ModuleTarget } from './keymap/target.ts'
 import { lookupName, modulesOf } from './keymap.ts'
 import type { AdapterModule } from './modules.ts'
 
-/** Names that are numbers, or belong to networks of their own, are in no dictionary. */
-const OTHER_NAMES: ReadonlySet<DialectId> = new Set([
-  'cloneofsimo',
-  'xlabs',
-  'control-lora',
-  'lllite',
-  'cascade',
-])
+/** Names that belong to networks of their own are in no dictionary. */
+const OTHER_NAMES: ReadonlySet<DialectId> = new Set(['xlabs', 'control-lora', 'lllite', 'cascade'])
+
+function isInNoDictionary(module: AdapterModule): boolean {
+  return OTHER_NAMES.has(module.dialect) || isNumbered(module)
+}
 
 /** Names of modules that no architecture of the family has. */
 export function unknownModules(modules: readonly AdapterModule[], base: BaseId | undefined): string[] {
   if (base === undefined || BASES[base].architectures.length === 0) return []
-  let unknown = modules.filter(({ dialect }) => !OTHER_NAMES.has(dialect))
-  for (const id of BASES[base].architectures) {
+  return namesOutside(modules, BASES[base].architectures)
+}
+
+/** Names of modules that no architecture at all has, where the family is not known. */
+export function nowhereModules(modules: readonly AdapterModule[], base: BaseId | undefined): string[] {
+  if (base !== undefined) return []
+  return namesOutside(
+    modules,
+    Object.values(BASES).flatMap(({ architectures }) => [...architectures]),
+  )
+}
+
+function namesOutside(modules: readonly AdapterModule[], architectures: readonly string[]): string[] {
+  let unknown = modules.filter((module) => !isInNoDictionary(module))
+  for (const id of architectures) {
     unknown = unknown.filter((module) => targetIn(module, id) === undefined)
     if (unknown.length === 0) break
   }
   return unknown.map(({ name }) => name)
 }
 
+/** All that the trainer of cloneofsimo/lora knew. */
+const OF_CLONEOFSIMO: readonly BaseId[] = ['sd1', 'sd2']
+
 /** Families in which every module has its place with a fitting shape. */
 export function basesThatFit(modules: readonly AdapterModule[]): BaseId[] {
-  if (modules.some(({ dialect }) => OTHER_NAMES.has(dialect))) return []
-  return (Object.keys(BASES) as BaseId[]).filter((base) => {
+  if (modules.some(isInNoDictionary)) return []
+  const all = Object.keys(BASES) as BaseId[]
+  const possible = modules.some(({ dialect }) => dialect === 'cloneofsimo') ? OF_CLONEOFSIMO : all
+  return possible.filter((base) => {
     return BASES[base].architectures.some((id) => modules.every((module) => fitsIn(module, id)))
   })
 }

@@ -25,6 +25,8 @@ export const messages = catalogue({
   jointAttention: 'joint attention, as in SD3 and Flux',
   jointAttentionOfWidth: (width: number) => `joint attention of width ${width}`,
   encoderWidth: (prefix: string, width: number) => `${prefix} has width ${width}`,
+  numberedEncoder: (modules: number, width: number) =>
+    `${modules} text encoder layers of width ${width}, numbered as cloneofsimo/lora does`,
   sharedBySd1AndSdxl: 'which SD 1.x and SDXL share',
   blocksNotSquare: 'its blocks are not square',
   notAButterfly: (blocks: number, size: number, stages: number) =>
@@ -46,6 +48,10 @@ export const messages = catalogue({
   strayKeys: (strays: readonly string[]) => `${counted(strays, 'key')} that do not belong to any module`,
   unknownModules: (names: readonly string[], base: string | undefined) =>
     `${counted(names, 'module')} with names that do not exist in ${base ?? 'the base model'}`,
+  brokenNames: (names: readonly string[]) =>
+    `it is a LoRA with broken names: ${counted(names, 'module')} named like layers of a UNet, which no UNet has`,
+  foreignNames: (names: readonly string[]) =>
+    `${counted(names, 'module')} with names that no model sdtool knows has: the LoRA is for another model, or its names are broken`,
   mixedBase: (contradiction: string) => `modules for different base models in one file: ${contradiction}`,
   baseMismatch: (claimed: string, claimedBy: string | undefined, actual: string | undefined) =>
     `the metadata says ${claimed} (${claimedBy}), the shapes are those of ${actual}`,

@@ -1,7 +1,7 @@
 import { defined } from '../../system/defined.ts'
 import { quoted } from '../../system/text.ts'
 import { isEncoded } from '../../tensor/quantised/check.ts'
-import type { Tensor, TensorTable } from '../../tensor/values/table.ts'
+import type { Finding, Tensor, TensorTable } from '../../tensor/values/table.ts'
 import { BASES } from '../adapters/base.ts'
 import { describeAdapter } from '../adapters/describe.ts'
 import { MAX_NAMES, warning } from '../finding.ts'
@@ -94,6 +94,9 @@ function identifyOther(file: Identifiable, parts: readonly TablePart[], hints: H
     const latents = findVaeLatents(file, { title, vae }, hints)
     return { kind: 'taesd', title, components, vae, ...(latents && { latents }), findings }
   }
+  const broken = brokenLora(file)
+  if (broken)
+    return { kind: 'unknown', title: 'LoRA with broken names', components, findings: [broken, ...findings] }
   const first = [...file.tensors.keys()].slice(0, MAX_NAMES).map(quoted).join(', ')
   const message = file.tensors.size === 0 ? messages.noTensors : messages.unknownKind(first)
   return {
@@ -102,6 +105,16 @@ function identifyOther(file: Identifiable, parts: readonly TablePart[], hints: H
     components,
     findings: [warning('unknown-kind', message), ...findings],
   }
+}
+
+/** How keys of adapters sound, whatever became of them. */
+const RE_LORA_WORD = /(?:^|[^a-z])(?:lora|lycoris|loha|lokr|locon|hada|oft)(?:$|[^a-z])/i
+
+/** Of a file whose keys are nearly those of an adapter: a tool has changed them. */
+function brokenLora({ tensors }: TensorTable): Finding | undefined {
+  const names = [...tensors.keys()].filter((name) => RE_LORA_WORD.test(name))
+  if (names.length === 0 || 2 * names.length < tensors.size) return undefined
+  return warning('lora-broken-names', messages.brokenLoraNames(names[0]!))
 }
 
 /** Component ids of the slots that names alone decide. */

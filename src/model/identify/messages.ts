@@ -19,6 +19,8 @@ export const messages = catalogue({
     `${vae} may be a VAE of ${latents}, by this: ${evidence}; ${base} needs one of ${needed}`,
   otherLatents: (vae: string, latents: string, evidence: string, base: string, needed: string) =>
     `${vae} is a VAE of ${latents}, by this: ${evidence}; ${base} needs one of ${needed}`,
+  brokenLoraNames: (name: string) =>
+    `it is a LoRA with broken names: ${quoted(name)} ends as no program writes the tensors of a LoRA (.lora_down.weight and .lora_up.weight, .lora_A.weight and .lora_B.weight)`,
   snapshots: (count: number, token: string) =>
     `contains ${count} states of one embedding (${quoted(token)}) from its training; programs load them as one of ${count} times the vectors; sdtool extract embeddings writes each separately, the last is the one trained longest`,
   fullPrecision: (tensors: number) =>

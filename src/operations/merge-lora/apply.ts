@@ -21,7 +21,7 @@ import {
   type Unmatched,
   type UsedPatterns,
 } from './select.ts'
-import { namedModules } from './strict.ts'
+import { checkNamed } from './strict.ts'
 import { messages } from './unmatched-messages.ts'
 
 /** The base as adapters see it. */
@@ -46,8 +46,8 @@ export async function applyLora(
   used: UsedPatterns,
 ): Promise<LoraResult> {
   const keys = adapterKeys(input.table)
-  const modules = namedModules(keys.modules, input.name)
-  const { placed, unmatched, leftOut, filled } = selectModules(modules, base, input, options, used)
+  checkNamed(keys.modules, input.name)
+  const { placed, unmatched, leftOut, filled } = selectModules(keys.modules, base, input, options, used)
   const numbersOf = await numbersFor(placed, input)
   const matched: PlacedModule[] = []
   const failed: Unmatched[] = []

@@ -3,6 +3,7 @@ import { stemOf } from '../../model/file-name.ts'
 import { refuse, usage } from '../../system/errors.ts'
 import { globMatcher } from '../../system/glob.ts'
 import { type ReadInto, readValues } from '../../tensor/values/expr.ts'
+import { checkNames } from '../lora/lora-file.ts'
 import type { InputModel, Operation } from '../operation.ts'
 import { mergedName } from '../output/name.ts'
 import { blockRatios } from './block-text.ts'
@@ -79,10 +80,12 @@ function loraInputs(
 }
 
 function loraInput(
-  { name, file, identity: { title, adapter } }: InputModel,
+  { name, file, identity }: InputModel,
   { ratio, blocks }: MergeLoraOptions['loras'][number],
   read: ReadInto,
 ): LoraInput {
+  const { title, adapter } = identity
+  checkNames(name, identity)
   if (adapter === undefined) throw refuse('NOT_A_LORA', messages.notLora(name, title), messages.baseFirst)
   return {
     name,

@@ -1,7 +1,7 @@
 /** What keeps an adapter from being merged, in one line. */
 
 import { BASES, type BaseId, baseById } from '../../model/adapters/base.ts'
-import { cloneofsimoRefusal, namedByOrder } from '../../model/adapters/cloneofsimo-order.ts'
+import { cloneofsimoRefusal, isNumbered } from '../../model/adapters/cloneofsimo-order.ts'
 import type { DialectId } from '../../model/adapters/dialects.ts'
 import type { AdapterModule } from '../../model/adapters/modules.ts'
 import { TARGETS } from '../../model/adapters/targets.ts'
@@ -29,15 +29,9 @@ export function checkMergeable({ name, adapter }: LoraInput): void {
   if (why !== undefined) throw refuse('LORA_UNSUPPORTED', messages[why](name))
 }
 
-/**
- * The modules with names: those of cloneofsimo/lora have numbers instead.
- * @throws LORA_UNSUPPORTED (exit 3)
- */
-export function namedModules(modules: readonly AdapterModule[], name: string): readonly AdapterModule[] {
-  if (!modules.some(({ dialect }) => dialect === 'cloneofsimo')) return modules
-  const named = namedByOrder(modules)
-  if (named === undefined) throw refuse('LORA_UNSUPPORTED', messages.inFile(name, cloneofsimoRefusal()))
-  return named
+/** @throws LORA_UNSUPPORTED (exit 3) for modules of cloneofsimo/lora whose order is not known */
+export function checkNamed(modules: readonly AdapterModule[], name: string): void {
+  if (modules.some(isNumbered)) throw refuse('LORA_UNSUPPORTED', messages.inFile(name, cloneofsimoRefusal()))
 }
 
 const BASE_KINDS: ReadonlySet<Kind> = new Set<Kind>(['checkpoint', 'unet', 'dit', 'text-encoder'])

@@ -389,6 +389,10 @@ describe('describeAdapter: base model', () => {
     ['modelspec.architecture', 'stable-diffusion-v1/lora', 'sd1'],
     ['modelspec.architecture', 'flux-1-dev/lora', 'flux'],
     ['ss_base_model_version', 'sd_v2_v', 'sd2'],
+    // ai-toolkit, which says the first of Flux, too
+    ['ss_base_model_version', 'sd_1.5', 'sd1'],
+    ['ss_base_model_version', 'sd_2.1', 'sd2'],
+    ['ss_base_model_version', 'sdxl_1.0', 'sdxl'],
     ['ss_v2', 'True', 'sd2'],
     ['ss_v2', 'None', undefined],
   ])('%s=%s claims %s', (key, value, claimed) => {
@@ -480,6 +484,36 @@ describe('describeAdapter: damage', () => {
     ['an IA3 matrix', { weight: [320, 768], on_input: [] }],
   ])('reports %s', (_, parts) => {
     expect(codes(adapter(prefixed(TO_K, parts)))).toEqual(['adapter-misshapen-modules'])
+  })
+
+  it.each([
+    ['lora_unet_double_blocks_0_img_attn_proj', 3072, 'sd_1.5'],
+    ['transformer.single_transformer_blocks.0.proj_out', 3072, 'sd_1.5'],
+    ['lora_unet_joint_blocks_0_x_block_attn_qkv', 1536, 'sd_1.5'],
+    [TO_K, 2048, 'sd_1.5'],
+    [TO_K, 768, 'sdxl_1.0'],
+    [TO_K, 768, 'flux1'],
+  ])('reports that %s of %i inputs is not of %s', (module, inputs, claim) => {
+    expect(codes(adapter(lora(module, inputs), { ss_base_model_version: claim }))).toContain(
+      'adapter-base-mismatch',
+    )
+  })
+
+  it.each([
+    ['lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_toq', 'adapter-broken-names'],
+    ['lora_unet_downblocks_0_attentions_0_proj_in', 'adapter-broken-names'],
+    ['unet/down_blocks/0/attentions/0/to_q', 'adapter-broken-names'],
+    ['lora_unet_input_blocks_99_1_proj_in', 'adapter-broken-names'],
+    ['unet.mid-block.attentions.0.proj_in', 'adapter-broken-names'],
+    ['foo_1_bar', 'adapter-foreign-names'],
+    ['7', 'adapter-foreign-names'],
+    ['blocks.0.self_attn.q', 'adapter-foreign-names'], // Wan
+    ['transformer.transformer_blocks.0.attn.img_to_q', 'adapter-foreign-names'],
+  ])('says that %s is a layer of no model: %s', (name, code) => {
+    const names = [name, `lora_unet_mid_block_attentions_0_proj_in`]
+    const info = adapter(Object.assign({}, ...names.map((module) => lora(module, 1280, 1280))))
+    const found = info?.findings.filter((finding) => finding.code === code)
+    expect(found?.map(({ message }) => message)).toEqual([expect.stringContaining(`1 module ("${name}")`)])
   })
 
   it('reports a prefix that was written twice', () => {

@@ -27,6 +27,42 @@ function message(identity: { findings: readonly { code: string; message: string 
   return identity.findings.find((finding) => finding.code === code)!.message
 }
 
+/** Keys that a tool has changed, of which each program passes over the whole file. */
+it.each([
+  [
+    'lora_unet_mid_block_attentions_0_proj_in_lora_down_weight',
+    'lora_unet_mid_block_attentions_0_proj_in_lora_up_weight',
+  ],
+  ['unet/mid_block/proj_in/lora_down/weight', 'unet/mid_block/proj_in/lora_up/weight'],
+  ['lora_unet_mid_block_proj_in.lora_down.weight_1', 'lora_unet_mid_block_proj_in.lora_up.weight_1'],
+  ['LORA_UNET_MID_BLOCK_PROJ_IN.LORA_DOWN.WEIGHT', 'LORA_UNET_MID_BLOCK_PROJ_IN.LORA_UP.WEIGHT'],
+  ['transformer.x.lora_A.weight.weight', 'transformer.x.lora_B.weight.weight'],
+  ['mid_block.proj_in-hada_w1_a', 'mid_block.proj_in-hada_w1_b'],
+])('%s and its like are a LoRA with broken names', async (one, other) => {
+  const { kind, title, findings } = await identify(
+    tableOf([
+      [one, [4, 8]],
+      [other, [8, 4]],
+    ]),
+    async () => new Float64Array(1),
+  )
+  expect([kind, title]).toEqual(['unknown', 'LoRA with broken names'])
+  expect(findings).toContainEqual(
+    expect.objectContaining({ code: 'lora-broken-names', message: expect.stringContaining(one) }),
+  )
+})
+
+it.each([
+  ['explore.weight'],
+  ['floral.bias'],
+  ['left.soft.weight'],
+  ['flora_net.0.weight'],
+  ['coloration.bias'],
+])('%s has nothing of a LoRA', async (name) => {
+  const { title } = await identify(tableOf([[name, [4, 8]]]), async () => new Float64Array(1))
+  expect(title).toBe('unknown kind of file')
+})
+
 describe('complete checkpoints', () => {
   for (const architecture of ARCHITECTURES.filter(({ components }) => components.length > 0)) {
     it(`recognises ${architecture.title} with all its components and nothing to complain of`, async () => {
