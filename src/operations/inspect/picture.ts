@@ -16,6 +16,9 @@ export interface PictureFacts extends PictureOrigin {
   readonly findings: readonly Finding[]
 }
 
+/** Pictures with an embedding are 512 wide, with a column at each side; to look into much larger ones takes seconds. */
+const MAX_CARD_PIXELS = 2 ** 22
+
 /**
  * Pixels are looked into only where the texts do not tell how the picture was made.
  * @param places where an embedding is looked for; to look into all pixels takes some tenths of a second
@@ -25,7 +28,8 @@ export async function pictureFacts(image: ImageFile, places: CardPlaces): Promis
   const isTold = pictureOrigin(image.texts).parameters !== undefined
   const hidden = isTold ? undefined : await hiddenIn(image, findings)
   const texts = [...image.texts, ...(hidden?.texts ?? [])]
-  const embedding = await embeddingIn({ ...image, texts }, texts.length === 0 ? places : 'texts', findings)
+  const mayBeCard = texts.length === 0 && image.width * image.height <= MAX_CARD_PIXELS
+  const embedding = await embeddingIn({ ...image, texts }, mayBeCard ? places : 'texts', findings)
   return { ...pictureOrigin(texts), texts, ...(embedding && { embedding }), findings }
 }
 
