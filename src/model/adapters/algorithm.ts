@@ -55,6 +55,8 @@ export interface PatchInput {
   /** Strength the user asked for. 1 is full; it may be negative. */
   readonly ratio: number
   readonly numbers: Numbers
+  /** Of `ModuleTarget`. */
+  readonly latents?: number
 }
 
 /** A module as configurations know it. */
@@ -107,7 +109,12 @@ export interface Algorithm {
   /** Shapes that contradict each other, as the end of a sentence; undefined when they fit. */
   readonly shapeError?: (parts: Parts) => string | undefined
   /** As `misfit`, of what does not fit the weight to be changed and `target` does not tell. */
-  readonly targetShapeError?: (parts: Parts, shape: readonly number[], numbers: Numbers) => string | undefined
+  readonly targetShapeError?: (
+    parts: Parts,
+    shape: readonly number[],
+    numbers: Numbers,
+    latents?: number,
+  ) => string | undefined
 }
 
 /** A change on top of an algorithm, by tensors of its own (DoRA). */

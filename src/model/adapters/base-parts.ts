@@ -8,7 +8,7 @@ import type { Component } from '../networks/components.ts'
 import { deriveFlux, deriveMmdit, deriveUnet } from '../networks/topology/derive.ts'
 import { unetNaming } from '../networks/topology/diffusers.ts'
 import type { Shape, ShapeOf, Topology } from '../networks/topology/match.ts'
-import { fluxModules } from './keymap/flux.ts'
+import { fluxModules, withFluxLatents } from './keymap/flux.ts'
 import { sd3Modules } from './keymap/sd3.ts'
 import { flatten, layerPaths, type ModuleNames, type ModuleTarget, targetAt } from './keymap/target.ts'
 import { openClipModules, transformersModules } from './keymap/text.ts'
@@ -95,7 +95,8 @@ function denoiserNames(
     return { names: unetModules(config), fileName }
   }
   // In the layout of diffusers q, k and v are weights of their own: every layer has the name diffusers' trainers use
-  if (layout === 'diffusers') return { names: ownNames(shapes) }
+  if (layout === 'diffusers')
+    return { names: network?.kind === 'flux' ? withFluxLatents(ownNames(shapes)) : ownNames(shapes) }
   if (network?.kind === 'flux') return { names: fluxModules(deriveFlux(shapeOf) ?? network.config) }
   if (network?.kind === 'mmdit') return { names: sd3Modules(deriveMmdit(shapeOf) ?? network.config) }
   return { names: ownNames(shapes) }

@@ -67,19 +67,14 @@ export function tuckerInner(parts: Parts, core: PartRole, down: Matrix): Matrix 
 const LATENT_CHANNELS = 4
 const INPAINTING_CHANNELS = 9
 
-/** `img_in` of Flux.1: outputs, and inputs by variant: the latent, with a control picture (128), with Fill's mask (384). */
-const FLUX_WIDTH = 3072
-const FLUX_LATENT = 64
-const FLUX_MORE_INPUTS: readonly number[] = [128, 384]
-
 /**
  * A delta of the latent alone fits a model that has more inputs: the first of them are the latent.
  * Source: A1111 for the 4 of 9 channels of an inpainting UNet; diffusers `_maybe_expand_lora_state_dict` for Flux
+ * @param latents of `ModuleTarget`
  */
-export function isLatentPart(columns: number, shape: readonly number[]): boolean {
-  const [rows, channels = 0, ...kernel] = shape
-  if (shape.length === 2)
-    return rows === FLUX_WIDTH && columns === FLUX_LATENT && FLUX_MORE_INPUTS.includes(channels)
+export function isLatentPart(columns: number, shape: readonly number[], latents?: number): boolean {
+  const [, channels = 0, ...kernel] = shape
+  if (shape.length === 2) return columns === latents && isWidened(channels, latents)
   const isInput = shape.length === 4 && channels === INPAINTING_CHANNELS
   return isInput && columns === LATENT_CHANNELS * elementCount(kernel)
 }
@@ -88,15 +83,26 @@ export function isLatentPart(columns: number, shape: readonly number[]): boolean
  * The other way round: a LoRA of Flux.1 with more inputs than the latent gives the model as many.
  * Source: diffusers `_maybe_expand_transformer_param_shape_or_error_`, ComfyUI `convert_lora_bfl_control`
  */
-export function isLatentOf(columns: number, shape: readonly number[]): boolean {
-  const [rows, channels] = shape
-  const isInput = shape.length === 2 && rows === FLUX_WIDTH && channels === FLUX_LATENT
-  return isInput && FLUX_MORE_INPUTS.includes(columns)
+export function isLatentOf(columns: number, shape: readonly number[], latents: number | undefined): boolean {
+  return shape.length === 2 && latents !== undefined && shape[1] === latents && isWidened(columns, latents)
+}
+
+/** With a control picture beside the latent (two times as many), or with Fill's picture and mask (six times). */
+const WIDENED: readonly number[] = [2, 6]
+
+function isWidened(channels: number, latents: number): boolean {
+  return WIDENED.includes(channels / latents)
 }
 
 /** weight + ratio * scale * delta. */
-export function withDelta({ weight, shape, ratio }: PatchInput, scale: number, delta: Matrix): Matrix {
-  const whole = isLatentPart(delta.columns, shape) ? place(delta, 0, weight.rows, weight.columns) : delta
+export function withDelta(
+  { weight, shape, ratio, latents }: PatchInput,
+  scale: number,
+  delta: Matrix,
+): Matrix {
+  const whole = isLatentPart(delta.columns, shape, latents)
+    ? place(delta, 0, weight.rows, weight.columns)
+    : delta
   return added(weight, ratio * scale, whole)
 }
 

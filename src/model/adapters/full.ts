@@ -19,9 +19,9 @@ export const full: Algorithm = {
     ),
   // A module may have a difference of the bias alone.
   patch: (parts, input) => (parts.has('diff') ? withDelta(input, 1, factor(parts, 'diff')) : input.weight),
-  targetShapeError(parts, shape) {
+  targetShapeError(parts, shape, _numbers, latents) {
     const [rows, columns] = matrixSize(shape)
-    return isLatentPart((countOf(parts, 'diff') ?? 0) / rows, shape)
+    return isLatentPart((countOf(parts, 'diff') ?? 0) / rows, shape, latents)
       ? undefined
       : miscounted(parts, 'diff', rows * columns, 'elements')
   },

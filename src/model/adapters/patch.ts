@@ -1,4 +1,5 @@
 /** What an adapter module makes of a weight and of its bias. */
+import { defined } from '../../system/defined.ts'
 import { added, matrixOf, place } from '../../tensor/algebra/matrix.ts'
 import { elementCount } from '../../tensor/values/dtype.ts'
 import type { Matrix } from '../../tensor/values/table.ts'
@@ -37,17 +38,22 @@ function modifierOf({ algorithm, parts }: Patchable): Modifier | undefined {
  * The shape of a weight after the patch: Flux control LoRAs give the first layer more inputs. Some say so
  * (`reshape_weight`), of others the factor does.
  */
-export function patchedShape(parts: Parts, numbers: Numbers, shape: readonly number[]): readonly number[] {
+export function patchedShape(
+  parts: Parts,
+  numbers: Numbers,
+  shape: readonly number[],
+  latents?: number,
+): readonly number[] {
   const wanted = numbers.get('reshape_weight')
   if (wanted === undefined && parts.has('reshape_weight')) throw new Error('reshape_weight was not read')
   if (wanted !== undefined) return [...wanted]
   const inputs = parts.get('lora_down')?.shape[1] ?? 0
-  return isLatentOf(inputs, shape) ? [shape[0]!, inputs] : shape
+  return isLatentOf(inputs, shape, latents) ? [shape[0]!, inputs] : shape
 }
 
 /** The input with zeros after what is there, if the weight gets another shape. */
 function withNewShape(parts: Parts, input: PatchInput): PatchInput {
-  const shape = patchedShape(parts, input.numbers, input.shape)
+  const shape = patchedShape(parts, input.numbers, input.shape, input.latents)
   const [rows, columns] = matrixSize(shape)
   const { weight } = input
   if (weight.rows === rows && weight.columns === columns) return input
@@ -57,8 +63,7 @@ function withNewShape(parts: Parts, input: PatchInput): PatchInput {
 /** Six times the inputs are known (Flux fill); more than this is no control model but an attempt to fill the disk. */
 const MAX_GROWTH = 16
 
-function shapeMisfit(parts: Parts, numbers: Numbers, shape: readonly number[]): string | undefined {
-  const wanted = patchedShape(parts, numbers, shape)
+function shapeMisfit(shape: readonly number[], wanted: readonly number[]): string | undefined {
   // Outputs and input channels can follow after those that are there, a kernel cannot grow by rows and columns.
   const grows = wanted.every((n, axis) => {
     const now = shape[axis] ?? 0
@@ -77,15 +82,17 @@ export function patchMisfit(
   { algorithm, parts }: Patchable,
   shape: readonly number[],
   numbers: Numbers,
+  latents?: number,
 ): string | undefined {
-  const wanted = partsMisfit({ algorithm, parts }) ?? shapeMisfit(parts, numbers, shape)
-  if (wanted !== undefined) return wanted
-  const target = patchedShape(parts, numbers, shape)
+  const wrong = partsMisfit({ algorithm, parts })
+  if (wrong !== undefined) return wrong
+  const target = patchedShape(parts, numbers, shape, latents)
   return (
-    targetMisfit({ algorithm, parts }, target) ??
-    algorithm.targetShapeError?.(parts, target, numbers) ??
+    shapeMisfit(shape, target) ??
+    targetMisfit({ algorithm, parts }, target, latents) ??
+    algorithm.targetShapeError?.(parts, target, numbers, latents) ??
     modifierOf({ algorithm, parts })?.targetShapeError(parts, target) ??
-    buildMisfit({ algorithm, parts }, shape, numbers)
+    buildMisfit({ algorithm, parts }, { shape, numbers, ...defined({ latents }) })
   )
 }
 
@@ -113,11 +120,11 @@ export function moduleMisfit(module: Patchable, numbers: Numbers): string | unde
 }
 
 /** What is left: the constructors of expressions check every shape (a factor of one dimension, a kernel of three). */
-function buildMisfit(module: Patchable, shape: readonly number[], numbers: Numbers): string | undefined {
+function buildMisfit(module: Patchable, of: Omit<PatchInput, 'weight' | 'ratio'>): string | undefined {
   const source = { kind: 'bytes', data: new Uint8Array() } as const
-  const weight = matrixOf({ name: 'weight', dtype: 'F32', shape, source })
+  const weight = matrixOf({ name: 'weight', dtype: 'F32', shape: of.shape, source })
   try {
-    patchWeight(module, { weight, shape, ratio: 1, numbers })
+    patchWeight(module, { ...of, weight, ratio: 1 })
     return undefined
   } catch (error) {
     if (error instanceof RangeError) return messages.shapesDoNotFit
@@ -125,11 +132,16 @@ function buildMisfit(module: Patchable, shape: readonly number[], numbers: Numbe
   }
 }
 
-function targetMisfit({ algorithm, parts }: Patchable, shape: readonly number[]): string | undefined {
+function targetMisfit(
+  { algorithm, parts }: Patchable,
+  shape: readonly number[],
+  latents: number | undefined,
+): string | undefined {
   const target = algorithm.target(parts)
   const [rows, columns] = matrixSize(shape)
   if ((target.rows ?? rows) !== rows) return messages.otherOutputs(target.rows, rows)
-  if ((target.columns ?? columns) === columns || isLatentPart(target.columns!, shape)) return undefined
+  if ((target.columns ?? columns) === columns || isLatentPart(target.columns!, shape, latents))
+    return undefined
   return messages.otherInputs(target.columns, columns)
 }
 

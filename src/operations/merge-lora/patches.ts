@@ -11,6 +11,7 @@ import {
 } from '../../model/adapters/patch.ts'
 import type { Component } from '../../model/networks/components.ts'
 import { sameShape } from '../../model/networks/topology/match.ts'
+import { defined } from '../../system/defined.ts'
 import { matrixOf, place as placed } from '../../tensor/algebra/matrix.ts'
 import { elementCount } from '../../tensor/values/dtype.ts'
 import type { Matrix, Tensor, TensorTable } from '../../tensor/values/table.ts'
@@ -58,7 +59,7 @@ export function applyModule(
   if (use === 'needed' && bias === undefined) return { reason: 'no-bias' }
   const biasLength = place.rows?.length ?? (bias === undefined ? 0 : table.tensors.get(bias)!.shape[0]!)
   const misfit =
-    patchMisfit(module, seenShape(weight.shape, place), numbers) ??
+    patchMisfit(module, seenShape(weight.shape, place), numbers, place.latents) ??
     growthMisfit(weight, place, module.parts, numbers) ??
     (bias === undefined ? undefined : biasMisfit(module.parts, biasLength))
   if (misfit !== undefined) return { reason: 'misfit', detail: misfit }
@@ -107,9 +108,15 @@ function seenShape(shape: readonly number[], { rows, transposed }: TargetView): 
 function changeWeight(patch: Patch, place: TargetView, module: PlacedModule['module'], change: Change): void {
   const view = viewOf(patch.value, place)
   const shape = seenShape(patch.shape, place)
-  const changed = patchWeight(module, { weight: view, shape, ratio: change.ratio, numbers: change.numbers })
+  const changed = patchWeight(module, {
+    weight: view,
+    shape,
+    ratio: change.ratio,
+    numbers: change.numbers,
+    ...defined({ latents: place.latents }),
+  })
   if (changed === view) return
-  if (isWhole(place)) patch.shape = patchedShape(module.parts, change.numbers, patch.shape)
+  if (isWhole(place)) patch.shape = patchedShape(module.parts, change.numbers, patch.shape, place.latents)
   patch.value = withView(patch.value, view, changed, place)
   patch.by.push(change.by)
 }
@@ -142,7 +149,7 @@ function growthMisfit(
   numbers: Numbers,
 ): string | undefined {
   const seen = seenShape(shape, place)
-  const wanted = patchedShape(parts, numbers, seen)
+  const wanted = patchedShape(parts, numbers, seen, place.latents)
   if (sameShape(wanted, seen)) return undefined
   if (!isWhole(place)) return messages.growsPart
   return elementCount(wanted) <= MAX_GROWN_VALUES ? undefined : messages.growsTooLarge(wanted)

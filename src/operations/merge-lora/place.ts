@@ -5,7 +5,7 @@ import { place, rowsOf, sum, transposed } from '../../tensor/algebra/matrix.ts'
 import type { Matrix, Term } from '../../tensor/values/table.ts'
 
 /** Where the weight lies in its tensor. Biases have rows, too, and nothing to transpose. */
-export type TargetView = Pick<ModuleTarget, 'rows' | 'transposed' | 'swappedHalves'>
+export type TargetView = Pick<ModuleTarget, 'rows' | 'transposed' | 'swappedHalves' | 'latents'>
 
 /** The weight as the trainer sees it. */
 export function viewOf(value: Matrix, { rows, transposed: turned, swappedHalves }: TargetView): Matrix {

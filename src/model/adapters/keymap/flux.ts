@@ -82,6 +82,18 @@ export function fluxModules(config: FluxConfig): ModuleNames {
     ...inBlocks(SINGLE, 'single_transformer_blocks', 'single_blocks', config.singleBlocks),
   ]
   addAliases(names, topology, [...OUTER, ...blocks], config.hidden)
+  return withFluxLatents(names)
+}
+
+/** 16 channels of 2x2 pixels. */
+const LATENTS = 64
+
+/** Says of the first layer that it takes latents, in either layout. */
+export function withFluxLatents(names: ModuleNames): ModuleNames {
+  for (const name of ['img_in', 'x_embedder']) {
+    const target = names.get(name)
+    if (target !== undefined) names.set(name, { ...target, latents: LATENTS })
+  }
   return names
 }
 

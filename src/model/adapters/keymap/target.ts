@@ -14,6 +14,8 @@ export interface ModuleTarget {
   readonly transposed?: true
   /** Upper and lower half of the rows stand the other way round in the checkpoint. */
   readonly swappedHalves?: true
+  /** The layer takes latents: their number, which are the first of its inputs where it has more. */
+  readonly latents?: number
 }
 
 /** Flattened module name -> target. No two keys of one component have the same flattened name. */
