@@ -17,7 +17,7 @@ export interface PictureContents {
   /** Undefined for formats of which only the text is read. */
   pixels?(): RgbImage | Promise<RgbImage>
   /** Undefined where nothing can be hidden: the bits of a lossy picture are not those that were saved. */
-  columns?(): PixelColumns | Promise<PixelColumns>
+  columns?(): PixelColumns
 }
 
 export function damagedPicture(format: string, problem: string): SdtoolError {

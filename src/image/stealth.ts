@@ -34,29 +34,32 @@ export interface HiddenTexts {
   readonly texts: readonly ImageText[]
 }
 
+/** Parameters take some kilobytes, a workflow some hundred. */
+const MAX_HIDDEN_BYTES = 2 * 1024 * 1024
+
 /**
  * @returns undefined for a picture without, as most are
- * @throws PICTURE_DAMAGED (exit 3): the signature is there, and no text behind it
+ * @throws PICTURE_DAMAGED (exit 3): the signature is there, and no text behind it; what `first` throws
  */
-export function hiddenTexts(pixels: PixelColumns): HiddenTexts | undefined {
-  const hiding = HIDINGS.find(({ signature, channels }) => {
-    const head = bitBytes(pixels, channels, 0, SIGNATURE_BYTES)
-    return head !== undefined && textOf(head) === signature
-  })
-  if (hiding === undefined) return undefined
-  const text = hiddenText(pixels, hiding)
-  if (text === undefined)
-    throw refuse('PICTURE_DAMAGED', messages.hiddenDamaged(hiding.signature), messages.copyAgain)
-  const texts = textMembers(text) ?? [{ keyword: 'parameters', text }]
-  return { signature: hiding.signature, texts }
+export async function hiddenTexts(pixels: PixelColumns): Promise<HiddenTexts | undefined> {
+  for (const hiding of HIDINGS) {
+    const head = await bitBytes(pixels, hiding, SIGNATURE_BYTES)
+    if (head === undefined || textOf(head) !== hiding.signature) continue
+    const text = await hiddenText(pixels, hiding)
+    if (text === undefined)
+      throw refuse('PICTURE_DAMAGED', messages.hiddenDamaged(hiding.signature), messages.copyAgain)
+    return { signature: hiding.signature, texts: textMembers(text) ?? [{ keyword: 'parameters', text }] }
+  }
+  return undefined
 }
 
-function hiddenText(pixels: PixelColumns, { channels, compressed }: Hiding): string | undefined {
-  const length = bitBytes(pixels, channels, SIGNATURE_BYTES, LENGTH_BYTES)
-  const bytes = length === undefined ? 0 : Buffer.from(length).readUInt32BE(0) / 8
-  if (!Number.isInteger(bytes) || bytes > MAX_TEXT_BYTES) return undefined
-  const stored = bitBytes(pixels, channels, SIGNATURE_BYTES + LENGTH_BYTES, bytes)
-  if (stored === undefined || !compressed) return stored && textOf(stored)
+async function hiddenText(pixels: PixelColumns, hiding: Hiding): Promise<string | undefined> {
+  const begin = SIGNATURE_BYTES + LENGTH_BYTES
+  const head = await bitBytes(pixels, hiding, begin)
+  const bytes = head === undefined ? 0 : Buffer.from(head).readUInt32BE(SIGNATURE_BYTES) / 8
+  if (!Number.isInteger(bytes) || bytes > MAX_HIDDEN_BYTES) return undefined
+  const stored = (await bitBytes(pixels, hiding, begin + bytes))?.subarray(begin)
+  if (stored === undefined || !hiding.compressed) return stored && textOf(stored)
   try {
     return textOf(gunzipSync(stored, { maxOutputLength: MAX_TEXT_BYTES }))
   } catch {
@@ -64,24 +67,21 @@ function hiddenText(pixels: PixelColumns, { channels, compressed }: Hiding): str
   }
 }
 
-/** Bytes made of one bit of each of these channels, the highest first. Undefined if the picture has not so many. */
-function bitBytes(
+/** The first bytes, each made of one bit of eight channels, the highest first. Undefined if there are not so many. */
+async function bitBytes(
   pixels: PixelColumns,
-  channels: readonly number[],
-  from: number,
+  { channels }: Hiding,
   count: number,
-): Uint8Array | undefined {
-  const end = (from + count) * 8
-  const columns = Math.ceil(end / channels.length / pixels.height)
-  if (columns > pixels.width || channels.some((channel) => channel >= pixels.channels)) return undefined
-  const samples = pixels.first(columns)
+): Promise<Uint8Array | undefined> {
+  const needed = Math.ceil((count * 8) / channels.length)
+  const isThere = needed <= pixels.width * pixels.height && channels.every((at) => at < pixels.channels)
+  if (!isThere) return undefined
+  const samples = await pixels.first(needed)
   const out = new Uint8Array(count)
-  for (let bit = from * 8; bit < end; bit++) {
+  for (let bit = 0; bit < count * 8; bit++) {
     const pixel = Math.floor(bit / channels.length)
-    const [x, y] = [Math.floor(pixel / pixels.height), pixel % pixels.height]
-    const sample = samples[(y * columns + x) * pixels.channels + channels[bit % channels.length]!]!
-    const at = (bit >> 3) - from
-    out[at] = (out[at]! << 1) | (sample & 1)
+    const sample = samples[pixel * pixels.channels + channels[bit % channels.length]!]!
+    out[bit >> 3] = (out[bit >> 3]! << 1) | (sample & 1)
   }
   return out
 }

@@ -125,23 +125,26 @@ function passSize({ width, height, depth, colour }: PngHeader, { x, y, dx, dy }:
   return { columns, rows, stride: Math.ceil((columns * colour.channels * depth) / 8) }
 }
 
-/**
- * The filtered rows of all passes; exactly as many bytes as the header promises, so a bomb cannot grow.
- * @throws PNG_DAMAGED (exit 3)
- */
-export function inflatedPixels({ header, chunks, damage }: Png): Uint8Array {
-  if (damage) throw damage
-  const sizes = passesOf(header).map((pass) => passSize(header, pass))
-  const expected = sizes.reduce((sum, { rows, stride }) => sum + rows * (stride + 1), 0)
+/** The data of the pixels, as they are stored. @throws PNG_DAMAGED (exit 3) */
+export function compressedPixels(chunks: readonly PngChunk[]): Uint8Array[] {
   const first = chunks.findIndex(({ name }) => name === 'IDAT')
   const rest = chunks.slice(first).findIndex(({ name }) => name !== 'IDAT')
   const parts = first < 0 ? [] : chunks.slice(first, first + rest)
   if (parts.length === 0) throw damaged(messages.noPixels)
   if (chunks.slice(first + rest).some(({ name }) => name === 'IDAT')) throw damaged(messages.scatteredPixels)
+  return parts.map(({ data }) => data)
+}
+
+/** The filtered rows of all passes; exactly as many bytes as the header promises, so a bomb cannot grow. */
+function inflatedPixels({ header, chunks, damage }: Png): Uint8Array {
+  if (damage) throw damage
+  const sizes = passesOf(header).map((pass) => passSize(header, pass))
+  const expected = sizes.reduce((sum, { rows, stride }) => sum + rows * (stride + 1), 0)
+  const parts = compressedPixels(chunks)
   let raw: Uint8Array
   try {
     // a byte more than expected, so that too many are seen as such
-    raw = inflateSync(Buffer.concat(parts.map(({ data }) => data)), { maxOutputLength: expected + 1 })
+    raw = inflateSync(Buffer.concat(parts), { maxOutputLength: expected + 1 })
   } catch (cause) {
     const isLonger = (cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE'
     throw damaged(isLonger ? messages.tooManyPixels : messages.pixelsNotDecompressed)

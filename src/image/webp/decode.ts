@@ -40,13 +40,18 @@ export async function decodeWebp(bytes: Uint8Array, size: Size): Promise<RgbImag
   return { ...size, data: withoutAlpha(await decodeRgba(bytes, size)) }
 }
 
-/** All are decoded for the first. @throws what `decodeWebp` throws */
-export async function webpColumns(bytes: Uint8Array, { width, height }: Size): Promise<PixelColumns> {
-  const { buffer, byteOffset, byteLength } = await decodeRgba(bytes, { width, height })
-  const rgba = new Uint8Array(buffer, byteOffset, byteLength)
-  const first = (count: number): Uint8Array => {
-    const rows = Array.from({ length: height }, (_, y) => y * width * RGBA)
-    return Buffer.concat(rows.map((at) => rgba.subarray(at, at + count * RGBA)))
+/** All are decoded for the first. */
+export function webpColumns(bytes: Uint8Array, { width, height }: Size): PixelColumns {
+  let decoded: Promise<Uint8ClampedArray> | undefined
+  const first = async (count: number): Promise<Uint8Array> => {
+    decoded ??= decodeRgba(bytes, { width, height })
+    const rgba = await decoded
+    const out = new Uint8Array(count * RGBA)
+    for (let pixel = 0; pixel < count; pixel++) {
+      const at = ((pixel % height) * width + Math.floor(pixel / height)) * RGBA
+      out.set(rgba.subarray(at, at + RGBA), pixel * RGBA)
+    }
+    return out
   }
   return { width, height, channels: RGBA, first }
 }

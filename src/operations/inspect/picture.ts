@@ -38,8 +38,8 @@ async function hiddenIn(image: ImageFile, findings: Finding[]): Promise<HiddenTe
   // what is missing cannot be looked into
   if (image.damage) return undefined
   try {
-    const columns = await image.columns?.()
-    const hidden = columns && hiddenTexts(columns)
+    const columns = image.columns?.()
+    const hidden = columns && (await hiddenTexts(columns))
     if (hidden) {
       const message = messages.textInPixels(hidden.signature)
       findings.push({ code: 'text-in-pixels', severity: 'info', message })
