@@ -18,13 +18,29 @@ export function generatedDocs(): ReadonlyMap<string, string> {
   const schemas = Object.entries(DOCUMENTS).map(([command, schema]): [string, string] => {
     // to whoever only reads, a list that nothing is put into is a list
     const converted = toJsonSchema(schema, { ignoreActions: ['readonly'] })
-    return [`docs/schemas/${command.replaceAll(' ', '-')}.json`, `${JSON.stringify(converted, null, 1)}\n`]
+    return [`docs/schemas/${command.replaceAll(' ', '-')}.json`, `${jsonText(converted)}\n`]
   })
   const pages = [
     ['docs/errors.md', errorsPage()],
     ['docs/recipe.md', recipePage()],
   ] as const
   return new Map([...schemas, ...pages, ...publicTypes()])
+}
+
+const LINE_WIDTH = 110
+
+/** JSON with what fits on a line on one: half the size of one line for each value, and as easy to read. */
+function jsonText(value: unknown, depth = 0): string {
+  const short = JSON.stringify(value)
+  if (typeof value !== 'object' || value === null || short.length + depth <= LINE_WIDTH) return short
+  const indent = ' '.repeat(depth + 1)
+  const items = Array.isArray(value)
+    ? value.map((item) => indent + jsonText(item, depth + 1))
+    : Object.entries(value).map(
+        ([key, item]) => `${indent}${JSON.stringify(key)}: ${jsonText(item, depth + 1)}`,
+      )
+  const [open, close] = Array.isArray(value) ? '[]' : '{}'
+  return `${open}\n${items.join(',\n')}\n${' '.repeat(depth)}${close}`
 }
 
 const ERRORS_HEAD = `# Error codes

@@ -159,7 +159,7 @@ function crcSink(): Sink {
 }
 
 async function blake3Sink(): Promise<Sink> {
-  const { createBLAKE3 } = await import('hash-wasm')
+  const { createBLAKE3 } = await import('./blake3.ts')
   const hash = await createBLAKE3()
   return { update: (chunk) => hash.update(chunk), digest: () => ({ blake3: hash.digest('hex') }) }
 }

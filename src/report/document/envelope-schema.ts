@@ -8,7 +8,7 @@ import { SCHEMA_VERSION } from './envelope.ts'
 export const text = v.string()
 export const number = v.number()
 export const flag = v.boolean()
-export const { nullable } = v
+export const nullable = v.nullable
 
 /** A number of things, or of bytes. */
 export const count = v.pipe(v.number(), v.integer(), v.minValue(0))
