@@ -89,6 +89,16 @@ describe('inspect of a picture', () => {
     })
   })
 
+  it.each(
+    golden.pictures.filter(({ name }) => name.startsWith('ComfyUI')).map((row) => [row.name, row] as const),
+  )('%s: has its graphs under their names', async (_, { file, texts }) => {
+    const path = join(tempFolder(), 'picture')
+    writeFileSync(path, Buffer.from(file, 'base64'))
+    for (const keyword of ['prompt', 'workflow']) {
+      expect((await runCli(['inspect', path, `--metadata=${keyword}`])).stdout).toBe(`${texts[keyword]}\n`)
+    }
+  })
+
   it('without text says so', async () => {
     expect((await runCli(['inspect', picture()])).stdout).toContain('It has no text')
   })

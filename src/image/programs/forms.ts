@@ -3,6 +3,12 @@ import { dreamNegative } from './dream.ts'
 import type { ProgramForm } from './form.ts'
 import { novelAiFacts } from './novelai.ts'
 
+const EASY_DIFFUSION = {
+  use_stable_diffusion_model: 'Model',
+  use_vae_model: 'VAE',
+  prompt_strength: 'Denoising strength',
+}
+
 /** In the order in which they are tried: the last one fits what others have, too. Each with its source. */
 export const PROGRAM_FORMS: readonly ProgramForm[] = [
   {
@@ -104,11 +110,7 @@ export const PROGRAM_FORMS: readonly ProgramForm[] = [
     marks: ['prompt', 'num_inference_steps', 'use_stable_diffusion_model'],
     prompt: ['prompt'],
     negative: ['negative_prompt'],
-    names: {
-      use_stable_diffusion_model: 'Model',
-      use_vae_model: 'VAE',
-      prompt_strength: 'Denoising strength',
-    },
+    names: EASY_DIFFUSION,
   },
   {
     program: 'Easy Diffusion',
@@ -117,11 +119,7 @@ export const PROGRAM_FORMS: readonly ProgramForm[] = [
     marks: ['prompt', 'num_inference_steps', 'use_stable_diffusion_model'],
     prompt: ['prompt'],
     negative: ['negative_prompt'],
-    names: {
-      use_stable_diffusion_model: 'Model',
-      use_vae_model: 'VAE',
-      prompt_strength: 'Denoising strength',
-    },
+    names: EASY_DIFFUSION,
   },
   {
     // its names before 2.5, for people
