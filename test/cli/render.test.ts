@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto'
 import {
   closeSync,
+  copyFileSync,
   existsSync,
   ftruncateSync,
+  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -260,6 +262,24 @@ describe('sdtool render refuses', () => {
   ])('%j with one line and exit code %d', async (args, code, message, hint) => {
     const stderr = `sdtool: ${message}\n${hint === undefined ? '' : `  ${hint}\n`}`
     expect(await runCli(['render', ...args])).toEqual({ code, stdout: '', stderr })
+  })
+
+  it.each([
+    ['Lora', 'tiny-stripes.safetensors', 'LoCon (LoRA)', 'this file with --lora'],
+    ['Lora/of people', 'tiny-outline.safetensors', '(LoRA)', 'this file with --lora'],
+    ['VAE', 'vivid.vae.safetensors', '(VAE)', 'this file with --vae'],
+    ['embeddings', 'sd-postcard.safetensors', '(embedding)', 'its folder with --embeddings'],
+    ['Stable-diffusion', 'sd-bad.pt', '(embedding)', 'its folder with --embeddings'],
+  ])('in %s, %s by its bare name, with what it is and how it is used', async (folder, file, what, use) => {
+    const models = tempFolder()
+    mkdirSync(join(models, folder), { recursive: true })
+    copyFileSync(join(tiny, file), join(models, folder, file))
+    const name = file.replace(/\.(?:safetensors|pt)$/, '')
+    const { code, stderr } = await runCli(['render', name, '-p', 'x', '--models', models])
+    expect(code).toBe(3)
+    expect(stderr).toContain(`${join(models, folder, file)} is `)
+    expect(stderr).toContain(what)
+    expect(stderr).toContain(use)
   })
 
   it('a picture that is there already', async () => {

@@ -3,6 +3,7 @@ import type { Shape } from '../networks/topology/match.ts'
 import { BASES, type BaseId } from './base.ts'
 import { isNumbered } from './cloneofsimo-order.ts'
 import type { DialectId } from './dialects.ts'
+import { isLatentOf } from './factors.ts'
 import type { ModuleTarget } from './keymap/target.ts'
 import { lookupName, modulesOf } from './keymap.ts'
 import type { AdapterModule } from './modules.ts'
@@ -61,7 +62,8 @@ function fitsIn(module: AdapterModule, id: string): boolean {
   if (place === undefined) return false
   const { rows, columns } = module.shape
   const [out, input] = sides(place.shape, place.transposed === true)
-  return (rows ?? out) === out && (columns ?? input) === input
+  const isWider = columns !== undefined && isLatentOf(columns, place.shape, place.latents)
+  return (rows ?? out) === out && ((columns ?? input) === input || isWider)
 }
 
 /** Outputs, and inputs of one output, of a weight. */

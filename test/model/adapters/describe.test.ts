@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { describeAdapter, readAlphas } from '../../../src/model/adapters/describe.ts'
+import { adapterKeys, describeAdapter, readAlphas } from '../../../src/model/adapters/describe.ts'
+import { basesThatFit } from '../../../src/model/adapters/fit.ts'
 import type { AdapterInfo } from '../../../src/model/adapters/info.ts'
 import { openFileSource } from '../../../src/system/bytes.ts'
 import { openModel } from '../../../src/tensor/formats/open.ts'
@@ -299,6 +300,18 @@ describe('describeAdapter: names', () => {
     })
     expect(info?.dialects.map(({ id }) => id)).toEqual(['bfl'])
     expect(targets(info)).toEqual(['unet 2'])
+  })
+
+  it.each([64, 128, 384])('fits Flux.1 also with %i inputs of its first layer', (inputs) => {
+    const { modules } = adapterKeys(
+      shapeTable({
+        'img_in.lora_A.weight': [16, inputs],
+        'img_in.lora_B.weight': [3072, 16],
+        'vector_in.in_layer.lora_A.weight': [16, 768],
+        'vector_in.in_layer.lora_B.weight': [3072, 16],
+      }),
+    )
+    expect(basesThatFit(modules)).toEqual(['flux'])
   })
 
   it('recognises a control-lora by its mark, whatever else is in it', () => {
