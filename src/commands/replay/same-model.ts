@@ -1,5 +1,5 @@
 /** Whether two model files hold the same tensors. */
-import { type Interruptible, type OpenedModel, withModels } from '../../library/session.ts'
+import { type Interruptible, type OpenedModel, readAny, withModels } from '../../library/session.ts'
 import { hashFile } from '../../system/hash.ts'
 import { sameValues } from '../../tensor/values/same.ts'
 
@@ -59,5 +59,5 @@ async function sameTensors(first: OpenedModel, second: OpenedModel): Promise<boo
 async function isSameTensor(name: string, first: OpenedModel, second: OpenedModel): Promise<boolean> {
   const [a, b] = [first.model.tensors.get(name), second.model.tensors.get(name)]
   if (a === undefined || b === undefined || String(a.shape) !== String(b.shape)) return false
-  return sameValues(a, b, first.read)
+  return sameValues(a, b, readAny([first, second]))
 }
