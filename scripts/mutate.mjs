@@ -29,6 +29,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 
 /** Tests of sources; the first row that fits counts. Where none does, it is the folder that mirrors that of the source. */
 const TESTS = [
+  ['src/image', ['test/image', 'test/hostile/pictures.test.ts']],
   ['src/tensor/formats', ['test/tensor/formats', 'test/hostile']],
   ['src/tensor/merge', ['test/tensor/merge', 'test/operations/merge']],
   [

@@ -92,6 +92,22 @@ describe('hostile pictures', () => {
     )
   })
 
+  it('a directory anywhere in a block, or behind it, is read as far as it goes', () => {
+    for (const order of ['MM\0*', 'II*\0']) {
+      for (let at = 0; at < 40; at++) {
+        const offset = order.startsWith('M') ? [0, 0, 0, at] : [at, 0, 0, 0]
+        const block = Buffer.concat([Buffer.from(order, 'latin1'), Buffer.from(offset), Buffer.alloc(20, 1)])
+        expect(exifTexts(block)).toEqual([])
+      }
+    }
+  })
+
+  it('an entry that fits to the last byte is read', () => {
+    const entry = Buffer.from('MM\0*\0\0\0\x08\0\x01\x01\x0f\0\x02\0\0\0\x04abcd', 'latin1')
+    expect(exifTexts(entry)).toEqual([{ keyword: 'Make', text: 'abcd' }])
+    expect(exifTexts(entry.subarray(0, -1))).toEqual([])
+  })
+
   it('a directory that claims 65535 entries has those that fit', () => {
     const block = Buffer.from('MM\0*\0\0\0\x08\xff\xff\x01\x0f\0\x02\0\0\0\x04abcd', 'latin1')
     expect(exifTexts(block)).toEqual([{ keyword: 'Make', text: 'abcd' }])

@@ -549,6 +549,8 @@ describe('pictures that only look as if', () => {
     ['the name of a camera', { Make: 'Canon', Model: 'EOS: 5D, lens: 50mm, iso: 100' }],
     ['JSON without a prompt', { parameters: { a: 1 }, UserComment: [1, 2] }],
     ['JSON that ends early', { parameters: '{"prompt": "a cat", ' }],
+    ['a command line that is one quote', { Dream: '"' }],
+    ['a command line without its prompt', { Dream: 'a cat -s 50' }],
     ['a prompt that is no text', { Comment: { prompt: 5 } }],
   ])('%s: nothing is told', (_, texts) => {
     const row = { name: '', program: undefined, texts, keyword: '', prompt: '', settings: {} }
