@@ -2,8 +2,10 @@
 import { join } from 'node:path'
 import { f16round } from '@petamoriken/float16'
 import { describe, expect, it } from 'vitest'
+import { clip, clipTopology, openClipTopology } from '../../src/model/networks/topology/text.ts'
 import { MERGE_METHODS } from '../../src/tensor/merge/registry.ts'
-import type { TensorTable } from '../../src/tensor/values/table.ts'
+import type { Tensor, TensorTable } from '../../src/tensor/values/table.ts'
+import { narrowSdxl, prefixed } from '../model/tables.ts'
 import { contentsOf, floatsOf, ulp16, writeModel } from '../model-files.ts'
 import { CLIP, CLIP_LAYER } from '../operations/merge-lora/small.ts'
 import { floatTensor, tableOf } from '../tables.ts'
@@ -249,5 +251,61 @@ describe('a component of another model', () => {
   it('is refused where both have the same', async () => {
     const { code, stderr } = await merge(B, A, '--only', 'text', '--alpha', '1')
     expect([code, stderr]).toEqual([4, expect.stringMatching(/nothing changed/)])
+  })
+})
+
+describe('text encoders in other layouts', () => {
+  const G = { ...clip(48, 2, true), vocabulary: 100 }
+  const OPEN = 'conditioner.embedders.1.model.'
+  const COMFY = 'text_encoders.clip_g.transformer.'
+  const filled = ([name, shape]: readonly [string, readonly number[]], of: (i: number) => number): Tensor =>
+    floatTensor(
+      name,
+      [...shape],
+      Array.from({ length: shape.reduce((product, n) => product * n, 1) }, (_, i) => of(i)),
+    )
+  const rest = narrowSdxl().filter(([name]) => !name.startsWith(OPEN) && !name.includes('token_embedding'))
+
+  it('are blended value for value: q, k and v are one matrix, the projection is turned', async () => {
+    const folder = tempFolder()
+    const [a, b, out] = ['a', 'b', 'out'].map((name) => join(folder, `${name}.safetensors`)) as [
+      string,
+      string,
+      string,
+    ]
+    const open = prefixed(OPEN, openClipTopology(G))
+    const comfy = prefixed(COMFY, clipTopology(G))
+    await writeModel(a, tableOf([...rest, ...open].map((key) => filled(key, () => 2))))
+    await writeModel(b, tableOf([...rest, ...comfy].map((key, k) => filled(key, (i) => (i % 64) + k))))
+    const { code, stderr } = await runCli([
+      'merge',
+      a,
+      b,
+      '--only',
+      'text',
+      '--alpha',
+      '0.5',
+      '-o',
+      out,
+      '-q',
+    ])
+    expect([code, stderr]).toEqual([0, ''])
+    const [theirs, written] = [await contentsOf(b), await contentsOf(out)]
+    const half = (values: ArrayLike<number>) => Array.from(values, (value) => (value + 2) / 2)
+    const layer = `${COMFY}text_model.encoder.layers.1.`
+    const qkv = ['q', 'k', 'v'].flatMap((part) => [
+      ...floatsOf(theirs, `${layer}self_attn.${part}_proj.weight`),
+    ])
+    const found = (name: string) => [...floatsOf(written, OPEN + name)]
+    expect(found('transformer.resblocks.1.attn.in_proj_weight')).toEqual(half(qkv))
+    const projection = floatsOf(theirs, `${COMFY}text_projection.weight`)
+    const turned = projection.map((_, i) => projection[(i % 48) * 48 + Math.floor(i / 48)]!)
+    expect(found('text_projection')).toEqual(half(turned))
+    expect(found('transformer.resblocks.1.mlp.c_fc.bias')).toEqual(
+      half(floatsOf(theirs, `${layer}mlp.fc1.bias`)),
+    )
+    expect(found('positional_embedding')).toEqual(
+      half(floatsOf(theirs, `${COMFY}text_model.embeddings.position_embedding.weight`)),
+    )
   })
 })

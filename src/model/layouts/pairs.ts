@@ -3,13 +3,14 @@ import type { Tensor } from '../../tensor/values/table.ts'
 import { canonicalVae } from '../identify/vae.ts'
 import type { Model } from '../model.ts'
 import { architectureById } from '../networks/architectures/registry.ts'
-import type { Component } from '../networks/components.ts'
+import { type Component, sameSelector } from '../networks/components.ts'
 import { deriveUnet } from '../networks/topology/derive.ts'
 import { unetNaming } from '../networks/topology/diffusers.ts'
 import { type Shape, sameShape } from '../networks/topology/match.ts'
 import { unetTopology } from '../networks/topology/unet.ts'
+import { toOpenClip, toTransformers } from './openclip.ts'
 
-/** Tensors of a model by their places: name inside the component, in the layout of ldm. */
+/** Tensors of a model by their places: name inside the component, in the layout of ldm or of the component asked for. */
 export type PlacedTensors = ReadonlyMap<string, Tensor>
 
 /** The tensors of the component that does the same in a model as `like` does in another; undefined if it has none. */
@@ -19,14 +20,18 @@ export function placedTensors(model: Model, like: Component): PlacedTensors | un
     return vae && vae.layout !== 'taesd' ? canonicalVae(model.file, vae) : undefined
   }
   const component = counterpart(model, like)
-  return (
-    component &&
-    new Map([...placesIn(model, component)].map(([name, place]) => [place, model.file.tensors.get(name)!]))
-  )
+  if (component === undefined) return undefined
+  const tensors = [...placesIn(model, component)]
+  const placed = new Map(tensors.map(([name, place]) => [place, model.file.tensors.get(name)!]))
+  const [own, wanted] = [component.layout === 'openclip', like.layout === 'openclip']
+  if (own === wanted) return placed
+  return wanted ? toOpenClip(placed) : toTransformers(placed)
 }
 
+/** The same encoder may have the names of OpenCLIP, as in checkpoints of ldm, or those of transformers, as in ComfyUI. */
 function counterpart({ identity: { components } }: Model, { id, role }: Component): Component | undefined {
-  return components.find((component) => component.id === id && component.role === role)
+  const alike = components.filter((component) => component.role === role && sameSelector(component.id, id))
+  return alike.find((component) => component.id === id) ?? alike[0]
 }
 
 /** Place of each tensor of a component, by its full name. */

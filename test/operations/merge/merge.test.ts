@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { buildRecipe, type Recipe } from '../../../src/model/metadata/recipe.ts'
+import { clip, clipTopology } from '../../../src/model/networks/topology/text.ts'
 import { VAE_KL_F8, vaeTopology } from '../../../src/model/networks/topology/vae.ts'
 import { merge } from '../../../src/operations/merge/merge.ts'
 import { HALVES, type MergeOptions, mergeOptions } from '../../../src/operations/merge/options.ts'
@@ -11,7 +12,7 @@ import { operationOfRecipe, planRecipe } from '../../../src/operations/recipe.ts
 import { readOptions, writeOptions } from '../../../src/operations/schema.ts'
 import type { JsonValue } from '../../../src/system/json.ts'
 import { MERGE_METHODS } from '../../../src/tensor/merge/registry.ts'
-import { narrowSd1 } from '../../model/tables.ts'
+import { narrowSd1, narrowSdxl } from '../../model/tables.ts'
 import { inputModel, zeroContext } from '../input-models.ts'
 
 const KEYS = narrowSd1()
@@ -307,5 +308,45 @@ describe('methods that look at all models first', () => {
     ended.abort(new Error('ended'))
     const context = zeroContext({ signal: ended.signal })
     await expect(merge.plan([A!, B!], { method: 'cosine-a' }, context)).rejects.toThrow('ended')
+  })
+})
+
+describe('text encoders in other layouts', () => {
+  const LDM = narrowSdxl()
+  const G = clip(48, 2, true)
+  const WITHOUT_G = LDM.filter(([name]) => !name.startsWith('conditioner.embedders.1.'))
+  const renamed = (keys: typeof LDM, from: string, to: string) =>
+    keys.map(([name, shape]): (typeof LDM)[number] => [name.replace(from, to), shape])
+  const gOf = (prefix: string) =>
+    [...clipTopology({ ...G, vocabulary: 1000 })].map(([name, shape]) => [prefix + name, shape] as const)
+
+  /** How programs write the encoders of SDXL: sgm; Forge and ComfyUI; a checkpoint whose folders were joined. */
+  const LAYOUTS = {
+    ldm: LDM,
+    comfy: [
+      ...renamed(WITHOUT_G, 'conditioner.embedders.0.transformer.', 'text_encoders.clip_l.transformer.'),
+      ...gOf('text_encoders.clip_g.transformer.'),
+    ],
+    'comfy, G of OpenCLIP': renamed(
+      renamed(LDM, 'conditioner.embedders.0.transformer.', 'text_encoders.clip_l.transformer.'),
+      'conditioner.embedders.1.model.',
+      'text_encoders.clip_g.transformer.',
+    ),
+  }
+  const NAMES = Object.keys(LAYOUTS) as (keyof typeof LAYOUTS)[]
+
+  it.each(NAMES.flatMap((a) => NAMES.map((b) => [a, b] as const)))('A in %s, B in %s', async (a, b) => {
+    const inputs = [
+      await inputModel('a.safetensors', LAYOUTS[a]),
+      await inputModel('b.safetensors', LAYOUTS[b]),
+    ]
+    const plan = await planned({ alpha: [0.5] }, inputs)
+    const text = [...plan.blended.values()].filter(({ role }) => role === 'text')
+    const own = LAYOUTS[a].filter(([name]) => /^(conditioner|text_encoders)\./.test(name))
+    // transformers has no place for the temperature of training
+    const unmatched = own.filter(([name]) => name.endsWith('logit_scale') && b === 'comfy')
+    expect(text).toHaveLength(own.length - unmatched.length)
+    expect(plan.findings.map(({ code }) => code)).toEqual(unmatched.map(() => 'merge-missing'))
+    expect([...plan.table.tensors.keys()].sort()).toEqual(LAYOUTS[a].map(([name]) => name).sort())
   })
 })
