@@ -2,7 +2,7 @@ import type { Finding } from '../../tensor/values/table.ts'
 import { error, info, warning } from '../finding.ts'
 import { trainedOnKnown } from '../identify/hashes-known.ts'
 import { BASES, type BaseId, type ShapeVerdict } from './base.ts'
-import { nowhereModules } from './fit.ts'
+import { nowhereModules, unknownModules } from './fit.ts'
 import type { AdapterInfo, ValueCount } from './info.ts'
 import { messages } from './messages.ts'
 import type { AdapterKeys, AdapterModule } from './modules.ts'
@@ -36,7 +36,7 @@ export function adapterFindings(
   return [
     ...brokenModules(split),
     ...strangeNames(facts, split),
-    ...baseFindings(facts, verdict),
+    ...baseFindings(facts, split, verdict),
     ...mixtures(facts),
     ...rankClaim(facts, metadata),
     ...settingFindings(facts, split, metadata),
@@ -107,16 +107,20 @@ function nowhereFindings(modules: readonly AdapterModule[], base: BaseId | undef
     : [info('adapter-foreign-names', messages.foreignNames(names))]
 }
 
-function baseFindings({ base }: Facts, { contradiction }: ShapeVerdict): Finding[] {
+function baseFindings({ base }: Facts, { modules }: AdapterKeys, { contradiction }: ShapeVerdict): Finding[] {
   const findings: Finding[] = []
   if (contradiction !== undefined) {
     const message = messages.mixedBase(contradiction)
     findings.push(warning('adapter-mixed-base', message))
   }
-  if (base.claimed !== undefined && base.architecture !== undefined && base.claimed !== base.architecture) {
-    const message = messages.baseMismatch(BASES[base.claimed].title, base.claimedBy, base.title)
-    findings.push(warning('adapter-base-mismatch', message))
+  const { claimed, claimedBy } = base
+  if (claimed === undefined) return findings
+  const { title } = BASES[claimed]
+  if (base.architecture !== undefined && claimed !== base.architecture) {
+    findings.push(warning('adapter-base-mismatch', messages.baseMismatch(title, claimedBy, base.title)))
   }
+  if (base.architecture === undefined && unknownModules(modules, claimed).length === modules.length)
+    findings.push(warning('adapter-base-mismatch', messages.claimUnfounded(title, claimedBy)))
   return findings
 }
 

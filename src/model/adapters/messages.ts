@@ -55,6 +55,8 @@ export const messages = catalogue({
   mixedBase: (contradiction: string) => `modules for different base models in one file: ${contradiction}`,
   baseMismatch: (claimed: string, claimedBy: string | undefined, actual: string | undefined) =>
     `the metadata says ${claimed} (${claimedBy}), the shapes are those of ${actual}`,
+  claimUnfounded: (claimed: string, claimedBy: string | undefined) =>
+    `the metadata says ${claimed} (${claimedBy}), but none of its layers has the name of a module`,
   mixedNames: (styles: string) => `modules are named in more than one way: ${styles}`,
   carriesEmbeddings: (embeddings: readonly string[]) => `contains ${counted(embeddings, 'embedding')}`,
   oldOft: (source: string) =>

@@ -397,6 +397,12 @@ describe('describeAdapter: base model', () => {
     expect(codes(info)).toEqual(['adapter-base-mismatch'])
   })
 
+  it('believes metadata where the names are those of what they say, and the shapes of nothing', () => {
+    const info = adapter(lora('lora_unet_mid_block_attentions_0_proj_in', 96, 96), { ss_v2: 'False' })
+    expect([info?.base.architecture, info?.base.claimed]).toEqual([undefined, 'sd1'])
+    expect(codes(info)).toEqual([])
+  })
+
   it.each([
     ['modelspec.architecture', 'stable-diffusion-xl-v1-base/lora', 'sdxl'],
     ['modelspec.architecture', 'stable-diffusion-v1/lora', 'sd1'],
@@ -506,6 +512,10 @@ describe('describeAdapter: damage', () => {
     [TO_K, 2048, 'sd_1.5'],
     [TO_K, 768, 'sdxl_1.0'],
     [TO_K, 768, 'flux1'],
+    // names of Wan, LTX, Hunyuan: of no model that is known here
+    ['diffusion_model.blocks.0.self_attn.q', 1536, 'sd_1.5'],
+    ['transformer.transformer_blocks.0.attn1.to_q', 2048, 'sd_1.5'],
+    ['lora_unet_individual_token_refiner_blocks_0_mlp_0', 3072, 'sdxl_1.0'],
   ])('reports that %s of %i inputs is not of %s', (module, inputs, claim) => {
     expect(codes(adapter(lora(module, inputs), { ss_base_model_version: claim }))).toContain(
       'adapter-base-mismatch',
