@@ -36,6 +36,12 @@ const OTHERS: readonly (ErrorCode & { readonly shown: string })[] = [
     file: 'tensor/formats/security.ts',
     shown: "'PICKLE_UNKNOWN_GLOBAL'",
   },
+  {
+    code: 'SCALED_FP8',
+    exitCode: EXIT.refused,
+    file: 'tensor/quantised/check.ts',
+    shown: "'SCALED_FP8'",
+  },
 ]
 
 /** What Node and undici call their errors. */

@@ -6,7 +6,7 @@ import type { InspectOptions, InspectResult } from './types.ts'
 
 /**
  * What `sdtool inspect --json` says of a file.
- * @throws SdtoolError: what is wrong with the file (exit code 3), ENOENT
+ * @throws SdtoolError: what is wrong with the file (exit 3), ENOENT (exit 1)
  */
 export async function inspect(path: string, options: InspectOptions = {}): Promise<InspectResult> {
   const environment = environmentFor(options)

@@ -9,7 +9,7 @@ import type { CallOptions, ListedModel } from './types.ts'
 /**
  * The model files below a folder and what each is, in order of their names. Files that have not changed are known from
  * the cache that `sdtool list` uses, too. A file that cannot be read is in the list with the reason.
- * @throws SdtoolError: NOT_A_FOLDER, MODEL_FOLDER_TOO_LARGE; ENOENT
+ * @throws SdtoolError: NOT_A_FOLDER, MODEL_FOLDER_TOO_LARGE (exit 3); ENOENT
  */
 export async function listModels(folder: string, options: CallOptions = {}): Promise<ListedModel[]> {
   const environment = environmentFor(options)

@@ -9,7 +9,7 @@ import type { CallOptions, OpenModel } from './types.ts'
 /**
  * Opens a model file of any format and says what it is. Only headers are read, and a few tiny tensors.
  * @param path of a model file; pickles are read without running them
- * @throws SdtoolError: what is wrong with the file (exit code 3), ENOENT
+ * @throws SdtoolError: what is wrong with the file (exit 3), ENOENT (exit 1)
  */
 export async function openModel(path: string, options: CallOptions = {}): Promise<OpenModel> {
   const opened = await openModelFile(path, environmentFor(options))

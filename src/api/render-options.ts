@@ -22,7 +22,7 @@ export interface DrawChoice extends PictureWishes, EngineWishes {
   readonly size?: { readonly width: number; readonly height: number }
 }
 
-/** @throws USAGE that names the option */
+/** @throws USAGE (exit 2) that names the option */
 export function drawChoice(options: RenderOptions): DrawChoice {
   const { prompt, negative = '', count = 1, steps = 20, cfg = 7, seed = 1, size, schedule } = options
   return {

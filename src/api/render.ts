@@ -27,8 +27,8 @@ import type { LoraChoice, Picture, Rendered, RenderOptions } from './types.ts'
  * Draws with a checkpoint of Stable Diffusion 1.x, 2.x or XL, its LoRAs and VAE applied in memory; nothing is written.
  * onnxruntime-node has to be installed. One call holds one model: 4 GB for SD 1.x, 12 GB for SDXL on the CPU.
  * @param model path, or a bare name that is looked up in `models`
- * @throws SdtoolError: USAGE for an option out of range; NOT_RENDERABLE and what is wrong with a file (exit code 3);
- *   a LoRA that does not fit (exit code 4); MEMORY, DEVICE_UNAVAILABLE
+ * @throws SdtoolError: USAGE (exit 2) for an option out of range; NOT_RENDERABLE and others for what is
+ *   wrong with a file (exit 3); a LoRA that does not fit (exit 4); MEMORY, DEVICE_UNAVAILABLE (exit 1)
  */
 export async function render(model: string, options: RenderOptions = {}): Promise<Rendered> {
   const environment = environmentFor(options)

@@ -13,8 +13,8 @@ import type { RunRequest, RunResult, Verb } from './types.ts'
 /**
  * Does what a verb of sdtool does: opens the inputs, plans, writes under a temporary name, reads back what was computed,
  * and only then gives the file its name. Calls may run side by side.
- * @throws SdtoolError: USAGE for options that the verb does not take; what is wrong with the inputs (exit code 3); what
- *   does not fit or was not proven (exit code 4). Then nothing was written.
+ * @throws SdtoolError: USAGE (exit 2) for options that the verb does not take; what is wrong with the inputs (exit 3); what
+ *   does not fit or was not proven (exit 4). Then nothing was written.
  */
 export async function run<Options extends object>(
   { verb }: Verb<Options>,
@@ -40,7 +40,7 @@ export async function run<Options extends object>(
 // biome-ignore lint/suspicious/noExplicitAny: as of operations
 type Entry = AnyOperation | OperationFamily<any>
 
-/** @throws USAGE that names the option */
+/** @throws USAGE (exit 2) that names the option */
 function chosen(entry: Entry, given: object): { readonly operation: AnyOperation; readonly options: object } {
   const result = v.safeParse(entry.schema, given, { abortEarly: true })
   if (!result.success) {

@@ -83,8 +83,8 @@ export interface Model {
 export interface OpenModel extends Model {
   /**
    * Values of a tensor as binary64, row-major, as many as its shape says.
-   * @throws SdtoolError: TENSOR_NOT_FOUND; QUANTISED or SCALED_FP8 for codes that are not numbers;
-   *   INPUT_CHANGED, ZIP_CRC
+   * @throws SdtoolError: TENSOR_NOT_FOUND (exit 3); QUANTISED or SCALED_FP8 (exit 3) for codes that are not numbers;
+   *   INPUT_CHANGED (exit 1); ZIP_CRC (exit 3)
    */
   read(tensor: string): Promise<Float64Array>
   /** Harmless when called twice. */

@@ -111,7 +111,7 @@ function setsOf(files: readonly WeightFile[]): WeightFile[][] {
   return [...sets].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, set]) => set)
 }
 
-/** @throws SHARDS_MISSING */
+/** @throws SHARDS_MISSING (exit 3) */
 function checkShards(folder: string, set: readonly WeightFile[]): void {
   const [{ shards, name }] = set as [WeightFile]
   if (set.length === shards) return

@@ -52,7 +52,7 @@ export async function resolveModel(name: string, kind: ModelKind, folders: Model
   throw await notFound(name, folders)
 }
 
-/** The paths of several names, before work begins that takes minutes. @throws ENOENT, and what `resolveModel` throws */
+/** The paths of several names, before work begins that takes minutes. @throws ENOENT (exit 1), and what `resolveModel` throws */
 export async function resolveExisting(
   names: readonly string[],
   kind: ModelKind,

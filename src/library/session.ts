@@ -31,7 +31,7 @@ export interface Interruptible {
 
 /** A model file that is open until it is closed. */
 export interface OpenFile extends OpenedModel {
-  /** @throws INPUT_CHANGED where the file is not the one that was opened any more */
+  /** @throws INPUT_CHANGED (exit 1) where the file is not the one that was opened any more */
   checkUnchanged(): Promise<void>
   close(): Promise<void>
 }
@@ -87,7 +87,7 @@ function onlyOf(path: string, files: readonly Pick<ModelFile, 'file'>[], read: R
 /**
  * Opens a model file for as long as `use` runs.
  * @param onDamage called for an entry that was read and does not match the checksum of its archive
- * @throws what `openModelFile` throws, and INPUT_CHANGED at the end
+ * @throws what `openModelFile` throws, and INPUT_CHANGED (exit 1) at the end
  */
 export async function withModel<T>(
   path: string,

@@ -22,7 +22,7 @@ export interface UnreadableEntry {
   readonly isFolder: boolean
 }
 
-/** What a folder holds. @throws errors of the system (ENOENT, EACCES ...) */
+/** What a folder holds. @throws the errors of the file system */
 export async function readFolder(path: string): Promise<NamedEntries> {
   const entries = await readdir(path, { withFileTypes: true })
   if (!entries.some(({ name }) => name.includes(REPLACEMENT))) return { entries, unreadable: [] }

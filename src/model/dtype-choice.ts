@@ -69,7 +69,7 @@ export function castWeight(tensor: Tensor, dtype: OutputDType | undefined): Tens
 
 /**
  * Refuses to cast a component whose values count only together with their scales or tables.
- * @throws SCALED_FP8, QUANTISED
+ * @throws SCALED_FP8, QUANTISED (exit 3)
  */
 export function checkCast(table: TensorTable, component: Component, dtype: OutputDType | undefined): void {
   if (dtype !== undefined)
@@ -78,7 +78,7 @@ export function checkCast(table: TensorTable, component: Component, dtype: Outpu
 
 /**
  * Refuses names that select nothing, which would silently do nothing.
- * @throws COMPONENT_NOT_FOUND
+ * @throws COMPONENT_NOT_FOUND (exit 4)
  */
 export function checkSelected(components: readonly Component[], selectors: readonly Selector[]): void {
   for (const selector of selectors) {

@@ -72,7 +72,8 @@ interface OpenStep {
 
 /**
  * @param file the input: what has another name in it is renamed, and the step says so
- * @returns a builder whose `add` and `addNew` throw PLAN_NAME_TAKEN (exit 3)
+ * @returns a builder
+ * @throws PLAN_NAME_TAKEN (exit 3), from the `add` and `addNew` of what is returned
  */
 export function newPlan(file: Pick<Identifiable, 'renaming'>): PlanBuilder {
   const tensors = new Map<string, Tensor>()

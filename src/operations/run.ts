@@ -44,7 +44,10 @@ export interface Outcome<P extends Plan = Plan, Part = unknown> {
   readonly verified?: PatchCheck
 }
 
-/** Gives the path of the output, from the first input and the name the operation gives it. @throws what `outputPlaces` throws */
+/**
+ * Gives the path of the output, from the first input and the name the operation gives it.
+ * @throws what `outputPlaces` throws
+ */
 export type PlaceOutput = (first: ListedFile, name: string) => string
 
 export interface Run<Options extends object, P extends Plan, Part> {
@@ -136,7 +139,10 @@ export function planContext(
   }
 }
 
-/** Planners of one file know no name of it; in a list of them an error must say which one it is about. */
+/**
+ * Planners of one file do not know its name; where there are several, an error must say which one it is about.
+ * @throws what `plan` throws, with the name of the file
+ */
 export async function runWithInputName<T>(
   [path, ...others]: readonly string[],
   plan: () => Promise<T> | T,

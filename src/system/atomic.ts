@@ -48,7 +48,7 @@ const MAX_NAME = 255
 
 /**
  * Starts a file that replaces `path` at `commit`. Missing folders are made, and removed again by `abort`.
- * @throws what `checkOutput` and `makeFolders` throw
+ * @throws what `checkOutput` and `makeFolders` throw, and what `cannotWrite` makes
  */
 export async function createAtomic(path: string, options: AtomicOptions): Promise<AtomicFile> {
   await checkOutput(path, options)

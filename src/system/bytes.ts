@@ -130,7 +130,7 @@ export async function openFileSource(path: string, signal?: AbortSignal): Promis
   }
 }
 
-/** Bytes already in memory, under the name of a file. Its `read` throws FILE_TRUNCATED (exit 3). */
+/** Bytes already in memory, under the name of a file. @throws FILE_TRUNCATED (exit 3), from its `read` */
 export function memorySource(path: string, data: Uint8Array): ByteSource {
   return {
     file: { path, size: data.byteLength },

@@ -31,7 +31,7 @@ export interface Api {
   /** Versions with files of these SHA-256; unknown ones are left out. */
   versionsBySha256(hashes: readonly string[]): Promise<CivitaiVersion[]>
   search(query: SearchQuery): Promise<SearchPage>
-  /** Who the token belongs to. @throws CIVITAI_LOGIN_REQUIRED */
+  /** Who the token belongs to. @throws CIVITAI_LOGIN_REQUIRED (exit 1) */
   me(): Promise<Account>
 }
 
@@ -65,6 +65,10 @@ const cursor = v.union([text, v.pipe(id, v.transform(String))])
 const pageAnswer = object({ items: list(anything), metadata: maybe(object({ nextCursor: maybe(cursor) })) })
 const accountAnswer = object({ username: text, tier: maybe(text) })
 
+/**
+ * The API of the site as typed answers.
+ * @throws from its methods: CIVITAI_NOT_FOUND (exit 1), CIVITAI_ANSWER (exit 5), NETWORK (exit 5), and what `follow` and `siteRefusal` make
+ */
 export function openApi(site: Site, world: HttpWorld): Api {
   const get = (path: string, what: string, params: Params = []) => {
     return askJson({ url: apiUrl(site, path, params) }, what, site, world)

@@ -21,6 +21,7 @@ export interface Valve {
 /** More than this waiting for the reader closes the valve. */
 const HIGH_WATER_BYTES = 1024 * 1024
 
+/** A queue between the connection and the reader of a body. @throws the error of `end`, to who reads the body */
 export function bodyQueue(valve: Valve): BodyQueue {
   const chunks: Uint8Array[] = []
   let waiting = 0

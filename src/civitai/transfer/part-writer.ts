@@ -43,6 +43,7 @@ export async function openPartWriter({ path, only }: PartSetup, blocking = false
   return partWriter(await open(path, 'r+'), path, only, blocking)
 }
 
+/** The same for an open file, which `close` closes. @throws what the disk says, from its methods */
 export async function partWriter(
   handle: FileHandle,
   path: string,

@@ -117,7 +117,10 @@ export function remembering(machine: Machine): Machine {
   }
 }
 
-/** Tries every device of a machine, and calls `say` before each. @throws what the probes throw besides `SdtoolError` */
+/**
+ * Tries every device of a machine, and calls `say` before each.
+ * @throws what the probes throw besides `SdtoolError`
+ */
 export async function examine(
   machine: Machine,
   say: (title: string) => void,
@@ -159,7 +162,7 @@ async function tryDevices(machine: Machine, say: (title: string) => void): Promi
   return { onnxruntime: version, devices, auto: devices.find(({ recommended }) => recommended)?.id ?? null }
 }
 
-/** @throws what `loadOnnxRuntime` throws, SESSION_FAILED or SESSION_ENDED where it loads but computes nothing */
+/** @throws what `loadOnnxRuntime` throws, SESSION_FAILED or SESSION_ENDED (exit 1) where it loads but computes nothing */
 async function working(machine: Machine) {
   const supported = await machine.supported()
   return { supported, cpu: await machine.cpu(), version: findOnnxRuntime().version }

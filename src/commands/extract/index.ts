@@ -65,7 +65,7 @@ async function runExtract(args: Arguments, world: World): Promise<ExitCode> {
   return EXIT.ok
 }
 
-/** @throws USAGE */
+/** @throws USAGE (exit 2) */
 function selectorOf({ component }: Arguments): Selector {
   if (typeof component !== 'string' || component === '')
     throw usage(messages.noComponent, messages.components(COMPONENTS))

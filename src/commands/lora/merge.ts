@@ -55,7 +55,7 @@ async function runLoraMerge(args: Arguments, world: World): Promise<ExitCode> {
   return runOnce(paths, { operation: loraMerge, options }, outputOptions(args), world)
 }
 
-/** @throws USAGE */
+/** @throws USAGE (exit 2) */
 function checkNoBlocks(loras: readonly LoraArgument[]): void {
   const other = loras.find(({ blocks }) => blocks !== undefined)
   if (other === undefined) return

@@ -35,6 +35,10 @@ import { settingsText } from './sheet.ts'
 /** A check is about agreement, not beauty: eight steps at half the size show a wrong weight as well, in a tenth of the time. */
 const QUICK = { steps: 8, prompts: 2, sizeDivisor: 2, sizeStep: 64 } as const
 
+/**
+ * `render --check`: draws with the file and with what its recipe makes, and compares.
+ * @throws USAGE (exit 2) for a model besides the file; what `checkableRecipe`, `resolveModel` and drawing throw
+ */
 export async function runCheck(
   args: Arguments,
   given: RenderOptions,
@@ -70,7 +74,7 @@ export async function runCheck(
   return exitCodeOfCheck(outcome)
 }
 
-/** @throws USAGE */
+/** @throws USAGE (exit 2) */
 function checkNoModel(args: Arguments): void {
   if (args.model !== undefined || namedFiles(args).length > 0)
     throw usage(messages.checkTakesOne, messages.checkExample)

@@ -35,6 +35,10 @@ import type { RenderOptions } from './options.ts'
 import type { ComparedResult } from './schema.ts'
 import { settingsText, sourceTitle } from './sheet.ts'
 
+/**
+ * `render --compare`: the same pictures of several models.
+ * @throws USAGE (exit 2) for fewer than two; what drawing throws
+ */
 export async function runCompare(
   args: Arguments,
   options: RenderOptions,

@@ -81,7 +81,7 @@ const SHEET_BYTES = 100_000_000
 
 /**
  * Where the sheet of a run goes: `-o`, or a free name after that of the model.
- * @throws USAGE, OUTPUT_EXISTS, DISK_FULL before anything is drawn
+ * @throws USAGE (exit 2), and what `checkOutput` throws, before anything is drawn
  */
 export async function sheetPlace(
   modelPath: string,

@@ -3,7 +3,7 @@ import type { Arguments } from '../command.ts'
 import { namedFiles } from '../shared/options.ts'
 import { messages } from './messages.ts'
 
-/** The one model of a command line. @throws USAGE */
+/** The one model of a command line. @throws USAGE (exit 2) */
 export function modelName(args: Arguments): string {
   const [model, ...others] = [args.model, ...namedFiles(args)]
     .filter((name) => name !== undefined)

@@ -54,7 +54,7 @@ export function withModeOptions(yargs: Argv): Argv {
     })
 }
 
-/** @throws USAGE for several at once, and for what the mode would pass over */
+/** @throws USAGE (exit 2) for several at once, and for what the mode would pass over */
 export async function runnerOf(args: Arguments): Promise<RenderModeRunner | undefined> {
   const asked = (Object.keys(RUNNERS) as (keyof typeof RUNNERS)[]).filter((name) => args[name] !== undefined)
   if (asked.length > 1) throw usage(messages.cannotCombine(asked))

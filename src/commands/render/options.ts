@@ -157,7 +157,7 @@ export function withRenderOptions(yargs: Argv): Argv {
     .option('force', { type: 'boolean', describe: messages.force })
 }
 
-/** @throws USAGE */
+/** @throws USAGE (exit 2) */
 export function renderOptions(args: Arguments): RenderOptions {
   const prompt = text(args, 'prompt')
   const size = filledText(args, 'size')

@@ -17,7 +17,7 @@ const ENDING = '.png'
 /**
  * `-o` names the only picture, or a folder. Without it, or in a folder, names are those of the model with the seed, and
  * a number where that is taken.
- * @throws USAGE when one file is named for several pictures
+ * @throws USAGE (exit 2) when one file is named for several pictures
  */
 export async function picturePlaces(
   modelPath: string,

@@ -82,7 +82,7 @@ const RULES: readonly Rule[] = [
   },
 ]
 
-/** @throws USAGE for the first option that the mode would pass over */
+/** @throws USAGE (exit 2) for the first option that the mode would pass over */
 export function checkOptions(args: Arguments, mode: RenderMode): void {
   const swept = sweepAxes(values(args, 'sweep')).map(({ name }) => name)
   const isGiven = (option: string): boolean => isAsked(args[camelCase(option)])

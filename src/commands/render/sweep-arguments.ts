@@ -20,7 +20,7 @@ const MAX_VALUES = 32
 
 const RE_NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i
 
-/** Columns first, then rows. @throws USAGE */
+/** Columns first, then rows. @throws USAGE (exit 2) */
 export function sweepAxes(args: readonly string[]): SweepAxis[] {
   if (args.length > 2) {
     throw usage(messages.sweepTimes(args.length), messages.columnsAndRows)

@@ -21,7 +21,7 @@ export interface SweepMerge {
   readonly alpha: number
 }
 
-/** What `--merge` and `--merge-method` ask for, before alpha is known. @throws USAGE */
+/** What `--merge` and `--merge-method` ask for, before alpha is known. @throws USAGE (exit 2) */
 export function sweepMerge(args: Arguments): SweepMerge | undefined {
   const models = values(args, 'merge')
   const id = filledText(args, 'mergeMethod')

@@ -25,7 +25,7 @@ export function variantsOf(
   return rows ? rows.values.flatMap((value) => across(changed(plain, rows, value))) : across(plain)
 }
 
-/** @throws USAGE */
+/** @throws USAGE (exit 2) */
 export function checkMergeAxes({ merge, loras }: SweepVariant, axes: readonly SweepAxis[]): void {
   const isSwept = axes.some(({ name }) => name === 'alpha')
   if (isSwept && merge === undefined) throw usage(messages.mergeNeedsAlpha, messages.mergeExample)

@@ -12,7 +12,7 @@ interface Named {
   readonly name: string
 }
 
-/** @throws USAGE with what there is */
+/** @throws USAGE (exit 2) with what there is */
 export function named<T>(
   option: string,
   name: string,
@@ -33,7 +33,7 @@ export interface Range {
   readonly whole?: boolean
 }
 
-/** @throws USAGE */
+/** @throws USAGE (exit 2) */
 export function number(args: Arguments, name: string, { fallback, least, most, whole }: Range): number {
   const option = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
   const given = filledText(args, name)
@@ -51,7 +51,7 @@ export function number(args: Arguments, name: string, { fallback, least, most, w
 
 const MAX_SEED = 2n ** 64n - 1n
 
-/** Undefined for a random one. @throws USAGE */
+/** Undefined for a random one. @throws USAGE (exit 2) */
 export function seedOf(given: string): Seed | undefined {
   if (given === '-1') return undefined
   if (/^\d+$/.test(given) && BigInt(given) <= MAX_SEED) return BigInt(given)
@@ -66,7 +66,7 @@ export interface Size {
 const MIN_SIDE = 64
 const MAX_SIDE = 8192
 
-/** @throws USAGE */
+/** @throws USAGE (exit 2) */
 export function imageSize(given: string): Size {
   const [, width, height] = /^(\d+)(?:x(\d+))?$/i.exec(given) ?? []
   if (width === undefined) throw usage(messages.notASize(given), messages.sizeForm)

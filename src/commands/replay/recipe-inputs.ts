@@ -53,7 +53,7 @@ export async function findInputs(recipe: Recipe, places: SearchPlaces, world: Wo
   })
 }
 
-/** The same, with what was found and what was not. @throws MODEL_FOLDER_TOO_LARGE */
+/** The same, with what was found and what was not. @throws MODEL_FOLDER_TOO_LARGE (exit 3) */
 export async function searchInputs(
   { inputs }: Recipe,
   places: SearchPlaces,

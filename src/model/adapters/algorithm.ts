@@ -101,7 +101,7 @@ export interface Algorithm {
   readonly scalarInputs?: Readonly<Record<PartRole, number>>
   /**
    * Further `numbers`, where its trainer keeps them outside of the tensors. Where it is undefined, alpha / rank is all
-   * that a configuration gives. @throws PEFT_CONFIG where nothing else tells
+   * that a configuration gives. @throws PEFT_CONFIG (exit 3) where nothing else tells
    */
   readonly configured?: (config: PeftConfig | undefined, module: ConfiguredModule) => Numbers
   /** The new values [O, 1] of the bias of the layer, where it has one and the algorithm changes it along. */

@@ -11,12 +11,14 @@ function partOf(parts: Parts, role: PartRole): Tensor {
   return part
 }
 
-/** A factor as the matrix [its first dimension, the rest]. */
+/** A factor as the matrix [its first dimension, the rest]. @throws Error where the module has none */
 export function factor(parts: Parts, role: PartRole): Matrix {
   return matrixOf(partOf(parts, role))
 }
 
-/** All values of a part as a column, whatever its dimensions. */
+/**
+ * All values of a part as a column [n, 1], whatever its dimensions. @throws Error where the module has no such part
+ */
 export function column(parts: Parts, role: PartRole): Matrix {
   const part = partOf(parts, role)
   return matrixOf(part, elementCount(part.shape), 1)
@@ -28,7 +30,10 @@ export function countOf(parts: Parts, role: PartRole): number | undefined {
   return part === undefined ? undefined : elementCount(part.shape)
 }
 
-/** The one number of a part; undefined if there is no such part. May stand in `numbers` alone (PEFT's configuration). */
+/**
+ * The one number of a part; undefined if there is no such part. May stand in `numbers` alone (PEFT's configuration).
+ * @throws Error where the part is there and `readNumbers` did not read it
+ */
 export function numberOf(parts: Parts, numbers: Numbers, role: PartRole): number | undefined {
   const value = numbers.get(role)?.[0]
   // Without it the module would be applied at a wrong scale, and nobody would see it.
@@ -55,7 +60,12 @@ export function tuckerProduct(parts: Parts, core: PartRole, up: Matrix, down: Ma
   return product(up, tuckerInner(parts, core, down))
 }
 
-/** sum over q of core[p, q, x, y] * down[q, i], as [P, I*kh*kw]. */
+/**
+ * sum over q of core[p, q, x, y] * down[q, i], as [P, I*kh*kw].
+ * @param core tensor (P, Q, kh, kw)
+ * @param down [Q, I]
+ * @throws Error where the module has no core; RangeError for shapes that do not fit
+ */
 export function tuckerInner(parts: Parts, core: PartRole, down: Matrix): Matrix {
   const [p, q, ...kernel] = partOf(parts, core).shape as [number, number, ...number[]]
   const k = elementCount(kernel)

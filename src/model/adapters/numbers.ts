@@ -13,7 +13,10 @@ interface Steered {
   readonly parts: Parts
 }
 
-/** The numbers each module is steered by, by the name of the module. All are finite. */
+/**
+ * The numbers (alpha, flags, sizes) that decide how each module is applied, by the name of the module. All are finite.
+ * @throws BAD_ADAPTER_NUMBER (exit 3) for values that are not finite, too many or not plain numbers; what `read` throws
+ */
 export async function readNumbers(
   modules: readonly Steered[],
   read: ValueReader,

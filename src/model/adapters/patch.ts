@@ -37,6 +37,7 @@ function modifierOf({ algorithm, parts }: Patchable): Modifier | undefined {
 /**
  * The shape of a weight after the patch: Flux control LoRAs give the first layer more inputs. Some say so
  * (`reshape_weight`), of others the factor does.
+ * @throws Error where `readNumbers` did not read `reshape_weight`
  */
 export function patchedShape(
   parts: Parts,
@@ -77,6 +78,7 @@ function shapeMisfit(shape: readonly number[], wanted: readonly number[]): strin
 /**
  * Why a module cannot change a weight of this shape, as the end of a sentence ("it is for 768 inputs, the weight has
  * 1024"); undefined if it can.
+ * @throws what `patchWeight` throws, except RangeError: that is the objection
  */
 export function patchMisfit(
   { algorithm, parts }: Patchable,

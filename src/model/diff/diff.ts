@@ -46,7 +46,7 @@ export interface DiffInput extends CompareInput {
 
 /**
  * Compares the values of two files. Reads both whole, in blocks; the calling thread counts what other threads read.
- * @throws SCALED_FP8, QUANTISED where the same weight is stored in a format that nothing decodes in one of them only
+ * @throws SCALED_FP8, QUANTISED (exit 3) where the same weight is stored in a format that nothing decodes in one of them only
  */
 export async function diffTensors(a: DiffSide, b: DiffSide, input: DiffInput): Promise<TensorDiff[]> {
   const pairs = pairTensors(a, b)
@@ -60,7 +60,10 @@ export async function diffTensors(a: DiffSide, b: DiffSide, input: DiffInput): P
   return inParallel(pairs, LANES, (pair) => diffPair(pair, { ...input, onBytes }))
 }
 
-/** The codes of two formats, or codes and numbers, say nothing about each other. @throws SCALED_FP8, QUANTISED */
+/**
+ * The codes of two formats, or codes and numbers, say nothing about each other.
+ * @throws SCALED_FP8, QUANTISED (exit 3)
+ */
 function checkFormats(pairs: readonly Pair[], a: DiffSide, b: DiffSide): void {
   const unlike = pairs.filter(
     (pair) => pair.a && pair.b && pair.a.quantised?.format !== pair.b.quantised?.format,

@@ -21,7 +21,10 @@ const TRANSFORMERS = '4.44.0'
 const SD1_HEADS = 8
 const HEAD_WIDTH = 64
 
-/** Files by their path in the folder. */
+/**
+ * Configurations by their path in the folder.
+ * @throws NOT_A_PIPELINE (exit 3) for a UNet with inputs that no pipeline of diffusers gives it
+ */
 export function pipelineConfigs(pipeline: Pipeline, identity: Identity): Map<string, Config> {
   const { tensors, unet } = pipeline
   const out = new Map<string, Config>()
@@ -70,7 +73,7 @@ const REFINER_INDEX = {
 
 const ABSENT = [null, null] as const
 
-/** @throws NOT_A_PIPELINE for a UNet with inputs that no pipeline gives it */
+/** @throws NOT_A_PIPELINE (exit 3) for a UNet with inputs that no pipeline gives it */
 function modelIndex({ tensors, unet }: Pipeline): Config {
   const isXl = tensors.text_encoder_2 !== undefined
   const name = PIPELINES[isXl ? 'xl' : 'sd'][unet.inChannels]

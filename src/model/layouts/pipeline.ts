@@ -122,7 +122,7 @@ function unetInDiffusers({ layout }: Component, locals: Locals): Converted & { r
   return { ...converted, config }
 }
 
-/** @throws NOT_A_PIPELINE */
+/** @throws NOT_A_PIPELINE (exit 3) */
 function configOf(locals: Locals, isDiffusers: boolean): UnetConfig {
   const shapeOf = (name: string) => locals.get(name)?.shape
   // all convertible UNets have two res blocks to a level

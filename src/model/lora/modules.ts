@@ -46,7 +46,7 @@ export interface PlacedLora {
   readonly fault?: string
 }
 
-/** @throws BAD_ADAPTER_NUMBER, PEFT_CONFIG, PEFT_PATTERN */
+/** @throws BAD_ADAPTER_NUMBER, PEFT_CONFIG, PEFT_PATTERN (exit 3) */
 export async function placedModules({ table, adapter, read }: LoraFile): Promise<PlacedLora[]> {
   const { modules } = adapterKeys(table)
   const numbers = await readNumbers(modules, read)

@@ -64,7 +64,7 @@ const IMPLEMENTATIONS: readonly (readonly [architecture: RegExp, implementation:
  *
  * Modelspec keys that are missing are added where that gives all the specification demands; half of it would be
  * worse than none. What a person wrote (title, author, license, date ...) is never replaced.
- * @throws METADATA_TOO_LARGE
+ * @throws METADATA_TOO_LARGE (exit 3)
  */
 export function carryMetadata(
   source: Readonly<Record<string, string>>,

@@ -73,7 +73,7 @@ function checkBase({ name, file, identity: { components, title } }: Model): void
   throw refuse('BASE_NOT_A_CHECKPOINT', text(name, title), messages.checkpointFirst)
 }
 
-/** @throws VAE_NOT_FOUND, VAE_INCOMPLETE */
+/** @throws VAE_NOT_FOUND (exit 3), VAE_INCOMPLETE (exit 4) */
 function sourceOf({ name, identity }: Model): VaeInfo {
   const { vae, title, components } = identity
   if (vae === undefined || vae.layout === 'taesd') throw refuse('VAE_NOT_FOUND', messages.noVae(name, title))
@@ -172,7 +172,10 @@ function mostCommon(tensors: readonly Tensor[]): OutputDType | undefined {
   return first && canCast(first[0], first[0]) ? first[0] : undefined
 }
 
-/** The shape of the tensor it replaces, where 1x1 convolutions and linear layers are one. @throws VAE_MISFIT */
+/**
+ * The shape of the tensor it replaces, where 1x1 convolutions and linear layers are one.
+ * @throws VAE_MISFIT (exit 4)
+ */
 function shapeFor(ldm: string, tensor: Tensor, before: Tensor | undefined, name: string): Shape {
   const shape = before?.shape ?? ldmShape(ldm, tensor.shape)
   if (sameShape(bare(shape), bare(tensor.shape)) && elementCount(shape) === elementCount(tensor.shape))

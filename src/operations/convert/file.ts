@@ -44,7 +44,10 @@ function isAs(format: 'safetensors' | 'torch-zip', { format: own, file }: ModelF
   return own === format && isNamedAs(format, basename(file.path))
 }
 
-/** A torch zip has no header for programs to read, and embeddings another layout. @throws EMBEDDING_LAYOUT, QUANTISED */
+/**
+ * A torch zip has no header for programs to read, and embeddings another layout.
+ * @throws EMBEDDING_LAYOUT, QUANTISED (exit 3)
+ */
 function checkTorchZip({ metadata, tensors }: TensorTable, { kind }: Identity): void {
   if (kind === 'embedding') throw refuse('EMBEDDING_LAYOUT', messages.embeddingLayout, messages.extractAsPt)
   if (!Object.hasOwn(metadata, QUANTISATION_KEY) || ![...tensors.values()].some(isEncoded)) return

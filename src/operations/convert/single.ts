@@ -92,7 +92,7 @@ function networks(files: readonly ModelFile[], parts: readonly PipelineFolder[])
 
 /**
  * One network. A shard does not say by itself which encoder its layers are of: names are looked at again.
- * @throws USAGE when two shards have the same tensor
+ * @throws USAGE (exit 2) when two shards have the same tensor
  */
 function network(shards: readonly ModelFile[]): ReadonlyMap<string, Tensor> {
   const out = new Map<string, Tensor>()

@@ -137,7 +137,7 @@ export function tokenTables(table: TensorTable, { components }: Identity): Token
   return found.length === 1 ? [{ ...found[0]!, role: 'single' }] : found
 }
 
-/** @throws SCALED_FP8, QUANTISED */
+/** @throws SCALED_FP8, QUANTISED (exit 3) */
 function checkReadable(tables: readonly TokenTable[]): void {
   checkOperation(
     'embeddings',
@@ -155,7 +155,10 @@ interface Run {
 /** More than embeddings have: so many rows that differ are another text encoder. */
 const MAX_ROWS = 300
 
-/** Rows after CLIP's own vocabulary, one embedding for each run of them. @throws TOKENS_TOO_MANY, SCALED_FP8, QUANTISED (exit 3) */
+/**
+ * Rows after CLIP's own vocabulary, one embedding for each run of them.
+ * @throws TOKENS_TOO_MANY, SCALED_FP8, QUANTISED (exit 3)
+ */
 export function addedTokens(tables: readonly TokenTable[], stem: string, each: boolean): FoundEmbedding[] {
   const rows = Math.max(0, ...tables.map(({ tensor }) => tensor.shape[0]!)) - CLIP_VOCABULARY
   if (rows <= 0) return []

@@ -130,7 +130,7 @@ function overflowFinding({ overflow }: CastStats): Finding[] {
   return overflow === 0 ? [] : [warning('cast-overflow', messages.overflow(overflow))]
 }
 
-/** Before the architectures are compared, which packed shapes may hide. @throws SCALED_FP8, QUANTISED */
+/** Before the architectures are compared, which packed shapes may hide. @throws SCALED_FP8, QUANTISED (exit 3) */
 function checkDecoded({ name, file, identity }: Model, { only }: ExtractLoraPlanOptions): void {
   for (const component of identity.components) {
     const { role } = component
@@ -140,7 +140,7 @@ function checkDecoded({ name, file, identity }: Model, { only }: ExtractLoraPlan
   }
 }
 
-/** @throws MIXED_ARCHITECTURES */
+/** @throws MIXED_ARCHITECTURES (exit 3) */
 function checkSameArchitecture(tuned: Model, base: Model): void {
   const [a, b] = [tuned, base].map(({ identity }) => identity.architecture?.id)
   if (a !== undefined && a === b) return
@@ -155,7 +155,7 @@ function chosenParts({ file, identity }: Model, { only }: ExtractLoraPlanOptions
   return baseParts(file, identity).filter(({ component: { role } }) => only === undefined || role === only)
 }
 
-/** @throws NO_LAYERS, LAYER_SHAPES */
+/** @throws NO_LAYERS, LAYER_SHAPES (exit 3) */
 function pairLayers(tuned: Model, base: Model, parts: Sides<BasePart[]>, algo: LoraAlgo): Pair[] {
   const architecture = architectureById(tuned.identity.architecture!.id)
   const pairs = loraLayers(parts.tuned, architecture, algo).flatMap((layer): Pair[] => {

@@ -41,7 +41,7 @@ export const extract: Operation<ExtractOptions, ExtractPlan> = {
   },
 }
 
-/** @throws COMPONENT_NOT_FOUND, USAGE for a word that selects several, SCALED_FP8, QUANTISED */
+/** @throws COMPONENT_NOT_FOUND (exit 4), USAGE (exit 2) for a word that selects several, SCALED_FP8, QUANTISED (exit 3) */
 function planComponent(model: InputModel, options: ExtractOptions): ExtractPlan {
   const [one, ...others] = extractComponents(model.file, model.identity, options.component)
   if (others.length > 0) throw severalOf(options, [one!, ...others])

@@ -52,7 +52,7 @@ export const loraMerge: Operation<LoraMergeOptions, LoraMergePlan> = {
   metadata: (plan, _inputs, _options, title) => ownMetadata(plan, title),
 }
 
-/** @throws USAGE */
+/** @throws USAGE (exit 2) */
 function checkRatios({ length }: readonly InputModel[], ratios: readonly LoraRatio[]): void {
   if (ratios.length === length) return
   throw usage(messages.wrongRatioCount(ratios.length, length), messages.oneRatioEach)

@@ -57,7 +57,8 @@ interface Share {
  * Plans the sum of LoRAs. Ranks add up; the factors of a layer stand side by side, and differences between their strengths
  * are multiplied into `lora_up`, so that one alpha is right for all. Exact but for that rounding, and for none where the
  * strengths are the same.
- * @throws MIXED_ARCHITECTURES, LORA_MISSHAPEN, LORA_NOT_PLAIN, LORA_UNKNOWN_KEYS, LAYER_SHAPES (exit 3)
+ * @throws MIXED_ARCHITECTURES, LORA_MISSHAPEN, LORA_NOT_PLAIN, LORA_UNKNOWN_KEYS, LAYER_SHAPES,
+ *   DTYPE_NOT_WRITABLE (exit 3)
  */
 export async function mergeLoras(loras: readonly LoraToMerge[], wanted?: FactorDType): Promise<LoraMerge> {
   checkSameBase(loras)
@@ -113,7 +114,7 @@ function bundledOf(loras: readonly LoraToMerge[]): { tensors: Map<string, Tensor
   return { tensors, findings }
 }
 
-/** @throws LORA_UNKNOWN_KEYS: what is not understood cannot be part of a sum */
+/** @throws LORA_UNKNOWN_KEYS (exit 3): what is not understood cannot be part of a sum */
 function checkKnownKeys({ name, table }: LoraFile): void {
   const { modules } = adapterKeys(table)
   const known = new Set(modules.flatMap(({ parts }) => [...parts.values()].map(({ name }) => name)))
@@ -122,7 +123,7 @@ function checkKnownKeys({ name, table }: LoraFile): void {
   throw refuse('LORA_UNKNOWN_KEYS', messages.unknownKeys(name, strange), messages.seeInspect)
 }
 
-/** @throws MIXED_ARCHITECTURES */
+/** @throws MIXED_ARCHITECTURES (exit 3) */
 function checkSameBase(loras: readonly LoraToMerge[]): void {
   const known = loras.filter(({ file }) => file.adapter.base.architecture !== undefined)
   const other = known.find(
@@ -224,7 +225,7 @@ function narrows({ dtype }: Tensor, wanted: FactorDType): boolean {
   return dtype !== wanted && (wanted !== 'F32' || DTYPES[dtype].bytes > DTYPES.F32.bytes)
 }
 
-/** @throws LAYER_SHAPES */
+/** @throws LAYER_SHAPES (exit 3) */
 function checkShapes(shares: readonly Share[]): void {
   const size = ({ one }: Share) => `${up(one).shape[0]} x ${elementCount(down(one).shape.slice(1))}`
   const other = shares.find((share) => size(share) !== size(shares[0]!))

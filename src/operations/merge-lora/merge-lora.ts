@@ -54,7 +54,7 @@ export const mergeLora: Operation<MergeLoraOptions, MergeLoraPlan, PartProof> = 
 
 /**
  * Refuses inputs of `mergeLora` that would do nothing.
- * @throws LORA_CHANGES_NOTHING (exit 4)
+ * @throws LORA_CHANGES_NOTHING (exit 4), NOT_A_LORA (exit 3), USAGE (exit 2), and what `blockRatios` throws
  */
 export async function assertEffects(
   inputs: readonly InputModel[],
@@ -66,7 +66,7 @@ export async function assertEffects(
     await assertLoraHasEffect(inputs[0]!, lora, compiled, { read, signal })
 }
 
-/** @throws USAGE; NOT_A_LORA (exit 3) */
+/** @throws USAGE (exit 2); NOT_A_LORA (exit 3) */
 function loraInputs(
   [, ...models]: readonly InputModel[],
   { loras }: MergeLoraOptions,

@@ -53,7 +53,10 @@ export async function planMergeLora(
   return plan
 }
 
-/** What one of the adapters of a plan does by itself. Patterns may be for others of them. @throws what `planMergeLora` throws */
+/**
+ * What one of the adapters of a plan does by itself. Patterns may be for others of them.
+ * @throws what `planMergeLora` throws
+ */
 export function planAlone(
   base: Model,
   lora: LoraInput,
@@ -118,7 +121,7 @@ function baseOf({ file, identity, name }: Model, { ema }: MergeLoraPlanOptions):
   return { table: file, architecture, parts: baseParts(file, identity), emaCopy }
 }
 
-/** @throws EMA_MISSING */
+/** @throws EMA_MISSING (exit 4) */
 function emaCopyOf(name: string, { ema, components }: Identity): EmaCopy {
   const component = components.find(({ id }) => id === 'unet_ema')
   if (component === undefined || ema === undefined || ema.pairs.size === 0)
@@ -126,7 +129,7 @@ function emaCopyOf(name: string, { ema, components }: Identity): EmaCopy {
   return { component, keys: ema.pairs }
 }
 
-/** @throws BLOCK_UNKNOWN */
+/** @throws BLOCK_UNKNOWN (exit 2) */
 function checkBlocksOf({ parts, architecture }: PatchedBase, loras: readonly LoraInput[]): void {
   const given = loras.flatMap(({ blocks }) => blocks ?? [])
   if (given.length === 0) return
@@ -139,7 +142,7 @@ function checkBlocksOf({ parts, architecture }: PatchedBase, loras: readonly Lor
   for (const blocks of given) checkBlocks(blocks, known)
 }
 
-/** @throws PATTERN_UNUSED */
+/** @throws PATTERN_UNUSED (exit 4) */
 function checkPatterns({ include = [], exclude = [] }: MergeLoraPlanOptions, used: UsedPatterns): void {
   const unused = [...include, ...exclude].find((pattern) => !used.has(pattern))
   if (unused === undefined) return

@@ -117,7 +117,7 @@ function patchedTensor(patch: Patch, wanted: ReturnType<typeof chosenDType>): Te
   return { name: base.name, dtype, shape, source: { kind: 'patched', base: grownBase(patch), value } }
 }
 
-/** @throws SCALED_FP8, QUANTISED */
+/** @throws SCALED_FP8, QUANTISED (exit 3) */
 function checkPatchable({ tensors }: Identifiable, component: Component, patches: Patches): void {
   const changes = component.names.some((name) => (patches.get(name)?.by.length ?? 0) > 0)
   if (changes)

@@ -45,7 +45,7 @@ export function plannerOptions(options: MergeOptions): CheckpointMergeOptions {
   }
 }
 
-/** Numbers that the method does not take would be ignored silently. @throws USAGE */
+/** Numbers that the method does not take would be ignored silently. @throws USAGE (exit 2) */
 function checkNumbers(options: MergeOptions, method: MergeMethod): void {
   const { beta, density, seed, betaBlocks = [] } = options
   const refused = (name: string) => usage(messages.noSuchNumber(method.id, name))
@@ -90,7 +90,7 @@ async function rangeWithProgress(
   }
 }
 
-/** @throws USAGE for the letter of a model that is not there */
+/** @throws USAGE (exit 2) for the letter of a model that is not there */
 async function chosenVae(
   inputs: readonly InputModel[],
   { vae }: MergeOptions,
@@ -102,7 +102,10 @@ async function chosenVae(
   return { ...file, ...(await latentsByValues(file, context)) }
 }
 
-/** With the numbers that were used where none were given: another version may have others. @throws what `alphasOf` throws */
+/**
+ * With the numbers that were used where none were given: another version may have others.
+ * @throws what `alphasOf` throws
+ */
 export function decidedOptions(options: MergeOptions, models: number): MergeOptions {
   const method = methodOf(options)
   const { beta = method.beta, density = method.density, seed = method.seeded ? 0 : undefined } = options

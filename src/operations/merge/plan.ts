@@ -48,8 +48,8 @@ export interface LetteredModel {
  * An EMA copy goes, as it copies weights that are no longer there.
  * @param read reads the position ids of A
  * @throws SdtoolError (exit 2) USAGE, BLOCK_UNKNOWN; (exit 3) MERGE_NOT_A_MODEL, SCALED_FP8, QUANTISED; (exit 4)
- *   MERGE_MIXED_ARCHITECTURES, MERGE_MIXED_PREDICTIONS, MERGE_KEYS_MISSING, MERGE_MISFIT, MERGE_NOTHING, COMPONENT_NOT_FOUND,
- *   PATTERN_UNUSED
+ *   MERGE_MIXED_ARCHITECTURES, MERGE_MIXED_PREDICTIONS, MERGE_KEYS_MISSING, MERGE_MISFIT, MERGE_NOTHING, MERGE_DTYPE,
+ *   COMPONENT_NOT_FOUND, PATTERN_UNUSED
  */
 export async function planMerge(
   models: readonly Model[],
@@ -164,7 +164,7 @@ function addBlend(blend: PlannedBlend, job: MergeJob, repaired: ReadonlyMap<stri
   }
 }
 
-/** @throws SCALED_FP8, QUANTISED */
+/** @throws SCALED_FP8, QUANTISED (exit 3) */
 function checkBlendable({ name, file, identity }: Model, { role }: Component): void {
   // one that is stored in another way may look like another encoder
   const own = identity.components.filter((component) => component.role === role)
@@ -249,7 +249,7 @@ function addAsItIs(
   }
 }
 
-/** @throws MERGE_NOTHING for what would be one of the models, PATTERN_UNUSED */
+/** @throws PATTERN_UNUSED, MERGE_NOTHING (exit 4) for what would be one of the models */
 function checkUse({ options, used, blended, whole, method, models }: MergeJob): void {
   const unused = (options.keys ?? []).find((pattern) => !used.has(pattern))
   if (unused !== undefined)

@@ -43,7 +43,7 @@ function allGo(components: readonly Component[], options: PruneOptions): boolean
 
 /**
  * Refuses two options of which one would silently win.
- * @throws USAGE
+ * @throws USAGE (exit 2)
  */
 function checkConsistent(
   options: PruneOptions,
@@ -69,7 +69,7 @@ function contradiction(ema: EmaMode, other: string): Error {
   return usage(texts[ema](other), messages.leaveOutOne)
 }
 
-/** @throws EMA_ALONE, EMA_PARTIAL, EMA_OF_MERGE, EMA_NEVER_UPDATED */
+/** @throws EMA_ALONE, EMA_PARTIAL, EMA_OF_MERGE, EMA_NEVER_UPDATED (exit 4) */
 function checkPromotable(ema: EmaInfo, mode: EmaMode | undefined): void {
   if (ema.pairs.size === 0 && ema.uncovered.length === 0)
     throw unverified('EMA_ALONE', messages.emaAlone, messages.keepAsIs)

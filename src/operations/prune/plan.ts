@@ -74,7 +74,7 @@ function decidedEma(file: Identifiable, identity: Identity, options: PruneOption
   }
 }
 
-/** EMA values would be read with the scales of the live weights. @throws SCALED_FP8, QUANTISED */
+/** EMA values would be read with the scales of the live weights. @throws SCALED_FP8, QUANTISED (exit 3) */
 function checkReplaceable(file: Identifiable, { components, ema }: Identity): void {
   for (const component of components.filter(({ role }) => role === ema?.of))
     checkOperation('replace', tensorsOf(file, component), shared.theComponent(component.title))

@@ -64,7 +64,7 @@ function chosenOf(found: v.InferOutput<typeof entry> | undefined, now: Date): Ch
 
 /**
  * The device that was found last time, or what `chooseDevice` finds now.
- * @throws DEVICE_UNAVAILABLE
+ * @throws DEVICE_UNAVAILABLE (exit 1)
  */
 export async function knownDevice(
   wish: Wish,

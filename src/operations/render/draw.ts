@@ -28,7 +28,7 @@ export interface ChosenEngine {
 
 /**
  * Where the networks of a run are computed.
- * @throws DEVICE_UNAVAILABLE, and what `findOnnxRuntime` throws, before anything is computed
+ * @throws DEVICE_UNAVAILABLE (exit 1), and what `findOnnxRuntime` throws, before anything is computed
  */
 export async function chooseEngine(wishes: EngineWishes, environment: Environment): Promise<ChosenEngine> {
   const { sessions, signal, threads, matmul } = environment

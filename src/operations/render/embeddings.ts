@@ -24,7 +24,7 @@ export interface EmbeddingSearch {
   readonly world: Interruptible
 }
 
-/** @throws USAGE for `--embeddings` with what is no folder */
+/** @throws USAGE (exit 2) for `--embeddings` with what is not a folder */
 export async function checkEmbeddingFolders(named: readonly string[]): Promise<void> {
   for (const folder of named) {
     const info = await stat(folder).catch(() => undefined)
@@ -41,6 +41,7 @@ function embeddingsProblem(folder: string, exists: boolean): string {
 /**
  * The embeddings that stand in the prompts, in the order of their names. Those for other models are left out with a
  * note, as A1111 does.
+ * @throws what reading the folders and files throws; the reason of the signal
  */
 export async function findPromptEmbeddings(search: EmbeddingSearch): Promise<LoadedEmbedding[]> {
   const { prompts, folders, towers } = search

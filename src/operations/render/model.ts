@@ -59,7 +59,7 @@ export interface RenderSource {
 /**
  * Opens a model with its LoRAs and its VAE for as long as `use` runs. LoRAs are planned by merge-lora, with its
  * strictness.
- * @throws MODEL_NOT_FOUND ..., EMA_MISSING, LORA_CHANGES_NOTHING, and what `mergeLora` throws or finds
+ * @throws MODEL_NOT_FOUND (exit 1) ..., EMA_MISSING, LORA_CHANGES_NOTHING (exit 4), and what `mergeLora` throws or finds
  */
 export async function withRenderSource<T>(
   request: ModelRequest,
@@ -97,7 +97,7 @@ async function plainModel(path: string, opened: OpenedModel): Promise<Model> {
   return { name: path, file: opened.model, identity: await identifyFile(path, opened) }
 }
 
-/** @throws NOT_RENDERABLE before anything is loaded; what is special about a UNet, the pipeline finds */
+/** @throws NOT_RENDERABLE (exit 3) before anything is loaded; what is special about a UNet, the pipeline finds */
 function checkDrawable({ name, identity: { kind, title, architecture } }: Model): void {
   const network = architecture && architectureById(architecture.id)?.network.kind
   if (kind === 'checkpoint' && network === 'unet') return
@@ -118,7 +118,7 @@ function hintFor(kind: Kind): (typeof HINTS)[keyof typeof HINTS] | 'renderableMo
   return Object.hasOwn(HINTS, kind) ? HINTS[kind as keyof typeof HINTS] : 'renderableModels'
 }
 
-/** @throws NOT_A_VAE, VAE_WRONG_ARCHITECTURE */
+/** @throws NOT_A_VAE (exit 3), VAE_WRONG_ARCHITECTURE (exit 4) */
 async function checkVae(
   model: Model,
   { name, file, identity }: Model,
@@ -165,7 +165,7 @@ async function patchedModel(
   return { name: base.name, file: table, identity: onlyWhatIsIn(base.identity, table) }
 }
 
-/** @throws EMA_MISSING */
+/** @throws EMA_MISSING (exit 4) */
 function emaModel({ name, file, identity }: InputModel): InputModel {
   if (identity.ema === undefined) {
     throw new SdtoolError('EMA_MISSING', messages.noEma(name), {

@@ -37,7 +37,7 @@ export interface ImageRequests {
   readonly ignored: readonly string[]
 }
 
-/** @throws USAGE for a tag in a negative prompt, where it would do nothing */
+/** @throws USAGE (exit 2) for a tag in a negative prompt, where it would do nothing */
 export function imageRequests({ prompt, negative: given, seed, count }: PictureWishes): ImageRequests {
   if (prompt === undefined) {
     const prompts = VERIFICATION_REQUESTS.map((shot) => shot.prompt)

@@ -4,7 +4,7 @@ import { messages } from './messages.ts'
 
 /**
  * @param title of the network: "UNet"
- * @throws NOT_FINITE when a value is NaN or infinite
+ * @throws NOT_FINITE (exit 1) when a value is NaN or infinite
  */
 export function checkFiniteValues(
   values: Float32Array,

@@ -29,7 +29,7 @@ export function thisMachine(world: SessionWorld): Machine {
 
 /**
  * Takes the device that was asked for, or the best that really works.
- * @throws DEVICE_UNAVAILABLE when a device was asked for that does not work
+ * @throws DEVICE_UNAVAILABLE (exit 1) when a device was asked for that does not work
  */
 export async function chooseDevice(wish: DeviceId | 'auto', machine: Machine): Promise<ChosenDevice> {
   if (wish === 'cpu') return { device: CPU, why: messages.cpuRequested }

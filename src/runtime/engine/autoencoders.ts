@@ -42,7 +42,7 @@ export interface Autoencoder extends Sizes {
   readonly signed: boolean
 }
 
-/** @throws COMPONENT_INCOMPLETE, SCALED_FP8, QUANTISED */
+/** @throws COMPONENT_INCOMPLETE, SCALED_FP8, QUANTISED (exit 3) */
 export function klAutoencoder(
   table: TensorTable,
   info: VaeInfo,

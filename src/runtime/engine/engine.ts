@@ -97,7 +97,7 @@ export interface TextEncoder extends Network {
   /**
    * Encodes chunks, each by itself.
    * @param skip layers left out at the end, counted as A1111 does (1 = none); that of the tower if absent
-   * @throws CLIP_SKIP when the tower has fewer layers, TOKEN_RANGE when an id is beyond the token table
+   * @throws CLIP_SKIP (exit 1) when the tower has fewer layers, TOKEN_RANGE (exit 3) when an id is beyond the token table
    */
   encode(inputs: readonly TextInput[], options?: { readonly skip?: number }): Promise<TextOutput>
 }
@@ -166,12 +166,12 @@ export interface Vae extends Network {
   readonly downscale: number
   /**
    * Latent, as the denoiser knows it, to picture: scale, shift and (Playground) mean and deviation are undone inside.
-   * @throws NO_DECODER for a file with an encoder only
+   * @throws NO_DECODER (exit 3) for a file with an encoder only
    */
   decode(latent: Latent, options?: VaeOptions): Promise<Pixels>
   /**
    * Picture in [0, 1] to latent: the mean of the distribution, nothing is sampled. Sides are multiples of `downscale`.
-   * @throws NO_ENCODER for a file with a decoder only
+   * @throws NO_ENCODER (exit 3) for a file with a decoder only
    */
   encode(pixels: Pixels, options?: VaeOptions): Promise<Latent>
 }

@@ -15,7 +15,7 @@ import { precisionFor } from '../sessions/precision.ts'
 import type { Denoiser, DenoiserInput, EngineOptions } from './engine.ts'
 import { messages } from './messages.ts'
 
-/** @throws COMPONENT_MISSING, NOT_RENDERABLE, COMPONENT_INCOMPLETE */
+/** @throws COMPONENT_MISSING, NOT_RENDERABLE, COMPONENT_INCOMPLETE (exit 3) */
 export async function openDenoiser(model: Model, options: EngineOptions): Promise<Denoiser> {
   const architecture = drawable(model)
   const component = model.identity.components.find(({ id }) => id === 'unet')
@@ -53,7 +53,7 @@ export async function openDenoiser(model: Model, options: EngineOptions): Promis
 
 type UnetArchitecture = Architecture & { readonly network: { readonly kind: 'unet' } }
 
-/** @throws NOT_RENDERABLE for anything but a UNet that draws from text */
+/** @throws NOT_RENDERABLE (exit 3) for anything but a UNet that draws from text */
 function drawable({ name, identity }: Model): UnetArchitecture {
   const known = identity.architecture && architectureById(identity.architecture.id)
   if (known?.network.kind === 'unet' && known.id !== upscaler.id) return known as UnetArchitecture

@@ -60,7 +60,7 @@ function usage(id: TowerId, isXl: boolean): Pick<TextTower, 'skip' | 'finalNorm'
 
 /**
  * The text encoders of a model in the order their outputs are joined.
- * @throws COMPONENT_MISSING, NOT_RENDERABLE
+ * @throws COMPONENT_MISSING, NOT_RENDERABLE (exit 3)
  */
 export function textTowers(model: Model): TextTower[] {
   const { components, architecture } = model.identity
@@ -103,7 +103,7 @@ function headsOf(width: number): number {
   return width % HEAD_WIDTH === 0 ? width / HEAD_WIDTH : CLIP_L_HEADS
 }
 
-/** @throws COMPONENT_INCOMPLETE, NOT_RENDERABLE */
+/** @throws COMPONENT_INCOMPLETE, NOT_RENDERABLE (exit 3) */
 export async function openTextEncoder(
   model: Model,
   tower: TextTower,
@@ -144,7 +144,7 @@ export async function openTextEncoder(
   }
 }
 
-/** @throws CLIP_SKIP */
+/** @throws CLIP_SKIP (exit 1) */
 function checkSkip({ title, layers }: TextTower, skip: number): void {
   if (Number.isInteger(skip) && skip >= 1 && skip <= layers) return
   throw new SdtoolError('CLIP_SKIP', messages.clipSkip(skip, title, layers), {

@@ -10,7 +10,7 @@ import type { EngineOptions, Vae, VaeOptions } from './engine.ts'
 import { messages } from './messages.ts'
 import { cut, mosaic, type Planes, type Span, spans } from './tiles.ts'
 
-/** @throws COMPONENT_MISSING, COMPONENT_INCOMPLETE, NOT_RENDERABLE */
+/** @throws COMPONENT_MISSING, COMPONENT_INCOMPLETE, NOT_RENDERABLE (exit 3) */
 export async function openVae(model: Model, format: LatentFormat, options: EngineOptions): Promise<Vae> {
   const info = identifyVae(model.file)
   if (info === undefined) {
@@ -103,7 +103,7 @@ function vaeOf(autoencoder: Autoencoder, options: EngineOptions): Vae {
 
 const RGB = 3
 
-/** @throws BLACK_IMAGE: what a decoder gives that was fed numbers beyond its range */
+/** @throws BLACK_IMAGE (exit 1): what a decoder gives that was fed numbers beyond its range */
 function checkNotBlack(data: Float32Array, title: string): void {
   if (data.some((value) => value > 1 / 255)) return
   throw new SdtoolError('BLACK_IMAGE', messages.blackImage(title), {

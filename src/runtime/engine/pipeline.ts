@@ -80,7 +80,7 @@ function settingsOf({ settings }: RenderJob, request: ImageRequest): RenderSetti
 /**
  * Draws pictures: all prompts are encoded, then all latents sampled, then all decoded. What cannot be drawn is refused
  * before anything is loaded.
- * @throws COMPONENT_MISSING, NOT_RENDERABLE, MEMORY, NOT_FINITE, BLACK_IMAGE, CLIP_SKIP, or the signal's reason
+ * @throws COMPONENT_MISSING, NOT_RENDERABLE (exit 3), MEMORY, NOT_FINITE, BLACK_IMAGE, CLIP_SKIP (exit 1), or the signal's reason
  */
 export async function renderImages(
   job: RenderJob,
@@ -114,7 +114,7 @@ interface RenderPlan {
   readonly noiseLevels: NoiseSchedule
 }
 
-/** @throws NOT_RENDERABLE */
+/** @throws NOT_RENDERABLE (exit 3) */
 function planRender({ model, settings }: RenderJob): RenderPlan {
   const { architecture, title } = model.identity
   const format = latentFormat(model.identity)
@@ -157,7 +157,7 @@ async function openNetworks(
   }
 }
 
-/** @throws NOT_RENDERABLE for a network whose vector is made of something else (refiner, unCLIP) */
+/** @throws NOT_RENDERABLE (exit 3) for a network whose vector is made of something else (refiner, unCLIP) */
 function checkVector({ name, identity }: Model, { vectorWidth }: Denoiser, pools: boolean): void {
   const isXl = identity.architecture?.id === 'stable-diffusion-xl-v1-base'
   if (vectorWidth === undefined || (isXl && pools)) return

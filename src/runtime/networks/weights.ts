@@ -15,10 +15,14 @@ export interface NetworkWeights {
   /** "UNet": for messages. */
   readonly title: string
   has(name: string): boolean
-  /** @throws COMPONENT_INCOMPLETE */
+  /** @throws COMPONENT_INCOMPLETE (exit 3) */
   get(name: string): Tensor
 }
 
+/**
+ * @param title of the network, for messages
+ * @throws COMPONENT_INCOMPLETE (exit 3), from the `get` of what is returned
+ */
 export function weightsOf(title: string, tensors: ReadonlyMap<string, Tensor>): NetworkWeights {
   return {
     title,
@@ -37,7 +41,7 @@ function incomplete(message: string): SdtoolError {
 
 /**
  * A layer that lost its bias would run, and give something else; so would codes without their scales.
- * @throws COMPONENT_INCOMPLETE, SCALED_FP8, QUANTISED
+ * @throws COMPONENT_INCOMPLETE, SCALED_FP8, QUANTISED (exit 3)
  */
 export function checkComplete(table: TensorTable, component: Component): void {
   const { title, match } = component
@@ -65,7 +69,7 @@ export interface UnetWeights {
 /**
  * A UNet under its ldm names, whichever layout the file has.
  * @param resBlocks of a level of this architecture, by which diffusers' names are numbered
- * @throws NOT_RENDERABLE if its blocks make no UNet
+ * @throws NOT_RENDERABLE (exit 3) if its blocks make no UNet
  */
 export function unetWeights(table: TensorTable, component: Component, resBlocks: number): UnetWeights {
   const stored = localTensors(table, component)
@@ -97,7 +101,7 @@ const ELEMENTS: Readonly<Partial<Record<DType, ElementType>>> = {
   F8_E5M2FNUZ: 'float16',
 }
 
-/** @throws NOT_RENDERABLE for types that are not simply numbers */
+/** @throws NOT_RENDERABLE (exit 3) for types that are not simply numbers */
 export function elementTypeOf(tensor: Tensor): ElementType {
   const { name, dtype } = tensor
   checkNumbers(tensor)

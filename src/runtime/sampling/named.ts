@@ -33,7 +33,7 @@ export function isAutomatic(schedule: string): boolean {
   return folded(schedule) === 'automatic'
 }
 
-/** @throws USAGE for a schedule that is another than that in the name of the sampler */
+/** @throws USAGE (exit 2) for a schedule that is another than that in the name of the sampler */
 export function withSchedule(named: NamedSampling, schedule: SigmaSchedule | undefined): NamedSampling {
   if (schedule === undefined) return named
   const { sampler, schedule: inName = schedule } = named

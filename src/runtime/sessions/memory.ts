@@ -15,7 +15,7 @@ export interface MemoryNeed {
   readonly hint: string
 }
 
-/** @throws MEMORY before anything is loaded, when it would not fit */
+/** @throws MEMORY (exit 1) before anything is loaded, when it would not fit */
 export function checkMemory({ what, bytes, hint }: MemoryNeed, available = availableMemory()): void {
   if (bytes <= available) return
   const gigabytes = (n: number) => `${(n / 1e9).toFixed(1)} GB`

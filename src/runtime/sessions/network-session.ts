@@ -42,6 +42,10 @@ interface Loaded {
   readonly session: Session
 }
 
+/**
+ * A network whose graph is loaded for the size that is asked for, and kept until another one is.
+ * @throws from `run`: what `openSession` throws, MEMORY (exit 1), the reason of the signal, Error after `close`
+ */
 export function networkSession(spec: NetworkSpec, options: EngineOptions): NetworkSession {
   let placement: Placement | undefined
   let loaded: Loaded | undefined

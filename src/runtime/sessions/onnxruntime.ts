@@ -21,7 +21,7 @@ export interface OnnxRuntimePlace {
 
 /**
  * Where it is, without loading it, which takes 0.1 s.
- * @throws ONNXRUNTIME_MISSING where it is not installed, ONNXRUNTIME_NO_BINARY where it has nothing for this system
+ * @throws ONNXRUNTIME_MISSING where it is not installed, ONNXRUNTIME_NO_BINARY where it has nothing for this system (exit 1)
  */
 export function findOnnxRuntime(): OnnxRuntimePlace {
   try {
@@ -37,7 +37,7 @@ export function findOnnxRuntime(): OnnxRuntimePlace {
   }
 }
 
-/** @throws what `findOnnxRuntime` throws, and ONNXRUNTIME_BROKEN with what the system said of its binary */
+/** @throws what `findOnnxRuntime` throws, and ONNXRUNTIME_BROKEN (exit 1) with what the system said of its binary */
 export function loadOnnxRuntime(): OnnxRuntime {
   findOnnxRuntime()
   try {
@@ -47,7 +47,7 @@ export function loadOnnxRuntime(): OnnxRuntime {
   }
 }
 
-/** Why nothing can be drawn here; undefined where it can be loaded. */
+/** Why nothing can be drawn here; undefined where it can be loaded. @throws what is not an SdtoolError */
 export function onnxRuntimeProblem(): SdtoolError | undefined {
   try {
     loadOnnxRuntime()

@@ -46,7 +46,7 @@ interface WeightPlace {
  * writes every output, block by block and with the same expressions: a merge is drawn with exactly the bytes that it
  * would be written with, and memory stays bounded. Bytes handed to the session in memory instead would be held twice
  * while it loads. On Windows a session reads from one drive only, and what lies on another is copied, too.
- * @throws what `writeSafetensors` throws (DISK_FULL ...), or the signal's reason
+ * @throws what `writeSafetensors` throws, or the signal's reason
  */
 export async function placeWeights(tensors: Iterable<Tensor>, options: PlacementOptions): Promise<Placement> {
   const scratch = options.scratch ?? tmpdir()

@@ -6,7 +6,7 @@ import type { Feed, Results, Session, SessionModel } from './session-protocol.ts
 
 /**
  * A session in the calling thread, which stands still while it loads and runs.
- * @throws SESSION_FAILED, and what `loadOnnxRuntime` throws
+ * @throws SESSION_FAILED (exit 1), and what `loadOnnxRuntime` throws
  */
 export async function hostSession({ model, options }: SessionModel): Promise<Session> {
   const ort = loadOnnxRuntime()

@@ -25,7 +25,7 @@ export interface SessionWorld {
 
 /**
  * Loads a model.
- * @throws SESSION_FAILED with what onnxruntime said, or SESSION_ENDED when the process died (out of memory, a driver)
+ * @throws SESSION_FAILED (exit 1) with what onnxruntime said, or SESSION_ENDED (exit 1) when the process died (out of memory, a driver)
  */
 export async function openSession(model: SessionModel, { sessions, signal }: SessionWorld): Promise<Session> {
   signal?.throwIfAborted()

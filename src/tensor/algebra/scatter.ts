@@ -4,7 +4,10 @@ import { type Arithmetic, wholeOf } from './arithmetic.ts'
 import type { Floats } from './matmul.ts'
 import { messages } from './messages.ts'
 
-/** Sparse values at their places, zeros around them. @throws BAD_SPARSE_INDEX for a place outside of the array */
+/**
+ * Sparse values at their places, zeros around them.
+ * @throws BAD_SPARSE_INDEX (exit 3) for a place outside of the array
+ */
 export async function fillScattered(
   m: Extract<Matrix, { op: 'scatter' }>,
   begin: number,

@@ -14,7 +14,10 @@ export interface Eigen {
 /** A sweep of QL steps for one eigenvalue takes two or three; this many mean that the matrix has no finite values. */
 const MAX_STEPS = 60
 
-/** Eigenvalues, largest first, and eigenvectors of a symmetric matrix [n, n]. */
+/**
+ * Eigenvalues, largest first, and eigenvectors of a symmetric matrix [n, n], row-major.
+ * @throws RangeError for values that are not finite
+ */
 export function symmetricEigen(matrix: Float64Array, n: number): Eigen {
   const rows = matrix.slice()
   const { diagonal, beside } = tridiagonal(rows, n)
@@ -24,7 +27,7 @@ export function symmetricEigen(matrix: Float64Array, n: number): Eigen {
   return sorted(diagonal, rows, n)
 }
 
-/** The eigenvalues alone, largest first: a fraction of the work. */
+/** The eigenvalues alone, largest first: a fraction of the work. @throws RangeError for values that are not finite */
 export function symmetricValues(matrix: Float64Array, n: number): Float64Array {
   const { diagonal, beside } = tridiagonal(matrix.slice(), n, false)
   qlImplicit(diagonal, beside, n)

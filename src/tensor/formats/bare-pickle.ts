@@ -18,7 +18,7 @@ const PROBE_OPCODES = 200
 
 /**
  * The object of a bare pickle.
- * @throws PICKLE_TOO_LARGE, PICKLE_TRAILING_DATA, and what `readPickle` throws
+ * @throws PICKLE_TOO_LARGE, PICKLE_TRAILING_DATA (exit 3), and what `readPickle` throws
  */
 export async function readBarePickle(source: ByteSource): Promise<PickledObject> {
   const { path, size } = source.file

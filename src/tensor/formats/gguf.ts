@@ -72,7 +72,7 @@ const GGML_TYPES: ReadonlyMap<number, DType> = new Map([
   [39, 'MXFP4'],
 ])
 
-/** An array of i32, as ComfyUI-GGUF writes shapes. @throws GGUF_METADATA for anything else */
+/** An array of i32, as ComfyUI-GGUF writes shapes. @throws GGUF_METADATA (exit 3) for anything else */
 function originalShape(c: Cursor, type: number, key: string): number[] {
   const element = type === ARRAY ? u32(c) : undefined
   if (element !== INT32) throw malformed(c.file, 'METADATA', messages.notInt32Array(key))
@@ -161,7 +161,7 @@ function parseHeader(file: FileRef, bytes: Uint8Array): Header {
   return { metadata: Object.fromEntries(metadata), infos, bytes: c.at }
 }
 
-/** @throws GGUF_SHAPE where the values do not fill the shape */
+/** @throws GGUF_SHAPE (exit 3) where the values do not fill the shape */
 function inOriginalShape(file: FileRef, info: Info, shapes: ReadonlyMap<string, readonly number[]>): Info {
   const shape = shapes.get(info.name)
   if (shape === undefined) return info
@@ -210,7 +210,7 @@ function alignmentOf(file: FileRef, metadata: Record<string, string>): number {
   return alignment
 }
 
-/** @throws GGUF_DUPLICATE, GGUF_OVERLAP, FILE_TRUNCATED */
+/** @throws GGUF_DUPLICATE, GGUF_OVERLAP, FILE_TRUNCATED (exit 3) */
 function placeTensors(file: FileRef, infos: readonly Info[], dataStart: number): Map<string, Tensor> {
   const tensors = new Map<string, Tensor>()
   let end = 0

@@ -13,10 +13,13 @@ export const MAX_NAME_LENGTH = 2_000
 /** All names together, in characters: 50,000 optimizer states take 5 million. */
 export const MAX_NAMES_LENGTH = 16_000_000
 
-/** Counts the tensors of one file and their names. @throws TABLE_LIMIT */
+/** Counts the tensors of one file and their names. @throws TABLE_LIMIT (exit 3) */
 export type CountTensor = (name: string) => void
 
-/** @param where the file, for messages */
+/**
+ * @param where the file, for messages
+ * @throws TABLE_LIMIT (exit 3), from the function that is returned
+ */
 export function tensorCounter(where: string): CountTensor {
   let tensors = 0
   let length = 0

@@ -37,7 +37,7 @@ async function sniff(head: Uint8Array, source: ByteSource): Promise<Format | und
   return undefined
 }
 
-/** @throws EMPTY_FILE, NOT_A_MODEL, TORCH_TAR, UNKNOWN_FORMAT */
+/** @throws EMPTY_FILE, NOT_A_MODEL, TORCH_TAR, UNKNOWN_FORMAT (exit 3) */
 async function formatOf(source: ByteSource): Promise<Format> {
   const { file } = source
   const head = await source.read(0, Math.min(HEAD_BYTES, file.size))
@@ -56,7 +56,7 @@ async function formatOf(source: ByteSource): Promise<Format> {
 /**
  * Opens a model file: headers only; of the tensor data nothing is read but the descriptions of quantised layers, which
  * are marked as what they are.
- * @throws SdtoolError with exit code 3: EMPTY_FILE, NOT_A_MODEL, TORCH_TAR, UNKNOWN_FORMAT, and the codes of the
+ * @throws EMPTY_FILE, NOT_A_MODEL, TORCH_TAR, UNKNOWN_FORMAT (exit 3), and the codes of the
  * format. An UnsafePickleError carries the security report.
  */
 export async function openModel(source: ByteSource): Promise<ModelFile> {

@@ -370,7 +370,7 @@ const OPCODES_PER_PIECE = 16_384
 /**
  * Runs one pickle from byte `at` of `bytes` and returns what it describes. Names it meets go to `globals` with their
  * verdicts, also if it throws; deciding about them is left to `security.ts`.
- * @throws PickleFault PICKLE_TRUNCATED, PICKLE_MALFORMED, PICKLE_LIMIT
+ * @throws PickleFault PICKLE_TRUNCATED, PICKLE_MALFORMED, PICKLE_LIMIT (exit 3)
  */
 export async function runPickle(
   bytes: Uint8Array,

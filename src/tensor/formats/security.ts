@@ -63,7 +63,7 @@ function reportOf({ globals }: PickleScan): SecurityReport {
   }
 }
 
-/** @throws UnsafePickleError (PICKLE_UNSAFE, PICKLE_UNKNOWN_GLOBAL) */
+/** @throws UnsafePickleError: PICKLE_UNSAFE, PICKLE_UNKNOWN_GLOBAL (exit 3) */
 export function requireSafe(scan: PickleScan): SecurityReport {
   const report = reportOf(scan)
   if (!report.safe) throw new UnsafePickleError(scan.where, report)
@@ -75,7 +75,7 @@ export function requireSafe(scan: PickleScan): SecurityReport {
  * through. If it is broken, the rest is still searched for names, as `pickle.load` would have run what stands before
  * the break.
  * @param base added to offsets in the report, if `bytes` is not the start of the file
- * @throws UnsafePickleError, or PICKLE_TRUNCATED, PICKLE_MALFORMED, PICKLE_LIMIT
+ * @throws UnsafePickleError, or PICKLE_TRUNCATED, PICKLE_MALFORMED, PICKLE_LIMIT (exit 3)
  */
 export async function readPickle(
   scan: PickleScan,
@@ -98,7 +98,7 @@ export async function readPickle(
 
 /**
  * Refuses bytes behind the last pickle: programs that load twice would find a second one there.
- * @throws UnsafePickleError if they name something, else PICKLE_TRAILING_DATA
+ * @throws UnsafePickleError if they name something, else PICKLE_TRAILING_DATA (exit 3)
  */
 export async function refuseTrailing(scan: PickleScan, bytes: Uint8Array, end: number): Promise<void> {
   if (end === bytes.byteLength) return

@@ -72,7 +72,7 @@ export function keyText(key: PyValue): string {
 /**
  * Calls `visit` for every tensor below `value`. Paths: `/` and the key for dicts, `[i]` for sequences, `{state}` for
  * what an object's BUILD set, `{args}[i]` for what it would be called with.
- * @throws PICKLE_LIMIT, TABLE_LIMIT, and what `tensorOf` throws
+ * @throws PICKLE_LIMIT, TABLE_LIMIT (exit 3), and what `tensorOf` throws
  */
 export function walkTensors(walk: TensorWalk, value: PyValue, path: ObjectPath, visit: TensorVisitor): void {
   step(walk, value, path, visit)

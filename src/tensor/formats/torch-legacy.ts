@@ -107,7 +107,7 @@ interface RecordPlace {
   readonly nbytes: number
 }
 
-/** Walks the records behind the pickles. @throws TORCH_LEGACY, FILE_TRUNCATED */
+/** Walks the records behind the pickles. @throws TORCH_LEGACY, FILE_TRUNCATED (exit 3) */
 async function placeStorages(
   source: ByteSource,
   pickles: Pickles,
@@ -157,7 +157,7 @@ async function checkCount(
 
 /**
  * The object of a legacy stream.
- * @throws what `readPickle` throws; TORCH_LEGACY, TORCH_STORAGE, FILE_TRUNCATED
+ * @throws what `readPickle` throws; TORCH_LEGACY, TORCH_STORAGE, FILE_TRUNCATED (exit 3)
  */
 export async function readTorchLegacy(source: ByteSource): Promise<PickledObject> {
   const pickles = await readPickles(source, FIRST_WINDOW)

@@ -277,7 +277,7 @@ function describeRoot(root: PyValue): string {
  * tensor: `string_to_param/*`, `[3]`, `layer{state}/_parameters/weight`. An object without tensors gives an empty
  * table with the finding `no-tensors`.
  * @throws TORCH_TENSOR, TORCH_UNSUPPORTED, TORCH_STORAGE, TORCH_STORAGE_MISSING, TORCH_STORAGE_SIZE,
- * TORCH_EXPANSION, TORCH_DUPLICATE_NAME, PICKLE_LIMIT
+ * TORCH_EXPANSION, TORCH_DUPLICATE_NAME, PICKLE_LIMIT (exit 3)
  */
 export async function modelOf(object: PickledObject): Promise<ModelFile> {
   const walk = newWalk(object)
@@ -300,7 +300,10 @@ export async function modelOf(object: PickledObject): Promise<ModelFile> {
   }
 }
 
-/** Every tensor of the object by its path from the root, also those that are no weights. */
+/**
+ * Every tensor of the object by its path from the root, also those that are not weights.
+ * @throws what `modelOf` throws
+ */
 export async function allTensors(object: PickledObject): Promise<Map<string, Tensor>> {
   return resolve(object, collect(newWalk(object), object.root, ''))
 }

@@ -70,7 +70,7 @@ function malformed(where: string, { offset }: PyPersistent, detail: string): Err
 /**
  * Reads a persistent id: `('storage', class, key, location, numel[, view_metadata])`, where view_metadata is None or
  * `(view_key, offset, size)` in elements. Source: torch `serialization.py`, `persistent_load` of both loaders.
- * @throws TORCH_STORAGE
+ * @throws TORCH_STORAGE (exit 3)
  */
 export function storageOf(where: string, node: PyPersistent): TorchStorage {
   const [tag, type, key, , numel, view] = sequence(node.id) ?? []

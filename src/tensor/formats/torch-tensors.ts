@@ -153,7 +153,7 @@ interface Call {
 /** A parameter of a subclass of a parameter is three deep; a chain of thousands would be walked for each of its links. */
 const MAX_WRAPPERS = 16
 
-/** Looks through parameters and subclass wrappers at the call that makes the tensor. @throws PICKLE_LIMIT */
+/** Looks through parameters and subclass wrappers at the call that makes the tensor. @throws PICKLE_LIMIT (exit 3) */
 function innermost(place: ViewPlace, object: PyObject): Call | undefined {
   let call: Call = { name: globalName(object.callee), args: object.args.items, object }
   for (let wrappers = 0; wrappers <= MAX_WRAPPERS; wrappers++) {
@@ -179,7 +179,7 @@ function innermost(place: ViewPlace, object: PyObject): Call | undefined {
 /**
  * The tensor an object describes, or undefined if it describes something else.
  * @param path of the object, for messages
- * @throws TORCH_TENSOR, TORCH_UNSUPPORTED, TORCH_STORAGE, PICKLE_LIMIT
+ * @throws TORCH_TENSOR, TORCH_UNSUPPORTED, TORCH_STORAGE, PICKLE_LIMIT (exit 3)
  */
 export function tensorOf(where: string, path: string, object: PyObject): ObjectTensor | undefined {
   const call = innermost({ where, path }, object)

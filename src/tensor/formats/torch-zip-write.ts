@@ -37,6 +37,7 @@ interface Member {
 /**
  * @param rootOf the object in the pickle. Its tensors are named as the reader will name them: by the keys on the way,
  *   without the dict that holds the weights (`state_dict`)
+ * @throws DTYPE_NOT_WRITABLE, NAME_NOT_WRITABLE (exit 3), from its `frame`
  */
 export function torchZip(rootOf: (table: TensorTable) => TorchObject = stateDict): Container {
   return {

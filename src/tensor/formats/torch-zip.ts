@@ -68,7 +68,7 @@ async function readByteOrder(zip: ZipDirectory, prefix: string): Promise<boolean
 
 /**
  * The object of a torch zip archive.
- * @throws what `readZipDirectory` and `readPickle` throw; TORCHSCRIPT, NOT_A_MODEL, TORCH_ZIP_LAYOUT, ZIP_COMPRESSED
+ * @throws what `readZipDirectory` and `readPickle` throw; TORCHSCRIPT, NOT_A_MODEL, TORCH_ZIP_LAYOUT, ZIP_COMPRESSED (exit 3)
  */
 export async function readTorchZip(source: ByteSource): Promise<PickledObject> {
   const zip = await readZipDirectory(source)

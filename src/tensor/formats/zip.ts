@@ -276,8 +276,8 @@ function withPlace(raw: RawEntry, limit: number): ZipEntry {
 
 /**
  * Reads the central directory.
- * @throws FILE_TRUNCATED without an end record; ZIP_TRAILING_BYTES, ZIP_ENCRYPTED, ZIP_MULTI_DISK, ZIP_NAME, ZIP_DUPLICATE, ZIP_OVERLAP,
- * ZIP_DIRECTORY, ZIP_DIRECTORY_TOO_LARGE, ZIP_END64, ZIP_EXTRA, ZIP_OFFSET, ZIP_SIZE
+ * @throws FILE_TRUNCATED (exit 3) without an end record; ZIP_TRAILING_BYTES, ZIP_ENCRYPTED, ZIP_MULTI_DISK, ZIP_NAME, ZIP_DUPLICATE, ZIP_OVERLAP,
+ * ZIP_DIRECTORY, ZIP_DIRECTORY_TOO_LARGE, ZIP_END64, ZIP_EXTRA, ZIP_OFFSET, ZIP_SIZE (exit 3)
  */
 export async function readZipDirectory(source: ByteSource): Promise<ZipDirectory> {
   const directory = await findDirectory(source)
@@ -300,7 +300,7 @@ export async function readZipDirectory(source: ByteSource): Promise<ZipDirectory
 
 /**
  * Byte of the first data byte of a stored entry, from its local header.
- * @throws ZIP_COMPRESSED, ZIP_LOCAL_HEADER when the header contradicts the directory, ZIP_OVERLAP
+ * @throws ZIP_COMPRESSED, ZIP_OVERLAP, ZIP_LOCAL_HEADER (exit 3) when the header contradicts the directory
  */
 export async function locateEntry({ source }: ZipDirectory, entry: ZipEntry): Promise<number> {
   if (entry.method !== STORED)
@@ -359,7 +359,7 @@ function readPlaces(zip: ZipDirectory, entries: readonly ZipEntry[]): Promise<nu
 
 /**
  * All bytes of a small stored entry, checked against its CRC-32 if it has one.
- * @throws ZIP_ENTRY_TOO_LARGE, ZIP_CRC, and what `locateEntry` throws
+ * @throws ZIP_ENTRY_TOO_LARGE, ZIP_CRC (exit 3), and what `locateEntry` throws
  */
 export async function readEntry(zip: ZipDirectory, entry: ZipEntry, maxBytes: number): Promise<Uint8Array> {
   const { source } = zip

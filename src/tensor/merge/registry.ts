@@ -27,6 +27,7 @@ export const MERGE_METHODS: readonly MergeMethod[] = [
 
 const BY_ID = new Map(MERGE_METHODS.map((method) => [method.id, method]))
 
+/** @throws RangeError for a name that no method has */
 export function mergeMethod(id: string): MergeMethod {
   const method = BY_ID.get(id)
   if (method === undefined) throw new RangeError(`no merge method ${id}`)

@@ -94,8 +94,9 @@ function roundToOdd(values: Float64Array, out: Float32Array): void {
 }
 
 /**
- * Decodes stored floats into `out`. Exact, except F64, which is rounded to odd, so that a caller can round once
- * more to a narrower type without error.
+ * Decodes stored floats, little-endian, into `out`, which is as long as they are. Exact, except F64, which is rounded to
+ * odd, so that a caller can round once more to a narrower type without error.
+ * @throws RangeError for a type that is not a float
  */
 export function decodeFloats(dtype: DType, bytes: Uint8Array, out: Float32Array): void {
   switch (dtype) {

@@ -16,7 +16,10 @@ const SHAPES: Readonly<Record<OutputDType, FloatShape>> = {
   F8_E5M2: { mantissaBits: 2, minExponent: -14, largest: 57344 },
 }
 
-/** Distance of a stored value from the exact one, in units of the last place of the type at the exact value. */
+/**
+ * Distance of a stored value from the exact one, in units of the last place of the type at the exact value.
+ * @throws TypeError for a type that is not written
+ */
 export function distanceInUlps(stored: number, exact: number, dtype: DType): number {
   if (stored === exact || (Number.isNaN(stored) && Number.isNaN(exact))) return 0
   const { mantissaBits, minExponent, largest } = shapeOf(dtype)

@@ -33,7 +33,7 @@ export function isRefused({ quantised }: Pick<Tensor, 'quantised'>, operation: Q
 /**
  * Refuses what would be wrong on tensors in a quantised format.
  * @param what they belong to, for people: "the UNet", "base.safetensors"
- * @throws SCALED_FP8, QUANTISED, TENSOR_NOT_CONVERTIBLE
+ * @throws SCALED_FP8, QUANTISED, TENSOR_NOT_CONVERTIBLE (exit 3)
  */
 export function checkOperation(operation: QuantisedOperation, tensors: Iterable<Tensor>, what: string): void {
   const refused: Tensor[] = []
@@ -51,7 +51,7 @@ export function checkOperation(operation: QuantisedOperation, tensors: Iterable<
 
 /**
  * The last line of defence: no number is made of the codes of a weight, whatever asks for it.
- * @throws SCALED_FP8, QUANTISED
+ * @throws SCALED_FP8, QUANTISED (exit 3)
  */
 export function checkNumbers(tensor: Tensor): void {
   if (!isEncoded(tensor)) return

@@ -74,7 +74,7 @@ const READ_BYTES = 1024 * 1024
 /**
  * Compares two numeric tensors of as many elements, element by element in row-major order. Memory is bounded by two
  * blocks of 1 MiB, of 32 MiB for strided views.
- * @throws SCALED_FP8, QUANTISED
+ * @throws SCALED_FP8, QUANTISED (exit 3)
  */
 export async function compareTensors(a: Tensor, b: Tensor, input: CompareInput): Promise<TensorComparison> {
   for (const tensor of [a, b]) checkNumbers(tensor)

@@ -22,7 +22,10 @@ export function canCast(from: DType, to: DType): to is OutputDType {
   return isFloat(from) && OUTPUT_DTYPES.has(to)
 }
 
-/** The tensor with its values in another float type; itself if it has that type already. @throws SCALED_FP8, QUANTISED */
+/**
+ * The tensor with its values in another float type; itself if it has that type already.
+ * @throws SCALED_FP8, QUANTISED (exit 3)
+ */
 export function cast(tensor: Tensor, dtype: OutputDType): Tensor {
   if (tensor.dtype === dtype) return tensor
   checkNumbers(tensor)
@@ -38,7 +41,10 @@ export function renamed(tensor: Tensor, name: string): Tensor {
   return { ...tensor, name }
 }
 
-/** Bytes the whole tensor takes when it is written. */
+/**
+ * Bytes the whole tensor takes when it is written.
+ * @throws RangeError for a shape that is not whole blocks of a packed type
+ */
 export function tensorBytes(tensor: Tensor): number {
   const bytes = byteLength(tensor.dtype, tensor.shape)
   if (bytes === undefined)

@@ -4,7 +4,10 @@ import { checkNumbers } from '../quantised/check.ts'
 import { blockBytes, DTYPES, elementCount } from './dtype.ts'
 import type { Source, Tensor } from './table.ts'
 
-/** Rows [start, start + count) of the first dimension, under another name. */
+/**
+ * Rows [start, start + count) of the first dimension, under another name.
+ * @throws SCALED_FP8, QUANTISED (exit 3); RangeError for rows that are not there; TypeError for rows of a computed tensor
+ */
 export function tensorRows(tensor: Tensor, start: number, count: number, name = tensor.name): Tensor {
   checkNumbers(tensor)
   const [rows = 1, ...rest] = tensor.shape
@@ -51,7 +54,10 @@ function partsBetween(of: readonly Tensor[], start: number, end: number): Tensor
   })
 }
 
-/** Tensors of one type below each other (axis 0) or beside each other (axis 1). */
+/**
+ * Tensors of one type below each other (axis 0) or side by side (axis 1); their other dimensions are the same.
+ * @throws SCALED_FP8, QUANTISED (exit 3); RangeError for other types or shapes, and for no tensor
+ */
 export function concatenated(name: string, of: readonly Tensor[], axis: 0 | 1 = 0): Tensor {
   const [first] = of
   if (first === undefined) throw new RangeError('nothing to put together')
@@ -69,7 +75,7 @@ export function concatenated(name: string, of: readonly Tensor[], axis: 0 | 1 = 
   }
 }
 
-/** A matrix [m, n] as [n, m]. */
+/** A matrix [m, n] as [n, m]. @throws SCALED_FP8, QUANTISED (exit 3) */
 export function transpose(tensor: Tensor, name = tensor.name): Tensor {
   checkNumbers(tensor)
   const [m, n] = tensor.shape as [number, number]
@@ -86,7 +92,10 @@ export function transpose(tensor: Tensor, name = tensor.name): Tensor {
   }
 }
 
-/** The same values in another shape of as many elements; only for tensors that lie row-major. */
+/**
+ * The same values in another shape of as many elements; only for tensors that lie row-major.
+ * @throws RangeError for another number of elements, and for a view in strides that is not one in `shape`
+ */
 export function reshape(tensor: Tensor, shape: readonly number[], name = tensor.name): Tensor {
   const { source } = tensor
   if (elementCount(shape) !== elementCount(tensor.shape))

@@ -25,7 +25,7 @@ export interface Frame {
 }
 
 export interface Container {
-  /** @throws DTYPE_NOT_WRITABLE, NAME_NOT_WRITABLE, HEADER_TOO_LARGE */
+  /** @throws DTYPE_NOT_WRITABLE, NAME_NOT_WRITABLE, HEADER_TOO_LARGE (exit 3) */
   frame(table: TensorTable): Frame
   /** The ordinary reader, for the check of what was written. */
   open(source: ByteSource): Promise<ModelFile>

@@ -180,6 +180,7 @@ export interface Inputs {
   close(): Promise<void>
 }
 
+/** @throws from its `read`: INPUT_CHANGED (exit 1), FILE_TRUNCATED (exit 3), and what the file system says */
 export function openInputs(): Inputs {
   const handles = new Map<string, Promise<FileHandle>>()
   const handleOf = (file: FileRef): Promise<FileHandle> => {
@@ -203,7 +204,7 @@ export function openInputs(): Inputs {
   }
 }
 
-/** @throws INPUT_CHANGED where the path leads to another file than the one whose header was read */
+/** @throws INPUT_CHANGED (exit 1) where the path leads to another file than the one whose header was read */
 async function openUnchanged(file: FileRef): Promise<FileHandle> {
   const handle = await open(file.path, 'r')
   try {

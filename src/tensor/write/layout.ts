@@ -31,7 +31,8 @@ const RANK = new Map(SAFETENSORS_DTYPES.map((dtype, rank) => [dtype, rank]))
 
 /**
  * Order and offsets as the reference writer gives them: by dtype, widest first, then by name in byte order.
- * @throws DTYPE_NOT_WRITABLE for types safetensors does not have (quantised blocks, C128)
+ * @throws DTYPE_NOT_WRITABLE (exit 3) for types safetensors does not have (quantised blocks, C128), NAME_NOT_WRITABLE
+ * (exit 3) for names it cannot hold
  */
 export function layoutOf(table: TensorTable): FileLayout {
   const keyed = [...table.tensors.values()].map((tensor) => {
@@ -57,7 +58,10 @@ function checkWritable({ name, dtype }: Tensor): void {
   }
 }
 
-/** u64 LE length and JSON header, padded so that the data starts at a multiple of 8. */
+/**
+ * u64 LE length and JSON header, padded so that the data starts at a multiple of 8.
+ * @throws HEADER_TOO_LARGE, NAME_NOT_WRITABLE (exit 3)
+ */
 export function encodeHeader(layout: FileLayout, metadata: Readonly<Record<string, string>>): Uint8Array {
   const tensors = layout.entries.map(({ tensor, begin, end }) => {
     const entry = { dtype: tensor.dtype, shape: tensor.shape, data_offsets: [begin, end] }

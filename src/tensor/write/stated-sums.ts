@@ -59,7 +59,7 @@ export function sumCheck(stated: Iterable<StatedSum>, onDamage: (run: StatedSum)
   }
 }
 
-/** @throws ZIP_CRC */
+/** @throws ZIP_CRC (exit 3) */
 export function refuseDamaged(run: StatedSum): void {
   throw refuse('ZIP_CRC', messages.damagedFile(run.file.path, damageOf(run)), messages.downloadAgain)
 }

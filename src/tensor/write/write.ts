@@ -65,7 +65,8 @@ export interface WriteResult {
 /**
  * Writes `table` to `path`: to a sibling temporary file first, made durable, then renamed. On any error, or when
  * `signal` fires, nothing stays behind and an existing file is as it was.
- * @throws SdtoolError INPUT_CHANGED, ZIP_CRC, OUTPUT_EXISTS, OUTPUT_IS_INPUT, DISK_FULL, USAGE, DTYPE_NOT_WRITABLE ..., or the signal's reason
+ * @throws INPUT_CHANGED (exit 1), ZIP_CRC (exit 3), what `container.frame` and `createAtomic` throw, what `options.check` throws, or
+ *   the signal's reason
  */
 export async function writeModelFile(
   table: TensorTable,

@@ -11,7 +11,7 @@ const MAX_PATTERNS = 10_000
 /**
  * The value of the first pattern that fits: the end of a path, at a dot, or with `^` all of it. Source: PEFT
  * `get_pattern_key`, where they are regular expressions.
- * @throws PEFT_PATTERN
+ * @throws PEFT_PATTERN (exit 3)
  */
 export function patternValue(path: string, patterns: Patterns): number | undefined {
   if (patterns.length > MAX_PATTERNS) throw refuse('PEFT_PATTERN', messages.tooManyPatterns(patterns.length))

@@ -9,7 +9,7 @@ import type { PeftSettings } from './sources.ts'
 /**
  * The numbers of a module with those that its trainer keeps outside of the tensors: `scale`, by which the change is
  * multiplied, or what its algorithm asks for. An alpha in the tensors stays what it is, as in every program.
- * @throws PEFT_CONFIG where the settings cannot be followed, are for another file, or disagree; PEFT_PATTERN
+ * @throws PEFT_CONFIG (exit 3) where the settings cannot be followed, are for another file, or disagree; PEFT_PATTERN (exit 3)
  */
 export function withSettings(module: AdapterModule, numbers: Numbers, settings: PeftSettings): Numbers {
   const { algorithm } = module
