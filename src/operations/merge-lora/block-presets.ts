@@ -14,5 +14,8 @@ export const LISTED_PRESETS: Readonly<Record<string, readonly number[]>> = {
   OUTALL: [1, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1],
 }
 
-/** For every block of any model. NONE of the same source is left out: it is a LoRA that is not merged. */
+/** For every block of any model. */
 export const EVEN_PRESETS: Readonly<Record<string, number>> = { ALL: 1, 'ALL0.5': 0.5 }
+
+/** Zeros, in the same source: in a tag, a ratio of 0. `--blocks` has no use for it. */
+export const NO_BLOCKS = 'NONE'

@@ -2,7 +2,7 @@
 
 import { usage } from '../../system/errors.ts'
 import { globMatcher } from '../../system/glob.ts'
-import { EVEN_PRESETS, LISTED_PRESETS } from './block-presets.ts'
+import { EVEN_PRESETS, LISTED_PRESETS, NO_BLOCKS } from './block-presets.ts'
 import { BLOCK_LISTS, type BlockRatios, type BlockRule } from './block-ratios.ts'
 import { messages } from './messages.ts'
 
@@ -30,7 +30,7 @@ const LORA_PRESETS = [...Object.keys(EVEN_PRESETS), ...Object.keys(LISTED_PRESET
  * is a ratio with a comma.
  */
 export function looksLikeBlocks(text: string): boolean {
-  return text.split(',').length in BLOCK_LISTS || LORA_PRESETS.includes(text.toUpperCase())
+  return text.split(',').length in BLOCK_LISTS || [...LORA_PRESETS, NO_BLOCKS].includes(text.toUpperCase())
 }
 
 /** The error for an unknown name of block weights. */

@@ -6,6 +6,7 @@
 import { messages as library } from '../../library/messages.ts'
 import { defined } from '../../system/defined.ts'
 import { usage } from '../../system/errors.ts'
+import { NO_BLOCKS } from './block-presets.ts'
 import { blockRatios, looksLikeBlocks } from './block-text.ts'
 import { messages } from './lora-text-messages.ts'
 import type { MergeLoraOptions } from './options.ts'
@@ -201,6 +202,8 @@ function tagSpec(tag: string): LoraSpec {
   const blocks = named.get('lbw') ?? named.get('w')
   const others = [...positional.slice(2), ...[...named].flatMap(unusedInTag)]
   const ignored = others.length > 0 ? messages.ignoredInTag(tag, others) : undefined
+  if (blocks?.toUpperCase() === NO_BLOCKS)
+    return { name, ratio: { text: 0, unet: 0 }, ...defined({ ignored }) }
   return { name, ratio: { text, unet }, ...defined({ blocks, ignored }) }
 }
 

@@ -108,6 +108,9 @@ it.each([
   ['<lora:x:0:1>', [true]],
   ['<lora:x:unet=0>', [true]],
   ['<lora:x:te=0:unet=0><lora:y:0.5>', [false, true]],
+  // zeros for all blocks: sd-webui-lora-block-weight
+  ['<lora:x:1:lbw=NONE>', [false]],
+  ['<lora:x:1:none> <lora:y:1:lbw=ALL>', [false, true]],
 ])('%s in a prompt is no mistake', (tags, used) => {
   expect(promptLoras([tags], nothingExists).map(isUsed)).toEqual(used)
 })
