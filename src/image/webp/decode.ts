@@ -40,7 +40,10 @@ export async function decodeWebp(bytes: Uint8Array, size: Size): Promise<RgbImag
   return { ...size, data: withoutAlpha(await decodeRgba(bytes, size)) }
 }
 
-/** All are decoded for the first. */
+/**
+ * Columns of pixels, which are all decoded when the first of them are asked for.
+ * @throws PICTURE_TOO_LARGE, PICTURE_DAMAGED (exit 3), from `first`
+ */
 export function webpColumns(bytes: Uint8Array, { width, height }: Size): PixelColumns {
   let decoded: Promise<Uint8ClampedArray> | undefined
   const first = async (count: number): Promise<Uint8Array> => {

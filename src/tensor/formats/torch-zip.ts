@@ -10,7 +10,8 @@ import type { PyValue } from './pickle-values.ts'
 import { storageFinder } from './plain-values.ts'
 import { newPickleScan, readPickle, refuseTrailing, requireSafe } from './security.ts'
 import { modelOf, type PickledObject, type StoragePlace } from './torch-objects.ts'
-import { locateEntries, readEntry, readZipDirectory, type ZipDirectory, type ZipEntry } from './zip.ts'
+import { readZipDirectory, type ZipDirectory, type ZipEntry } from './zip-directory.ts'
+import { locateEntries, readEntry } from './zip-entries.ts'
 
 /** The data.pkl of SD 1.5 with EMA has 0.3 MB, of a checkpoint with optimizer 1 MB. It is read in one piece. */
 export const MAX_PICKLE_BYTES = 100_000_000

@@ -12,14 +12,14 @@ import { SAFETENSORS } from '../formats/safetensors-write.ts'
 import type { CastStats } from '../numeric/cast-stats.ts'
 import type { Source, StatedSum, StoredSource, TensorTable } from '../values/table.ts'
 import type { Container, Frame } from './container.ts'
-import { type Executor, type ExecutorTask, inlineExecutor, workerExecutor } from './executor.ts'
-import { type Batch, batchesOf, isLocal, type Job, type JobResult, jobsOf, openInputs } from './jobs.ts'
-import type { FileLayout } from './layout.ts'
+import type { Executor } from './executor.ts'
+import { type ExecutorGroup, type ExecutorOptions, withExecutorGroups } from './executor-groups.ts'
+import { type Batch, type JobResult, openInputs } from './jobs.ts'
 import { refuseDamaged, type SumCheck, sumCheck } from './stated-sums.ts'
 import { verifyFile } from './verify.ts'
 import type { PatchCheck } from './verify-patches.ts'
 
-export interface WriteOptions {
+export interface WriteOptions extends ExecutorOptions {
   /** Replace an existing file. */
   readonly force?: boolean
   /** For this run only: nobody waits until it is on the disk. */
@@ -28,16 +28,7 @@ export interface WriteOptions {
   readonly owner?: string
   /** Files of the run that must not be overwritten, besides those the table reads from. */
   readonly inputs?: readonly FileRef[]
-  /** Worker threads for computed tensors; 0 computes in the calling thread. */
-  readonly threads: number
   readonly signal?: AbortSignal
-  /**
-   * Before the file gets its name: read it back and compare every tensor with the plan, or only check those that were
-   * computed, which is a fraction of the work.
-   */
-  readonly verify?: boolean | 'patched'
-  /** Module that multiplies matrices, a `MatMulModule`; the kernel of this folder without it. */
-  readonly matmul?: URL
   /**
    * The metadata to be written in the end, where that of the table is only a draft of the same size: with zeros for
    * hashes that are computed while the tensors are written.
@@ -86,13 +77,13 @@ export async function writeModelFile(
   const file = await createAtomic(path, { force, temporary, bytes, inputs, ...(owner && { owner }) })
   try {
     await file.handle.truncate(bytes)
-    const result = await withTeams(frame, file.tempPath, sums, options, async (teams) => {
-      const { checksums, ...counts } = await runJobs(frame, teams, file.handle, sums, options)
+    const result = await withExecutorGroups(frame, file.tempPath, sums, options, async (groups) => {
+      const { checksums, ...counts } = await runJobs(frame, groups, file.handle, sums, options)
       const made = { path, bytes, headerBytes: dataStart, ...counts }
       options.check?.(made)
       const final = { ...table, metadata: (await options.metadata) ?? table.metadata }
       await writeFrame(finalFrame(final, container, frame), checksums, file.handle)
-      const patchCheck = await verified(final, container, file, checksums, teams, options)
+      const patchCheck = await verified(final, container, file, checksums, groups, options)
       return patchCheck ? { ...made, patchCheck } : made
     })
     options.signal?.throwIfAborted()
@@ -145,11 +136,11 @@ async function verified(
   container: Container,
   { handle, tempPath }: AtomicFile,
   checksums: readonly Checksum[],
-  teams: readonly ExecutorGroup[],
+  groups: readonly ExecutorGroup[],
   { verify, ...options }: WriteOptions,
 ): Promise<PatchCheck | undefined> {
   if (!verify) return undefined
-  const checkers = teams[0]!.executors
+  const checkers = groups[0]!.executors
   // the disk works while the processor compares; what it refuses counts first
   const checking = verifyFile(table, tempPath, {
     ...options,
@@ -172,7 +163,7 @@ const FLUSH_BYTES = 32 * 1024 * 1024
 
 async function runJobs(
   { layout }: Frame,
-  teams: readonly ExecutorGroup[],
+  groups: readonly ExecutorGroup[],
   handle: FileHandle,
   sums: ReadonlySet<StatedSum>,
   { temporary, signal, onProgress }: WriteOptions,
@@ -199,14 +190,14 @@ async function runJobs(
       finish(next.value, await executor.run(next.value))
     }
   }
-  const lanes = teams.flatMap(({ executors, batches }) =>
+  const lanes = groups.flatMap(({ executors, batches }) =>
     executors.flatMap((executor) => Array.from({ length: executor.lanes }, () => lane(executor, batches))),
   )
   try {
     await Promise.all(lanes)
   } finally {
     // the other lanes stop at the end of their batches; their writes must be over before the file is closed
-    for (const { batches } of teams) batches.return(undefined)
+    for (const { batches } of groups) batches.return(undefined)
     await Promise.allSettled([...lanes, flush])
   }
   await finishCheck(check, signal)
@@ -229,67 +220,6 @@ interface Counts {
   readonly notFinite: Map<string, number>
   readonly checksums: Checksum[]
 }
-
-/** Executors that share the batches of one list. */
-interface ExecutorGroup {
-  readonly batches: Generator<Batch>
-  readonly executors: readonly Executor[]
-}
-
-async function withTeams<R>(
-  frame: Frame,
-  outputPath: string,
-  sums: ReadonlySet<StatedSum>,
-  options: WriteOptions,
-  work: (teams: readonly ExecutorGroup[]) => Promise<R>,
-): Promise<R> {
-  const teams = await teamsFor(frame, outputPath, sums, options)
-  try {
-    return await work(teams)
-  } finally {
-    await Promise.all(teams.flatMap(({ executors }) => executors.map((executor) => executor.close())))
-  }
-}
-
-/** Jobs that must stay in this thread go one at a time beside the others, whose memory they would multiply. */
-async function teamsFor(
-  { layout, dataStart, needsChecksums }: Frame,
-  outputPath: string,
-  sums: ReadonlySet<StatedSum>,
-  { threads, matmul, verify }: WriteOptions,
-): Promise<ExecutorGroup[]> {
-  const checksums = needsChecksums ? 'all' : Boolean(verify)
-  const summed = [...new Set([...sums].map(({ file }) => file.path))]
-  const task = { outputPath, matmul: matmul?.href, checksums, summed } as const
-  const stays = ({ parts }: Job): boolean => parts.some(({ tensor }) => isLocal(tensor.source))
-  const team = (executors: readonly Executor[], local: boolean): ExecutorGroup => {
-    return { executors, batches: batchesOf(only(jobsOf(layout, dataStart), (job) => stays(job) === local)) }
-  }
-  const hasLocal = layout.entries.some(({ tensor }) => isLocal(tensor.source))
-  const teams = [team(await executorsFor(layout, task, threads), false)]
-  if (hasLocal) teams.push(team([await inlineExecutor(task, 1)], true))
-  return teams
-}
-
-function* only(jobs: Generator<Job>, wanted: (job: Job) => boolean): Generator<Job> {
-  for (const job of jobs) if (wanted(job)) yield job
-}
-
-/** Threads only where they save more than the time they take to start. */
-async function executorsFor(layout: FileLayout, task: ExecutorTask, threads: number): Promise<Executor[]> {
-  const bytes = layout.entries.reduce(
-    (sum, { tensor, begin, end }) => sum + (isLocal(tensor.source) ? 0 : end - begin),
-    0,
-  )
-  const count = bytes > MIN_THREADED_BYTES ? Math.min(threads, MAX_THREADS) : 0
-  if (count === 0) return [await inlineExecutor(task)]
-  return Array.from({ length: count }, () => workerExecutor(task))
-}
-
-/** Below this a thread takes longer to start than the work. */
-const MIN_THREADED_BYTES = 64 * 1024 * 1024
-/** More were not faster, as the work is bound by copies inside the system. A thread takes about 10 MB. */
-const MAX_THREADS = 3
 
 function addCounts({ casts, patches, notFinite, checksums }: Counts, result: JobResult): void {
   checksums.push(...result.checksums)

@@ -3,7 +3,8 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { stateDict, storageOf, tensor, torchBytes } from '../../../fixtures/torch-writer.ts'
 import { memorySource } from '../../../src/system/bytes.ts'
 import { torchZip } from '../../../src/tensor/formats/torch-zip-write.ts'
-import { locateEntries, readZipDirectory } from '../../../src/tensor/formats/zip.ts'
+import { readZipDirectory } from '../../../src/tensor/formats/zip-directory.ts'
+import { locateEntries } from '../../../src/tensor/formats/zip-entries.ts'
 import { floatTensor, tableOf } from '../../tables.ts'
 
 const COUNT = 100

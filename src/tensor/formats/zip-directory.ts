@@ -1,22 +1,19 @@
 /**
- * Zip archives by their central directory. Local headers only give the place of the data: torch leaves sizes and CRC
- * zero there and puts them into data descriptors. In the directory a CRC of zero says that nobody computed one
+ * The central directory of a zip archive: what entries there are. In it a CRC of zero says that nobody computed one
  * (`torch.serialization.set_crc32_options(False)`, `skip_data`); torch itself never checks them.
- * Format: PKWARE APPNOTE.TXT 6.3.10, sections 4.3.7 (local header), 4.3.12 (directory), 4.3.14 to 4.3.16 (ends).
+ * Format: PKWARE APPNOTE.TXT 6.3.10, sections 4.3.12 (directory), 4.3.14 to 4.3.16 (ends).
  */
-import { crc32 } from 'node:zlib'
 import type { ByteSource } from '../../system/bytes.ts'
 import { refuse } from '../../system/errors.ts'
-import { inParallel, PARALLEL_READS } from '../../system/parallel.ts'
 import { messages } from './messages.ts'
 
-const LOCAL_SIGNATURE = 0x04034b50
 const DIRECTORY_SIGNATURE = 0x02014b50
 const END_SIGNATURE = 0x06054b50
 const END64_SIGNATURE = 0x06064b50
 const LOCATOR64_SIGNATURE = 0x07064b50
 
-const LOCAL_BYTES = 30
+/** Of a local header, without name and extra fields. */
+export const LOCAL_BYTES = 30
 const DIRECTORY_BYTES = 46
 const END_BYTES = 22
 const END64_BYTES = 56
@@ -25,17 +22,16 @@ const MAX_COMMENT = 0xffff
 
 /** A full Flux checkpoint has about 3,000 entries of 80 bytes; this is room for 500,000. */
 const MAX_DIRECTORY_BYTES = 64_000_000
-/** Local headers read to confirm places computed from the directory, where each read is a request. */
-const SAMPLES = 8
 /** torch starts all data at multiples of this, by a padding field of at least four bytes in the local header. */
 const TORCH_ALIGNMENT = 64
 const TORCH_PADDING_BYTES = 4
 
-const ENCRYPTED = 0x2041 // bit 0: encrypted, bit 6: strong, bit 13: masked headers
+export const ENCRYPTED = 0x2041 // bit 0: encrypted, bit 6: strong, bit 13: masked headers
 const HAS_DESCRIPTOR = 0x0008
 const SATURATED16 = 0xffff
-const SATURATED32 = 0xffffffff
-const STORED = 0
+export const SATURATED32 = 0xffffffff
+/** The method of an entry that is not compressed. */
+export const STORED = 0
 
 export interface ZipEntry {
   readonly name: string
@@ -60,7 +56,8 @@ export interface ZipDirectory {
   readonly entries: ReadonlyMap<string, ZipEntry>
 }
 
-function malformed(source: ByteSource, code: string, detail: string): Error {
+/** @returns ZIP_<code> (exit 3) */
+export function malformed(source: ByteSource, code: string, detail: string): Error {
   return refuse(`ZIP_${code}`, `${source.file.path}: ${detail}`, messages.damagedZip)
 }
 
@@ -76,7 +73,7 @@ function trailing(source: ByteSource): Error {
   return malformed(source, 'TRAILING_BYTES', messages.bytesAfterZip)
 }
 
-function viewOf(bytes: Uint8Array): DataView {
+export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
@@ -296,77 +293,4 @@ export async function readZipDirectory(source: ByteSource): Promise<ZipDirectory
     throw malformed(source, 'DIRECTORY', messages.wrongCount(raw.length, directory.count))
   const entries = withLimits(raw, directory.offset, source)
   return { source, entries: new Map(entries.map((entry) => [entry.name, entry])) }
-}
-
-/**
- * Byte of the first data byte of a stored entry, from its local header.
- * @throws ZIP_COMPRESSED, ZIP_OVERLAP, ZIP_LOCAL_HEADER (exit 3) when the header contradicts the directory
- */
-export async function locateEntry({ source }: ZipDirectory, entry: ZipEntry): Promise<number> {
-  if (entry.method !== STORED)
-    throw refuse(
-      'ZIP_COMPRESSED',
-      messages.entryCompressed(source.file.path, entry.name, entry.method),
-      messages.unpackAndSave,
-    )
-  const nameBytes = Buffer.from(entry.name, 'utf8')
-  const bytes = await source.read(entry.headerOffset, LOCAL_BYTES + nameBytes.byteLength)
-  const view = viewOf(bytes)
-  const contradiction = localContradiction(view, entry, nameBytes)
-  if (contradiction) throw malformed(source, 'LOCAL_HEADER', messages.localHeader(entry.name, contradiction))
-  const start = entry.headerOffset + bytes.byteLength + view.getUint16(28, true)
-  if (start + entry.size > entry.limit)
-    throw malformed(source, 'OVERLAP', messages.entryTooLong(entry.name, start + entry.size, entry.limit))
-  return start
-}
-
-function localContradiction(view: DataView, entry: ZipEntry, name: Buffer): string | undefined {
-  if (view.getUint32(0, true) !== LOCAL_SIGNATURE) return messages.noLocalHeader
-  if ((view.getUint16(6, true) & ENCRYPTED) !== 0) return messages.localEncrypted
-  if (view.getUint16(8, true) !== entry.method) return messages.localMethod
-  const size = view.getUint32(22, true)
-  if (size !== 0 && size !== SATURATED32 && size !== entry.size) return messages.localSize
-  const sameName =
-    view.getUint16(26, true) === name.byteLength &&
-    name.equals(new Uint8Array(view.buffer, view.byteOffset + LOCAL_BYTES, name.byteLength))
-  return sameName ? undefined : messages.localName
-}
-
-/**
- * Places of the data of several entries, each from its own local header, as torch's reader finds them. Where every
- * read is a request over a network and the layout is exactly torch's, the directory gives the places away, and only a
- * few local headers are read to confirm them.
- */
-export async function locateEntries(zip: ZipDirectory, entries: readonly ZipEntry[]): Promise<number[]> {
-  return zip.source.costly ? computePlaces(zip, entries) : readPlaces(zip, entries)
-}
-
-async function computePlaces(zip: ZipDirectory, entries: readonly ZipEntry[]): Promise<number[]> {
-  const step = Math.max(1, Math.floor(entries.length / SAMPLES))
-  const samples = entries.filter((_, i) => i % step === 0)
-  const found = await readPlaces(zip, samples)
-  const confirmed = samples.every(({ aligned }, i) => aligned === undefined || aligned === found[i])
-  if (!confirmed) return readPlaces(zip, entries)
-  const others = entries.filter(({ aligned }) => aligned === undefined)
-  const places = await readPlaces(zip, others)
-  let next = 0
-  return entries.map(({ aligned }) => aligned ?? places[next++]!)
-}
-
-function readPlaces(zip: ZipDirectory, entries: readonly ZipEntry[]): Promise<number[]> {
-  return inParallel(entries, PARALLEL_READS, (entry) => locateEntry(zip, entry))
-}
-
-/**
- * All bytes of a small stored entry, checked against its CRC-32 if it has one.
- * @throws ZIP_ENTRY_TOO_LARGE, ZIP_CRC (exit 3), and what `locateEntry` throws
- */
-export async function readEntry(zip: ZipDirectory, entry: ZipEntry, maxBytes: number): Promise<Uint8Array> {
-  const { source } = zip
-  if (entry.size > maxBytes)
-    throw malformed(source, 'ENTRY_TOO_LARGE', messages.entryTooLarge(entry.name, entry.size, maxBytes))
-  const bytes = await source.read(await locateEntry(zip, entry), entry.size)
-  if (entry.crc32 !== 0 && crc32(bytes) !== entry.crc32)
-    throw malformed(source, 'CRC', messages.checksumMismatch(entry.name))
-  return bytes
 }
