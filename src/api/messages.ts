@@ -7,6 +7,8 @@ export const messages = catalogue({
   badOption: (name: string, problem: string) => `option ${name}: ${problem}`,
   noSuchOption: (verb: string) => `${verb} has no such option`,
   optionsHint: 'See docs/recipe.md for the options of each operation.',
+  noSuchVerb: (verb: string) => `there is no operation ${verb}`,
+  verbsHint: 'Take one of `operations`.',
   noInputs: (verb: string) => `${verb}: no input was named`,
   noInputsHint: 'Name the paths of the inputs in `inputs`.',
   notInRange: (value: string, least: number, most: number) =>

@@ -20,7 +20,9 @@ export async function run<Options extends object>(
   { verb }: Verb<Options>,
   request: RunRequest<Options>,
 ): Promise<RunResult> {
-  const { operation, options } = chosen(operationOf(verb)!, request.options ?? {})
+  const entry = operationOf(verb)
+  if (entry === undefined) throw usage(messages.noSuchVerb(String(verb)), messages.verbsHint)
+  const { operation, options } = chosen(entry, request.options ?? {})
   const [path, ...others] = request.inputs
   if (path === undefined) throw usage(messages.noInputs(verb), messages.noInputsHint)
   const first = namedFile(path)

@@ -120,6 +120,11 @@ describe('run', () => {
     expect(error.message).toContain(message)
   })
 
+  it('refuses what is not a verb', async () => {
+    const error = await refused(run({ verb: 'explode' }, { inputs: [BASE] }))
+    expect([error.code, error.message]).toEqual(['USAGE', 'there is no operation explode'])
+  })
+
   it('throws what was not done, and leaves nothing behind', async () => {
     const folder = tempFolder()
     const output = join(folder, 'out.safetensors')
