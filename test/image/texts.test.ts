@@ -4,8 +4,12 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { openImage } from '../../src/image/open.ts'
 import { pictureOrigin } from '../../src/image/parameters.ts'
+import { encodeChunk, SIGNATURE } from '../../src/image/png/chunks.ts'
 import { decodePixels, openPng } from '../../src/image/png/decode.ts'
+import { encodePng } from '../../src/image/png/encode.ts'
+import { textChunk } from '../../src/image/png/text.ts'
 import { hiddenTexts } from '../../src/image/stealth.ts'
+import { xmpTexts } from '../../src/image/texts/xmp.ts'
 import { SdtoolError } from '../../src/system/errors.ts'
 
 interface Row {
@@ -26,6 +30,8 @@ const golden: Golden = JSON.parse(
 const bytes = ({ file }: Row): Uint8Array => new Uint8Array(Buffer.from(file, 'base64'))
 const byName = <T extends Row>(rows: readonly T[]) => rows.map((row) => [row.name, row] as const)
 const picture = (name: string) => bytes(golden.pictures.find((row) => row.name === name)!)
+
+const PIXEL = { width: 1, height: 1, data: Uint8Array.of(1, 2, 3) }
 
 describe('texts of pictures', () => {
   it.each(byName(golden.pictures))('%s', (_, row) => {
@@ -73,6 +79,26 @@ describe('texts of pictures', () => {
     ]) {
       expect(() => openImage(picture(name).subarray(0, 50)), name).toThrow(SdtoolError)
     }
+  })
+
+  it('are told where others beside them are damaged', () => {
+    const texts = { a: 'one', b: 'two' }
+    const bad = ['tEXt', 'zTXt', 'iTXt', 'zTXt', 'comf'] as const
+    const data = ['no end', 'k\0\0no zlib', 'k\0\x02', 'k\0\x07', '\0no keyword']
+    bad.forEach((name, i) => {
+      const [first, ...rest] = openPng(encodePng(PIXEL, [])).chunks
+      const own = Object.entries(texts).map(([keyword, text]) => textChunk({ keyword, text }))
+      const chunks = [first!, own[0]!, { name, data: Buffer.from(data[i]!, 'latin1') }, own[1]!, ...rest]
+      const image = openImage(Buffer.concat([SIGNATURE, ...chunks.map(encodeChunk)]))
+      expect(Object.fromEntries(image.texts.map(({ keyword, text }) => [keyword, text]))).toEqual(texts)
+      expect(image.damage?.code, data[i]).toBe('PNG_DAMAGED')
+    })
+  })
+
+  it('of XMP have their entities read, those that are none stay', () => {
+    const text = '&lt;&#65;&#x41;&amp;lt;&#x10ffff;&#x110000;&#1114112;&nbsp;&'
+    const [found] = xmpTexts(`<exif:UserComment>${text}</exif:UserComment>`)
+    expect(found).toEqual({ keyword: 'UserComment', text: '<AA&lt;\u{10ffff}&#x110000;&#1114112;&nbsp;&' })
   })
 
   it('and the pixels of a PNG that is cut are refused', () => {

@@ -42,18 +42,20 @@ export interface Png {
   readonly header: PngHeader
   readonly texts: readonly ImageText[]
   readonly chunks: readonly PngChunk[]
-  /** What was found behind the last of the chunks. */
+  /** Why there may be more than these texts and chunks. */
   readonly damage?: SdtoolError
 }
 
 /**
- * Header and texts of a PNG, also of one that is cut behind its header; pixels are for `decodePixels`.
+ * Header and texts of a PNG, also of one that is damaged behind its header; pixels are for `decodePixels`.
  * @throws PNG_DAMAGED, PNG_TEXT_TOO_LARGE (exit 3)
  */
 export function openPng(bytes: Uint8Array): Png {
   const { chunks, damage } = readChunks(bytes)
   if (chunks.length === 0 && damage) throw damage
-  return { header: readHeader(chunks), texts: readTexts(chunks), chunks, ...(damage && { damage }) }
+  const read = readTexts(chunks)
+  const problem = damage ?? read.damage
+  return { header: readHeader(chunks), texts: read.texts, chunks, ...(problem && { damage: problem }) }
 }
 
 function readHeader([first, ...others]: readonly PngChunk[]): PngHeader {

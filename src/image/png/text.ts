@@ -3,7 +3,7 @@
  * pictures have in tEXt into animated ones (`SaveAnimatedPNG`).
  */
 import { inflateSync } from 'node:zlib'
-import { refuse } from '../../system/errors.ts'
+import { refuse, SdtoolError } from '../../system/errors.ts'
 import { messages } from '../messages.ts'
 import { type ImageText, MAX_TEXT_BYTES, textOf } from '../texts/image-text.ts'
 import { damaged, type PngChunk } from './chunks.ts'
@@ -25,21 +25,40 @@ export function textChunk({ keyword, text }: ImageText): PngChunk {
   return { name: 'iTXt', data: Buffer.concat([key, Buffer.alloc(5), Buffer.from(clean, 'utf8')]) }
 }
 
+export interface PngTexts {
+  readonly texts: readonly ImageText[]
+  /** Of the first text that cannot be read; the others are. */
+  readonly damage?: SdtoolError
+}
+
 /**
  * The texts of all chunks, in order.
- * @throws PNG_DAMAGED, PNG_TEXT_TOO_LARGE (exit 3)
+ * @throws PNG_TEXT_TOO_LARGE (exit 3)
  */
-export function readTexts(chunks: readonly PngChunk[]): ImageText[] {
+export function readTexts(chunks: readonly PngChunk[]): PngTexts {
   const texts: ImageText[] = []
+  let damage: SdtoolError | undefined
   let room = MAX_TEXT_BYTES
   for (const chunk of chunks) {
-    const text = READERS[chunk.name]?.(Buffer.from(chunk.data), room)
-    if (text === undefined) continue
-    room -= text.text.length
-    if (room < 0) throw tooLarge()
-    texts.push(text)
+    const read = readText(chunk, room)
+    if (read instanceof SdtoolError) damage ??= read
+    else if (read) {
+      room -= read.text.length
+      if (room < 0) throw tooLarge()
+      texts.push(read)
+    }
   }
-  return texts
+  return { texts, ...(damage && { damage }) }
+}
+
+/** Undefined for a chunk of another kind, an error for one that is damaged. @throws PNG_TEXT_TOO_LARGE (exit 3) */
+function readText({ name, data }: PngChunk, room: number): ImageText | SdtoolError | undefined {
+  try {
+    return READERS[name]?.(Buffer.from(data), room)
+  } catch (error) {
+    if (error instanceof SdtoolError && error.code === 'PNG_DAMAGED') return error
+    throw error
+  }
 }
 
 function tooLarge(): Error {
