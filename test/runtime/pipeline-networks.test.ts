@@ -11,6 +11,7 @@ import {
   type StepProgress,
 } from '../../src/runtime/engine/pipeline.ts'
 import { findSampler } from '../../src/runtime/sampling/samplers/registry.ts'
+import { findSchedule } from '../../src/runtime/sampling/schedules/registry.ts'
 
 const WIDTH = 2
 const TOWER: TextTower = {
@@ -252,6 +253,21 @@ describe('the pipeline', () => {
     expect(context.subarray(context.length / 2).every((value) => value === 0)).toBe(true)
     const named = await run({ ...XL, vectorWidth: 2 + 6 * 256 }, {}, xl)
     expect(named.notes.inputs[0]!.context.at(-1)).toBe(2)
+  })
+
+  // the second level of "Align Your Steps" is 6.475, and 6.315 for SDXL: its timestep by numpy, `interp` of log sigma
+  it.each([
+    ['stable-diffusion-v1', 850.013],
+    ['stable-diffusion-v2', 850.013],
+    ['stable-diffusion-xl-v1-base', 844.888],
+    ['ssd-1b', 844.888],
+    ['koala-700m', 844.888],
+  ])('%s has levels of its family', async (id, timestep) => {
+    const kind = id === 'stable-diffusion-xl-v1-base' ? { ...XL, vectorWidth: 2 + 6 * 256 } : {}
+    const schedule = findSchedule('Align Your Steps')!
+    const { notes } = await run(kind, { schedule, steps: 11 }, { of: model(id) })
+    expect(notes.inputs).toHaveLength(11)
+    expect(notes.inputs[1]!.timesteps[0]).toBeCloseTo(timestep, 1)
   })
 
   it('gives everything back when a network fails', async () => {
