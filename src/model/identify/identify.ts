@@ -1,25 +1,21 @@
 import { defined } from '../../system/defined.ts'
 import { quoted } from '../../system/text.ts'
 import { isEncoded } from '../../tensor/quantised/check.ts'
-import type { Finding, Tensor, TensorTable } from '../../tensor/values/table.ts'
+import type { Finding, TensorTable } from '../../tensor/values/table.ts'
 import { BASES } from '../adapters/base.ts'
 import { describeAdapter } from '../adapters/describe.ts'
 import { MAX_NAMES, warning } from '../finding.ts'
 import type { ArchitectureInfo, Identifiable, Identity } from '../identity.ts'
 import { KINDS, type Kind } from '../kinds.ts'
 import { misnamed } from '../layouts/endings.ts'
-import { MODEL_SLOTS, RE_CHECKPOINT, type Slot, splitTable, type TablePart } from '../layouts/split.ts'
+import { MODEL_SLOTS, RE_CHECKPOINT, splitTable, type TablePart } from '../layouts/split.ts'
 import type { Architecture, Variant } from '../networks/architectures/architecture.ts'
 import { ARCHITECTURES } from '../networks/architectures/registry.ts'
 import { SD2_BY_PREDICTION, sd2 } from '../networks/architectures/sd2.ts'
-import { COMPONENTS, type Component, type ComponentId, measure, type Role } from '../networks/components.ts'
-import { type ShapeOf, weightName, weightShape } from '../networks/topology/match.ts'
-import { recogniseControlnet } from './controlnet.ts'
-import { recogniseDenoiser } from './denoiser.ts'
+import { COMPONENTS, type Component, type ComponentId } from '../networks/components.ts'
 import type { RecognisedDenoiser } from './denoiser-info.ts'
-import { describeEma, type EmaInfo } from './ema.ts'
+import { describeEma } from './ema.ts'
 import { describeEmbedding } from './embeddings.ts'
-import { recogniseText, recogniseVae } from './encoders.ts'
 import type { ValueReader } from './evidence.ts'
 import { findPrediction } from './find-prediction.ts'
 import { findingsOf } from './findings.ts'
@@ -28,6 +24,7 @@ import { messages } from './messages.ts'
 import { recogniseOther } from './other-kinds.ts'
 import { readPositionIds } from './position-ids.ts'
 import type { Hints, Prediction } from './prediction.ts'
+import { component, NAMED, resolveParts } from './resolve-parts.ts'
 import { readSchedule } from './schedule.ts'
 import { identifyVae, type VaeInfo } from './vae.ts'
 import { findVaeLatents } from './vae-latents.ts'
@@ -117,35 +114,6 @@ function brokenLora({ tensors }: TensorTable): Finding | undefined {
   return warning('lora-broken-names', messages.brokenLoraNames(names[0]!))
 }
 
-/** Component ids of the slots that names alone decide. */
-const NAMED: Readonly<Partial<Record<Slot, ComponentId>>> = {
-  vision: 'vision',
-  depth: 'depth',
-  schedule: 'schedule',
-  training: 'training',
-  other: 'other',
-  controlnet: 'controlnet',
-  noise_augmentor: 'noise_augmentor',
-  markers: 'markers',
-  adapter: 'adapter',
-  embedding: 'embedding',
-}
-
-function component(
-  id: ComponentId,
-  prefix: string,
-  tensors: readonly Tensor[],
-  more: Pick<Component, 'layout' | 'match'> = {},
-): Component {
-  const { role, title }: { role: Role; title: string } = COMPONENTS[id]
-  return { id, role, title, prefix, ...measure(tensors), ...more }
-}
-
-interface Resolved {
-  readonly components: readonly Component[]
-  readonly denoiser?: RecognisedDenoiser
-}
-
 async function identifyModel(
   file: Identifiable,
   parts: readonly TablePart[],
@@ -179,73 +147,6 @@ async function identifyModel(
   const candidates = denoiser?.candidates ?? []
   const facts = { file, identity, known, candidates, positionIds, schedule }
   return { ...identity, findings: findingsOf(facts) }
-}
-
-function resolveParts(file: TensorTable, parts: readonly TablePart[], ema: EmaInfo | undefined): Resolved {
-  const named = codesByWeight(file)
-  const shapeOf = (name: string) => {
-    const tensor = file.tensors.get(name) ?? named.get(name)
-    return tensor && weightShape(tensor)
-  }
-  const resolved = parts.map((part) => resolvePart(part, shapeOf, ema))
-  const denoisers = resolved.flatMap(({ denoiser }) => denoiser ?? [])
-  // two networks in one file: the recognised one speaks for it
-  const denoiser = denoisers.find(({ architecture }) => architecture !== undefined) ?? denoisers.at(-1)
-  return { components: inOrder(resolved.map((part) => part.component)), ...defined({ denoiser }) }
-}
-
-interface ResolvedPart {
-  readonly component: Component
-  /** Of the slot of the UNet. */
-  readonly denoiser?: RecognisedDenoiser
-}
-
-function resolvePart(
-  { slot, prefix, tensors }: TablePart,
-  shapeOf: ShapeOf,
-  ema: EmaInfo | undefined,
-): ResolvedPart {
-  const keys = { prefix, names: tensors.map((tensor) => tensor.name), shapeOf }
-  switch (slot) {
-    case 'unet': {
-      const denoiser = recogniseDenoiser(keys)
-      return { component: component(denoiser.id, prefix, tensors, matched(denoiser)), denoiser }
-    }
-    case 'text':
-    case 'vae': {
-      const found = slot === 'text' ? recogniseText(keys) : recogniseVae(keys)
-      return { component: component(found.id, found.prefix, tensors, matched(found)) }
-    }
-    case 'controlnet':
-      return { component: component('controlnet', prefix, tensors, matched(recogniseControlnet(keys))) }
-    case 'ema':
-      return { component: component(ema?.of === 'vae' ? 'vae_ema' : 'unet_ema', prefix, tensors) }
-    default:
-      return { component: component(NAMED[slot] ?? 'other', prefix, tensors) }
-  }
-}
-
-/** Codes whose names are not those of their weights, by these. */
-function codesByWeight({ tensors }: TensorTable): Map<string, Tensor> {
-  return new Map(
-    [...tensors.values()].flatMap((tensor) => {
-      const name = weightName(tensor)
-      return name === tensor.name ? [] : [[name, tensor] as const]
-    }),
-  )
-}
-
-function matched({
-  layout,
-  match,
-}: Pick<Component, 'layout' | 'match'>): Pick<Component, 'layout' | 'match'> {
-  return { ...defined({ layout, match }) }
-}
-
-const ORDER = new Map(Object.keys(COMPONENTS).map((id, index) => [id, index]))
-
-function inOrder(components: readonly Component[]): Component[] {
-  return [...components].sort((a, b) => ORDER.get(a.id)! - ORDER.get(b.id)!)
 }
 
 /** The architecture of a checkpoint without its network: the one whose text encoders are all there. */
