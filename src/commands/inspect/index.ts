@@ -3,20 +3,12 @@ import { looksRemote } from '../../civitai/api/reference.ts'
 import { PICTURE_ENDINGS } from '../../image/open.ts'
 import { type ModelFolders, resolveModel } from '../../library/resolve.ts'
 import { MODEL_ENDINGS } from '../../model/file-name.ts'
-import { storedName } from '../../model/layouts/stored.ts'
-import { type Inspection, inspectFile, type Refusal } from '../../operations/inspect/inspection.ts'
-import { inspectionJson, refusalJson } from '../../operations/inspect/json.ts'
+import { type Inspection, inspectFile } from '../../operations/inspect/inspection.ts'
 import type { InspectionOptions } from '../../operations/inspect/options.ts'
-import type { InspectResult } from '../../operations/inspect/schema.ts'
-import { envelope, printResults } from '../../report/document/envelope.ts'
 import { errorText, exitCodeOf } from '../../report/terminal/error.ts'
-import { type Paint, painter } from '../../report/text/text.ts'
 import { defined } from '../../system/defined.ts'
-import { EXIT, type ExitCode, escaped, unverified, usage, withFileName } from '../../system/errors.ts'
-import { globMatcher } from '../../system/glob.ts'
-import { printable } from '../../system/text.ts'
+import { EXIT, type ExitCode, escaped, usage, withFileName } from '../../system/errors.ts'
 import type { World } from '../../system/world.ts'
-import type { Tensor } from '../../tensor/values/table.ts'
 import type { Arguments, Command } from '../command.ts'
 import { withCivitaiUrl } from '../shared/civitai-options.ts'
 import { listedFiles } from '../shared/listed-files.ts'
@@ -25,23 +17,12 @@ import type { CommonOptions } from '../shared/options.ts'
 import { commonOptions, flag, namedFiles, text, withCommonOptions } from '../shared/options.ts'
 import { preview, withPreview } from '../shared/preview-option.ts'
 import { messages } from './messages.ts'
-import { briefLine, briefRefusal, inspectionPage, keyTable, metadataText, refusalPage } from './page.ts'
-import {
-  inspectPicture,
-  isPicture,
-  type PictureInspection,
-  pictureJson,
-  pictureLine,
-  pictureMetadata,
-  picturePage,
-} from './picture.ts'
+import { inspectPicture, isPicture, type PictureInspection } from './picture.ts'
+import { resultsPrinter, textPrinter } from './printer.ts'
+import { missingKey, type PartOptions, type Result } from './result.ts'
 
-interface InspectOptions extends CommonOptions {
+interface InspectOptions extends CommonOptions, PartOptions {
   readonly files: readonly string[]
-  /** Pattern; empty for all keys. */
-  readonly keys?: string
-  /** Key; empty for all metadata. */
-  readonly metadata?: string
   readonly hashes: boolean
   readonly scan: boolean
   readonly brief?: boolean
@@ -201,8 +182,6 @@ async function previewFailure(
   }
 }
 
-type Result = Inspection | PictureInspection | Refusal
-
 async function inspectAny(path: string, options: InspectedAs, world: World): Promise<Result> {
   if (!(await isPicture(path))) return inspectFile(path, options, world)
   return inspectPicture(path, options, world).catch((error: unknown) => {
@@ -216,127 +195,4 @@ function isBrief({ brief, keys, metadata, hashes, scan }: InspectOptions, walked
   const needsPage = keys !== undefined || metadata !== undefined || hashes || scan
   if (brief && needsPage) throw usage(messages.briefAlone)
   return brief ?? (walked && !needsPage)
-}
-
-/** A file without the requested key fails by itself; the next ones are still shown. */
-function missingKey(result: Result, options: InspectOptions): Result {
-  if ('error' in result) return result
-  const { path, bytes } = result
-  const { keys, metadata } = options
-  const missing = (message: string, hint: string): Refusal => ({
-    path,
-    bytes,
-    error: unverified('NOT_FOUND', message, hint),
-  })
-  if (keys && !keysOf(result, options)?.length)
-    return missing(messages.noTensor(path, keys), messages.seeKeys)
-  if (metadata && !Object.hasOwn(textMetadata(result), metadata))
-    return missing(messages.noMetadataKey(path, metadata), messages.seeMetadata)
-  return result
-}
-
-/** Metadata of a safetensors file; of a pickle the plain values beside its weights; of a picture its texts. */
-function textMetadata(result: Inspection | PictureInspection): Readonly<Record<string, string>> {
-  if ('picture' in result) return pictureMetadata(result)
-  const { model } = result
-  const scalars = Object.entries(model.extras).filter(
-    ([, value]) => value === null || typeof value !== 'object',
-  )
-  return { ...Object.fromEntries(scalars.map(([key, value]) => [key, String(value)])), ...model.metadata }
-}
-
-interface Printer {
-  print(result: Result): void
-  end(): void
-}
-
-function resultsPrinter(options: InspectOptions, world: World): Printer {
-  const results: InspectResult[] = []
-  return {
-    print(result) {
-      results.push(resultJson(result, options))
-      if ('error' in result) world.stderr.write(errorText(result.error, options.verbose))
-    },
-    end() {
-      printResults(envelope('inspect', { results }, world), () => '', options, world)
-    },
-  }
-}
-
-function resultJson(result: Result, options: InspectOptions): InspectResult {
-  if ('error' in result) return refusalJson(result)
-  if ('picture' in result) return pictureJson(result)
-  return inspectionJson(result, keysOf(result, options))
-}
-
-interface InspectLayout {
-  readonly brief: boolean
-  /** A list of keys or a value does not say by itself which file it is from. */
-  readonly several: boolean
-}
-
-function textPrinter(options: InspectOptions, { brief, several }: InspectLayout, world: World): Printer {
-  const paint = painter(world.stdout, world.env)
-  const pageFor = (result: Inspection | PictureInspection): string => {
-    const part = partOf(result, options, world)
-    if (part === undefined) return pageOf(result, paint)
-    return several ? `${paint('bold', printable(result.path, 300))}\n${part}` : part
-  }
-  const textFor = (result: Result): string => {
-    if ('error' in result) return refusalText(result, brief, paint)
-    return brief ? `${lineOf(result, paint)}\n` : pageFor(result)
-  }
-  let first = true
-  return {
-    print(result) {
-      if (!first && !brief) world.stdout.write('\n')
-      first = false
-      world.stdout.write(textFor(result))
-      if ('error' in result) world.stderr.write(errorText(result.error, options.verbose))
-    },
-    end() {},
-  }
-}
-
-/** A refused file has its own line in a list; only an unsafe pickle has its own page. */
-function refusalText(refusal: Refusal, brief: boolean, paint: Paint): string {
-  if (brief) return `${briefRefusal(refusal, paint)}\n`
-  return refusal.security ? refusalPage(refusal, paint) : ''
-}
-
-function lineOf(result: Inspection | PictureInspection, paint: Paint): string {
-  return 'picture' in result ? pictureLine(result, paint) : briefLine(result, paint)
-}
-
-function pageOf(result: Inspection | PictureInspection, paint: Paint): string {
-  return 'picture' in result ? picturePage(result, paint) : inspectionPage(result, paint)
-}
-
-/** What is shown instead of the page: keys, metadata. */
-function partOf(
-  result: Inspection | PictureInspection,
-  options: InspectOptions,
-  world: World,
-): string | undefined {
-  const keys = keysOf(result, options)
-  if (keys) return `${keyTable(keys)}\n`
-  if (options.metadata === undefined) return undefined
-  const metadata = textMetadata(result)
-  if (options.metadata === '') return metadataText(metadata, result.path, painter(world.stdout, world.env))
-  // the raw value for a program; on a terminal nothing in it may act
-  const value = metadata[options.metadata]!
-  return `${world.stdout.isTTY ? printable(value, Number.POSITIVE_INFINITY) : value}\n`
-}
-
-/** Undefined without `--keys`. Pictures have none. */
-function keysOf(result: Inspection | PictureInspection, { keys }: InspectOptions): Tensor[] | undefined {
-  if (keys === undefined) return undefined
-  if ('picture' in result) return []
-  const matches = keys === '' ? () => true : globMatcher(keys)
-  const { model } = result
-  // as the file calls them; a pattern may mean the names it has everywhere else, too
-  return [...model.tensors.values()].flatMap((tensor) => {
-    const stored = storedName(model, tensor.name)
-    return matches(stored) || matches(tensor.name) ? [{ ...tensor, name: stored }] : []
-  })
 }

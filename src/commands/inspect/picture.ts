@@ -14,16 +14,9 @@ import type { Hashes } from '../../system/hash.ts'
 import { printable } from '../../system/text.ts'
 import type { World } from '../../system/world.ts'
 import { findingLines } from '../shared/findings-text.ts'
+import { embeddingFacts, type FactLine, vectorSizes } from './facts.ts'
 import { messages } from './messages.ts'
-import {
-  embeddingFacts,
-  type FactLine,
-  factLines,
-  lineWith,
-  SECTION_INDENT,
-  section,
-  vectorSizes,
-} from './page.ts'
+import { factLines, lineWith, SECTION_INDENT, section } from './page.ts'
 
 /** A picture and what its texts say. */
 export interface PictureInspection {
