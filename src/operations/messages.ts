@@ -32,6 +32,9 @@ export const messages = catalogue({
 
   hashing: (file: string) => `hashing ${file}`,
 
+  ofKind: (kind: string) => `It is of the kind ${kind}.`,
+  ofUnknownKind: 'sdtool does not know what it is; sdtool inspect shows what is in it.',
+
   noRecipe: (path: string) => `${path} has no sdtool recipe`,
   whereRecipesAre:
     'Files written by sdtool have one in their metadata; embeddings written as .pt have no place for it.',

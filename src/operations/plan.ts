@@ -1,4 +1,5 @@
 import type { Identifiable } from '../model/identity.ts'
+import { KINDS, type Kind } from '../model/kinds.ts'
 import { storedName } from '../model/layouts/stored.ts'
 import { COMPONENTS, type Component, type ComponentId } from '../model/networks/components.ts'
 import { refuse } from '../system/errors.ts'
@@ -132,6 +133,11 @@ export function newPlan(file: Pick<Identifiable, 'renaming'>): PlanBuilder {
 
 function nameTaken(name: string): Error {
   return refuse('PLAN_NAME_TAKEN', messages.nameTaken(name))
+}
+
+/** A sentence about what a file is that something cannot be done with. */
+export function kindHint(kind: Kind): string {
+  return kind === 'unknown' ? messages.ofUnknownKind : messages.ofKind(KINDS[kind])
 }
 
 /** @throws NO_TENSORS (exit 3) */

@@ -124,10 +124,7 @@ describe('what is no model at all under the name of one', () => {
       () => Buffer.from('<!DOCTYPE html><html><title>Log in</title></html>'),
       /a web page \(HTML\)/,
     ],
-    'an answer of an API': [
-      () => Buffer.from('{"error":"Unauthorized"}'),
-      /an error message \(JSON or text\)/,
-    ],
+    'an answer of an API': [() => Buffer.from('{"error":"Unauthorized"}'), /an error message \(JSON\)/],
     'a pointer of git-lfs': [
       () => Buffer.from('version https://git-lfs.github.com/spec/v1\n'),
       /a git-lfs pointer/,

@@ -250,7 +250,7 @@ describe('sdtool render refuses', () => {
     [
       [ckpt, '-p', 'x', '--vae', join(tiny, 'sd-bad.pt')],
       3,
-      `--vae ${join(tiny, 'sd-bad.pt')}: this is A1111 textual inversion (embedding)`,
+      `--vae ${join(tiny, 'sd-bad.pt')} is no VAE: A1111 textual inversion (embedding)`,
       'Name a VAE, a TAESD, or a checkpoint that has one.',
     ],
     [

@@ -6,11 +6,12 @@ import type { DialectId } from '../../model/adapters/dialects.ts'
 import type { AdapterModule } from '../../model/adapters/modules.ts'
 import { TARGETS } from '../../model/adapters/targets.ts'
 import type { Identity } from '../../model/identity.ts'
-import { KINDS, type Kind } from '../../model/kinds.ts'
+import type { Kind } from '../../model/kinds.ts'
 import { defined } from '../../system/defined.ts'
 import { EXIT, type ExitCode, refuse, SdtoolError, unverified } from '../../system/errors.ts'
 import { checkOperation } from '../../tensor/quantised/check.ts'
 import type { Finding, TensorTable } from '../../tensor/values/table.ts'
+import { kindHint } from '../plan.ts'
 import type { LoraInput } from './plan-options.ts'
 import type { LoraResult, Unmatched, UnmatchedReason } from './select.ts'
 import { sideOf } from './sides.ts'
@@ -44,7 +45,7 @@ export function checkBase(name: string, file: TensorTable, identity: Identity): 
   // keys of some formats do not show which layers there are
   if (!isKnown) checkOperation('merge-lora', file.tensors.values(), name)
   if (!BASE_KINDS.has(kind)) {
-    const hint = kind === 'lora' ? messages.baseFirst : messages.ofKind(KINDS[kind])
+    const hint = kind === 'lora' ? messages.baseFirst : kindHint(kind)
     throw refuse('BASE_NOT_A_MODEL', messages.baseNotModel(name, title), hint)
   }
   if (!isKnown) throw refuse('BASE_UNKNOWN', messages.baseUnknown(name))

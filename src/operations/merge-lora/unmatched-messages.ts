@@ -68,7 +68,6 @@ export const messages = catalogue({
   baseNotModel: (base: string, title: string) =>
     `${base} is not a model that LoRAs can be merged into: ${title}`,
   baseFirst: 'The base comes first: sdtool merge-lora base lora.',
-  ofKind: (kind: string) => `It is of the kind ${kind}.`,
   baseUnknown: (base: string) =>
     `${base}: sdtool does not know this architecture, so it cannot find the layers`,
 

@@ -43,7 +43,6 @@ export const messages = catalogue({
 
   notMergeable: (name: string, title: string) => `${name} is not a model that can be merged: ${title}`,
   useMergeLora: 'LoRAs go into a model with sdtool merge-lora.',
-  ofKind: (kind: string) => `It is of the kind ${kind}.`,
   mixedArchitectures: (
     [first, firstTitle]: readonly [name: string, title: string],
     [other, otherTitle, letter]: readonly [name: string, title: string, letter: string],

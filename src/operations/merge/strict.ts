@@ -2,14 +2,14 @@
 
 import { warning } from '../../model/finding.ts'
 import { samePrediction } from '../../model/identify/same-prediction.ts'
-import { KINDS, type Kind } from '../../model/kinds.ts'
+import type { Kind } from '../../model/kinds.ts'
 import type { Model } from '../../model/model.ts'
 import { PREDICTIONS } from '../../model/networks/predictions.ts'
 import { refuse, type SdtoolError, unverified, usage } from '../../system/errors.ts'
 import { mergeMethod } from '../../tensor/merge/registry.ts'
 import { checkOperation } from '../../tensor/quantised/check.ts'
 import type { Finding } from '../../tensor/values/table.ts'
-import { checkHasTensors, checkWritable } from '../plan.ts'
+import { checkHasTensors, checkWritable, kindHint } from '../plan.ts'
 import type { MergeJob } from './job.ts'
 import { messages } from './messages.ts'
 import { type CheckpointMergeOptions, letterOf } from './plan-options.ts'
@@ -67,7 +67,7 @@ function checkKind({ name, file, identity: { kind, title } }: Model): void {
   throw refuse(
     'MERGE_NOT_A_MODEL',
     messages.notMergeable(name, title),
-    kind === 'lora' ? messages.useMergeLora : messages.ofKind(KINDS[kind]),
+    kind === 'lora' ? messages.useMergeLora : kindHint(kind),
   )
 }
 

@@ -17,7 +17,8 @@ export const messages = catalogue({
   useAsVae: 'Name the checkpoint it is for, and this file with --vae.',
   useAsEmbedding:
     'Name the checkpoint it is for, and its folder with --embeddings; its name goes into the prompt.',
-  notAVae: (path: string, title: string, kind: string) => `--vae ${path}: this is ${title} (${kind})`,
+  unknownFile: 'a file of an unknown kind',
+  notAVae: (path: string, what: string) => `--vae ${path} is no VAE: ${what}`,
   nameAVae: 'Name a VAE, a TAESD, or a checkpoint that has one.',
   noEma: (path: string) => `${path} has no EMA copy of its weights`,
   omitEma: 'Leave out --ema.',

@@ -102,8 +102,12 @@ function checkDrawable({ name, identity: { kind, title, architecture } }: Model)
   const network = architecture && architectureById(architecture.id)?.network.kind
   if (kind === 'checkpoint' && network === 'unet') return
   const hint = messages[hintFor(kind)]
-  const what = kind === 'checkpoint' ? title : `${title} (${KINDS[kind]})`
+  const what = kind === 'checkpoint' ? title : titleOf(kind, title)
   throw refuse('NOT_RENDERABLE', messages.notRenderable(name, what), hint)
+}
+
+function titleOf(kind: Kind, title: string): string {
+  return kind === 'unknown' ? messages.unknownFile : `${title} (${KINDS[kind]})`
 }
 
 /** Which option a file is for that is no model by itself. */
@@ -129,7 +133,7 @@ async function checkVae(
 ): Promise<void> {
   const { kind, title, components, vae } = identity
   if (vae === undefined || (kind !== 'taesd' && !components.some(({ role }) => role === 'vae')))
-    throw refuse('NOT_A_VAE', messages.notAVae(name, title, KINDS[kind]), messages.nameAVae)
+    throw refuse('NOT_A_VAE', messages.notAVae(name, titleOf(kind, title)), messages.nameAVae)
   const values = await latentsByValues(
     { name, file: opened.model, identity },
     {

@@ -56,7 +56,16 @@ export const messages = catalogue({
   namesTooLong: (limit: number) => `the names of the tensors have more than ${limit} characters`,
   madeToExhaust: 'The file was made to exhaust programs that read it.',
   unknownFormat: (path: string, start: string) =>
-    `${path}: not a known model format: the file starts with ${quoted(start)}`,
+    `${path}: not a known model format: the file starts with the bytes ${start}`,
+  textFile: (path: string, start: string) =>
+    `${path}: a text file, not a model: it starts with ${quoted(start)}`,
+  tooSmall: (path: string, bytes: number) =>
+    `${path}: the file has only ${bytes} ${bytes === 1 ? 'byte' : 'bytes'}, too few for a model`,
+  bytesReplaced: (path: string) =>
+    `${path}: the file was saved as text: its bytes above 127 were replaced by the character U+FFFD and are lost`,
+  bytesExpanded: (path: string) =>
+    `${path}: the file was saved as text: its bytes above 127 were written as two bytes each`,
+  copyAsBinary: 'Download or copy it again, as a binary file, and do not save it in a text editor.',
   knownFormats: (titles: string) => `Known formats: ${titles}.`,
   damagedSafetensors: 'The file is damaged or was written by a faulty tool: download or export it again.',
   headerLength: (length: bigint, limit: number) => `header of ${length} bytes, the limit is ${limit}`,
@@ -133,7 +142,19 @@ export const messages = catalogue({
   webPage: 'a web page (HTML), not a model: the download was an error page',
   lfsPointer: 'a git-lfs pointer, not the model itself',
   pullLfs: 'Run `git lfs pull`, or download the file from its page.',
-  errorMessage: 'an error message (JSON or text), not a model',
+  errorMessage: 'an error message (JSON), not a model',
+  jsonFile: 'a JSON file, not a model',
+  shardIndex: 'the list of the shards of a model (JSON), not the model',
+  nameShardFolder: 'Name the folder it is in: sdtool takes the shards in it as one model.',
+  jsonConfig: 'the configuration of a model (JSON), not the model',
+  jsonWorkflow: 'a workflow of ComfyUI (JSON), not a model',
+  jsonRecipe: 'a recipe of sdtool (JSON), not a model',
+  replayIt: 'sdtool replay makes the model of it.',
+  onnxModel: 'an ONNX model',
+  giveExported: 'Give the model that it was exported from.',
+  avifImage: 'an AVIF image',
+  heifImage: 'a HEIF image',
+  videoFile: 'a video or audio file (MP4)',
   sevenZipArchive: 'a 7z archive',
   bzip2File: 'a bzip2 file',
   rarArchive: 'a rar archive',

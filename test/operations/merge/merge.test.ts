@@ -350,3 +350,20 @@ describe('text encoders in other layouts', () => {
     expect([...plan.table.tensors.keys()].sort()).toEqual(LAYOUTS[a].map(([name]) => name).sort())
   })
 })
+
+describe('a file that is no model', () => {
+  it.each<[string, InputModel['identity']['kind'], RegExp]>([
+    ['of an unknown kind', 'unknown', /^sdtool does not know what it is; .*\.$/],
+    ['an upscaler', 'upscaler', /^It is of the kind upscaler\.$/],
+    ['an embedding', 'embedding', /^It is of the kind embedding\.$/],
+    ['a VAE', 'vae', /^It is of the kind VAE\.$/],
+    ['training state', 'training', /^It is of the kind training state\.$/],
+    ['a LoRA', 'lora', /merge-lora/],
+  ])('is told in a sentence: %s', async (_, kind, hint) => {
+    const other = { ...B!, identity: { ...B!.identity, kind } }
+    await expect(planned({}, [A!, other])).rejects.toMatchObject({
+      code: 'MERGE_NOT_A_MODEL',
+      hint: expect.stringMatching(hint),
+    })
+  })
+})

@@ -34,15 +34,66 @@ describe('files that are no model', () => {
     ['TORCH_TAR', /torch 0\.1/, tar('sys_info')],
     ['NOT_A_MODEL', /tar archive/, tar('model.safetensors')],
     ['FILE_TRUNCATED', /zip archive without its end/, latin1('PK\x03\x04').subarray(0, 4)],
-    ['UNKNOWN_FORMAT', /"just text/, latin1('just text, no model')],
-    ['UNKNOWN_FORMAT', /"\\u0001/, latin1('\x01')],
+    ['NOT_A_MODEL', /web page/, latin1('<div class="x">')],
+    ['NOT_A_MODEL', /web page/, latin1('<?xml version="1.0"?><Error><Code>AccessDenied</Code>')],
+    ['NOT_A_MODEL', /error message/, latin1('\xef\xbb\xbf{ "message": "Bad credentials" }')],
+    ['NOT_A_MODEL', /a JSON file/, latin1('{"ss_output_name": "x"}')],
+    ['NOT_A_MODEL', /a JSON file/, latin1('[1, 2]')],
+    ['NOT_A_MODEL', /list of the shards/, latin1('{"metadata": {"total_size": 5}, "weight_map": {}}')],
+    ['NOT_A_MODEL', /a workflow/, latin1('{"last_node_id": 9, "nodes": []}')],
+    ['NOT_A_MODEL', /a workflow/, latin1('{"3": {"inputs": {}, "class_type": "KSampler"}}')],
+    ['NOT_A_MODEL', /the configuration/, latin1('{\n  "_class_name": "UNet2DConditionModel"\n}')],
+    ['NOT_A_MODEL', /the configuration/, latin1('{"peft_type": "LORA"}')],
+    ['NOT_A_MODEL', /a recipe/, latin1('{"version":2,"sdtool":"0.1.0","operation":"prune"}')],
+    ['NOT_A_MODEL', /an ONNX model/, latin1('\x08\x08\x12\x07pytorch\x1a\x052.1.0')],
+    ['NOT_A_MODEL', /an AVIF image/, latin1('\0\0\0\x20ftypavif\0\0\0\0')],
+    ['NOT_A_MODEL', /a HEIF image/, latin1('\0\0\0\x18ftypheic\0\0\0\0')],
+    ['NOT_A_MODEL', /MP4/, latin1('\0\0\0\x20ftypisom\0\0\x02\0')],
+    ['UNKNOWN_FORMAT', /a text file, .* "just text, no model"$/, latin1('just text, no model\r\nsecond')],
+    ['UNKNOWN_FORMAT', /only 1 byte,/, latin1('\x01')],
+    ['UNKNOWN_FORMAT', /only 2 bytes,/, latin1('\x01\xff')],
+    [
+      'UNKNOWN_FORMAT',
+      /with the bytes 01 ff 02 fe 03 fd 04 fc$/,
+      latin1('\x01\xff\x02\xfe\x03\xfd\x04\xfc'.repeat(3)),
+    ],
     // STOP of a pickle, of nothing
-    ['UNKNOWN_FORMAT', /"\.\.\//, latin1('../model.safetensors')],
+    ['UNKNOWN_FORMAT', /a text file, .* "\.\.\//, latin1('../model.safetensors')],
   ])('%s %s', async (code, message, bytes) => {
     const error = await refusal(bytes)
     expect(error).toMatchObject({ code, exitCode: 3 })
     expect(error!.message).toMatch(message)
+    expect(error!.message).not.toMatch(/\\u|\\x/)
     expect(error!.hint).toBeTruthy()
+  })
+
+  /** As an editor that takes bytes for UTF-8 writes them, and one that takes them for Latin-1. */
+  const EDITORS: Readonly<Record<string, (bytes: Buffer) => Buffer>> = {
+    replaced: (bytes) => Buffer.from(bytes.toString('utf8')),
+    'written as two bytes': (bytes) => Buffer.from(bytes.toString('latin1')),
+  }
+
+  async function binaries(): Promise<Record<string, Buffer>> {
+    const tensors = torch.dict({
+      w: torch.tensor(torch.storageOf('F32', new Float32Array(400).fill(-7.3)), [400]),
+    })
+    const header = JSON.stringify({ w: { dtype: 'F32', shape: [64], data_offsets: [0, 256] } }).padEnd(200)
+    const length = Buffer.alloc(8)
+    length.writeUInt32LE(header.length)
+    return {
+      'a torch zip': Buffer.from(await torch.torchBytes(tensors)),
+      'a safetensors file': Buffer.concat([length, Buffer.from(header), Buffer.alloc(256, 0xc1)]),
+      'a pickle': Buffer.from('\x80\x02}q\0X\x01\0\0\0wq\x01K\xffs.', 'latin1'),
+    }
+  }
+
+  it.each(
+    ['a torch zip', 'a safetensors file', 'a pickle'].flatMap((name) =>
+      Object.keys(EDITORS).map((how) => [name, how] as const),
+    ),
+  )('%s that was saved as text, its bytes %s', async (name, how) => {
+    const error = await refusal(EDITORS[how]!((await binaries())[name]!))
+    expect(error).toMatchObject({ code: 'SAVED_AS_TEXT', exitCode: 3, message: expect.stringContaining(how) })
   })
 
   it('a zip cut at any place is called truncated', async () => {
