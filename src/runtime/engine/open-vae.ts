@@ -4,9 +4,9 @@ import type { LatentFormat } from '../../model/networks/architectures/architectu
 import { refuse, SdtoolError } from '../../system/errors.ts'
 import { checkFiniteValues } from '../devices/check-values.ts'
 import { availableMemory } from '../sessions/memory.ts'
-import { networkSession } from '../sessions/network-session.ts'
+import { type NetworkSession, networkSession } from '../sessions/network-session.ts'
 import { type Autoencoder, type Half, klAutoencoder, tinyAutoencoder } from './autoencoders.ts'
-import type { EngineOptions, Vae, VaeOptions } from './engine.ts'
+import type { EngineOptions, Latent, Pixels, Vae, VaeOptions } from './engine.ts'
 import { messages } from './messages.ts'
 import { cut, mosaic, type Planes, type Span, spans } from './tiles.ts'
 
@@ -34,71 +34,97 @@ export async function openVae(model: Model, format: LatentFormat, options: Engin
 
 const DEFAULTS = { latentChannels: 4, downscale: 8 }
 
+// the VAE of SDXL overflows fp16, and none is large
+const PRECISION = 'fp32'
+
+/** One half of an autoencoder, and the session that runs it. */
+interface OpenHalf {
+  readonly half: Half
+  readonly session: NetworkSession
+}
+
+function openHalf(half: Half | undefined, options: EngineOptions): OpenHalf | undefined {
+  if (half === undefined) return undefined
+  const { weights } = half
+  const spec = { title: weights.title, weights, precision: PRECISION, once: true } as const
+  return { half, session: networkSession(spec, options) }
+}
+
 function vaeOf(autoencoder: Autoencoder, options: EngineOptions): Vae {
-  const { kind, title, latentChannels, downscale, decoder, encoder } = autoencoder
-  const precision = 'fp32' // the VAE of SDXL overflows fp16, and none is large
-  const sessionFor = (half: Half | undefined) =>
-    half &&
-    networkSession({ title: half.weights.title, weights: half.weights, precision, once: true }, options)
-  const [decoding, encoding] = [sessionFor(decoder), sessionFor(encoder)]
-  const close = async () => {
-    await decoding?.close()
-    await encoding?.close()
-  }
+  const { kind, title, latentChannels, downscale } = autoencoder
+  const decoder = openHalf(autoencoder.decoder, options)
+  const encoder = openHalf(autoencoder.encoder, options)
   return {
     title,
     kind,
     latentChannels,
     downscale,
     async decode(latent, vaeOptions = {}) {
-      if (decoding === undefined || decoder === undefined)
+      if (decoder === undefined)
         throw refuse('NO_DECODER', messages.noDecoder(title), messages.nameAnotherVae)
-      await encoding?.unload()
-      const input = { ...latent, data: latent.data.slice(), channels: latentChannels }
-      autoencoder.toDecoder(input.data)
-      const { activationBytes } = decoder.graph(latent.height, latent.width)
-      const output = { channels: RGB, scale: downscale }
-      const picture = await inTiles(
-        { latent, activationBytes, output },
-        options,
-        vaeOptions,
-        async (y, x) => {
-          const tile = cut(input, y, x)
-          const feed = { data: tile.data, dims: [1, latentChannels, tile.height, tile.width] }
-          const { out } = await decoding.run(decoder.graph(tile.height, tile.width), { z: feed })
-          return out!
-        },
-      )
-      checkFiniteValues(picture, { title: decoder.weights.title, precision })
-      const data = autoencoder.signed ? picture.map((value) => (value + 1) / 2) : picture
-      checkNotBlack(data, decoder.weights.title)
-      return { data, height: latent.height * downscale, width: latent.width * downscale }
+      await encoder?.session.unload()
+      return decoded(latent, autoencoder, decoder, options, vaeOptions)
     },
-    async encode({ data, height, width }, vaeOptions = {}) {
-      if (encoding === undefined || encoder === undefined)
+    async encode(picture, vaeOptions = {}) {
+      if (encoder === undefined)
         throw refuse('NO_ENCODER', messages.noEncoder(title), messages.nameAnotherVae)
-      await decoding?.unload()
-      const values = autoencoder.signed ? data.map((value) => value * 2 - 1) : data
-      const input = { data: values, channels: RGB, height, width }
-      const { activationBytes } = encoder.graph(height, width)
-      const latent = { height: height / downscale, width: width / downscale }
-      const output = { channels: autoencoder.encodedChannels, scale: 1 }
-      const encoded = await inTiles(
-        { latent, activationBytes, output },
-        options,
-        vaeOptions,
-        async (y, x) => {
-          const tile = cut(input, scaled(y, downscale), scaled(x, downscale))
-          const feed = { data: tile.data, dims: [1, RGB, tile.height, tile.width] }
-          const { out } = await encoding.run(encoder.graph(tile.height, tile.width), { picture: feed })
-          return out!
-        },
-      )
-      checkFiniteValues(encoded, { title: encoder.weights.title, precision })
-      return { data: autoencoder.fromEncoder(encoded, latent.height * latent.width), ...latent }
+      await decoder?.session.unload()
+      return encoded(picture, autoencoder, encoder, options, vaeOptions)
     },
-    close,
+    async close() {
+      await decoder?.session.close()
+      await encoder?.session.close()
+    },
   }
+}
+
+/** The picture of a latent. */
+async function decoded(
+  latent: Latent,
+  autoencoder: Autoencoder,
+  { half, session }: OpenHalf,
+  options: EngineOptions,
+  vaeOptions: VaeOptions,
+): Promise<Pixels> {
+  const { latentChannels, downscale } = autoencoder
+  const input = { ...latent, data: latent.data.slice(), channels: latentChannels }
+  autoencoder.toDecoder(input.data)
+  const { activationBytes } = half.graph(latent.height, latent.width)
+  const output = { channels: RGB, scale: downscale }
+  const picture = await inTiles({ latent, activationBytes, output }, options, vaeOptions, async (y, x) => {
+    const tile = cut(input, y, x)
+    const feed = { data: tile.data, dims: [1, latentChannels, tile.height, tile.width] }
+    const { out } = await session.run(half.graph(tile.height, tile.width), { z: feed })
+    return out!
+  })
+  checkFiniteValues(picture, { title: half.weights.title, precision: PRECISION })
+  const data = autoencoder.signed ? picture.map((value) => (value + 1) / 2) : picture
+  checkNotBlack(data, half.weights.title)
+  return { data, height: latent.height * downscale, width: latent.width * downscale }
+}
+
+/** The latent of a picture. */
+async function encoded(
+  { data, height, width }: Pixels,
+  autoencoder: Autoencoder,
+  { half, session }: OpenHalf,
+  options: EngineOptions,
+  vaeOptions: VaeOptions,
+): Promise<Latent> {
+  const { downscale } = autoencoder
+  const values = autoencoder.signed ? data.map((value) => value * 2 - 1) : data
+  const input = { data: values, channels: RGB, height, width }
+  const { activationBytes } = half.graph(height, width)
+  const latent = { height: height / downscale, width: width / downscale }
+  const output = { channels: autoencoder.encodedChannels, scale: 1 }
+  const found = await inTiles({ latent, activationBytes, output }, options, vaeOptions, async (y, x) => {
+    const tile = cut(input, scaled(y, downscale), scaled(x, downscale))
+    const feed = { data: tile.data, dims: [1, RGB, tile.height, tile.width] }
+    const { out } = await session.run(half.graph(tile.height, tile.width), { picture: feed })
+    return out!
+  })
+  checkFiniteValues(found, { title: half.weights.title, precision: PRECISION })
+  return { data: autoencoder.fromEncoder(found, latent.height * latent.width), ...latent }
 }
 
 const RGB = 3
