@@ -10,7 +10,7 @@ const EMBED_MARK = '<embed>'
 
 /**
  * The oldest LoRA files: a bare list of up, down, up, down ... in the order the trainer walked the modules,
- * without names. Source: cloneofsimo/lora, `save_lora_weight`. Undefined if the table is no such list.
+ * without names. Source: cloneofsimo/lora, `save_lora_weight`. Undefined if the table is not such a list.
  */
 export function numberedPairs(table: TensorTable): AdapterModule[] | undefined {
   const tensors = [...table.tensors.values()]

@@ -94,7 +94,7 @@ function named(modules: readonly AdapterModule[]): readonly AdapterModule[] {
   return (modules.some(isNumbered) && namedByOrder(modules)) || modules
 }
 
-/** What is no factor in a control-lora (biases, norms, the hint encoder) belongs to the ControlNet it makes. */
+/** What is not a factor in a control-lora (biases, norms, the hint encoder) belongs to the ControlNet it makes. */
 function asControlLora(split: AdapterKeys): AdapterKeys {
   const modules = split.modules.map((module) => {
     return { ...module, dialect: 'control-lora', target: 'controlnet' } as const

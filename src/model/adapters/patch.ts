@@ -61,7 +61,7 @@ function withNewShape(parts: Parts, input: PatchInput): PatchInput {
   return { ...input, shape, weight: place(weight, 0, rows, columns) }
 }
 
-/** Six times the inputs are known (Flux fill); more than this is no control model but an attempt to fill the disk. */
+/** Six times the inputs are known (Flux fill); more than this is not a control model but an attempt to fill the disk. */
 const MAX_GROWTH = 16
 
 function shapeMisfit(shape: readonly number[], wanted: readonly number[]): string | undefined {

@@ -53,7 +53,7 @@ function brokenValues(side: 'a' | 'b', diffs: readonly TensorDiff[]): Finding[] 
   return [{ code: 'not-finite', severity: 'error', message }]
 }
 
-/** Not for a VAE that is held against the one in a checkpoint: it has no weights the copy is of. */
+/** Not for a VAE that is compared with the one in a checkpoint: it has no weights the copy is of. */
 function loneEma(a: Identity, b: Identity): Finding[] {
   const [copied, other] = a.ema ? [a, b] : [b, a]
   const { ema } = copied

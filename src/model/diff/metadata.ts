@@ -1,4 +1,4 @@
-/** Text metadata of two files, held against each other. */
+/** Text metadata of two files, compared. */
 export interface MetadataDiff {
   readonly added: Readonly<Record<string, string>>
   readonly removed: Readonly<Record<string, string>>

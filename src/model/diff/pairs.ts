@@ -17,7 +17,7 @@ export type Pair = { readonly place: DiffPlace } & (
 
 /**
  * Pairs the tensors of two files: those of the same name, then those that have the same name inside the same
- * component, so that a VAE of its own can be held against the one in a checkpoint. In the order of a, then of b.
+ * component, so that a VAE in its own file can be compared with the one in a checkpoint. In the order of a, then of b.
  */
 export function pairTensors(a: DiffSide, b: DiffSide): Pair[] {
   const [placesA, placesB] = [diffPlacesOf(a.identity), diffPlacesOf(b.identity)]

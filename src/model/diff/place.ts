@@ -11,7 +11,7 @@ import { layerOf, OTHER_LAYER } from './layers.ts'
 
 /** Where in a model a tensor belongs: a row of a table, a cell of the heat map. */
 export interface DiffPlace {
-  /** Id of a component; in an adapter, of the network it changes, or `alphas`: factors are no weights. */
+  /** Id of a component; in an adapter, of the network it changes, or `alphas`: factors are not weights. */
   readonly component: ComponentId | TargetId | 'alphas'
   /** "CLIP-L text encoder". */
   readonly title: string

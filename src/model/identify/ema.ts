@@ -6,7 +6,7 @@ import type { TablePart } from '../layouts/split.ts'
 import { sameShape } from '../networks/topology/match.ts'
 import { readScalar, type ValueReader } from './evidence.ts'
 
-/** The EMA copy in a checkpoint, held against the live weights it belongs to. */
+/** The EMA copy in a checkpoint, compared with the live weights it belongs to. */
 export interface EmaInfo {
   /** Which live component it copies. */
   readonly of: 'unet' | 'vae'

@@ -206,7 +206,7 @@ function learned(tensors: readonly Tensor[]): Found | undefined {
   return complete('diffusers', parts)
 }
 
-/** Undefined if something in the file is no embedding. With several widths, the width tells the encoder. */
+/** Undefined if something in the file is not an embedding. With several widths, the width tells the encoder. */
 function complete(layout: EmbeddingLayout, parts: readonly (EmbeddingPart | undefined)[]): Found | undefined {
   const fitting = parts.filter((entry) => entry !== undefined)
   if (fitting.length === 0 || fitting.length < parts.length) return undefined
@@ -216,7 +216,7 @@ function complete(layout: EmbeddingLayout, parts: readonly (EmbeddingPart | unde
 }
 
 /**
- * Undefined if the tensors are no vectors of the width their role has. Under a name that only embeddings have
+ * Undefined if the tensors are not vectors of the width their role has. Under a name that only embeddings have
  * (`anyWidth`) they are vectors whatever their width: of a text encoder that is not one of the published ones.
  */
 function part(

@@ -92,7 +92,7 @@ function t5(part: PartKeys): Encoder {
 /** Sequences of layers, as tiny autoencoders have them: no KL autoencoder to compare with. */
 const RE_TINY = /(^|\.)\d+\.conv\.0\.weight$/
 
-/** Recognises a KL autoencoder in ldm or diffusers layout. Nothing of it found: held against the usual one. */
+/** Recognises a KL autoencoder in ldm or diffusers layout. Nothing of it found: compared with the usual one. */
 export function recogniseVae(part: PartKeys): Encoder {
   const local: ShapeOf = (name) => part.shapeOf(part.prefix + name)
   if (part.names.some((name) => RE_TINY.test(name))) return { id: 'vae', prefix: part.prefix }

@@ -54,7 +54,7 @@ async function identifyTable(file: Identifiable, read: ValueReader, hints: Hints
   return identifyModel(file, parts, read, hints)
 }
 
-/** A quantised model may have a low-rank part in every layer, and is no adapter for that. */
+/** A quantised model may have a low-rank part in every layer, and is not an adapter for that. */
 function hasCodes({ tensors }: TensorTable): boolean {
   return [...tensors.values()].some((tensor) => tensor.quantised?.role === 'codes' && isEncoded(tensor))
 }

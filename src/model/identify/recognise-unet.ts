@@ -8,7 +8,7 @@ import { type UnetConfig, unetTopology } from '../networks/topology/unet.ts'
 import { fits, type PartKeys, type RecognisedDenoiser } from './denoiser-info.ts'
 import { messages } from './messages.ts'
 
-/** Beyond this share of differing keys a network is no damaged example of the architecture. */
+/** Beyond this share of differing keys a network is not a damaged example of the architecture. */
 const DAMAGED_SHARE = 0.1
 
 type UnetArchitecture = Architecture & { network: { kind: 'unet'; config: UnetConfig } }

@@ -42,7 +42,7 @@ export function alphasCumprod([start, end]: BetaRange, steps = STEPS): Float64Ar
   })
 }
 
-/** What the buffers of a file are held against. */
+/** What the buffers of a file are compared with. */
 type Expected = Pick<Architecture, 'betas' | 'latent'>
 
 /**

@@ -56,7 +56,7 @@ const SAID_BY_SCHEDULER: ReadonlySet<string> = new Set(['v_pred', 'ztsnr'])
 const SD2_LAYERS_LESS = 1
 
 /**
- * @throws NOT_A_PIPELINE (exit 3) for what is no complete checkpoint of SD 1.x, SD 2.x, SDXL or its refiner
+ * @throws NOT_A_PIPELINE (exit 3) for what is not a complete checkpoint of SD 1.x, SD 2.x, SDXL or its refiner
  */
 export function toPipeline(file: Identifiable, identity: Identity): Pipeline {
   const architecture = identity.architecture && architectureById(identity.architecture.id)

@@ -23,7 +23,7 @@ type Rule = readonly [prefix: string, slot: Slot, home?: string]
 
 /**
  * Who owns a key, by the longest prefix that fits. Grouped by what stands before the first dot, so that a key is
- * held against a handful of rules only. Sources: ldm and sgm checkpoints, files saved by ComfyUI.
+ * checked against a handful of rules only. Sources: ldm and sgm checkpoints, files saved by ComfyUI.
  */
 const RULES: readonly Rule[] = [
   ['model.diffusion_model.', 'unet'],

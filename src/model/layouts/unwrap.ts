@@ -13,7 +13,7 @@ export function withoutInner(name: string): string {
   return name.replace(RE_INNER, '$1')
 }
 
-/** Words in front of a model, one behind the other; deeper nesting is no model. */
+/** Words in front of a model, one behind the other; deeper nesting is not a model. */
 const MAX_FRONTS = 4
 
 /**

@@ -150,7 +150,7 @@ export function layerShape({
   module: { shape, algorithm, parts },
   place,
 }: PlacedLora): readonly number[] | undefined {
-  // a convolution in time as well is no layer that is known here
+  // a convolution in time as well is not a layer that is known here
   if ([...parts.values()].some(({ shape }) => shape.length > 4)) return undefined
   if (algorithm.id === 'full') return parts.get('diff')?.shape
   const { rows, columns, kernel } = shape

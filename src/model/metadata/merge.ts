@@ -26,7 +26,7 @@ export interface MergeSummary {
   readonly models: readonly MergedModel[]
 }
 
-/** A merge of merges lists all its ancestors; more than this is no use to a reader. */
+/** A merge of merges lists all its ancestors; more than this is of no use to a reader. */
 const MAX_MODELS = 100
 const MAX_FACTS = 60
 

@@ -133,7 +133,7 @@ function withGenerations(recipe: Recipe, generations: number): Recipe {
   return { ...recipe, inputs }
 }
 
-/** Reads the value of `sdtool.recipe`. Undefined for anything that is no recipe of this version; never throws. */
+/** Reads the value of `sdtool.recipe`. Undefined for anything that is not a recipe of this version; never throws. */
 export function parseRecipe(text: string | undefined): Recipe | undefined {
   return recipeOf(parseJsonText(text), MAX_GENERATIONS)
 }

@@ -119,7 +119,7 @@ function times(metadata: Metadata): Fact[] {
   ]
 }
 
-/** Seconds since 1970 as UTC; undefined for what is no plausible time of training. */
+/** Seconds since 1970 as UTC; undefined for what is not a plausible time of training. */
 function isoTime(seconds: number): string | undefined {
   const isPlausible = seconds > 1.5e9 && seconds < 5e9 // 2017 to 2128
   return isPlausible ? `${new Date(Math.floor(seconds) * 1000).toISOString().slice(0, 19)}Z` : undefined

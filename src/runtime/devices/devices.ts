@@ -1,4 +1,4 @@
-/** Devices that onnxruntime can run a graph on, and how it is told to. A new one is a row here. */
+/** Devices that onnxruntime can run a graph on, and how to ask for them. A new one is a row here. */
 import type { AttentionKind } from '../networks/net.ts'
 import type { SessionOptions } from '../sessions/session-protocol.ts'
 import { messages } from './messages.ts'

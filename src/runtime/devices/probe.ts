@@ -1,4 +1,4 @@
-/** Whether a device really works: a small UNet is run on it and held against the CPU. */
+/** Whether a device really works: a small UNet is run on it and compared with the CPU. */
 import { MIDDLE, type UnetConfig, unetTopology } from '../../model/networks/topology/unet.ts'
 import { elementCount } from '../../tensor/values/dtype.ts'
 import type { Tensor } from '../../tensor/values/table.ts'

@@ -19,7 +19,7 @@ import { type SamplingSettings, sampleImage, stepsOf } from './sample-image.ts'
 import { CHANNELS, inpaintingInput, type PictureSize, predictor, SIZE_MULTIPLE } from './steered-denoiser.ts'
 import { encodedSteering, type Steering, steeringOf, textsOf } from './steering.ts'
 
-/** One picture. LoRA tags are no part of a prompt here. */
+/** One picture. LoRA tags are not part of a prompt here. */
 export interface ImageRequest {
   readonly prompt: string
   readonly negative: string

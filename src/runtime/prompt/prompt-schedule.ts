@@ -24,7 +24,7 @@ interface Alternation {
 }
 
 /**
- * What a prompt says at which steps, the first of which is 1. Brackets that are no part of this language are left for
+ * What a prompt says at which steps, the first of which is 1. Brackets that are not part of this language are left for
  * `parseAttention`, and so is a prompt with a `|` outside of brackets.
  */
 export function promptSchedule(prompt: string, steps: number): Timed<string>[] {
@@ -36,7 +36,7 @@ export function promptSchedule(prompt: string, steps: number): Timed<string>[] {
 }
 
 /**
- * What holds for a call of the model, counted from 0. That the calls are held against steps that are counted from 1 is
+ * What holds for a call of the model, counted from 0. That the calls are compared with steps that are counted from 1 is
  * A1111's way: `[a:b:5]` draws six times with `a`.
  */
 export function timedAt<T>(all: readonly Timed<T>[], call: number): T {

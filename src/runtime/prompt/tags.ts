@@ -1,5 +1,5 @@
 /**
- * What stands in a prompt and is no part of its text: comments, and tags such as `<lora:name:0.7>`.
+ * What stands in a prompt and is not part of its text: comments, and tags such as `<lora:name:0.7>`.
  * Source: A1111 and Forge, modules/processing_scripts/comments.py, modules/extra_networks.py
  */
 import { PY_WORD } from '../../image/infotext/python-text.ts'

@@ -73,7 +73,7 @@ function scale(values: Floats, factor: number): void {
   for (let i = 0; i < values.length; i++) values[i] = values[i]! * factor
 }
 
-/** out += factor * rows. Of a matrix that has zeros around it, only what is no zero. */
+/** out += factor * rows. Of a matrix that has zeros around it, only what is not zero. */
 async function addRows(
   m: Matrix,
   begin: number,

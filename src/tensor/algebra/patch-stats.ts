@@ -43,8 +43,8 @@ export function countPatch(
 }
 
 /**
- * Sums of squares below this may have lost values whose squares are no binary32: 131,072 of them are 2^-109 together.
- * Above it, that is nothing.
+ * Sums of squares below this may have lost values whose squares are below the range of binary32:
+ * 131,072 of them are 2^-109 together. Above it, that is nothing.
  */
 const SMALLEST_SUM = 2 ** -80
 

@@ -113,7 +113,7 @@ function tensorInfo(c: Cursor): Info {
   return { name, dtype, shape, offset, nbytes }
 }
 
-/** An absurd size is no better for a size of 0 beside it. */
+/** An absurd size is refused even if another dimension is 0. */
 function overflows(shape: readonly number[]): boolean {
   return !Number.isSafeInteger(shape.reduce((product, n) => product * Math.max(n, 1), 1))
 }

@@ -76,7 +76,7 @@ export async function openModel(source: ByteSource): Promise<ModelFile> {
 }
 
 /**
- * Every tensor of a file. Of a pickled object also those that are no weights (optimizer state), by their path from
+ * Every tensor of a file. Of a pickled object also those that are not weights (optimizer state), by their path from
  * the root: `state_dict/model.weight`, `optimizer_states[0]/state/0/exp_avg`.
  * @throws what `openModel` throws
  */

@@ -34,7 +34,7 @@ type ArgLayout =
 
 export type OpArg = null | boolean | number | bigint | string | Uint8Array | readonly [string, string]
 
-/** The bytes are no pickle, or not a whole one. `security.ts` makes the final error of it. */
+/** The bytes are not a pickle, or not a whole one. `security.ts` makes the final error of it. */
 export class PickleFault extends Error {
   readonly code: string
   readonly at: number

@@ -19,7 +19,7 @@ export interface PySet {
   readonly items: PyValue[]
 }
 
-/** Keys that are no primitives are the same key only if they are the same object. */
+/** Keys that are not primitives are the same key only if they are the same object. */
 export interface PyDict {
   readonly kind: 'dict'
   readonly entries: Map<PyValue, PyValue>

@@ -1,4 +1,4 @@
-/** Values of a pickle that are no tensors: as plain data where they are, else by the name of what they are. */
+/** Values of a pickle that are not tensors: as plain data where they are, else by the name of what they are. */
 import type { PlainValue } from '../values/table.ts'
 import { numpyScalar } from './numpy-values.ts'
 import {

@@ -27,7 +27,7 @@ const SIZES = new Set(['shape', 'data_offsets'])
 const SIZES_DEPTH = 3
 
 /**
- * The first size that is no plain whole number, as it is written: `1.0`, `1e0`, `-0`. Negative ones are refused by name.
+ * The first size that is not a plain whole number, as it is written: `1.0`, `1e0`, `-0`. Negative ones are refused by name.
  * @param text sound JSON
  */
 export function oddSize(text: string): string | undefined {

@@ -61,7 +61,7 @@ export const WEIGHTS_KEYS: readonly string[] = [
 /** `{"model": {"module": {"state_dict": ...}}}` is three deep. */
 const MAX_WRAPPERS = 4
 
-/** Training state that trainers put beside weights. Its tensors are no weights unless the file has no others. */
+/** Training state that trainers put beside weights. Its tensors are not weights unless the file has no others. */
 const TRAINING_STATE: ReadonlySet<string> = new Set([
   'optimizer',
   'optimizers',

@@ -162,7 +162,7 @@ function innermost(place: ViewPlace, object: PyObject): Call | undefined {
       if (!inner) return undefined
       call = { name: globalName(inner.callee), args: inner.args.items, object: inner }
     } else if (call.name === 'torch._tensor._rebuild_from_type_v2') {
-      // (function, type, args, state): what the subclass adds is in the state and is no weight
+      // (function, type, args, state): what the subclass adds is in the state and is not a weight
       const fn = asKind(call.args[0], 'global')
       const args = asKind(call.args[2], 'tuple')
       if (!fn || !args) return undefined

@@ -79,7 +79,7 @@ export async function readTorchZip(source: ByteSource): Promise<PickledObject> {
   const { value, end } = await readPickle(scan, bytes)
   await refuseTrailing(scan, bytes, end)
   const storages = storageEntries(zip, prefix)
-  // those of entries that nothing uses, too: a header that contradicts the directory is no accident
+  // those of entries that nothing uses, too: a header that contradicts the directory is not an accident
   const places = source.costly ? undefined : await placesOf(zip, [...zip.entries.values()])
   return {
     file: source.file,

@@ -15,8 +15,8 @@ const PLACES = { a: 0, b: KERNEL_VALUES * 4, codes: KERNEL_VALUES * 8 } as const
 const STEP = 4
 
 /**
- * Sums of squares below this may have lost values whose squares are no binary32: 16,384 of them are 2^-112 together.
- * Above it, that is nothing.
+ * Sums of squares below this may have lost values whose squares are below the range of binary32:
+ * 16,384 of them are 2^-112 together. Above it, that is nothing.
  */
 const SMALLEST_SUM = 2 ** -80
 

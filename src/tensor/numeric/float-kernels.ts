@@ -171,7 +171,7 @@ export function acquirePatchBuffers(count: number): PatchBuffers | undefined {
 /** How binary32 arithmetic rounds to a type: 2^(bits lost) + 1, its smallest normal number, 2^23 of its smallest steps. */
 const ROUNDING = {
   F16: { splitter: 2 ** 13 + 1, smallest: 2 ** -14, magic: 1.5 * 2 ** -1 },
-  // steps below its smallest normal number are no binary32 any more, and nothing beside any weight
+  // steps below its smallest normal number are below the range of binary32, and negligible next to any weight
   BF16: { splitter: 2 ** 16 + 1, smallest: 0, magic: 0 },
 } as const
 
@@ -198,7 +198,7 @@ function narrowPiece(from: HalfType, to: HalfType, at: number, count: number): v
   const [codes, result] = [PLACES.codes + 2 * at, PLACES.result + 2 * at]
   const [before, after] = [PLACES.before + 4 * at, PLACES.after + 4 * at]
   const { splitter, smallest, magic } = ROUNDING[to]
-  // what of the base another type has: all that stays the same has this code
+  // the part of the base that another type has: all that stays the same has this code
   if (from !== to) narrowing(to)(before, codes, count)
   narrowing(to)(after, result, count)
   all.countPatch(before, after, count, splitter, smallest, magic)

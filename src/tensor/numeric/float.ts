@@ -210,7 +210,7 @@ export function castFloats(
   }
 }
 
-/** Binary64 to binary32 in one rounding, as rounding to odd is no result of its own. */
+/** Binary64 to binary32 in one rounding, as rounding to odd is not a final result. */
 function castDouble(values: Float64Array, out: Uint8Array, stats: CastStats): void {
   const floats = new Float32Array(out.buffer, out.byteOffset, values.length)
   for (let i = 0; i < values.length; i++) {

@@ -47,7 +47,7 @@ function quantisedTensors(table: TensorTable, configs: LayerConfigs): Map<string
   return marks
 }
 
-/** The codes of a layer, and what of its tables is in the file. */
+/** The codes of a layer, and those of its tables that are in the file. */
 function markLayer(
   marks: Map<string, Quantised>,
   codes: Tensor,

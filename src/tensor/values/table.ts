@@ -144,7 +144,7 @@ export interface ModelFile extends TensorTable {
   readonly companion?: Companion
 }
 
-/** Part of a pickle that is not a weight: training state, callbacks, values that are no tensors. */
+/** Part of a pickle that is not a weight: training state, callbacks, values that are not tensors. */
 export interface Leftover {
   /** Path in the object, for example `optimizer_states`. */
   readonly path: string

@@ -13,7 +13,7 @@ function wordsOf(bytes: Uint8Array, size: keyof typeof WORDS): Uint8Array | Uint
 }
 
 /**
- * Floats of so many bytes that are no finite numbers where all of these bits are ones, which reach up to the one
+ * Floats of so many bytes that are not finite where all of these bits are ones, which reach up to the one
  * below the sign. Adding the lowest of them carries into the sign then, and in no other case: that is seen in four
  * bytes at once, and only blocks where it happens are counted.
  */

@@ -1,5 +1,5 @@
 /**
- * CRC-32s that a container states of runs of its bytes, held against whatever reads these bytes: in pieces of any size,
+ * CRC-32s that a container states for runs of its bytes, checked against whatever reads these bytes: in pieces of any size,
  * in any order, by any thread. What nobody read whole can be read at the end.
  */
 import { crc32 } from 'node:zlib'

@@ -17,7 +17,7 @@ export interface MisshapenKey {
   readonly actual: Shape
 }
 
-/** Keys of a file held against a topology. Names are full names, with the prefix of the component. */
+/** Keys of a file compared with a topology. Names are full names, with the prefix of the component. */
 export interface TopologyMatch {
   /** Keys the topology asks for. */
   readonly expected: number
@@ -49,7 +49,7 @@ export function weightShape({ shape, quantised }: Pick<Tensor, 'shape' | 'quanti
   return quantised.shape ?? (quantisedFormat(quantised.format).packing === 'none' ? shape : UNTOLD_SHAPE)
 }
 
-/** Name the weight has where it is not quantised; that of the tensor itself for all that are no codes. */
+/** Name the weight has where it is not quantised; that of the tensor itself for all that are not codes. */
 export function weightName({ name, quantised }: Pick<Tensor, 'name' | 'quantised'>): string {
   const codes = quantised?.role === 'codes' ? quantisedFormat(quantised.format).codes : ''
   return codes === '' || !name.endsWith(`.${codes}`) ? name : `${name.slice(0, -codes.length)}weight`
