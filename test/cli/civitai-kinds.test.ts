@@ -90,6 +90,8 @@ describe('sdtool download', () => {
 
   it.each([
     ['my.lora.v1.5', 'my.lora.v1.5.safetensors'],
+    ['my.lora.v1', 'my.lora.v1.safetensors'],
+    ['my.lora.final', 'my.lora.final.safetensors'],
     ['mine.fp16', 'mine.fp16.safetensors'],
     ['%E3%83%9F%E3%82%AF-000008.safetensors', 'ミク-000008.safetensors'],
     ['%2e%2e%2f%E3%83%9F.safetensors', 'ミ.safetensors'],

@@ -77,7 +77,8 @@ function named(version: CivitaiVersion, { text, matches }: NamedFile): CivitaiFi
 
 function bestOf(version: CivitaiVersion, choice: Choice): CivitaiFile {
   const wanted = choice.type === undefined ? version.files.filter(looksModel) : version.files
-  const candidates = wanted.filter((file) => allowed(file, choice))
+  const models = wanted.filter((file) => allowed(file, choice))
+  const candidates = models.length > 0 ? models : onlyContent(version, choice)
   if (candidates.length === 0) throw noneFits(version, choice)
   const scored = candidates.map((file) => ({ file, score: scoreOf(file, version, choice) }))
   const best = Math.max(...scored.map(({ score }) => score))
@@ -89,6 +90,18 @@ function bestOf(version: CivitaiVersion, choice: Choice): CivitaiFile {
     exitCode: EXIT.usage,
     hint: messages.chooseOneOrAll,
   })
+}
+
+/** Files that are never what a version is about. */
+const BESIDE_TYPES: ReadonlySet<string> = new Set(['Training Data', 'Config'])
+
+/** Wildcards, poses, workflows, a LoRA in an archive: the only file is what is wanted. None where it is not alone. */
+function onlyContent({ files }: CivitaiVersion, choice: Choice): CivitaiFile[] {
+  const content = files.filter(
+    (file) => !looksModel(file) && !BESIDE_TYPES.has(file.type) && !FOLDER_FORMATS.has(file.format ?? ''),
+  )
+  const isAlone = content.length === 1 && !files.some(looksModel)
+  return isAlone ? content.filter((file) => allowed(file, choice)) : []
 }
 
 /** A file's own description must not contradict the choice; many have none. */

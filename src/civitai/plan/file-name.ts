@@ -78,11 +78,13 @@ export function nameFor(file: CivitaiFile, version: CivitaiVersion): string {
   )
 }
 
-/** In `my.lora.v1.5` and `mine.fp16` what follows the dot is not an ending where the site gives the format. */
+/** In `my.lora.final` and `mine.fp16` what follows the dot is not an ending where the site gives the format. */
 function hasEnding(name: string, byFormat: string | undefined): boolean {
   const { ending } = splitName(name)
   if (ending === '') return false
-  return kindOfName(name) !== undefined || byFormat === undefined || !/\d/.test(ending)
+  if (kindOfName(name) !== undefined || byFormat === undefined) return true
+  // an archive of a folder may be named by what is in it
+  return byFormat === '.zip' && !/\d/.test(ending)
 }
 
 /** Some were uploaded under a name of an address: `%E3%83%9F%E3%82%AF.safetensors`. */

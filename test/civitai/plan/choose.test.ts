@@ -51,6 +51,31 @@ describe('the file of a version', () => {
     expect(chosen([diffusers], { fileId: 1 })).toEqual([1])
   })
 
+  const plain = (id: number, type: string, name: string) =>
+    file(id, { type, name, metadata: { format: 'Other' } })
+  const training = file(9, { primary: true, type: 'Training Data' })
+
+  it.each<[string, string, string]>([
+    ['Wildcards', 'Archive', 'w.zip'],
+    ['Wildcards', 'Other', 'w.txt'],
+    ['Poses', 'Archive', 'p.zip'],
+    ['Workflows', 'Archive', 'w.zip'],
+    ['Workflows', 'Workflow', 'w.json'],
+    ['LORA', 'Archive', 'lora.zip'],
+    ['Other', 'Other', 'readme.md'],
+  ])('is the only one that %s have, of the type %s', (modelType, type, name) => {
+    expect(chosen([plain(1, type, name)], {}, modelType)).toEqual([1])
+    expect(chosen([plain(1, type, name), training], {}, modelType)).toEqual([1])
+    // which of two is asked for, and a model beside it is what people want
+    expect(() => chosen([plain(1, type, name), plain(2, type, `2${name}`)], {}, modelType)).toThrow(
+      /no model file/,
+    )
+    expect(chosen([plain(1, type, name), file(2)], {}, modelType)).toEqual([2])
+    expect(() => chosen([plain(1, type, name)], { format: 'SafeTensor' }, modelType)).toThrow(
+      /no file with format/,
+    )
+  })
+
   it('is not the VAE beside a checkpoint, but is the VAE of a VAE', () => {
     const vae = file(1, { type: 'VAE', metadata: { format: 'SafeTensor', size: 'pruned', fp: 'fp16' } })
     expect(chosen([vae, file(2)])).toEqual([2])
