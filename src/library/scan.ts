@@ -54,6 +54,9 @@ export interface FolderScan {
 /** Entries that are made up while they are read, without end. Source: Linux `magic.h`; proc, sysfs, cgroup, cgroup2. */
 const SYSTEM_TYPES: ReadonlySet<number> = new Set([0x9fa0, 0x62656572, 0x27e0eb, 0x63677270])
 
+/** Of shards; a walk for pictures alone does not meet any. */
+const SHARD_ENDING = '.safetensors'
+
 interface Scan {
   readonly root: string
   readonly realRoot: string
@@ -93,7 +96,8 @@ async function visit(scan: Scan, below: string, real: string, depth: number): Pr
   scan.entries += entries.length
   if (scan.entries > scan.maxEntries) throw tooLarge(scan)
   entries.sort((a, b) => (a.name < b.name ? -1 : 1))
-  const isModel = scan.endings === MODEL_ENDINGS && shardIndex(entries.map(({ name }) => name)) !== undefined
+  const isModel =
+    scan.endings.includes(SHARD_ENDING) && shardIndex(entries.map(({ name }) => name)) !== undefined
   if (isModel) {
     const name = below.slice(0, -1)
     scan.found.push({ path: join(scan.root, name), name: name || basename(scan.root) })

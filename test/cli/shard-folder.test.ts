@@ -1,4 +1,5 @@
 /** A folder with one model in several files is taken as that model, everywhere. */
+import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -104,6 +105,8 @@ describe('what looks at it', () => {
       const { kind, title, tensors, components, architecture } = whole[0]
       expect(own[0]).toMatchObject({ path: folder, kind, title, tensors, components, architecture })
       for (const named of [root, folder]) {
+        const inspected = await runCli(['inspect', named, '--brief', '--json'])
+        expect(JSON.parse(inspected.stdout).results).toMatchObject([{ path: folder, kind, title }])
         const list = await runCli(['list', named, '--json'], undefined, { SDTOOL_CACHE: tempFolder() })
         expect(JSON.parse(list.stdout).results).toMatchObject([{ path: folder, kind, title }])
         const verified = await runCli(['verify', named, '--json'])
@@ -125,6 +128,23 @@ describe('what looks at it', () => {
     const { stdout } = await runCli(['inspect', folder, '--json'])
     expect(JSON.parse(stdout).results).toHaveLength(4)
   })
+})
+
+it('its hash is that of its files one behind the other, and another one when a file has changed', async () => {
+  const folder = await sharded(tempFolder())
+  const names = [1, 2, 3].map((i) => join(folder, `diffusion_pytorch_model-0000${i}-of-00003.safetensors`))
+  const sums: string[] = []
+  for (const value of [0, 1]) {
+    const last = readFileSync(names[2]!)
+    last[last.length - 1] = value
+    writeFileSync(names[2]!, last)
+    const joined = Buffer.concat(names.map((name) => readFileSync(name)))
+    const { stdout } = await runCli(['inspect', folder, '--hashes', '--json'])
+    const { hashes } = JSON.parse(stdout).results[0]
+    expect(hashes.sha256).toBe(createHash('sha256').update(joined).digest('hex'))
+    sums.push(hashes.sha256)
+  }
+  expect(sums[0]).not.toBe(sums[1])
 })
 
 describe('what is wrong with it is said', () => {

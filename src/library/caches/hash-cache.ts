@@ -1,9 +1,9 @@
 /** Hashes of local files, remembered by path, size and time of change: a folder of 300 GB is read once. */
-import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import * as v from 'valibot'
 import type { Hashes, HashName } from '../../system/hash.ts'
 import type { Environment } from '../../system/world.ts'
+import { modelStat } from '../shards.ts'
 import { openCacheFile } from './cache-file.ts'
 
 export interface FileHashes {
@@ -45,11 +45,11 @@ export async function openHashCache(world: Pick<Environment, 'env'>, now: HashNo
   const { entries, save } = await openCacheFile('hashes.json', 'hashes 1', entry, world)
   let isChanged = false
   const known = async (file: string): Promise<Partial<FileHashes>> => {
-    const { size, mtimeMs } = await stat(file)
+    const { bytes: size, mtimeMs } = await modelStat(file)
     return hashesOf(entries.get(resolve(file)), size, mtimeMs)
   }
   const keep = async (file: string, hashes: Partial<FileHashes>): Promise<void> => {
-    const { size, mtimeMs } = await stat(file)
+    const { bytes: size, mtimeMs } = await modelStat(file)
     entries.set(resolve(file), { size, mtimeMs, ...(await known(file)), ...hashes })
     isChanged = true
   }
