@@ -44,8 +44,15 @@ const DEFAULTS = { steps: 20, cfg: 7, seed: 1n, count: 1 } as const
 const DEVICE_CHOICES = ['auto', ...DEVICE_IDS] as const
 const PRECISIONS: readonly NetworkPrecision[] = ['fp32', 'fp16']
 
+/** In the order of the help. */
 export function withRenderOptions(yargs: Argv): Argv {
-  return withPreview(withModelFolders(withCommonOptions(yargs)))
+  const common = withPreview(withModelFolders(withCommonOptions(yargs)))
+  return withOutputOptions(withModelOptions(withSamplingOptions(withImageOptions(common))))
+}
+
+/** What is drawn, and how often. */
+function withImageOptions(yargs: Argv): Argv {
+  return yargs
     .option('prompt', {
       type: 'string',
       alias: 'p',
@@ -66,6 +73,11 @@ export function withRenderOptions(yargs: Argv): Argv {
       describe: messages.count,
       defaultDescription: '1',
     })
+}
+
+/** How it is sampled. */
+function withSamplingOptions(yargs: Argv): Argv {
+  return yargs
     .option('steps', {
       type: 'string',
       nargs: 1,
@@ -123,6 +135,11 @@ export function withRenderOptions(yargs: Argv): Argv {
       describe: messages.zeroSnr,
       defaultDescription: messages.zeroSnrDefault,
     })
+}
+
+/** What draws, besides the model itself. */
+function withModelOptions(yargs: Argv): Argv {
+  return yargs
     .option('vae', { type: 'string', nargs: 1, describe: messages.vae })
     .option('lora', {
       type: 'string',
@@ -137,6 +154,11 @@ export function withRenderOptions(yargs: Argv): Argv {
       describe: messages.embeddings,
       defaultDescription: messages.embeddingsDefault,
     })
+}
+
+/** Where it is computed, and where the pictures go. */
+function withOutputOptions(yargs: Argv): Argv {
+  return yargs
     .option('device', {
       choices: DEVICE_CHOICES,
       describe: messages.device,

@@ -153,6 +153,7 @@ export function flatColumns(parts: Parts, role: PartRole): number | undefined {
   return shape === undefined || shape.length < 2 ? undefined : shape.slice(1).reduce((a, b) => a * b, 1)
 }
 
+/** The product; undefined if a factor is. */
 export function times(...factors: readonly (number | undefined)[]): number | undefined {
   let product = 1
   for (const factor of factors) {

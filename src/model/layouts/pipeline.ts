@@ -3,6 +3,7 @@ import { refuse } from '../../system/errors.ts'
 import type { Tensor, TensorTable } from '../../tensor/values/table.ts'
 import { vaeLevels } from '../identify/vae.ts'
 import type { Identifiable, Identity } from '../identity.ts'
+import type { Architecture } from '../networks/architectures/architecture.ts'
 import { UNET_PREFIX, VAE_PREFIX } from '../networks/architectures/architecture.ts'
 import { architectureById } from '../networks/architectures/registry.ts'
 import type { Component } from '../networks/components.ts'
@@ -59,18 +60,7 @@ const SD2_LAYERS_LESS = 1
  * @throws NOT_A_PIPELINE (exit 3) for what is not a complete checkpoint of SD 1.x, SD 2.x, SDXL or its refiner
  */
 export function toPipeline(file: Identifiable, identity: Identity): Pipeline {
-  const architecture = identity.architecture && architectureById(identity.architecture.id)
-  if (architecture === undefined || !CONVERTIBLE.has(architecture.id) || identity.kind !== 'checkpoint') {
-    throw refuse('NOT_A_PIPELINE', messages.notAPipeline(identity.title), messages.pipelinesAre)
-  }
-  const { variant = '' } = identity.architecture ?? {}
-  if (Object.hasOwn(OTHER_PIPELINES, variant)) {
-    throw refuse(
-      'NOT_A_PIPELINE',
-      messages.variantNotAPipeline(identity.title, OTHER_PIPELINES[variant]!()),
-      messages.extractInstead,
-    )
-  }
+  const architecture = convertibleArchitecture(identity)
   const taken = new Set<string>()
   const left: string[] = []
   const localsFor = (component: Component): Map<string, Tensor> => {
@@ -100,6 +90,23 @@ export function toPipeline(file: Identifiable, identity: Identity): Pipeline {
     },
     left,
   }
+}
+
+/** @throws NOT_A_PIPELINE (exit 3) for other kinds of files, architectures and variants */
+function convertibleArchitecture(identity: Identity): Architecture {
+  const architecture = identity.architecture && architectureById(identity.architecture.id)
+  if (architecture === undefined || !CONVERTIBLE.has(architecture.id) || identity.kind !== 'checkpoint') {
+    throw refuse('NOT_A_PIPELINE', messages.notAPipeline(identity.title), messages.pipelinesAre)
+  }
+  const { variant = '' } = identity.architecture ?? {}
+  if (Object.hasOwn(OTHER_PIPELINES, variant)) {
+    throw refuse(
+      'NOT_A_PIPELINE',
+      messages.variantNotAPipeline(identity.title, OTHER_PIPELINES[variant]!()),
+      messages.extractInstead,
+    )
+  }
+  return architecture
 }
 
 function encoderFolders([first, second]: readonly Converted[], architecture: string): PipelineTensors {

@@ -127,6 +127,7 @@ function eachChannel(
 /** 64 channels, four of them at a time. */
 const TAESD_BYTES = 4 * 64 * 4
 
+/** TAESD: what its decoder gives is in [0, 1] already. */
 export function tinyAutoencoder(table: TensorTable, sizes: Sizes): Autoencoder {
   const starts = new Map(taesdHalves(table).map(({ kind, start }) => [kind, start]))
   const half = (kind: 'encoder' | 'decoder', upscale: number): { readonly [name in typeof kind]?: Half } => {

@@ -49,6 +49,7 @@ export interface Mosaic {
   picture(): Float32Array
 }
 
+/** For a picture [channels, height, width] of zeros; every place of it needs a tile before `picture` is called. */
 export function mosaic(channels: number, height: number, width: number): Mosaic {
   const sums = new Float32Array(channels * height * width)
   const weights = new Float32Array(height * width)

@@ -8,6 +8,7 @@ export function mix(...terms: readonly (readonly [weight: number, latents: Float
   return Float32Array.from(sum)
 }
 
+/** Every value times `factor`, in binary32; of any shape. */
 export function scaleLatents(latents: Float32Array, factor: number): Float32Array {
   return latents.map((value) => value * factor)
 }

@@ -39,6 +39,7 @@ export function remembered(m: Matrix, by: Arithmetic, fill: (out: Floats) => Pro
 /** Below this many multiplications plain loops are done before another engine has started. */
 const SMALL_PRODUCT = 64 * 1024
 
+/** out [m, n] = a [m, k] @ b [k, n], or out += if `add`: by plain loops where that is little work, else by the engine. */
 export function multiply(
   a: Floats,
   b: Floats,

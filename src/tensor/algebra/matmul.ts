@@ -4,6 +4,7 @@ export type Floats = Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer>
 /** Arithmetic is binary32, or binary64 where the result is written as binary32, and for checks. */
 export type Precision = 'F32' | 'F64'
 
+/** `length` zeros. */
 export function newFloats(precision: Precision, length: number): Floats {
   return precision === 'F32' ? new Float32Array(length) : new Float64Array(length)
 }

@@ -20,6 +20,7 @@ export interface PatchStats {
 
 export const NO_PATCH: PatchStats = { count: 0, base2: 0, delta2: 0, error2: 0, changed: 0 }
 
+/** The counts and sums of two disjoint parts, together. */
 export function addPatchStats(a: PatchStats, b: PatchStats): PatchStats {
   return {
     count: a.count + b.count,

@@ -8,6 +8,7 @@ import { solve } from './solve.ts'
 
 type Rotate = Extract<Matrix, { op: 'rotate' }>
 
+/** Rows [begin, end) of a rotated matrix [m, n], row-major, into `out` of (end - begin) * n values. */
 export async function fillRotated(
   m: Rotate,
   begin: number,
