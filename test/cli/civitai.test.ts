@@ -681,16 +681,19 @@ describe('sdtool inspect of what is not here', () => {
     for (const file of files) double.publish({ id: 30 + file.id, modelId: 11, files: [file] })
     const inspect = async (id: number) =>
       JSON.parse((await sdtool('inspect', `version:${id}`, '--json')).stdout).results[0]
+    // no UNet has 200 modules of these names
+    const codes = (findings: readonly { code: string }[]) =>
+      findings.map(({ code }) => code).filter((code) => code !== 'adapter-broken-names')
     for (const id of [31, 32]) {
       const { adapter, remote, findings } = await inspect(id)
       expect(adapter.alphas).toEqual([{ value: 3, modules: 200 }])
       expect(remote.bytes).toBeLessThan(2_200_000)
-      expect(findings).toEqual([])
+      expect(codes(findings)).toEqual([])
     }
     const { adapter, remote, findings } = await inspect(33)
     expect(adapter.alphas).toBeNull()
     expect(remote.bytes).toBeLessThan(200_000)
-    expect(findings.map(({ code }: { code: string }) => code)).toEqual(['adapter-alpha-unread'])
+    expect(codes(findings)).toEqual(['adapter-alpha-unread'])
   })
 
   it('prints files here and on servers in the order they were named', async () => {
