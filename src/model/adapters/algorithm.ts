@@ -93,7 +93,7 @@ export interface Algorithm {
   /** The rank that divides alpha; undefined where alpha does not scale. */
   readonly rank?: (parts: Parts) => number | undefined
   readonly target: (parts: Parts) => TargetShape
-  /** The new values of the weight. Called only where neither `misfit` nor `patchMisfit` has an objection. */
+  /** The new values of the weight. Called only where neither `shapeError` nor `targetShapeError` finds an error. */
   readonly patch: (parts: Parts, input: PatchInput) => Matrix
   /** The change without the weight; undefined where it is not of such a form, or depends on the weight. */
   readonly structure?: (parts: Parts, numbers: Numbers) => Structured | undefined
@@ -108,7 +108,7 @@ export interface Algorithm {
   readonly patchBias?: (parts: Parts, bias: Matrix, input: Pick<PatchInput, 'ratio' | 'numbers'>) => Matrix
   /** Shapes that contradict each other, as the end of a sentence; undefined when they fit. */
   readonly shapeError?: (parts: Parts) => string | undefined
-  /** As `misfit`, of what does not fit the weight to be changed and `target` does not tell. */
+  /** As `shapeError`, for what does not fit the weight to be changed and `target` does not say. */
   readonly targetShapeError?: (
     parts: Parts,
     shape: readonly number[],

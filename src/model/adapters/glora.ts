@@ -89,10 +89,10 @@ function patch(parts: Parts, input: PatchInput): Matrix {
   const own = parts.has('bm')
     ? tuckerProduct(parts, 'bm', factor(parts, up), factor(parts, down))
     : product(factor(parts, up), factor(parts, down))
-  const turned = alongInputs(input, (inputs) => {
+  const inputTerm = alongInputs(input, (inputs) => {
     return product(product(inputs, factor(parts, first)), factor(parts, last))
   })
-  return added(withDelta(input, scale, own), input.ratio * scale, turned)
+  return added(withDelta(input, scale, own), input.ratio * scale, inputTerm)
 }
 
 /** What `change` makes of the weight as rows of input channels: (O, I, kh, kw) -> [O*kh*kw, I], and back. */

@@ -18,7 +18,7 @@ export interface Patchable {
 
 /**
  * The new values of a weight, [O, I*kh*kw] of `patchedShape`; the very matrix of the input if the module only changes
- * the bias. To be called only if `patchMisfit` has no objection. Modules applied one after the other get what the one
+ * the bias. To be called only if `patchShapeError` has no objection. Modules applied one after the other get what the one
  * before made; except for LoRA, LoHa, LoKr, norm and full differences their order counts.
  */
 export function patchWeight({ algorithm, parts }: Patchable, input: PatchInput): Matrix {
@@ -64,7 +64,7 @@ function withNewShape(parts: Parts, input: PatchInput): PatchInput {
 /** Six times the inputs are known (Flux fill); more than this is not a control model but an attempt to fill the disk. */
 const MAX_GROWTH = 16
 
-function shapeMisfit(shape: readonly number[], wanted: readonly number[]): string | undefined {
+function shapeMismatch(shape: readonly number[], wanted: readonly number[]): string | undefined {
   // Outputs and input channels can follow after those that are there, a kernel cannot grow by rows and columns.
   const grows = wanted.every((n, axis) => {
     const now = shape[axis] ?? 0
@@ -80,26 +80,26 @@ function shapeMisfit(shape: readonly number[], wanted: readonly number[]): strin
  * 1024"); undefined if it can.
  * @throws what `patchWeight` throws, except RangeError: that is the objection
  */
-export function patchMisfit(
+export function patchShapeError(
   { algorithm, parts }: Patchable,
   shape: readonly number[],
   numbers: Numbers,
   latents?: number,
 ): string | undefined {
-  const wrong = partsMisfit({ algorithm, parts })
+  const wrong = partsError({ algorithm, parts })
   if (wrong !== undefined) return wrong
   const target = patchedShape(parts, numbers, shape, latents)
   return (
-    shapeMisfit(shape, target) ??
-    targetMisfit({ algorithm, parts }, target, latents) ??
+    shapeMismatch(shape, target) ??
+    targetMismatch({ algorithm, parts }, target, latents) ??
     algorithm.targetShapeError?.(parts, target, numbers, latents) ??
     modifierOf({ algorithm, parts })?.targetShapeError(parts, target) ??
-    buildMisfit({ algorithm, parts }, { shape, numbers, ...defined({ latents }) })
+    buildError({ algorithm, parts }, { shape, numbers, ...defined({ latents }) })
   )
 }
 
-/** What is wrong with the tensors of a module whatever the weight, as `patchMisfit`. */
-function partsMisfit({ algorithm, parts }: Patchable): string | undefined {
+/** What is wrong with the tensors of a module whatever the weight, as `patchShapeError`. */
+function partsError({ algorithm, parts }: Patchable): string | undefined {
   for (const [role, part] of parts) {
     if (elementCount(part.shape) === 0) return messages.emptyPart(role)
     if (!isPlain(part)) return messages.partNotNumbers(role, part.dtype)
@@ -108,21 +108,21 @@ function partsMisfit({ algorithm, parts }: Patchable): string | undefined {
 }
 
 /**
- * Why nothing can be computed of a module by itself, as `patchMisfit`: where its tensors say which weight it is for, they
+ * Why nothing can be computed of a module by itself, as `patchShapeError`: where its tensors say which weight it is for, they
  * have to fit that one.
  */
-export function moduleMisfit(module: Patchable, numbers: Numbers): string | undefined {
+export function moduleShapeError(module: Patchable, numbers: Numbers): string | undefined {
   const { rows, columns, kernel = [1, 1] } = module.algorithm.target(module.parts)
-  const fault = partsMisfit(module)
+  const fault = partsError(module)
   if (fault !== undefined || rows === undefined || columns === undefined) return fault
   const inputs = columns / (kernel[0] * kernel[1])
   if (!Number.isInteger(inputs)) return messages.shapesDoNotFit
   const shape = kernel[0] * kernel[1] === 1 ? [rows, inputs] : [rows, inputs, ...kernel]
-  return patchMisfit(module, shape, numbers)
+  return patchShapeError(module, shape, numbers)
 }
 
 /** What is left: the constructors of expressions check every shape (a factor of one dimension, a kernel of three). */
-function buildMisfit(module: Patchable, of: Omit<PatchInput, 'weight' | 'ratio'>): string | undefined {
+function buildError(module: Patchable, of: Omit<PatchInput, 'weight' | 'ratio'>): string | undefined {
   const source = { kind: 'bytes', data: new Uint8Array() } as const
   const weight = matrixOf({ name: 'weight', dtype: 'F32', shape: of.shape, source })
   try {
@@ -134,7 +134,7 @@ function buildMisfit(module: Patchable, of: Omit<PatchInput, 'weight' | 'ratio'>
   }
 }
 
-function targetMisfit(
+function targetMismatch(
   { algorithm, parts }: Patchable,
   shape: readonly number[],
   latents: number | undefined,
@@ -159,8 +159,8 @@ export function biasUse({ algorithm, parts }: Patchable): 'needed' | 'along' | u
   return algorithm.patchBias === undefined ? undefined : 'along'
 }
 
-/** As `patchMisfit`, for a bias of `count` values. */
-export function biasMisfit(parts: Parts, count: number): string | undefined {
+/** As `patchShapeError`, for a bias of `count` values. */
+export function biasShapeError(parts: Parts, count: number): string | undefined {
   const role = [...BIAS_DELTAS, UP_BIAS].find((role) => (countOf(parts, role) ?? count) !== count)
   return role === undefined ? undefined : messages.otherBias(role, countOf(parts, role), count)
 }

@@ -28,7 +28,7 @@ const LEAVES = ['weight', 'bias'] as const
 /** Order of the rows of `in_proj_weight` and `in_proj_bias`. */
 const FUSED = ['q', 'k', 'v'] as const
 
-/** x @ P in OpenCLIP, x @ W^T in transformers: one is the other, turned. */
+/** x @ P in OpenCLIP, x @ W^T in transformers: one is the transpose of the other. */
 const PROJECTION = ['text_projection', 'text_projection.weight'] as const
 
 function block(i: number): string {

@@ -13,7 +13,7 @@ import { lookupName, modulesOf } from '../adapters/keymap.ts'
 import { loraScale } from '../adapters/lora.ts'
 import type { AdapterModule } from '../adapters/modules.ts'
 import { readNumbers } from '../adapters/numbers.ts'
-import { moduleMisfit, patchWeight } from '../adapters/patch.ts'
+import { moduleShapeError, patchWeight } from '../adapters/patch.ts'
 import { withSettings } from '../adapters/peft/steer.ts'
 import { TARGETS } from '../adapters/targets.ts'
 import type { ValueReader } from '../identify/evidence.ts'
@@ -58,7 +58,7 @@ export async function placedModules({ table, adapter, read }: LoraFile): Promise
     const path = lookupName(module.path)
     const own = withSettings(module, numbers.get(module.name)!, adapter.settings)
     const layer = `${module.target} ${found ? `${found.place.weight} ${found.place.rows?.start ?? ''}` : path}`
-    const fault = layers.has(layer) ? messages.sameLayer : moduleMisfit(module, own)
+    const fault = layers.has(layer) ? messages.sameLayer : moduleShapeError(module, own)
     layers.add(layer)
     return {
       module,

@@ -134,9 +134,9 @@ function overflowFinding({ overflow }: CastStats): Finding[] {
 function checkDecoded({ name, file, identity }: Model, { only }: ExtractLoraPlanOptions): void {
   for (const component of identity.components) {
     const { role } = component
-    const isMeant =
+    const isChosen =
       role === 'unet' || role === 'text' ? only === undefined || role === only : role === 'other'
-    if (isMeant) checkOperation('extract lora', tensorsOf(file, component), name)
+    if (isChosen) checkOperation('extract lora', tensorsOf(file, component), name)
   }
 }
 

@@ -2,11 +2,11 @@
 
 import type { Numbers } from '../../model/adapters/algorithm.ts'
 import {
-  biasMisfit,
+  biasShapeError,
   biasUse,
   patchBias,
   patchedShape,
-  patchMisfit,
+  patchShapeError,
   patchWeight,
 } from '../../model/adapters/patch.ts'
 import type { Component } from '../../model/networks/components.ts'
@@ -58,11 +58,11 @@ export function applyModule(
   const bias = use !== undefined && table.tensors.has(place.bias ?? '') ? place.bias : undefined
   if (use === 'needed' && bias === undefined) return { reason: 'no-bias' }
   const biasLength = place.rows?.length ?? (bias === undefined ? 0 : table.tensors.get(bias)!.shape[0]!)
-  const misfit =
-    patchMisfit(module, seenShape(weight.shape, place), numbers, place.latents) ??
-    growthMisfit(weight, place, module.parts, numbers) ??
-    (bias === undefined ? undefined : biasMisfit(module.parts, biasLength))
-  if (misfit !== undefined) return { reason: 'misfit', detail: misfit }
+  const shapeProblem =
+    patchShapeError(module, seenShape(weight.shape, place), numbers, place.latents) ??
+    growthShapeError(weight, place, module.parts, numbers) ??
+    (bias === undefined ? undefined : biasShapeError(module.parts, biasLength))
+  if (shapeProblem !== undefined) return { reason: 'misfit', detail: shapeProblem }
   const change = { ratio, numbers, by: { lora, module: module.name } }
   for (const [key, component] of copies(place.weight, part.component, emaCopy)) {
     changeWeight(opened(patches, table, key, component), place, module, change)
@@ -142,7 +142,7 @@ function isWhole({ rows, transposed, swappedHalves }: TargetView): boolean {
 /** A weight that grows is written next to zeros that are kept in memory. Known ones have 3072 x 384 values. */
 const MAX_GROWN_VALUES = 32 * 1024 * 1024
 
-function growthMisfit(
+function growthShapeError(
   { shape }: Patch,
   place: TargetView,
   parts: PlacedModule['module']['parts'],

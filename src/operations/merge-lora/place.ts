@@ -8,10 +8,10 @@ import type { Matrix, Term } from '../../tensor/values/table.ts'
 export type TargetView = Pick<ModuleTarget, 'rows' | 'transposed' | 'swappedHalves' | 'latents'>
 
 /** The weight as the trainer sees it. */
-export function viewOf(value: Matrix, { rows, transposed: turned, swappedHalves }: TargetView): Matrix {
+export function viewOf(value: Matrix, { rows, transposed: isTransposed, swappedHalves }: TargetView): Matrix {
   const part = rows === undefined ? value : rowsOf(value, rows.start, rows.length)
   const ordered = swappedHalves ? swapped(part) : part
-  return turned ? transposed(ordered) : ordered
+  return isTransposed ? transposed(ordered) : ordered
 }
 
 /** The tensor with `changed` in the place of `view`, which is what `viewOf` made of it. */
@@ -29,9 +29,9 @@ export function withView(value: Matrix, view: Matrix, changed: Matrix, at: Targe
 function unview(
   of: Matrix,
   { rows: height }: Matrix,
-  { rows, transposed: turned, swappedHalves }: TargetView,
+  { rows, transposed: isTransposed, swappedHalves }: TargetView,
 ): Matrix {
-  const upright = turned ? transposed(of) : of
+  const upright = isTransposed ? transposed(of) : of
   const ordered = swappedHalves ? swapped(upright) : upright
   return rows === undefined ? ordered : place(ordered, rows.start, height)
 }

@@ -59,7 +59,7 @@ async function fillButterfly(m: Rotate, out: Floats, by: Arithmetic): Promise<vo
   const turns = await wholeOf(m.turns, by)
   await by.fill(of, 0, of.rows, out, by)
   const gathered = acquireFloats(by.precision, size * columns)
-  const turned = acquireFloats(by.precision, size * columns)
+  const rotated = acquireFloats(by.precision, size * columns)
   for (let stage = 0; stage < stages; stage++) {
     const order = butterflyOrder(of.rows, (2 ** stage * size) / 2, chunk)
     for (let block = 0; block < of.rows / size; block++) {
@@ -69,11 +69,11 @@ async function fillButterfly(m: Rotate, out: Floats, by: Arithmetic): Promise<vo
       )
       const first = (stage * of.rows + block * size) * size
       const turn = turns.slice(first, first + size * size) as Floats
-      await multiply(turn, gathered, turned, [size, size, columns], by)
-      rows.forEach((row, i) => void out.set(turned.subarray(i * columns, (i + 1) * columns), row * columns))
+      await multiply(turn, gathered, rotated, [size, size, columns], by)
+      rows.forEach((row, i) => void out.set(rotated.subarray(i * columns, (i + 1) * columns), row * columns))
     }
   }
-  releaseFloats(gathered, turned)
+  releaseFloats(gathered, rotated)
 }
 
 /** Row numbers, seen as [n, 2, half / chunk, chunk], with the two axes in the middle exchanged. */

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type AdapterModule, splitModules } from '../../../src/model/adapters/modules.ts'
 import { readNumbers } from '../../../src/model/adapters/numbers.ts'
-import { patchBias, patchedShape, patchMisfit, patchWeight } from '../../../src/model/adapters/patch.ts'
+import { patchBias, patchedShape, patchShapeError, patchWeight } from '../../../src/model/adapters/patch.ts'
 import { peftSettings } from '../../../src/model/adapters/peft/sources.ts'
 import { withSettings } from '../../../src/model/adapters/peft/steer.ts'
 import { memorySource } from '../../../src/system/bytes.ts'
@@ -99,7 +99,7 @@ function step(
   ratio: number,
   numbers: ReadonlyMap<string, Float64Array>,
 ): Patched {
-  const misfit = patchMisfit(module, before.shape, numbers)
+  const misfit = patchShapeError(module, before.shape, numbers)
   if (misfit !== undefined) throw new Error(`${module.name}: ${misfit}`)
   return {
     weight: patchWeight(module, { weight: before.weight, shape: before.shape, ratio, numbers }),

@@ -3,10 +3,10 @@ import { describe, expect, it } from 'vitest'
 import type { Algorithm, Numbers } from '../../../src/model/adapters/algorithm.ts'
 import { splitModules } from '../../../src/model/adapters/modules.ts'
 import {
-  biasMisfit,
+  biasShapeError,
   biasUse,
   patchedShape,
-  patchMisfit,
+  patchShapeError,
   patchWeight,
 } from '../../../src/model/adapters/patch.ts'
 import { ALGORITHMS } from '../../../src/model/adapters/registry.ts'
@@ -42,13 +42,13 @@ it.each<[string, Shapes, readonly number[]]>([
   ['a control LoRA', { 'lora_A.weight': [2, 128], 'lora_B.weight': [8, 2] }, [8, 64]],
   ['a LoRA of Fill', { 'lora_A.weight': [2, 384], 'lora_B.weight': [8, 2] }, [8, 64]],
 ])('%s fits a layer that takes latents, and no other', (_, shapes, shape) => {
-  expect(patchMisfit(moduleOf(shapes), shape, new Map(), 64)).toBeUndefined()
-  expect(patchMisfit(moduleOf(shapes), shape, new Map())).toBeTypeOf('string')
-  expect(patchMisfit(moduleOf(shapes), shape, new Map(), 32)).toBeTypeOf('string')
+  expect(patchShapeError(moduleOf(shapes), shape, new Map(), 64)).toBeUndefined()
+  expect(patchShapeError(moduleOf(shapes), shape, new Map())).toBeTypeOf('string')
+  expect(patchShapeError(moduleOf(shapes), shape, new Map(), 32)).toBeTypeOf('string')
 })
 
 function misfit(shapes: Shapes, shape: readonly number[], numbers: Record<string, readonly number[]> = {}) {
-  return patchMisfit(moduleOf(shapes), shape, numbersOf(numbers))
+  return patchShapeError(moduleOf(shapes), shape, numbersOf(numbers))
 }
 
 describe('patchMisfit', () => {
@@ -246,8 +246,8 @@ describe('the bias of a layer', () => {
 
   it('has to be as long as what is added to it', () => {
     const { parts } = moduleOf({ diff: [4, 4], diff_b: [4] })
-    expect(biasMisfit(parts, 4)).toBeUndefined()
-    expect(biasMisfit(parts, 8)).toBe('its diff_b has 4 values, the bias has 8')
+    expect(biasShapeError(parts, 4)).toBeUndefined()
+    expect(biasShapeError(parts, 8)).toBe('its diff_b has 4 values, the bias has 8')
   })
 })
 
@@ -306,7 +306,7 @@ describe('tensors of any shapes', () => {
           const numbers: Numbers = new Map(
             steering.flatMap((role, i) => (parts.has(role) ? [[role, Float64Array.from(values[i]!)]] : [])),
           )
-          if (patchMisfit({ algorithm, parts }, weightShape, numbers) !== undefined) return
+          if (patchShapeError({ algorithm, parts }, weightShape, numbers) !== undefined) return
           const weight = matrixOf(floatTensor('w', weightShape, Array(elementCount(weightShape)).fill(1)))
           const patched = patchWeight(
             { algorithm, parts },

@@ -4,7 +4,7 @@ import { afterAll, expect, it } from 'vitest'
 import { adapterKeys } from '../../../src/model/adapters/describe.ts'
 import type { AdapterModule } from '../../../src/model/adapters/modules.ts'
 import { readNumbers } from '../../../src/model/adapters/numbers.ts'
-import { patchMisfit, patchWeight } from '../../../src/model/adapters/patch.ts'
+import { patchShapeError, patchWeight } from '../../../src/model/adapters/patch.ts'
 import { type ByteSource, openFileSource } from '../../../src/system/bytes.ts'
 import { matrixOf } from '../../../src/tensor/algebra/matrix.ts'
 import { openModel } from '../../../src/tensor/formats/open.ts'
@@ -47,7 +47,7 @@ const ZEROS = new Uint8Array(32 * 1024 * 1024)
 function deltaOf(module: AdapterModule, numbers: ReadonlyMap<string, Float64Array>) {
   const { rows = 1, columns = 1, kernel = [1, 1] } = module.shape
   const shape = [rows, columns / (kernel[0] * kernel[1]), ...(kernel[0] > 1 ? kernel : [])]
-  expect(patchMisfit(module, shape, numbers)).toBeUndefined()
+  expect(patchShapeError(module, shape, numbers)).toBeUndefined()
   const base = bytesTensor('base', 'F8_E4M3', shape, ZEROS.subarray(0, elementCount(shape)))
   return { base, value: patchWeight(module, { weight: matrixOf(base), shape, ratio: 1, numbers }) }
 }
