@@ -119,7 +119,7 @@ options. Every model file that sdtool writes has one, as JSON text under the met
 \`__metadata__\` of safetensors, as an entry of the top-level dictionary of a torch file. Other programs ignore it.
 
 \`\`\`sh
-sdtool inspect mix.safetensors --json     # the recipe, under "recipe"
+sdtool inspect mix.safetensors --json     # the recipe, under "summary.recipe"
 sdtool replay mix.safetensors             # make the file again
 sdtool verify mix.safetensors --deep      # make it again and compare every tensor
 \`\`\`
