@@ -1,5 +1,6 @@
+import * as v from 'valibot'
 import { defined } from '../../system/defined.ts'
-import { isJsonObject, type JsonObject, type JsonValue, ownValue, parseJsonText } from '../../system/json.ts'
+import { isJsonObject, type JsonObject, type JsonValue, parseJsonText } from '../../system/json.ts'
 
 /** Metadata key of the recipe. */
 export const RECIPE_KEY = 'sdtool.recipe'
@@ -138,51 +139,47 @@ export function parseRecipe(text: string | undefined): Recipe | undefined {
   return recipeOf(parseJsonText(text), MAX_GENERATIONS)
 }
 
-function recipeOf(value: JsonValue | undefined, generations: number): Recipe | undefined {
-  if (!isJsonObject(value)) return undefined
-  const version = VERSIONS.find((known) => known === value.version)
-  if (version === undefined) return undefined
-  const { sdtool, operation, produced, options, engine } = value
-  if (typeof sdtool !== 'string' || typeof operation !== 'string' || typeof produced !== 'string')
-    return undefined
-  if (!Array.isArray(value.inputs) || !isJsonObject(options)) return undefined
-  const inputs = value.inputs.map((input: JsonValue) => inputOf(input, generations))
-  const sound = inputs.filter((input) => input !== undefined)
-  if (sound.length < inputs.length) return undefined
-  const own = { version, sdtool, operation, produced, inputs: sound, options }
-  return typeof engine === 'string' ? { ...own, engine } : own
-}
+const sha256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))
+const autoV1 = v.pipe(v.string(), v.regex(/^[0-9a-f]{8}$/))
 
-function inputOf(value: JsonValue, generations: number): RecipeInput | undefined {
-  if (!isJsonObject(value)) return undefined
-  const { name, bytes } = value
-  if (typeof name !== 'string' || typeof bytes !== 'number' || !Number.isSafeInteger(bytes)) return undefined
-  const isOmitted = value.recipeOmitted === true || (value.recipe !== undefined && generations === 0)
-  const ancestor = isOmitted ? undefined : recipeOf(value.recipe, generations - 1)
-  if (value.recipe !== undefined && ancestor === undefined && !isOmitted) return undefined
-  return {
-    name,
-    bytes,
-    ...hashes(value),
-    ...companionOf(value.companion),
-    ...(isOmitted ? { recipeOmitted: true } : defined({ recipe: ancestor })),
-  }
-}
-
-function companionOf(value: JsonValue | undefined): Pick<RecipeInput, 'companion'> {
-  if (!isJsonObject(value)) return {}
-  const { name, sha256 } = value
-  if (typeof name !== 'string' || typeof sha256 !== 'string' || !HASHES.sha256.test(sha256)) return {}
-  return { companion: { name, sha256 } }
+/** What is not as it should be counts as not being there. */
+function ifSound<const Schema extends v.GenericSchema>(schema: Schema) {
+  return v.fallback(v.optional(schema), undefined)
 }
 
 /** Only well-formed hashes: what is looked up on the network later must be hex and nothing else. */
-const HASHES = { sha256: /^[0-9a-f]{64}$/, autoV1: /^[0-9a-f]{8}$/, autoV3: /^[0-9a-f]{64}$/ } as const
+const inputSchema = v.object({
+  name: v.string(),
+  bytes: v.pipe(v.number(), v.safeInteger()),
+  sha256: ifSound(sha256),
+  autoV1: ifSound(autoV1),
+  autoV3: ifSound(sha256),
+  companion: ifSound(v.object({ name: v.string(), sha256 })),
+  recipe: v.optional(v.unknown()),
+  recipeOmitted: ifSound(v.literal(true)),
+})
 
-function hashes(value: JsonObject): Pick<RecipeInput, 'sha256' | 'autoV1' | 'autoV3'> {
-  const found = Object.entries(HASHES).flatMap(([name, pattern]) => {
-    const hash = ownValue(value, name)
-    return typeof hash === 'string' && pattern.test(hash) ? [[name, hash]] : []
-  })
-  return Object.fromEntries(found)
+const recipeSchema = v.object({
+  version: v.picklist(VERSIONS),
+  sdtool: v.string(),
+  operation: v.string(),
+  produced: v.string(),
+  inputs: v.array(inputSchema),
+  // as they are: their operation reads them, and refuses what it does not know
+  options: v.custom<JsonObject>((value) => isJsonObject(value as JsonValue)),
+  engine: ifSound(v.string()),
+})
+
+/** @param generations of ancestors that are read; older ones count as left out */
+function recipeOf(value: unknown, generations: number): Recipe | undefined {
+  const { success, output } = v.safeParse(recipeSchema, value)
+  if (!success) return undefined
+  const inputs: RecipeInput[] = []
+  for (const { recipe, recipeOmitted, ...own } of output.inputs) {
+    const isOmitted = recipeOmitted === true || (recipe !== undefined && generations === 0)
+    const ancestor = isOmitted || recipe === undefined ? undefined : recipeOf(recipe, generations - 1)
+    if (recipe !== undefined && ancestor === undefined && !isOmitted) return undefined
+    inputs.push({ ...defined(own), ...(isOmitted ? { recipeOmitted: true } : defined({ recipe: ancestor })) })
+  }
+  return defined({ ...output, inputs })
 }
