@@ -55,7 +55,8 @@ describe('fast-png reads the pictures that we write', () => {
       })
     // fast-png takes 0x80 to 0x9f, which are control characters in Latin-1, for those of Windows
     const texts = fc.dictionary(
-      fc.stringMatching(/^[!-~]{1,79}$/),
+      // fast-png keeps texts in a plain object, which has no room for this key
+      fc.stringMatching(/^[!-~]{1,79}$/).filter((keyword) => keyword !== '__proto__'),
       // and what is UTF-8 as well is written as that, in iTXt
       fc.stringMatching(/^[ -~\n\xa0-\xff]{0,60}$/).filter((text) => !/[\xc0-\xff][\xa0-\xbf]/.test(text)),
       {
