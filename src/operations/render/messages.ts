@@ -11,13 +11,6 @@ export const messages = catalogue({
     `${path} is named in the prompt, but is not an embedding for this model`,
   embeddingUnreadable: (path: string, reason: string) => `${path} is named in the prompt: ${reason}`,
 
-  notRenderable: (path: string, what: string) => `${path} is ${what}: it cannot be rendered`,
-  renderableModels: 'Stable Diffusion 1.x, 2.x and XL can, from a checkpoint with UNet and text encoder.',
-  useAsLora: 'Name the checkpoint it is for, and this file with --lora.',
-  useAsVae: 'Name the checkpoint it is for, and this file with --vae.',
-  useAsEmbedding:
-    'Name the checkpoint it is for, and its folder with --embeddings; its name goes into the prompt.',
-  unknownFile: 'a file of an unknown kind',
   notAVae: (path: string, what: string) => `--vae ${path} is no VAE: ${what}`,
   nameAVae: 'Name a VAE, a TAESD, or a checkpoint that has one.',
   noEma: (path: string) => `${path} has no EMA copy of its weights`,

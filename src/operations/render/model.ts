@@ -5,9 +5,8 @@ import { type ModelFolders, resolveModel } from '../../library/resolve.ts'
 import { identifyFile, type OpenedModel, withModels } from '../../library/session.ts'
 import { withEmaWeights } from '../../model/diff/ema.ts'
 import type { Identity } from '../../model/identity.ts'
-import { KINDS, type Kind } from '../../model/kinds.ts'
 import type { Model } from '../../model/model.ts'
-import { architectureById } from '../../model/networks/architectures/registry.ts'
+import { drawable, whatItIs } from '../../runtime/engine/drawable.ts'
 import { EXIT, refuse, SdtoolError } from '../../system/errors.ts'
 import type { Environment } from '../../system/world.ts'
 import type { ModelFile, TensorTable } from '../../tensor/values/table.ts'
@@ -97,31 +96,6 @@ async function plainModel(path: string, opened: OpenedModel): Promise<Model> {
   return { name: path, file: opened.model, identity: await identifyFile(path, opened) }
 }
 
-/** @throws NOT_RENDERABLE (exit 3) before anything is loaded; what is special about a UNet, the pipeline finds */
-function checkDrawable({ name, identity: { kind, title, architecture } }: Model): void {
-  const network = architecture && architectureById(architecture.id)?.network.kind
-  if (kind === 'checkpoint' && network === 'unet') return
-  const hint = messages[hintFor(kind)]
-  const what = kind === 'checkpoint' ? title : titleOf(kind, title)
-  throw refuse('NOT_RENDERABLE', messages.notRenderable(name, what), hint)
-}
-
-function titleOf(kind: Kind, title: string): string {
-  return kind === 'unknown' ? messages.unknownFile : `${title} (${KINDS[kind]})`
-}
-
-/** Which option a file is for that is no model by itself. */
-const HINTS = {
-  lora: 'useAsLora',
-  vae: 'useAsVae',
-  taesd: 'useAsVae',
-  embedding: 'useAsEmbedding',
-} as const satisfies Partial<Record<Kind, keyof typeof messages>>
-
-function hintFor(kind: Kind): (typeof HINTS)[keyof typeof HINTS] | 'renderableModels' {
-  return Object.hasOwn(HINTS, kind) ? HINTS[kind as keyof typeof HINTS] : 'renderableModels'
-}
-
 /** @throws NOT_A_VAE (exit 3), VAE_WRONG_ARCHITECTURE (exit 4) */
 async function checkVae(
   model: Model,
@@ -131,9 +105,9 @@ async function checkVae(
   folders: ModelFolders,
   environment: Environment,
 ): Promise<void> {
-  const { kind, title, components, vae } = identity
+  const { kind, components, vae } = identity
   if (vae === undefined || (kind !== 'taesd' && !components.some(({ role }) => role === 'vae')))
-    throw refuse('NOT_A_VAE', messages.notAVae(name, titleOf(kind, title)), messages.nameAVae)
+    throw refuse('NOT_A_VAE', messages.notAVae(name, whatItIs({ identity })), messages.nameAVae)
   const values = await latentsByValues(
     { name, file: opened.model, identity },
     {
@@ -158,7 +132,7 @@ async function patchedModel(
   context: PlanContext,
   folders: Pick<ModelFolders, 'note'>,
 ): Promise<Model> {
-  checkDrawable(plain!)
+  drawable(plain!) // before anything is loaded
   const base = ema ? emaModel(plain!) : plain!
   if (adapters.length === 0) return base
   const inputs = [base, ...adapters]

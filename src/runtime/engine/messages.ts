@@ -6,7 +6,12 @@ export const messages = catalogue({
     `${name} predicts the ${prediction}, which sdtool cannot sample: it cannot be rendered`,
   needsMoreThanText: (name: string, title: string) =>
     `${name} is ${title}, which needs more than a text: it cannot be rendered`,
-  drawable: 'Stable Diffusion 1.x, 2.x and XL can be rendered.',
+  drawable: 'Stable Diffusion 1.x, 2.x and XL can, from a checkpoint with UNet and text encoder.',
+  useAsLora: 'Name the checkpoint it is for, and this file with --lora.',
+  useAsVae: 'Name the checkpoint it is for, and this file with --vae.',
+  useAsEmbedding:
+    'Name the checkpoint it is for, and its folder with --embeddings; its name goes into the prompt.',
+  unknownFile: 'a file of an unknown kind',
   noDecoder: (title: string) => `the ${title} has no decoder`,
   noEncoder: (title: string) => `the ${title} has no encoder`,
   nameAnotherVae: 'Name another one with --vae.',

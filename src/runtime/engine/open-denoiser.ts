@@ -1,8 +1,7 @@
 import type { Model } from '../../model/model.ts'
 import type { Architecture } from '../../model/networks/architectures/architecture.ts'
-import { architectureById } from '../../model/networks/architectures/registry.ts'
 import { sd1 } from '../../model/networks/architectures/sd1.ts'
-import { sd2, upscaler } from '../../model/networks/architectures/sd2.ts'
+import { sd2 } from '../../model/networks/architectures/sd2.ts'
 import type { UnetConfig } from '../../model/networks/topology/unet.ts'
 import { defined } from '../../system/defined.ts'
 import { refuse } from '../../system/errors.ts'
@@ -12,18 +11,19 @@ import { checkComplete, unetWeights } from '../networks/weights.ts'
 import { timestepEmbedding } from '../sampling/timestep.ts'
 import { networkSession, type SizedGraph } from '../sessions/network-session.ts'
 import { precisionFor } from '../sessions/precision.ts'
+import { checkChannels, unetArchitecture } from './drawable.ts'
 import type { Denoiser, DenoiserInput, EngineOptions } from './engine.ts'
 import { messages } from './messages.ts'
 
 /** @throws COMPONENT_MISSING, NOT_RENDERABLE, COMPONENT_INCOMPLETE (exit 3) */
 export async function openDenoiser(model: Model, options: EngineOptions): Promise<Denoiser> {
-  const architecture = drawable(model)
+  const architecture = unetArchitecture(model)
   const component = model.identity.components.find(({ id }) => id === 'unet')
   if (component === undefined) throw refuse('COMPONENT_MISSING', messages.noUnet(model.name))
   checkComplete(model.file, component)
   const { resBlocks } = architecture.network.config
   const { weights, config } = unetWeights(model.file, component, resBlocks)
-  checkConfig(model, config)
+  checkChannels(model, config.inChannels)
   const plan = { config, heads: headsOf(architecture) }
   const precision = precisionFor(options)
   const wideScores = architecture.id === sd2.id
@@ -49,23 +49,6 @@ export async function openDenoiser(model: Model, options: EngineOptions): Promis
     },
     close: session.close,
   }
-}
-
-type UnetArchitecture = Architecture & { readonly network: { readonly kind: 'unet' } }
-
-/** @throws NOT_RENDERABLE (exit 3) for anything but a UNet that draws from text */
-function drawable({ name, identity }: Model): UnetArchitecture {
-  const known = identity.architecture && architectureById(identity.architecture.id)
-  if (known?.network.kind === 'unet' && known.id !== upscaler.id) return known as UnetArchitecture
-  throw refuse('NOT_RENDERABLE', messages.notDrawable(name, identity.title), messages.drawable)
-}
-
-/** Latents; latents, a mask and the masked picture. */
-const CHANNELS: readonly number[] = [4, 9]
-
-function checkConfig({ name, identity }: Model, { inChannels }: UnetConfig): void {
-  if (CHANNELS.includes(inChannels)) return
-  throw refuse('NOT_RENDERABLE', messages.needsImage(name, identity.title))
 }
 
 const SD1_HEADS: Heads = { count: 8 }

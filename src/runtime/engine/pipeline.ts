@@ -3,17 +3,14 @@
 import type { RgbImage } from '../../image/image.ts'
 import type { Model } from '../../model/model.ts'
 import type { LatentFormat } from '../../model/networks/architectures/architecture.ts'
-import { latentFormat } from '../../model/networks/latents.ts'
-import { PREDICTIONS } from '../../model/networks/predictions.ts'
 import { defined } from '../../system/defined.ts'
-import { refuse } from '../../system/errors.ts'
 import type { LoadedEmbedding } from '../prompt/embedding.ts'
 import type { Seed } from '../random/gaussian.ts'
-import { denoiserOf, PARAMETERIZATIONS, type Parameterization } from '../sampling/denoiser.ts'
+import { denoiserOf, type Parameterization } from '../sampling/denoiser.ts'
 import { type NoiseSchedule, noiseSchedule } from '../sampling/noise-schedule.ts'
 import { type Conditioning, encodePrompts, knowsClipSkip, sameLength } from './conditioning.ts'
+import { checkVector, type Drawable, drawable } from './drawable.ts'
 import type { Denoiser, Engine, EngineOptions, Vae, VaeOptions } from './engine.ts'
-import { messages } from './messages.ts'
 import { rgbImage } from './pixels.ts'
 import { type SamplingSettings, sampleImage, stepsOf } from './sample-image.ts'
 import { CHANNELS, inpaintingInput, type PictureSize, predictor, SIZE_MULTIPLE } from './steered-denoiser.ts'
@@ -94,7 +91,7 @@ export async function renderImages(
   try {
     checkVector(
       job.model,
-      networks.denoiser,
+      networks.denoiser.vectorWidth,
       towers.some(({ pools }) => pools),
     )
     const steerings = await encode(job, towers, engine, options)
@@ -109,32 +106,16 @@ export async function renderImages(
 }
 
 interface RenderPlan {
-  readonly format: LatentFormat
+  readonly format: Drawable['format']
   readonly prediction: Parameterization
   readonly noiseLevels: NoiseSchedule
 }
 
-/** @throws NOT_RENDERABLE (exit 3) */
+/** @throws what `drawable` throws */
 function planRender({ model, settings }: RenderJob): RenderPlan {
-  const { architecture, title } = model.identity
-  const format = latentFormat(model.identity)
-  if (architecture === undefined || format === undefined)
-    throw notRenderable(messages.notDrawable(model.name, title))
-  const { prediction: found } = architecture
-  const prediction = settings.prediction ?? found.type
-  if (!isParameterization(prediction)) {
-    throw notRenderable(messages.cannotSample(model.name, PREDICTIONS[found.type]))
-  }
-  const zeroSnr = settings.zeroTerminalSnr ?? found.zeroTerminalSnr ?? false
+  const { format, prediction } = drawable(model, settings.prediction)
+  const zeroSnr = settings.zeroTerminalSnr ?? model.identity.architecture?.prediction.zeroTerminalSnr ?? false
   return { format, prediction, noiseLevels: noiseSchedule(zeroSnr, format.space === 'sdxl') }
-}
-
-function isParameterization(type: string): type is Parameterization {
-  return PARAMETERIZATIONS.includes(type)
-}
-
-function notRenderable(message: string): Error {
-  return refuse('NOT_RENDERABLE', message, messages.drawable)
 }
 
 interface Networks {
@@ -155,13 +136,6 @@ async function openNetworks(
     await denoiser.close()
     throw error
   }
-}
-
-/** @throws NOT_RENDERABLE (exit 3) for a network whose vector is made of something else (refiner, unCLIP) */
-function checkVector({ name, identity }: Model, { vectorWidth }: Denoiser, pools: boolean): void {
-  const isXl = identity.architecture?.id === 'stable-diffusion-xl-v1-base'
-  if (vectorWidth === undefined || (isXl && pools)) return
-  throw notRenderable(messages.needsMoreThanText(name, identity.title))
 }
 
 async function encode(
