@@ -1,6 +1,7 @@
 /** Texts of `convert`: help, wrong usage, page. */
-import { formatBytes, plural } from '../../report/text/text.ts'
+import { formatBytes } from '../../report/text/text.ts'
 import { catalogue } from '../../system/language.ts'
+import { plural } from '../../system/plural.ts'
 
 export const messages = catalogue({
   example: 'Write model.safetensors next to it; the pickle is read, never run',

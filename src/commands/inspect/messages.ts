@@ -1,6 +1,6 @@
 import { catalogue } from '../../system/language.ts'
+import { plural } from '../../system/plural.ts'
 
-const count = (n: number, one: string, many = `${one}s`) => `${n} ${n === 1 ? one : many}`
 const more = (n: number) => `and ${n} more`
 
 export const messages = catalogue({
@@ -43,7 +43,7 @@ export const messages = catalogue({
   embedding: 'Embedding',
   negativePrompt: 'Negative prompt',
   settings: 'Settings',
-  tensorCount: (n: number) => count(n, 'tensor'),
+  tensorCount: (n: number) => plural(n, 'tensor'),
   seenBy: (bytes: string) => `identified from ${bytes} of it`,
   more,
 
@@ -73,8 +73,8 @@ export const messages = catalogue({
   for: 'for',
   convolutions: 'convolutions',
   embeddings: 'embeddings',
-  moduleCount: (n: number) => count(n, 'module'),
-  modulesOf: (target: string, modules: number) => `${target}: ${count(modules, 'module')}`,
+  moduleCount: (n: number) => plural(n, 'module'),
+  modulesOf: (target: string, modules: number) => `${target}: ${plural(modules, 'module')}`,
   claimedBy: (base: string, source: string | undefined) => `${base} by ${source ?? 'metadata'}`,
   unknownBase: 'unknown base',
   configuredAlpha: (facts: {
@@ -89,9 +89,9 @@ export const messages = catalogue({
       facts.rankStabilised ? ', rank-stabilised' : '',
       facts.target === undefined ? '' : ` for ${facts.target}`,
       ` by ${facts.source}`,
-      facts.patterns === 0 ? '' : `; different for ${count(facts.patterns, 'pattern')}`,
+      facts.patterns === 0 ? '' : `; different for ${plural(facts.patterns, 'pattern')}`,
     ].join(''),
-  noAlpha: (modules: number) => `none in ${count(modules, 'module')} (scale 1)`,
+  noAlpha: (modules: number) => `none in ${plural(modules, 'module')} (scale 1)`,
   notFetched: 'not fetched',
   distribution: (least: string, largest: string, most: string) => `${least} to ${largest}, mostly ${most}`,
   vectors: 'vectors',
@@ -101,7 +101,7 @@ export const messages = catalogue({
   trainedOn: 'trained on',
   pickle: 'pickle',
   safePickle: (foreign: number) =>
-    `safe, nothing was run${foreign > 0 ? `; ${count(foreign, 'foreign class', 'foreign classes')} not loaded` : ''}`,
+    `safe, nothing was run${foreign > 0 ? `; ${plural(foreign, 'foreign class', 'foreign classes')} not loaded` : ''}`,
 
   component: 'component',
   incomplete: (component: string) => `${component} (incomplete)`,
@@ -119,8 +119,8 @@ export const messages = catalogue({
   fp16Underflow: 'zero in fp16',
   largest: 'largest',
   shape: 'shape',
-  errorCount: (n: number) => count(n, 'error'),
-  warningCount: (n: number) => count(n, 'warning'),
+  errorCount: (n: number) => plural(n, 'error'),
+  warningCount: (n: number) => plural(n, 'warning'),
   refusedPickle: 'REFUSED: unsafe pickle',
   refused: 'REFUSED',
   refusedCode: (code: string) => `refused (${code})`,

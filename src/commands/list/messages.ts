@@ -1,6 +1,5 @@
 import { catalogue } from '../../system/language.ts'
-
-const count = (n: number, one: string) => `${n} ${n === 1 ? one : `${one}s`}`
+import { plural } from '../../system/plural.ts'
 
 export const messages = catalogue({
   exampleFolder: 'Every model: what it is, its size, type, base model and trigger words',
@@ -18,7 +17,7 @@ export const messages = catalogue({
   sameTensorsBySample: 'the same tensors, by a sample',
   sameComponent: (component: string) => `the same ${component}`,
   sameComponentBySample: (component: string) => `the same ${component}, by a sample`,
-  filesWith: (files: number, what: string) => `${count(files, 'file')} with ${what}`,
+  filesWith: (files: number, what: string) => `${plural(files, 'file')} with ${what}`,
   namesAndMore: (names: string, unlisted: number) => `${names} and ${unlisted} more`,
 
   file: 'file',
@@ -31,7 +30,7 @@ export const messages = catalogue({
   trainedOn: (model: string) => `trained on ${model}`,
   triggers: (words: string) => `trigger: ${words}`,
   pruneSaves: (bytes: string) => `prune saves ${bytes}`,
-  files: (files: number, bytes: string) => `${count(files, 'model file')}, ${bytes}`,
+  files: (files: number, bytes: string) => `${plural(files, 'model file')}, ${bytes}`,
   refusedCount: (n: number) => `${n} refused`,
   pruningSaves: (bytes: string) => `pruning saves ${bytes}`,
 })

@@ -1,6 +1,5 @@
 import { catalogue } from '../../system/language.ts'
-
-const count = (n: number, one: string, many = `${one}s`) => `${n} ${n === 1 ? one : many}`
+import { plural } from '../../system/plural.ts'
 
 /** Options that several commands have, and the page of a command that writes models. */
 export const messages = catalogue({
@@ -37,7 +36,7 @@ export const messages = catalogue({
   siteExample: (url: string) => `It looks like ${url}.`,
 
   note: (text: string) => `sdtool: ${text}`,
-  moreSkipped: (paths: string, unlisted: number) => `${paths} and ${count(unlisted, 'other')}`,
+  moreSkipped: (paths: string, unlisted: number) => `${paths} and ${plural(unlisted, 'other')}`,
   noPreview: 'no preview: the output is not a terminal with colours',
 
   changed: 'changed',
@@ -51,8 +50,8 @@ export const messages = catalogue({
     readonly exact: number
     readonly worst: string
   }) =>
-    `verified: ${facts.bytes} of ${count(facts.tensors, 'changed tensor')} read back; ` +
-    `${count(facts.rows, 'row')} of them computed again in binary64: ${facts.exact} % correctly rounded, ` +
+    `verified: ${facts.bytes} of ${plural(facts.tensors, 'changed tensor')} read back; ` +
+    `${plural(facts.rows, 'row')} of them computed again in binary64: ${facts.exact} % correctly rounded, ` +
     `none off by more than ${facts.worst} ulp`,
 
   action: 'action',
@@ -60,7 +59,7 @@ export const messages = catalogue({
   before: 'before',
   after: 'after',
   why: 'why',
-  tensorCount: (n: number) => count(n, 'tensor'),
+  tensorCount: (n: number) => plural(n, 'tensor'),
   wouldWrite: (what: string) => `would write ${what}`,
   /** Stands before the name of the file, and may be coloured. */
   wrote: 'wrote',
@@ -68,5 +67,5 @@ export const messages = catalogue({
   nothingWritten: 'nothing written',
   outcomeCount: (n: number, status: 'written' | 'planned' | 'skipped' | 'failed') => `${n} ${status}`,
   filesSummary: (files: number, outcomes: string, before: string, after: string) =>
-    `${count(files, 'file')}: ${outcomes}; ${before} -> ${after}`,
+    `${plural(files, 'file')}: ${outcomes}; ${before} -> ${after}`,
 })

@@ -1,6 +1,5 @@
 import { catalogue } from '../../system/language.ts'
-
-const count = (n: number, one: string, many = `${one}s`) => `${n} ${n === 1 ? one : many}`
+import { plural } from '../../system/plural.ts'
 
 export const messages = catalogue({
   exampleFile: 'Intact, without NaN, and with the hashes that files next to it state',
@@ -14,23 +13,23 @@ export const messages = catalogue({
   what: 'what',
 
   noValues: 'there are none',
-  unreadValues: (tensors: number, types: string) => `not checked: ${count(tensors, 'tensor')} of ${types}`,
+  unreadValues: (tensors: number, types: string) => `not checked: ${plural(tensors, 'tensor')} of ${types}`,
   finiteValues: (values: number) => `${values} values, all of them finite`,
   finiteAndUnread: (values: number, tensors: number, types: string) =>
-    `${values} values, all of them finite; not checked: ${count(tensors, 'tensor')} of ${types}`,
+    `${values} values, all of them finite; not checked: ${plural(tensors, 'tensor')} of ${types}`,
 
   incomplete: (component: string, wrong: number, expected: number) =>
     `${component}: ${wrong} of ${expected} tensors are missing or have another shape`,
   complete: (format: string, tensors: number, bytes: string, components: string) =>
-    `${format}, ${count(tensors, 'tensor')}, ${bytes}; complete: ${components}`,
+    `${format}, ${plural(tensors, 'tensor')}, ${bytes}; complete: ${components}`,
   readable: (format: string, tensors: number, bytes: string) =>
-    `${format}, ${count(tensors, 'tensor')}, ${bytes}; readable, but there is no known model to compare its names and shapes with`,
+    `${format}, ${plural(tensors, 'tensor')}, ${bytes}; readable, but there is no known model to compare its names and shapes with`,
 
   noChecksums: 'it states none',
-  entriesWithout: (entries: number) => `${count(entries, 'entry', 'entries')} without one`,
-  checkedEntries: (entries: number) => `CRC-32 of ${count(entries, 'entry', 'entries')}`,
+  entriesWithout: (entries: number) => `${plural(entries, 'entry', 'entries')} without one`,
+  checkedEntries: (entries: number) => `CRC-32 of ${plural(entries, 'entry', 'entries')}`,
   checkedAndWithout: (entries: number, without: number) =>
-    `CRC-32 of ${count(entries, 'entry', 'entries')}; ${count(without, 'entry', 'entries')} without one`,
+    `CRC-32 of ${plural(entries, 'entry', 'entries')}; ${plural(without, 'entry', 'entries')} without one`,
 
   noHash: 'no file next to it states one',
   ownHashSame: (key: string) => `${key} in the metadata matches the tensors`,

@@ -1,7 +1,7 @@
 /** Texts of putting a VAE into a checkpoint. */
 import { counted } from '../../model/finding.ts'
-import { plural } from '../../report/text/text.ts'
 import { catalogue } from '../../system/language.ts'
+import { plural } from '../../system/plural.ts'
 import { quoted } from '../../system/text.ts'
 
 type Shape = readonly number[]

@@ -1,7 +1,7 @@
 /** Texts of conversions: of files, of folders of diffusers, of their parts. */
 import { counted } from '../../model/finding.ts'
-import { plural } from '../../report/text/text.ts'
 import { catalogue } from '../../system/language.ts'
+import { plural } from '../../system/plural.ts'
 import { quoted } from '../../system/text.ts'
 
 export const messages = catalogue({

@@ -1,6 +1,7 @@
 /** Texts of extracting embeddings: from files, pictures and prompts. */
-import { plural } from '../../report/text/text.ts'
+
 import { catalogue } from '../../system/language.ts'
+import { plural } from '../../system/plural.ts'
 import { quoted } from '../../system/text.ts'
 
 export const messages = catalogue({

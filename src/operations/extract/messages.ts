@@ -1,7 +1,8 @@
 /** Texts of extracting components. */
 import { counted } from '../../model/finding.ts'
-import { formatCount, plural } from '../../report/text/text.ts'
+import { formatCount } from '../../report/text/text.ts'
 import { catalogue } from '../../system/language.ts'
+import { plural } from '../../system/plural.ts'
 
 export const messages = catalogue({
   component: (title: string, tensors: number, parameters: number) =>

@@ -1,25 +1,24 @@
 import { catalogue } from '../../system/language.ts'
-
-const count = (n: number, one: string) => `${n} ${n === 1 ? one : `${one}s`}`
+import { plural } from '../../system/plural.ts'
 
 /** `damage` is a sentence about the first entry that does not match its checksum. */
 export const messages = catalogue({
   damaged: (damage: string, others: number) =>
     others === 0
       ? `${damage}; the file is damaged`
-      : `${damage}, nor ${others === 1 ? 'does' : 'do'} ${count(others, 'other')}; the file is damaged`,
+      : `${damage}, nor ${others === 1 ? 'does' : 'do'} ${plural(others, 'other')}; the file is damaged`,
   alphasNotFetched: (alphas: number) =>
     `the values of ${alphas} alphas are spread over the file and were not fetched`,
   scanning: (name: string) => `scanning ${name}`,
   notFinite: (component: string, nan: number, infinite: number, tensors: number, first: string) => {
     const kinds = [nan > 0 ? `${nan} NaN` : '', infinite > 0 ? `${infinite} infinite` : '']
     const values = `${kinds.filter(Boolean).join(' and ')} ${nan + infinite === 1 ? 'value' : 'values'}`
-    return `${component}: ${values} in ${count(tensors, 'tensor')}, first ${first}; the file is damaged`
+    return `${component}: ${values} in ${plural(tensors, 'tensor')}, first ${first}; the file is damaged`
   },
   fp16Overflow: (component: string, values: number, largest: string) =>
-    `${component}: ${count(values, 'value')} would become infinite in fp16 (largest ${largest}); keep it in fp32 or use bf16`,
+    `${component}: ${plural(values, 'value')} would become infinite in fp16 (largest ${largest}); keep it in fp32 or use bf16`,
   fp16Underflow: (component: string, values: number) =>
-    `${component}: ${count(values, 'value')} would become zero in fp16`,
+    `${component}: ${plural(values, 'value')} would become zero in fp16`,
 
   textInPixels: (signature: string) => `a text stands in the lowest bits of its pixels (${signature})`,
 

@@ -1,6 +1,7 @@
 /** Texts about LoRAs, or parts of them, that fit nowhere in a base. */
 import { MAX_NAMES } from '../../model/finding.ts'
 import { catalogue } from '../../system/language.ts'
+import { plural } from '../../system/plural.ts'
 import { quoted } from '../../system/text.ts'
 
 /** Modules or keys that one reason keeps from being merged. */
@@ -17,10 +18,6 @@ export interface UnmatchedFacts {
   readonly parts?: readonly string[]
   /** What is wrong with the first one: "it is for 2048 inputs, the weight has 768". */
   readonly detail?: string
-}
-
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
 
 /** `which` of its modules, with examples. */

@@ -1,7 +1,7 @@
 /** Texts of writing any output: where it goes, what goes with it, what became of its values. */
 import { counted } from '../../model/finding.ts'
-import { plural } from '../../report/text/text.ts'
 import { catalogue } from '../../system/language.ts'
+import { plural } from '../../system/plural.ts'
 import { quoted } from '../../system/text.ts'
 
 /** Values of some tensors, and the first of these. */

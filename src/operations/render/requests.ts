@@ -3,7 +3,6 @@ import { randomBytes } from 'node:crypto'
 import { basename } from 'node:path'
 import type { ModelFolders } from '../../library/resolve.ts'
 import type { Model } from '../../model/model.ts'
-import { VERIFICATION_REQUESTS } from '../../operations/render/prompts.ts'
 import { knowsClipSkip } from '../../runtime/engine/conditioning.ts'
 import type { ImageRequest, RenderSettings } from '../../runtime/engine/pipeline.ts'
 import type { PictureSize } from '../../runtime/engine/steered-denoiser.ts'
@@ -13,6 +12,7 @@ import type { Seed } from '../../runtime/random/gaussian.ts'
 import { onnxEngine } from '../../runtime/sessions/onnx-engine.ts'
 import { usage } from '../../system/errors.ts'
 import { messages } from './messages.ts'
+import { VERIFICATION_REQUESTS } from './prompts.ts'
 
 /** All but the size, which a model may say. */
 export type DrawSettings = Omit<RenderSettings, 'width' | 'height'>

@@ -26,11 +26,6 @@ export function formatCount(count: number): string {
   return String(count)
 }
 
-/** "1 tensor", "686 tensors". */
-export function plural(count: number, noun: string, many = `${noun}s`): string {
-  return `${count} ${count === 1 ? noun : many}`
-}
-
 /** "1:05", "2:03:09". */
 export function formatDuration(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds))
