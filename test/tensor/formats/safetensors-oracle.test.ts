@@ -39,7 +39,7 @@ function bitsOf(dtype: string): number {
 function readByTheText(file: Buffer): Found {
   const start = 8 + Number(file.readBigUInt64LE(0))
   const text = new TextDecoder('utf-8', { fatal: true }).decode(file.subarray(8, start))
-  expect(text).toMatch(/^\{.*\} *$/)
+  expect(text).toMatch(/^\{.*\} *$/s)
   const { __metadata__: metadata, ...header }: Record<string, Entry> = JSON.parse(text)
   let end = 0
   const byPlace = Object.entries(header).sort(
