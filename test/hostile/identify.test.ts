@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { readAlphas } from '../../src/model/adapters/describe.ts'
 import { type Identifiable, identify } from '../../src/model/identify/identify.ts'
@@ -8,6 +7,7 @@ import { planPrune } from '../../src/operations/prune/plan.ts'
 import { SdtoolError } from '../../src/system/errors.ts'
 import { byteLength, DTYPES, type DType, elementCount } from '../../src/tensor/values/dtype.ts'
 import type { Leftover, PlainValue, Tensor, TensorTable } from '../../src/tensor/values/table.ts'
+import { fc } from '../properties.ts'
 
 /** Reads more than a few thousand values would mean that a file decides how much work `identify` does. */
 const MAX_READ = 4096

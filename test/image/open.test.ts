@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { imageFormat, openImage } from '../../src/image/open.ts'
 import { pictureOrigin } from '../../src/image/parameters.ts'
 import { decodePixels, openPng } from '../../src/image/png/decode.ts'
 import { exifTexts } from '../../src/image/texts/exif.ts'
 import { SdtoolError } from '../../src/system/errors.ts'
+import { fc } from '../properties.ts'
 import { describeReal, realFile, realIndex } from '../real-files.ts'
 
 interface Golden {

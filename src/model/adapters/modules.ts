@@ -40,9 +40,9 @@ const NAMED_ADAPTER =
   /\.(lora_[AB]|lora_embedding_[AB]|lora_magnitude_vector|oft_R|boft_[Rs]|ia3_l|(?:hada|lokr)_\w+)\.([^.]+)(\.weight)?$/
 // diffusers attention processors, old text encoders: ...to_q_lora.down.weight
 const ATTENTION_LORA = /([._]to_(?:q|k|v|out))_lora\.(down|up)\.weight$/
-// cloneofsimo/lora: unet:12:up, numbered in the order the modules are walked
 // kohya's OFT of Flux: a list of rotations, one for each part of a fused weight
-const OFT_LIST = /^(.+)\.oft_blocks\.(\d+)$/
+const OFT_LIST = /^(.+)\.oft_blocks\.(\d+)$/s
+// cloneofsimo/lora: unet:12:up, numbered in the order the modules are walked
 const CLONEOFSIMO = /^((?:unet|text_encoder):\d+):(up|down)$/
 
 export interface SplitKey extends Omit<Spelling, 'suffix'> {
@@ -159,7 +159,7 @@ function judge(gathered: ReadonlyMap<string, Gathered>, strays: Tensor[]): Adapt
   return adoptNormScales({ modules, incomplete, strays })
 }
 
-const NORM_SCALE = /^(.*_norm)\.scale$/
+const NORM_SCALE = /^(.*_norm)\.scale$/s
 
 /** Black Forest Labs' control LoRAs carry whole norm scales under their plain names: they replace the weight. */
 function adoptNormScales(split: AdapterKeys): AdapterKeys {

@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { blockWriter } from '../../../src/civitai/transfer/block-writer.ts'
 import type { PartWriter } from '../../../src/civitai/transfer/part-writer.ts'
+import { fc } from '../../properties.ts'
 
 /** Ascending bytes from `first` on. */
 const bytes = (length: number, first = 0) => Uint8Array.from({ length }, (_, i) => (first + i) & 255)

@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { fewRanges } from '../../../src/civitai/transfer/few-ranges.ts'
+import { fc } from '../../properties.ts'
 
 const MB = 1024 * 1024
 

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parseInfotext } from '../../../src/image/infotext/parse.ts'
 import { type GenerationFacts, infotextOf, joinInfotext } from '../../../src/image/infotext/write.ts'
+import { fc } from '../../properties.ts'
 
 interface Golden {
   readonly text: string

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { deflateSync } from 'node:zlib'
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { encodeChunk, SIGNATURE } from '../../../src/image/png/chunks.ts'
 import { decodePixels, openPng } from '../../../src/image/png/decode.ts'
 import { encodePng } from '../../../src/image/png/encode.ts'
 import { SdtoolError } from '../../../src/system/errors.ts'
+import { fc } from '../../properties.ts'
 
 interface Golden {
   readonly images: readonly {

@@ -1,8 +1,8 @@
 import { inflateSync } from 'node:zlib'
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { RgbImage } from '../../../src/image/image.ts'
 import { encodePng } from '../../../src/image/png/encode.ts'
+import { fc } from '../../properties.ts'
 
 /** Chunks of a PNG, by the specification. */
 function chunksOf(png: Uint8Array): { name: string; data: Buffer; crc: number }[] {

@@ -1,12 +1,12 @@
 /** fast-png reads what we write, and reads other programs' pictures as we do. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import fc from 'fast-check'
 import { convertIndexedToRgb, decode, type DecodedPng as FastPng } from 'fast-png'
 import { describe, expect, it } from 'vitest'
 import type { RgbImage } from '../../../src/image/image.ts'
 import { type DecodedPng, decodePixels, openPng } from '../../../src/image/png/decode.ts'
 import { encodePng } from '../../../src/image/png/encode.ts'
+import { fc } from '../../properties.ts'
 
 const FIXTURES = join(import.meta.dirname, '../../../fixtures')
 

@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { summariseMetadata } from '../../../src/model/metadata/summary.ts'
+import { fc } from '../../properties.ts'
 import { describeReal } from '../../real-files.ts'
 import { realTable } from '../shape-table.ts'
 

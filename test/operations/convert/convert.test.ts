@@ -2,7 +2,6 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { DTYPE_NAMES, type DTypeName } from '../../../src/model/dtype-choice.ts'
 import { PIPELINE_FOLDERS } from '../../../src/model/layouts/pipeline.ts'
@@ -27,6 +26,7 @@ import { readOptions, writeOptions } from '../../../src/operations/schema.ts'
 import type { JsonValue } from '../../../src/system/json.ts'
 import { writeModel } from '../../model-files.ts'
 import { halves, narrowXl } from '../../narrow-models.ts'
+import { fc } from '../../properties.ts'
 import { QUIET_WORLD } from '../../quiet-world.ts'
 
 type JsonOptions = Readonly<Record<string, JsonValue>>

@@ -1,5 +1,5 @@
 /** What `merge` is asked for, as it stands in recipes. */
-import fc from 'fast-check'
+
 import { describe, expect, it } from 'vitest'
 import { buildRecipe, type Recipe } from '../../../src/model/metadata/recipe.ts'
 import { clip, clipTopology } from '../../../src/model/networks/topology/text.ts'
@@ -13,6 +13,7 @@ import { readOptions, writeOptions } from '../../../src/operations/schema.ts'
 import type { JsonValue } from '../../../src/system/json.ts'
 import { MERGE_METHODS } from '../../../src/tensor/merge/registry.ts'
 import { narrowSd1, narrowSdxl } from '../../model/tables.ts'
+import { fc } from '../../properties.ts'
 import { inputModel, zeroContext } from '../input-models.ts'
 
 const KEYS = narrowSd1()

@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { cut, mosaic, spans } from '../../../src/runtime/engine/tiles.ts'
+import { fc } from '../../properties.ts'
 
 describe('spans', () => {
   it('cover an axis in tiles of one size that overlap enough', () => {

@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   added,
@@ -20,6 +19,7 @@ import {
   transposed,
 } from '../../../src/tensor/algebra/matrix.ts'
 import type { Matrix } from '../../../src/tensor/values/table.ts'
+import { fc } from '../../properties.ts'
 import { arithmetic, matrix, rowsOfMatrix, valuesOf } from './matrices.ts'
 
 const a = matrix([1, 2], [3, 4], [5, 6])

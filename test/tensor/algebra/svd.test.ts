@@ -1,4 +1,3 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { plainMatMul } from '../../../src/tensor/algebra/matmul.ts'
 import { fillNormal, seedFor } from '../../../src/tensor/algebra/random.ts'
@@ -10,6 +9,7 @@ import {
   transposeValues,
 } from '../../../src/tensor/algebra/svd.ts'
 import { symmetricEigen, symmetricValues } from '../../../src/tensor/algebra/symmetric.ts'
+import { fc } from '../../properties.ts'
 
 const SKETCH = { matmul: plainMatMul, seed: 1 }
 

@@ -9,13 +9,13 @@ import {
   type MetadataValue,
   serializeGgufMetadata,
 } from '@huggingface/gguf'
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { memorySource } from '../../../src/system/bytes.ts'
 import { SdtoolError } from '../../../src/system/errors.ts'
 import { ggufFormat } from '../../../src/tensor/formats/gguf.ts'
 import { byteLength, type DType } from '../../../src/tensor/values/dtype.ts'
 import { ggufOfOneTensor, writeGguf } from '../../gguf-writer.ts'
+import { fc } from '../../properties.ts'
 import { bytesTensor, tableOf } from '../../tables.ts'
 import { tempFolder } from '../../temp-folder.ts'
 

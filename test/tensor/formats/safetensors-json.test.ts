@@ -1,6 +1,6 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { endOfString, oddSize } from '../../../src/tensor/formats/safetensors-json.ts'
+import { fc } from '../../properties.ts'
 
 /** With whatever JSON has to escape, and what it is made of. */
 const text = fc.string({

@@ -2,12 +2,12 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { SAFETENSORS_DTYPES } from '../../../src/tensor/formats/safetensors.ts'
 import { byteLength, DTYPES, type DType } from '../../../src/tensor/values/dtype.ts'
 import type { Tensor, TensorTable } from '../../../src/tensor/values/table.ts'
 import { writeModel } from '../../model-files.ts'
+import { fc } from '../../properties.ts'
 import { bytesTensor, tableOf } from '../../tables.ts'
 import { tempFolder } from '../../temp-folder.ts'
 

@@ -1,12 +1,12 @@
 /** The kernel for two weights of 16 bits, held against the plain loops for any others. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { combined, matrixOf } from '../../../src/tensor/algebra/matrix.ts'
 import { cast, evaluateInto, newEvaluation } from '../../../src/tensor/values/expr.ts'
 import type { Tensor } from '../../../src/tensor/values/table.ts'
 import { openInputs } from '../../../src/tensor/write/jobs.ts'
+import { fc } from '../../properties.ts'
 import { bytesTensor } from '../../tables.ts'
 import { tempFolder } from '../../temp-folder.ts'
 

@@ -1,7 +1,7 @@
-import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { kthLargest } from '../../../src/tensor/merge/kth-largest.ts'
 import { median } from '../../../src/tensor/merge/median-window.ts'
+import { fc } from '../../properties.ts'
 
 const magnitudes = fc.array(fc.float({ noNaN: true, min: 0 }), { minLength: 1, maxLength: 200 })
 

@@ -1,9 +1,9 @@
 import { f16round, getFloat16, setFloat16 } from '@petamoriken/float16'
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { newCastStats } from '../../../src/tensor/numeric/cast-stats.ts'
 import { castFloats } from '../../../src/tensor/numeric/float.ts'
 import { DTYPES, type DType, type OutputDType } from '../../../src/tensor/values/dtype.ts'
+import { fc } from '../../properties.ts'
 
 function castBytes(from: DType, to: OutputDType, bytes: Uint8Array) {
   const count = bytes.byteLength / DTYPES[from].bytes

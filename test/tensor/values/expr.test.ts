@@ -1,10 +1,10 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { matrixOf, sum } from '../../../src/tensor/algebra/matrix.ts'
 import type { DType } from '../../../src/tensor/values/dtype.ts'
 import { evaluateInto, newEvaluation, type ReadInto } from '../../../src/tensor/values/expr.ts'
 import { rowMajorStrides } from '../../../src/tensor/values/strided.ts'
 import type { Tensor } from '../../../src/tensor/values/table.ts'
+import { fc } from '../../properties.ts'
 import { floatTensor } from '../../tables.ts'
 
 const file = { path: 'storage', size: 0 }

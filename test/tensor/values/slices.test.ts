@@ -1,9 +1,9 @@
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { DTYPES, type DType, elementCount } from '../../../src/tensor/values/dtype.ts'
 import { cast, evaluateInto, newEvaluation } from '../../../src/tensor/values/expr.ts'
 import { concatenated, reshape, tensorRows, transpose } from '../../../src/tensor/values/slices.ts'
 import type { Tensor } from '../../../src/tensor/values/table.ts'
+import { fc } from '../../properties.ts'
 import { floatTensor } from '../../tables.ts'
 
 /** Values [begin, end) of an F32 tensor. */

@@ -1,8 +1,8 @@
 import { crc32 } from 'node:zlib'
-import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { StatedSum } from '../../../src/tensor/values/table.ts'
 import { refuseDamaged, sumCheck, summing } from '../../../src/tensor/write/stated-sums.ts'
+import { fc } from '../../properties.ts'
 
 const FILE = { path: 'm.ckpt', size: 1000 }
 const DATA = Uint8Array.from({ length: FILE.size }, (_, i) => (i * 37) ^ (i >> 3))
