@@ -48,6 +48,22 @@ export const LATENT_SPACES = {
   sd3: 'Stable Diffusion 3',
   flux: 'Flux.1',
   cascade: 'Stable Cascade',
+  'cascade-b': 'Stable Cascade stage B',
+  flux2: 'Flux.2',
+  wan21: 'Wan 2.1',
+  wan22: 'Wan 2.2 5B',
+  'qwen-image-21': 'Qwen-Image 2.1',
+  'hunyuan-video': 'HunyuanVideo',
+  'hunyuan-video-15': 'HunyuanVideo 1.5',
+  'hunyuan-image': 'HunyuanImage 2.1',
+  'hunyuan-image-refiner': 'the refiner of HunyuanImage 2.1',
+  ltx: 'LTX-Video',
+  ltx2: 'LTX-2',
+  cosmos: 'Cosmos 1',
+  cogvideox: 'CogVideoX',
+  mochi: 'Mochi 1',
+  sana: 'Sana',
+  pixel: 'pixels, without a VAE',
 } as const
 
 export type LatentSpace = keyof typeof LATENT_SPACES
