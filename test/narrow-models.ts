@@ -1,10 +1,12 @@
 /** Models with the topology of published ones and only a few numbers in each layer. */
 
+import { FLUX_NETWORK } from '../src/model/networks/architectures/flux.ts'
 import { SD1_UNET } from '../src/model/networks/architectures/sd1.ts'
 import { SD2_UNET } from '../src/model/networks/architectures/sd2.ts'
+import { sd3Medium } from '../src/model/networks/architectures/sd3.ts'
 import { SDXL_UNET } from '../src/model/networks/architectures/sdxl.ts'
 import { refiner } from '../src/model/networks/architectures/sdxl-refiner.ts'
-import { fluxTopology, mmditTopology } from '../src/model/networks/topology/dit.ts'
+import { templateTopology } from '../src/model/networks/template/template.ts'
 import { clip, clipTopology, openClipTopology } from '../src/model/networks/topology/text.ts'
 import { type UnetConfig, unetTopology } from '../src/model/networks/topology/unet.ts'
 import { VAE_KL_F8, vaeTopology } from '../src/model/networks/topology/vae.ts'
@@ -86,20 +88,23 @@ export function narrowSd1(fill: Fill, changes: Partial<UnetConfig> = {}): Tensor
 }
 
 export function narrowFlux(fill: Fill): TensorTable {
-  const config = { hidden: 8, headDim: 4, doubleBlocks: 1, singleBlocks: 1, inChannels: 64, outChannels: 64 }
-  return tableOf(fill(fluxTopology({ ...config, context: 6, vector: 4, guidance: true }), ''))
+  const dims = {
+    hidden: 8,
+    head: 4,
+    double: 1,
+    single: 1,
+    in: 64,
+    out: 64,
+    context: 6,
+    vector: 4,
+    guidance: 1,
+  }
+  return tableOf(fill(templateTopology(FLUX_NETWORK.template, dims), ''))
 }
 
 /** SD 3: its width is 64 x depth. */
 export function narrowSd3(fill: Fill): TensorTable {
-  const config = {
-    depth: 2,
-    inChannels: 16,
-    positions: 16,
-    context: 8,
-    vector: 8,
-    qkNorm: false,
-    dualBlocks: 0,
-  }
-  return tableOf(fill(mmditTopology(config), 'model.diffusion_model.'))
+  if (sd3Medium.network.kind !== 'dit') throw new Error('SD 3 is a transformer')
+  const dims = { joint: 2, hidden: 128, head: 64, in: 16, positions: 16, context: 8, vector: 8, dual: 0 }
+  return tableOf(fill(templateTopology(sd3Medium.network.template, dims), 'model.diffusion_model.'))
 }

@@ -5,12 +5,13 @@ import type { Identity } from '../identity.ts'
 import type { Architecture } from '../networks/architectures/architecture.ts'
 import { architectureById } from '../networks/architectures/registry.ts'
 import type { Component } from '../networks/components.ts'
-import { deriveFlux, deriveMmdit, deriveUnet } from '../networks/topology/derive.ts'
+import { type DitLayout, type DitNetwork, templateIn } from '../networks/template/network.ts'
+import { derivedDims, spelled } from '../networks/template/template.ts'
+import { deriveUnet } from '../networks/topology/derive.ts'
 import { unetNaming } from '../networks/topology/diffusers.ts'
 import type { Shape, ShapeOf, Topology } from '../networks/topology/match.ts'
-import { fluxModules, withFluxLatents } from './keymap/flux.ts'
-import { sd3Modules } from './keymap/sd3.ts'
-import { flatten, layerPaths, type ModuleNames, type ModuleTarget, targetAt } from './keymap/target.ts'
+import { ditModules, ditModulesInDiffusers, ownNames } from './keymap/dit.ts'
+import type { ModuleNames, ModuleTarget } from './keymap/target.ts'
 import { openClipModules, transformersModules } from './keymap/text.ts'
 import { unetModules } from './keymap/unet.ts'
 import { ENCODERS } from './keymap.ts'
@@ -94,17 +95,19 @@ function denoiserNames(
     const config = deriveUnet((name) => shapeOf(fileName(name))) ?? network.config
     return { names: unetModules(config), fileName }
   }
-  // In the layout of diffusers q, k and v are weights of their own: every layer has the name diffusers' trainers use
-  if (layout === 'diffusers')
-    return { names: network?.kind === 'flux' ? withFluxLatents(ownNames(shapes)) : ownNames(shapes) }
-  if (network?.kind === 'flux') return { names: fluxModules(deriveFlux(shapeOf) ?? network.config) }
-  if (network?.kind === 'mmdit') return { names: sd3Modules(deriveMmdit(shapeOf) ?? network.config) }
+  if (network?.kind === 'dit') return ditNames(network, layout === 'diffusers' ? 'diffusers' : 'ldm', shapes)
   return { names: ownNames(shapes) }
 }
 
-/** Each layer under its own name: all that is known of networks without a template. */
-function ownNames(shapes: Topology): ModuleNames {
-  return new Map(layerPaths(shapes).map((path) => [flatten(path), targetAt(shapes, path)!]))
+/** Layers that the family is not known to have are found by their own names. */
+function ditNames(network: DitNetwork, layout: DitLayout, shapes: Topology): Names {
+  const shapeOf: ShapeOf = (name) => shapes.get(name)
+  const dims = derivedDims(templateIn(network, layout), shapeOf, network.dims)
+  const known = layout === 'ldm' ? ditModules(network, dims) : ditModulesInDiffusers(network, dims)
+  return {
+    names: new Map([...ownNames(shapes), ...known]),
+    fileName: (name) => spelled(name, shapeOf),
+  }
 }
 
 /** The targets that the file has, with its own keys and shapes. */

@@ -1,7 +1,6 @@
 import type { Architecture } from '../networks/architectures/architecture.ts'
 import type { ComponentId } from '../networks/components.ts'
-import { fluxModules } from './keymap/flux.ts'
-import { sd3Modules } from './keymap/sd3.ts'
+import { ditModules } from './keymap/dit.ts'
 import { flatten, type ModuleNames } from './keymap/target.ts'
 import { openClipModules, transformersModules } from './keymap/text.ts'
 import { unetModules } from './keymap/unet.ts'
@@ -41,10 +40,8 @@ function denoiserModules({ network }: Architecture): ModuleNames {
   switch (network.kind) {
     case 'unet':
       return unetModules(network.config)
-    case 'flux':
-      return fluxModules(network.config)
-    case 'mmdit':
-      return sd3Modules(network.config)
+    case 'dit':
+      return ditModules(network, network.dims)
     case 'named':
       return new Map()
   }

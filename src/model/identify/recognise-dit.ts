@@ -1,116 +1,117 @@
 import { defined } from '../../system/defined.ts'
-import type { Architecture } from '../networks/architectures/architecture.ts'
-import { ARCHITECTURES } from '../networks/architectures/registry.ts'
-import { deriveFlux, deriveMmdit } from '../networks/topology/derive.ts'
-import { type FluxConfig, fluxTopology, type MmditConfig, mmditTopology } from '../networks/topology/dit.ts'
-import { matchTopology } from '../networks/topology/match.ts'
-import { fits, type PartKeys, type RecognisedDenoiser } from './denoiser-info.ts'
+import type { Architecture, Variant } from '../networks/architectures/architecture.ts'
+import {
+  DIT_ARCHITECTURES,
+  type DitArchitecture,
+  layoutsOf,
+  type Proven,
+  shapeInAnySpelling,
+} from '../networks/architectures/proof.ts'
+import { counterOf } from '../networks/template/counter.ts'
+import { type DitLayout, type DitNetwork, ditTopology, templateIn } from '../networks/template/network.ts'
+import type { Dims } from '../networks/template/row.ts'
+import { derivedDims } from '../networks/template/template.ts'
+import { distance, matchTopology, type ShapeOf, type TopologyMatch } from '../networks/topology/match.ts'
+import { type Candidate, fits, type PartKeys, type RecognisedDenoiser } from './denoiser-info.ts'
 import { messages } from './messages.ts'
 
-export function recogniseFlux(part: PartKeys): RecognisedDenoiser {
-  const config = deriveFlux((name) => part.shapeOf(part.prefix + name))
-  const architecture = ARCHITECTURES.find(({ network }) => network.kind === 'flux')
-  const shared = {
-    id: 'dit',
-    layout: 'ldm',
-    nameOf: (name: string) => part.prefix + name,
-    candidates: [],
-  } as const
-  if (!config || architecture?.network.kind !== 'flux') return { ...shared, evidence: [] }
+/** The keys of a part by their names inside the network. */
+function localShapes({ prefix, shapeOf }: PartKeys): ShapeOf {
+  return (name) => shapeOf(prefix + name)
+}
+
+/** Beyond this share of keys that are missing or of another shape, a network only shares a few names with the family. */
+const MAX_FAULTS = 0.3
+
+/** What a proven family says of the file; undefined if the file is something else in spite of it. */
+export function recogniseProven(
+  part: PartKeys,
+  { architecture, proof }: Proven,
+): RecognisedDenoiser | undefined {
+  const { network } = architecture
+  const [first] = proof.keys
+  const shared = { candidates: [], nameOf: (name: string) => part.prefix + name } as const
+  const evidence = [messages.theKey(part.prefix, first!)]
+  if (network.kind === 'named') {
+    return { ...shared, id: network.component, layout: proof.layout, architecture, evidence }
+  }
+  if (network.kind !== 'dit') return undefined
+  const layout = network.diffusers === 'native' ? 'ldm' : proof.layout
+  const { match, dims } = compared(part, network, layout)
+  if (match.missing.length + match.misshapen.length > MAX_FAULTS * match.expected) return undefined
   return {
     ...shared,
+    id: 'dit',
+    layout,
     architecture,
-    ...fluxVariant(config, architecture),
-    match: matchTopology(part.names, part.shapeOf, part.prefix, fluxTopology(config)),
-    evidence: [
-      messages.doubleAndSingleBlocks(config.doubleBlocks, config.singleBlocks),
-      messages.imgInChannels(config.inChannels),
-      config.guidance ? messages.guidanceIn : messages.noGuidanceIn,
-    ],
+    ...memberOf(architecture, network, dims),
+    match,
+    evidence: [...evidence, ...blocksOf(network, layout, dims), ...toldBy(network, part)],
   }
 }
 
-function fluxVariant(
-  config: FluxConfig,
-  { network, variants }: Architecture,
+function compared(
+  part: PartKeys,
+  network: DitNetwork,
+  layout: DitLayout,
+): { match: TopologyMatch; dims: Dims } {
+  const shapeOf = localShapes(part)
+  const dims = derivedDims(templateIn(network, layout), shapeOf, network.dims)
+  const topology = ditTopology(network, layout, dims, shapeOf)
+  return { dims, match: matchTopology(part.names, part.shapeOf, part.prefix, topology) }
+}
+
+/** The variant whose numbers the network has, and which numbers are those of no published member. */
+function memberOf(
+  { variants }: Architecture,
+  network: DitNetwork,
+  dims: Dims,
 ): Pick<RecognisedDenoiser, 'variant' | 'width'> {
-  const standard = (network as { config: FluxConfig }).config
-  const variant = variants.find(({ flux }) => flux && fits(flux, config))
-  const odd: string[] = []
-  if (config.hidden !== standard.hidden) odd.push(messages.width(config.hidden))
-  if (config.doubleBlocks !== standard.doubleBlocks || config.singleBlocks !== standard.singleBlocks) {
-    odd.push(messages.doubleAndSingleBlocks(config.doubleBlocks, config.singleBlocks))
-  }
+  const variant = mostSpecific(variants.filter((one) => one.dims !== undefined && fits(one.dims, dims)))
+  const published = { ...network.dims, ...variant?.dims }
+  const odd = Object.keys(published).filter((name) => dims[name] !== published[name])
   return {
     ...defined({ variant }),
-    ...(odd.length === 0 ? {} : { width: odd.join(', ') }),
+    ...(odd.length > 0 && { width: odd.map((name) => messages.oddNumber(name, dims[name]!)).join(', ') }),
   }
 }
 
-export function recogniseMmdit(part: PartKeys): RecognisedDenoiser {
-  const config = deriveMmdit((name) => part.shapeOf(part.prefix + name))
-  const shared = {
-    id: 'dit',
-    layout: 'ldm',
-    nameOf: (name: string) => part.prefix + name,
-    candidates: [],
-  } as const
-  if (!config) return { ...shared, evidence: [] }
-  const { architecture, width } = mmditArchitecture(config)
-  return {
-    ...shared,
-    architecture,
-    ...defined({ width }),
-    match: matchTopology(part.names, part.shapeOf, part.prefix, mmditTopology(config)),
-    evidence: [
-      messages.jointBlocks(config.depth),
-      config.qkNorm ? messages.qkNorms : messages.noQkNorms,
-      ...(config.dualBlocks > 0 ? [messages.dualAttention(config.dualBlocks)] : []),
-    ],
-  }
+function mostSpecific(variants: readonly Variant[]): Variant | undefined {
+  const count = ({ dims = {} }: Variant) => Object.keys(dims).length
+  return [...variants].sort((a, b) => count(b) - count(a))[0]
 }
 
-/** The SD3 of the same depth and parts; otherwise the one with the same parts, and how deep this one is. */
-function mmditArchitecture(config: Pick<MmditConfig, 'depth' | 'qkNorm' | 'dualBlocks'>): {
-  architecture: Architecture
-  width?: string
-} {
-  const all = ARCHITECTURES.flatMap((architecture) =>
-    architecture.network.kind === 'mmdit' ? [{ architecture, config: architecture.network.config }] : [],
+/** "19 double_blocks": each list of blocks with its length. */
+function blocksOf(network: DitNetwork, layout: DitLayout, dims: Dims): string[] {
+  const lists = new Map<string, number>()
+  for (const { path } of templateIn(network, layout)) {
+    const counter = counterOf(path)
+    if (counter === undefined || counter.condition !== undefined) continue
+    const list = counter.before.replace(/\.$/, '')
+    if (!lists.has(list)) lists.set(list, dims[counter.name] ?? 0)
+  }
+  return [...lists].filter(([, n]) => n > 0).map(([list, n]) => messages.blocksCounted(n, list))
+}
+
+function toldBy({ tells }: DitNetwork, { prefix, shapeOf }: PartKeys): string[] {
+  return tells.map((key) => {
+    const shape = shapeInAnySpelling(prefix + key, shapeOf)
+    return shape === undefined ? messages.keyAbsent(key) : messages.keyOfShape(key, shape)
+  })
+}
+
+/** A network shares at least so many of the keys of a family that it is worth naming. */
+const MIN_SHARED = 0.5
+
+/** Families that a network without a proof is nearest to. */
+export function nearestDits(part: PartKeys): Candidate[] {
+  return DIT_ARCHITECTURES.flatMap((architecture) =>
+    layoutsOf(architecture).map((layout) => candidate(part, architecture, layout)),
   )
-  const alike = all.filter(
-    (known) => known.config.qkNorm === config.qkNorm && known.config.dualBlocks > 0 === config.dualBlocks > 0,
-  )
-  const same = alike.find((known) => known.config.depth === config.depth)
-  if (same) return { architecture: same.architecture }
-  return { architecture: (alike[0] ?? all[0]!).architecture, width: messages.blocks(config.depth) }
+    .filter(({ match }) => match.missing.length < (1 - MIN_SHARED) * match.expected)
+    .sort((a, b) => distance(a.match) - distance(b.match))
 }
 
-/** Diffusers splits the fused matrices of Flux and SD3; such files are named, their keys are not checked. */
-export function recogniseDiffusersDit(part: PartKeys): RecognisedDenoiser {
-  const shape = (name: string) => part.shapeOf(part.prefix + name)
-  const shared = {
-    id: 'dit',
-    layout: 'diffusers',
-    nameOf: (name: string) => part.prefix + name,
-    candidates: [],
-  } as const
-  let depth = 0
-  while (depth < 256 && shape(`transformer_blocks.${depth}.attn.add_q_proj.weight`)) depth++
-  const flux = ARCHITECTURES.find(({ network }) => network.kind === 'flux')
-  if (flux && shape('single_transformer_blocks.0.attn.to_q.weight')) {
-    const guidance = shape('time_text_embed.guidance_embedder.linear_1.weight') !== undefined
-    const inChannels = shape('x_embedder.weight')?.[1]
-    const variant = flux.variants.find(
-      (v) =>
-        v.flux &&
-        fits<{ guidance?: boolean; inChannels?: number | undefined }>(v.flux, { guidance, inChannels }),
-    )
-    const evidence = [messages.doubleBlocks(depth), messages.xEmbedderChannels(inChannels)]
-    return { ...shared, architecture: flux, ...(variant ? { variant } : {}), evidence }
-  }
-  const qkNorm = shape('transformer_blocks.0.attn.norm_q.weight') !== undefined
-  const dualBlocks = shape('transformer_blocks.0.attn2.to_q.weight') === undefined ? 0 : 1
-  const found = mmditArchitecture({ depth, qkNorm, dualBlocks })
-  return { ...shared, ...found, evidence: [messages.jointTransformerBlocks(depth)] }
+function candidate(part: PartKeys, architecture: DitArchitecture, layout: DitLayout): Candidate {
+  return { architecture, match: compared(part, architecture.network, layout).match }
 }

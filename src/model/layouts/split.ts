@@ -1,4 +1,5 @@
 import type { Tensor, TensorTable } from '../../tensor/values/table.ts'
+import { isFirstKey, provenArchitecture, resemblesDit } from '../networks/architectures/proof.ts'
 import type { Role } from '../networks/components.ts'
 import { WRAPPERS } from './wrappers.ts'
 
@@ -108,23 +109,17 @@ function ownerByName(name: string): Rule | undefined {
   return RE_ADAPTER.test(name) ? ADAPTER : undefined
 }
 
+/** In a file of several networks without prefixes, these are not of the one that denoises. */
+const NOT_OF_OTHERS = /^(?!encoder\.|decoder\.|quant_conv\.|post_quant_conv\.|text_model\.)/
+
 /**
  * How files of one network name it without the prefix of a checkpoint: a key that gives it away, and the keys
  * that are then its own. Tried in this order on the keys nobody owned.
  */
 const BARE: readonly { slot: Slot; marker: RegExp; owns: RegExp }[] = [
   { slot: 'controlnet', marker: /^(input_hint_block\.0\.|controlnet_cond_embedding\.conv_in\.)/, owns: /./ },
-  {
-    slot: 'unet',
-    marker: /^(input_blocks\.0\.0\.weight|double_blocks\.0\.img_attn\.|joint_blocks\.0\.context_block\.)/,
-    owns: /^(?!encoder\.|decoder\.|quant_conv\.|post_quant_conv\.|text_model\.)/,
-  },
-  {
-    slot: 'unet',
-    marker: /^(down_blocks\.0\.resnets\.0\.conv1\.weight|transformer_blocks\.0\.attn\.add_q_proj\.weight)$/,
-    owns: /./,
-  },
-  { slot: 'unet', marker: /^(clip_txt_mapper\.weight|distilled_guidance_layer\.)/, owns: /./ },
+  { slot: 'unet', marker: /^down_blocks\.0\.resnets\.0\.conv1\.weight$/, owns: /./ },
+  { slot: 'unet', marker: /^input_blocks\.0\.0\.weight$/, owns: NOT_OF_OTHERS },
   {
     slot: 'vae',
     marker: /^(decoder\.conv_in\.weight|encoder\.conv_in\.weight)$/,
@@ -142,6 +137,41 @@ const BARE: readonly { slot: Slot; marker: RegExp; owns: RegExp }[] = [
 /** What may stand before the keys of a file of one network. */
 const FRONTS = ['', ...WRAPPERS.map(({ word }) => `${word}.`), 'model.model.']
 
+interface BareNetwork {
+  readonly slot: Slot
+  readonly owns: RegExp
+  /** What stands before its keys, undefined where the file has no such network. */
+  readonly frontIn: (tensors: readonly Tensor[]) => string | undefined
+}
+
+/** Transformers are told by several keys, as one alone is in networks of many kinds. */
+const BARE_NETWORKS: readonly BareNetwork[] = [
+  ...BARE.filter(({ slot }) => slot === 'controlnet').map(byMarker),
+  { slot: 'unet', owns: NOT_OF_OTHERS, frontIn: ditFront },
+  ...BARE.filter(({ slot }) => slot !== 'controlnet').map(byMarker),
+]
+
+function byMarker({ slot, marker, owns }: (typeof BARE)[number]): BareNetwork {
+  return {
+    slot,
+    owns,
+    frontIn: (tensors) => FRONTS.find((front) => tensors.some(({ name }) => isMarked(name, front, marker))),
+  }
+}
+
+/** Keys of ControlNets of transformers, which have the blocks of what they control. */
+const RE_CONTROLNET = /^(?:controlnet_blocks\.0\.|controlnet_x_embedder\.)/
+
+function ditFront(tensors: readonly Tensor[]): string | undefined {
+  const byName = new Map(tensors.map(({ name, shape }) => [name, shape]))
+  if (tensors.some(({ name }) => RE_CONTROLNET.test(name))) return undefined
+  return FRONTS.find((front) => {
+    if (front !== '' && !tensors.some(({ name }) => name.startsWith(front))) return false
+    const shapeOf = (name: string) => byName.get(front + name)
+    return provenArchitecture(shapeOf) !== undefined || resemblesDit((name) => byName.has(front + name))
+  })
+}
+
 /** Parts that a model or a component file is made of. */
 export const MODEL_SLOTS: ReadonlySet<Slot> = new Set(['unet', 'text', 'vae', 'controlnet', 'vision'])
 
@@ -158,7 +188,7 @@ export function isOwned(name: string): boolean {
 export function placeOf(name: string): 'checkpoint' | 'bare' | undefined {
   const owner = ownerByName(name)
   if (owner) return MODEL_SLOTS.has(owner[1]) ? 'checkpoint' : undefined
-  return BARE.some(({ marker }) => marker.test(name)) ? 'bare' : undefined
+  return isFirstKey(name) || BARE.some(({ marker }) => marker.test(name)) ? 'bare' : undefined
 }
 
 /**
@@ -185,11 +215,11 @@ export function splitTable(table: TensorTable): TablePart[] {
     byRule.set(rule, part)
     part.tensors.push(tensor)
   }
-  for (const { slot, marker, owns } of BARE) {
-    const wrapper = FRONTS.find((prefix) => unowned.some((tensor) => isMarked(tensor.name, prefix, marker)))
-    if (wrapper === undefined) continue
-    const isOurs = (tensor: Tensor) => isMarked(tensor.name, wrapper, owns)
-    for (const tensor of unowned) if (isOurs(tensor)) partOf(slot, wrapper).tensors.push(tensor)
+  for (const { slot, owns, frontIn } of BARE_NETWORKS) {
+    const front = frontIn(unowned)
+    if (front === undefined) continue
+    const isOurs = (tensor: Tensor) => isMarked(tensor.name, front, owns)
+    for (const tensor of unowned) if (isOurs(tensor)) partOf(slot, front).tensors.push(tensor)
     unowned = unowned.filter((tensor) => !isOurs(tensor))
   }
   for (const tensor of unowned) partOf('other', '').tensors.push(tensor)

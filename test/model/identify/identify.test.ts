@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { identify } from '../../../src/model/identify/identify.ts'
 import { UNET_PREFIX } from '../../../src/model/networks/architectures/architecture.ts'
+import { FLUX_NETWORK } from '../../../src/model/networks/architectures/flux.ts'
 import { ARCHITECTURES } from '../../../src/model/networks/architectures/registry.ts'
 import { SD1_UNET, sd1 } from '../../../src/model/networks/architectures/sd1.ts'
 import { SD2_UNET, sd2 } from '../../../src/model/networks/architectures/sd2.ts'
 import { SDXL_UNET, sdxl, ssd1b } from '../../../src/model/networks/architectures/sdxl.ts'
+import { templateTopology } from '../../../src/model/networks/template/template.ts'
 import { unetInDiffusers, vaeInDiffusers } from '../../../src/model/networks/topology/diffusers.ts'
 import type { Shape } from '../../../src/model/networks/topology/match.ts'
 import { clip, clipTopology, openClipTopology } from '../../../src/model/networks/topology/text.ts'
@@ -215,14 +217,12 @@ describe('variants', () => {
   })
 
   it.each([
-    ['schnell', { guidance: false }],
-    ['fill', { inChannels: 384 }],
-    ['control', { inChannels: 128 }],
+    ['schnell', { guidance: 0 }],
+    ['fill', { in: 384 }],
+    ['control', { in: 128 }],
   ] as const)('Flux %s', async (variant, change) => {
-    const flux = ARCHITECTURES.find(({ id }) => id === 'flux-1-dev')!
-    if (flux.network.kind !== 'flux') throw new Error('Flux is no Flux')
-    const { fluxTopology } = await import('../../../src/model/networks/topology/dit.ts')
-    const table = tableOf(fluxTopology({ ...flux.network.config, ...change }), { dtype: 'BF16' })
+    const { template, dims } = FLUX_NETWORK
+    const table = tableOf(templateTopology(template, { ...dims, ...change }), { dtype: 'BF16' })
     const identity = await identify(table, noValues)
     expect(identity).toMatchObject({ kind: 'dit', architecture: { id: 'flux-1-dev', variant }, findings: [] })
   })

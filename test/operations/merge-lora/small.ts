@@ -1,7 +1,8 @@
 /** Bases and adapters of a few numbers, for tests that follow every one of them. */
 import { describeAdapter } from '../../../src/model/adapters/describe.ts'
 import { identify } from '../../../src/model/identify/identify.ts'
-import { fluxTopology } from '../../../src/model/networks/topology/dit.ts'
+import { FLUX_NETWORK } from '../../../src/model/networks/architectures/flux.ts'
+import { templateTopology } from '../../../src/model/networks/template/template.ts'
 import type { Topology } from '../../../src/model/networks/topology/match.ts'
 import { clip, clipTopology, openClipTopology } from '../../../src/model/networks/topology/text.ts'
 import { type MergeLoraPlan, planMergeLora } from '../../../src/operations/merge-lora/plan.ts'
@@ -43,16 +44,16 @@ export const OPEN_CLIP_BLOCK = 'conditioner.embedders.1.model.transformer.resblo
 
 export const FLUX = filled(
   '',
-  fluxTopology({
+  templateTopology(FLUX_NETWORK.template, {
     hidden: 4,
-    headDim: 2,
-    doubleBlocks: 1,
-    singleBlocks: 1,
-    inChannels: 3,
-    outChannels: 3,
+    head: 2,
+    double: 1,
+    single: 1,
+    in: 3,
+    out: 3,
     context: 5,
     vector: 2,
-    guidance: false,
+    guidance: 0,
   }),
 )
 

@@ -50,27 +50,3 @@ export function layerPaths(topology: Topology): string[] {
   const leaf = /\.(?:weight|scale)$/
   return [...topology.keys()].filter((key) => leaf.test(key)).map((key) => key.replace(leaf, ''))
 }
-
-/** A layer of another layout: its name there, the path here, and which rows of a fused weight it is. */
-export interface Alias {
-  readonly name: string
-  readonly path: string
-  /** First row and number of rows, in multiples of the width. */
-  readonly rows?: readonly [start: number, length: number]
-  readonly swappedHalves?: true
-}
-
-/** Adds the layers of another layout that the network has. */
-export function addAliases(
-  names: ModuleNames,
-  topology: Topology,
-  aliases: readonly Alias[],
-  width: number,
-): void {
-  for (const { name, path, rows, swappedHalves } of aliases) {
-    const whole = targetAt(topology, path)
-    if (whole === undefined) continue
-    const target = rows === undefined ? whole : withRows(whole, rows[0] * width, rows[1] * width)
-    names.set(flatten(name), swappedHalves ? { ...target, swappedHalves } : target)
-  }
-}

@@ -1,6 +1,8 @@
 import type { ComponentId } from '../components.ts'
 import type { PredictionType } from '../predictions.ts'
-import { type FluxConfig, fluxTopology, type MmditConfig, mmditTopology } from '../topology/dit.ts'
+import type { DitLayout, DitNetwork } from '../template/network.ts'
+import type { Dims } from '../template/row.ts'
+import { templateTopology } from '../template/template.ts'
 import type { Topology } from '../topology/match.ts'
 import {
   type ClipConfig,
@@ -15,12 +17,25 @@ import {
 import { type UnetConfig, unetTopology } from '../topology/unet.ts'
 import { type VaeConfig, vaeTopology } from '../topology/vae.ts'
 
-/** The network that denoises. `named` ones are known by a marker key only, their keys are not checked. */
+/** The network that denoises. `named` ones are known by the keys that prove them; their other keys are not checked. */
 export type DenoisingNetwork =
   | { readonly kind: 'unet'; readonly config: UnetConfig }
-  | { readonly kind: 'flux'; readonly config: FluxConfig }
-  | { readonly kind: 'mmdit'; readonly config: MmditConfig }
-  | { readonly kind: 'named'; readonly component: 'unet' | 'dit'; readonly marker: string }
+  | DitNetwork
+  | { readonly kind: 'named'; readonly component: 'unet' | 'dit' }
+
+/**
+ * Keys that prove a family, in a layout. Of several families whose proofs a file has, the first in the registry is it, so
+ * that `not` names only what the order cannot tell.
+ */
+export interface Proof {
+  readonly layout: DitLayout
+  /** All of them are there. Names inside the network; `.scale` of a norm may be `.weight`. */
+  readonly keys: readonly string[]
+  /** None of them is there. */
+  readonly not?: readonly string[]
+  /** One size of a weight, where relatives have the same keys. */
+  readonly size?: { readonly key: string; readonly axis: number; readonly is: readonly number[] }
+}
 
 /** A component as a complete file of the architecture has it. */
 export interface ComponentTemplate {
@@ -83,7 +98,7 @@ export interface Variant {
   readonly modelspec?: string
   /** What is different in the network. */
   readonly unet?: Partial<Pick<UnetConfig, 'inChannels' | 'adm'>>
-  readonly flux?: Partial<Pick<FluxConfig, 'inChannels' | 'guidance'>>
+  readonly dims?: Dims
   /** Full names of keys that only this variant has. */
   readonly marker?: string
   readonly prediction?: PredictionType
@@ -99,6 +114,8 @@ export interface Architecture {
   /** Value of `modelspec.architecture`; undefined where the specification has none. */
   readonly modelspec?: string
   readonly network: DenoisingNetwork
+  /** Empty for UNets, which are told by their blocks and widths. */
+  readonly proofs?: readonly Proof[]
   /** Everything a complete checkpoint has, in the order of use. */
   readonly components: readonly ComponentTemplate[]
   /** What the network predicts unless there is evidence for something else. */
@@ -138,12 +155,8 @@ export function unet(config: UnetConfig): ComponentTemplate {
   return template('unet', UNET_PREFIX, () => unetTopology(config))
 }
 
-export function flux(config: FluxConfig): ComponentTemplate {
-  return template('dit', UNET_PREFIX, () => fluxTopology(config))
-}
-
-export function mmdit(config: MmditConfig): ComponentTemplate {
-  return template('dit', UNET_PREFIX, () => mmditTopology(config))
+export function dit({ template: rows, dims }: DitNetwork): ComponentTemplate {
+  return template('dit', UNET_PREFIX, () => templateTopology(rows, dims))
 }
 
 /** A CLIP with the names of transformers; `prefix` ends before `text_model.`. */

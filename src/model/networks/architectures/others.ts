@@ -6,7 +6,8 @@ import { SD_LATENT } from './sd1.ts'
 export const svd: Architecture = {
   id: 'stable-video-diffusion',
   title: 'Stable Video Diffusion',
-  network: { kind: 'named', component: 'unet', marker: 'input_blocks.1.0.time_stack.in_layers.0.weight' },
+  network: { kind: 'named', component: 'unet' },
+  proofs: [{ layout: 'ldm', keys: ['input_blocks.1.0.time_stack.in_layers.0.weight'] }],
   components: [],
   prediction: 'edm-v',
   latent: SD_LATENT,
@@ -17,7 +18,8 @@ export const svd: Architecture = {
 export const cascade: Architecture = {
   id: 'stable-cascade',
   title: 'Stable Cascade stage C',
-  network: { kind: 'named', component: 'unet', marker: 'clip_txt_mapper.weight' },
+  network: { kind: 'named', component: 'unet' },
+  proofs: [{ layout: 'ldm', keys: ['clip_txt_mapper.weight'] }],
   components: [],
   prediction: 'epsilon',
   latent: { space: 'cascade', channels: 16, scale: 1, shift: 0 },

@@ -1,5 +1,4 @@
 import { defined } from '../../../system/defined.ts'
-import type { FluxConfig, MmditConfig } from './dit.ts'
 import type { ShapeOf } from './match.ts'
 import { CLIP_POSITIONS, CLIP_VOCABULARY, type ClipConfig } from './text.ts'
 import { MIDDLE, type UnetConfig } from './unet.ts'
@@ -141,36 +140,4 @@ export function deriveVae(shapeOf: ShapeOf): VaeConfig | undefined {
   const quantConv =
     shapeOf('post_quant_conv.weight') !== undefined || shapeOf('quant_conv.weight') !== undefined
   return { widths, resBlocks, latentChannels, quantConv }
-}
-
-/** Configuration of a Flux transformer in the layout of Black Forest Labs. */
-export function deriveFlux(shapeOf: ShapeOf): FluxConfig | undefined {
-  const input = shapeOf('img_in.weight')
-  if (input?.length !== 2) return undefined
-  return {
-    hidden: input[0]!,
-    inChannels: input[1]!,
-    headDim: shapeOf('double_blocks.0.img_attn.norm.key_norm.scale')?.[0] ?? 0,
-    doubleBlocks: count(shapeOf, (i) => `double_blocks.${i}.img_attn.qkv.weight`),
-    singleBlocks: count(shapeOf, (i) => `single_blocks.${i}.linear1.weight`),
-    outChannels: shapeOf('final_layer.linear.weight')?.[0] ?? 0,
-    context: shapeOf('txt_in.weight')?.[1] ?? 0,
-    vector: shapeOf('vector_in.in_layer.weight')?.[1] ?? 0,
-    guidance: shapeOf('guidance_in.in_layer.weight') !== undefined,
-  }
-}
-
-/** Configuration of an SD3 transformer. */
-export function deriveMmdit(shapeOf: ShapeOf): MmditConfig | undefined {
-  const input = shapeOf('x_embedder.proj.weight')
-  if (input?.length !== 4) return undefined
-  return {
-    depth: count(shapeOf, (i) => `joint_blocks.${i}.x_block.attn.qkv.weight`),
-    inChannels: input[1]!,
-    positions: shapeOf('pos_embed')?.[1] ?? 0,
-    context: shapeOf('context_embedder.weight')?.[1] ?? 0,
-    vector: shapeOf('y_embedder.mlp.0.weight')?.[1] ?? 0,
-    qkNorm: shapeOf('joint_blocks.0.x_block.attn.ln_q.weight') !== undefined,
-    dualBlocks: count(shapeOf, (i) => `joint_blocks.${i}.x_block.attn2.qkv.weight`),
-  }
 }
