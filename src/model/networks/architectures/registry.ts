@@ -1,13 +1,19 @@
 import type { Architecture } from './architecture.ts'
 import { chroma, fluxDev } from './flux.ts'
+import { flux2 } from './flux2.ts'
 import { cascade, svd } from './others.ts'
+import { qwenImage } from './qwen-image.ts'
 import { sd1 } from './sd1.ts'
 import { sd2, upscaler } from './sd2.ts'
 import { sd3Medium, sd35Large, sd35Medium } from './sd3.ts'
 import { koala1b, koala700m, sdxl, ssd1b, vega } from './sdxl.ts'
 import { refiner } from './sdxl-refiner.ts'
+import { zImage } from './z-image.ts'
 
-/** Every architecture sdtool knows. A new one is a file beside this, and a line here. */
+/**
+ * Every architecture sdtool knows. A new one is a file beside this, and a line here. What a file proves is looked for in
+ * this order, so that a family stands before those whose proofs its files meet, too.
+ */
 export const ARCHITECTURES: readonly Architecture[] = [
   sd1,
   sd2,
@@ -21,8 +27,11 @@ export const ARCHITECTURES: readonly Architecture[] = [
   sd3Medium,
   sd35Medium,
   sd35Large,
-  fluxDev,
+  flux2,
   chroma,
+  fluxDev,
+  zImage,
+  qwenImage,
   svd,
   cascade,
 ]
