@@ -105,6 +105,14 @@ export function incompleteComponents(components: readonly Component[]): Finding[
   })
 }
 
+/** Text encoders that resemble a known one and are another. */
+export function unknownTexts({ nearestTexts }: Facts): Finding[] {
+  return nearestTexts.map(({ id, prefix, match }) => {
+    const message = messages.unknownTextEncoder(prefix, COMPONENTS[id].title, faultsOf(match).join('; '))
+    return warning('unknown-text-encoder', message)
+  })
+}
+
 export function nameFindings({ file }: Facts): Finding[] {
   const findings: Finding[] = []
   for (const [name, { shape }] of file.tensors) {

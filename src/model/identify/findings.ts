@@ -18,6 +18,7 @@ import {
   nameFindings,
   predictionFindings,
   unknownKeys,
+  unknownTexts,
 } from './findings-structure.ts'
 
 /** Everything a person should know about a model file, the gravest first. */
@@ -27,6 +28,7 @@ export function findingsOf(facts: Facts): Finding[] {
     ...predictionFindings(facts),
     ...missingComponents(facts),
     ...misplacedTexts(facts),
+    ...unknownTexts(facts),
     ...incompleteComponents(facts.identity.components),
     ...emaFindings(facts.identity.ema),
     ...trainingLeftovers(facts),

@@ -122,7 +122,7 @@ async function identifyModel(
 ): Promise<Identity> {
   const ema = await describeEma(file, parts, read)
   const resolved = resolveParts(file, parts, ema)
-  const { components, denoiser } = resolved
+  const { components, denoiser, nearestTexts } = resolved
   const known = denoiser?.architecture ?? byEncoders(components)
   const vae = identifyVae(file)
   const kind = kindOf(components, vae)
@@ -145,7 +145,7 @@ async function identifyModel(
     ...(latents ? { latents } : {}),
   }
   const candidates = denoiser?.candidates ?? []
-  const facts = { file, identity, known, candidates, positionIds, schedule }
+  const facts = { file, identity, known, candidates, nearestTexts, positionIds, schedule }
   return { ...identity, findings: findingsOf(facts) }
 }
 

@@ -44,6 +44,8 @@ export const messages = catalogue({
   misshapenKeys: (count: number, first: string, actual: readonly number[], expected: readonly number[]) =>
     `${count} with wrong shapes: ${quoted(first)} is [${actual.join(',')}] instead of [${expected.join(',')}]${count > 1 ? ', ...' : ''}`,
   extraKeys: (count: number) => `${count} extra keys`,
+  unknownTextEncoder: (prefix: string, nearest: string, faults: string) =>
+    `the text encoder${prefix === '' ? '' : ` in ${quoted(prefix)}`} is none that sdtool knows; the nearest is ${nearest}${faults === '' ? '' : ` (${faults})`}`,
   missingComponent: (component: string) =>
     `the checkpoint has no ${component}; programs need one in addition`,
   linearProjection: 'proj_in is a linear layer',

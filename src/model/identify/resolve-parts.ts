@@ -8,7 +8,9 @@ import { recogniseControlnet } from './controlnet.ts'
 import { recogniseDenoiser } from './denoiser.ts'
 import type { RecognisedDenoiser } from './denoiser-info.ts'
 import type { EmaInfo } from './ema.ts'
-import { recogniseText, recogniseVae } from './encoders.ts'
+import type { NearestEncoder } from './encoder-info.ts'
+import { recogniseText } from './recognise-text.ts'
+import { recogniseVae } from './recognise-vae.ts'
 
 /** Component ids of the slots that names alone decide. */
 export const NAMED: Readonly<Partial<Record<Slot, ComponentId>>> = {
@@ -38,7 +40,23 @@ export function component(
 interface Resolved {
   readonly components: readonly Component[]
   readonly denoiser?: RecognisedDenoiser
+  /** What text encoders are most like that are none of those known. */
+  readonly nearestTexts: readonly NearestText[]
 }
+
+/** A text encoder by its prefix, and the known one that it is most like. */
+export interface NearestText extends NearestEncoder {
+  readonly prefix: string
+}
+
+/** What a part is held against. */
+interface Surroundings {
+  readonly shapeOf: ShapeOf
+  readonly ema: EmaInfo | undefined
+  readonly ggufArchitecture: string | undefined
+}
+
+const GGUF_ARCHITECTURE = 'general.architecture'
 
 /** What each part of the file is, in the order of a listing, and the network that speaks for the file. */
 export function resolveParts(
@@ -51,23 +69,28 @@ export function resolveParts(
     const tensor = file.tensors.get(name) ?? named.get(name)
     return tensor && weightShape(tensor)
   }
-  const resolved = parts.map((part) => resolvePart(part, shapeOf, ema))
+  const ggufArchitecture = file.metadata[GGUF_ARCHITECTURE]
+  const resolved = parts.map((part) => resolvePart(part, { shapeOf, ema, ggufArchitecture }))
   const denoisers = resolved.flatMap(({ denoiser }) => denoiser ?? [])
   // two networks in one file: the recognised one speaks for it
   const denoiser = denoisers.find(({ architecture }) => architecture !== undefined) ?? denoisers.at(-1)
-  return { components: inOrder(resolved.map((part) => part.component)), ...defined({ denoiser }) }
+  return {
+    components: inOrder(resolved.map((part) => part.component)),
+    nearestTexts: resolved.flatMap(({ nearest }) => nearest ?? []),
+    ...defined({ denoiser }),
+  }
 }
 
 interface ResolvedPart {
   readonly component: Component
   /** Of the slot of the UNet. */
   readonly denoiser?: RecognisedDenoiser
+  readonly nearest?: NearestText
 }
 
 function resolvePart(
   { slot, prefix, tensors }: TablePart,
-  shapeOf: ShapeOf,
-  ema: EmaInfo | undefined,
+  { shapeOf, ema, ggufArchitecture }: Surroundings,
 ): ResolvedPart {
   const keys = { prefix, names: tensors.map((tensor) => tensor.name), shapeOf }
   switch (slot) {
@@ -75,9 +98,16 @@ function resolvePart(
       const denoiser = recogniseDenoiser(keys)
       return { component: component(denoiser.id, prefix, tensors, matched(denoiser)), denoiser }
     }
-    case 'text':
+    case 'text': {
+      const found = recogniseText(keys, ggufArchitecture)
+      const nearest = found.nearest && { ...found.nearest, prefix }
+      return {
+        component: component(found.id, found.prefix, tensors, matched(found)),
+        ...defined({ nearest }),
+      }
+    }
     case 'vae': {
-      const found = slot === 'text' ? recogniseText(keys) : recogniseVae(keys)
+      const found = recogniseVae(keys)
       return { component: component(found.id, found.prefix, tensors, matched(found)) }
     }
     case 'controlnet':

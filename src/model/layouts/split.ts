@@ -38,13 +38,11 @@ const RULES: readonly Rule[] = [
   ['conditioner.embedders.0.open_clip.', 'vision'],
   ['conditioner.embedders.1.model.', 'text'],
   ['conditioner.', 'text'],
-  ['text_encoders.clip_l.', 'text', 'text_encoders.clip_l.transformer.'],
-  ['text_encoders.clip_g.', 'text', 'text_encoders.clip_g.transformer.'],
-  ['text_encoders.t5xxl.', 'text', 'text_encoders.t5xxl.transformer.'],
-  ['text_encoders.', 'text'],
   ['unet.', 'unet'],
   ['text_encoder.', 'text'],
   ['text_encoder_2.', 'text'],
+  ['text_encoder_3.', 'text'],
+  ['text_encoder_4.', 'text'],
   ['first_stage_model.loss.', 'training'],
   ['first_stage_model.model_ema.', 'training'],
   ['first_stage_model.', 'vae'],
@@ -98,6 +96,15 @@ for (const rule of [...RULES].sort((a, b) => b[0].length - a[0].length)) {
   BY_SEGMENT.set(segment, [...(BY_SEGMENT.get(segment) ?? []), rule])
 }
 
+/** Text encoders in files of a whole model that ComfyUI has saved, each under its name. */
+const RE_ENCODER = /^text_encoders\.(?:([^.]+)\.)?/
+
+function encoderRule(name: string): Rule | undefined {
+  const [prefix, encoder] = RE_ENCODER.exec(name) ?? []
+  if (prefix === undefined) return undefined
+  return encoder === undefined ? [prefix, 'text'] : [prefix, 'text', `${prefix}transformer.`]
+}
+
 /** LoRA modules of kohya's trainers that someone put into a checkpoint. */
 const RE_ADAPTER = /^lora_(unet|te\d?)_/
 
@@ -106,6 +113,8 @@ function ownerByName(name: string): Rule | undefined {
   if (dot < 0) return BY_NAME.get(name) ?? (RE_ADAPTER.test(name) ? ADAPTER : undefined)
   const rules = BY_SEGMENT.get(name.slice(0, dot))
   if (rules) return rules.find(([prefix]) => name.startsWith(prefix))
+  const encoder = encoderRule(name)
+  if (encoder) return encoder
   return RE_ADAPTER.test(name) ? ADAPTER : undefined
 }
 
@@ -125,11 +134,33 @@ const BARE: readonly { slot: Slot; marker: RegExp; owns: RegExp }[] = [
     marker: /^(decoder\.conv_in\.weight|encoder\.conv_in\.weight)$/,
     owns: /^(encoder|decoder|quant_conv|post_quant_conv)\./,
   },
+  // before images: the tower of a model of text and images is a part of it
+  {
+    slot: 'text',
+    marker:
+      /^(?:(?:model\.)?language_model\.(?:model\.)?|model\.)?layers\.\d+\.(?:self_attn\.[qkvo]_proj|input_layernorm|linear_attn\.in_proj_qkv)\./,
+    owns: /./,
+  },
   { slot: 'vision', marker: /^vision_model\.embeddings\./, owns: /^(vision_model|visual_projection)\b/ },
   { slot: 'text', marker: /^text_model\.embeddings\./, owns: /^(text_model\.|text_projection|logit_scale)/ },
   {
     slot: 'text',
-    marker: /^(transformer\.resblocks\.0\.ln_1\.|encoder\.block\.0\.layer\.0\.SelfAttention\.)/,
+    marker: /^(transformer\.resblocks\.0\.ln_1\.|encoder\.block\.\d+\.layer\.0\.SelfAttention\.)/,
+    owns: /./,
+  },
+  // llama.cpp: a language model or T5, and the file with the tower of one
+  { slot: 'text', marker: /^(?:enc\.)?blk\.\d+\.(?:attn_(?:q|k|v|norm)|ffn_(?:up|down))\./, owns: /./ },
+  { slot: 'vision', marker: /^v\.(?:blk\.\d+|patch_embd|position_embd|post_ln)\./, owns: /^(?:v|mm|a)\./ },
+  // ChatGLM, BERT, then T5Gemma and Jina CLIP
+  {
+    slot: 'text',
+    marker: /^(?:transformer\.)?encoder\.layers\.\d+\.self_attention\.query_key_value\./,
+    owns: /./,
+  },
+  { slot: 'text', marker: /^(?:bert\.)?encoder\.layer\.\d+\.attention\.self\.query\./, owns: /./ },
+  {
+    slot: 'text',
+    marker: /^model\.encoder\.layers\.\d+\.(?:pre_self_attn_layernorm|mixer\.Wqkv)\./,
     owns: /./,
   },
 ]

@@ -46,6 +46,7 @@ export const COMPONENTS = {
   openclip_g: kind('text', 'OpenCLIP-bigG text encoder'),
   t5xxl: kind('text', 'T5-XXL text encoder'),
   t5xl: kind('text', 'T5-XL text encoder'),
+  t5_11b: kind('text', 'T5-11B text encoder'),
   t5base: kind('text', 'T5-Base text encoder'),
   umt5xxl: kind('text', 'UMT5-XXL text encoder'),
   umt5base: kind('text', 'UMT5-Base text encoder'),
@@ -130,7 +131,7 @@ export function isSelected(
 }
 
 /** Key names as written by which family of programs. */
-export type KeyLayout = 'ldm' | 'diffusers' | 'transformers' | 'openclip'
+export type KeyLayout = 'ldm' | 'diffusers' | 'transformers' | 'openclip' | 'llama.cpp'
 
 /** The tensors of one component of a file, and how they compare with what such a component should have. */
 export interface Component {
