@@ -80,9 +80,9 @@ function panelOf(
   }
 }
 
-/** `IN04` as the kind `IN` and the number `04`. */
+/** `IN04` as the kind `IN` and the number `04`; a number alone is one, too. */
 export function columnOf(block: string): HeatColumn {
-  const [, kind, number] = /^(\D+)(\d*)$/.exec(block)!
+  const [, kind, number] = /^(.*?)\.?(\d*)$/.exec(block)!
   return { kind: kind!, number: number! }
 }
 

@@ -1,11 +1,12 @@
 import { BASES, type BaseId } from '../adapters/base.ts'
 import { lookupName, modulesOf } from '../adapters/keymap.ts'
+import { blocksByNumber, blocksOfModules } from '../adapters/module-blocks.ts'
 import { splitKey } from '../adapters/modules.ts'
-import { modulePlaceOf as modulePlace, TARGETS, type TargetId } from '../adapters/targets.ts'
+import { type ModulePlace, modulePlaceOf, TARGETS, type TargetId } from '../adapters/targets.ts'
 import type { Identity } from '../identity.ts'
 import type { Architecture } from '../networks/architectures/architecture.ts'
 import { ARCHITECTURES, architectureById } from '../networks/architectures/registry.ts'
-import { type BlockLabel, blockOf } from '../networks/blocks.ts'
+import { type BlockLabel, blockNames } from '../networks/blocks.ts'
 import type { Component, ComponentId } from '../networks/components.ts'
 import { layerOf, OTHER_LAYER } from './layers.ts'
 
@@ -27,14 +28,11 @@ export function diffPlacesOf(identity: Identity): Map<string, DiffPlace> {
   const live = new Map([...(identity.ema?.pairs ?? [])].map(([name, copy]) => [copy, name]))
   const places = new Map<string, DiffPlace>()
   for (const component of identity.components) {
-    for (const name of component.names) {
-      places.set(
-        name,
-        component.id === 'adapter'
-          ? adapterPlace(name, identity)
-          : componentPlace(live.get(name) ?? name, component, architecture),
-      )
-    }
+    const placeOf =
+      component.id === 'adapter'
+        ? adapterPlaces(component, identity)
+        : componentPlaces(component, live, architecture)
+    for (const name of component.names) places.set(name, placeOf(name))
   }
   // names of an EMA copy have lost their dots and prefix: the live weight says where they belong
   for (const [copy, name] of live) places.set(copy, emaPlace(places.get(copy)!, places.get(name)!))
@@ -45,39 +43,55 @@ function emaPlace(copy: DiffPlace, live: DiffPlace): DiffPlace {
   return { ...live, component: copy.component, title: copy.title }
 }
 
-function componentPlace(
-  name: string,
-  { id, title, prefix }: Component,
+/** @param live names of live weights by those of their EMA copies */
+function componentPlaces(
+  { id, title, prefix, role, names }: Component,
+  live: ReadonlyMap<string, string>,
   architecture: Architecture | undefined,
-): DiffPlace {
-  // ComfyUI keeps logit_scale a level above the rest of a text encoder
-  const key = name.startsWith(prefix) ? name.slice(prefix.length) : name.slice(name.lastIndexOf('.') + 1)
-  return { component: id, title, key, block: blockOf(key, architecture), layer: layerOf(key) }
+): (name: string) => DiffPlace {
+  const keyOf = (name: string) => localName(live.get(name) ?? name, prefix)
+  const blockOf = blockNames(role, names.map(keyOf), architecture)
+  return (name) => {
+    const key = keyOf(name)
+    return { component: id, title, key, block: blockOf(key), layer: layerOf(key) }
+  }
+}
+
+/** ComfyUI keeps logit_scale a level above the rest of a text encoder. */
+function localName(name: string, prefix: string): string {
+  return name.startsWith(prefix) ? name.slice(prefix.length) : name.slice(name.lastIndexOf('.') + 1)
 }
 
 /** Factors of an adapter stand where the weight does that they change. */
-function adapterPlace(name: string, { adapter }: Identity): DiffPlace {
-  const { module, role } = splitKey(name) ?? { module: name, role: undefined }
-  const { target, path } = modulePlace(module)
-  if (role === 'alpha') {
-    return { component: 'alphas', title: 'alphas', key: name, block: 'BASE', layer: OTHER_LAYER }
+function adapterPlaces({ names }: Component, { adapter }: Identity): (name: string) => DiffPlace {
+  const places = new Map(
+    names.map((name) => {
+      const { module, role } = splitKey(name) ?? { module: name }
+      return [name, { ...modulePlaceOf(module), role }]
+    }),
+  )
+  const numberedBlock = blocksByNumber([...places.values()])
+  return (name) => {
+    const place = places.get(name)!
+    if (place.role === 'alpha')
+      return { component: 'alphas', title: 'alphas', key: name, block: 'BASE', layer: OTHER_LAYER }
+    const known = findWeight(place, adapter?.base.architecture)
+    const { block, weight } = known ?? { block: numberedBlock(place), weight: name }
+    return { component: place.target, title: TARGETS[place.target], key: name, block, layer: layerOf(weight) }
   }
-  const { architecture, weight } = findWeight(target, lookupName(path), adapter?.base.architecture)
-  const block = weight === undefined ? 'BASE' : blockOf(weight, architecture)
-  return { component: target, title: TARGETS[target], key: name, block, layer: layerOf(weight ?? name) }
 }
 
 /** The weight of a module: in the architecture the adapter is for, or if that is unknown in the first that has it. */
 function findWeight(
-  target: TargetId,
-  module: string,
+  { target, path }: ModulePlace,
   base: BaseId | undefined,
-): { architecture?: Architecture; weight?: string } {
+): { readonly weight: string; readonly block: BlockLabel } | undefined {
   const known: readonly string[] = base ? BASES[base].architectures : []
   for (const architecture of ARCHITECTURES) {
     if (base && !known.includes(architecture.id)) continue
-    const weight = modulesOf(architecture, target).get(module)?.weight
-    if (weight !== undefined) return { architecture, weight }
+    const modules = modulesOf(architecture, target)
+    const weight = modules.get(lookupName(path))?.weight
+    if (weight !== undefined) return { weight, block: blocksOfModules(target, modules, architecture)(weight) }
   }
-  return {}
+  return undefined
 }

@@ -1,9 +1,9 @@
 /** The tensors of several models that stand in the same place, whatever their files call them. */
 import type { Tensor } from '../../tensor/values/table.ts'
-import { canonicalVae } from '../identify/vae.ts'
+import { canonicalVae, type VaeInfo } from '../identify/vae.ts'
 import type { Model } from '../model.ts'
 import { architectureById } from '../networks/architectures/registry.ts'
-import { type Component, sameSelector } from '../networks/components.ts'
+import { type Component, type ComponentId, sameSelector } from '../networks/components.ts'
 import { deriveUnet } from '../networks/topology/derive.ts'
 import { unetNaming } from '../networks/topology/diffusers.ts'
 import { type Shape, sameShape } from '../networks/topology/match.ts'
@@ -15,10 +15,8 @@ export type PlacedTensors = ReadonlyMap<string, Tensor>
 
 /** The tensors of the component that does the same in a model as `like` does in another; undefined if it has none. */
 export function placedTensors(model: Model, like: Component): PlacedTensors | undefined {
-  if (like.role === 'vae') {
-    const { vae } = model.identity
-    return vae && vae.layout !== 'taesd' ? canonicalVae(model.file, vae) : undefined
-  }
+  const { vae } = model.identity
+  if (like.role === 'vae' && isKl(vae)) return canonicalVae(model.file, vae)
   const component = counterpart(model, like)
   if (component === undefined) return undefined
   const tensors = [...placesIn(model, component)]
@@ -31,21 +29,33 @@ export function placedTensors(model: Model, like: Component): PlacedTensors | un
 /** The same encoder may have the names of OpenCLIP, as in checkpoints of ldm, or those of transformers, as in ComfyUI. */
 function counterpart({ identity: { components } }: Model, { id, role }: Component): Component | undefined {
   const alike = components.filter((component) => component.role === role && sameSelector(component.id, id))
-  return alike.find((component) => component.id === id) ?? alike[0]
+  return (
+    alike.find((component) => component.id === id) ??
+    alike[0] ??
+    components.find((component) => isSameUnknown(component.id, id))
+  )
+}
+
+/** A network of no known family is all of a file of its own, and what stands where a UNet does in a checkpoint. */
+function isSameUnknown(a: ComponentId, b: ComponentId): boolean {
+  return UNKNOWN_NETWORK.has(a) && UNKNOWN_NETWORK.has(b)
+}
+
+const UNKNOWN_NETWORK: ReadonlySet<ComponentId> = new Set<ComponentId>(['unet', 'dit', 'weights'])
+
+function isKl(vae: VaeInfo | undefined): vae is VaeInfo {
+  return vae !== undefined && vae.layout !== 'taesd'
 }
 
 /** Place of each tensor of a component, by its full name. */
 export function placesIn(model: Model, component: Component): Map<string, string> {
   const { prefix, names, role, layout } = component
   const local = (name: string) => (name.startsWith(prefix) ? name.slice(prefix.length) : name)
-  if (role === 'vae') return vaePlaces(model)
+  const { vae } = model.identity
+  if (role === 'vae' && isKl(vae))
+    return new Map([...canonicalVae(model.file, vae)].map(([ldm, { name }]) => [name, ldm]))
   const toLdm = role === 'unet' && layout === 'diffusers' ? ldmNames(model, component) : undefined
   return new Map(names.map((name) => [name, toLdm?.get(local(name)) ?? local(name)]))
-}
-
-function vaePlaces({ file, identity: { vae } }: Model): Map<string, string> {
-  if (vae === undefined || vae.layout === 'taesd') return new Map()
-  return new Map([...canonicalVae(file, vae)].map(([ldm, { name }]) => [name, ldm]))
 }
 
 /** diffusers -> ldm, of the UNet that the file really has; nothing for other networks. */

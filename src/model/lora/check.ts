@@ -64,7 +64,7 @@ async function checkModule(one: PlacedLora, evaluation: Evaluation): Promise<Che
     name: module.name,
     component,
     block,
-    kind: kindOf(lookupName(module.path)),
+    kind: kindOf(lookupName(module.path), block),
     ...defined({ rank }),
   }
   if (fault !== undefined) return { ...facts, norm: 0, state: 'misshapen', fault }
@@ -77,7 +77,9 @@ async function checkModule(one: PlacedLora, evaluation: Evaluation): Promise<Che
 }
 
 /** Without the numbers of the block it is in. */
-function kindOf(path: string): string {
+function kindOf(path: string, block: BlockLabel): string {
+  const numbered = `${lookupName(block)}_`
+  if (path.startsWith(numbered)) return path.slice(numbered.length)
   return path.replace(
     /^(?:(?:down|up)_blocks_\d+|mid_block|(?:input|output)_blocks_\d+|middle_block|text_model_encoder_layers_\d+|(?:double|single|joint)_blocks_\d+)_(?:(?:attentions|resnets|\w+samplers)_\d+_|\d+_)?(?:transformer_blocks_\d+_)?/,
     '',

@@ -11,6 +11,7 @@ import type { AdapterInfo } from '../adapters/info.ts'
 import type { ModuleTarget } from '../adapters/keymap/target.ts'
 import { lookupName, modulesOf } from '../adapters/keymap.ts'
 import { loraScale } from '../adapters/lora.ts'
+import { blocksByNumber, blocksOfModules } from '../adapters/module-blocks.ts'
 import type { AdapterModule } from '../adapters/modules.ts'
 import { readNumbers } from '../adapters/numbers.ts'
 import { moduleShapeError, patchWeight } from '../adapters/patch.ts'
@@ -22,7 +23,7 @@ import type { Architecture } from '../networks/architectures/architecture.ts'
 import { architectureById } from '../networks/architectures/registry.ts'
 import { sd1 } from '../networks/architectures/sd1.ts'
 import { sdxl } from '../networks/architectures/sdxl.ts'
-import { type BlockLabel, blockOf } from '../networks/blocks.ts'
+import type { BlockLabel } from '../networks/blocks.ts'
 
 /** A LoRA that was opened. */
 export interface LoraFile {
@@ -52,6 +53,7 @@ export async function placedModules({ table, adapter, read }: LoraFile): Promise
   const numbers = await readNumbers(modules, read)
   const architectures = architecturesOf(adapter)
   const layers = new Set<string>()
+  const numberedBlock = blocksByNumber(modules)
   return modules.map((module) => {
     const found = placeIn(module, architectures)
     const named = found ?? placeIn(module, NAMESAKES)
@@ -65,7 +67,7 @@ export async function placedModules({ table, adapter, read }: LoraFile): Promise
       numbers: own,
       ...(found && { place: found.place }),
       layer,
-      block: named ? blockOf(named.place.weight, named.architecture) : 'BASE',
+      block: named?.block ?? numberedBlock(module),
       component: TARGETS[module.target],
       ...defined({ fault }),
     }
@@ -100,10 +102,12 @@ function architecturesOf({ base }: AdapterInfo): Architecture[] {
 function placeIn(
   { target, path }: AdapterModule,
   architectures: readonly Architecture[],
-): { place: ModuleTarget; architecture: Architecture } | undefined {
+): { readonly place: ModuleTarget; readonly block: BlockLabel } | undefined {
   for (const architecture of architectures) {
-    const place = modulesOf(architecture, target).get(lookupName(path))
-    if (place !== undefined) return { place, architecture }
+    const modules = modulesOf(architecture, target)
+    const place = modules.get(lookupName(path))
+    if (place !== undefined)
+      return { place, block: blocksOfModules(target, modules, architecture)(place.weight) }
   }
   return undefined
 }

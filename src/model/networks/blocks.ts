@@ -1,8 +1,11 @@
 import type { Architecture, DenoisingNetwork } from './architectures/architecture.ts'
+import type { Role } from './components.ts'
+import { type BlockRow, labelByRows, numberedBlocks } from './numbered-blocks.ts'
 
 /**
  * Kinds of blocks, in the order a prompt goes through a model. A label is the kind and, where there are several,
- * two digits: `IN04`, `MID`, `TE11`. `BASE` is what lies in no block.
+ * two digits: `IN04`, `MID`, `TE11`. `BASE` is what lies in no block. Families may have kinds of their own, see `BlockRow`;
+ * blocks of what is not known are called as in the file: `layers.12`.
  */
 export const BLOCK_KINDS = {
   EMB: 'embeddings of a text encoder',
@@ -22,23 +25,40 @@ export const BLOCK_KINDS = {
 export type BlockKind = keyof typeof BLOCK_KINDS
 
 /** Label of a block; those of a UNet are the ones of block-weighted merges, but for its middle, which they call M00. */
-export type BlockLabel = BlockKind | `${BlockKind}${number}`
+export type BlockLabel = string
 
 type Rule = readonly [pattern: RegExp, kind: BlockKind]
 
-/** Keys inside a component whose number, if the pattern catches one, is that of the block. First match wins. */
-const RULES: readonly Rule[] = [
-  [/^input_blocks\.(\d+)\./, 'IN'],
+/** Of a network that has blocks of a UNet. */
+const UNET_RULES: readonly Rule[] = [
+  [/^input_blocks\.(\d{1,5})\./, 'IN'],
   [/^(?:middle_block|mid_block)\./, 'MID'],
-  [/^output_blocks\.(\d+)\./, 'OUT'],
-  [/^double_blocks\.(\d+)\./, 'D'],
-  [/^single_blocks\.(\d+)\./, 'S'],
-  [/^joint_blocks\.(\d+)\./, 'J'],
-  [/^(?:text_model\.)?encoder\.layers\.(\d+)\./, 'TE'],
-  [/^transformer\.resblocks\.(\d+)\./, 'TE'],
-  [/^encoder\.block\.(\d+)\./, 'TE'], // T5
-  [/^(?:text_model\.)?embeddings\.|^token_embedding\.|^positional_embedding$|^shared\./, 'EMB'],
-  [/^(?:text_model\.|encoder\.)?final_layer_norm\.|^ln_final\.|^text_projection\b|^logit_scale$/, 'FINAL'],
+  [/^output_blocks\.(\d{1,5})\./, 'OUT'],
+]
+const RE_UNET = /^(?:input_blocks|down_blocks)\./
+
+const TRANSFORMER_RULES: readonly Rule[] = [
+  [/^double_blocks\.(\d{1,5})\./, 'D'],
+  [/^single_blocks\.(\d{1,5})\./, 'S'],
+  [/^joint_blocks\.(\d{1,5})\./, 'J'],
+]
+
+const TEXT_RULES: readonly Rule[] = [
+  [/^(?:text_model\.)?encoder\.layers\.(\d{1,5})\./, 'TE'],
+  [/^transformer\.resblocks\.(\d{1,5})\./, 'TE'],
+  [/^encoder\.block\.(\d{1,5})\./, 'TE'], // T5
+  [/^(?:model\.)?layers\.(\d{1,5})\./, 'TE'], // Llama and its relatives
+  [
+    /^(?:text_model\.)?embeddings\.|^token_embedding\.|^positional_embedding$|^shared\.|^(?:model\.)?embed_tokens\./,
+    'EMB',
+  ],
+  [
+    /^(?:text_model\.|encoder\.)?final_layer_norm\.|^ln_final\.|^text_projection\b|^logit_scale$|^(?:model\.)?norm\.|^lm_head\./,
+    'FINAL',
+  ],
+]
+
+const VAE_RULES: readonly Rule[] = [
   [/^(?:encoder|quant_conv)\./, 'ENC'],
   [/^(?:decoder|post_quant_conv)\./, 'DEC'],
 ]
@@ -60,21 +80,60 @@ function unetSize(network: DenoisingNetwork | undefined): { levels: number; resB
     : { levels: SD1_LEVELS, resBlocks: SD1_RES_BLOCKS }
 }
 
+/** What of an architecture says how its blocks are called. */
+interface Family {
+  readonly network: DenoisingNetwork & { readonly blocks?: readonly BlockRow[] }
+}
+
+/** The label of the block that a key belongs to. Keys are inside the component, without its prefix. */
+export type BlockNames = (key: string) => BlockLabel
+
 /**
- * Label of the block a key belongs to: `IN04`, `MID`, `OUT11`, `TE07`, `ENC`; `D07`, `S31` in Flux, `J23` in SD3;
- * `BASE` for what is in none. Embeddings of time and labels count as `IN00`, the last convolution of a UNet as its
- * last `OUT`.
- * @param key inside its component, without the prefix; UNets in ldm or diffusers layout
+ * Labels of the blocks of a network: `IN04`, `MID`, `OUT11`, `TE07`, `ENC`; `D07`, `S31` in Flux, `J23` in SD3; those of a
+ * family's own table; `layers.12`, as the file numbers them, for what is not known; `BASE` for what is in none. Embeddings of
+ * time and labels of a UNet count as `IN00`, its last convolution as its last `OUT`.
+ * @param keys of the whole component, without its prefix; UNets in ldm or diffusers layout
  */
-export function blockOf(key: string, architecture?: Pick<Architecture, 'network'>): BlockLabel {
-  const { levels, resBlocks } = unetSize(architecture?.network)
-  if (RE_FIRST.test(key)) return numbered('IN', 0)
-  if (RE_LAST.test(key)) return numbered('OUT', levels * (resBlocks + 1) - 1)
-  for (const [pattern, kind] of RULES) {
+export function blockNames(role: Role, keys: Iterable<string>, architecture?: Family): BlockNames {
+  const all = [...keys]
+  const known = knownBlocks(role, all, architecture)
+  const numbered = numberedBlocks(all)
+  return (key) => known(key) ?? numbered(key) ?? 'BASE'
+}
+
+/** Undefined for what no table names. */
+function knownBlocks(
+  role: Role,
+  keys: readonly string[],
+  architecture: Family | undefined,
+): (key: string) => BlockLabel | undefined {
+  if (role === 'text') return (key) => byRules(key, TEXT_RULES)
+  if (role === 'vae') return (key) => byRules(key, VAE_RULES)
+  if (!DENOISERS.has(role)) return () => undefined
+  const rows = architecture?.network.blocks ?? []
+  const isUnet = keys.some((key) => RE_UNET.test(key))
+  return (key) =>
+    labelByRows(key, rows) ??
+    (isUnet ? unetBlock(key, architecture) : undefined) ??
+    byRules(key, TRANSFORMER_RULES)
+}
+
+/** Roles of networks that denoise, or are made like one. */
+const DENOISERS: ReadonlySet<Role> = new Set<Role>(['unet', 'ema', 'control'])
+
+function byRules(key: string, rules: readonly Rule[]): BlockLabel | undefined {
+  for (const [pattern, kind] of rules) {
     const match = pattern.exec(key)
     if (match !== null) return match[1] === undefined ? kind : numbered(kind, Number(match[1]))
   }
-  return diffusersBlock(key, resBlocks) ?? 'BASE'
+  return undefined
+}
+
+function unetBlock(key: string, architecture: Family | undefined): BlockLabel | undefined {
+  const { levels, resBlocks } = unetSize(architecture?.network)
+  if (RE_FIRST.test(key)) return numbered('IN', 0)
+  if (RE_LAST.test(key)) return numbered('OUT', levels * (resBlocks + 1) - 1)
+  return byRules(key, UNET_RULES) ?? diffusersBlock(key, resBlocks)
 }
 
 /** On the way down a level is its res blocks and a downsampler, behind `conv_in`; on the way up there is one res block more. */
@@ -98,14 +157,28 @@ export function unetBlocks({ network }: Pick<Architecture, 'network'>): BlockLab
 }
 
 function numbered(kind: BlockKind, n: number): BlockLabel {
-  return `${kind}${String(n).padStart(2, '0')}` as BlockLabel
+  return kind + String(n).padStart(2, '0')
 }
 
 const ORDER = Object.keys(BLOCK_KINDS)
 
-/** Puts labels into the order of `BLOCK_KINDS`, then of their numbers. */
+/** Puts labels into the order of `BLOCK_KINDS`, other kinds by their names before `BASE`; then of their numbers. */
 export function compareBlocks(a: BlockLabel, b: BlockLabel): number {
-  const kind = (label: string) => ORDER.indexOf(label.replace(/\d+$/, ''))
-  const number = (label: string) => Number(/\d+$/.exec(label)?.[0] ?? 0)
-  return kind(a) - kind(b) || number(a) - number(b)
+  const [kindA, kindB] = [kindOf(a), kindOf(b)]
+  if (kindA !== kindB) return place(kindA) - place(kindB) || (kindA < kindB ? -1 : 1)
+  return numberOf(a) - numberOf(b)
+}
+
+function kindOf(label: BlockLabel): string {
+  return label.replace(/\d+$/, '')
+}
+
+function numberOf(label: BlockLabel): number {
+  return Number(/\d+$/.exec(label)?.[0] ?? 0)
+}
+
+/** `BASE` is the last one. */
+function place(kind: string): number {
+  const known = ORDER.indexOf(kind)
+  return known < 0 ? ORDER.length - 1.5 : known
 }

@@ -2,8 +2,9 @@
 
 import type { BasePart } from '../../model/adapters/base-parts.ts'
 import { flatten, type ModuleTarget } from '../../model/adapters/keymap/target.ts'
+import { blocksOfPart } from '../../model/adapters/module-blocks.ts'
 import type { Architecture } from '../../model/networks/architectures/architecture.ts'
-import { type BlockLabel, blockOf } from '../../model/networks/blocks.ts'
+import type { BlockLabel } from '../../model/networks/blocks.ts'
 
 /**
  * Which layers. `lora`: linear layers and 1x1 convolutions of the transformers and text encoders. `locon`: also the
@@ -48,11 +49,11 @@ export function loraLayers(
 ): LoraLayer[] {
   return parts.flatMap((part) => {
     const prefix = prefixOf(part, architecture)
+    const blockOf = blocksOfPart(part, architecture)
     return [...part.names]
       .filter(([path, place]) => isCovered(path, place, part, architecture, algo))
       .map(([path, place]) => {
-        const block = blockOf(part.localOf(place.weight), architecture)
-        return { module: prefix + path, path, part, place, block }
+        return { module: prefix + path, path, part, place, block: blockOf(place.weight) }
       })
   })
 }

@@ -1,14 +1,12 @@
 /** One adapter, applied as far as it fits. */
 
 import type { Numbers } from '../../model/adapters/algorithm.ts'
-import type { BasePart } from '../../model/adapters/base-parts.ts'
 import { adapterKeys } from '../../model/adapters/describe.ts'
 import type { AdapterKeys, AdapterModule } from '../../model/adapters/modules.ts'
 import { readNumbers } from '../../model/adapters/numbers.ts'
 import { withSettings } from '../../model/adapters/peft/steer.ts'
 import { surplusRoles } from '../../model/adapters/registry.ts'
 import { modulePlaceOf } from '../../model/adapters/targets.ts'
-import type { Architecture } from '../../model/networks/architectures/architecture.ts'
 import { withFileName } from '../../system/errors.ts'
 import type { TensorTable } from '../../tensor/values/table.ts'
 import { applyModule, type EmaCopy, type Patches } from './patches.ts'
@@ -17,6 +15,7 @@ import {
   isSelected,
   type LoraResult,
   type PlacedModule,
+  type PlacingBase,
   selectModules,
   type Unmatched,
   type UsedPatterns,
@@ -25,10 +24,8 @@ import { checkNamed } from './strict.ts'
 import { messages } from './unmatched-messages.ts'
 
 /** The base as adapters see it. */
-export interface PatchedBase {
+export interface PatchedBase extends PlacingBase {
   readonly table: TensorTable
-  readonly architecture: Architecture | undefined
-  readonly parts: readonly BasePart[]
   readonly emaCopy: EmaCopy | undefined
 }
 

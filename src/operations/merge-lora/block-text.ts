@@ -44,8 +44,8 @@ export function namedRule(item: string, of: string): BlockRule {
   if (name === '' || value === undefined) throw badItem(item, of)
   // a name without a star is the whole name: OUT1 must not mean OUT10
   const pattern = name.toUpperCase()
-  const matches = /[*?]/.test(pattern) ? globMatcher(pattern) : (label: string) => label === pattern
-  return { name, factor: factor(value, item, of), matches }
+  const isMeant = /[*?]/.test(pattern) ? globMatcher(pattern) : (label: string) => label === pattern
+  return { name, factor: factor(value, item, of), matches: (label) => isMeant(label.toUpperCase()) }
 }
 
 function listed(items: readonly string[], of: string): BlockRatios {

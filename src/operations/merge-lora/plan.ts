@@ -2,11 +2,12 @@
 
 import { type BasePart, baseParts } from '../../model/adapters/base-parts.ts'
 import { applyingFindings } from '../../model/adapters/findings.ts'
+import { blocksOfPart } from '../../model/adapters/module-blocks.ts'
 import { info, warning } from '../../model/finding.ts'
 import type { Identity } from '../../model/identity.ts'
 import type { Model } from '../../model/model.ts'
 import { architectureById } from '../../model/networks/architectures/registry.ts'
-import { blockOf, compareBlocks } from '../../model/networks/blocks.ts'
+import { compareBlocks } from '../../model/networks/blocks.ts'
 import { tensorsOf } from '../../model/networks/components.ts'
 import { type SdtoolError, unverified, withFileName } from '../../system/errors.ts'
 import { checkOperation } from '../../tensor/quantised/check.ts'
@@ -118,7 +119,9 @@ function inBase<T>(name: string, work: () => T): T {
 function baseOf({ file, identity, name }: Model, { ema }: MergeLoraPlanOptions): PatchedBase {
   const architecture = identity.architecture && architectureById(identity.architecture.id)
   const emaCopy = ema === 'patch' ? emaCopyOf(name, identity) : undefined
-  return { table: file, architecture, parts: baseParts(file, identity), emaCopy }
+  const parts = baseParts(file, identity)
+  const blocks = new Map(parts.map((part) => [part, blocksOfPart(part, architecture)]))
+  return { table: file, parts, blockOf: (part, key) => blocks.get(part)!(key), emaCopy }
 }
 
 /** @throws EMA_MISSING (exit 4) */
@@ -130,14 +133,12 @@ function emaCopyOf(name: string, { ema, components }: Identity): EmaCopy {
 }
 
 /** @throws BLOCK_UNKNOWN (exit 2) */
-function checkBlocksOf({ parts, architecture }: PatchedBase, loras: readonly LoraInput[]): void {
+function checkBlocksOf({ parts, blockOf }: PatchedBase, loras: readonly LoraInput[]): void {
   const given = loras.flatMap(({ blocks }) => blocks ?? [])
   if (given.length === 0) return
-  const known = parts.flatMap(({ component, targets, localOf }) => {
-    return component.names.map((key) => ({
-      block: blockOf(localOf(key), architecture),
-      side: sideOf(targets[0]!),
-    }))
+  const known = parts.flatMap((part) => {
+    const side = sideOf(part.targets[0]!)
+    return part.component.names.map((key) => ({ block: blockOf(part, key), side }))
   })
   for (const blocks of given) checkBlocks(blocks, known)
 }

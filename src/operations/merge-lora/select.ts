@@ -5,8 +5,7 @@ import type { ModuleTarget } from '../../model/adapters/keymap/target.ts'
 import { lookupName } from '../../model/adapters/keymap.ts'
 import type { AdapterModule } from '../../model/adapters/modules.ts'
 import { doubledPrefix, type TargetId } from '../../model/adapters/targets.ts'
-import type { Architecture } from '../../model/networks/architectures/architecture.ts'
-import { type BlockLabel, blockOf } from '../../model/networks/blocks.ts'
+import type { BlockLabel } from '../../model/networks/blocks.ts'
 import { blockFactor, isFilled } from './block-ratios.ts'
 import type { LoraInput, LoraRatio, MergeLoraPlanOptions, NamePattern } from './plan-options.ts'
 import { sideOf } from './sides.ts'
@@ -59,6 +58,13 @@ export interface LoraResult {
   readonly filled: ReadonlySet<BlockLabel>
 }
 
+/** Where modules may have their layers. */
+export interface PlacingBase {
+  readonly parts: readonly BasePart[]
+  /** The block that a key of a part lies in. */
+  readonly blockOf: (part: BasePart, key: string) => BlockLabel
+}
+
 export interface Selection {
   readonly placed: readonly PlacedModule[]
   readonly unmatched: readonly Unmatched[]
@@ -74,7 +80,7 @@ export type UsedPatterns = Set<NamePattern>
 /** @throws BLOCK_WITHOUT_RATIO (exit 2) */
 export function selectModules(
   modules: readonly AdapterModule[],
-  { parts, architecture }: { parts: readonly BasePart[]; architecture: Architecture | undefined },
+  { parts, blockOf }: PlacingBase,
   { ratio, blocks }: Pick<LoraInput, 'ratio' | 'blocks'>,
   options: MergeLoraPlanOptions,
   used: UsedPatterns,
@@ -96,7 +102,7 @@ export function selectModules(
       continue
     }
     const { part, place } = found
-    const block = blockOf(part.localOf(place.weight), architecture)
+    const block = blockOf(part, place.weight)
     if (blocks && isFilled(blocks, block, side)) filled.add(block)
     const strength = ratio[side] * (blocks ? blockFactor(blocks, block, side) : 1)
     if (strength === 0) leftOut.push(module)

@@ -7,11 +7,7 @@ import { letterOf } from './plan-options.ts'
 import { type Missing, missingError, surplusError } from './strict.ts'
 
 /** Whether every model has what is to be blended. @throws MERGE_KEYS_MISSING (exit 4) */
-export function checkCoverage(
-  { component, others }: PlannedBlend,
-  places: ReadonlyMap<string, string>,
-  job: MergeJob,
-): void {
+export function checkCoverage({ component, others, places }: PlannedBlend, job: MergeJob): void {
   const [first] = job.models
   const wanted = [...places].filter(([name]) => isCastable(first!.file.tensors.get(name)!))
   for (const [i, placed] of others.entries()) {

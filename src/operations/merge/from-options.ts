@@ -63,7 +63,7 @@ export async function planWhole(
   options: MergeOptions,
   context: PlanContext,
 ): Promise<CheckpointMergePlan> {
-  const models = mergedModels(inputs, options)
+  const models = await withLatents(mergedModels(inputs, options), context)
   const vae = await chosenVae(inputs, options, context)
   const planner = { ...plannerOptions(options), ...defined({ vae }) }
   const planWith = (more: Pick<CheckpointMergeOptions, 'range'>) =>
@@ -72,6 +72,17 @@ export async function planWhole(
   if (context.rehearsal || methodOf(options).similarities === undefined) return plan
   const range = await rangeWithProgress(plan, planner.method, context)
   return range === undefined ? plan : planWith({ range })
+}
+
+/** VAEs in files of their own, with what their values tell: the shapes of those for SD 1.x and SDXL are the same. */
+async function withLatents(models: readonly InputModel[], context: PlanContext): Promise<InputModel[]> {
+  const known: InputModel[] = []
+  for (const model of models) {
+    const isVae = model.identity.kind === 'vae' || model.identity.kind === 'taesd'
+    const found = isVae ? await latentsByValues(model, context) : {}
+    known.push({ ...model, identity: { ...model.identity, ...found } })
+  }
+  return known
 }
 
 async function rangeWithProgress(

@@ -1,5 +1,6 @@
 import type { PlacedTensors } from '../../model/layouts/pairs.ts'
 import type { Model } from '../../model/model.ts'
+import type { BlockNames } from '../../model/networks/blocks.ts'
 import type { Component } from '../../model/networks/components.ts'
 import type { MergeMethod } from '../../tensor/merge/method.ts'
 import type { Finding, Tensor } from '../../tensor/values/table.ts'
@@ -8,6 +9,7 @@ import type { NetworkSide } from '../merge-lora/sides.ts'
 import type { PlanBuilder } from '../plan.ts'
 import type { TensorWeights } from './block-weights.ts'
 import type { CheckpointMergeOptions } from './plan-options.ts'
+import type { KeptTensor } from './unchecked.ts'
 
 /** A plan that is being made. */
 export interface MergeJob {
@@ -21,6 +23,8 @@ export interface MergeJob {
   readonly blended: Map<string, Component>
   readonly whole: WholeTensor[]
   readonly used: Set<NamePattern>
+  /** Tensors of networks without a table that stay those of A. */
+  readonly kept: KeptTensor[]
 }
 
 /** A weight that the output takes from one model as it is. */
@@ -37,6 +41,10 @@ export interface WholeTensor {
 export interface PlannedBlend {
   readonly component: Component
   readonly side: NetworkSide
+  /** Of each tensor of A, by its name. */
+  readonly places: ReadonlyMap<string, string>
+  /** The block of a place. */
+  readonly blockOf: BlockNames
   /** Of the other models, B first; undefined for a model that has no such component. */
   readonly others: readonly (PlacedTensors | undefined)[]
 }

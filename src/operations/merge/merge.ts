@@ -10,6 +10,7 @@ import { decidedOptions, mergedModels, methodOf, planWhole } from './from-option
 import { type MergeOptions, mergeOptions } from './options.ts'
 import type { CheckpointMergePlan } from './plan.ts'
 import { checkMerge, checkReplaced, mergeProof } from './proof.ts'
+import { checkKept } from './unchecked.ts'
 
 export const merge: Operation<MergeOptions, CheckpointMergePlan, PartChange> = {
   verb: 'merge',
@@ -30,7 +31,10 @@ export const merge: Operation<MergeOptions, CheckpointMergePlan, PartChange> = {
     // all predict the same, and one of them may know what the others only assume
     return options.allowMixed ? first! : others.reduce(withStated, first!)
   },
-  confirm: (plan, _inputs, _options, { read }) => checkReplaced(plan, read),
+  async confirm(plan, _inputs, _options, { read }) {
+    await checkKept(plan.kept, read)
+    await checkReplaced(plan, read)
+  },
   prover: (plan) => ({
     prove: (counts) => mergeProof(plan, counts),
     check: (counts) => checkMerge(plan, counts),

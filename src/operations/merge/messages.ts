@@ -42,7 +42,35 @@ export const messages = catalogue({
   comparing: 'comparing the models, tensors',
 
   notMergeable: (name: string, title: string) => `${name} is not a model that can be merged: ${title}`,
-  useMergeLora: 'LoRAs go into a model with sdtool merge-lora.',
+  useMergeLora:
+    'LoRAs are added to each other with sdtool lora merge, and to the weights of a model with sdtool merge-lora.',
+  embeddingsStand:
+    'Embeddings are words, which do not blend; sdtool extract embeddings and convert take them in and out of files.',
+  weightsOnly: 'Only weights of networks can be merged.',
+  pickledObjects: (name: string) =>
+    `${name} is a pickle of objects, not of weights by their names: what its tensors are is in programs that made it`,
+  mixedLatents: (
+    [first, firstSpace]: readonly [name: string, space: string],
+    [other, otherSpace, letter]: readonly [name: string, space: string, letter: string],
+  ) =>
+    `${first} (A) is for the latents of ${firstSpace}, ${other} (${letter}) for those of ${otherSpace}: a blend of them decodes neither`,
+  otherLatents: (
+    [first, firstSpace]: readonly [name: string, space: string],
+    [other, otherSpace]: readonly [name: string, space: string],
+  ) =>
+    `by their names, ${first} is for the latents of ${firstSpace}, ${other} for those of ${otherSpace}; a blend of such VAEs decodes neither`,
+  onlyNamesAndShapes:
+    'no known architecture: names and shapes of the blended tensors are equal, nothing else was checked',
+  wholeNumbers: (
+    tensor: string,
+    dtype: string,
+    [letter, otherDtype]: readonly [letter: string, dtype: string],
+  ) =>
+    dtype === otherDtype
+      ? `${quoted(tensor)} is ${dtype} and differs between A and ${letter}: whole numbers do not blend`
+      : `${quoted(tensor)} is ${dtype} in A, ${otherDtype} in ${letter}: they do not blend`,
+  maybeCodes:
+    'They may be codes of a quantised format that sdtool does not know; merge the models it was made from.',
   mixedArchitectures: (
     [first, firstTitle]: readonly [name: string, title: string],
     [other, otherTitle, letter]: readonly [name: string, title: string, letter: string],

@@ -4,10 +4,9 @@ import { castWeight, checkCast, checkSelected, chosenDType, isCastable } from '.
 import { warning } from '../../model/finding.ts'
 import type { ValueReader } from '../../model/identify/evidence.ts'
 import { needsRepair, readPositionIds, repairedPositionIds } from '../../model/identify/position-ids.ts'
-import { placedTensors, placesIn } from '../../model/layouts/pairs.ts'
+import { placesIn } from '../../model/layouts/pairs.ts'
 import type { Model } from '../../model/model.ts'
 import { architectureById } from '../../model/networks/architectures/registry.ts'
-import { blockOf } from '../../model/networks/blocks.ts'
 import { type Component, type Selector, tensorsOf } from '../../model/networks/components.ts'
 import { unverified, usage } from '../../system/errors.ts'
 import { mergeMethod } from '../../tensor/merge/registry.ts'
@@ -15,9 +14,9 @@ import { checkOperation } from '../../tensor/quantised/check.ts'
 import { canCast, renamed } from '../../tensor/values/expr.ts'
 import type { Tensor } from '../../tensor/values/table.ts'
 import { checkBlocks } from '../merge-lora/block-ratios.ts'
-import type { NetworkSide } from '../merge-lora/sides.ts'
 import { messages as shared } from '../messages.ts'
 import { newPlan, type Plan } from '../plan.ts'
+import { blendFor, blocksOf, sideIn } from './blends.ts'
 import { blockRules } from './block-weights.ts'
 import { checkCoverage } from './coverage.ts'
 import type { MergeJob, PlannedBlend, WholeTensor } from './job.ts'
@@ -25,6 +24,7 @@ import { messages } from './messages.ts'
 import { addMissingVae, type OtherVae, otherVae, vaeFindings } from './other-vae.ts'
 import { alphasOf, type CheckpointMergeOptions, letterOf } from './plan-options.ts'
 import { checkModels, checkPredictions } from './strict.ts'
+import { isUnchecked, type KeptTensor, latentFindings, uncheckedFindings } from './unchecked.ts'
 import { copiedModel, mergedValue, parametersFor } from './value.ts'
 
 export interface CheckpointMergePlan extends Plan {
@@ -33,6 +33,8 @@ export interface CheckpointMergePlan extends Plan {
   /** Weights that are another model's as they are. */
   readonly replaced: readonly WholeTensor[]
   readonly models: readonly LetteredModel[]
+  /** Tensors that have to be the same in all models, as they do not blend and nothing is known of them. */
+  readonly kept: readonly KeptTensor[]
 }
 
 /** A model of a merge, as its formula calls it. */
@@ -64,7 +66,7 @@ export async function planMerge(
   const repaired = new Map(broken.map(({ tensor }) => [tensor.name, repairedPositionIds(tensor)]))
   const vae = otherVae(models, options)
   for (const component of first.identity.components) {
-    const blend = blendFor(component, job)
+    const blend = blendFor(component, models, options)
     if (blend !== undefined) addBlend(blend, job, repaired)
     else addAsItIs(component, job, vae, repaired)
   }
@@ -72,12 +74,18 @@ export async function planMerge(
   for (const { path, bytes } of first.file.leftovers ?? []) {
     if (bytes > 0) job.plan.addLeftover(path, bytes, shared.trainingState)
   }
-  job.findings.push(...checkPredictions(job), ...vaeFindings(models, options))
+  job.findings.push(
+    ...checkPredictions(job),
+    ...vaeFindings(models, options),
+    ...latentFindings(models),
+    ...uncheckedFindings(job),
+  )
   checkUse(job)
   return {
     ...job.plan.build(first.file.metadata, job.findings),
     blended: job.blended,
     replaced: job.whole.filter(({ from }) => from > 0),
+    kept: job.kept,
     models: models.map(({ name, identity }, i) => ({ letter: letterOf(i), name, title: identity.title })),
   }
 }
@@ -105,49 +113,32 @@ function newJob(models: readonly Model[], options: CheckpointMergeOptions): Merg
     blended: new Map(),
     whole: [],
     used: new Set(),
+    kept: [],
   }
 }
 
 /** Only rules by name can mean a block that is not there. */
-function checkNamedBlocks({ identity }: Model, { blocks, betaBlocks }: CheckpointMergeOptions): void {
-  const architecture = architectureById(identity.architecture?.id ?? '')
-  const known = identity.components.flatMap((component) => {
-    const side = sideOf(component)
+function checkNamedBlocks(first: Model, { blocks, betaBlocks }: CheckpointMergeOptions): void {
+  const given = [blocks, betaBlocks].filter((weights) => weights !== undefined && 'rules' in weights)
+  if (given.length === 0) return
+  const known = first.identity.components.flatMap((component) => {
+    const side = sideIn(component, first)
     if (side === undefined) return []
-    return component.names.map((name) => ({
-      block: blockOf(name.slice(component.prefix.length), architecture),
-      side,
-    }))
+    const places = placesIn(first, component)
+    const blockOf = blocksOf(component, places, first)
+    return [...places.values()].map((place) => ({ block: blockOf(place), side }))
   })
-  for (const weights of [blocks, betaBlocks]) {
-    if (weights !== undefined && 'rules' in weights) checkBlocks(weights, known)
-  }
-}
-
-function sideOf({ role }: Component): NetworkSide | undefined {
-  return role === 'unet' ? 'unet' : role === 'text' || role === 'vae' ? 'text' : undefined
-}
-
-/** Undefined for what is not blended. */
-function blendFor(component: Component, { models, options }: MergeJob): PlannedBlend | undefined {
-  const side = sideOf(component)
-  if (side === undefined) return undefined
-  if (component.role === 'vae') {
-    if (options.vae !== 'blend') return undefined
-  } else if (options.only !== undefined && options.only !== side) return undefined
-  const others = models.slice(1).map((model) => placedTensors(model, component))
-  return { component, side, others }
+  for (const weights of given) checkBlocks(weights, known)
 }
 
 /** Blends a component, tensor by tensor. */
 function addBlend(blend: PlannedBlend, job: MergeJob, repaired: ReadonlyMap<string, Tensor>): void {
-  const { component, others } = blend
+  const { component, others, places } = blend
   const { models, options } = job
   const [first] = models
   const dtype = chosenDType(component, options.dtype ?? {})
   for (const other of models) checkBlendable(other, component)
-  const places = placesIn(first!, component)
-  checkCoverage(blend, places, job)
+  checkCoverage(blend, job)
   for (const name of component.names) {
     const tensor = first!.file.tensors.get(name)!
     const place = places.get(name)
@@ -158,6 +149,7 @@ function addBlend(blend: PlannedBlend, job: MergeJob, repaired: ReadonlyMap<stri
       found.some((other) => other === undefined || !isCastable(other))
     ) {
       addOwn(job, component, tensor, repaired.get(name) ?? castWeight(tensor, dtype))
+      if (isUnchecked(component, first!)) job.kept.push({ own: tensor, others: found })
       continue
     }
     addBlended(blend, job, tensor, found as Tensor[], place, dtype)
@@ -198,7 +190,7 @@ function addBlended(
   const wanted = dtype ?? tensor.dtype
   if (!canCast(tensor.dtype, wanted))
     throw unverified('MERGE_DTYPE', messages.noFloat(tensor.name, tensor.dtype))
-  const value = mergedValue(all, job, parameters)
+  const value = mergedValue(blend, all, job, parameters)
   const copied = copiedModel(value, job, parameters)
   if (copied !== undefined) {
     const source = { ...renamed(castWeight(all[copied]!, wanted), tensor.name), shape: tensor.shape }
@@ -254,7 +246,9 @@ function checkUse({ options, used, blended, whole, method, models }: MergeJob): 
   const unused = (options.keys ?? []).find((pattern) => !used.has(pattern))
   if (unused !== undefined)
     throw unverified('PATTERN_UNUSED', messages.patternUnused(unused.text), messages.starHint)
-  const sources = new Set(whole.flatMap(({ component, from }) => (sideOf(component) ? [from] : [])))
+  const sources = new Set(
+    whole.flatMap(({ component, from }) => (sideIn(component, models[0]!) ? [from] : [])),
+  )
   if (blended.size > 0 || sources.size > 1) return
   const [only = 0] = sources
   throw unverified(

@@ -4,17 +4,25 @@ import { warning } from '../../model/finding.ts'
 import { samePrediction } from '../../model/identify/same-prediction.ts'
 import type { Kind } from '../../model/kinds.ts'
 import type { Model } from '../../model/model.ts'
+import { LATENT_SPACES } from '../../model/networks/architectures/architecture.ts'
 import { PREDICTIONS } from '../../model/networks/predictions.ts'
+import { sameShape } from '../../model/networks/topology/match.ts'
 import { refuse, type SdtoolError, unverified, usage } from '../../system/errors.ts'
 import { mergeMethod } from '../../tensor/merge/registry.ts'
 import { checkOperation } from '../../tensor/quantised/check.ts'
 import type { Finding } from '../../tensor/values/table.ts'
-import { checkHasTensors, checkWritable, kindHint } from '../plan.ts'
+import { checkHasTensors, checkWritable } from '../plan.ts'
 import type { MergeJob } from './job.ts'
 import { messages } from './messages.ts'
 import { type CheckpointMergeOptions, letterOf } from './plan-options.ts'
 
-const MERGEABLE: ReadonlySet<Kind> = new Set<Kind>(['checkpoint', 'unet', 'dit', 'text-encoder'])
+/** Kinds whose tensors mean something only together, or to a trainer; all others are weights of a network. */
+const NOT_WEIGHTS: Readonly<Partial<Record<Kind, () => string | undefined>>> = {
+  lora: () => messages.useMergeLora,
+  embedding: () => messages.embeddingsStand,
+  aesthetic: () => messages.embeddingsStand,
+  training: () => messages.weightsOnly,
+}
 
 /** @throws USAGE (exit 2); MERGE_NOT_A_MODEL, NO_TENSORS, TENSOR_NOT_CONVERTIBLE (exit 3); MERGE_MIXED_ARCHITECTURES (exit 4) */
 export function checkModels(models: readonly Model[], options: CheckpointMergeOptions): void {
@@ -61,24 +69,59 @@ export function checkCount(count: number, { method }: Pick<CheckpointMergeOption
   throw usage(text(method, min, count), messages.formula(method, formula()))
 }
 
-function checkKind({ name, file, identity: { kind, title } }: Model): void {
-  if (MERGEABLE.has(kind)) return
-  checkOperation('merge', file.tensors.values(), name)
+/** @throws SCALED_FP8, QUANTISED, MERGE_NOT_A_MODEL (exit 3) */
+function checkKind({ name, file, identity: { kind, title, findings } }: Model): void {
+  const hint = NOT_WEIGHTS[kind]
+  const isBrokenLora = findings.some(({ code }) => code === 'lora-broken-names')
+  const isObject = kind === 'unknown' && [...file.tensors.keys()].some((key) => key.includes(PICKLED_OBJECT))
+  if (kind === 'unknown' || hint !== undefined) checkOperation('merge', file.tensors.values(), name)
+  if (hint === undefined && !isBrokenLora && !isObject) return
   throw refuse(
     'MERGE_NOT_A_MODEL',
-    messages.notMergeable(name, title),
-    kind === 'lora' ? messages.useMergeLora : kindHint(kind),
+    isObject ? messages.pickledObjects(name) : messages.notMergeable(name, title),
+    isBrokenLora ? messages.useMergeLora : (hint?.() ?? messages.weightsOnly),
   )
 }
 
+/** In the names of tensors that a pickle keeps in objects, not in a dict of names. */
+const PICKLED_OBJECT = '{state}/'
+
+/**
+ * Models of two families that sdtool knows never blend, nor VAEs for the latents of two families, whatever their keys are
+ * called. Where it knows neither, equal keys and shapes decide.
+ */
 function checkArchitecture(first: Model, other: Model, index: number): void {
   const [a, b] = [first.identity.architecture, other.identity.architecture]
-  if (a?.id === b?.id && (a !== undefined || first.identity.kind === other.identity.kind)) return
+  const isAlike = a?.id === b?.id || ((a === undefined || b === undefined) && sameKeys(first, other))
+  if (isAlike && !differInLatents(first, other)) return
   const what = ({ identity }: Model) => identity.architecture?.title ?? identity.title
+  const text = isAlike ? messages.mixedLatents : messages.mixedArchitectures
+  const titled = isAlike ? latentsOf : what
   throw unverified(
     'MERGE_MIXED_ARCHITECTURES',
-    messages.mixedArchitectures([first.name, what(first)], [other.name, what(other), letterOf(index)]),
+    text([first.name, titled(first)], [other.name, titled(other), letterOf(index)]),
   )
+}
+
+/** Whether two files have the same names and shapes, whatever they are. */
+function sameKeys({ file: a }: Model, { file: b }: Model): boolean {
+  if (a.tensors.size !== b.tensors.size) return false
+  return [...a.tensors.values()].every(({ name, shape }) => {
+    const other = b.tensors.get(name)
+    return other !== undefined && sameShape(shape, other.shape)
+  })
+}
+
+const VAE_KINDS: ReadonlySet<Kind> = new Set<Kind>(['vae', 'taesd'])
+
+/** Shapes do not tell VAEs of 4 channels apart; a name alone is no proof. */
+function differInLatents({ identity: a }: Model, { identity: b }: Model): boolean {
+  if (!VAE_KINDS.has(a.kind) || a.latents === undefined || b.latents === undefined) return false
+  return a.latents.space !== b.latents.space && !a.latents.weak && !b.latents.weak
+}
+
+function latentsOf({ identity: { latents } }: Model): string {
+  return latents === undefined ? '' : LATENT_SPACES[latents.space]
 }
 
 /** Undefined where all predict the same. An assumed prediction is one, too: it would be the one of the merged model. */
@@ -136,7 +179,7 @@ export function misfitError(
   name: string,
   [own, wanted]: readonly [own: readonly number[], wanted: readonly number[]],
 ): SdtoolError {
-  const isWider = own.length === 4 && own[1]! > wanted[1]!
+  const isWider = own.length === 4 && wanted.length === 4 && own[1]! > wanted[1]!
   return unverified(
     'MERGE_MISFIT',
     messages.misfit(name, [model.name, letterOf(index), own], wanted),

@@ -2,8 +2,6 @@
 
 import { info } from '../../model/finding.ts'
 import { fitOf } from '../../model/layouts/pairs.ts'
-import { architectureById } from '../../model/networks/architectures/registry.ts'
-import { blockOf } from '../../model/networks/blocks.ts'
 import { combined, firstColumns, matrixOf, overColumns } from '../../tensor/algebra/matrix.ts'
 import type { MergeParameters } from '../../tensor/merge/method.ts'
 import type { Matrix, Tensor } from '../../tensor/values/table.ts'
@@ -11,15 +9,15 @@ import { weightOf } from './block-weights.ts'
 import type { MergeJob, PlannedBlend } from './job.ts'
 import { messages } from './messages.ts'
 import { misfitError } from './strict.ts'
+import { isUnchecked } from './unchecked.ts'
 
 export function parametersFor(
-  { component, side }: PlannedBlend,
+  { component, side, blockOf }: PlannedBlend,
   { name }: Tensor,
   place: string,
   job: MergeJob,
 ): MergeParameters {
-  const architecture = architectureById(job.models[0]!.identity.architecture?.id ?? '')
-  const block = component.role === 'vae' ? 'BASE' : blockOf(place, architecture)
+  const block = blockOf(place)
   const { options, method } = job
   return {
     alpha: job.alphas.map((weights) => weightOf(weights, name, block, side, job.used)),
@@ -38,9 +36,19 @@ export function placeSeed(seed: number, place: string): number {
 }
 
 /** @throws MERGE_MISFIT (exit 4) */
-export function mergedValue(tensors: readonly Tensor[], job: MergeJob, parameters: MergeParameters): Matrix {
+export function mergedValue(
+  { component }: PlannedBlend,
+  tensors: readonly Tensor[],
+  job: MergeJob,
+  parameters: MergeParameters,
+): Matrix {
   const [first, ...others] = tensors as [Tensor, ...Tensor[]]
-  const fits = others.map((other) => fitOf(first.shape, other.shape))
+  const isExact = isUnchecked(component, job.models[0]!)
+  const fits = others.map((other) => {
+    const fit = fitOf(first.shape, other.shape)
+    // that a first layer takes more channels is known of UNets
+    return fit === 'first-inputs' && isExact ? undefined : fit
+  })
   const odd = fits.indexOf(undefined)
   if (odd >= 0) {
     throw misfitError(job.models[odd + 1]!, odd + 1, first.name, [others[odd]!.shape, first.shape])

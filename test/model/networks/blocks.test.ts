@@ -1,47 +1,88 @@
 import { describe, expect, it } from 'vitest'
 import { ARCHITECTURES, architectureById } from '../../../src/model/networks/architectures/registry.ts'
-import { type BlockLabel, blockOf, compareBlocks, unetBlocks } from '../../../src/model/networks/blocks.ts'
+import { blockNames, compareBlocks, unetBlocks } from '../../../src/model/networks/blocks.ts'
+import type { Role } from '../../../src/model/networks/components.ts'
 import { unetNameInDiffusers } from '../../../src/model/networks/topology/diffusers.ts'
 import { unetTopology } from '../../../src/model/networks/topology/unet.ts'
 
 const sd1 = architectureById('stable-diffusion-v1')!
 const sdxl = architectureById('stable-diffusion-xl-v1-base')!
+const UNET = 'input_blocks.0.0.weight'
 
-it.each([
-  ['input_blocks.4.1.transformer_blocks.0.attn1.to_q.weight', 'IN04'],
-  ['input_blocks.11.0.out_layers.3.weight', 'IN11'],
-  ['middle_block.1.proj_in.weight', 'MID'],
-  ['output_blocks.3.1.proj_in.weight', 'OUT03'],
-  ['out.2.weight', 'OUT11'],
-  ['time_embed.0.weight', 'IN00'],
-  ['label_emb.0.0.weight', 'IN00'],
-  ['double_blocks.7.img_attn.qkv.weight', 'D07'],
-  ['single_blocks.31.linear1.weight', 'S31'],
-  ['joint_blocks.23.x_block.attn.qkv.weight', 'J23'],
-  ['img_in.weight', 'BASE'],
-  ['text_model.encoder.layers.10.mlp.fc1.weight', 'TE10'],
-  ['transformer.resblocks.31.attn.in_proj_weight', 'TE31'],
-  ['encoder.block.5.layer.0.SelfAttention.q.weight', 'TE05'],
-  ['text_model.embeddings.token_embedding.weight', 'EMB'],
-  ['positional_embedding', 'EMB'],
-  ['shared.weight', 'EMB'],
-  ['text_model.final_layer_norm.weight', 'FINAL'],
-  ['encoder.final_layer_norm.weight', 'FINAL'],
-  ['text_projection', 'FINAL'],
-  ['text_projection.weight', 'FINAL'],
-  ['logit_scale', 'FINAL'],
-  ['encoder.down.0.block.0.conv1.weight', 'ENC'],
-  ['quant_conv.weight', 'ENC'],
-  ['decoder.up_blocks.0.resnets.0.conv1.weight', 'DEC'],
-  ['post_quant_conv.bias', 'DEC'],
-  ['betas', 'BASE'],
-])('%s of SD 1.x is in %s', (key, block) => {
-  expect(blockOf(key, sd1)).toBe(block)
+function blockOf(role: Role, key: string, architecture?: typeof sd1): string {
+  return blockNames(role, role === 'unet' ? [UNET, key] : [key], architecture)(key)
+}
+
+it.each<[Role, string, string]>([
+  ['unet', 'input_blocks.4.1.transformer_blocks.0.attn1.to_q.weight', 'IN04'],
+  ['unet', 'input_blocks.11.0.out_layers.3.weight', 'IN11'],
+  ['unet', 'middle_block.1.proj_in.weight', 'MID'],
+  ['unet', 'output_blocks.3.1.proj_in.weight', 'OUT03'],
+  ['unet', 'out.2.weight', 'OUT11'],
+  ['unet', 'time_embed.0.weight', 'IN00'],
+  ['unet', 'label_emb.0.0.weight', 'IN00'],
+  ['unet', 'double_blocks.7.img_attn.qkv.weight', 'D07'],
+  ['unet', 'single_blocks.31.linear1.weight', 'S31'],
+  ['unet', 'joint_blocks.23.x_block.attn.qkv.weight', 'J23'],
+  ['unet', 'img_in.weight', 'BASE'],
+  ['control', 'input_blocks.4.1.transformer_blocks.0.attn1.to_q.weight', 'IN04'],
+  ['text', 'text_model.encoder.layers.10.mlp.fc1.weight', 'TE10'],
+  ['text', 'transformer.resblocks.31.attn.in_proj_weight', 'TE31'],
+  ['text', 'encoder.block.5.layer.0.SelfAttention.q.weight', 'TE05'],
+  ['text', 'model.layers.35.self_attn.q_proj.weight', 'TE35'],
+  ['text', 'model.embed_tokens.weight', 'EMB'],
+  ['text', 'text_model.embeddings.token_embedding.weight', 'EMB'],
+  ['text', 'positional_embedding', 'EMB'],
+  ['text', 'shared.weight', 'EMB'],
+  ['text', 'text_model.final_layer_norm.weight', 'FINAL'],
+  ['text', 'encoder.final_layer_norm.weight', 'FINAL'],
+  ['text', 'text_projection', 'FINAL'],
+  ['text', 'text_projection.weight', 'FINAL'],
+  ['text', 'logit_scale', 'FINAL'],
+  ['vae', 'encoder.down.0.block.0.conv1.weight', 'ENC'],
+  ['vae', 'quant_conv.weight', 'ENC'],
+  ['vae', 'decoder.up_blocks.0.resnets.0.conv1.weight', 'DEC'],
+  ['vae', 'post_quant_conv.bias', 'DEC'],
+  ['schedule', 'betas', 'BASE'],
+])('in a %s, %s is in %s', (role, key, block) => {
+  expect(blockOf(role, key, sd1)).toBe(block)
 })
 
 it('the last convolution belongs to the last block that the architecture has', () => {
-  expect(blockOf('out.2.weight', sdxl)).toBe('OUT08')
-  expect(blockOf('out.2.weight')).toBe('OUT11')
+  expect(blockOf('unet', 'out.2.weight', sdxl)).toBe('OUT08')
+  expect(blockOf('unet', 'out.2.weight')).toBe('OUT11')
+})
+
+it('only a network with the blocks of a UNet has the ends of one', () => {
+  const names = blockNames('unet', [
+    'time_embedding.0.weight',
+    'blocks.0.ffn.0.weight',
+    'blocks.1.ffn.0.weight',
+  ])
+  expect(names('time_embedding.0.weight')).toBe('BASE')
+  expect(names('blocks.1.ffn.0.weight')).toBe('blocks.1')
+})
+
+it('a family names its blocks by its own table, and what is not in it by the numbers of the file', () => {
+  const family = {
+    network: {
+      kind: 'named',
+      component: 'dit',
+      marker: '',
+      blocks: [
+        { path: 'noise_refiner', label: 'N' },
+        { path: 'layers', label: 'L' },
+      ],
+    },
+  } as unknown as NonNullable<Parameters<typeof blockNames>[2]>
+  const keys = [
+    'noise_refiner.1.mlp.w1.weight',
+    'layers.7.mlp.w1.weight',
+    'siglip.3.mlp.w1.weight',
+    'x.weight',
+  ]
+  const names = blockNames('unet', keys, family)
+  expect(keys.map(names)).toEqual(['N01', 'L07', 'siglip.3', 'BASE'])
 })
 
 describe('layouts', () => {
@@ -51,11 +92,10 @@ describe('layouts', () => {
     (_, architecture) => {
       if (architecture.network.kind !== 'unet') throw new Error('no UNet')
       const { config } = architecture.network
-      const moved = [...unetTopology(config).keys()].filter((key) => {
-        const renamed = unetNameInDiffusers(key, config.resBlocks)
-        return blockOf(renamed, architecture) !== blockOf(key, architecture)
-      })
-      expect(moved).toEqual([])
+      const keys = [...unetTopology(config).keys()]
+      const inDiffusers = keys.map((key) => unetNameInDiffusers(key, config.resBlocks))
+      const [ldm, diffusers] = [keys, inDiffusers].map((own) => blockNames('unet', own, architecture))
+      expect(inDiffusers.map(diffusers!)).toEqual(keys.map(ldm!))
     },
   )
 })
@@ -64,12 +104,26 @@ it('the blocks of an architecture are those its keys lie in', () => {
   expect(unetBlocks(sdxl).join(' ')).toBe(
     'IN00 IN01 IN02 IN03 IN04 IN05 IN06 IN07 IN08 MID OUT00 OUT01 OUT02 OUT03 OUT04 OUT05 OUT06 OUT07 OUT08',
   )
-  const keys = sd1.components[0]!.topology().keys()
-  expect(new Set(unetBlocks(sd1))).toEqual(new Set([...keys].map((key) => blockOf(key, sd1))))
+  const keys = [...sd1.components[0]!.topology().keys()]
+  expect(new Set(unetBlocks(sd1))).toEqual(new Set(keys.map(blockNames('unet', keys, sd1))))
   expect(unetBlocks(architectureById('flux-1-dev')!)).toEqual([])
 })
 
-it('labels sort in the order of a model, numbers as numbers', () => {
-  const labels: BlockLabel[] = ['DEC', 'OUT02', 'MID', 'IN10', 'IN09', 'TE00', 'EMB', 'BASE']
-  expect(labels.sort(compareBlocks)).toEqual(['EMB', 'TE00', 'IN09', 'IN10', 'MID', 'OUT02', 'DEC', 'BASE'])
+it('labels sort in the order of a model, numbers as numbers, kinds of files before BASE', () => {
+  const labels = [
+    'BASE',
+    'DEC',
+    'layers.10',
+    'OUT02',
+    'MID',
+    'IN10',
+    'layers.9',
+    'IN09',
+    'TE00',
+    'EMB',
+    'body.3',
+  ]
+  expect(labels.sort(compareBlocks)).toEqual(
+    ['EMB', 'TE00', 'IN09', 'IN10', 'MID', 'OUT02', 'DEC', 'body.3', 'layers.9', 'layers.10', 'BASE'], // biome-ignore format: one line
+  )
 })

@@ -354,12 +354,10 @@ describe('text encoders in other layouts', () => {
 
 describe('a file that is no model', () => {
   it.each<[string, InputModel['identity']['kind'], RegExp]>([
-    ['of an unknown kind', 'unknown', /^sdtool does not know what it is; .*\.$/],
-    ['an upscaler', 'upscaler', /^It is of the kind upscaler\.$/],
-    ['an embedding', 'embedding', /^It is of the kind embedding\.$/],
-    ['a VAE', 'vae', /^It is of the kind VAE\.$/],
-    ['training state', 'training', /^It is of the kind training state\.$/],
-    ['a LoRA', 'lora', /merge-lora/],
+    ['an embedding', 'embedding', /^Embeddings are words, which do not blend; /],
+    ['an aesthetic gradient', 'aesthetic', /^Embeddings are words, which do not blend; /],
+    ['training state', 'training', /^Only weights of networks can be merged\.$/],
+    ['a LoRA', 'lora', /lora merge.*merge-lora/],
   ])('is told in a sentence: %s', async (_, kind, hint) => {
     const other = { ...B!, identity: { ...B!.identity, kind } }
     await expect(planned({}, [A!, other])).rejects.toMatchObject({
