@@ -9,7 +9,6 @@ import type { NetworkSide } from '../merge-lora/sides.ts'
 import type { PlanBuilder } from '../plan.ts'
 import type { TensorWeights } from './block-weights.ts'
 import type { CheckpointMergeOptions } from './plan-options.ts'
-import type { KeptTensor } from './unchecked.ts'
 
 /** A plan that is being made. */
 export interface MergeJob {
@@ -35,6 +34,13 @@ export interface WholeTensor {
   /** Undefined for one that A does not have. */
   readonly before?: Tensor
   readonly after: Tensor
+}
+
+/** A tensor that stays that of A, where nothing says that it may. */
+export interface KeptTensor {
+  readonly own: Tensor
+  /** Of the other models, B first. */
+  readonly others: readonly (Tensor | undefined)[]
 }
 
 /** What a component gets from whom. */

@@ -8,8 +8,8 @@ import { unverified } from '../../system/errors.ts'
 import { elementCount } from '../../tensor/values/dtype.ts'
 import type { ReadInto } from '../../tensor/values/expr.ts'
 import { sameValues } from '../../tensor/values/same.ts'
-import type { Finding, Tensor } from '../../tensor/values/table.ts'
-import type { MergeJob } from './job.ts'
+import type { Finding } from '../../tensor/values/table.ts'
+import type { KeptTensor, MergeJob } from './job.ts'
 import { messages } from './messages.ts'
 import { letterOf } from './plan-options.ts'
 
@@ -35,13 +35,6 @@ export function latentFindings(models: readonly Model[]): Finding[] {
   if (first === undefined || other === undefined) return []
   const text = ({ name, latents }: typeof first) => [name, LATENT_SPACES[latents.space]] as const
   return [warning('merge-latents', messages.otherLatents(text(first), text(other)))]
-}
-
-/** A tensor that stays that of A, where nothing says that it may. */
-export interface KeptTensor {
-  readonly own: Tensor
-  /** Of the other models, B first. */
-  readonly others: readonly (Tensor | undefined)[]
 }
 
 /**
