@@ -106,11 +106,11 @@ b  DIR/b.safetensors: checkpoint of unknown architecture, ${size(1)} bytes, safe
     const short = (await run()).stdout
     expect(short).toContain('  10 most changed of 12')
     // 1 -> 2 is the largest relative change, 10 -> 11 the tenth
-    expect(short).toMatch(/both\.0\.weight +BASE +100 %/)
+    expect(short).toMatch(/both\.0\.weight +both\.0 +100 %/)
     expect(short).not.toContain('both.10.weight')
     expect(short).toContain('gone.7.weight F32 [1]\n    and 2 more; all with --keys')
     const all = (await run('--keys')).stdout
-    expect(all).toMatch(/both\.11\.weight +BASE/)
+    expect(all).toMatch(/both\.11\.weight +both\.11/)
     expect(all).toContain('gone.11.weight')
     expect(all).not.toContain('more; all with')
     expect((await run('--top', '3')).stdout).toContain('  3 most changed of 12')

@@ -36,10 +36,10 @@ export function blocksByNumber(modules: readonly ModulePlace[]): (module: Module
   const names = new Map(
     [...targets].map((target) => {
       const own = modules.filter((module) => module.target === target)
-      return [target, blockNames(roleOf(target), own.map(keyOf))]
+      return [target, blockNames(roleOf(target), own.map(likelyKey))]
     }),
   )
-  return (module) => names.get(module.target)!(keyOf(module))
+  return (module) => names.get(module.target)!(likelyKey(module))
 }
 
 function roleOf(target: TargetId): Role {
@@ -47,6 +47,6 @@ function roleOf(target: TargetId): Role {
 }
 
 /** The weight it would change, as far as the name tells. */
-function keyOf({ path, prefix }: ModulePlace): string {
+export function likelyKey({ path, prefix }: ModulePlace): string {
   return `${prefix.endsWith('_') || !path.includes('.') ? withNumberSteps(path) : path}.weight`
 }

@@ -72,9 +72,33 @@ const RULES: readonly Rule[] = [
 
 export const OTHER_LAYER = 'other'
 
-/** Which kind of layer a key belongs to; weight and bias are one. */
-export function layerOf(key: string): string {
-  return RULES.find(([pattern]) => pattern.test(key))?.[1] ?? OTHER_LAYER
+/** Kinds of layers of one network with names of its own; a made-up file must not make a table of a million rows. */
+export const MAX_OWN_LAYERS = 60
+
+/** Which kind of layer each key of a network belongs to; weight and bias are one. */
+export function layersOf(keys: Iterable<string>): (key: string) => string {
+  const own = new Set(
+    [...keys].flatMap((key) => (knownLayer(key) === undefined ? (ownLayer(key) ?? []) : [])),
+  )
+  const named = own.size > MAX_OWN_LAYERS ? () => undefined : ownLayer
+  return (key) => knownLayer(key) ?? named(key) ?? OTHER_LAYER
+}
+
+function knownLayer(key: string): string | undefined {
+  return RULES.find(([pattern]) => pattern.test(key))?.[1]
+}
+
+const LEAVES: ReadonlySet<string> = new Set(['weight', 'bias', 'scale'])
+const RE_STEP = /^[\w-]{1,32}$/
+
+/** As the network calls it, inside of its block: `attention qkv` of `layers.3.attention.qkv.weight`. */
+function ownLayer(key: string): string | undefined {
+  const steps = key.split('.')
+  if (LEAVES.has(steps.at(-1)!)) steps.pop()
+  const isName = (step: string) => !/^\d+$/.test(step)
+  const inBlock = steps.slice(steps.findIndex((step) => !isName(step)) + 1).filter(isName)
+  const names = (inBlock.length > 0 ? inBlock : steps.filter(isName)).slice(-2)
+  return names.length > 0 && names.every((step) => RE_STEP.test(step)) ? names.join(' ') : undefined
 }
 
 const ORDER = [...new Set(RULES.map(([, layer]) => layer))]

@@ -1,6 +1,6 @@
 import { BASES, type BaseId } from '../adapters/base.ts'
 import { lookupName, modulesOf } from '../adapters/keymap.ts'
-import { blocksByNumber, blocksOfModules } from '../adapters/module-blocks.ts'
+import { blocksByNumber, blocksOfModules, likelyKey } from '../adapters/module-blocks.ts'
 import { splitKey } from '../adapters/modules.ts'
 import { type ModulePlace, modulePlaceOf, TARGETS, type TargetId } from '../adapters/targets.ts'
 import type { Identity } from '../identity.ts'
@@ -8,7 +8,7 @@ import type { Architecture } from '../networks/architectures/architecture.ts'
 import { ARCHITECTURES, architectureById } from '../networks/architectures/registry.ts'
 import { type BlockLabel, blockNames } from '../networks/blocks.ts'
 import type { Component, ComponentId } from '../networks/components.ts'
-import { layerOf, OTHER_LAYER } from './layers.ts'
+import { layersOf, OTHER_LAYER } from './layers.ts'
 
 /** Where in a model a tensor belongs: a row of a table, a cell of the heat map. */
 export interface DiffPlace {
@@ -50,7 +50,8 @@ function componentPlaces(
   architecture: Architecture | undefined,
 ): (name: string) => DiffPlace {
   const keyOf = (name: string) => localName(live.get(name) ?? name, prefix)
-  const blockOf = blockNames(role, names.map(keyOf), architecture)
+  const keys = names.map(keyOf)
+  const [blockOf, layerOf] = [blockNames(role, keys, architecture), layersOf(keys)]
   return (name) => {
     const key = keyOf(name)
     return { component: id, title, key, block: blockOf(key), layer: layerOf(key) }
@@ -71,12 +72,13 @@ function adapterPlaces({ names }: Component, { adapter }: Identity): (name: stri
     }),
   )
   const numberedBlock = blocksByNumber([...places.values()])
+  const layerOf = layersOf([...places.values()].map(likelyKey))
   return (name) => {
     const place = places.get(name)!
     if (place.role === 'alpha')
       return { component: 'alphas', title: 'alphas', key: name, block: 'BASE', layer: OTHER_LAYER }
     const known = findWeight(place, adapter?.base.architecture)
-    const { block, weight } = known ?? { block: numberedBlock(place), weight: name }
+    const { block, weight } = known ?? { block: numberedBlock(place), weight: likelyKey(place) }
     return { component: place.target, title: TARGETS[place.target], key: name, block, layer: layerOf(weight) }
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { compareLayers, layerOf } from '../../../src/model/diff/layers.ts'
+import { compareLayers, layersOf, MAX_OWN_LAYERS } from '../../../src/model/diff/layers.ts'
 import { ARCHITECTURES } from '../../../src/model/networks/architectures/registry.ts'
 import { unetNameInDiffusers, vaeNameInDiffusers } from '../../../src/model/networks/topology/diffusers.ts'
 
@@ -22,9 +22,13 @@ it.each([
   ['double_blocks.3.txt_attn.qkv.weight', 'txt attn qkv'],
   ['single_blocks.1.norm.query_norm.scale', 'norms'],
   ['joint_blocks.3.x_block.attn2.ln_q.weight', 'img norms'],
-  ['somewhere.else', 'other'],
+  ['layers.3.attention.qkv.weight', 'attention qkv'],
+  ['blocks.3.modulation', 'modulation'],
+  ['cap_embedder.1.weight', 'cap_embedder'],
+  ['a\u001b[31m.3.b\u001b[0m.weight', 'other'],
+  ['3.weight', 'other'],
 ])('%s is %s', (key, layer) => {
-  expect(layerOf(key)).toBe(layer)
+  expect(layersOf([key])(key)).toBe(layer)
 })
 
 describe.each(ARCHITECTURES.map((architecture) => [architecture.id, architecture] as const))(
@@ -33,6 +37,7 @@ describe.each(ARCHITECTURES.map((architecture) => [architecture.id, architecture
     const keys = components.flatMap(({ id, topology }) => [...topology().keys()].map((key) => ({ id, key })))
 
     it('has no layer without a name', () => {
+      const layerOf = layersOf(keys.map(({ key }) => key))
       const unnamed = keys.filter(({ key }) => layerOf(key) === 'other')
       expect(unnamed).toEqual([])
     })
@@ -44,7 +49,7 @@ describe.each(ARCHITECTURES.map((architecture) => [architecture.id, architecture
         return id === 'vae' ? [vaeNameInDiffusers(key, 4), vaeNameInDiffusers(key, 4, true)] : []
       }
       const moved = keys.filter(({ id, key }) =>
-        renamed(id, key).some((name) => layerOf(name) !== layerOf(key)),
+        renamed(id, key).some((name) => layersOf([name])(name) !== layersOf([key])(key)),
       )
       expect(moved).toEqual([])
     })
@@ -54,4 +59,10 @@ describe.each(ARCHITECTURES.map((architecture) => [architecture.id, architecture
 it('layers sort as in a block, unknown ones last', () => {
   const layers = ['other', 'res conv 1', 'ff in', 'attn2 k', 'attn1 q']
   expect(layers.sort(compareLayers)).toEqual(['attn1 q', 'attn2 k', 'ff in', 'res conv 1', 'other'])
+})
+
+it('more names of layers than networks have are one kind', () => {
+  const keys = Array.from({ length: MAX_OWN_LAYERS + 1 }, (_, i) => `blocks.0.made_up_${i}.weight`)
+  expect(layersOf(keys.slice(1))(keys[1]!)).toBe('made_up_1')
+  expect(layersOf(keys)(keys[1]!)).toBe('other')
 })
