@@ -98,16 +98,22 @@ function network(depth: number, dims: Dims): DitNetwork {
   }
 }
 
-const [QK_NORM, DUAL] = ['joint_blocks.0.x_block.attn.ln_q.weight', 'joint_blocks.0.x_block.attn2.qkv.weight']
-const QK_NORM_DIFFUSERS = 'transformer_blocks.0.attn.norm_q.weight'
-const DUAL_DIFFUSERS = 'transformer_blocks.0.attn2.to_q.weight'
+/** In the first two blocks: one that only lacks a key in the first is not the model without them. */
+function inBlocks(list: string, key: string): string[] {
+  return [0, 1].map((block) => `${list}.${block}.${key}`)
+}
+
+const QK_NORM = inBlocks('joint_blocks', 'x_block.attn.ln_q.weight')
+const DUAL = inBlocks('joint_blocks', 'x_block.attn2.qkv.weight')
+const QK_NORM_DIFFUSERS = inBlocks('transformer_blocks', 'attn.norm_q.weight')
+const DUAL_DIFFUSERS = inBlocks('transformer_blocks', 'attn2.to_q.weight')
 
 /** Keys of every SD3 transformer, and which of its parts this one has. */
 function proofs(has: { qkNorm: boolean; dual: boolean }): Proof[] {
-  const proof = (layout: Proof['layout'], common: string[], qkNorm: string, dual: string): Proof => ({
+  const proof = (layout: Proof['layout'], common: string[], qkNorm: string[], dual: string[]): Proof => ({
     layout,
-    keys: [...common, ...(has.qkNorm ? [qkNorm] : []), ...(has.dual ? [dual] : [])],
-    not: [...(has.qkNorm ? [] : [qkNorm]), ...(has.dual ? [] : [dual])],
+    keys: [...common, ...(has.qkNorm ? qkNorm.slice(0, 1) : []), ...(has.dual ? dual.slice(0, 1) : [])],
+    not: [...(has.qkNorm ? [] : qkNorm), ...(has.dual ? [] : dual)],
   })
   return [
     proof('ldm', ['joint_blocks.0.context_block.attn.qkv.weight'], QK_NORM, DUAL),

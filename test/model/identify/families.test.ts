@@ -1,0 +1,93 @@
+import { describe, expect, it } from 'vitest'
+import { identify } from '../../../src/model/identify/identify.ts'
+import type { Identity } from '../../../src/model/identity.ts'
+import { UNET_PREFIX } from '../../../src/model/networks/architectures/architecture.ts'
+import { architectureById } from '../../../src/model/networks/architectures/registry.ts'
+import { PUBLISHED_MODELS, publishedKeys, publishedLayouts } from '../../published-keys.ts'
+import { tableOf } from '../tables.ts'
+
+/** List of keys -> id of its architecture and of its variant. */
+const FAMILIES: Readonly<Record<string, readonly [architecture: string, variant?: string]>> = {
+  'flux-dev': ['flux-1-dev'],
+  'flux-schnell': ['flux-1-dev', 'schnell'],
+  'flux-fill': ['flux-1-dev', 'fill'],
+  'flux-control': ['flux-1-dev', 'control'],
+  'flux2-dev': ['flux-2', 'dev'],
+  'flux2-klein-4b': ['flux-2', 'klein-4b'],
+  'flux2-klein-9b': ['flux-2', 'klein-9b'],
+  'sd3-medium': ['stable-diffusion-v3-medium'],
+  'sd3.5-medium': ['stable-diffusion-v3.5-medium'],
+  'sd3.5-large': ['stable-diffusion-v3.5-large'],
+  chroma: ['chroma'],
+  'z-image': ['z-image'],
+  'z-image-omni': ['z-image', 'omni'],
+  'qwen-image': ['qwen-image'],
+  'qwen-image-layered': ['qwen-image', 'layered'],
+  'stable-cascade-prior': ['stable-cascade'],
+  'stable-cascade-prior-lite': ['stable-cascade'],
+}
+
+/** No value is needed to tell them. */
+async function noValues(): Promise<Float64Array> {
+  return new Float64Array(1)
+}
+
+function identityOf(keys: ReadonlyMap<string, readonly number[]>, fileName?: string): Promise<Identity> {
+  return identify(tableOf(keys, { dtype: 'BF16' }), noValues, fileName === undefined ? {} : { fileName })
+}
+
+/** As ComfyUI saves it: norms are called weight. */
+function savedByComfy(keys: ReadonlyMap<string, readonly number[]>): Map<string, readonly number[]> {
+  return new Map([...keys].map(([key, shape]) => [key.replace(/\.scale$/, '.weight'), shape]))
+}
+
+function said({ architecture }: Identity): (string | undefined)[] {
+  return [architecture?.id, architecture?.variant]
+}
+
+/** What the structure of its denoiser lacks, or has too much. */
+function faults({ components }: Identity): unknown[] {
+  return components.map(({ match }) => [match?.missing ?? [], match?.misshapen ?? [], match?.extra ?? []])
+}
+
+const LISTS = Object.entries(FAMILIES).flatMap(([name, [id, variant]]) =>
+  publishedLayouts(name).map((layout) => ({ name, layout, id, variant })),
+)
+
+describe.each(LISTS)('the $layout keys of $name', ({ name, layout, id, variant }) => {
+  const keys = publishedKeys(name, layout)
+
+  it('are told and lack nothing, whatever the file is called', async () => {
+    for (const fileName of [undefined, 'model.safetensors', 'wan_flux2_qwen-image_sdxl.safetensors']) {
+      const identity = await identityOf(keys, fileName)
+      expect(said(identity)).toEqual([id, variant])
+      expect(faults(identity)).toEqual([[[], [], []]])
+    }
+  })
+
+  it('are told under the prefix of checkpoints, and with norms called weight', async () => {
+    const prefixed = publishedKeys(name, layout, UNET_PREFIX)
+    for (const spelling of [prefixed, savedByComfy(keys), savedByComfy(prefixed)]) {
+      expect(said(await identityOf(spelling))).toEqual([id, variant])
+    }
+  })
+
+  it('have no other name without a key that proves it', async () => {
+    for (const { keys: proving } of architectureById(id)!.proofs ?? []) {
+      for (const key of proving) {
+        const left = new Map([...keys].filter(([other]) => other !== key))
+        if (left.size < keys.size) expect([id, undefined]).toContain(said(await identityOf(left))[0])
+      }
+    }
+  })
+})
+
+const UNTOLD = PUBLISHED_MODELS.filter((name) => FAMILIES[name] === undefined && name !== 'kolors')
+
+describe.each(UNTOLD)('the keys of %s', (name) => {
+  it.each(publishedLayouts(name))('are given no name of another family in %s names', async (layout) => {
+    for (const prefix of ['', UNET_PREFIX]) {
+      expect(said(await identityOf(publishedKeys(name, layout, prefix)))).toEqual([undefined, undefined])
+    }
+  })
+})
