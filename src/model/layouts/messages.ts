@@ -28,6 +28,14 @@ export const messages = catalogue({
   componentsAre: (ids: readonly string[]) => `It has: ${ids.join(', ')}.`,
   notACheckpoint: 'It is not a checkpoint: sdtool inspect shows what it is.',
   theNetwork: 'the network',
+  oddRows: (name: string, rows: number) => `${quoted(name)} has ${rows} rows, which are no two halves`,
+  otherRows: (name: string, rows: number, wanted: number) =>
+    `${quoted(name)} has ${rows} rows; in a network of these widths it has ${wanted}`,
+  partMissing: (name: string, other: string) =>
+    `${quoted(name)} is missing, which is one tensor with ${quoted(other)} in the names of the authors`,
+  partsOfTypes: (name: string, type: string, other: string, otherType: string) =>
+    `${quoted(name)} is ${type} and ${quoted(other)} ${otherType}: no type holds the values of both, which are one tensor in the names of the authors`,
+  seeInspect: 'sdtool inspect shows what is missing, and what has another shape.',
   theTextEncoder: 'the text encoder',
   notAPipeline: (title: string) => `a ${title} cannot be converted to a diffusers folder`,
   variantNotAPipeline: (title: string, reason: string) =>
