@@ -175,6 +175,7 @@ export type InspectResult = {
   } | null
   readonly vae: {
     readonly layout: string
+    readonly network: string
     readonly title: string
     readonly prefix: string
     readonly encoder: boolean
@@ -183,6 +184,8 @@ export type InspectResult = {
     readonly downscale: number | null
     readonly tensors: number
     readonly architectures: readonly string[]
+    readonly space: string | null
+    readonly evidence: string | null
   } | null
   readonly quantised: readonly {
     readonly format: string

@@ -46,6 +46,14 @@ export const messages = catalogue({
   extraKeys: (count: number) => `${count} extra keys`,
   unknownTextEncoder: (prefix: string, nearest: string, faults: string) =>
     `the text encoder${prefix === '' ? '' : ` in ${quoted(prefix)}`} is none that sdtool knows; the nearest is ${nearest}${faults === '' ? '' : ` (${faults})`}`,
+  vae: 'VAE',
+  vaeOf: (family: string) => `VAE of ${family}`,
+  tinyVae: 'tiny autoencoder (TAESD)',
+  tinyVideoVae: 'tiny video autoencoder (TAEHV)',
+  halfOf: (half: 'encoder' | 'decoder', name: string) => `${half} of a ${name}`,
+  withChannels: (name: string, channels: number) => `${name}, ${channels} latent channels`,
+  vaeKeyTells: (key: string) => `the key ${quoted(key)}, which only such a VAE has`,
+  vaeChannelsTell: (channels: number) => `its ${channels} latent channels`,
   missingComponent: (component: string) =>
     `the checkpoint has no ${component}; programs need one in addition`,
   linearProjection: 'proj_in is a linear layer',

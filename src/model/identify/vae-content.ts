@@ -8,7 +8,7 @@ import type { Finding, Tensor, TensorTable } from '../../tensor/values/table.ts'
 import { info } from '../finding.ts'
 import type { LatentSpace } from '../networks/architectures/architecture.ts'
 import { messages } from './messages.ts'
-import { canonicalVae, identifyVae, type VaeInfo } from './vae.ts'
+import { canonicalVae, identifyVae, isKl, type VaeInfo } from './vae.ts'
 
 /** Reads all bytes of a tensor, which may be an expression. */
 export type BytesReader = (tensor: Tensor) => Promise<Uint8Array>
@@ -26,7 +26,7 @@ const MAX_VAE_TENSOR_BYTES = 64 * 1024 * 1024
 /** The VAE of a file, if its tensors are of a size to be read. */
 export function readableVae(table: TensorTable, read: ReadInto): ReadableVae | undefined {
   const vae = identifyVae(table)
-  if (!vae || vae.layout === 'taesd') return undefined
+  if (!vae || !isKl(vae)) return undefined
   const tensors = [...canonicalVae(table, vae).values()]
   if (tensors.some((tensor) => isEncoded(tensor) || tensorBytes(tensor) > MAX_VAE_TENSOR_BYTES))
     return undefined
@@ -54,9 +54,9 @@ type ContentDType = 'F16' | 'BF16'
 
 const TORCH_NAMES: Readonly<Record<ContentDType, string>> = { F16: 'torch.float16', BF16: 'torch.bfloat16' }
 
-/** Undefined for tiny autoencoders and quantised tensors. */
+/** Undefined for tiny autoencoders, those of other layers than Stable Diffusion's, and quantised tensors. */
 export async function vaeContent({ table, info, read }: ReadableVae): Promise<VaeContent | undefined> {
-  if (info.layout === 'taesd') return undefined
+  if (!isKl(info)) return undefined
   const tensors = canonicalVae(table, info)
   const all = [...tensors.values()]
   if (all.length === 0 || !all.every((tensor) => isFloat(tensor.dtype) && !isEncoded(tensor)))
@@ -203,7 +203,7 @@ export async function compareVaes(
   b: ReadableVae,
   maxBytes: number,
 ): Promise<number | undefined> {
-  if (a.info.layout === 'taesd' || b.info.layout === 'taesd') return undefined
+  if (!isKl(a.info) || !isKl(b.info)) return undefined
   const [left, right] = [canonicalVae(a.table, a.info), canonicalVae(b.table, b.info)]
   if (left.size === 0 || left.size !== right.size) return undefined
   let compared = 0

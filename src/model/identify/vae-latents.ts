@@ -6,6 +6,7 @@ import { ARCHITECTURES } from '../networks/architectures/registry.ts'
 import { latentFormat } from '../networks/latents.ts'
 import { messages } from './messages.ts'
 import { type Hints, saidOf, type WithFacts } from './prediction.ts'
+import type { VaeInfo } from './vae.ts'
 
 /** Where sdtool writes it down. */
 const LATENTS_KEY = 'sdtool.latents'
@@ -23,7 +24,12 @@ export function findVaeLatents(
   if (vae === undefined) return undefined
   const own = latentFormat({ ...(architecture && { architecture }) })
   if (own !== undefined) return { space: own.space, evidence: messages.insideOf(title) }
+  if (vae.space !== undefined) return { space: vae.space, evidence: evidenceOf(vae) }
   return byScale(hints.vaeScale, vae.latentChannels) ?? byMetadata(file) ?? byName(hints, vae.latentChannels)
+}
+
+function evidenceOf({ evidence, latentChannels = 0 }: VaeInfo): string {
+  return evidence === undefined ? messages.vaeChannelsTell(latentChannels) : messages.vaeKeyTells(evidence)
 }
 
 /** All that there are, of architectures and their variants. */
@@ -59,7 +65,9 @@ const NAMES: readonly (readonly [pattern: RegExp, channels: number, space: Laten
   [/sdxl|(?<![a-z])xl(?![a-z])/i, 4, 'sdxl'],
   [/sd[-_ ]?(?:v?1|v?2)[-_. ]?[0-5]|ft-mse|ft-ema|kl-f8|animevae/i, 4, 'sd'],
   [/sd[-_ ]?3/i, 16, 'sd3'],
-  [/flux|^ae\./i, 16, 'flux'],
+  [/taew|wan[-_ ]?2|qwen/i, 16, 'wan21'],
+  [/taehv|hunyuan/i, 16, 'hunyuan-video'],
+  [/flux|taef1|^ae\./i, 16, 'flux'],
 ]
 
 function byName({ fileName = '', titles = [] }: Hints, channels: number | undefined): VaeLatents | undefined {

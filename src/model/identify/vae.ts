@@ -1,12 +1,20 @@
 import { defined } from '../../system/defined.ts'
 import type { Tensor, TensorTable } from '../../tensor/values/table.ts'
 import { type VaeNames, vaeNames } from '../layouts/vae-names.ts'
-import { identifyTaesd } from './taesd.ts'
+import type { LatentSpace } from '../networks/architectures/architecture.ts'
+import { ARCHITECTURES } from '../networks/architectures/registry.ts'
+import { type ProvenAutoencoder, provenAutoencoder } from '../networks/autoencoders/proof.ts'
+import { autoencoderById } from '../networks/autoencoders/registry.ts'
+import { messages } from './messages.ts'
+import { identifyTaehv } from './taehv.ts'
+import { identifyTaesd, type TaesdFacts } from './taesd.ts'
 
 export type VaeLayout = 'ldm' | 'diffusers' | 'taesd'
 
 export interface VaeInfo {
   readonly layout: VaeLayout
+  /** `kl`: the layers of Stable Diffusion's; `taesd` and `taehv`: tiny ones; else the id of an autoencoder of its own. */
+  readonly network: string
   /** For people: "VAE, 4 latent channels", "decoder of a VAE, 16 latent channels". */
   readonly title: string
   /** What stands before `encoder.` and `decoder.` in the keys: '', `first_stage_model.`, `vae.`. */
@@ -20,6 +28,19 @@ export interface VaeInfo {
   readonly tensors: number
   /** Ids of the architectures that use such a VAE. Shapes cannot tell SD 1.x, 2.x and SDXL apart. */
   readonly architectures: readonly string[]
+  /** For whose latents it is, where its keys alone say so, and the key that does. */
+  readonly space?: LatentSpace
+  readonly evidence?: string
+}
+
+/** An autoencoder with the layers of Stable Diffusion's, which is renamed, compared and run as one. */
+export function isKl({ network }: VaeInfo): boolean {
+  return network === 'kl'
+}
+
+/** Its tensors have names of ldm and of diffusers, and sdtool knows which of them are the same. */
+export function hasKlNames(info: VaeInfo): boolean {
+  return isKl(info) || autoencoderById(info.network)?.likeKl === true
 }
 
 /** Where a VAE stands in a file: of its own, in a checkpoint, in a file that ComfyUI or a pipeline saved. */
@@ -34,26 +55,26 @@ const MARKERS = {
   },
 } as const
 
-/** By latent channels and pixels per latent pixel. */
-const USED_BY: Readonly<Record<string, readonly string[]>> = {
-  '4/8': [
-    'stable-diffusion-v1',
-    'stable-diffusion-v2',
-    'stable-diffusion-xl-v1-base',
-    'stable-diffusion-xl-v1-refiner',
-    'ssd-1b',
-    'segmind-vega',
-    'koala-700m',
-    'koala-1b',
-  ],
-  '4/4': ['stable-diffusion-x4-upscaler'],
-  '16/8': [
-    'stable-diffusion-v3-medium',
-    'stable-diffusion-v3.5-medium',
-    'stable-diffusion-v3.5-large',
-    'flux-1-dev',
-    'chroma',
-  ],
+/** Spaces of the autoencoders with these layers, by latent channels and pixels per latent pixel. */
+const KL_SPACES: Readonly<Record<string, readonly LatentSpace[]>> = {
+  '4/8': ['sd', 'sdxl'],
+  '4/4': ['x4'],
+  '16/8': ['sd3', 'flux'],
+}
+
+/** Of tiny autoencoders with more channels than those of Stable Diffusion 3. Source: ComfyUI, `latent_formats.py`. */
+const TINY_SPACES: Readonly<Record<'taesd' | 'taehv', Readonly<Record<number, LatentSpace>>>> = {
+  taesd: { 32: 'flux2', 64: 'qwen-image-21' },
+  taehv: { 12: 'mochi', 32: 'hunyuan-video-15', 48: 'wan22', 128: 'ltx2' },
+}
+
+/** Its VAE decodes frames together. */
+const WITH_FRAMES = 'stable-video-diffusion'
+
+function architecturesOf(spaces: readonly LatentSpace[]): string[] {
+  return ARCHITECTURES.filter(({ id, latent }) => spaces.includes(latent.space) && id !== WITH_FRAMES).map(
+    ({ id }) => id,
+  )
 }
 
 /**
@@ -61,16 +82,52 @@ const USED_BY: Readonly<Record<string, readonly string[]>> = {
  */
 export function identifyVae(table: TensorTable): VaeInfo | undefined {
   for (const prefix of PREFIXES) {
+    const proven = provenAutoencoder((name) => table.tensors.get(prefix + name)?.shape)
+    if (proven) return describeProven(table, prefix, proven)
     for (const layout of ['ldm', 'diffusers'] as const) {
       const encoder = table.tensors.has(prefix + MARKERS[layout].encoder)
       const decoder = table.tensors.has(prefix + MARKERS[layout].decoder)
       if (encoder || decoder) return describeKl(table, { layout, prefix, encoder, decoder })
     }
   }
+  const taehv = identifyTaehv(table)
+  if (taehv) return describeTiny('taehv', taehv)
   const taesd = identifyTaesd(table)
-  if (taesd === undefined) return undefined
-  const facts = { layout: 'taesd', ...taesd } as const
-  return { ...facts, title: vaeTitle(facts), architectures: usedBy(taesd) }
+  return taesd && describeTiny('taesd', taesd)
+}
+
+function describeProven(
+  table: TensorTable,
+  prefix: string,
+  { autoencoder, layout, encoder, decoder, evidence }: ProvenAutoencoder,
+): VaeInfo {
+  const { id, title, space, channels, downscale } = autoencoder
+  const halves = { encoder, decoder }
+  return {
+    layout,
+    network: id,
+    title: vaeTitle(messages.vaeOf(title), halves, channels),
+    prefix,
+    ...halves,
+    ...defined({ latentChannels: channels, downscale, space }),
+    tensors: [...table.tensors.keys()].filter((name) => name.startsWith(prefix)).length,
+    architectures: space === undefined ? [] : architecturesOf([space]),
+    evidence: prefix + evidence,
+  }
+}
+
+function describeTiny(network: 'taesd' | 'taehv', facts: TaesdFacts): VaeInfo {
+  const { latentChannels, downscale } = facts
+  const space = TINY_SPACES[network][latentChannels ?? 0]
+  const kl = network === 'taesd' ? (KL_SPACES[`${latentChannels}/${downscale}`] ?? []) : []
+  return {
+    layout: 'taesd',
+    network,
+    ...facts,
+    title: vaeTitle(network === 'taesd' ? messages.tinyVae : messages.tinyVideoVae, facts, latentChannels),
+    architectures: architecturesOf(space === undefined ? kl : [space]),
+    ...defined({ space }),
+  }
 }
 
 type VaePlace = Pick<VaeInfo, 'layout' | 'prefix' | 'encoder' | 'decoder'>
@@ -78,12 +135,15 @@ type VaePlace = Pick<VaeInfo, 'layout' | 'prefix' | 'encoder' | 'decoder'>
 function describeKl(table: TensorTable, place: VaePlace): VaeInfo {
   const { prefix } = place
   const names = [...table.tensors.keys()].filter((name) => name.startsWith(prefix))
-  const facts = {
+  const { latentChannels, downscale } = latentOf(table, prefix)
+  return {
     ...place,
-    ...latentOf(table, prefix),
+    network: 'kl',
+    ...defined({ latentChannels, downscale }),
     tensors: names.filter((name) => OWN.test(name.slice(prefix.length))).length,
+    title: vaeTitle(messages.vae, place, latentChannels),
+    architectures: architecturesOf(KL_SPACES[`${latentChannels}/${downscale}`] ?? []),
   }
-  return { ...facts, title: vaeTitle(facts), architectures: usedBy(facts) }
 }
 
 const OWN = /^(?:encoder|decoder|quant_conv|post_quant_conv)\./
@@ -115,33 +175,41 @@ export function vaeLevels(table: TensorTable, prefix: string): number {
   return 0
 }
 
-function vaeTitle(facts: Pick<VaeInfo, 'layout' | 'encoder' | 'decoder' | 'latentChannels'>): string {
-  const name = facts.layout === 'taesd' ? 'tiny autoencoder (TAESD)' : 'VAE'
-  const part = facts.encoder && facts.decoder ? name : `${facts.encoder ? 'encoder' : 'decoder'} of a ${name}`
-  return facts.latentChannels === undefined ? part : `${part}, ${facts.latentChannels} latent channels`
-}
-
-function usedBy({
-  latentChannels,
-  downscale,
-}: Pick<VaeInfo, 'latentChannels' | 'downscale'>): readonly string[] {
-  return USED_BY[`${latentChannels}/${downscale}`] ?? []
+/** "VAE, 4 latent channels", "decoder of a VAE, 16 latent channels". */
+function vaeTitle(
+  name: string,
+  { encoder, decoder }: Pick<VaeInfo, 'encoder' | 'decoder'>,
+  channels: number | undefined,
+): string {
+  const part = encoder && decoder ? name : messages.halfOf(encoder ? 'encoder' : 'decoder', name)
+  return channels === undefined ? part : messages.withChannels(part, channels)
 }
 
 /**
- * The tensors of a KL autoencoder by their ldm names without prefix, in byte order of these names; leftovers and
- * unknown keys are left out.
+ * The tensors of an autoencoder by their names without prefix, in byte order of these names: those of ldm where it has
+ * the layers of Stable Diffusion's, and then without leftovers and unknown keys; else as they are.
  */
 export function canonicalVae(table: TensorTable, info: VaeInfo): Map<string, Tensor> {
-  const { toDiffusers, toLdm } = namesOf(table, info)
+  const canonical = canonicalNaming(table, info)
   const found: [string, Tensor][] = []
   for (const [key, tensor] of table.tensors) {
-    if (!key.startsWith(info.prefix)) continue
-    const name = key.slice(info.prefix.length)
-    const ldm = toDiffusers.has(name) ? name : toLdm.get(name)
-    if (ldm !== undefined) found.push([ldm, tensor])
+    const name = key.startsWith(info.prefix) ? canonical(key.slice(info.prefix.length)) : undefined
+    if (name !== undefined) found.push([name, tensor])
   }
   return new Map(found.sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+/** Names of ldm for those of a file; undefined for keys that are none of the autoencoder. */
+function canonicalNaming(table: TensorTable, info: VaeInfo): (name: string) => string | undefined {
+  if (!hasKlNames(info)) return (name) => name
+  const { toDiffusers, toLdm } = namesOf(table, info)
+  const ldm = (name: string) => (toDiffusers.has(name) ? name : toLdm.get(name))
+  return isKl(info) ? ldm : (name) => ldm(withoutHalf(name)) ?? name
+}
+
+/** Published files of Flux.2 have these convolutions inside of the halves. */
+function withoutHalf(name: string): string {
+  return name.replace(/^encoder\.(?=quant_conv\.)|^decoder\.(?=post_quant_conv\.)/, '')
 }
 
 /** Both names of each of its tensors, without prefix. */

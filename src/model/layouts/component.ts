@@ -1,7 +1,7 @@
 /** One network of a model as a file of its own, with the names that UIs load. */
 import { EXIT, SdtoolError } from '../../system/errors.ts'
 import type { Tensor, TensorTable } from '../../tensor/values/table.ts'
-import { vaeLevels } from '../identify/vae.ts'
+import { isKl, vaeLevels } from '../identify/vae.ts'
 import type { Identifiable, Identity } from '../identity.ts'
 import { architectureById } from '../networks/architectures/registry.ts'
 import { type Component, type ComponentId, isSelected, type Selector } from '../networks/components.ts'
@@ -92,6 +92,8 @@ function inFileLayout({ role, layout }: Component, locals: Locals, identity: Ide
     return { tensors, left: [...locals.keys()].filter((name) => NO_PLACE.test(name)) }
   }
   if (layout !== 'diffusers') return { tensors: locals, left: [] }
+  if (role === 'vae' && identity.vae !== undefined && !isKl(identity.vae))
+    return { tensors: locals, left: [] }
   if (role === 'vae') return vaeToLdm(locals, vaeLevels({ tensors: locals, metadata: {} }, ''))
   const network = identity.architecture && architectureById(identity.architecture.id)?.network
   if (role !== 'unet' || network?.kind !== 'unet') return { tensors: locals, left: [] }

@@ -1,5 +1,6 @@
 import type { Tensor, TensorTable } from '../../tensor/values/table.ts'
 import { isFirstKey, provenArchitecture, resemblesDit } from '../networks/architectures/proof.ts'
+import { isAutoencoderKey, provenAutoencoder } from '../networks/autoencoders/proof.ts'
 import type { Role } from '../networks/components.ts'
 import { WRAPPERS } from './wrappers.ts'
 
@@ -179,7 +180,9 @@ interface BareNetwork {
 const BARE_NETWORKS: readonly BareNetwork[] = [
   ...BARE.filter(({ slot }) => slot === 'controlnet').map(byMarker),
   { slot: 'unet', owns: NOT_OF_OTHERS, frontIn: ditFront },
-  ...BARE.filter(({ slot }) => slot !== 'controlnet').map(byMarker),
+  ...BARE.filter(({ slot }) => slot === 'unet').map(byMarker),
+  { slot: 'vae', owns: /./, frontIn: autoencoderFront },
+  ...BARE.filter(({ slot }) => slot !== 'controlnet' && slot !== 'unet').map(byMarker),
 ]
 
 function byMarker({ slot, marker, owns }: (typeof BARE)[number]): BareNetwork {
@@ -203,6 +206,11 @@ function ditFront(tensors: readonly Tensor[]): string | undefined {
   })
 }
 
+function autoencoderFront(tensors: readonly Tensor[]): string | undefined {
+  const byName = new Map(tensors.map(({ name, shape }) => [name, shape]))
+  return FRONTS.find((front) => provenAutoencoder((name) => byName.get(front + name)) !== undefined)
+}
+
 /** Parts that a model or a component file is made of. */
 export const MODEL_SLOTS: ReadonlySet<Slot> = new Set(['unet', 'text', 'vae', 'controlnet', 'vision'])
 
@@ -219,7 +227,8 @@ export function isOwned(name: string): boolean {
 export function placeOf(name: string): 'checkpoint' | 'bare' | undefined {
   const owner = ownerByName(name)
   if (owner) return MODEL_SLOTS.has(owner[1]) ? 'checkpoint' : undefined
-  return isFirstKey(name) || BARE.some(({ marker }) => marker.test(name)) ? 'bare' : undefined
+  const isBare = isFirstKey(name) || isAutoencoderKey(name) || BARE.some(({ marker }) => marker.test(name))
+  return isBare ? 'bare' : undefined
 }
 
 /**

@@ -35,6 +35,11 @@ export const messages = catalogue({
   otherLatents: 'It has the same shapes, but other numbers: every picture would be noise.',
   latentsUnknown: (vae: string, spaces: readonly string[]) =>
     `nothing says whether ${vae} is for ${spaces.join(' or ')}: their VAEs have the same shapes`,
+  otherNames: (vae: string, checkpoint: string, layout: string) =>
+    layout === 'diffusers'
+      ? `${vae} has the names of diffusers, ${checkpoint} those of its authors`
+      : `${vae} has the names of its authors, ${checkpoint} those of diffusers`,
+  sameNames: 'sdtool cannot rename the layers of this autoencoder: take a file of it with the same names.',
   misfit: (vae: string, tensor: string, shape: Shape, place: Shape) =>
     `${vae}: ${quoted(tensor)} is [${shape.join(', ')}], its place in the checkpoint [${place.join(', ')}]`,
 

@@ -2,12 +2,12 @@
 
 import { castWeight, DTYPE_NAMES, type DTypeName, dtypeName } from '../../model/dtype-choice.ts'
 import { info, warning } from '../../model/finding.ts'
-import { canonicalVae, type VaeInfo, vaeKey } from '../../model/identify/vae.ts'
+import { canonicalVae, hasKlNames, type VaeInfo, vaeKey } from '../../model/identify/vae.ts'
 import { ldmShape } from '../../model/identify/vae-content.ts'
 import { latentsFit, spacesOf } from '../../model/identify/vae-latents.ts'
 import type { VaeLatents } from '../../model/identity.ts'
 import type { Model } from '../../model/model.ts'
-import { VAE_PREFIX } from '../../model/networks/architectures/architecture.ts'
+import { COMFYUI_VAE_PREFIX, VAE_PREFIX } from '../../model/networks/architectures/architecture.ts'
 import { architectureById } from '../../model/networks/architectures/registry.ts'
 import { COMPONENTS, type Component, measure, tensorsOf } from '../../model/networks/components.ts'
 import { isComplete, type Shape, sameShape } from '../../model/networks/topology/match.ts'
@@ -91,11 +91,18 @@ function sourceOf({ name, identity }: Model): VaeInfo {
 export function checkVaeFit(base: Model, vae: VaeModel, source: VaeInfo): void {
   const { architecture, vae: own } = base.identity
   const fits = own
-    ? own.latentChannels === source.latentChannels && own.downscale === source.downscale
+    ? own.latentChannels === source.latentChannels &&
+      own.downscale === source.downscale &&
+      isSameKind(own, source)
     : architecture === undefined || source.architectures.includes(architecture.id)
   if (!fits) throw unverified('VAE_WRONG_ARCHITECTURE', wrongVaeText(base, vae.name, source))
   const found = latentsFit(base, withLatents(vae))
   if (found.fit === 'other') throw unverified('VAE_WRONG_ARCHITECTURE', found.message, messages.otherLatents)
+}
+
+/** Tiny ones stand for any of their latents; others of the same size may have other layers. */
+function isSameKind(own: VaeInfo, source: VaeInfo): boolean {
+  return source.layout === 'taesd' || own.layout === 'taesd' || own.network === source.network
 }
 
 function wrongVaeText({ name, identity }: Model, vae: string, source: VaeInfo): string {
@@ -132,7 +139,8 @@ export function bakedTensors(base: Model, vae: VaeModel, { dtype }: BakeOptions)
       checkOperation('bake-vae', tensorsOf(file, component), shared.componentOf(component.title, name))
   const source = sourceOf(vae)
   checkVaeFit(base, vae, source)
-  const place = placeFor(base)
+  const place = placeFor(base, source)
+  checkNames(base, vae, place, source)
   const own = base.identity.vae ? canonicalVae(base.file, base.identity.vae) : new Map<string, Tensor>()
   const given = canonicalVae(vae.file, source)
   const lacking = [...own.keys()].filter((ldm) => !given.has(ldm))
@@ -147,13 +155,21 @@ export function bakedTensors(base: Model, vae: VaeModel, { dtype }: BakeOptions)
   })
 }
 
+/** @throws VAE_MISFIT (exit 4) for one in the names of diffusers that sdtool cannot rename */
+function checkNames(base: Model, vae: Model, place: VaeInfo, source: VaeInfo): void {
+  if (hasKlNames(source) || place.layout === source.layout) return
+  throw unverified('VAE_MISFIT', messages.otherNames(vae.name, base.name, source.layout), messages.sameNames)
+}
+
 /** Where a VAE stands in the checkpoint, or would. */
-function placeFor({ identity: { vae, architecture } }: Model): VaeInfo {
-  const templates = architectureById(architecture?.id ?? '')?.components ?? []
-  const prefix = templates.find(({ id }) => id === 'vae')?.prefix ?? VAE_PREFIX
+function placeFor({ identity: { vae, architecture } }: Model, { network }: VaeInfo): VaeInfo {
+  const known = architectureById(architecture?.id ?? '')
+  const usual = known?.network.kind === 'dit' ? COMFYUI_VAE_PREFIX : VAE_PREFIX
+  const prefix = known?.components.find(({ id }) => id === 'vae')?.prefix ?? usual
   return (
     vae ?? {
       layout: 'ldm',
+      network,
       title: 'VAE',
       prefix,
       encoder: true,

@@ -41,7 +41,7 @@ export function inspectionJson(inspection: Inspection, keys: readonly Tensor[] |
     ema: ema ? { of: ema.of, tensors: ema.pairs.size, uncovered: ema.uncovered, bytes: ema.bytes } : null,
     adapter: adapter ? adapterJson(adapter) : null,
     embedding: embedding ? embeddingJson(embedding) : null,
-    vae: vae ? withNulls(vae, 'latentChannels', 'downscale') : null,
+    vae: vae ? withNulls(vae, 'latentChannels', 'downscale', 'space', 'evidence') : null,
     quantised: quantisedParts(model),
     tensors: keys?.map(({ name, dtype, shape }) => ({ name, dtype, shape })) ?? null,
     metadata: model.metadata,

@@ -141,6 +141,7 @@ const embedding = v.strictObject({
 
 const vae = v.strictObject({
   layout: text,
+  network: text,
   title: text,
   prefix: text,
   encoder: flag,
@@ -149,6 +150,8 @@ const vae = v.strictObject({
   downscale: nullable(number),
   tensors: count,
   architectures: list(text),
+  space: nullable(text),
+  evidence: nullable(text),
 })
 
 const facts = list(v.strictObject({ key: text, label: text, value: text }))

@@ -29,6 +29,8 @@ export const messages = catalogue({
     `token ${id} is not in the table of ${count} tokens of the ${title}`,
   noVae: (name: string) => `${name} has no VAE`,
   nameVae: 'Name one with --vae.',
+  otherAutoencoder: (name: string, title: string) =>
+    `${name} has layers that sdtool does not draw with: ${title}`,
   otherChannels: (name: string, latentChannels: number, channels: number) =>
     `${name} is a VAE of ${latentChannels} latent channels, the model has ${channels}`,
   sameFamily: 'Name a VAE of the same family.',

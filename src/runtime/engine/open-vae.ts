@@ -16,6 +16,9 @@ export async function openVae(model: Model, format: LatentFormat, options: Engin
   if (info === undefined) {
     throw refuse('COMPONENT_MISSING', messages.noVae(model.name), messages.nameVae)
   }
+  if (!RUN.has(info.network)) {
+    throw refuse('NOT_RENDERABLE', messages.otherAutoencoder(model.name, info.title), messages.nameVae)
+  }
   const { latentChannels, downscale } = { ...DEFAULTS, ...info }
   if (latentChannels !== format.channels) {
     throw refuse(
@@ -31,6 +34,9 @@ export async function openVae(model: Model, format: LatentFormat, options: Engin
       : klAutoencoder(model.file, info, sizes, format)
   return vaeOf(autoencoder, options)
 }
+
+/** Autoencoders that have a graph. */
+const RUN: ReadonlySet<string> = new Set(['kl', 'taesd'])
 
 const DEFAULTS = { latentChannels: 4, downscale: 8 }
 

@@ -130,6 +130,8 @@ export interface Architecture {
 
 export const UNET_PREFIX = 'model.diffusion_model.'
 export const VAE_PREFIX = 'first_stage_model.'
+/** In files of a transformer with its parts that ComfyUI has saved. */
+export const COMFYUI_VAE_PREFIX = 'vae.'
 
 const NOTHING: Topology = new Map()
 
