@@ -150,6 +150,15 @@ export const RECIPE_OPTIONS: Readonly<Record<string, readonly (readonly [title: 
       },
     ],
   ],
+  'lora convert': [
+    [
+      'a LoRA',
+      {
+        to: ['', 'whose names it gets'],
+        network: ['all of it', 'the part of the model; a file of PEFT is for one'],
+      },
+    ],
+  ],
   'lora resize': [
     ['a LoRA', { ...FACTOR_OPTIONS, dtype: ['that of most of its factors', 'type of the factors'] }],
   ],

@@ -5,6 +5,7 @@ import type {
   ExtractEmbeddingsOptions,
   ExtractLoraOptions,
   ExtractOptions,
+  LoraConvertOptions,
   LoraMergeOptions,
   LoraResizeOptions,
   MergeLoraOptions,
@@ -38,4 +39,6 @@ export const operations = {
   loraMerge: verb<LoraMergeOptions>('lora merge'),
   /** A LoRA with other ranks. One input. */
   loraResize: verb<LoraResizeOptions>('lora resize'),
+  /** A LoRA with the names that other programs read. One input. */
+  loraConvert: verb<LoraConvertOptions>('lora convert'),
 } as const

@@ -140,3 +140,8 @@ export type LoraResizeOptions = {
   readonly dtype?: 'fp16' | 'bf16' | 'fp32'
   readonly seed?: number
 }
+
+export type LoraConvertOptions = {
+  readonly to: 'kohya' | 'comfyui' | 'diffusers' | 'peft'
+  readonly network?: 'unet' | 'te1' | 'te2' | 'te3' | 'controlnet' | 'other'
+}

@@ -24,6 +24,7 @@ export const messages = catalogue({
   doctor: 'Show which devices can render on this machine, and what the others lack',
   'lora merge': 'Combine LoRAs into one whose effect is exactly the sum of theirs',
   'lora resize': 'Change the rank of a LoRA, or of each of its layers, and show how much that keeps',
+  'lora convert': 'Give a LoRA the names that other programs read, with exactly the same effect',
   'lora check':
     'Show what a LoRA changes and where, which of its modules are dead or damaged, and which base it fits',
 })

@@ -26,6 +26,7 @@ const LOADERS: Readonly<Record<keyof typeof messages, Loader>> = {
   doctor: async () => (await import('./doctor/index.ts')).doctorCommand,
   'lora merge': async () => (await import('./lora/merge.ts')).loraMergeCommand,
   'lora resize': async () => (await import('./lora/resize.ts')).loraResizeCommand,
+  'lora convert': async () => (await import('./lora/convert.ts')).loraConvertCommand,
   'lora check': async () => (await import('./lora/check.ts')).loraCheckCommand,
 }
 

@@ -3,6 +3,7 @@ import { convert } from './convert/convert.ts'
 import { extract } from './extract/extract.ts'
 import { extractEmbeddings } from './extract-embeddings/extract-embeddings.ts'
 import { extractLora } from './extract-lora/extract-lora.ts'
+import { loraConvert } from './lora-convert/lora-convert.ts'
 import { loraMerge } from './lora-merge/lora-merge.ts'
 import { loraResize } from './lora-resize/lora-resize.ts'
 import { merge } from './merge/merge.ts'
@@ -25,6 +26,7 @@ export const OPERATIONS: readonly Entry[] = [
   extractLora,
   loraMerge,
   loraResize,
+  loraConvert,
 ]
 
 export function operationOf(verb: string): Entry | undefined {

@@ -117,6 +117,13 @@ export const MODEL_MAKERS: Readonly<Record<string, readonly ModelMaker[]>> = {
       hasNetwork: false,
     },
   ],
+  'lora convert': [
+    {
+      args: (path, out) => ['lora', 'convert', path('lora'), '--to', 'diffusers', '-o', out],
+      brings: 'lora',
+      hasNetwork: false,
+    },
+  ],
   'lora resize': [
     {
       args: (path, out) => ['lora', 'resize', path('lora'), '--rank', '1', '-o', out],

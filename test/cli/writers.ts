@@ -59,6 +59,11 @@ export const WRITERS: readonly (readonly [
     ['lora', 'merge', 'tiny-stripes.safetensors', 'tiny-outline.safetensors', '-o', 'out.safetensors'],
   ],
   [
+    'lora convert',
+    ['tiny-stripes.safetensors'],
+    ['lora', 'convert', 'tiny-stripes.safetensors', '--to', 'diffusers', '-o', 'out.safetensors'],
+  ],
+  [
     'lora resize',
     ['tiny-stripes.safetensors'],
     ['lora', 'resize', 'tiny-stripes.safetensors', '--rank', '1', '-o', 'out.safetensors'],

@@ -44,6 +44,7 @@ const LINES: Readonly<Record<string, readonly (readonly string[])[]>> = {
   identify: [['{lora}']],
   'lora merge': [['{lora}', '{lora2}', '--dry-run']],
   'lora resize': [['{lora}', '--rank', '1', '--dry-run']],
+  'lora convert': [['{lora}', '--to', 'diffusers', '--dry-run']],
   'lora check': [['{lora}', '--base', '{model}']],
 }
 

@@ -34,6 +34,7 @@ const RUNS: readonly (readonly [verb: string, options: object, inputs: readonly 
   ['extract lora', {}, [OTHER, BASE]],
   ['lora merge', { ratios: [FULL, FULL] }, [STRIPES, OUTLINE]],
   ['lora resize', {}, [STRIPES]],
+  ['lora convert', { to: 'diffusers' }, [STRIPES]],
 ]
 
 function storedIn({ source }: Tensor): StoredSource | undefined {

@@ -78,7 +78,12 @@ async function convert(conversion: Conversion, surroundings: Surroundings): Prom
     }
     case 'folder': {
       const path = await resolveModel(conversion.name, 'checkpoint', folders)
-      printFolder(await convertToFolder({ path, options: conversion.options, output }, world), output, world)
+      printFolder(
+        'convert',
+        await convertToFolder({ path, options: conversion.options, output }, world),
+        output,
+        world,
+      )
       return EXIT.ok
     }
   }

@@ -11,8 +11,13 @@ import type { WritingOptions } from '../shared/options.ts'
 import type { FolderResult } from '../shared/outcome-schema.ts'
 import { messages } from './messages.ts'
 
-export function printFolder(outcome: FolderOutcome, output: WritingOptions, world: World): void {
-  const document = envelope('convert', { results: [folderJson(outcome)], dryRun: output.dryRun }, world)
+export function printFolder(
+  command: string,
+  outcome: FolderOutcome,
+  output: WritingOptions,
+  world: World,
+): void {
+  const document = envelope(command, { results: [folderJson(outcome)], dryRun: output.dryRun }, world)
   printResults(document, () => folderPage(outcome, world), output, world)
 }
 

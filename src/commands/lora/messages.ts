@@ -43,6 +43,13 @@ export const messages = catalogue({
     `--dynamic ${text}: the target of ${rule} is above 0 and at most 1`,
   seedRange: (text: string, limit: number) => `--seed ${text}: a seed is a whole number from 0 to ${limit}`,
 
+  convertExample: 'Write style-comfyui.safetensors, with the names of the weights in a checkpoint',
+  convertExampleNamed: 'With the names that diffusers loads, under another name',
+  convertExamplePeft: 'Write the folder style-peft with adapter_config.json, which PEFT loads',
+  convertHint: 'For example: sdtool lora convert style.safetensors --to diffusers.',
+  to: 'Whose names the LoRA gets',
+  noNaming: '--to is missing: whose names the LoRA is to get',
+
   checkExample: 'Dead or damaged modules, norms of the blocks, the base it fits',
   checkExampleBase: 'Whether every module has its layer in a model, and a plot',
   checkHint: 'For example: sdtool lora check style.safetensors.',

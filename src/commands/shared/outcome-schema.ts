@@ -155,6 +155,13 @@ export const WRITER_DOCUMENTS: Readonly<Record<string, v.GenericSchema>> = {
     unchanged: count,
     outside: v.strictObject({ tensors: count, share: number }),
   }),
+  'lora convert': documentSchema('lora convert', {
+    result: v.union([
+      v.strictObject({ ...madeFields, to: text, modules: count, split: count, fused: count }),
+      folder,
+    ]),
+    dryRun: true,
+  }),
   'lora merge': madeSchema('lora merge', {
     loras: list(v.strictObject({ name: text, ratio, modules: count })),
     modules: count,

@@ -132,7 +132,7 @@ function describedPage(outcomes: readonly Outcome[], paint: Paint): string {
   const lines = outcomes.flatMap((outcome) => [
     `  ${printable(outcome.what ?? '', 300)}`,
     ...findingLines(outcome.findings, paint),
-    madeLine(outcome, paint),
+    ...(outcome.status === 'skipped' ? [] : [madeLine(outcome, paint)]),
   ])
   return `${[`${paint('bold', printable(input, 300))}: ${printable(title)}`, ...lines].join('\n')}\n`
 }

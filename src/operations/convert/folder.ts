@@ -42,7 +42,7 @@ export interface FolderOutcome {
 }
 
 interface FolderPart {
-  readonly folder: PipelineFolder
+  readonly folder: string
   readonly tensors: number
   readonly bytesAfter: number
 }

@@ -18,15 +18,22 @@ export interface StagedFolder {
   abort(): Promise<void>
 }
 
+/** A folder of somebody's other things is not replaced: how one of ours is told. */
+export type IsOurs = (folder: string) => boolean
+
 /** @throws what `checkFree` throws */
-export async function stageFolder(target: string, force: boolean): Promise<StagedFolder> {
-  checkFree(target, force)
+export async function stageFolder(
+  target: string,
+  force: boolean,
+  isOurs: IsOurs = isPipelineFolder,
+): Promise<StagedFolder> {
+  checkFree(target, force, isOurs)
   await mkdir(dirname(target), { recursive: true })
   const { path, remove } = await temporaryFolder(dirname(target), `.${basename(target)}`)
   return {
     path,
     async commit() {
-      checkFree(target, force)
+      checkFree(target, force, isOurs)
       const old = `${path}.old`
       const isThere = existsSync(target)
       // the new folder is for those whom the old one was for
@@ -43,11 +50,11 @@ export async function stageFolder(target: string, force: boolean): Promise<Stage
  * With `force` a folder of diffusers may be replaced, and an empty one; not somebody's folder of other things.
  * @throws OUTPUT_EXISTS, OUTPUT_NOT_A_PIPELINE (exit 2)
  */
-export function checkFree(target: string, force: boolean): void {
+export function checkFree(target: string, force: boolean, isOurs: IsOurs = isPipelineFolder): void {
   if (!existsSync(target)) return
   if (!force) throw outputError('OUTPUT_EXISTS', system.outputExists(target), messages.forceOrOther)
   const isFolder = statSync(target).isDirectory()
-  if (isFolder && (isPipelineFolder(target) || readdirSync(target).length === 0)) return
+  if (isFolder && (isOurs(target) || readdirSync(target).length === 0)) return
   const text = isFolder ? messages.notDiffusersFolder(target, PIPELINE_INDEX) : messages.notFolder(target)
   throw outputError('OUTPUT_NOT_A_PIPELINE', text, messages.otherFolder)
 }

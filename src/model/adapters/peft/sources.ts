@@ -134,6 +134,18 @@ function headerAlpha(
 }
 
 /** What programs write for no value. */
+/** The metadata of a file whose tensors say all that these keys would say. */
+export function withoutSettings(metadata: TensorTable['metadata']): Record<string, string> {
+  const prefixes = ['', ...COMPONENTS.map(([prefix]) => `${prefix}.`)]
+  const keys = new Set([
+    EMBEDDED,
+    ...prefixes.flatMap((prefix) =>
+      [...ALPHA_KEYS, 'use_rslora', 'alpha_pattern'].map((key) => prefix + key),
+    ),
+  ])
+  return Object.fromEntries(Object.entries(metadata).filter(([key]) => !keys.has(key)))
+}
+
 const NOTHING: ReadonlySet<string> = new Set(['', 'none', 'null'])
 
 function own(metadata: TensorTable['metadata'], key: string): string | undefined {

@@ -1,7 +1,6 @@
 /** The layers that a LoRA changes, whatever its modules are called, and what another naming calls them. */
 
-import type { ModuleTarget } from '../../adapters/keymap/target.ts'
-import { lookupName } from '../../adapters/keymap.ts'
+import { lookupName, modulesOf } from '../../adapters/keymap.ts'
 import type { TargetId } from '../../adapters/targets.ts'
 import type { Architecture } from '../../networks/architectures/architecture.ts'
 import { unetNameInDiffusers } from '../../networks/topology/diffusers.ts'
@@ -42,7 +41,7 @@ export function layersOf(placed: readonly PlacedLora[], architecture: Architectu
   const layers = new Map<string, { target: TargetId; path: string; modules: LayerModule[] }>()
   const unplaced: PlacedLora[] = []
   for (const one of placed) {
-    const place = placeOf(one, names)
+    const place = placeOf(one, architecture, names)
     if (place === undefined) {
       unplaced.push(one)
       continue
@@ -78,17 +77,18 @@ function withOutputs(layer: Omit<Layer, 'outputs'>, names: DitNames | undefined)
   return outputs === undefined ? layer : { ...layer, outputs }
 }
 
-function placeOf({ module, place }: PlacedLora, names: DitNames | undefined): NativePlace | undefined {
+function placeOf(
+  { module }: PlacedLora,
+  architecture: Architecture,
+  names: DitNames | undefined,
+): NativePlace | undefined {
   if (module.target !== 'unet') {
     const path = dottedTextPath(module.path)
     return path === undefined ? undefined : { path }
   }
   if (names !== undefined) return names.places.get(lookupName(module.path))
-  return place && { path: pathOf(place) }
-}
-
-function pathOf({ weight }: ModuleTarget): string {
-  return weight.replace(/\.weight$/, '')
+  const weight = modulesOf(architecture, 'unet').get(lookupName(module.path))?.weight
+  return weight === undefined ? undefined : { path: weight.replace(/\.weight$/, '') }
 }
 
 /** Families whose kohya names are those of diffusers: sd-scripts walks a UNet of diffusers there, one of sgm for SDXL. */

@@ -17,9 +17,13 @@ export function strengthOf({ module: { algorithm, parts }, numbers }: PlacedLora
     : alphaScale(parts, numbers, algorithm.rank?.(parts))
 }
 
-/** Whether a factor only moves the exponents of numbers, so that their type holds the product exactly. */
-function isPowerOfTwo(factor: number): boolean {
-  return factor !== 0 && Number.isInteger(Math.log2(Math.abs(factor)))
+/**
+ * Whether a factor only moves the exponents of numbers, so that their type holds the product exactly. Small numbers of
+ * binary16 have no room below.
+ */
+function isExact(factor: number, { dtype }: Tensor): boolean {
+  const isPowerOfTwo = factor !== 0 && Number.isInteger(Math.log2(Math.abs(factor)))
+  return isPowerOfTwo && (dtype !== 'F16' || Math.abs(factor) >= 1)
 }
 
 /**
@@ -37,7 +41,7 @@ export function withStrength(parts: Parts, strength: number): Parts {
 const SCALED_ROLES: ReadonlySet<string> = new Set(['lora_up', 'lora_up_bias'])
 
 function times(tensor: Tensor, factor: number): Tensor {
-  const dtype = isPowerOfTwo(factor) ? tensor.dtype : 'F32'
+  const dtype = isExact(factor, tensor) ? tensor.dtype : 'F32'
   return {
     ...tensor,
     dtype,
