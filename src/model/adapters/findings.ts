@@ -154,7 +154,7 @@ function rankClaim({ ranks }: Facts, metadata: Readonly<Record<string, string>>)
 
 /** What is known of the strength, and what is not. */
 function settingFindings(
-  { settings, dialects, withoutAlpha, modules, algorithms }: Facts,
+  { settings, dialects, withoutAlpha, modules, algorithms, ranks }: Facts,
   { modules: own }: AdapterKeys,
   metadata: Readonly<Record<string, string>>,
 ): Finding[] {
@@ -169,7 +169,9 @@ function settingFindings(
     findings.push(warning('adapter-alpha-unknown', messages.alphaUnknown))
   const claim = Object.hasOwn(metadata, 'ss_network_alpha') ? metadata.ss_network_alpha : undefined
   // kohya reads alpha from the tensors alone; tools that drop those mostly multiply the factors by it
-  if (claim !== undefined) findings.push(info('adapter-alpha-claim', messages.alphaOnlyClaimed(claim)))
+  const isScaleOne = ranks.length === 1 && ranks[0]!.value === Number(claim)
+  if (claim !== undefined && !isScaleOne)
+    findings.push(info('adapter-alpha-claim', messages.alphaOnlyClaimed(claim)))
   return findings
 }
 

@@ -11,7 +11,7 @@ export const messages = catalogue({
   seeCheck: 'sdtool lora check shows what is known of it.',
   refused: (lora: string, modules: readonly string[], obstacle: Obstacle, naming: string, kind: string) => {
     const why: Readonly<Record<Obstacle, string>> = {
-      'no-layer': 'no layer of the model it is for has these names',
+      'no-layer': 'no layer of the model it is for has these names and shapes',
       'no-name': `${naming} has no name for these layers`,
       'no-network': `${naming} has no name for this network`,
       'not-read': `programs that read the names of ${naming} do not read ${kind}`,

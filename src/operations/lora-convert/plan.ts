@@ -2,11 +2,10 @@ import { BASES } from '../../model/adapters/base.ts'
 import { adapterKeys } from '../../model/adapters/describe.ts'
 import { applyingFindings } from '../../model/adapters/findings.ts'
 import { lookupName, modulesOf } from '../../model/adapters/keymap.ts'
-import type { AdapterModule } from '../../model/adapters/modules.ts'
 import { withoutSettings } from '../../model/adapters/peft/sources.ts'
 import type { TargetId } from '../../model/adapters/targets.ts'
 import { rankMetadata } from '../../model/lora/metadata.ts'
-import { type LoraFile, soundModules } from '../../model/lora/modules.ts'
+import { type LoraFile, type PlacedLora, soundModules } from '../../model/lora/modules.ts'
 import { NAMINGS, type NamingId } from '../../model/lora/naming/namings.ts'
 import { type RenamedLora, type RenamedModule, renamedLora } from '../../model/lora/naming/rename.ts'
 import type { Architecture } from '../../model/networks/architectures/architecture.ts'
@@ -34,8 +33,7 @@ export async function planLoraConvert(
 ): Promise<LoraConvertPlan> {
   const placed = await soundModules(lora)
   const mine = network === undefined ? placed : placed.filter(({ module }) => module.target === network)
-  const architecture = architectureOf(lora)
-  const renamed = await renamedLora(mine, architecture, to, lora.read)
+  const { architecture, renamed } = await namedBy(lora, mine, to)
   checkAll(lora, renamed, to)
   const kept = network === undefined && to !== 'peft' ? keptTensors(lora) : []
   const tensors = [...kept, ...renamed.modules.flatMap(({ tensors: own }) => own)]
@@ -54,24 +52,42 @@ export async function planLoraConvert(
   }
 }
 
-/**
- * Members of a family have the same names. Where widths are those of no published model, the first family that has all of
- * the names is as good as any: it is only asked for other names of the same layers.
- * @throws LORA_BASE_UNKNOWN (exit 3)
- */
-function architectureOf({ name, table, adapter: { base } }: LoraFile): Architecture {
-  const id = base.architecture ?? base.claimed
-  const [member] = id === undefined ? [] : BASES[id].architectures
-  const architecture = member === undefined ? namesake(adapterKeys(table).modules) : architectureById(member)
-  if (architecture === undefined)
-    throw refuse('LORA_BASE_UNKNOWN', messages.unknownBase(name), messages.seeCheck)
-  return architecture
+/** Whose tables of names are asked, and what they say. */
+interface Named {
+  readonly architecture: Architecture
+  readonly renamed: RenamedLora
 }
 
-function namesake(modules: readonly AdapterModule[]): Architecture | undefined {
-  return ARCHITECTURES.find((architecture) =>
-    modules.every(({ target, path }) => modulesOf(architecture, target).has(lookupName(path))),
+/**
+ * Members of a family have the same names. Where widths are those of no published model, every family that has all of the
+ * names is asked, and they have to agree.
+ * @throws LORA_BASE_UNKNOWN (exit 3)
+ */
+async function namedBy(lora: LoraFile, placed: readonly PlacedLora[], to: NamingId): Promise<Named> {
+  const { base } = lora.adapter
+  const id = base.architecture ?? base.claimed
+  const member = id && architectureById(BASES[id].architectures[0] ?? '')
+  const asked = member ? [member] : namesakes(placed)
+  const answers: Named[] = []
+  for (const architecture of asked) {
+    answers.push({ architecture, renamed: await renamedLora(placed, architecture, to, lora.read) })
+  }
+  const [first, ...others] = answers
+  if (first === undefined || others.some(({ renamed }) => keysOf(renamed) !== keysOf(first.renamed))) {
+    throw refuse('LORA_BASE_UNKNOWN', messages.unknownBase(lora.name), messages.seeCheck)
+  }
+  return first
+}
+
+function namesakes(placed: readonly PlacedLora[]): Architecture[] {
+  return ARCHITECTURES.filter((architecture) =>
+    placed.every(({ module: { target, path } }) => modulesOf(architecture, target).has(lookupName(path))),
   )
+}
+
+function keysOf({ modules, refused }: RenamedLora): string {
+  const keys = modules.flatMap(({ tensors }) => tensors.map(({ name, shape }) => `${name} ${shape}`))
+  return [...keys, ...refused.map(({ module }) => module)].sort().join('\n')
 }
 
 /** Nothing is left out. @throws LORA_NO_NAME (exit 3) */

@@ -1,6 +1,7 @@
 /** The layers that a LoRA changes, whatever its modules are called, and what another naming calls them. */
 
 import { lookupName, modulesOf } from '../../adapters/keymap.ts'
+import type { AdapterModule } from '../../adapters/modules.ts'
 import type { TargetId } from '../../adapters/targets.ts'
 import type { Architecture } from '../../networks/architectures/architecture.ts'
 import { unetNameInDiffusers } from '../../networks/topology/diffusers.ts'
@@ -66,7 +67,16 @@ export function layersOf(placed: readonly PlacedLora[], architecture: Architectu
 function denoiserNames(placed: readonly PlacedLora[], { network }: Architecture): DitNames | undefined {
   if (network.kind !== 'dit') return undefined
   const modules = placed.filter(({ module }) => module.target === 'unet').map(({ module }) => module)
-  return ditNames(network, sizesFor(network, modules))
+  const [first, ...others] = sizesFor(network, modules).map((dims) => ditNames(network, dims))
+  const fits = (names: DitNames) => modules.every((module) => fitsIn(module, names))
+  return [first!, ...others].find(fits) ?? first
+}
+
+/** Whether a module has the outputs of its layer, or of its part of one; what has no place is none of its business. */
+function fitsIn({ path, shape: { rows } }: AdapterModule, names: DitNames): boolean {
+  const place = names.places.get(lookupName(path))
+  if (place === undefined || rows === undefined) return true
+  return rows === (place.rows?.length ?? names.outputs.get(place.path))
 }
 
 function withOutputs(layer: Omit<Layer, 'outputs'>, names: DitNames | undefined): Layer {
@@ -86,7 +96,8 @@ function placeOf(
     const path = dottedTextPath(module.path)
     return path === undefined ? undefined : { path }
   }
-  if (names !== undefined) return names.places.get(lookupName(module.path))
+  if (names !== undefined)
+    return fitsIn(module, names) ? names.places.get(lookupName(module.path)) : undefined
   const weight = modulesOf(architecture, 'unet').get(lookupName(module.path))?.weight
   return weight === undefined ? undefined : { path: weight.replace(/\.weight$/, '') }
 }

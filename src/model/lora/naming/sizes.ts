@@ -12,25 +12,30 @@ import type { Shape } from '../../networks/topology/match.ts'
 const LAYOUTS = ['ldm', 'diffusers'] as const
 
 /**
- * Widths by the shapes of its modules, numbers of blocks by the published network or by the highest block that is named.
+ * Numbers that the network may have: widths by the shapes of the modules, and as many blocks as the published one, or as
+ * the modules name. Only the last block may differ from the others, so that modules of it tell which it is.
  */
-export function sizesFor(network: DitNetwork, modules: readonly AdapterModule[]): Dims {
+export function sizesFor(network: DitNetwork, modules: readonly AdapterModule[]): readonly Dims[] {
   const shapes = new Map<string, Shape>()
-  let highest = 0
   for (const { path, shape } of modules) {
-    const name = lookupName(path)
-    const [number] = /\d+/.exec(name) ?? []
-    highest = Math.max(highest, Number(number ?? 0))
     const { rows, columns } = shape
-    if (rows !== undefined && columns !== undefined) shapes.set(anyBlock(name), [rows, columns])
+    if (rows !== undefined && columns !== undefined) shapes.set(anyBlock(lookupName(path)), [rows, columns])
   }
-  let dims = network.dims
+  let widths = network.dims
   for (const layout of LAYOUTS) {
-    const template = templateIn(network, layout)
-    const found = derivedDims(template, (key) => shapes.get(anyBlock(flatPath(key))), dims)
-    dims = { ...found, ...countsOf(network, highest) }
+    const found = derivedDims(
+      templateIn(network, layout),
+      (key) => shapes.get(anyBlock(flatPath(key))),
+      widths,
+    )
+    // blocks are counted below
+    widths = { ...found, ...countsOf(network, new Map()) }
   }
-  return dims
+  const named = namedBlocks(network, modules)
+  return [
+    { ...widths, ...countsOf(network, named) },
+    { ...widths, ...Object.fromEntries(named) },
+  ]
 }
 
 function flatPath(key: string): string {
@@ -45,11 +50,28 @@ function anyBlock(name: string): string {
 /** No network has more blocks than are counted in files. */
 const MAX_BLOCKS = 256
 
-function countsOf({ template, dims }: DitNetwork, highest: number): Dims {
+/** How many blocks of each list there are at least. */
+function namedBlocks(network: DitNetwork, modules: readonly AdapterModule[]): Map<string, number> {
+  const counters = new Map<string, string>()
+  for (const layout of LAYOUTS)
+    for (const { path } of templateIn(network, layout)) {
+      const counter = counterOf(path)
+      if (counter !== undefined) counters.set(lookupName(`${counter.before}#${counter.after}`), counter.name)
+    }
+  const counts = new Map<string, number>()
+  for (const { path } of modules) {
+    const name = lookupName(path)
+    const counter = counters.get(anyBlock(name))
+    const count = Math.min(Number(/\d+/.exec(name)?.[0] ?? 0) + 1, MAX_BLOCKS)
+    if (counter !== undefined) counts.set(counter, Math.max(counts.get(counter) ?? 0, count))
+  }
+  return counts
+}
+
+function countsOf({ template, dims }: DitNetwork, named: ReadonlyMap<string, number>): Dims {
   const names = template.flatMap(({ path }) => counterOf(path)?.name ?? [])
-  const least = Math.min(highest + 1, MAX_BLOCKS)
   return {
-    ...Object.fromEntries(names.map((name) => [name, Math.max(dims[name] ?? 0, least)])),
+    ...Object.fromEntries(names.map((name) => [name, Math.max(dims[name] ?? 0, named.get(name) ?? 0)])),
     // whether the network has a part does not change the names of its layers
     ...Object.fromEntries(template.flatMap(({ part }) => (part === undefined ? [] : [[part, 1]]))),
   }
