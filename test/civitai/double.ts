@@ -149,6 +149,7 @@ export async function startDouble(): Promise<Double> {
       return model ? [200, model] : [404, { error: `No model with id ${id}` }]
     }
     if (path === 'models') return [200, list(url)]
+    if (path === 'enums') return [200, { ModelType: ['LORA', 'Notebook'], BaseModel: ['Pony', 'Flux.3 D'] }]
     return [404, { error: 'Not found' }]
   }
 

@@ -476,6 +476,43 @@ describe('sdtool search', () => {
     expect(query.getAll('baseModels')).toEqual(['Pony'])
   })
 
+  it('a family stands for all base models of it; a name that sdtool does not know is looked up on the site', async () => {
+    const { double, sdtool } = await setup()
+    const asked = async (...args: string[]) => {
+      const { code, stderr } = await sdtool('search', 'miku', ...args)
+      const { pathname, searchParams } = new URL(double.requests.at(-1)!.url, double.base)
+      return [code, stderr, pathname, searchParams.getAll('baseModels'), searchParams.getAll('types')]
+    }
+    const models = '/api/v1/models'
+    expect(await asked('--base', 'z-image,Flux.1 D')).toEqual([
+      0,
+      '',
+      models,
+      ['ZImageTurbo', 'ZImageBase', 'Flux.1 D'],
+      [],
+    ])
+    expect(double.requests).toHaveLength(1)
+    expect(await asked('--base', 'flux.3-d', '--type', 'notebook')).toEqual([
+      0,
+      '',
+      models,
+      ['Flux.3 D'],
+      ['Notebook'],
+    ])
+  })
+
+  it.each([
+    [['--base', 'ponny'], '--base "ponny": the site has no such base model', 'Nearest: pony'],
+    [['--base', 'flux.3'], '--base "flux.3": the site has no such base model', 'Flux.3 D'],
+    [['--base', 'xyzzy'], '--base "xyzzy": the site has no such base model', 'sdtool search --help'],
+    [['--type', 'lorra'], '--type "lorra": the site has no such type of models', 'Nearest: lora'],
+  ])('%j is refused, with the nearest names', async (args, message, hint) => {
+    const { double, sdtool } = await setup()
+    const { code, stdout, stderr } = await sdtool('search', 'miku', ...args)
+    expect([code, stdout, stderr.includes(message), stderr.includes(hint)]).toEqual([2, '', true, true])
+    expect(double.requests.map(({ url }) => url)).toEqual(['/api/v1/enums'])
+  })
+
   it('says that nothing was found', async () => {
     const { sdtool } = await setup()
     expect(await sdtool('search', 'zzz')).toEqual({

@@ -31,8 +31,15 @@ export interface Api {
   /** Versions with files of these SHA-256; unknown ones are left out. */
   versionsBySha256(hashes: readonly string[]): Promise<CivitaiVersion[]>
   search(query: SearchQuery): Promise<SearchPage>
+  /** What it calls its types and base models, those included that sdtool does not know yet. */
+  names(): Promise<SiteNames>
   /** Who the token belongs to. @throws CIVITAI_LOGIN_REQUIRED (exit 1) */
   me(): Promise<Account>
+}
+
+export interface SiteNames {
+  readonly types: readonly string[]
+  readonly baseModels: readonly string[]
 }
 
 export interface Account {
@@ -63,6 +70,8 @@ export interface SearchPage {
 /** Full-text search counts its cursor in plain numbers. */
 const cursor = v.union([text, v.pipe(id, v.transform(String))])
 const pageAnswer = object({ items: list(anything), metadata: maybe(object({ nextCursor: maybe(cursor) })) })
+/** `BaseModel` has those that are offered for new models, on older servers all. */
+const namesAnswer = object({ ModelType: list(text), BaseModel: list(text), ActiveBaseModel: list(text) })
 const accountAnswer = object({ username: text, tier: maybe(text) })
 
 /**
@@ -115,6 +124,12 @@ export function openApi(site: Site, world: HttpWorld): Api {
     async search(query) {
       const page = read(pageAnswer, await get('models', messages.search, searchParams(query)))
       return { models: modelsOf(page?.items), ...page?.metadata }
+    },
+    async names() {
+      const what = messages.itsNames
+      const answer = known(read(namesAnswer, await get('enums', what)), what, site)
+      const { ModelType, BaseModel, ActiveBaseModel } = answer
+      return { types: ModelType, baseModels: [...new Set([...BaseModel, ...ActiveBaseModel])] }
     },
     async me() {
       const what = messages.yourAccount

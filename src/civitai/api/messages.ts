@@ -39,6 +39,7 @@ export const messages = catalogue({
   hashes: 'hashes',
   search: 'search',
   yourAccount: 'your account',
+  itsNames: 'names of types and base models',
 
   unlikeTheApi: (what: string, host: string) => `${what}: the answer from ${host} does not follow its API`,
   isItCivitai: 'Is --civitai-url the address of a Civitai site?',

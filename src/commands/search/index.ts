@@ -1,4 +1,5 @@
 import { type Api, MAX_PAGE, type SearchPage, type SearchQuery } from '../../civitai/api/api.ts'
+import { BASE_WORDS } from '../../civitai/api/base-models.ts'
 import type { CivitaiModel } from '../../civitai/api/shapes.ts'
 import type { Site } from '../../civitai/http/hosts.ts'
 import { envelope, printResults } from '../../report/document/envelope.ts'
@@ -16,10 +17,13 @@ import type { CommonOptions } from '../shared/options.ts'
 import { commonOptions, filledText, flag, list, values, withCommonOptions } from '../shared/options.ts'
 import { messages } from './messages.ts'
 import type { SearchFinding, SearchResult } from './schema.ts'
-import { BASE_WORDS, PERIOD_WORDS, SORT_WORDS, spelled, TYPE_WORDS } from './words.ts'
+import { baseNames, PERIOD_WORDS, SORT_WORDS, TYPE_WORDS, typeNames } from './words.ts'
 
 interface SearchOptions extends CommonOptions {
-  readonly query: SearchQuery
+  /** But for the names of types and base models, which the site may have to be asked for. */
+  readonly query: Omit<SearchQuery, 'types' | 'baseModels'>
+  readonly types: readonly string[]
+  readonly bases: readonly string[]
 }
 
 const DEFAULT_LIMIT = 20
@@ -38,7 +42,7 @@ export const searchCommand: Command = {
     withCivitaiUrl(withCommonOptions(yargs))
       .positional('words', { type: 'string', array: true, describe: messages.wordsArgument })
       .option('type', { type: 'string', describe: messages.typeOption(Object.keys(TYPE_WORDS).join(', ')) })
-      .option('base', { type: 'string', describe: messages.baseOption(Object.keys(BASE_WORDS).join(', ')) })
+      .option('base', { type: 'string', describe: messages.baseOption(BASE_WORDS.join(', ')) })
       .option('tag', { type: 'string', describe: messages.tagOption })
       .option('user', { type: 'string', describe: messages.userOption })
       .option('sort', { choices: Object.keys(SORT_WORDS), describe: messages.sortOption })
@@ -57,10 +61,10 @@ function searchOptions(args: Arguments): SearchOptions {
   const period = filledText(args, 'period')
   return {
     ...commonOptions(args),
+    types: list(args, 'type'),
+    bases: list(args, 'base'),
     query: {
       words: [...values(args, 'words'), ...values(args, '_')].join(' ').trim(),
-      types: spelled(list(args, 'type'), TYPE_WORDS),
-      baseModels: spelled(list(args, 'base'), BASE_WORDS),
       nsfw: flag(args, 'nsfw'),
       limit: limitOf(args),
       ...defined({
@@ -80,8 +84,10 @@ function limitOf({ limit }: Arguments): number {
 }
 
 async function runSearch(options: SearchOptions, { site, apiOf }: Client, world: World): Promise<ExitCode> {
-  const { query, json } = options
-  const { models, nextCursor } = await collect(query, apiOf(site))
+  const { query, types, bases, json } = options
+  const api = apiOf(site)
+  const names = { types: await typeNames(types, api), baseModels: await baseNames(bases, api) }
+  const { models, nextCursor } = await collect({ ...query, ...names }, api)
   const results = models.map((model) => modelJson(model, site))
   const findings = nextCursor === undefined ? [] : [moreJson(nextCursor)]
   const page = () =>

@@ -1,4 +1,9 @@
-/** Names of types and base models for the command line, and how the site spells them. Others are passed on as they are. */
+/** Names of types and base models for the command line, and how the site spells them. */
+import { type Api, optionally, type SiteNames } from '../../civitai/api/api.ts'
+import { BASE_SPELLINGS, baseModelsFor, foldedBase } from '../../civitai/api/base-models.ts'
+import { usage } from '../../system/errors.ts'
+import { nearestNames } from '../../system/nearest.ts'
+import { messages } from './messages.ts'
 
 /** Source: civitai/civitai, `ModelType`. `lora` stands for all three kinds of LoRAs. */
 export const TYPE_WORDS: Readonly<Record<string, readonly string[]>> = {
@@ -20,19 +25,6 @@ export const TYPE_WORDS: Readonly<Record<string, readonly string[]>> = {
   other: ['Other'],
 }
 
-/** Source: civitai/civitai, `BaseModel`. */
-export const BASE_WORDS: Readonly<Record<string, readonly string[]>> = {
-  sd1: ['SD 1.4', 'SD 1.5', 'SD 1.5 LCM', 'SD 1.5 Hyper'],
-  'sd1.5': ['SD 1.5'],
-  sd2: ['SD 2.0', 'SD 2.1'],
-  sdxl: ['SDXL 1.0', 'SDXL Lightning', 'SDXL Hyper'],
-  pony: ['Pony'],
-  illustrious: ['Illustrious'],
-  noobai: ['NoobAI'],
-  sd3: ['SD 3', 'SD 3.5', 'SD 3.5 Large', 'SD 3.5 Medium'],
-  flux: ['Flux.1 D', 'Flux.1 S'],
-}
-
 export const SORT_WORDS: Readonly<Record<string, string>> = {
   downloads: 'Most Downloaded',
   rating: 'Highest Rated',
@@ -49,17 +41,59 @@ export const PERIOD_WORDS: Readonly<Record<string, string>> = {
   day: 'Day',
 }
 
-/** `sdxl` as the site's own words for it, `SDXL 1.0` as it is. */
-export function spelled(
-  words: readonly string[],
-  table: Readonly<Record<string, readonly string[]>>,
-): string[] {
+/** One of the site's lists of names, as far as sdtool knows it. */
+interface NameList {
+  readonly option: 'type' | 'base'
+  /** The names that a word stands for; none for an unknown one. */
+  namesOf(word: string): readonly string[]
+  /** Every word and name, for a hint about one that is mistyped. */
+  readonly spellings: readonly string[]
+  readonly onSite: keyof SiteNames
+}
+
+const TYPES: NameList = {
+  option: 'type',
+  namesOf(word) {
+    const key = word.toLowerCase()
+    return Object.hasOwn(TYPE_WORDS, key) ? TYPE_WORDS[key]! : []
+  },
+  spellings: Object.keys(TYPE_WORDS),
+  onSite: 'types',
+}
+
+const BASES: NameList = {
+  option: 'base',
+  namesOf: (word) => baseModelsFor(word).map(({ name }) => name),
+  spellings: BASE_SPELLINGS,
+  onSite: 'baseModels',
+}
+
+/** What the site calls the types that were asked for. @throws USAGE (exit 2) for one it does not have; what `Api` throws */
+export function typeNames(words: readonly string[], api: Api): Promise<string[]> {
+  return namesFor(words, TYPES, api)
+}
+
+/** The same of base models. @throws USAGE (exit 2) for one it does not have; what `Api` throws */
+export function baseNames(words: readonly string[], api: Api): Promise<string[]> {
+  return namesFor(words, BASES, api)
+}
+
+/** The site is asked only for words that sdtool does not know: it answers a wrong name with a list of all it has. */
+async function namesFor(words: readonly string[], list: NameList, api: Api): Promise<string[]> {
+  const names = words.map((word) => ({ word, known: list.namesOf(word) }))
+  const isKnown = names.every(({ known }) => known.length > 0)
+  const onSite = isKnown ? [] : ((await optionally(() => api.names()))?.[list.onSite] ?? [])
   return [
-    ...new Set(
-      words.flatMap((word) => {
-        const key = word.toLowerCase()
-        return Object.hasOwn(table, key) ? table[key]! : [word]
-      }),
-    ),
+    ...new Set(names.flatMap(({ word, known }) => (known.length > 0 ? known : live(word, onSite, list)))),
   ]
+}
+
+function live(word: string, onSite: readonly string[], { option, spellings }: NameList): string[] {
+  const found = onSite.filter((name) => foldedBase(name) === foldedBase(word))
+  if (found.length > 0) return found
+  const known = new Set(spellings.map(foldedBase))
+  const others = onSite.filter((name) => !known.has(foldedBase(name)))
+  const nearest = nearestNames(word, [...spellings, ...others])
+  const hint = nearest.length > 0 ? messages.nearestNames(nearest.join(', ')) : messages.seeHelp
+  throw usage(messages.unknownName(option, word), hint)
 }
