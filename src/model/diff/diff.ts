@@ -11,6 +11,7 @@ import {
 } from '../../tensor/values/compare.ts'
 import { tensorBytes } from '../../tensor/values/expr.ts'
 import type { Tensor } from '../../tensor/values/table.ts'
+import { namedAs } from '../layouts/align.ts'
 import { sameShape, weightName } from '../networks/topology/match.ts'
 import { type DiffSide, type Pair, pairTensors } from './pairs.ts'
 import type { DiffPlace } from './place.ts'
@@ -45,10 +46,12 @@ export interface DiffInput extends CompareInput {
 }
 
 /**
- * Compares the values of two files. Reads both whole, in blocks; the calling thread counts what other threads read.
- * @throws SCALED_FP8, QUANTISED (exit 3) where the same weight is stored in a format that nothing decodes in one of them only
+ * Compares the values of two files. Reads both whole, in blocks; the calling thread counts what other threads read. A
+ * transformer that has other names in b is compared under those it has in a.
+ * @throws LAYOUT_MISFIT (exit 3); SCALED_FP8, QUANTISED (exit 3) where the same weight is stored in a format that nothing decodes in one of them only
  */
-export async function diffTensors(a: DiffSide, b: DiffSide, input: DiffInput): Promise<TensorDiff[]> {
+export async function diffTensors(a: DiffSide, other: DiffSide, input: DiffInput): Promise<TensorDiff[]> {
+  const b = namedAs(other, a)
   const pairs = pairTensors(a, b)
   checkFormats(pairs, a, b)
   const total = pairs.reduce((sum, pair) => sum + bytesToRead(pair), 0)

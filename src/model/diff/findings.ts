@@ -1,9 +1,10 @@
 import { isRefused } from '../../tensor/quantised/check.ts'
 import { quantisedFormat } from '../../tensor/quantised/formats.ts'
 import type { Finding } from '../../tensor/values/table.ts'
-import { warning } from '../finding.ts'
+import { info, warning } from '../finding.ts'
 import type { Identity } from '../identity.ts'
 import { KINDS } from '../kinds.ts'
+import { namedAs } from '../layouts/align.ts'
 import type { TensorDiff } from './diff.ts'
 import { messages } from './messages.ts'
 import type { DiffSide } from './pairs.ts'
@@ -12,6 +13,7 @@ import type { DiffSide } from './pairs.ts'
 export function diffFindings(a: DiffSide, b: DiffSide, diffs: readonly TensorDiff[]): Finding[] {
   return [
     ...unlikeFiles(a.identity, b.identity),
+    ...unlikeNames(a, b),
     ...nothingShared(diffs),
     ...comparedAsBytes(diffs),
     ...brokenValues('a', diffs),
@@ -29,6 +31,10 @@ function unlikeFiles(a: Identity, b: Identity): Finding[] {
   if (!x || !y || x.id === y.id) return []
   const message = messages.differentArchitectures(x.title, y.title)
   return [warning('different-architectures', message)]
+}
+
+function unlikeNames(a: DiffSide, b: DiffSide): Finding[] {
+  return namedAs(b, a) === b ? [] : [info('other-names', messages.otherNames)]
 }
 
 function nothingShared(diffs: readonly TensorDiff[]): Finding[] {

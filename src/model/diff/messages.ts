@@ -14,6 +14,8 @@ export const messages = catalogue({
   differentKinds: (a: string, b: string) => `the files are of different kinds: a is ${a}, b is ${b}`,
   differentArchitectures: (a: string, b: string) =>
     `the architectures are different: a is ${a}, b is ${b}; values are compared where names and shapes agree`,
+  otherNames:
+    'the transformer has other names in b, of another layout, spelling or prefix; it is compared under those of a',
   nothingInCommon: 'the files have no tensor in common, so there are no values to compare',
   onlyOneEma: (side: string) =>
     `only ${side} has an EMA copy of its weights; --ema compares it instead of the live weights`,

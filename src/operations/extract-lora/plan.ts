@@ -2,6 +2,7 @@
 
 import { type BasePart, baseParts } from '../../model/adapters/base-parts.ts'
 import { warning } from '../../model/finding.ts'
+import { withNativeNames } from '../../model/layouts/align.ts'
 import {
   inNarrowerType,
   type Outside,
@@ -90,15 +91,17 @@ interface Pair {
 /**
  * Extracts a LoRA of tuned - base. What is the same once both are in the narrower of their two types counts as the
  * same: what saving in half precision does to a layer is not training.
- * @throws SdtoolError (exit 3) SCALED_FP8, QUANTISED, MIXED_ARCHITECTURES, LAYER_SHAPES, NOT_FINITE, NO_LAYERS; (exit 4) NOTHING_DIFFERS
+ * @throws SdtoolError (exit 3) SCALED_FP8, QUANTISED, LAYOUT_MISFIT, MIXED_ARCHITECTURES, LAYER_SHAPES, NOT_FINITE, NO_LAYERS; (exit 4) NOTHING_DIFFERS
  */
 export async function extractFactors(
-  tuned: Model,
-  base: Model,
+  tunedModel: Model,
+  baseModel: Model,
   options: ExtractLoraPlanOptions,
   work: ExtractWork,
 ): Promise<Extraction> {
-  for (const model of [tuned, base]) checkDecoded(model, options)
+  for (const model of [tunedModel, baseModel]) checkDecoded(model, options)
+  // programs read LoRAs of transformers with the names of their authors
+  const [tuned, base] = [withNativeNames(tunedModel), withNativeNames(baseModel)] as const
   checkSameArchitecture(tuned, base)
   const parts = { tuned: chosenParts(tuned, options), base: chosenParts(base, options) }
   const pairs = pairLayers(tuned, base, parts, options.algo)

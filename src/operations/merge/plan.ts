@@ -4,6 +4,7 @@ import { castWeight, checkCast, checkSelected, chosenDType, isCastable } from '.
 import { warning } from '../../model/finding.ts'
 import type { ValueReader } from '../../model/identify/evidence.ts'
 import { needsRepair, readPositionIds, repairedPositionIds } from '../../model/identify/position-ids.ts'
+import { modelNamedAs } from '../../model/layouts/align.ts'
 import { placesIn } from '../../model/layouts/pairs.ts'
 import type { Model } from '../../model/model.ts'
 import { architectureById } from '../../model/networks/architectures/registry.ts'
@@ -49,17 +50,18 @@ export interface LetteredModel {
  * text encoders are blended, the VAE is taken whole from one model unless a blend is asked for, everything else is A's.
  * An EMA copy goes, as it copies weights that are no longer there.
  * @param read reads the position ids of A
- * @throws SdtoolError (exit 2) USAGE, BLOCK_UNKNOWN; (exit 3) MERGE_NOT_A_MODEL, SCALED_FP8, QUANTISED; (exit 4)
+ * @throws SdtoolError (exit 2) USAGE, BLOCK_UNKNOWN; (exit 3) MERGE_NOT_A_MODEL, LAYOUT_MISFIT, SCALED_FP8, QUANTISED; (exit 4)
  *   MERGE_MIXED_ARCHITECTURES, MERGE_MIXED_PREDICTIONS, MERGE_KEYS_MISSING, MERGE_MISFIT, MERGE_NOTHING, MERGE_DTYPE,
  *   COMPONENT_NOT_FOUND, PATTERN_UNUSED
  */
 export async function planMerge(
-  models: readonly Model[],
+  inputs: readonly Model[],
   options: CheckpointMergeOptions,
   read: ValueReader,
 ): Promise<CheckpointMergePlan> {
-  checkModels(models, options)
-  const [first] = models as [Model, ...Model[]]
+  checkModels(inputs, options)
+  const [first, ...others] = inputs as [Model, ...Model[]]
+  const models = [first, ...others.map((other) => modelNamedAs(other, first))]
   checkSelected(first.identity.components, Object.keys(options.dtype?.by ?? {}) as Selector[])
   const job = newJob(models, options)
   const broken = (await readPositionIds(first.file, read)).filter(needsRepair)
