@@ -9,7 +9,7 @@ export const messages = catalogue({
   example: 'Write model-vae.safetensors, as A1111 and ComfyUI load it',
   exampleText: 'Each text encoder as its own file: clip_l, clip_g',
   exampleLora: 'See sdtool extract lora --help; there is also extract embeddings',
-  component: 'vae, unet, text, or one encoder: clip_l, clip_g, t5xxl',
+  component: 'vae, unet, text, or one encoder: clip_l, t5xxl, qwen3_4b',
   checkpoint: 'The checkpoint',
   dtype: 'Type of the weights',
   dtypeDefault: 'as they are',
@@ -17,7 +17,7 @@ export const messages = catalogue({
   oneModel: 'name one model file',
   notComponent: (name: string) => `${name} is not a component`,
   components: (names: readonly string[]) =>
-    `Components are ${names.join(', ')}. For example: sdtool extract vae model.safetensors; also extract lora, extract embeddings.`,
+    `Components are ${names.join(', ')}, and other text encoders by the names that sdtool inspect --json gives. For example: sdtool extract vae model.safetensors; also extract lora, extract embeddings.`,
   forExample: 'For example: sdtool extract vae model.safetensors; also extract lora, extract embeddings.',
 
   embeddingsExample: 'Those bundled in a LoRA or checkpoint, and tokens trained into it',

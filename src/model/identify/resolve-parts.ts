@@ -21,6 +21,7 @@ export const NAMED: Readonly<Partial<Record<Slot, ComponentId>>> = {
   other: 'other',
   controlnet: 'controlnet',
   noise_augmentor: 'noise_augmentor',
+  audio: 'audio',
   markers: 'markers',
   adapter: 'adapter',
   embedding: 'embedding',

@@ -31,6 +31,9 @@ const SHORT_NAMES: readonly ShortNames[] = [
 const T5_TABLE = { known: 'shared.weight', second: 'encoder.embed_tokens.weight' } as const
 const T5_MARKER = 'encoder.block.0.layer.0.SelfAttention.q.weight'
 
+/** The tower of a model of text and images, which no program looks for by itself. */
+const RE_TOWER = /(?:^|\.)vision_tower\.$/
+
 /** Given name -> the name programs look for, of the names that lack a word. Never a name that is taken already. */
 export function longClipNames(names: ReadonlySet<string>): Map<string, string> {
   const found = new Map<string, string>()
@@ -60,5 +63,5 @@ function prefixesOf(names: ReadonlySet<string>, marker: string, word = ''): stri
   const before = prefixes.map((prefix) =>
     prefix.slice(0, prefix.length - (prefix.endsWith(word) ? word.length : 0)),
   )
-  return [...new Set(before)].slice(0, MAX_ENCODERS)
+  return [...new Set(before)].filter((prefix) => !RE_TOWER.test(prefix)).slice(0, MAX_ENCODERS)
 }

@@ -7,6 +7,7 @@ import { architectureById } from '../networks/architectures/registry.ts'
 import { type Component, type ComponentId, isSelected, type Selector } from '../networks/components.ts'
 import { deriveUnet } from '../networks/topology/derive.ts'
 import { unetNaming } from '../networks/topology/diffusers.ts'
+import { comfyuiNaming } from './encoder-names.ts'
 import { messages } from './messages.ts'
 import { unetToLdm, vaeToLdm } from './networks.ts'
 import { type Locals, toTransformers } from './openclip.ts'
@@ -75,10 +76,17 @@ function notFound({ components }: Identity, selector: Selector): SdtoolError {
 export function localsOf({ tensors }: TensorTable, { names, prefix }: Component): Map<string, Tensor> {
   return new Map(
     names.map((key) => {
-      const name = key.startsWith(prefix) ? key.slice(prefix.length) : key
+      const name = key.slice(sharedPrefix(key, prefix).length)
       return [name, { ...tensors.get(key)!, name }]
     }),
   )
+}
+
+/** What ComfyUI keeps above an encoder has only the beginning of its prefix: `text_encoders.clip_l.logit_scale`. */
+function sharedPrefix(key: string, prefix: string): string {
+  let shared = prefix
+  while (!key.startsWith(shared)) shared = shared.slice(0, shared.lastIndexOf('.', shared.length - 2) + 1)
+  return shared
 }
 
 interface Converted {
@@ -86,11 +94,13 @@ interface Converted {
   readonly left: readonly string[]
 }
 
-function inFileLayout({ role, layout }: Component, locals: Locals, identity: Identity): Converted {
+function inFileLayout({ id, role, layout }: Component, locals: Locals, identity: Identity): Converted {
   if (role === 'text' && layout === 'openclip') {
     const tensors = toTransformers(locals)
     return { tensors, left: [...locals.keys()].filter((name) => NO_PLACE.test(name)) }
   }
+  if (role === 'text')
+    return { tensors: layout === 'transformers' ? inComfyui(id, locals) : locals, left: [] }
   if (layout !== 'diffusers') return { tensors: locals, left: [] }
   if (role === 'vae' && identity.vae !== undefined && !isKl(identity.vae))
     return { tensors: locals, left: [] }
@@ -100,6 +110,16 @@ function inFileLayout({ role, layout }: Component, locals: Locals, identity: Ide
   const shapeOf = (name: string) => locals.get(name)?.shape
   const naming = unetNaming(network.config.resBlocks, shapeOf)
   return unetToLdm(locals, deriveUnet((name) => shapeOf(naming(name))) ?? network.config)
+}
+
+function inComfyui(id: ComponentId, locals: Locals): Locals {
+  const naming = comfyuiNaming(id, [...locals.keys()])
+  return new Map(
+    [...locals].map(([key, tensor]) => {
+      const name = naming(key)
+      return [name, { ...tensor, name }]
+    }),
+  )
 }
 
 /** Keys of OpenCLIP that transformers has no place for; nothing needs them. */

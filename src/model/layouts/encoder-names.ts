@@ -1,4 +1,5 @@
 /** Names of text encoders as programs and versions of transformers have them, beside those of the text model alone. */
+import type { ComponentId } from '../networks/components.ts'
 
 /** A part of an encoder that files have under several prefixes. */
 interface Spelling {
@@ -85,21 +86,55 @@ const SPELLINGS: readonly Spelling[] = [
   { own: 'output_layer.', others: ['transformer.output_layer.'], probes: ['weight'] },
 ]
 
-/** The file's name of a key of the text model. */
-export type EncoderNaming = (name: string) => string
+/** A prefix of the text model alone, and the one that a file has in its place. */
+type UsedSpelling = readonly [own: string, used: string]
 
-/**
- * How a file spells the names of an encoder.
- * @param has whether the file has a name, without the prefix of the component
- */
-export function encoderNaming(has: (name: string) => boolean): EncoderNaming {
-  const used = SPELLINGS.flatMap(({ own, others, probes }) => {
+/** @param has whether the file has a name, without the prefix of the component */
+function usedSpellings(has: (name: string) => boolean): UsedSpelling[] {
+  return SPELLINGS.flatMap(({ own, others, probes }) => {
     const other = others.find((prefix) => probes.some((probe) => has(prefix + probe)))
     return other === undefined || probes.some((probe) => has(own + probe)) ? [] : [[own, other] as const]
   })
+}
+
+/** How a file spells the names of an encoder: its name for each of the text model alone. */
+export function encoderNaming(has: (name: string) => boolean): (name: string) => string {
+  const used = usedSpellings(has)
   return (name) => {
     const found = used.find(([own]) => name.startsWith(own))
     return found === undefined ? name : found[1] + name.slice(found[0].length)
+  }
+}
+
+/** Prefixes with which ComfyUI looks for the parts of an encoder in a file of its own. Source: its `detect_te_model`. */
+const COMFYUI_PREFIXES: Readonly<Partial<Record<ComponentId, readonly UsedSpelling[]>>> = {
+  qwen3vl_4b: [
+    ['model.', 'model.language_model.'],
+    ['visual.', 'model.visual.'],
+  ],
+  qwen3vl_8b: [
+    ['model.', 'model.language_model.'],
+    ['visual.', 'model.visual.'],
+  ],
+  gemma3_4b: [['vision_tower.', 'vision_model.']],
+  gemma3_12b: [['vision_tower.', 'vision_model.']],
+  gpt_oss_20b: [['model.', '']],
+}
+
+/** What a text model without a head has. */
+const RE_BARE = /^(?:layers|embed_tokens|norm|rotary_emb)\./
+
+/** Names of an encoder as ComfyUI loads them from a file of its own, for those of any program. */
+export function comfyuiNaming(id: ComponentId, names: readonly string[]): (name: string) => string {
+  const all = new Set(names)
+  // the longest first: the prefix of a part may be the beginning of another, or nothing
+  const used = usedSpellings((name) => all.has(name)).sort(([, a], [, b]) => b.length - a.length)
+  const wanted = COMFYUI_PREFIXES[id] ?? []
+  return (name) => {
+    const found = used.find(([, other]) => (other === '' ? RE_BARE.test(name) : name.startsWith(other)))
+    const own = found === undefined ? name : found[0] + name.slice(found[1].length)
+    const place = wanted.find(([prefix]) => own.startsWith(prefix))
+    return place === undefined ? own : place[1] + own.slice(place[0].length)
   }
 }
 

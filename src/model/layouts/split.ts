@@ -2,6 +2,7 @@ import type { Tensor, TensorTable } from '../../tensor/values/table.ts'
 import { isFirstKey, provenArchitecture, resemblesDit } from '../networks/architectures/proof.ts'
 import { isAutoencoderKey, provenAutoencoder } from '../networks/autoencoders/proof.ts'
 import type { Role } from '../networks/components.ts'
+import { isTokenizer } from './encoder-names.ts'
 import { WRAPPERS } from './wrappers.ts'
 
 /** Keys that belong together because of what their names begin with, before anyone has looked at shapes. */
@@ -16,6 +17,7 @@ export type Slot =
   | Extract<Role, 'unet' | 'text' | 'vae' | 'ema' | 'vision' | 'depth' | 'schedule' | 'training' | 'other'>
   | 'controlnet'
   | 'noise_augmentor'
+  | 'audio'
   | 'markers'
   | 'adapter'
   | 'embedding'
@@ -48,6 +50,8 @@ const RULES: readonly Rule[] = [
   ['first_stage_model.model_ema.', 'training'],
   ['first_stage_model.', 'vae'],
   ['vae.', 'vae'],
+  ['audio_vae.', 'audio'],
+  ['vocoder.', 'audio'],
   ['embedder.', 'vision'],
   ['noise_augmentor.', 'noise_augmentor'],
   ['depth_model.', 'depth'],
@@ -263,8 +267,25 @@ export function splitTable(table: TensorTable): TablePart[] {
     unowned = unowned.filter((tensor) => !isOurs(tensor))
   }
   for (const tensor of unowned) partOf('other', '').tensors.push(tensor)
-  return [...parts.values()]
+  return withTokenizers([...parts.values()])
 }
+
+/** ComfyUI keeps a tokenizer above the encoder that needs it: it belongs to the one that is there. */
+function withTokenizers(parts: readonly TablePart[]): TablePart[] {
+  const above = parts.find(({ slot, prefix }) => slot === 'text' && prefix === ENCODERS_PREFIX)
+  const encoders = parts.filter((part) => {
+    return part !== above && part.slot === 'text' && part.prefix.startsWith(ENCODERS_PREFIX)
+  })
+  const [encoder, ...others] =
+    encoders.length > 1 ? encoders.filter(({ prefix }) => !RE_CLIP.test(prefix)) : encoders
+  const isOfOne = above?.tensors.every(({ name }) => isTokenizer(name)) && others.length === 0
+  if (encoder === undefined || !isOfOne) return [...parts]
+  encoder.tensors.push(...above!.tensors)
+  return parts.filter((part) => part !== above)
+}
+
+const ENCODERS_PREFIX = 'text_encoders.'
+const RE_CLIP = /^text_encoders\.clip_/
 
 function isMarked(name: string, prefix: string, pattern: RegExp): boolean {
   return name.startsWith(prefix) && pattern.test(name.slice(prefix.length))

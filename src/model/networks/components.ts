@@ -88,6 +88,7 @@ export const COMPONENTS = {
   vision: kind('vision', 'image encoder'),
   noise_augmentor: kind('vision', 'noise augmentor'),
   controlnet: kind('control', 'ControlNet'),
+  audio: kind('other', 'audio VAE and vocoder'),
   depth: kind('depth', 'depth estimator (MiDaS)'),
   schedule: kind('schedule', 'noise schedule buffers'),
   markers: kind('marker', 'marker tensors'),
