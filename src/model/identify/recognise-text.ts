@@ -3,6 +3,7 @@ import type { ComponentId, KeyLayout } from '../networks/components.ts'
 import { aliasTemplate } from '../networks/template/alias.ts'
 import type { Dims } from '../networks/template/row.ts'
 import { derivedDims, type Template, templateTopology } from '../networks/template/template.ts'
+import { BESIDE_ENCODERS } from '../networks/text-encoders/component.ts'
 import {
   type EncoderMember,
   type EncoderNetwork,
@@ -82,7 +83,7 @@ function compare(
   return ofGguf(members, spelled.layout, ggufArchitecture).map((member) => {
     const topology = templateTopology(template, memberDims(network, member, dims))
     const renamed = renameTopology(topology, spelled.nameOf)
-    return { id: member.id, match: matchTopology(names, part.shapeOf, part.prefix, renamed) }
+    return { id: member.id, match: matchTopology(names, part.shapeOf, part.prefix, renamed, BESIDE_ENCODERS) }
   })
 }
 

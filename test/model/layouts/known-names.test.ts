@@ -4,21 +4,21 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { emaName } from '../../../src/model/identify/ema.ts'
 import { type Identifiable, identify } from '../../../src/model/identify/identify.ts'
+
 import { withKnownNames } from '../../../src/model/layouts/known-names.ts'
 import { storedName } from '../../../src/model/layouts/stored.ts'
 import { WRAPPERS } from '../../../src/model/layouts/wrappers.ts'
 import { SD1_UNET } from '../../../src/model/networks/architectures/sd1.ts'
+import { templateTopology } from '../../../src/model/networks/template/template.ts'
+import { encoderById } from '../../../src/model/networks/text-encoders/registry.ts'
 import { unetInDiffusers, vaeInDiffusers } from '../../../src/model/networks/topology/diffusers.ts'
 import type { Shape, Topology } from '../../../src/model/networks/topology/match.ts'
-import {
-  clip,
-  clipTopology,
-  openClipTopology,
-  t5Topology,
-} from '../../../src/model/networks/topology/text.ts'
+import { clip, clipTopology, openClipTopology } from '../../../src/model/networks/topology/text.ts'
 import { controlnetTopology, unetTopology } from '../../../src/model/networks/topology/unet.ts'
 import { VAE_KL_F8, vaeTopology } from '../../../src/model/networks/topology/vae.ts'
 import { narrowSd1, narrowSdxl, prefixed, tableOf, valuesOf } from '../tables.ts'
+
+const T5 = { width: 32, ff: 64, inner: 32, heads: 2, block: 2, vocab: 100 }
 
 type Keys = readonly (readonly [string, Shape])[]
 
@@ -200,7 +200,7 @@ describe('wrappers', () => {
     'VAE of diffusers': vaeInDiffusers(vae, 4, false),
     'CLIP of transformers': clipTopology(clip(32, 2)),
     OpenCLIP: openClipTopology(clip(32, 2, true)),
-    T5: t5Topology({ width: 32, hidden: 64, inner: 32, heads: 2, layers: 2, vocabulary: 100 }),
+    T5: templateTopology(encoderById('t5xxl')!.network.template, T5),
     'ControlNet of ldm': controlnetTopology(small),
     'ControlNet of diffusers': unetInDiffusers(controlnetTopology(small), 2, noShape),
     ESRGAN: new Map([

@@ -10,9 +10,6 @@ import {
   clipTopology,
   openClipOptional,
   openClipTopology,
-  T5_XXL,
-  t5Optional,
-  t5Topology,
 } from '../topology/text.ts'
 import { type UnetConfig, unetTopology } from '../topology/unet.ts'
 import { type VaeConfig, vaeTopology } from '../topology/vae.ts'
@@ -177,15 +174,6 @@ export function openClipText(id: ComponentId, prefix: string, config: ClipConfig
     prefix,
     () => openClipTopology(config),
     () => openClipOptional(config),
-  )
-}
-
-export function t5Text(prefix: string): ComponentTemplate {
-  return template(
-    't5xxl',
-    prefix,
-    () => t5Topology(T5_XXL),
-    () => t5Optional(T5_XXL),
   )
 }
 

@@ -1,9 +1,10 @@
 import { alias, fused, swapped } from '../template/alias.ts'
 import type { DitNetwork } from '../template/network.ts'
 import { layer, optional, scale } from '../template/row.ts'
+import { textEncoder } from '../text-encoders/component.ts'
 import { clip } from '../topology/text.ts'
 import { VAE_16 } from '../topology/vae.ts'
-import { type Architecture, clipText, dit, t5Text, vae } from './architecture.ts'
+import { type Architecture, clipText, dit, vae } from './architecture.ts'
 
 /** What Chroma has, too. Source: black-forest-labs/flux, model.py and modules/layers.py. */
 const BLOCKS = [
@@ -162,7 +163,7 @@ export const fluxDev: Architecture = {
   components: [
     dit(FLUX_NETWORK),
     clipText('clip_l', 'text_encoders.clip_l.transformer.', clip(768, 12)),
-    t5Text('text_encoders.t5xxl.transformer.'),
+    textEncoder('t5xxl'),
     vae(VAE_16, 'vae.'),
   ],
   prediction: 'flow',

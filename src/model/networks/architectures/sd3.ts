@@ -1,9 +1,10 @@
 import { alias, fused, swapped } from '../template/alias.ts'
 import type { DitNetwork } from '../template/network.ts'
 import { type Dims, layer, optional, parameter, weight } from '../template/row.ts'
+import { textEncoder } from '../text-encoders/component.ts'
 import { clip } from '../topology/text.ts'
 import { VAE_16 } from '../topology/vae.ts'
-import { type Architecture, clipText, dit, type Proof, t5Text, vae } from './architecture.ts'
+import { type Architecture, clipText, dit, type Proof, vae } from './architecture.ts'
 
 const JOINT = 'joint_blocks.{joint}'
 
@@ -140,7 +141,7 @@ function stableDiffusion3(id: string, title: string, dit3: DitNetwork): Omit<Arc
       dit(dit3),
       clipText('clip_l', 'text_encoders.clip_l.transformer.', clip(768, 12, true)),
       clipText('clip_g', 'text_encoders.clip_g.transformer.', clip(1280, 32, true)),
-      t5Text('text_encoders.t5xxl.transformer.'),
+      textEncoder('t5xxl'),
       vae(VAE_16),
     ],
     prediction: 'flow',

@@ -7,13 +7,8 @@ import { SD2_UNET, sd2, upscaler } from '../../../../src/model/networks/architec
 import { sd3Medium } from '../../../../src/model/networks/architectures/sd3.ts'
 import { koala1b, koala700m, sdxl, ssd1b, vega } from '../../../../src/model/networks/architectures/sdxl.ts'
 import { refiner } from '../../../../src/model/networks/architectures/sdxl-refiner.ts'
-import {
-  clip,
-  clipTopology,
-  openClipTopology,
-  T5_XXL,
-  t5Topology,
-} from '../../../../src/model/networks/topology/text.ts'
+import { textEncoder } from '../../../../src/model/networks/text-encoders/component.ts'
+import { clip, clipTopology, openClipTopology } from '../../../../src/model/networks/topology/text.ts'
 import { controlnetTopology, unetTopology } from '../../../../src/model/networks/topology/unet.ts'
 import { VAE_16, VAE_KL_F8, vaeTopology } from '../../../../src/model/networks/topology/vae.ts'
 import { parameters } from '../../tables.ts'
@@ -50,7 +45,7 @@ describe('tensor and parameter counts of published models', () => {
   it.each([
     ['CLIP-L of SD3', clipTopology(clip(768, 12, true)), 198, 123_650_305],
     ['CLIP-G of SD3', clipTopology(clip(1280, 32, true)), 518, 694_659_841],
-    ['T5-XXL of SD3', t5Topology(T5_XXL), 220, 4_762_310_657],
+    ['T5-XXL of SD3', textEncoder('t5xxl').topology(), 220, 4_762_310_657],
   ])('%s', (_, topology, tensors, total) => {
     expect([topology.size + 1, parameters(topology) + 1]).toEqual([tensors, total])
   })
