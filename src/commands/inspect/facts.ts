@@ -54,6 +54,7 @@ export function adapterFacts(adapter: AdapterInfo): FactLine[] {
     [messages.alpha, alphaLine(adapter)],
     [messages.changes, targets],
     [messages.for, [baseTitle(base.architecture), ...base.evidence, ...claimed].join('; ')],
+    ...(base.prediction ? [[messages.trainedToPredict, predictionText(base.prediction)] as const] : []),
     ...(adapter.convModules > 0
       ? [[messages.convolutions, messages.moduleCount(adapter.convModules)] as const]
       : []),

@@ -49,6 +49,7 @@ export const messages = catalogue({
 
   because: 'because',
   predicts: 'predicts',
+  trainedToPredict: 'trained on',
   prediction: (type: string, zeroSnr: boolean, sigmaMax: number | undefined, evidence: string) =>
     [
       type,

@@ -106,6 +106,9 @@ async function checkOpened(
   }
 }
 
+/** Findings of merging that are about what the LoRA was trained on. */
+const OF_TRAINING: ReadonlySet<string> = new Set(['lora-prediction', 'lora-schedule'])
+
 async function fitOf(
   lora: InputModel,
   base: InputModel,
@@ -120,7 +123,8 @@ async function fitOf(
   const matched = report!.parts.reduce((sum, part) => sum + part.matched, 0)
   const missing = report!.unmatched.map(({ name }) => name)
   const findings = missing.length > 0 ? [error('lora-unmatched', messages.noPlace(missing, name))] : []
-  return { base: { name, matched, unmatched: missing.length }, findings }
+  const trained = plan.findings.filter(({ code }) => OF_TRAINING.has(code))
+  return { base: { name, matched, unmatched: missing.length }, findings: [...findings, ...trained] }
 }
 
 function findingsOf({ modules }: LoraCheck): Finding[] {

@@ -1,9 +1,12 @@
+import { defined } from '../../system/defined.ts'
 import { inParallel, PARALLEL_READS } from '../../system/parallel.ts'
 import { elementCount } from '../../tensor/values/dtype.ts'
 import type { Tensor, TensorTable } from '../../tensor/values/table.ts'
 import { bundledNames, bundleName } from '../identify/embeddings.ts'
 import { isPlain, type ValueReader } from '../identify/evidence.ts'
-import { BASES, baseByMetadata, baseByShapes, type ShapeVerdict } from './base.ts'
+import { trainedPrediction } from '../identify/prediction-statements.ts'
+import { architectureById } from '../networks/architectures/registry.ts'
+import { BASES, type BaseId, baseByMetadata, baseByShapes, type ShapeVerdict } from './base.ts'
 import { numberedPairs, tokenTensors } from './cloneofsimo.ts'
 import { isNumbered, namedByOrder } from './cloneofsimo-order.ts'
 import { DIALECTS } from './dialects.ts'
@@ -224,9 +227,17 @@ function targetsOf(modules: readonly AdapterModule[]): AdapterTarget[] {
 
 function baseOf({ base, evidence }: ShapeVerdict, table: TensorTable): AdapterBase {
   const claim = baseByMetadata(table.metadata)
+  const prediction = isOfFlow(base ?? claim?.base) ? undefined : trainedPrediction(table)
   return {
     evidence,
     ...(base === undefined ? {} : { architecture: base, title: BASES[base].title }),
     ...(claim === undefined ? {} : { claimed: claim.base, claimedBy: claim.source }),
+    ...defined({ prediction }),
   }
+}
+
+/** Trainers write "epsilon" for such families, too. */
+function isOfFlow(base: BaseId | undefined): boolean {
+  const ids: readonly string[] = base === undefined ? [] : BASES[base].architectures
+  return ids.some((id) => architectureById(id)?.prediction === 'flow')
 }

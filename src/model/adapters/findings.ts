@@ -1,6 +1,7 @@
 import type { Finding } from '../../tensor/values/table.ts'
 import { error, info, warning } from '../finding.ts'
 import { trainedOnKnown } from '../identify/hashes-known.ts'
+import { contradictionFindings } from '../identify/same-prediction.ts'
 import { BASES, type BaseId, type ShapeVerdict } from './base.ts'
 import { nowhereModules, unknownModules } from './fit.ts'
 import type { AdapterInfo, ValueCount } from './info.ts'
@@ -37,6 +38,7 @@ export function adapterFindings(
     ...brokenModules(split),
     ...strangeNames(facts, split),
     ...baseFindings(facts, split, verdict),
+    ...contradictionFindings(facts.base.prediction),
     ...mixtures(facts),
     ...rankClaim(facts, metadata),
     ...settingFindings(facts, split, metadata),

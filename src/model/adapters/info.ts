@@ -1,4 +1,5 @@
 import type { Finding } from '../../tensor/values/table.ts'
+import type { Prediction } from '../identify/prediction.ts'
 import type { BaseId } from './base.ts'
 import type { DialectId } from './dialects.ts'
 import type { PeftSettings } from './peft/sources.ts'
@@ -44,6 +45,8 @@ export interface AdapterBase {
   readonly claimed?: BaseId
   /** `ss_base_model_version="sd_v1"`. */
   readonly claimedBy?: string
+  /** What the model predicts that it was trained on, as far as the metadata say. */
+  readonly prediction?: Prediction
 }
 
 /** What `describeAdapter` knows from names, shapes and metadata alone. */

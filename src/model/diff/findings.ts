@@ -2,6 +2,8 @@ import { isRefused } from '../../tensor/quantised/check.ts'
 import { quantisedFormat } from '../../tensor/quantised/formats.ts'
 import type { Finding } from '../../tensor/values/table.ts'
 import { info, warning } from '../finding.ts'
+import type { Prediction } from '../identify/prediction.ts'
+import { predictingText, samePrediction } from '../identify/same-prediction.ts'
 import type { Identity } from '../identity.ts'
 import { KINDS } from '../kinds.ts'
 import { namedAs } from '../layouts/align.ts'
@@ -14,6 +16,7 @@ export function diffFindings(a: DiffSide, b: DiffSide, diffs: readonly TensorDif
   return [
     ...unlikeFiles(a.identity, b.identity),
     ...unlikeNames(a, b),
+    ...unlikePredictions(a.identity, b.identity),
     ...nothingShared(diffs),
     ...comparedAsBytes(diffs),
     ...brokenValues('a', diffs),
@@ -35,6 +38,18 @@ function unlikeFiles(a: Identity, b: Identity): Finding[] {
 
 function unlikeNames(a: DiffSide, b: DiffSide): Finding[] {
   return namedAs(b, a) === b ? [] : [info('other-names', messages.otherNames)]
+}
+
+function unlikePredictions(a: Identity, b: Identity): Finding[] {
+  const [x, y] = [a, b].map(predictionOf)
+  if (x === undefined || y === undefined || samePrediction(x, y)) return []
+  const texts = [predictingText({ name: 'a', prediction: x }), predictingText({ name: 'b', prediction: y })]
+  return [info('different-predictions', texts.join(', '))]
+}
+
+/** Of a model, or of what an adapter was trained on. */
+function predictionOf({ architecture, adapter }: Identity): Prediction | undefined {
+  return architecture?.prediction ?? adapter?.base.prediction
 }
 
 function nothingShared(diffs: readonly TensorDiff[]): Finding[] {

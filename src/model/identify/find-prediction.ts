@@ -45,7 +45,7 @@ async function byClues(input: PredictionInput, read: ValueReader): Promise<Predi
 }
 
 /** Metadata have no words for the noise levels of EDM. */
-function agree(type: PredictionType, decided: PredictionType): boolean {
+export function agree(type: PredictionType, decided: PredictionType): boolean {
   return (
     type === decided || (decided === 'edm-v' && type === 'v') || (decided === 'edm' && type === 'epsilon')
   )

@@ -1,5 +1,6 @@
 import type { Finding, TensorTable } from '../../tensor/values/table.ts'
 import { info, warning } from '../finding.ts'
+import { isUnseen } from '../layouts/markers.ts'
 import type { Architecture } from '../networks/architectures/architecture.ts'
 import { COMPONENTS, type Component, ROLES, sameSelector, VITAL_ROLES } from '../networks/components.ts'
 import { PREDICTIONS } from '../networks/predictions.ts'
@@ -42,12 +43,17 @@ function faultsOf({ expected, missing, misshapen }: TopologyMatch): string[] {
   ]
 }
 
-/** Where sources disagree, the person must know which of them is followed. */
-export function predictionFindings({ identity: { architecture } }: Facts): Finding[] {
-  const { type, evidence, against } = architecture?.prediction ?? {}
-  if (type === undefined || against === undefined) return []
-  const message = messages.predictionContradicted(PREDICTIONS[type], evidence, against.join(' and '))
-  return [warning('prediction-contradicted', message)]
+/** Where its metadata or a file beside it say what programs look for in the tensors alone. */
+export function unseenFindings({ file, identity }: Facts): Finding[] {
+  const { prediction } = identity.architecture ?? {}
+  const isInLdm = identity.components.some(({ id, layout }) => id === 'unet' && layout === 'ldm')
+  if (prediction === undefined || !isInLdm || !isUnseen(file, identity)) return []
+  return [
+    warning(
+      'prediction-unseen',
+      messages.predictionUnseen(PREDICTIONS[prediction.type], prediction.evidence),
+    ),
+  ]
 }
 
 export function missingComponents({ identity, known }: Facts): Finding[] {

@@ -16,16 +16,18 @@ import {
   misplacedTexts,
   missingComponents,
   nameFindings,
-  predictionFindings,
   unknownKeys,
   unknownTexts,
+  unseenFindings,
 } from './findings-structure.ts'
+import { contradictionFindings } from './same-prediction.ts'
 
 /** Everything a person should know about a model file, the gravest first. */
 export function findingsOf(facts: Facts): Finding[] {
   const found = [
     ...architectureFindings(facts),
-    ...predictionFindings(facts),
+    ...contradictionFindings(facts.identity.architecture?.prediction),
+    ...unseenFindings(facts),
     ...missingComponents(facts),
     ...misplacedTexts(facts),
     ...unknownTexts(facts),

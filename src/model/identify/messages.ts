@@ -5,6 +5,12 @@ import { counted, MAX_NAMES } from '../finding.ts'
 export const messages = catalogue({
   predicts: (name: string, prediction: string, evidence: string) =>
     `${name} predicts ${prediction}, by ${evidence}`,
+  predictsBecause: (name: string, prediction: string, evidence: string) =>
+    `${name} predicts ${prediction} (${evidence})`,
+  trainedFor: (lora: string, prediction: string, evidence: string) =>
+    `${lora} was trained to predict ${prediction} (${evidence})`,
+  trainedForOther: (trained: string, predicts: string) =>
+    `${trained}, but ${predicts}: its effect on that may be another one`,
   predictionLost: (predicted: string, name: string) =>
     `${predicted}; nothing in or next to ${name} says so: programs that are not told will render noise with it`,
   withZeroSnr: (prediction: string) => `${prediction}, zero terminal SNR`,
@@ -91,6 +97,8 @@ export const messages = catalogue({
   unknownArchitecture: (nearest: string) => `not a known architecture; nearest: ${nearest}`,
   predictionContradicted: (prediction: string, evidence: string | undefined, against: string) =>
     `it predicts ${prediction}, by ${evidence}; ${against} says otherwise, and is ignored`,
+  predictionUnseen: (prediction: string, evidence: string) =>
+    `it predicts ${prediction}, by ${evidence}; ComfyUI looks for that in the file, in an empty tensor "v_pred" that is not there, and samples it as one of noise`,
   missingTexts: (encoders: string) => `the checkpoint lacks ${encoders}`,
   textLayout: (title: string, prefix: string, expected: string) =>
     `the ${title} (${prefix}*) has the key names of transformers, but programs look for those of OpenCLIP (${expected}*); sdtool convert --to diffusers, and converting that folder back, gives it those`,
@@ -120,7 +128,7 @@ export const messages = catalogue({
   yamlWithout: 'the .yaml next to it names no parameterization',
   schedulerPrediction: (word: string) => `prediction_type ${quoted(word)} in the scheduler of its folder`,
   metadataSays: (key: string, word: string) => `metadata ${key} = ${quoted(word)}`,
-  baseVersionSays: (key: string, version: string) => `metadata ${key} = ${quoted(version)}`,
+  settingSays: (key: string, setting: string) => `${setting} in the metadata ${key}`,
   sigmaMaxMarker: 'marker tensor edm_vpred.sigma_max',
   edmMarkers: 'marker tensors edm_mean and edm_std',
   vMarker: 'marker tensor v_pred',

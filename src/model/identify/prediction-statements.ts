@@ -1,9 +1,10 @@
 /** What says outright what a network predicts: a configuration beside the file, its marker tensors, its metadata. */
 
+import { isJsonObject, ownValue, parseJsonText } from '../../system/json.ts'
 import type { PredictionType } from '../networks/predictions.ts'
 import { readScalar, type ValueReader } from './evidence.ts'
 import { messages } from './messages.ts'
-import { type Prediction, type PredictionInput, saidOf } from './prediction.ts'
+import { type Prediction, type PredictionInput, saidOf, type WithFacts } from './prediction.ts'
 
 const RE_PARAMETERIZATION = /^[ \t]*parameterization:[ \t]*["']?(\w+)/m
 
@@ -37,30 +38,59 @@ export function byScheduler({ hints }: PredictionInput): Prediction | undefined 
   return type && { type, evidence: messages.schedulerPrediction(word) }
 }
 
-export function byMetadata({ table }: PredictionInput): Prediction | undefined {
-  return predictionByMetadata(saidOf(table))
+/** kohya's trainers write "epsilon" for families of flow, too, of which each has one objective. */
+export function byMetadata({ table, architecture }: PredictionInput): Prediction | undefined {
+  return architecture.prediction === 'flow' ? undefined : saidByMetadata(saidOf(table))[0]
 }
 
 /** Keys of the model specification, of its version 1.0.1 first. */
 export const PREDICTION_KEYS = ['modelspec.prediction_type', 'modelspec.predict_key'] as const
 
+/** Flags of trainers that stand on those of kohya. */
+const FLAG_KEYS = ['ss_v_parameterization', 'ss_v_prediction'] as const
+
+/** kohya's trainers end the name of the base in `_v`. Source: sd-scripts, `get_model_version_str_for_sd1_sd2`. */
 const BASE_KEY = 'ss_base_model_version'
 
-/** What the metadata say, in a file of any kind. */
-export function predictionByMetadata(said: (key: string) => string | undefined): Prediction | undefined {
-  for (const key of PREDICTION_KEYS) {
-    const word = said(key)
-    const type = WORDS.get(word ?? '')
-    if (word !== undefined && type) return { type, evidence: messages.metadataSays(key, word) }
-  }
-  // kohya's trainers have no key of their own for it: the name of the base ends in `_v`
-  const base = said(BASE_KEY)
-  return base?.endsWith('_v') ? { type: 'v', evidence: messages.baseVersionSays(BASE_KEY, base) } : undefined
+/** The settings of OneTrainer, as JSON; a schedule that it rescales is one of velocity. Source: its `modelSetup`. */
+const ONE_TRAINER = { key: 'ot_config', rescaled: 'rescale_noise_scheduler_to_zero_terminal_snr' } as const
+
+type Said = (key: string) => string | undefined
+
+/** All that metadata say of it, in a file of any kind, the most explicit first. */
+function saidByMetadata(said: Said): Prediction[] {
+  const words = PREDICTION_KEYS.map((key) => [key, WORDS.get(said(key) ?? '')] as const)
+  const flags = FLAG_KEYS.map((key) => [key, byFlag(said(key))] as const)
+  const base = [BASE_KEY, said(BASE_KEY)?.endsWith('_v') ? 'v' : undefined] as const
+  const plain = [...words, ...flags, base].flatMap(([key, type]) => {
+    return type === undefined ? [] : [{ type, evidence: messages.metadataSays(key, said(key)!) }]
+  })
+  const { key, rescaled } = ONE_TRAINER
+  return isRescaled(said)
+    ? [...plain, { type: 'v', evidence: messages.settingSays(key, rescaled) } as const]
+    : plain
 }
 
-/** The same of plain metadata. */
-export function predictionInMetadata(metadata: Readonly<Record<string, string>>): Prediction | undefined {
-  return predictionByMetadata(saidOf({ tensors: new Map(), metadata }))
+function byFlag(text = ''): PredictionType | undefined {
+  return /^true$/i.test(text) ? 'v' : /^false$/i.test(text) ? 'epsilon' : undefined
+}
+
+function isRescaled(said: Said): boolean {
+  const config = parseJsonText(said(ONE_TRAINER.key))
+  return isJsonObject(config) && ownValue(config, ONE_TRAINER.rescaled) === true
+}
+
+/** What the model was like that an adapter or an embedding was trained on. */
+export function trainedPrediction(file: WithFacts): Prediction | undefined {
+  const said = saidOf(file)
+  const [first, ...others] = saidByMetadata(said)
+  if (first === undefined) return undefined
+  const against = others.filter(({ type }) => type !== first.type).map(({ evidence }) => evidence)
+  return {
+    ...first,
+    ...(against.length === 0 ? {} : { against }),
+    ...(isZeroByMetadata(said) ? { zeroTerminalSnr: true } : {}),
+  }
 }
 
 export async function byMarkers(
@@ -86,13 +116,16 @@ const RE_ZERO_SNR = /^[ \t]*(?:zero_terminal_snr|rescale_betas_zero_snr|zsnr|zts
 const ZERO_SNR_KEYS = ['sdtool.zero_terminal_snr', 'ss_zero_terminal_snr'] as const
 
 export function endsInNoise({ table, hints: { sidecar = '', scheduler } }: PredictionInput): boolean {
-  const said = saidOf(table)
   return (
     table.tensors.has('ztsnr') ||
     RE_ZERO_SNR.test(sidecar) ||
     scheduler?.zeroSnr === true ||
-    ZERO_SNR_KEYS.some((key) => /^(?:true|1)$/i.test(said(key) ?? ''))
+    isZeroByMetadata(saidOf(table))
   )
+}
+
+function isZeroByMetadata(said: Said): boolean {
+  return ZERO_SNR_KEYS.some((key) => /^(?:true|1)$/i.test(said(key) ?? '')) || isRescaled(said)
 }
 
 /**

@@ -8,6 +8,7 @@ import { type Component, type ComponentId, isSelected, type Selector } from '../
 import { deriveUnet } from '../networks/topology/derive.ts'
 import { unetNaming } from '../networks/topology/diffusers.ts'
 import { comfyuiNaming } from './encoder-names.ts'
+import { markersOf } from './markers.ts'
 import { messages } from './messages.ts'
 import { unetToLdm, vaeToLdm } from './networks.ts'
 import { type Locals, toTransformers } from './openclip.ts'
@@ -48,7 +49,8 @@ export function extractComponents(
   return chosen.map((component) => {
     const locals = localsOf(file, component)
     const { tensors: own, left } = inFileLayout(component, locals, identity)
-    const tensors = component.role === 'unet' ? new Map([...own, ...markersOf(file, identity)]) : own
+    const markers = component.role === 'unet' ? markersOf(file, identity) : []
+    const tensors = new Map([...own, ...markers.map((marker) => [marker.name, marker] as const)])
     return {
       component,
       table: { tensors, metadata: file.metadata },
@@ -56,12 +58,6 @@ export function extractComponents(
       left,
     }
   })
-}
-
-/** Empty tensors that tell programs what the network predicts; they look for them beside its weights, without a prefix. */
-function markersOf({ tensors }: TensorTable, { components }: Identity): [string, Tensor][] {
-  const names = components.flatMap(({ id, names }) => (id === 'markers' ? names : []))
-  return names.map((name) => [name, tensors.get(name)!])
 }
 
 function notFound({ components }: Identity, selector: Selector): SdtoolError {

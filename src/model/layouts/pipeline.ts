@@ -11,6 +11,7 @@ import { deriveUnet } from '../networks/topology/derive.ts'
 import { unetNaming } from '../networks/topology/diffusers.ts'
 import type { UnetConfig } from '../networks/topology/unet.ts'
 import { localsOf } from './component.ts'
+import { SAID_BY_SCHEDULER } from './markers.ts'
 import { messages } from './messages.ts'
 import { unetToDiffusers, unetToLdm, vaeToDiffusers, vaeToLdm } from './networks.ts'
 import { type Locals, toOpenClip, toTransformers } from './openclip.ts'
@@ -49,9 +50,6 @@ const OTHER_PIPELINES: Readonly<Record<string, () => string>> = {
   'playground-v2.5': () => messages.edmLevels,
   cosxl: () => messages.edmLevels,
 }
-
-/** Empty tensors that say what the scheduler of a folder says. */
-const SAID_BY_SCHEDULER: ReadonlySet<string> = new Set(['v_pred', 'ztsnr'])
 
 /** Layers that SD 2.x uses: all but the last one, which diffusers leaves out. */
 const SD2_LAYERS_LESS = 1
@@ -176,12 +174,14 @@ export function fromPipeline({ unet, vae, text_encoder: text, text_encoder_2: se
     throw refuse('NOT_A_PIPELINE', messages.incompleteFolder)
   }
   const left: string[] = []
-  const out = new Map<string, Tensor>()
+  // SimpleTuner writes the markers into the file of the UNet
+  const out = new Map([...unet].filter(([name]) => SAID_BY_SCHEDULER.has(name)))
+  const weights = new Map([...unet].filter(([name]) => !out.has(name)))
   const add = (prefix: string, folder: string, { tensors, left: names }: Converted): void => {
     for (const [name, tensor] of tensors) out.set(prefix + name, { ...tensor, name: prefix + name })
     left.push(...names.map((name) => `${folder}: ${name}`))
   }
-  add(UNET_PREFIX, 'unet', unetToLdm(unet, configOf(unet, true)))
+  add(UNET_PREFIX, 'unet', unetToLdm(weights, configOf(weights, true)))
   add(VAE_PREFIX, 'vae', vaeToLdm(vae, vaeLevels({ tensors: vae, metadata: {} }, '')))
   if (text === undefined) add('conditioner.embedders.0.model.', 'text_encoder_2', inOpenClip(second!))
   else if (second !== undefined) {

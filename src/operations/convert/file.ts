@@ -57,7 +57,7 @@ function checkTorchZip({ metadata, tensors }: TensorTable, { kind }: Identity): 
 /** UIs look at the tensors of a torch file, and at files next to it, but not at its texts. */
 function withUnseen(plan: Plan, { architecture, components }: Identity): Plan {
   const prediction = architecture?.prediction
-  const isMarked = components.some(({ id }) => id === 'markers')
+  const isMarked = components.some(({ id, names }) => id === 'markers' && names.includes('v_pred'))
   if (prediction?.type !== 'v' || !isStated(prediction) || isMarked) return plan
   const finding = warning('prediction-unseen', messages.predictionUnseen(prediction.evidence))
   return { ...plan, findings: [...plan.findings, finding] }

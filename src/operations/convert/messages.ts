@@ -14,6 +14,8 @@ export const messages = catalogue({
   keepSafetensors: 'Keep it as safetensors.',
   predictionUnseen: (evidence: string) =>
     `it predicts velocity (${evidence}): programs that load a torch file learn that from a .yaml next to it`,
+  predictionUnseenInFile: (title: string, evidence: string) =>
+    `it predicts velocity (${evidence}): programs learn that of ${title} from a .yaml next to it`,
 
   inPieces: (names: readonly string[]) =>
     `the file holds ${names.length} separate tensors of vectors, first ${quoted(names[0] ?? '')}; no safetensors format has room for that`,

@@ -1,10 +1,13 @@
 /** convert from the files of a folder of diffusers to one file. */
 
 import { basename, dirname, resolve } from 'node:path'
+import { warning } from '../../model/finding.ts'
 import { identify } from '../../model/identify/identify.ts'
 import type { SchedulerFacts } from '../../model/identify/prediction.ts'
+import { contradictionFindings } from '../../model/identify/same-prediction.ts'
 import type { Identity } from '../../model/identity.ts'
 import { withKnownNames } from '../../model/layouts/known-names.ts'
+import { emptyMarker, isContradicted, missingMarkers } from '../../model/layouts/markers.ts'
 import {
   fromPipeline,
   PIPELINE_FOLDERS,
@@ -13,10 +16,11 @@ import {
 } from '../../model/layouts/pipeline.ts'
 import { modelspecId, resolutionOf } from '../../model/metadata/modelspec-facts.ts'
 import { statedOf } from '../../model/metadata/stated.ts'
+import { sd1 } from '../../model/networks/architectures/sd1.ts'
 import { defined } from '../../system/defined.ts'
 import { refuse, runWithFileName, usage } from '../../system/errors.ts'
 import { readValues } from '../../tensor/values/expr.ts'
-import type { ModelFile, Tensor, TensorTable } from '../../tensor/values/table.ts'
+import type { Finding, ModelFile, Tensor } from '../../tensor/values/table.ts'
 import type { InputModel, Operation, PlanContext } from '../operation.ts'
 import type { Plan } from '../plan.ts'
 import { messages } from './messages.ts'
@@ -70,17 +74,35 @@ async function planSingle(
   const folder = folderOf(inputs)
   const files = inputs.map(({ file }) => file)
   const { table, left } = runWithFileName(folder, () => fromPipeline(networks(files, parts)))
-  const tensors = inType(withMarkers(table, scheduler).tensors, dtype)
+  const tensors = inType(table.tensors, dtype)
   // where the scheduler is silent, the file of the network may say what it predicts
   const { metadata = {} } = files[parts.indexOf('unet')] ?? {}
   const hints = { fileName: basename(folder), scheduler }
   const identity = await identify({ tensors, metadata }, (tensor) => readValues(tensor, read), hints)
   return {
-    table: { tensors, metadata: statedOf(identity) },
+    table: { tensors: withMarkers(tensors, identity), metadata: statedOf(identity) },
     steps: [],
-    findings: leftFindings(left),
+    findings: [
+      ...leftFindings(left),
+      ...contradictionFindings(identity.architecture?.prediction),
+      ...unseenFindings(identity),
+    ],
     identity,
   }
+}
+
+/** SDXL has a marker for it, and SD 2.x is known by its weights. */
+function unseenFindings({ architecture }: Identity): Finding[] {
+  if (architecture?.id !== sd1.id || architecture.prediction.type !== 'v') return []
+  const { title, prediction } = architecture
+  return [warning('prediction-unseen', messages.predictionUnseenInFile(title, prediction.evidence))]
+}
+
+/** Weights have no other place for what the scheduler says. */
+function withMarkers(tensors: ReadonlyMap<string, Tensor>, identity: Identity): ReadonlyMap<string, Tensor> {
+  const kept = [...tensors].filter(([name]) => !isContradicted(name, identity))
+  const missing = missingMarkers({ tensors }, identity).map((name) => [name, emptyMarker(name)] as const)
+  return new Map([...kept, ...missing])
 }
 
 function networks(files: readonly ModelFile[], parts: readonly PipelineFolder[]): PipelineTensors {
@@ -103,20 +125,4 @@ function network(shards: readonly ModelFile[]): ReadonlyMap<string, Tensor> {
     }
   }
   return withKnownNames({ tensors: out, metadata: {} }).tensors
-}
-
-const V_PREDICTION = 'v_prediction'
-
-/**
- * Weights have no other place for what the scheduler says: empty tensors that UIs look for. `v_pred` is known of SDXL
- * alone; of the others the metadata say it.
- */
-function withMarkers(table: TensorTable, { prediction, zeroSnr }: SchedulerFacts): TensorTable {
-  const isXl = table.tensors.has('conditioner.embedders.1.model.ln_final.weight')
-  const marker = (name: string): [string, Tensor] => [
-    name,
-    { name, dtype: 'F32', shape: [0], source: { kind: 'bytes', data: new Uint8Array() } },
-  ]
-  const names = [...(isXl && prediction === V_PREDICTION ? ['v_pred'] : []), ...(zeroSnr ? ['ztsnr'] : [])]
-  return { ...table, tensors: new Map([...table.tensors, ...names.map(marker)]) }
 }

@@ -1,11 +1,19 @@
 import { basename } from 'node:path'
 import { stemOf } from '../../model/file-name.ts'
+import { info, warning } from '../../model/finding.ts'
+import {
+  predictingOf,
+  predictingText,
+  predictionText,
+  samePrediction,
+} from '../../model/identify/same-prediction.ts'
 import { loraArchitecture, loraMetadata } from '../../model/lora/metadata.ts'
 import { resolutionOf } from '../../model/metadata/modelspec-facts.ts'
 import { statedOf } from '../../model/metadata/stated.ts'
 import { defined } from '../../system/defined.ts'
 import { usage } from '../../system/errors.ts'
 import { newEvaluation } from '../../tensor/values/expr.ts'
+import type { Finding } from '../../tensor/values/table.ts'
 import { factorChoice, factorRecipe } from '../lora/factor-options.ts'
 import type { InputModel, Operation } from '../operation.ts'
 import type { DerivedMetadata } from '../output/metadata.ts'
@@ -35,7 +43,7 @@ export const extractLora: Operation<ExtractLoraOptions, ExtractLoraPlan> = {
     return {
       table: { tensors: new Map(), metadata: {} },
       steps: [],
-      findings: [],
+      findings: only === 'text' ? [] : predictionFindings(inputs as [InputModel, InputModel]),
       base: inputs[1]!.name,
       choice: { ...factorChoice(factors, 'F16'), algo, ...defined({ only }) },
     }
@@ -46,7 +54,12 @@ export const extractLora: Operation<ExtractLoraOptions, ExtractLoraPlan> = {
     const evaluation = newEvaluation(read, matmul)
     const extraction = await extractFactors(tuned, base, plan.choice, { ...work, evaluation })
     const tensors = new Map(extraction.tensors.map((tensor) => [tensor.name, tensor]))
-    return { ...plan, table: { tensors, metadata: {} }, findings: extraction.findings, extraction }
+    return {
+      ...plan,
+      table: { tensors, metadata: {} },
+      findings: [...plan.findings, ...extraction.findings],
+      extraction,
+    }
   },
   decided: (_options, { choice: { algo, only, ...factors } }) => ({
     ...factorRecipe(factors),
@@ -55,6 +68,21 @@ export const extractLora: Operation<ExtractLoraOptions, ExtractLoraPlan> = {
   }),
   outputName: (_plan, [tuned]) => `${stemOf(basename(tuned!.name))}-lora.safetensors`,
   metadata: (plan, [tuned], _options, title) => ownMetadata(plan, tuned!, title),
+}
+
+/** The LoRA holds the change of what the model predicts, too. */
+function predictionFindings([tuned, base]: readonly [InputModel, InputModel]): Finding[] {
+  const [own, other] = [...predictingOf(tuned), ...predictingOf(base)]
+  if (own === undefined || other === undefined || samePrediction(own.prediction, other.prediction)) return []
+  const said = [predictingText(own), predictingText(other)] as const
+  return own.prediction.type === other.prediction.type
+    ? [info('extract-mixed-schedules', messages.mixedSchedules(...said))]
+    : [
+        warning(
+          'extract-mixed-predictions',
+          messages.mixedPredictions(...said, predictionText(own.prediction)),
+        ),
+      ]
 }
 
 /** @throws USAGE (exit 2) */

@@ -10,6 +10,9 @@ export const messages = catalogue({
   tunedThenBase: 'First the fine-tuned one, then its base: sdtool extract lora tuned base.',
   overflow: (values: number) =>
     `${values} ${values === 1 ? 'value' : 'values'} of the LoRA became infinite; use --dtype bf16 or fp32`,
+  mixedPredictions: (tuned: string, base: string, prediction: string) =>
+    `${tuned}, but ${base}: the LoRA holds that change, too, and a model with it has to be sampled as ${prediction}`,
+  mixedSchedules: (tuned: string, base: string) => `${tuned}, ${base}: the LoRA says what the first one does`,
   unknownArchitecture: (tuned: string, title: string) =>
     `${tuned} is a ${title}, an architecture whose layers sdtool does not know`,
   mixedArchitectures: (tuned: string, tunedTitle: string, base: string, baseTitle: string) =>

@@ -2,8 +2,9 @@ import { type BaseId, baseById } from '../../model/adapters/base.ts'
 import type { AdapterBase, AdapterInfo } from '../../model/adapters/info.ts'
 import type { PeftConfig } from '../../model/adapters/peft/config.ts'
 import type { EmbeddingInfo } from '../../model/identify/embeddings.ts'
-import { predictionInMetadata } from '../../model/identify/prediction-statements.ts'
-import type { ArchitectureInfo, Identity } from '../../model/identity.ts'
+import type { Prediction } from '../../model/identify/prediction.ts'
+import { trainedPrediction } from '../../model/identify/prediction-statements.ts'
+import type { ArchitectureInfo, Identity, KnownFile } from '../../model/identity.ts'
 import type { MetadataSummary } from '../../model/metadata/summary.ts'
 import type { Component } from '../../model/networks/components.ts'
 import { findingJson, withNulls } from '../../report/document/envelope.ts'
@@ -36,7 +37,7 @@ export function inspectionJson(inspection: Inspection, keys: readonly Tensor[] |
     kind: identity.kind,
     title: identity.title,
     evidence: identity.evidence ?? [],
-    architecture: architectureJson(identity, model.metadata),
+    architecture: architectureJson(identity, model),
     components: identity.components.map(componentJson),
     ema: ema ? { of: ema.of, tensors: ema.pairs.size, uncovered: ema.uncovered, bytes: ema.bytes } : null,
     adapter: adapter ? adapterJson(adapter) : null,
@@ -127,17 +128,12 @@ const NO_ARCHITECTURE: InspectedArchitecture = {
 
 /** The same keys for every kind of file; null is what nothing in it tells. */
 function architectureJson(
-  identity: Identity,
-  metadata: Readonly<Record<string, string>>,
+  { architecture, adapter, embedding, vae, evidence = [] }: Identity,
+  file: KnownFile,
 ): InspectedArchitecture {
-  const { architecture, adapter, embedding, vae, evidence = [] } = identity
   if (architecture) return modelArchitectureJson(architecture)
-  const prediction = predictionInMetadata(metadata)
-  const common = {
-    ...NO_ARCHITECTURE,
-    prediction: prediction?.type ?? null,
-    predictionEvidence: prediction?.evidence ?? null,
-  }
+  const prediction = adapter ? adapter.base.prediction : trainedPrediction(file)
+  const common = { ...NO_ARCHITECTURE, ...(prediction && predictionJson(prediction)) }
   if (adapter) return { ...common, ...baseJson(adapter.base) }
   if (embedding) {
     const widths = embedding.parts.map(({ dim }) => messages.vectorWidth(dim))
@@ -149,10 +145,15 @@ function architectureJson(
 }
 
 function modelArchitectureJson({ prediction, ...facts }: ArchitectureInfo): InspectedArchitecture {
-  const { type, evidence, ...details } = prediction
   return {
     ...NO_ARCHITECTURE,
     ...withNulls(facts, 'variant', 'modelspec', 'resolution', 'width'),
+    ...predictionJson(prediction),
+  }
+}
+
+function predictionJson({ type, evidence, ...details }: Prediction) {
+  return {
     prediction: type,
     predictionEvidence: evidence,
     predictionDetails: {

@@ -14,6 +14,7 @@ import { messages } from './messages.ts'
 import { mergedMetadata } from './metadata.ts'
 import { type LoraMergeOptions, loraMergeOptions } from './options.ts'
 import { type LoraMerge, type LoraToMerge, mergeLoras } from './plan.ts'
+import { mergedPrediction } from './prediction.ts'
 
 export interface LoraMergePlan extends Plan, Pick<LoraMerge, 'modules' | 'dtype'> {
   readonly loras: readonly LoraToMerge[]
@@ -35,13 +36,14 @@ export const loraMerge: Operation<LoraMergeOptions, LoraMergePlan> = {
     const training = mergedMetadata(
       inputs.map(({ name, file: { metadata } }) => ({ name: stemOf(basename(name)), metadata })),
     )
+    const predictions = mergedPrediction(loras.map(({ file }) => file))
     return {
       ...merge,
       steps: [],
-      findings: [...findings, ...training.findings],
+      findings: [...findings, ...predictions.findings, ...training.findings],
       sum: true,
       loras,
-      training: training.metadata,
+      training: { ...training.metadata, ...predictions.metadata },
     }
   },
   decided: (options, { dtype }) => ({ ...options, dtype: factorTypeName(dtype) }),

@@ -21,6 +21,9 @@ export const messages = catalogue({
   seeInspect: 'sdtool inspect shows what is wrong with them.',
   mixedArchitectures: (lora: string, base: string, other: string, otherBase: string) =>
     `${lora} is for ${base}, but ${other} is for ${otherBase}`,
+  mixedPredictions: (lora: string, other: string) =>
+    `${lora}, but ${other}: their sum is for neither, and says nothing of it`,
+  unsaid: (lora: string, silent: string) => `${lora}, but ${silent} does not say for what: nor does the sum`,
   notPlain: (lora: string, modules: readonly string[], title: string) =>
     `${lora}: ${counted(modules, 'module')} ${modules.length === 1 ? 'is' : 'are'} not plain LoRA but ${title}`,
   resizeFirst: 'sdtool lora resize turns most other kinds into LoRAs.',

@@ -4,6 +4,7 @@ import { type BasePart, baseParts } from '../../model/adapters/base-parts.ts'
 import { applyingFindings } from '../../model/adapters/findings.ts'
 import { blocksOfPart } from '../../model/adapters/module-blocks.ts'
 import { info, warning } from '../../model/finding.ts'
+import { trainingFindings } from '../../model/identify/same-prediction.ts'
 import type { Identity } from '../../model/identity.ts'
 import type { Model } from '../../model/model.ts'
 import { architectureById } from '../../model/networks/architectures/registry.ts'
@@ -90,6 +91,7 @@ async function planWith(
       checkOperation('merge-lora', tensorsOf(base.file, component), shared.componentIn(name, component.title))
   const findings = [
     ...findingsOf(results, identity, problems.length > 0),
+    ...results.flatMap((result) => trainedFindings(result, base)),
     ...twiceFindings(loras),
     ...emaCopyFindings(patches, base, options),
     ...plan.findings,
@@ -164,6 +166,13 @@ function findingsOf(results: readonly LoraResult[], identity: Identity, isProble
       ...filledFindings(result),
     ]
   })
+}
+
+/** Text encoders have no part in it. */
+function trainedFindings({ input: { name, adapter }, matched }: LoraResult, base: Model): Finding[] {
+  const { prediction } = adapter.base
+  if (prediction === undefined || !matched.some(({ module }) => sideOf(module.target) === 'unet')) return []
+  return trainingFindings({ name, prediction }, base)
 }
 
 function filledFindings({ input: { name, blocks }, filled }: LoraResult): Finding[] {

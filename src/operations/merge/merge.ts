@@ -1,7 +1,7 @@
 /** Checkpoints into one, by a method of the registry. */
 import { basename } from 'node:path'
 import { stemOf } from '../../model/file-name.ts'
-import { withStated } from '../../model/identify/same-prediction.ts'
+import { declaredIdentity } from '../../model/identify/same-prediction.ts'
 import { MERGE_METHODS } from '../../tensor/merge/registry.ts'
 import type { Operation } from '../operation.ts'
 import { mergedName } from '../output/name.ts'
@@ -26,10 +26,9 @@ export const merge: Operation<MergeOptions, CheckpointMergePlan, PartChange> = {
     return mergedName(first!, [...others.map(stemOf), ...method, ...numbers], plan)
   },
   stated(inputs, options) {
-    const [first, ...others] = mergedModels(inputs, options).map(({ identity }) => identity)
-    if (options.only === 'text') return first!
+    const models = mergedModels(inputs, options)
     // all predict the same, and one of them may know what the others only assume
-    return options.allowMixed ? first! : others.reduce(withStated, first!)
+    return options.only === 'text' || options.allowMixed ? models[0]!.identity : declaredIdentity(models)
   },
   async confirm(plan, _inputs, _options, { read }) {
     await checkKept(plan.kept, read)

@@ -75,12 +75,9 @@ export const messages = catalogue({
     [first, firstTitle]: readonly [name: string, title: string],
     [other, otherTitle, letter]: readonly [name: string, title: string, letter: string],
   ) => `${first} (A) is ${firstTitle}, ${other} (${letter}) is ${otherTitle}: their weights are unrelated`,
-  mixedPredictions: (
-    [first, firstLetter, firstPrediction]: readonly [name: string, letter: string, prediction: string],
-    [other, letter, prediction]: readonly [name: string, letter: string, prediction: string],
-    evidence: string,
-  ) =>
-    `${first} (${firstLetter}) predicts ${firstPrediction}, ${other} (${letter}) predicts ${prediction} (${evidence}): a blend of them predicts neither`,
+  withLetter: (name: string, letter: string) => `${name} (${letter})`,
+  mixedPredictions: (first: string, other: string) => `${first}, ${other}: a blend of them predicts neither`,
+  mixedSchedules: (other: string, declared: string) => `${other}; the merge declares ${declared}`,
   mixedPredictionsAllowed: (why: string) => `${why}; the merge declares the prediction of A`,
   foreignPrediction: ([name, letter]: readonly [name: string, letter: string], first: string) =>
     `the UNet would be that of ${name} (${letter}) alone, and the file would declare the prediction of ${first} (A), which is another one`,
@@ -109,6 +106,7 @@ export const messages = catalogue({
   wouldBeCopy: (method: string, name: string) => `${method} with these numbers makes a copy of ${name}`,
 
   fromA: 'taken from A',
+  markersOf: (letter: string) => `${letter} says what all of them predict`,
   alphaKeepsA: 'alpha leaves it as it is in A',
   alphaTakes: (letter: string) => `alpha takes all of ${letter}`,
   blended: (method: string, count: number) => `${method} of ${models(count)}`,

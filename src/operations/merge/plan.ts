@@ -4,6 +4,7 @@ import { castWeight, checkCast, checkSelected, chosenDType, isCastable } from '.
 import { warning } from '../../model/finding.ts'
 import type { ValueReader } from '../../model/identify/evidence.ts'
 import { needsRepair, readPositionIds, repairedPositionIds } from '../../model/identify/position-ids.ts'
+import { declaredIdentity, samePrediction } from '../../model/identify/same-prediction.ts'
 import { modelNamedAs } from '../../model/layouts/align.ts'
 import { placesIn } from '../../model/layouts/pairs.ts'
 import type { Model } from '../../model/model.ts'
@@ -73,6 +74,7 @@ export async function planMerge(
     else addAsItIs(component, job, vae, repaired)
   }
   addMissingVae(vae, job)
+  addMarkers(job)
   for (const { path, bytes } of first.file.leftovers ?? []) {
     if (bytes > 0) job.plan.addLeftover(path, bytes, shared.trainingState)
   }
@@ -240,6 +242,25 @@ function addAsItIs(
       plan.add(component, 'replace', tensor, other, vae!.from)
       whole.push({ component, from: vae!.index, before: tensor, after: other })
     } else addOwn(job, component, tensor, repaired.get(name) ?? castWeight(tensor, dtype))
+  }
+}
+
+/** Those of another model that A lacks, where all predict the same: A may say it by a file beside it, or not at all. */
+function addMarkers({ models, options, plan }: MergeJob): void {
+  const declared = declaredIdentity(models).architecture?.prediction
+  if (options.only === 'text' || declared === undefined) return
+  const isSame = ({ identity: { architecture } }: Model) =>
+    architecture !== undefined && samePrediction(architecture.prediction, declared)
+  const [first, ...others] = models
+  if (!others.every(isSame)) return
+  const names = new Set(first!.file.tensors.keys())
+  for (const [i, { file, identity }] of others.entries()) {
+    for (const component of identity.components.filter(({ id }) => id === 'markers')) {
+      for (const name of component.names.filter((name) => !names.has(name))) {
+        names.add(name)
+        plan.addNew(component, file.tensors.get(name)!, messages.markersOf(letterOf(i + 1)))
+      }
+    }
   }
 }
 

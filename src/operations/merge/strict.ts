@@ -1,11 +1,18 @@
 /** What keeps models from being merged, in one line. */
 
 import { warning } from '../../model/finding.ts'
-import { samePrediction } from '../../model/identify/same-prediction.ts'
+import {
+  declaredIdentity,
+  firstDifference,
+  hasOtherSchedule,
+  type Predicting,
+  predictingOf,
+  predictingText,
+  predictionText,
+} from '../../model/identify/same-prediction.ts'
 import type { Kind } from '../../model/kinds.ts'
 import type { Model } from '../../model/model.ts'
 import { LATENT_SPACES } from '../../model/networks/architectures/architecture.ts'
-import { PREDICTIONS } from '../../model/networks/predictions.ts'
 import { sameShape } from '../../model/networks/topology/match.ts'
 import { refuse, type SdtoolError, unverified, usage } from '../../system/errors.ts'
 import { mergeMethod } from '../../tensor/merge/registry.ts'
@@ -38,16 +45,23 @@ export function checkModels(models: readonly Model[], options: CheckpointMergeOp
  * @throws MERGE_MIXED_PREDICTIONS (exit 4) where that is not allowed, or where the output would declare what its UNet
  *   does not predict
  */
-export function checkPredictions({ models, options, blended, whole }: MergeJob): Finding[] {
+export function checkPredictions(job: MergeJob): Finding[] {
+  const { models, options } = job
   if (options.only === 'text') return []
   const mixed = mixedPredictions(models)
-  if (mixed === undefined) return []
+  const schedule = scheduleDifference(models)
+  if (mixed !== undefined || schedule !== undefined) checkForeign(job)
+  if (mixed === undefined) return schedule === undefined ? [] : [warning('merge-mixed-schedules', schedule)]
+  if (options.allowMixed !== true) throw mixed
+  return [warning('merge-mixed-predictions', messages.mixedPredictionsAllowed(mixed.message))]
+}
+
+/** @throws MERGE_MIXED_PREDICTIONS (exit 4) */
+function checkForeign({ models, blended, whole }: MergeJob): void {
   const isBlended = [...blended.values()].some(({ role }) => role === 'unet')
   const sources = new Set(whole.flatMap(({ component, from }) => (component.role === 'unet' ? [from] : [])))
   const [from] = sources
   if (!isBlended && sources.size === 1 && from! > 0) throw foreignPrediction(models, from!)
-  if (options.allowMixed !== true) throw mixed
-  return [warning('merge-mixed-predictions', messages.mixedPredictionsAllowed(mixed.message))]
 }
 
 /** The output declares what A predicts, by markers and metadata that are A's. */
@@ -126,19 +140,29 @@ function latentsOf({ identity: { latents } }: Model): string {
 
 /** Undefined where all predict the same. An assumed prediction is one, too: it would be the one of the merged model. */
 function mixedPredictions(models: readonly Model[]): SdtoolError | undefined {
-  const known = models.flatMap(({ name, identity }, i) => {
-    const prediction = identity.architecture?.prediction
-    return prediction ? [{ name, letter: letterOf(i), prediction }] : []
-  })
-  const [first] = known
-  const other = known.find(({ prediction }) => !samePrediction(prediction, first!.prediction))
-  if (other === undefined) return undefined
-  const text = ({ name, letter, prediction }: typeof other) =>
-    [name, letter, PREDICTIONS[prediction.type]] as const
+  const pair = firstDifference(lettered(models))
+  if (pair === undefined) return undefined
+  const [first, other] = pair
   return unverified(
     'MERGE_MIXED_PREDICTIONS',
-    messages.mixedPredictions(text(first!), text(other), other.prediction.evidence),
+    messages.mixedPredictions(predictingText(first), predictingText(other)),
     messages.allowMixed,
+  )
+}
+
+/** Of models that all predict the same. */
+function scheduleDifference(models: readonly Model[]): string | undefined {
+  const declared = declaredIdentity(models).architecture?.prediction
+  const other = lettered(models).find(
+    ({ prediction }) => declared !== undefined && hasOtherSchedule(prediction, declared),
+  )
+  return other && messages.mixedSchedules(predictingText(other), predictionText(declared!))
+}
+
+/** With names such as "a.safetensors (A)". */
+function lettered(models: readonly Model[]): Predicting[] {
+  return models.flatMap(({ name, identity }, i) =>
+    predictingOf({ name: messages.withLetter(name, letterOf(i)), identity }),
   )
 }
 
