@@ -1,7 +1,8 @@
-import type { Identifiable } from '../model/identity.ts'
+import type { Identifiable, Identity } from '../model/identity.ts'
 import { KINDS, type Kind } from '../model/kinds.ts'
 import { storedName } from '../model/layouts/stored.ts'
 import { COMPONENTS, type Component, type ComponentId } from '../model/networks/components.ts'
+import { sameShape } from '../model/networks/topology/match.ts'
 import { refuse } from '../system/errors.ts'
 import { isSafetensorsDType } from '../tensor/formats/safetensors.ts'
 import { checkOperation } from '../tensor/quantised/check.ts'
@@ -133,6 +134,20 @@ export function newPlan(file: Pick<Identifiable, 'renaming'>): PlanBuilder {
 
 function nameTaken(name: string): Error {
   return refuse('PLAN_NAME_TAKEN', messages.nameTaken(name))
+}
+
+/** Whether two files have tensors of the same names and shapes. */
+export function sameKeys(a: TensorTable, b: TensorTable): boolean {
+  if (a.tensors.size !== b.tensors.size) return false
+  return [...a.tensors.values()].every(({ name, shape }) => {
+    const other = b.tensors.get(name)
+    return other !== undefined && sameShape(shape, other.shape)
+  })
+}
+
+/** What a tool has made of a LoRA: its tensors are factors, under names that no program knows. */
+export function hasBrokenNames({ findings }: Pick<Identity, 'findings'>): boolean {
+  return findings.some(({ code }) => code === 'lora-broken-names')
 }
 
 /** A sentence about what a file is that something cannot be done with. */

@@ -145,7 +145,7 @@ describe('extract lora', () => {
     ],
     [
       [TUNED, join(TINY, 'tiny-stripes.safetensors')],
-      'DIR/tiny-sd-b.safetensors is a Stable Diffusion 1.x checkpoint of non-standard width, but DIR/tiny-stripes.safetensors is a LoCon',
+      'DIR/tiny-stripes.safetensors is not the weights of a network: LoCon',
       3,
     ],
     [

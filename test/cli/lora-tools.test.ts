@@ -246,7 +246,7 @@ describe('lora check', () => {
   part  block  modules  dead  NaN  norm  of all
   UNet  MID          3     1    1  10.0   100 %
   all                3             10.0
-  fits: no published architecture has all these shapes
+  fits: no architecture that sdtool knows has all these layers
   x 1 module ("${names[2]}") would make the weights NaN or infinite
   ! 1 module ("${names[1]}") adds nothing: one of the factors is 0
 `)

@@ -67,7 +67,7 @@ export const messages = catalogue({
   dead: (modules: readonly string[]) =>
     `${counted(modules, 'module')} ${modules.length === 1 ? 'adds' : 'add'} nothing: one of the factors is 0`,
   fits: (bases: readonly string[]) => `fits: ${bases.join(', ')}`,
-  fitsNone: 'fits: no published architecture has all these shapes',
+  fitsNone: 'fits: no architecture that sdtool knows has all these layers',
   matched: (base: string, matched: number, unmatched: number) =>
     `${base}: ${matched} ${matched === 1 ? 'module' : 'modules'} matched, ${unmatched} not`,
   normsOf: (file: string) => `Norms of ${file}`,

@@ -10,6 +10,7 @@ import { derivedDims, spelled } from '../networks/template/template.ts'
 import { deriveUnet } from '../networks/topology/derive.ts'
 import { unetNaming } from '../networks/topology/diffusers.ts'
 import type { Shape, ShapeOf, Topology } from '../networks/topology/match.ts'
+import { isMainNetwork } from '../unknown-networks.ts'
 import { ditModules, ditModulesInDiffusers, ownNames } from './keymap/dit.ts'
 import type { ModuleNames, ModuleTarget } from './keymap/target.ts'
 import { openClipModules, transformersModules } from './keymap/text.ts'
@@ -35,7 +36,7 @@ export interface BasePart {
 export function baseParts(table: TensorTable, identity: Identity): BasePart[] {
   const architecture = identity.architecture && architectureById(identity.architecture.id)
   return identity.components.flatMap((component) => {
-    const targets = component.role === 'unet' ? (['unet'] as const) : (ENCODERS[component.id] ?? [])
+    const targets = targetsOf(component, identity)
     if (targets.length === 0) return []
     const network = networkOf(component, table)
     const { names, fileName = same } = namesIn(component, network, architecture)
@@ -44,10 +45,28 @@ export function baseParts(table: TensorTable, identity: Identity): BasePart[] {
         component,
         targets,
         names: inFile(names, (name) => network.keys.get(fileName(name)), table),
-        localOf: (key: string) => key.slice(component.prefix.length),
+        localOf: (key: string) =>
+          key.startsWith(component.prefix) ? key.slice(component.prefix.length) : key,
       },
     ]
   })
+}
+
+/** A network that trainers have no word for is found by the names of its layers. */
+function targetsOf(component: Component, identity: Identity): readonly TargetId[] {
+  const { id, role } = component
+  if (role === 'unet') return ['unet']
+  if (role === 'text') return ENCODERS[id] ?? ['other']
+  if (!isMainNetwork(component, identity)) return []
+  return id === 'weights' || id === 'other' ? ['unet', 'other'] : ['other']
+}
+
+/** The part of another file that does the same. */
+export function partLike(parts: readonly BasePart[], { component, targets }: BasePart): BasePart | undefined {
+  const { id } = component
+  return (
+    parts.find((part) => part.component.id === id) ?? parts.find((part) => part.targets[0] === targets[0])
+  )
 }
 
 /** The part a trainer means by a target; where two could be meant, the one that is called so first. */
@@ -80,6 +99,7 @@ interface Names {
 
 function namesIn(component: Component, { shapes }: Network, architecture: Architecture | undefined): Names {
   if (component.role === 'unet') return denoiserNames(component, shapes, architecture)
+  if (component.role !== 'text') return { names: ownNames(shapes) }
   return { names: component.layout === 'openclip' ? openClipModules(shapes) : transformersModules(shapes) }
 }
 

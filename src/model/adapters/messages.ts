@@ -51,7 +51,7 @@ export const messages = catalogue({
   brokenNames: (names: readonly string[]) =>
     `it is a LoRA with broken names: ${counted(names, 'module')} named like layers of a UNet, which no UNet has`,
   foreignNames: (names: readonly string[]) =>
-    `${counted(names, 'module')} with names that no model sdtool knows has: the LoRA is for another model, or its names are broken`,
+    `${counted(names, 'module')} with names of no network that sdtool knows: merge-lora finds their layers in a model that calls them so`,
   mixedBase: (contradiction: string) => `modules for different base models in one file: ${contradiction}`,
   baseMismatch: (claimed: string, claimedBy: string | undefined, actual: string | undefined) =>
     `the metadata says ${claimed} (${claimedBy}), the shapes are those of ${actual}`,

@@ -4,7 +4,7 @@ import { DTYPES, isFloat } from '../../tensor/values/dtype.ts'
 import { canCast, cast, type Evaluation, matrixValues } from '../../tensor/values/expr.ts'
 import { sameValues } from '../../tensor/values/same.ts'
 import type { Tensor, TensorTable } from '../../tensor/values/table.ts'
-import type { BasePart } from '../adapters/base-parts.ts'
+import { type BasePart, partLike } from '../adapters/base-parts.ts'
 import { sameShape } from '../networks/topology/match.ts'
 
 export interface Sides<T> {
@@ -75,19 +75,32 @@ export async function outsideOf(
   return { tensors, delta2 }
 }
 
-/** Weights and biases of all layers: key in the tuned model -> key in the base. */
+/** Tensors of the same name, and weights and biases of all layers: key in the tuned model -> key in the base. */
 function sharedKeys(parts: Sides<readonly BasePart[]>): Map<string, string> {
-  const keys = new Map<string, string>()
-  for (const { targets, names } of parts.tuned) {
-    const other = parts.base.find((part) => part.targets[0] === targets[0])
-    for (const [path, { weight, bias }] of names) {
-      const place = other?.names.get(path)
-      if (place === undefined) continue
-      keys.set(weight, place.weight)
-      if (bias !== undefined && place.bias !== undefined) keys.set(bias, place.bias)
-    }
-  }
-  return keys
+  const pairs = parts.tuned.flatMap((part) => {
+    const other = partLike(parts.base, part)
+    return other === undefined ? [] : [...sameNames(part, other), ...sameLayers(part, other)]
+  })
+  return new Map(pairs)
+}
+
+type KeyPair = readonly [key: string, baseKey: string]
+
+/** Parameters that belong to no layer are found by their names alone. */
+function sameNames(part: BasePart, other: BasePart): KeyPair[] {
+  const byName = new Map(other.component.names.map((key) => [other.localOf(key), key]))
+  return part.component.names.flatMap((key): KeyPair[] => {
+    const baseKey = byName.get(part.localOf(key))
+    return baseKey === undefined ? [] : [[key, baseKey]]
+  })
+}
+
+function sameLayers(part: BasePart, other: BasePart): KeyPair[] {
+  return [...part.names].flatMap(([path, { weight, bias }]): KeyPair[] => {
+    const place = other.names.get(path)
+    if (place === undefined) return []
+    return [[weight, place.weight], ...(bias && place.bias ? [[bias, place.bias] as const] : [])]
+  })
 }
 
 async function differenceSquares(tuned: Tensor, base: Tensor, evaluation: Evaluation): Promise<number> {

@@ -31,7 +31,8 @@ export function loraMetadata(identity: Identity, facts: LoraFacts): Record<strin
   const version = architecture && baseVersion(architecture.id, architecture.prediction.type)
   return {
     ...defined({ ss_base_model_version: version }),
-    ss_v2: architecture?.id === 'stable-diffusion-v2' ? 'True' : 'False',
+    // without a version it would say SD 1.x
+    ...(version !== undefined && { ss_v2: architecture?.id === 'stable-diffusion-v2' ? 'True' : 'False' }),
     ...rankMetadata(facts),
   }
 }

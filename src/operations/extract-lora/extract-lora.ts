@@ -92,7 +92,7 @@ export function checkTwoModels(count: number): void {
 }
 
 function ownMetadata(
-  { choice, extraction }: ExtractLoraPlan,
+  { base, choice, extraction }: ExtractLoraPlan,
   { identity }: InputModel,
   title: string,
 ): DerivedMetadata {
@@ -100,7 +100,13 @@ function ownMetadata(
   const convRank = choice.algo === 'locon' ? { convRank: choice.convLimit } : {}
   const [architecture, resolution] = [loraArchitecture(identity), resolutionOf(identity)]
   return {
-    own: { ...statedOf(identity), ...loraMetadata(identity, { ranks, ...convRank }), ss_output_name: title },
+    own: {
+      ...statedOf(identity),
+      ...loraMetadata(identity, { ranks, ...convRank }),
+      // where no tag names the family, the name of the base is all there is
+      ...(identity.architecture === undefined && { ss_sd_model_name: basename(base) }),
+      ss_output_name: title,
+    },
     facts: {
       ...defined({ architecture, resolution }),
     },

@@ -36,7 +36,8 @@ const UNET_BLOCKS = {
   sgm: /^(?:input_blocks|middle_block|output_blocks)_/,
 } as const
 
-const TRANSFORMER_BLOCKS = /^(?:double_blocks|single_blocks|joint_blocks)_/
+/** Blocks of transformers that kohya's trainers have names for. Source: kohya-ss/sd-scripts `networks/lora_flux.py`, `lora_sd3.py` */
+const KOHYA_BLOCKS = /^(?:double_blocks|single_blocks|joint_blocks)_/
 
 const CLIP_LAYER = /^text_model_encoder_layers_\d+_(?:self_attn_(?:q|k|v|out)_proj|mlp_fc[12])$/
 const T5_LAYER = /^encoder_block_\d+_layer_\d_(?:SelfAttention_[qkvo]|DenseReluDense_w(?:i_[01]|o))$/
@@ -48,32 +49,74 @@ export function loraLayers(
   algo: LoraAlgo,
 ): LoraLayer[] {
   return parts.flatMap((part) => {
-    const prefix = prefixOf(part, architecture)
     const blockOf = blocksOfPart(part, architecture)
-    return [...part.names]
-      .filter(([path, place]) => isCovered(path, place, part, architecture, algo))
-      .map(([path, place]) => {
-        return { module: prefix + path, path, part, place, block: blockOf(place.weight) }
-      })
+    const naming = namingOf(part, architecture)
+    return [...part.names].flatMap(([path, place]): LoraLayer[] => {
+      if (place.shape.length !== 2 && place.shape.length !== 4) return []
+      const module = naming(path, place, algo)
+      return module === undefined ? [] : [{ module, path, part, place, block: blockOf(place.weight) }]
+    })
   })
 }
 
-function isCovered(
-  path: string,
-  { shape, rows, weight }: ModuleTarget,
-  { component, localOf }: BasePart,
-  architecture: Architecture | undefined,
-  algo: LoraAlgo,
-): boolean {
-  if (shape.length !== 2 && shape.length !== 4) return false
-  if (component.role === 'text') return CLIP_LAYER.test(path) || T5_LAYER.test(path)
-  if (architecture?.network.kind !== 'unet') {
-    // trainers have several names for a layer; kohya's is that of the weight
-    const isOwn = path === flatten(localOf(weight).replace(/\.weight$/, ''))
-    return isOwn && TRANSFORMER_BLOCKS.test(path) && rows === undefined
+/** The name of the module that a layer gets; undefined for one that the algorithm does not cover. */
+type Naming = (path: string, place: ModuleTarget, algo: LoraAlgo) => string | undefined
+
+/** As trainers name the layers of the family; where they have no names of their own, as the file does. */
+function namingOf(part: BasePart, architecture: Architecture | undefined): Naming {
+  const paths = [...part.names.keys()]
+  if (part.component.role === 'text') {
+    const isTrained = (path: string) => CLIP_LAYER.test(path) || T5_LAYER.test(path)
+    const prefix = textPrefix(part, architecture)
+    if (!paths.some(isTrained)) return ownNaming(part)
+    return (path) => (isTrained(path) ? prefix + path : undefined)
   }
-  if (!UNET_BLOCKS[writtenBy(architecture)].test(path)) return false
-  return ATTENTION.test(path) || (algo === 'locon' && AROUND.test(path))
+  if (part.component.role !== 'unet') return ownNaming(part)
+  if (architecture?.network.kind === 'unet') {
+    const blocks = UNET_BLOCKS[writtenBy(architecture)]
+    return (path, _, algo) =>
+      blocks.test(path) && (ATTENTION.test(path) || (algo === 'locon' && AROUND.test(path)))
+        ? `lora_unet_${path}`
+        : undefined
+  }
+  if (!isOfKohya(architecture) || !paths.some((path) => KOHYA_BLOCKS.test(path))) return ownNaming(part)
+  return (path, place) =>
+    KOHYA_BLOCKS.test(path) && isOwnName(path, place, part) ? `lora_unet_${path}` : undefined
+}
+
+/** Transformers that its trainers are for. */
+const OF_KOHYA: ReadonlySet<string> = new Set([
+  'flux-1-dev',
+  'chroma',
+  'stable-diffusion-v3-medium',
+  'stable-diffusion-v3.5-medium',
+  'stable-diffusion-v3.5-large',
+])
+
+function isOfKohya(architecture: Architecture | undefined): boolean {
+  return architecture !== undefined && OF_KOHYA.has(architecture.id)
+}
+
+/** A layer has several names; its own is that of its weight. */
+function isOwnName(path: string, { weight, rows }: ModuleTarget, { localOf }: BasePart): boolean {
+  return rows === undefined && path === flatten(localOf(weight).replace(/\.weight$/, ''))
+}
+
+/**
+ * The path of the weight, behind the word that ComfyUI takes for the network: `diffusion_model.` for any that denoises,
+ * `transformer.` where the names are those of diffusers, none for encoders and whatever else, which stand under their whole
+ * names. Source: ComfyUI `comfy/lora.py` (model_lora_keys_unet, model_lora_keys_clip)
+ */
+function ownNaming(part: BasePart): Naming {
+  return (path, place, algo) => {
+    const isKernel = place.shape.slice(2).some((side) => side > 1)
+    if (!place.weight.endsWith('.weight') || !isOwnName(path, place, part)) return undefined
+    if (isKernel && algo !== 'locon') return undefined
+    const key = place.weight.slice(0, -'.weight'.length)
+    const { id, role, layout } = part.component
+    if (role !== 'unet' && id !== 'weights' && id !== 'other') return key
+    return (layout === 'diffusers' ? 'transformer.' : 'diffusion_model.') + part.localOf(key)
+  }
 }
 
 /** kohya's trainer for SDXL writes the names of sgm, all others those of diffusers. */
@@ -84,8 +127,7 @@ function writtenBy({ network }: Architecture): keyof typeof UNET_BLOCKS {
 }
 
 /** `lora_te_` where there is one text encoder, `lora_te1_` and so on where there are several. */
-function prefixOf({ targets, component }: BasePart, architecture: Architecture | undefined): string {
-  if (component.role === 'unet') return 'lora_unet_'
+function textPrefix({ targets }: BasePart, architecture: Architecture | undefined): string {
   const encoders = architecture?.components.filter(({ prefix }) => /cond|text_enc/.test(prefix)) ?? []
   return encoders.length === 1 ? 'lora_te_' : `lora_${targets[0]}_`
 }

@@ -1,4 +1,5 @@
 /** Texts of extracting a LoRA from two models. */
+import { counted } from '../../model/finding.ts'
 import { catalogue } from '../../system/language.ts'
 import { quoted } from '../../system/text.ts'
 
@@ -13,8 +14,10 @@ export const messages = catalogue({
   mixedPredictions: (tuned: string, base: string, prediction: string) =>
     `${tuned}, but ${base}: the LoRA holds that change, too, and a model with it has to be sampled as ${prediction}`,
   mixedSchedules: (tuned: string, base: string) => `${tuned}, ${base}: the LoRA says what the first one does`,
-  unknownArchitecture: (tuned: string, title: string) =>
-    `${tuned} is a ${title}, an architecture whose layers sdtool does not know`,
+  notANetwork: (file: string, title: string) => `${file} is not the weights of a network: ${title}`,
+  lacksLayers: (file: string, layers: readonly string[]) => `${file} lacks ${counted(layers, 'layer')}`,
+  onlyNamesAndShapes:
+    'no known architecture: names and shapes of the layers are equal, nothing else was checked; the modules have the names of the layers',
   mixedArchitectures: (tuned: string, tunedTitle: string, base: string, baseTitle: string) =>
     `${tuned} is a ${tunedTitle}, but ${base} is a ${baseTitle}`,
   fromItsBase: 'A LoRA is extracted from a fine-tuned model and the model it was trained from.',

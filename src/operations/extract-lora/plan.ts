@@ -1,7 +1,8 @@
 /** A LoRA that makes one model into another: the leading singular vectors of the difference of each layer. */
 
-import { type BasePart, baseParts } from '../../model/adapters/base-parts.ts'
-import { warning } from '../../model/finding.ts'
+import { type BasePart, baseParts, partLike } from '../../model/adapters/base-parts.ts'
+import { info, warning } from '../../model/finding.ts'
+import type { Kind } from '../../model/kinds.ts'
 import { withNativeNames } from '../../model/layouts/align.ts'
 import {
   inNarrowerType,
@@ -24,6 +25,7 @@ import {
 import type { Model } from '../../model/model.ts'
 import { architectureById } from '../../model/networks/architectures/registry.ts'
 import { tensorsOf } from '../../model/networks/components.ts'
+import { isMainNetwork } from '../../model/unknown-networks.ts'
 import { defined } from '../../system/defined.ts'
 import { refuse, type SdtoolError, unverified } from '../../system/errors.ts'
 import { newPause } from '../../system/pause.ts'
@@ -36,7 +38,9 @@ import { type Evaluation, matrixValues } from '../../tensor/values/expr.ts'
 import type { Finding, Matrix, Tensor } from '../../tensor/values/table.ts'
 import { chosenRank, type RankRule } from '../lora/rank-rule.ts'
 import { viewOf } from '../merge-lora/place.ts'
+import { sideOfPart } from '../merge-lora/sides.ts'
 import { messages as shared } from '../messages.ts'
+import { hasBrokenNames, sameKeys } from '../plan.ts'
 import { type LoraAlgo, type LoraLayer, loraLayers } from './layers.ts'
 import { messages } from './messages.ts'
 
@@ -91,7 +95,7 @@ interface Pair {
 /**
  * Extracts a LoRA of tuned - base. What is the same once both are in the narrower of their two types counts as the
  * same: what saving in half precision does to a layer is not training.
- * @throws SdtoolError (exit 3) SCALED_FP8, QUANTISED, LAYOUT_MISFIT, MIXED_ARCHITECTURES, LAYER_SHAPES, NOT_FINITE, NO_LAYERS; (exit 4) NOTHING_DIFFERS
+ * @throws SdtoolError (exit 3) SCALED_FP8, QUANTISED, LAYOUT_MISFIT, EXTRACT_NOT_A_MODEL, MIXED_ARCHITECTURES, LAYER_SHAPES, NOT_FINITE, NO_LAYERS; (exit 4) NOTHING_DIFFERS
  */
 export async function extractFactors(
   tunedModel: Model,
@@ -125,8 +129,13 @@ export async function extractFactors(
   const covered = new Set(pairs.map(({ layer }) => layer.place.weight))
   const outside = await outsideOf({ tuned: tuned.file, base: base.file }, parts, covered, work.evaluation)
   if (layers.length === 0) throw nothingDiffers(tuned, base, outside.tensors)
-  const findings = overflowFinding(stats)
+  const findings = [...overflowFinding(stats), ...uncheckedFinding(tuned)]
   return { layers, unchanged: pairs.length - layers.length, outside, tensors, findings }
+}
+
+/** Nothing but names and shapes says that the models belong together. */
+function uncheckedFinding({ identity }: Model): Finding[] {
+  return identity.architecture === undefined ? [info('extract-unchecked', messages.onlyNamesAndShapes)] : []
 }
 
 function overflowFinding({ overflow }: CastStats): Finding[] {
@@ -138,33 +147,60 @@ function checkDecoded({ name, file, identity }: Model, { only }: ExtractLoraPlan
   for (const component of identity.components) {
     const { role } = component
     const isChosen =
-      role === 'unet' || role === 'text' ? only === undefined || role === only : role === 'other'
+      role === 'unet' || role === 'text'
+        ? only === undefined || role === only
+        : role === 'other' || isMainNetwork(component, identity)
     if (isChosen) checkOperation('extract lora', tensorsOf(file, component), name)
   }
 }
 
-/** @throws MIXED_ARCHITECTURES (exit 3) */
+/** @throws EXTRACT_NOT_A_MODEL, MIXED_ARCHITECTURES (exit 3) */
 function checkSameArchitecture(tuned: Model, base: Model): void {
+  for (const model of [tuned, base]) checkNetwork(model)
   const [a, b] = [tuned, base].map(({ identity }) => identity.architecture?.id)
-  if (a !== undefined && a === b) return
-  const text =
-    a === undefined && b === undefined
-      ? messages.unknownArchitecture(tuned.name, tuned.identity.title)
-      : messages.mixedArchitectures(tuned.name, tuned.identity.title, base.name, base.identity.title)
-  throw refuse('MIXED_ARCHITECTURES', text, messages.fromItsBase)
+  if (a === b || ((a === undefined || b === undefined) && sameKeys(tuned.file, base.file))) return
+  throw refuse(
+    'MIXED_ARCHITECTURES',
+    messages.mixedArchitectures(tuned.name, tuned.identity.title, base.name, base.identity.title),
+    messages.fromItsBase,
+  )
+}
+
+const NO_NETWORK: ReadonlySet<Kind> = new Set<Kind>(['lora', 'embedding', 'aesthetic', 'training'])
+
+/** @throws EXTRACT_NOT_A_MODEL (exit 3) */
+function checkNetwork({ name, identity }: Model): void {
+  if (!NO_NETWORK.has(identity.kind) && !hasBrokenNames(identity)) return
+  throw refuse('EXTRACT_NOT_A_MODEL', messages.notANetwork(name, identity.title), messages.fromItsBase)
+}
+
+/**
+ * Of models without a table of layers, a layer that one of them lacks says that they are not the same network.
+ * @throws MIXED_ARCHITECTURES (exit 3)
+ */
+function checkSameLayers(tuned: Model, base: Model, parts: Sides<BasePart[]>): void {
+  if (tuned.identity.architecture !== undefined) return
+  for (const part of parts.tuned) {
+    const other = partLike(parts.base, part)
+    const [own, theirs] = [[...part.names.keys()], [...(other?.names.keys() ?? [])]]
+    const onlyTuned = own.filter((path) => other?.names.has(path) !== true)
+    const onlyBase = theirs.filter((path) => !part.names.has(path))
+    if (onlyTuned.length + onlyBase.length === 0) continue
+    const [name, lacking] = onlyTuned.length > 0 ? [base.name, onlyTuned] : [tuned.name, onlyBase]
+    throw refuse('MIXED_ARCHITECTURES', messages.lacksLayers(name, lacking), messages.fromItsBase)
+  }
 }
 
 function chosenParts({ file, identity }: Model, { only }: ExtractLoraPlanOptions): BasePart[] {
-  return baseParts(file, identity).filter(({ component: { role } }) => only === undefined || role === only)
+  return baseParts(file, identity).filter((part) => only === undefined || sideOfPart(part) === only)
 }
 
-/** @throws NO_LAYERS, LAYER_SHAPES (exit 3) */
+/** @throws MIXED_ARCHITECTURES, NO_LAYERS, LAYER_SHAPES (exit 3) */
 function pairLayers(tuned: Model, base: Model, parts: Sides<BasePart[]>, algo: LoraAlgo): Pair[] {
-  const architecture = architectureById(tuned.identity.architecture!.id)
+  checkSameLayers(tuned, base, parts)
+  const architecture = architectureById(tuned.identity.architecture?.id ?? '')
   const pairs = loraLayers(parts.tuned, architecture, algo).flatMap((layer): Pair[] => {
-    const baseLayer = parts.base
-      .find(({ targets }) => targets[0] === layer.part.targets[0])
-      ?.names.get(layer.path)
+    const baseLayer = partLike(parts.base, layer.part)?.names.get(layer.path)
     if (baseLayer === undefined) return []
     if (!sameSize(layer.place.shape, baseLayer.shape)) {
       throw refuse(

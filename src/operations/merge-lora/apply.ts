@@ -20,6 +20,7 @@ import {
   type Unmatched,
   type UsedPatterns,
 } from './select.ts'
+import { sideOf } from './sides.ts'
 import { checkNamed } from './strict.ts'
 import { messages } from './unmatched-messages.ts'
 
@@ -62,7 +63,7 @@ export async function applyLora(
     else failed.push({ name: one.module.name, target: one.module.target, placed: one, ...objection })
   }
   const broken = brokenParts(keys).filter(({ name, target }) =>
-    isSelected([name], target, input.ratio, options, used),
+    isSelected([name], sideOf(target), input.ratio, options, used),
   )
   return { input, matched, unmatched: [...unmatched, ...failed, ...broken], leftOut, filled }
 }

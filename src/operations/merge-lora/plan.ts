@@ -22,7 +22,7 @@ import type { EmaCopy, Patches } from './patches.ts'
 import type { LoraInput, MergeLoraPlanOptions } from './plan-options.ts'
 import { type LoraReport, reportOf } from './report.ts'
 import type { LoraResult, UsedPatterns } from './select.ts'
-import { sideOf } from './sides.ts'
+import { sideOf, sideOfPart } from './sides.ts'
 import { checkBase, checkMergeable, problemOf, unmatchedFindings } from './strict.ts'
 import { type PlannedPatch, patchedTable } from './table.ts'
 
@@ -40,7 +40,7 @@ export interface MergeLoraPlan extends Plan {
  * Plans a model with adapters merged into it, in the order they are given. Adapters that add something to a weight
  * (LoRA, LoHa, LoKr, differences) give the same in any order; DoRA, IA3, GLoRA, OFT, BOFT and replaced weights act on
  * what those before them made. What does not fit is in `problems`, so that it can be shown together.
- * @throws SdtoolError (exit 3) BASE_NOT_A_MODEL, BASE_UNKNOWN, NO_TENSORS, TENSOR_NOT_CONVERTIBLE, SCALED_FP8,
+ * @throws SdtoolError (exit 3) BASE_NOT_A_MODEL, NO_TENSORS, TENSOR_NOT_CONVERTIBLE, SCALED_FP8,
  *   NOT_PATCHABLE, LORA_UNSUPPORTED, BAD_ADAPTER_NUMBER, PEFT_CONFIG, PEFT_PATTERN; (exit 2) BLOCK_UNKNOWN, BLOCK_WITHOUT_RATIO;
  *   (exit 4) COMPONENT_NOT_FOUND, EMA_MISSING, PATTERN_UNUSED
  */
@@ -123,7 +123,13 @@ function baseOf({ file, identity, name }: Model, { ema }: MergeLoraPlanOptions):
   const emaCopy = ema === 'patch' ? emaCopyOf(name, identity) : undefined
   const parts = baseParts(file, identity)
   const blocks = new Map(parts.map((part) => [part, blocksOfPart(part, architecture)]))
-  return { table: file, parts, blockOf: (part, key) => blocks.get(part)!(key), emaCopy }
+  return {
+    table: file,
+    parts,
+    blockOf: (part, key) => blocks.get(part)!(key),
+    isUnknown: architecture === undefined,
+    emaCopy,
+  }
 }
 
 /** @throws EMA_MISSING (exit 4) */
@@ -139,7 +145,7 @@ function checkBlocksOf({ parts, blockOf }: PatchedBase, loras: readonly LoraInpu
   const given = loras.flatMap(({ blocks }) => blocks ?? [])
   if (given.length === 0) return
   const known = parts.flatMap((part) => {
-    const side = sideOf(part.targets[0]!)
+    const side = sideOfPart(part)
     return part.component.names.map((key) => ({ block: blockOf(part, key), side }))
   })
   for (const blocks of given) checkBlocks(blocks, known)

@@ -8,7 +8,7 @@ import { doubledPrefix, type TargetId } from '../../model/adapters/targets.ts'
 import type { BlockLabel } from '../../model/networks/blocks.ts'
 import { blockFactor, isFilled } from './block-ratios.ts'
 import type { LoraInput, LoraRatio, MergeLoraPlanOptions, NamePattern } from './plan-options.ts'
-import { sideOf } from './sides.ts'
+import { type NetworkSide, sideOf, sideOfPart } from './sides.ts'
 
 /** A module with the layer it changes. */
 export interface PlacedModule {
@@ -63,6 +63,8 @@ export interface PlacingBase {
   readonly parts: readonly BasePart[]
   /** The block that a key of a part lies in. */
   readonly blockOf: (part: BasePart, key: string) => BlockLabel
+  /** No known architecture: modules may be called as the file calls its layers. */
+  readonly isUnknown: boolean
 }
 
 export interface Selection {
@@ -80,7 +82,7 @@ export type UsedPatterns = Set<NamePattern>
 /** @throws BLOCK_WITHOUT_RATIO (exit 2) */
 export function selectModules(
   modules: readonly AdapterModule[],
-  { parts, blockOf }: PlacingBase,
+  base: PlacingBase,
   { ratio, blocks }: Pick<LoraInput, 'ratio' | 'blocks'>,
   options: MergeLoraPlanOptions,
   used: UsedPatterns,
@@ -90,10 +92,9 @@ export function selectModules(
   const leftOut: AdapterModule[] = []
   const filled = new Set<BlockLabel>()
   for (const module of modules) {
-    const side = sideOf(module.target)
-    const found = placeOf(module, parts)
-    const names = [module.name, ...('place' in found ? [found.place.weight] : [])]
-    if (!isSelected(names, module.target, ratio, options, used)) {
+    const found = placeOf(module, base)
+    const side = sideOfFound(found, module)
+    if (!isSelected(namesFor(found, module), side, ratio, options, used)) {
       leftOut.push(module)
       continue
     }
@@ -102,7 +103,7 @@ export function selectModules(
       continue
     }
     const { part, place } = found
-    const block = blockOf(part, place.weight)
+    const block = base.blockOf(part, place.weight)
     if (blocks && isFilled(blocks, block, side)) filled.add(block)
     const strength = ratio[side] * (blocks ? blockFactor(blocks, block, side) : 1)
     if (strength === 0) leftOut.push(module)
@@ -113,12 +114,35 @@ export function selectModules(
 
 type Found = Pick<PlacedModule, 'part' | 'place'> | Pick<Unmatched, 'reason'>
 
-function placeOf(module: AdapterModule, parts: readonly BasePart[]): Found {
+function placeOf(module: AdapterModule, { parts, isUnknown }: PlacingBase): Found {
   const part = partFor(parts, module.target)
   const place = part?.names.get(lookupName(module.path))
   if (part !== undefined && place !== undefined) return { part, place }
+  const isNamed = isUnknown || part === undefined || module.target === 'other'
+  const own = isNamed ? placeByName(module, parts) : undefined
+  if (own !== undefined) return own
   if (doubledPrefix(module) !== undefined) return { reason: 'doubled-prefix' }
   return { reason: part === undefined && module.target !== 'other' ? 'no-part' : 'unknown-name' }
+}
+
+function sideOfFound(found: Found, { target }: AdapterModule): NetworkSide {
+  return 'part' in found ? sideOfPart(found.part) : sideOf(target)
+}
+
+/** Under which patterns may know the module. */
+function namesFor(found: Found, { name }: AdapterModule): string[] {
+  return 'place' in found ? [name, found.place.weight] : [name]
+}
+
+/** The layer that the file calls as the module is called; undefined where that is not one layer. */
+function placeByName({ name }: AdapterModule, parts: readonly BasePart[]): Found | undefined {
+  const found = parts.flatMap((part) => {
+    const { prefix } = part.component
+    const local = name.startsWith(prefix) ? name.slice(prefix.length) : name
+    const place = part.names.get(lookupName(local))
+    return place === undefined ? [] : [{ part, place }]
+  })
+  return found.length === 1 ? found[0] : undefined
 }
 
 /**
@@ -127,12 +151,11 @@ function placeOf(module: AdapterModule, parts: readonly BasePart[]): Found {
  */
 export function isSelected(
   names: readonly string[],
-  target: TargetId,
+  side: NetworkSide,
   ratio: LoraRatio,
   { only, include = [], exclude = [] }: MergeLoraPlanOptions,
   used: UsedPatterns,
 ): boolean {
-  const side = sideOf(target)
   // every pattern is tried, as one that matches nothing anywhere is a mistake to report
   const hits = (patterns: readonly NamePattern[]) => patterns.filter(({ matches }) => names.some(matches))
   const [included, excluded] = [hits(include), hits(exclude)]

@@ -7,11 +7,13 @@ import type { AdapterModule } from '../../model/adapters/modules.ts'
 import { TARGETS } from '../../model/adapters/targets.ts'
 import type { Identity } from '../../model/identity.ts'
 import type { Kind } from '../../model/kinds.ts'
+import { parseRecipe, RECIPE_KEY, type Recipe } from '../../model/metadata/recipe.ts'
+import { hasUnknownNetwork } from '../../model/unknown-networks.ts'
 import { defined } from '../../system/defined.ts'
 import { EXIT, type ExitCode, refuse, SdtoolError, unverified } from '../../system/errors.ts'
 import { checkOperation } from '../../tensor/quantised/check.ts'
 import type { Finding, TensorTable } from '../../tensor/values/table.ts'
-import { kindHint } from '../plan.ts'
+import { hasBrokenNames, kindHint } from '../plan.ts'
 import type { LoraInput } from './plan-options.ts'
 import type { LoraResult, Unmatched, UnmatchedReason } from './select.ts'
 import { sideOf } from './sides.ts'
@@ -35,20 +37,17 @@ export function checkNamed(modules: readonly AdapterModule[], name: string): voi
   if (modules.some(isNumbered)) throw refuse('LORA_UNSUPPORTED', messages.inFile(name, cloneofsimoRefusal()))
 }
 
-const BASE_KINDS: ReadonlySet<Kind> = new Set<Kind>(['checkpoint', 'unet', 'dit', 'text-encoder'])
+/** All others are networks, whose layers have names. */
+const NO_BASE: ReadonlySet<Kind> = new Set<Kind>(['lora', 'embedding', 'aesthetic', 'training'])
 
-/** @throws BASE_NOT_A_MODEL, BASE_UNKNOWN, SCALED_FP8, QUANTISED (exit 3) */
+/** @throws BASE_NOT_A_MODEL, SCALED_FP8, QUANTISED (exit 3) */
 export function checkBase(name: string, file: TensorTable, identity: Identity): void {
-  const { kind, title, components, architecture } = identity
-  const isKnown =
-    BASE_KINDS.has(kind) && (architecture !== undefined || !components.some(({ role }) => role === 'unet'))
+  const { kind, title, architecture } = identity
   // keys of some formats do not show which layers there are
-  if (!isKnown) checkOperation('merge-lora', file.tensors.values(), name)
-  if (!BASE_KINDS.has(kind)) {
-    const hint = kind === 'lora' ? messages.baseFirst : kindHint(kind)
-    throw refuse('BASE_NOT_A_MODEL', messages.baseNotModel(name, title), hint)
-  }
-  if (!isKnown) throw refuse('BASE_UNKNOWN', messages.baseUnknown(name))
+  if (architecture === undefined) checkOperation('merge-lora', file.tensors.values(), name)
+  if (!NO_BASE.has(kind) && !hasBrokenNames(identity)) return
+  const hint = kind === 'lora' ? messages.baseFirst : kindHint(kind)
+  throw refuse('BASE_NOT_A_MODEL', messages.baseNotModel(name, title), hint)
 }
 
 interface Refusal {
@@ -83,6 +82,8 @@ export function problemOf(
   allowUnmatched: boolean,
 ): SdtoolError | undefined {
   const { input, matched, unmatched, leftOut } = result
+  const foreign = foreignFamily(input, identity)
+  if (foreign !== undefined) return unverified(WRONG.code, foreign, messages.unknownBaseHint)
   if (matched.length > 0 && (unmatched.length === 0 || allowUnmatched)) return undefined
   if (unmatched.length === 0) return leftOutError(input.name, leftOut.length)
   const wrong = wrongArchitecture(result, identity)
@@ -173,6 +174,34 @@ function wrongArchitecture({ input, unmatched }: LoraResult, { architecture }: I
   return why === undefined
     ? messages.wrongArchitecture(input.name, title, architecture.title)
     : messages.wrongArchitectureBecause(input.name, title, architecture.title, why)
+}
+
+/**
+ * That a LoRA of a family that sdtool knows is for no base that it does not know: it would know it. Undefined where that is
+ * not so. Layers of one name in two families are no reason to think that they do the same.
+ */
+function foreignFamily({ name, adapter, table }: LoraInput, identity: Identity): string | undefined {
+  const { base } = adapter
+  const family = base.architecture ?? base.claimed
+  if (family === undefined || !hasUnknownNetwork(identity)) return undefined
+  if (isExtractedFromUnknown(adapter, table)) return undefined
+  const { title } = BASES[family]
+  const [why] = base.architecture === undefined ? [base.claimedBy] : base.evidence
+  return why === undefined
+    ? messages.wrongArchitecture(name, title, messages.noKnownArchitecture)
+    : messages.wrongArchitectureBecause(name, title, messages.noKnownArchitecture, why)
+}
+
+/** sdtool writes down the family of what it extracts; names alone that sound like one are none. */
+function isExtractedFromUnknown({ base }: LoraInput['adapter'], { metadata }: TensorTable): boolean {
+  const text = Object.hasOwn(metadata, RECIPE_KEY) ? metadata[RECIPE_KEY] : undefined
+  return base.claimed === undefined && isExtracted(parseRecipe(text))
+}
+
+/** It, or what it was resized or merged from. */
+function isExtracted(recipe: Recipe | undefined): boolean {
+  if (recipe === undefined) return false
+  return recipe.operation === 'extract lora' || recipe.inputs.some((input) => isExtracted(input.recipe))
 }
 
 function isOfFamily(family: BaseId, architecture: string): boolean {

@@ -65,8 +65,8 @@ export const messages = catalogue({
   baseNotModel: (base: string, title: string) =>
     `${base} is not a model that LoRAs can be merged into: ${title}`,
   baseFirst: 'The base comes first: sdtool merge-lora base lora.',
-  baseUnknown: (base: string) =>
-    `${base}: sdtool does not know this architecture, so it cannot find the layers`,
+  noKnownArchitecture: 'of no known architecture',
+  unknownBaseHint: 'sdtool inspect shows what is known of each of them.',
 
   leftOut: (lora: string, count: number) =>
     `${lora}: the options leave out all of its ${plural(count, 'module')}`,

@@ -4,34 +4,18 @@ import { placedTensors, placesIn } from '../../model/layouts/pairs.ts'
 import type { Model } from '../../model/model.ts'
 import { architectureById } from '../../model/networks/architectures/registry.ts'
 import { type BlockNames, blockNames } from '../../model/networks/blocks.ts'
-import type { Component, Role } from '../../model/networks/components.ts'
+import type { Component } from '../../model/networks/components.ts'
+import { isMainNetwork } from '../../model/unknown-networks.ts'
 import type { NetworkSide } from '../merge-lora/sides.ts'
 import type { PlannedBlend } from './job.ts'
 import type { CheckpointMergeOptions } from './plan-options.ts'
 
-/** Roles that make a model, beside which a VAE or an image encoder is a part that is taken whole. */
-const MAIN: ReadonlySet<Role> = new Set<Role>(['unet', 'text'])
-
-/** Roles of weights that are blended where they are all of the file, or nothing says what they do in it. */
-const BY_NAMES: ReadonlySet<Role> = new Set<Role>(['vae', 'control', 'vision', 'depth', 'other'])
-
-/** Components of these ids do not blend: factors of a LoRA, and words. */
-const APART: ReadonlySet<Component['id']> = new Set<Component['id']>(['adapter', 'embedding'])
-
 /** Which half of the model a component belongs to; undefined for what is not blended whatever the options are. */
 export function sideIn(component: Component, { identity }: Model): NetworkSide | undefined {
-  const { id, role } = component
+  const { role } = component
   if (role === 'unet' || role === 'text') return role
-  if (APART.has(id) || !BY_NAMES.has(role)) return undefined
-  const isPart = identity.components.some((other) => MAIN.has(other.role))
-  if (!isPart) return 'unet'
-  if (role === 'vae') return 'text'
-  return identity.architecture === undefined && role === 'other' ? 'unet' : undefined
-}
-
-/** Whether the file has weights that no known architecture says anything of. */
-export function isUnknown({ identity }: Pick<Model, 'identity'>): boolean {
-  return identity.architecture === undefined
+  if (isMainNetwork(component, identity)) return 'unet'
+  return role === 'vae' ? 'text' : undefined
 }
 
 /** Undefined for what is not blended. */

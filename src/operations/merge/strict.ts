@@ -13,12 +13,11 @@ import {
 import type { Kind } from '../../model/kinds.ts'
 import type { Model } from '../../model/model.ts'
 import { LATENT_SPACES } from '../../model/networks/architectures/architecture.ts'
-import { sameShape } from '../../model/networks/topology/match.ts'
 import { refuse, type SdtoolError, unverified, usage } from '../../system/errors.ts'
 import { mergeMethod } from '../../tensor/merge/registry.ts'
 import { checkOperation } from '../../tensor/quantised/check.ts'
 import type { Finding } from '../../tensor/values/table.ts'
-import { checkHasTensors, checkWritable } from '../plan.ts'
+import { checkHasTensors, checkWritable, hasBrokenNames, sameKeys } from '../plan.ts'
 import type { MergeJob } from './job.ts'
 import { messages } from './messages.ts'
 import { type CheckpointMergeOptions, letterOf } from './plan-options.ts'
@@ -84,9 +83,10 @@ export function checkCount(count: number, { method }: Pick<CheckpointMergeOption
 }
 
 /** @throws SCALED_FP8, QUANTISED, MERGE_NOT_A_MODEL (exit 3) */
-function checkKind({ name, file, identity: { kind, title, findings } }: Model): void {
+function checkKind({ name, file, identity }: Model): void {
+  const { kind, title } = identity
   const hint = NOT_WEIGHTS[kind]
-  const isBrokenLora = findings.some(({ code }) => code === 'lora-broken-names')
+  const isBrokenLora = hasBrokenNames(identity)
   const isObject = kind === 'unknown' && [...file.tensors.keys()].some((key) => key.includes(PICKLED_OBJECT))
   if (kind === 'unknown' || hint !== undefined) checkOperation('merge', file.tensors.values(), name)
   if (hint === undefined && !isBrokenLora && !isObject) return
@@ -106,7 +106,8 @@ const PICKLED_OBJECT = '{state}/'
  */
 function checkArchitecture(first: Model, other: Model, index: number): void {
   const [a, b] = [first.identity.architecture, other.identity.architecture]
-  const isAlike = a?.id === b?.id || ((a === undefined || b === undefined) && sameKeys(first, other))
+  const isAlike =
+    a?.id === b?.id || ((a === undefined || b === undefined) && sameKeys(first.file, other.file))
   if (isAlike && !differInLatents(first, other)) return
   const what = ({ identity }: Model) => identity.architecture?.title ?? identity.title
   const text = isAlike ? messages.mixedLatents : messages.mixedArchitectures
@@ -115,15 +116,6 @@ function checkArchitecture(first: Model, other: Model, index: number): void {
     'MERGE_MIXED_ARCHITECTURES',
     text([first.name, titled(first)], [other.name, titled(other), letterOf(index)]),
   )
-}
-
-/** Whether two files have the same names and shapes, whatever they are. */
-function sameKeys({ file: a }: Model, { file: b }: Model): boolean {
-  if (a.tensors.size !== b.tensors.size) return false
-  return [...a.tensors.values()].every(({ name, shape }) => {
-    const other = b.tensors.get(name)
-    return other !== undefined && sameShape(shape, other.shape)
-  })
 }
 
 const VAE_KINDS: ReadonlySet<Kind> = new Set<Kind>(['vae', 'taesd'])
