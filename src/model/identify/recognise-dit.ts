@@ -37,6 +37,8 @@ export function recogniseProven(
   }
   if (network.kind !== 'dit') return undefined
   const layout = network.diffusers === 'native' ? 'ldm' : proof.layout
+  if (templateIn(network, layout).length === 0)
+    return { ...shared, id: 'dit', layout, architecture, evidence }
   const { match, dims } = compared(part, network, layout)
   if (match.missing.length + match.misshapen.length > MAX_FAULTS * match.expected) return undefined
   return {

@@ -1,8 +1,19 @@
 import type { Architecture } from './architecture.ts'
-import { chroma, fluxDev } from './flux.ts'
+import { auraFlow } from './auraflow.ts'
+import { chroma, chromaRadiance } from './chroma.ts'
+import { cogVideoX } from './cogvideox.ts'
+import { ernieImage } from './ernie-image.ts'
+import { fluxDev } from './flux.ts'
+import { longCatImage, ovisImage } from './flux-relatives.ts'
 import { flux2 } from './flux2.ts'
+import { ideogram4 } from './ideogram4.ts'
+import { kandinsky5 } from './kandinsky5.ts'
+import { omniGen2 } from './omnigen2.ts'
 import { cascade, svd } from './others.ts'
+import { pixartAlpha, pixartSigma } from './pixart.ts'
 import { qwenImage } from './qwen-image.ts'
+import { qwenImage21 } from './qwen-image-21.ts'
+import { sana } from './sana.ts'
 import { sd1 } from './sd1.ts'
 import { sd2, upscaler } from './sd2.ts'
 import { sd3Medium, sd35Large, sd35Medium } from './sd3.ts'
@@ -28,10 +39,23 @@ export const ARCHITECTURES: readonly Architecture[] = [
   sd35Medium,
   sd35Large,
   flux2,
+  chromaRadiance,
   chroma,
+  ovisImage,
   fluxDev,
+  longCatImage,
   zImage,
+  qwenImage21,
   qwenImage,
+  auraFlow,
+  kandinsky5,
+  omniGen2,
+  ernieImage,
+  ideogram4,
+  sana,
+  pixartAlpha,
+  pixartSigma,
+  cogVideoX,
   svd,
   cascade,
 ]
