@@ -74,9 +74,12 @@ function sameStructure(a: UnetConfig, b: UnetConfig): boolean {
   )
 }
 
-/** Context counts twice: some SD 2.x files have the convolutions of SD 1.x, but never its text encoder. */
+/**
+ * Context counts twice: some SD 2.x files have the convolutions of SD 1.x, but never its text encoder. The vector tells
+ * Kolors from SDXL.
+ */
 function likeness(a: UnetConfig, b: UnetConfig): number {
-  return (a.context === b.context ? 2 : 0) + (a.linear === b.linear ? 1 : 0)
+  return (a.context === b.context ? 2 : 0) + (a.linear === b.linear ? 1 : 0) + (a.adm === b.adm ? 1 : 0)
 }
 
 /** The configuration of an architecture with the widths that can be seen in a damaged file. */

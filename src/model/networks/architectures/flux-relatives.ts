@@ -84,28 +84,18 @@ export const longCatImage: Architecture = {
   id: 'longcat-image',
   title: 'LongCat-Image',
   network: LONGCAT_NETWORK,
+  // a Flux.1 without its pooled text is not one: the width of Qwen2.5-VL decides
   proofs: [
     {
       layout: 'ldm',
-      keys: [
-        'double_blocks.0.img_attn.norm.key_norm.scale',
-        'img_in.weight',
-        'double_blocks.0.img_mlp.0.weight',
-        'time_in.in_layer.weight',
-      ],
-      not: [
-        'vector_in.in_layer.weight',
-        'distilled_guidance_layer.in_proj.weight',
-        'double_stream_modulation_img.lin.weight',
-      ],
+      keys: ['double_blocks.0.img_attn.norm.key_norm.scale', 'img_in.weight', 'time_in.in_layer.weight'],
+      not: ['vector_in.in_layer.weight', 'double_stream_modulation_img.lin.weight'],
+      size: { key: 'txt_in.weight', axis: 1, is: [3584] },
     },
     {
       layout: 'diffusers',
-      keys: [
-        'time_embed.timestep_embedder.linear_1.weight',
-        'single_transformer_blocks.0.proj_mlp.weight',
-        'x_embedder.weight',
-      ],
+      keys: ['time_embed.timestep_embedder.linear_1.weight', 'single_transformer_blocks.0.proj_mlp.weight'],
+      size: { key: 'context_embedder.weight', axis: 1, is: [3584] },
     },
   ],
   components: [dit(LONGCAT_NETWORK)],

@@ -66,55 +66,44 @@ const NAMES = [
   alias('proj_out', 'final_layer.linear'),
 ].flat()
 
-const DIMS = { hidden: 1152, in: 4, out: 32, context: 4096, block: 28, positions: 4096 }
-
-function network(sizes: 0 | 1): DitNetwork {
-  return {
-    kind: 'dit',
-    template: TEMPLATE,
-    dims: { ...DIMS, sizes, tokens: sizes === 1 ? 120 : 300 },
-    diffusers: NAMES,
-    tells: ['ar_embedder.mlp.0.weight', 'y_embedder.y_embedding'],
-  }
+const NETWORK: DitNetwork = {
+  kind: 'dit',
+  template: TEMPLATE,
+  dims: { hidden: 1152, in: 4, out: 32, context: 4096, block: 28, sizes: 1 },
+  diffusers: NAMES,
+  tells: ['ar_embedder.mlp.0.weight', 'y_embedder.y_embedding'],
 }
 
-const [ALPHA, SIGMA] = [network(1), network(0)]
-const SIZES = ['ar_embedder.mlp.0.weight', 'adaln_single.emb.aspect_ratio_embedder.linear_1.weight'] as const
-/** LTX-Video has the same beginning, and no convolution for pictures. */
-const DIFFUSERS = [
-  'adaln_single.linear.weight',
-  'transformer_blocks.0.attn2.to_k.weight',
-  'pos_embed.proj.weight',
-]
-
-const SHARED = { prediction: 'epsilon', resolution: 1024, variants: [] } as const
-
-export const pixartAlpha: Architecture = {
-  ...SHARED,
-  id: 'pixart-alpha',
-  title: 'PixArt alpha',
-  network: ALPHA,
-  proofs: [
-    { layout: 'ldm', keys: ['t_block.1.weight', 'blocks.0.cross_attn.kv_linear.weight', SIZES[0]] },
-    { layout: 'diffusers', keys: [...DIFFUSERS, SIZES[1]] },
-  ],
-  components: [dit(ALPHA)],
-  latent: SD_LATENT,
-}
-
-export const pixartSigma: Architecture = {
-  ...SHARED,
-  id: 'pixart-sigma',
-  title: 'PixArt Sigma',
-  network: SIGMA,
+/** Without sizes, only the length of a caption tells alpha from Sigma, and diffusers does not keep it. */
+export const pixart: Architecture = {
+  id: 'pixart',
+  title: 'PixArt',
+  network: NETWORK,
   proofs: [
     {
       layout: 'ldm',
       keys: ['t_block.1.weight', 'blocks.0.cross_attn.kv_linear.weight', 'y_embedder.y_proj.fc1.weight'],
-      not: [SIZES[0], 'blocks.0.mlp.inverted_conv.conv.weight'],
+      not: ['blocks.0.mlp.inverted_conv.conv.weight'],
     },
-    { layout: 'diffusers', keys: DIFFUSERS, not: [SIZES[1]] },
+    // LTX-Video begins alike, and has no convolution for pictures
+    {
+      layout: 'diffusers',
+      keys: ['adaln_single.linear.weight', 'transformer_blocks.0.attn2.to_k.weight', 'pos_embed.proj.weight'],
+    },
   ],
-  components: [dit(SIGMA)],
+  components: [dit(NETWORK)],
+  prediction: 'epsilon',
+  resolution: 1024,
   latent: LATENTS.sdxl,
+  variants: [
+    { id: 'alpha', title: 'alpha', dims: { sizes: 1 }, latent: SD_LATENT },
+    {
+      id: 'alpha-small',
+      title: 'alpha',
+      dims: { sizes: 0, tokens: 120 },
+      latent: SD_LATENT,
+      resolution: 512,
+    },
+    { id: 'sigma', title: 'Sigma', dims: { sizes: 0, tokens: 300 } },
+  ],
 }

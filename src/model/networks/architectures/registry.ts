@@ -9,15 +9,15 @@ import { flux2 } from './flux2.ts'
 import { ideogram4 } from './ideogram4.ts'
 import { kandinsky5 } from './kandinsky5.ts'
 import { omniGen2 } from './omnigen2.ts'
-import { cascade, svd } from './others.ts'
-import { pixartAlpha, pixartSigma } from './pixart.ts'
+import { cascade, cascadeB, namedTransformers, svd } from './others.ts'
+import { pixart } from './pixart.ts'
 import { qwenImage } from './qwen-image.ts'
 import { qwenImage21 } from './qwen-image-21.ts'
 import { sana } from './sana.ts'
 import { sd1 } from './sd1.ts'
 import { sd2, upscaler } from './sd2.ts'
 import { sd3Medium, sd35Large, sd35Medium } from './sd3.ts'
-import { koala1b, koala700m, sdxl, ssd1b, vega } from './sdxl.ts'
+import { koala1b, koala700m, kolors, sdxl, ssd1b, vega } from './sdxl.ts'
 import { refiner } from './sdxl-refiner.ts'
 import { zImage } from './z-image.ts'
 
@@ -30,11 +30,14 @@ export const ARCHITECTURES: readonly Architecture[] = [
   sd2,
   upscaler,
   sdxl,
+  kolors,
   refiner,
   ssd1b,
   vega,
   koala700m,
   koala1b,
+  // before those whose names they share
+  ...namedTransformers,
   sd3Medium,
   sd35Medium,
   sd35Large,
@@ -53,11 +56,11 @@ export const ARCHITECTURES: readonly Architecture[] = [
   ernieImage,
   ideogram4,
   sana,
-  pixartAlpha,
-  pixartSigma,
+  pixart,
   cogVideoX,
   svd,
   cascade,
+  cascadeB,
 ]
 
 export function architectureById(id: string): Architecture | undefined {

@@ -108,3 +108,17 @@ export const koala700m = smaller('koala-700m', 'KOALA-700M', {
 })
 
 export const koala1b = smaller('koala-1b', 'KOALA-1B', { ...evenDepths([0, 2, 6], 1), depthMid: 6 })
+
+const KOLORS_UNET: UnetConfig = { ...SDXL_UNET, adm: 5632 } // pooled text 4096 + 6 sizes of 256 features
+
+/** The blocks of SDXL for the text of ChatGLM3, of width 4096. Source: Kwai-Kolors/Kolors, and ComfyUI `supported_models.py`. */
+export const kolors: Architecture = {
+  id: 'kolors',
+  title: 'Kolors',
+  network: { kind: 'unet', config: KOLORS_UNET },
+  components: [unet(KOLORS_UNET), vae(VAE_KL_F8)],
+  prediction: 'epsilon',
+  resolution: 1024,
+  latent: SDXL_LATENT,
+  variants: [],
+}
