@@ -12,7 +12,7 @@ import { MODEL_SLOTS, RE_CHECKPOINT, splitTable, type TablePart } from '../layou
 import type { Architecture, Variant } from '../networks/architectures/architecture.ts'
 import { ARCHITECTURES } from '../networks/architectures/registry.ts'
 import { SD2_BY_PREDICTION, sd2 } from '../networks/architectures/sd2.ts'
-import { COMPONENTS, type Component, type ComponentId } from '../networks/components.ts'
+import { COMPONENTS, type Component } from '../networks/components.ts'
 import type { RecognisedDenoiser } from './denoiser-info.ts'
 import { describeEma } from './ema.ts'
 import { describeEmbedding } from './embeddings.ts'
@@ -149,16 +149,31 @@ async function identifyModel(
   return { ...identity, findings: findingsOf(facts) }
 }
 
-/** The architecture of a checkpoint without its network: the one whose text encoders are all there. */
+/**
+ * The architecture of a checkpoint without its network: the one whose text encoders are all there, and no others. T5 and
+ * language models alone do not tell, as families share them.
+ */
 function byEncoders(components: readonly Component[]): Architecture | undefined {
-  const has = ({ id, prefix }: { id: ComponentId; prefix: string }) =>
-    components.some((found) => found.id === id && found.prefix === prefix)
+  const found = components.filter(({ role }) => role === 'text')
+  const isSame = (a: EncoderPlace, b: EncoderPlace) => a.id === b.id && a.prefix === b.prefix
   const texts = (architecture: Architecture) =>
     architecture.components.filter(({ id }) => COMPONENTS[id].role === 'text')
-  return ARCHITECTURES.filter(
-    (architecture) => texts(architecture).length > 0 && texts(architecture).every(has),
-  ).sort((a, b) => texts(b).length - texts(a).length)[0]
+  const fits = (architecture: Architecture) => {
+    const own = texts(architecture)
+    return (
+      own.some(({ id }) => RE_CLIP.test(id)) &&
+      own.every((one) => found.some((other) => isSame(one, other))) &&
+      found.every((one) => !RE_FAMILY_ENCODER.test(one.prefix) || own.some((other) => isSame(one, other)))
+    )
+  }
+  return ARCHITECTURES.filter(fits).sort((a, b) => texts(b).length - texts(a).length)[0]
 }
+
+type EncoderPlace = Pick<Component, 'id' | 'prefix'>
+
+const RE_CLIP = /^(?:clip|openclip)_/
+/** Encoders in files of a whole model that ComfyUI has saved. */
+const RE_FAMILY_ENCODER = /^text_encoders\./
 
 async function describeArchitecture(
   file: Identifiable,

@@ -3,11 +3,9 @@ import { describe, expect, it } from 'vitest'
 import { identify } from '../../../src/model/identify/identify.ts'
 import type { Identity } from '../../../src/model/identity.ts'
 import { COMPONENTS, type ComponentId } from '../../../src/model/networks/components.ts'
-import {
-  COMFYUI_NAMES,
-  MARKED_ENCODERS,
-  TEXT_ENCODERS,
-} from '../../../src/model/networks/text-encoders/registry.ts'
+import { encoderPrefix } from '../../../src/model/networks/text-encoders/component.ts'
+import { MARKED_ENCODERS, TEXT_ENCODERS } from '../../../src/model/networks/text-encoders/registry.ts'
+import { clip, clipTopology } from '../../../src/model/networks/topology/text.ts'
 import { type CollapsedKeys, expandedKeys } from '../../collapsed-keys.ts'
 import { tableOf, valuesOf } from '../tables.ts'
 
@@ -204,12 +202,30 @@ describe('a text encoder that is damaged or unknown', () => {
 })
 
 describe('a text encoder in a file of a whole model', () => {
+  /** Source: ComfyUI, `clip_target` in supported_models.py and the modules of its text_encoders. */
+  it.each([
+    ['llama3_8b', 'llama'],
+    ['byt5', 'byt5_small'],
+    ['t5xl', 'pile_t5xl'],
+    ['t5_11b', 't5xxl'],
+    ['gpt_oss_20b', 'gpt_oss'],
+    ['umt5xxl', 'umt5xxl'],
+    ['qwen25_7b', 'qwen25_7b'],
+    ['qwen3_4b', 'qwen3_4b'],
+    ['mistral3_24b', 'mistral3_24b'],
+    ['gemma2_2b', 'gemma2_2b'],
+    ['ministral3_3b', 'ministral3_3b'],
+    ['qwen3vl_8b', 'qwen3vl_8b'],
+  ] as const)('%s is called %s by ComfyUI', (id, name) => {
+    expect(encoderPrefix(id)).toBe(`text_encoders.${name}.transformer.`)
+  })
+
   const inComfyui = CASES.filter(({ layout }) => layout === 'text' || layout === 'transformers')
 
   it.each(inComfyui.filter(({ id }) => id !== 'text'))(
     '$name is $id under the name of ComfyUI',
     async ({ id, keys }) => {
-      const prefix = `text_encoders.${COMFYUI_NAMES[id] ?? id}.transformer.`
+      const prefix = encoderPrefix(id)
       const vae = { 'vae.decoder.conv_in.weight': [512, 16, 3, 3] }
       const { components } = await identifyKeys({ ...expandedKeys(keys, prefix), ...vae })
       expect(components.map((one) => [one.id, one.prefix])).toContainEqual([id, prefix])
@@ -225,4 +241,31 @@ describe('a text encoder in a file of a whole model', () => {
       expect(components.map(({ id, prefix: own }) => [id, own])).toEqual([['llama3_8b', prefix]])
     },
   )
+})
+
+describe('a whole model without its network', () => {
+  const inside = (id: ComponentId, layout = 'transformers') =>
+    expandedKeys(GOLDEN.encoders[id]![layout]!, encoderPrefix(id))
+  const CLIP = (id: 'clip_l' | 'clip_g', width: number, layers: number): Keys =>
+    Object.fromEntries(
+      [...clipTopology(clip(width, layers, true))].map(([name, shape]) => [
+        `text_encoders.${id}.transformer.${name}`,
+        shape,
+      ]),
+    )
+  const VAE: Keys = { 'vae.decoder.conv_in.weight': [512, 16, 3, 3] }
+
+  it('is not named by a language model, which families share', async () => {
+    for (const id of ['qwen3_4b', 'qwen25_7b', 'umt5xxl', 't5xxl'] as const) {
+      const { architecture, title } = await identifyKeys({ ...inside(id), ...VAE })
+      expect(architecture, title).toBeUndefined()
+    }
+  })
+
+  it('is not named after a family that has fewer encoders', async () => {
+    const sd3 = { ...CLIP('clip_l', 768, 12), ...CLIP('clip_g', 1280, 32), ...inside('t5xxl') }
+    expect((await identifyKeys({ ...sd3, ...VAE })).architecture?.id).toBe('stable-diffusion-v3-medium')
+    const hidream = { ...sd3, ...inside('llama3_8b'), ...VAE }
+    expect((await identifyKeys(hidream)).architecture).toBeUndefined()
+  })
 })
