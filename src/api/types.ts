@@ -114,6 +114,10 @@ export interface ListedModel {
     readonly kind: string
     readonly title: string
     readonly architecture?: string
+    /** `flux`, `z-image`: a word for all models that one adapter may be for. */
+    readonly family?: string
+    /** Of the architecture: `klein-4b`. */
+    readonly variant?: string
     /** `fp16`, `fp16, fp32`. */
     readonly precision: string
     /** What an adapter or embedding is for. */
@@ -124,6 +128,8 @@ export interface ListedModel {
   /** Why it cannot be read. */
   readonly error?: { readonly code: string; readonly message: string }
   readonly triggers: readonly string[]
+  /** As the `.civitai.info` beside it says: `Flux.1 D`. */
+  readonly baseModel?: string
 }
 
 /** A verb of sdtool: what `run` does. `Options` are what it takes, as a recipe keeps them. */

@@ -1,10 +1,12 @@
 import { copyFileSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { torchZip } from '../../src/tensor/formats/torch-zip-write.ts'
 import type { TensorTable } from '../../src/tensor/values/table.ts'
 import { writeModelFile } from '../../src/tensor/write/write.ts'
 import { writeModel } from '../model-files.ts'
+import { publishedKeys } from '../published-keys.ts'
+import { writeSparse } from '../sparse-models.ts'
 import { floatTensor, tableOf } from '../tables.ts'
 import { tempFolder } from '../temp-folder.ts'
 import { runCli } from './run.ts'
@@ -28,10 +30,10 @@ describe('sdtool list', () => {
   sd-bad.safetensors        embedding for one text encoder (emb_params)            464 bytes  fp32
   sd-postcard.pt            A1111 textual inversion                                  2.37 kB  fp32        trained on tiny-sd
   sd-postcard.safetensors   embedding for one text encoder (emb_params)            656 bytes  fp32
-  tiny-outline.safetensors  LoRA                                                     1.35 MB  fp16        trained on tiny-sd.ckpt
+  tiny-outline.safetensors  LoRA                                                     1.35 MB  fp16        for Stable Diffusion 1.x; trained on tiny-sd.ckpt
   tiny-sd-b.safetensors     Stable Diffusion 1.x checkpoint of non-standard width    21.9 MB  fp16
   tiny-sd.ckpt              Stable Diffusion 1.x checkpoint of non-standard width    33.6 MB  fp16, fp32  prune saves 11.8 MB
-  tiny-stripes.safetensors  LoCon                                                    1.80 MB  fp16        trained on tiny-sd.ckpt
+  tiny-stripes.safetensors  LoCon                                                    1.80 MB  fp16        for Stable Diffusion 1.x; trained on tiny-sd.ckpt
   vivid.vae.pt              VAE, 4 latent channels                                   5.29 MB  fp16
   vivid.vae.safetensors     VAE, 4 latent channels                                   5.23 MB  fp16
   ~ the same tensors, by a sample (5.29 MB): vivid.vae.pt, vivid.vae.safetensors
@@ -57,6 +59,65 @@ describe('sdtool list', () => {
       ['outline style', 'b\u001bc'],
       [],
       ['later'],
+    ])
+  })
+
+  it('shows the family in the JSON, and files of one family alone', async () => {
+    const folder = tempFolder()
+    const cache = tempFolder()
+    // read by structure: SD 1.x; the site's word for it may be of the same family, of another, or unknown
+    for (const name of ['plain', 'pony', 'late', 'odd'])
+      copyFileSync(join(TINY, 'tiny-outline.safetensors'), join(folder, `${name}.safetensors`))
+    copyFileSync(join(TINY, 'vivid.vae.pt'), join(folder, 'vivid.vae.pt'))
+    writeFileSync(join(folder, 'pony.civitai.info'), '{"baseModel": "Pony"}')
+    writeFileSync(join(folder, 'late.civitai.info'), '{"baseModel": "SD 1.5 LCM"}')
+    writeFileSync(join(folder, 'odd.civitai.info'), '{"baseModel": "Flux.9 Z"}')
+    writeSparse(join(folder, 'klein.safetensors'), publishedKeys('flux2-klein-4b', 'native'))
+    const listed = async (...args: string[]) => {
+      const { code, stdout } = await list(cache, folder, '--json', ...args)
+      const { results } = JSON.parse(stdout) as { results: Record<string, unknown>[] }
+      return [
+        code,
+        results.map(({ path, family, variant, baseModel }) => [
+          basename(String(path)),
+          family,
+          variant,
+          baseModel,
+        ]),
+      ]
+    }
+    const KLEIN = ['klein.safetensors', 'flux-2', 'klein-4b', null]
+    const LATE = ['late.safetensors', 'sd1', null, 'SD 1.5 LCM']
+    const SD1 = [
+      LATE,
+      ['odd.safetensors', 'sd1', null, 'Flux.9 Z'],
+      ['plain.safetensors', 'sd1', null, null],
+      ['pony.safetensors', 'sd1', null, 'Pony'],
+    ]
+    expect(await listed()).toEqual([0, [KLEIN, ...SD1, ['vivid.vae.pt', null, null, null]]])
+    for (const word of ['sd1', 'sd1.5', 'Stable Diffusion 1.x', 'stable-diffusion-v1'])
+      expect([word, await listed('--base', word)]).toEqual([word, [0, SD1]])
+    for (const word of ['flux2', 'flux-2', 'klein', 'Flux.2 Klein 4B'])
+      expect([word, await listed('--base', word)]).toEqual([word, [0, [KLEIN]]])
+    // only a name tells, and keys must not contradict it
+    expect(await listed('--base', 'SD 1.5 LCM')).toEqual([0, [LATE]])
+    for (const word of ['pony', 'Flux.2 D', 'klein-9b', 'z-image'])
+      expect([word, await listed('--base', word)]).toEqual([word, [0, []]])
+    const { stdout } = await list(cache, folder)
+    expect(stdout.match(/Civitai: [^;]*(?=;)/g)).toEqual([
+      'Civitai: SD 1.5 LCM',
+      'Civitai: Flux.9 Z',
+      'Civitai: Pony, which it is not',
+    ])
+  })
+
+  it('refuses a family that nobody knows, with the nearest', async () => {
+    const { code, stdout, stderr } = await list(tempFolder(), tempFolder(), '--base', 'z-imgae')
+    expect([code, stdout, stderr.includes('--base "z-imgae"'), stderr.includes('z-image')]).toEqual([
+      2,
+      '',
+      true,
+      true,
     ])
   })
 

@@ -12,7 +12,9 @@ export interface BaseModel {
   readonly family?: string
   /** Of the architecture, where the name tells which. */
   readonly variant?: string
-  /** Only its values make it what it is: keys and shapes are those of any model of the family. */
+  /** Only its values make it what it is: keys and shapes are those of its siblings. */
+  readonly byName?: true
+  /** The same, and people do not count it among the family. */
   readonly isFinetune?: true
   /** Its checkpoints are bare transformers, without text encoders and VAE. Source: as below, Lora-Manager. */
   readonly isBare?: true
@@ -30,6 +32,14 @@ function rows(
   })
 }
 
+/** Siblings that only their values tell. */
+function alike(...names: readonly (string | { readonly name: string; readonly words: readonly string[] })[]) {
+  return names.map((named) => ({
+    ...(typeof named === 'string' ? { name: named } : named),
+    byName: true as const,
+  }))
+}
+
 const BARE = { isBare: true } as const
 const FINETUNE = { isFinetune: true } as const
 
@@ -38,16 +48,11 @@ const FINETUNE = { isFinetune: true } as const
  * belongs together); willmiao/ComfyUI-Lora-Manager, py/utils/constants.py (`DIFFUSION_MODEL_BASE_MODELS`).
  */
 export const BASE_MODELS: readonly BaseModel[] = [
-  ...rows(['sd1'], 'sd1', ['SD 1.4', 'SD 1.5', 'SD 1.5 LCM', 'SD 1.5 Hyper']),
+  ...rows(['sd1'], 'sd1', ['SD 1.5', ...alike('SD 1.4', 'SD 1.5 LCM', 'SD 1.5 Hyper')]),
   ...rows(['sd2'], 'sd2', ['SD 2.0', 'SD 2.0 768', 'SD 2.1', 'SD 2.1 768', 'SD 2.1 Unclip']),
   ...rows(['sdxl'], 'sdxl', [
-    'SDXL 0.9',
     'SDXL 1.0',
-    'SDXL 1.0 LCM',
-    'SDXL Lightning',
-    'SDXL Hyper',
-    'SDXL Turbo',
-    'SDXL Distilled',
+    ...alike('SDXL 0.9', 'SDXL 1.0 LCM', 'SDXL Lightning', 'SDXL Hyper', 'SDXL Turbo', 'SDXL Distilled'),
   ]),
   ...rows(['pony'], 'sdxl', ['Pony'], FINETUNE),
   ...rows(['illustrious'], 'sdxl', ['Illustrious'], FINETUNE),
@@ -63,8 +68,10 @@ export const BASE_MODELS: readonly BaseModel[] = [
   ...rows(['flux', 'flux.1'], 'flux', [
     { name: 'Flux.1 D', words: ['flux-dev', 'flux.1-dev'] },
     { name: 'Flux.1 S', words: ['flux-schnell', 'flux.1-schnell'], variant: 'schnell' },
-    { name: 'Flux.1 Krea', words: ['flux-krea'] },
-    { name: 'Flux.1 Kontext', words: ['flux-kontext', 'kontext'] },
+    ...alike(
+      { name: 'Flux.1 Krea', words: ['flux-krea'] },
+      { name: 'Flux.1 Kontext', words: ['flux-kontext', 'kontext'] },
+    ),
   ]),
   ...rows(['flux2', 'flux.2'], 'flux-2', [
     { name: 'Flux.2 D', words: ['flux.2-dev'], variant: 'dev' },
@@ -84,10 +91,7 @@ export const BASE_MODELS: readonly BaseModel[] = [
   ...rows(
     ['z-image'],
     'z-image',
-    [
-      { name: 'ZImageTurbo', words: ['z-image-turbo'] },
-      { name: 'ZImageBase', words: ['z-image-base'] },
-    ],
+    alike({ name: 'ZImageTurbo', words: ['z-image-turbo'] }, { name: 'ZImageBase', words: ['z-image-base'] }),
     BARE,
   ),
   ...rows(['anima'], 'anima', ['Anima']),

@@ -1,4 +1,5 @@
 /** The files that programs look for next to a model: `.civitai.info`, a preview picture, the user metadata of A1111. */
+import { defined } from '../../system/defined.ts'
 import { writeNewFile } from '../../system/new-file.ts'
 import { id, list, maybe, object, read, text } from '../api/tolerant.ts'
 import type { Site } from '../http/hosts.ts'
@@ -67,10 +68,17 @@ async function writeInfo(model: ModelFile): Promise<string | undefined> {
   return info
 }
 
-const infoFile = object({ id: maybe(id), trainedWords: list(text) })
+const infoFile = object({ id: maybe(id), baseModel: maybe(text), trainedWords: list(text) })
 
-/** The trigger words in the `.civitai.info` of a model, whoever wrote it; none if there is no such file. */
-export async function triggerWordsBeside(path: string): Promise<readonly string[]> {
+/** What the `.civitai.info` of a model says, whoever wrote it. */
+export interface CivitaiInfo {
+  readonly baseModel?: string
+  readonly triggers: readonly string[]
+}
+
+/** Nothing if there is no such file. */
+export async function civitaiInfoBeside(path: string): Promise<CivitaiInfo> {
   const info = read(infoFile, await jsonAt(`${sidecarStem(path)}.civitai.info`))
-  return (info?.trainedWords ?? []).map((word) => word.trim()).filter((word) => word !== '')
+  const triggers = (info?.trainedWords ?? []).map((word) => word.trim()).filter((word) => word !== '')
+  return { ...defined({ baseModel: info?.baseModel }), triggers }
 }

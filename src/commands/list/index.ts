@@ -1,5 +1,9 @@
+import { contradictsBase } from '../../civitai/api/base-claim.ts'
+import { BASE_WORDS } from '../../civitai/api/base-models.ts'
 import { openCache } from '../../library/caches/library-cache.ts'
 import { checkFolder, type SkippedFolder, scanFolder, skippedText } from '../../library/scan.ts'
+import { type FamilyFacts, familyTitle } from '../../model/families.ts'
+import { familyFilter } from '../../operations/list/family-filter.ts'
 import {
   type Duplicates,
   type LibraryFile,
@@ -7,16 +11,23 @@ import {
   likelyDuplicates,
   provenDuplicates,
 } from '../../operations/list/models.ts'
-import { type Envelope, envelope, type JsonError, printResults } from '../../report/document/envelope.ts'
+import {
+  type Envelope,
+  envelope,
+  type JsonError,
+  printResults,
+  withNulls,
+} from '../../report/document/envelope.ts'
 import { formatTable } from '../../report/text/table.ts'
 import { formatBytes, painter } from '../../report/text/text.ts'
+import { defined } from '../../system/defined.ts'
 import { EXIT, usage } from '../../system/errors.ts'
 import { printable } from '../../system/text.ts'
 import { startProgress, type World } from '../../system/world.ts'
 import type { Command } from '../command.ts'
 import { noteSkipped } from '../shared/listed-files.ts'
 import { modelFolders, withModelFolders } from '../shared/model-folders.ts'
-import { commonOptions, flag, withCommonOptions } from '../shared/options.ts'
+import { commonOptions, flag, list, withCommonOptions } from '../shared/options.ts'
 import { messages } from './messages.ts'
 import type { ListFinding, ListResult } from './schema.ts'
 
@@ -25,6 +36,7 @@ export const listCommand: Command = {
   get examples() {
     return [
       ['$0 list ~/stable-diffusion-webui/models', messages.exampleFolder],
+      ['$0 list --base z-image', messages.exampleBase],
       ['$0 list --duplicates', messages.exampleDuplicates],
       ['$0 list models/ --json', messages.exampleJson],
     ] as const
@@ -36,12 +48,15 @@ export const listCommand: Command = {
         array: true,
         describe: messages.foldersArgument,
       })
+      .option('base', { type: 'string', describe: messages.baseOption(BASE_WORDS.join(', ')) })
       .option('duplicates', {
         type: 'boolean',
         describe: messages.duplicatesOption,
       }),
   async run(args, world) {
     const options = commonOptions(args)
+    const bases = list(args, 'base')
+    const isWanted = bases.length === 0 ? () => true : familyFilter(bases)
     const named = [...((args.folders as unknown[]) ?? []), ...((args._ as unknown[]) ?? [])].map(String)
     const folders = named.length > 0 ? named : modelFolders(args, world).roots
     if (folders.length === 0) throw usage(messages.noFolder, messages.nameFolder)
@@ -52,12 +67,8 @@ export const listCommand: Command = {
     const cache = await openCache(world)
     const opening = startProgress(world, messages.opening, 'count')
     try {
-      const files = await libraryOf(
-        scans.flatMap((scan) => scan.files),
-        cache,
-        opening,
-        world,
-      )
+      const found = scans.flatMap((scan) => scan.files)
+      const files = (await libraryOf(found, cache, opening, world)).filter(isWanted)
       const duplicates = flag(args, 'duplicates')
         ? await provenDuplicates(files, cache, startProgress(world, messages.comparing, 'count'), world)
         : likelyDuplicates(files)
@@ -91,12 +102,24 @@ function document(
   return envelope('list', { results: files.map(resultJson), findings }, world)
 }
 
-function resultJson({ path, bytes, facts, triggers, error, autoV3 }: LibraryFile): ListResult {
+function resultJson({ path, bytes, facts, baseModel, triggers, error, autoV3 }: LibraryFile): ListResult {
   if (facts === undefined) return { path, bytes, error: errorDataJson(error!) }
-  const { kind, title, architecture = null, precision, base = null, trainedOn = null, prunable } = facts
-  const about = { kind, title, architecture, precision, base, trainedOn, triggers, prunable }
-  return { path, bytes, ...about, autoV3: autoV3 ?? null, error: null }
+  const { kind, title, precision, prunable } = facts
+  const { architecture, family, variant, base, trainedOn } = facts
+  const known = defined({ architecture, family, variant, baseModel, base, trainedOn, autoV3 })
+  return { path, bytes, kind, title, precision, triggers, prunable, error: null, ...UNKNOWN, ...known }
 }
+
+/** What a file may leave open. */
+const UNKNOWN = {
+  architecture: null,
+  family: null,
+  variant: null,
+  baseModel: null,
+  base: null,
+  trainedOn: null,
+  autoV3: null,
+} as const
 
 function errorDataJson({ code, message }: NonNullable<LibraryFile['error']>): JsonError {
   return { code, message, hint: null }
@@ -118,11 +141,14 @@ function page(
   world: World,
 ): string {
   const paint = painter(world.stdout, world.env)
-  const rows = files.map(({ name, bytes, facts, triggers, error }) => {
-    const { title = '', precision = '', base, trainedOn, prunable = 0 } = facts ?? {}
+  const rows = files.map(({ name, bytes, facts, baseModel, triggers, error }) => {
+    const { title = '', precision = '', trainedOn, prunable = 0 } = facts ?? {}
+    const base = familyTitle(facts ?? {}, facts?.architecture)
     const notes = [
       ...(error === undefined ? [] : [messages.refused(error.message)]),
-      ...(facts?.kind === 'lora' || base === undefined ? [] : [messages.forBase(base)]),
+      // titles have it but for what its metadata alone tells, and for embeddings
+      ...(base === undefined || title.includes(base) ? [] : [messages.forBase(base)]),
+      ...(baseModel === undefined ? [] : [claimText(facts ?? {}, baseModel)]),
       ...(trainedOn === undefined ? [] : [messages.trainedOn(trainedOn)]),
       ...(triggers.length === 0 ? [] : [messages.triggers(triggers.join(', '))]),
       ...(prunable > 0 ? [messages.pruneSaves(formatBytes(prunable))] : []),
@@ -142,6 +168,11 @@ function page(
     summary(files),
   ]
   return `${lines.join('\n')}\n`
+}
+
+/** What the site calls a model, where its keys and shapes allow it. */
+function claimText(facts: FamilyFacts, baseModel: string): string {
+  return contradictsBase(facts, baseModel) ? messages.wrongBase(baseModel) : messages.calledBase(baseModel)
 }
 
 function duplicateLine({ component, files, bytes, proven }: Duplicates, verbose: boolean): string {

@@ -3,9 +3,12 @@ import { plural } from '../../system/plural.ts'
 
 export const messages = catalogue({
   exampleFolder: 'Every model: what it is, its size, type, base model and trigger words',
+  exampleBase: 'Models, LoRAs and embeddings of one family',
   exampleDuplicates: 'The folders of SDTOOL_MODELS, with duplicates, read in full to be sure',
   exampleJson: 'The same for a program',
   foldersArgument: 'Folders of models; without any, those of --models or SDTOOL_MODELS',
+  baseOption: (bases: string) =>
+    `Only files of a family: ${bases}; or of one model as Civitai spells it ("Flux.2 Klein 4B"). Repeatable`,
   duplicatesOption: 'Read in full what looks the same by a sample of its values. The results are remembered',
 
   noFolder: 'no folder was named',
@@ -27,6 +30,8 @@ export const messages = catalogue({
   notes: 'notes',
   refused: (reason: string) => `refused: ${reason}`,
   forBase: (base: string) => `for ${base}`,
+  calledBase: (base: string) => `Civitai: ${base}`,
+  wrongBase: (base: string) => `Civitai: ${base}, which it is not`,
   trainedOn: (model: string) => `trained on ${model}`,
   triggers: (words: string) => `trigger: ${words}`,
   pruneSaves: (bytes: string) => `prune saves ${bytes}`,

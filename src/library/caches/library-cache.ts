@@ -1,6 +1,7 @@
 /** What was found out about model files, kept between runs: a file whose size and time are the same is not opened again. */
 import * as v from 'valibot'
 import { KINDS, type Kind } from '../../model/kinds.ts'
+import { LATENT_SPACES, type LatentSpace } from '../../model/networks/architectures/architecture.ts'
 import { COMPONENTS, type ComponentId } from '../../model/networks/components.ts'
 import type { World } from '../../system/world.ts'
 import type { LibraryFacts } from '../facts.ts'
@@ -13,10 +14,21 @@ const part = v.strictObject({
   sample: v.string(),
 })
 
+const space = v.picklist(Object.keys(LATENT_SPACES) as [LatentSpace, ...LatentSpace[]])
+
+const latents = v.strictObject({
+  space: v.exactOptional(space),
+  weak: v.exactOptional(v.boolean()),
+  possible: v.pipe(v.array(space), v.readonly()),
+})
+
 const facts = v.strictObject({
   kind: v.picklist(Object.keys(KINDS) as [Kind, ...Kind[]]),
   title: v.string(),
   architecture: v.exactOptional(v.string()),
+  family: v.exactOptional(v.string()),
+  variant: v.exactOptional(v.string()),
+  latents: v.exactOptional(latents),
   precision: v.string(),
   base: v.exactOptional(v.string()),
   trainedOn: v.exactOptional(v.string()),
@@ -47,7 +59,7 @@ export interface LibraryCache {
 }
 
 /** Of the format. */
-const FORMAT = 2
+const FORMAT = 3
 
 /** Another version of sdtool may see more in a file. */
 export async function openCache({ env, version }: Pick<World, 'env' | 'version'>): Promise<LibraryCache> {

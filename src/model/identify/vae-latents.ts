@@ -78,10 +78,15 @@ function byName({ fileName = '', titles = [] }: Hints, channels: number | undefi
   return undefined
 }
 
-/** For people: whose latents a VAE of these shapes may be for. */
-export function spacesOf(vae: Identity['vae']): string[] {
+/** Whose latents a VAE of these shapes may be for. */
+export function possibleSpaces(vae: Identity['vae']): LatentSpace[] {
   const used = ARCHITECTURES.filter(({ id }) => vae?.architectures.includes(id))
-  return [...new Set(used.map(({ latent }) => LATENT_SPACES[latent.space]))]
+  return [...new Set(used.map(({ latent }) => latent.space))]
+}
+
+/** The same for people. */
+export function spacesOf(vae: Identity['vae']): string[] {
+  return possibleSpaces(vae).map((space) => LATENT_SPACES[space])
 }
 
 /** How a VAE goes with a model. */

@@ -1,10 +1,12 @@
 /** What a list of a person's models says of each of them, and what makes two of them the same. */
 
 import { createHash } from 'node:crypto'
-import type { LibraryFacts, LibraryPart } from '../../library/facts.ts'
+import type { LibraryFacts, LibraryPart, VaeFacts } from '../../library/facts.ts'
 import { BASES } from '../../model/adapters/base.ts'
 import { DTYPE_NAMES, dtypeName } from '../../model/dtype-choice.ts'
+import { familyFacts } from '../../model/families.ts'
 import type { ValueReader } from '../../model/identify/evidence.ts'
+import { possibleSpaces } from '../../model/identify/vae-latents.ts'
 import type { Identity } from '../../model/identity.ts'
 import { placesIn } from '../../model/layouts/pairs.ts'
 import { textOf } from '../../model/metadata/facts.ts'
@@ -32,6 +34,8 @@ export async function libraryFacts(
     kind,
     title,
     ...(architecture === undefined ? {} : { architecture: architecture.id }),
+    ...familyFacts(identity),
+    ...(kind === 'vae' ? { latents: vaeFacts(identity) } : {}),
     precision: precisionOf(model, identity.components),
     ...(base === undefined ? {} : { base: BASES[base].title }),
     ...defined({ trainedOn }),
@@ -40,6 +44,11 @@ export async function libraryFacts(
     ...(model.tensors.size === 0 ? {} : { digest: await digestOf(model, read) }),
     parts,
   }
+}
+
+function vaeFacts({ vae, latents }: Identity): VaeFacts {
+  const { space, weak } = latents ?? {}
+  return { ...defined({ space, weak }), possible: possibleSpaces(vae) }
 }
 
 function precisionOf(model: ModelFile, components: readonly Component[]): string {

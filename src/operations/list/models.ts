@@ -1,7 +1,7 @@
 /** The model files of a folder with what is known of each, opened only where that is not in the cache. */
 
 import { resolve } from 'node:path'
-import { triggerWordsBeside } from '../../civitai/plan/sidecars.ts'
+import { civitaiInfoBeside } from '../../civitai/plan/sidecars.ts'
 import type { CachedFile, LibraryCache } from '../../library/caches/library-cache.ts'
 import type { LibraryFacts } from '../../library/facts.ts'
 import type { FoundFile } from '../../library/scan.ts'
@@ -19,6 +19,8 @@ export interface LibraryFile extends CachedFile {
   readonly path: string
   /** Below the folder that is listed. */
   readonly name: string
+  /** As the `.civitai.info` beside it says. */
+  readonly baseModel?: string
   /** In its metadata; if it has none there, in the `.civitai.info` beside it. */
   readonly triggers: readonly string[]
 }
@@ -38,9 +40,10 @@ export function libraryOf(
     environment.signal.throwIfAborted()
     const known = await knownFile(path, cache, environment)
     const own = known.facts?.triggers ?? []
-    const triggers = own.length > 0 ? own : await triggerWordsBeside(path)
+    const { baseModel, triggers: stated } = await civitaiInfoBeside(path)
+    const triggers = own.length > 0 ? own : stated
     progress.update(++done, files.length)
-    return { ...known, path, name, triggers }
+    return { ...known, path, name, ...defined({ baseModel }), triggers }
   })
 }
 
@@ -196,6 +199,12 @@ async function contentOf(
   return made
 }
 
-function withoutPlace({ path, name, triggers, ...file }: CachedFile & Partial<LibraryFile>): CachedFile {
+function withoutPlace({
+  path,
+  name,
+  baseModel,
+  triggers,
+  ...file
+}: CachedFile & Partial<LibraryFile>): CachedFile {
   return file
 }

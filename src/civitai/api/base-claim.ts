@@ -1,0 +1,42 @@
+/** What the site says a model is for, beside what its keys and shapes say. */
+import { type FamilyFacts, familyById } from '../../model/families.ts'
+import { BASE_MODELS, type BaseModel, baseModelByName } from './base-models.ts'
+
+/** Families whose adapters have the same layers, so that keys do not tell which of the two they are for. */
+const SAME_LAYERS: readonly (readonly [string, string])[] = [
+  ['flux', 'chroma'],
+  ['sdxl', 'kolors'],
+]
+
+function mayBe(family: string, other: string): boolean {
+  return family === other || SAME_LAYERS.some((pair) => pair.includes(family) && pair.includes(other))
+}
+
+/** Whether a model of this family can be what the site calls it; yes where one of the two is not known. */
+export function fitsBase({ family, variant }: FamilyFacts, base: BaseModel): boolean {
+  if (family === undefined || base.family === undefined) return true
+  // of a family that sdtool does not know, it cannot say what it looks like
+  if (familyById(base.family) === undefined) return true
+  if (!mayBe(family, base.family)) return false
+  return variant === undefined || base.variant === undefined || variant === base.variant
+}
+
+/** Whether a model of this family contradicts what the site calls it. */
+export function contradictsBase(facts: FamilyFacts, baseModel: string | undefined): boolean {
+  const base = baseModel === undefined ? undefined : baseModelByName(baseModel)
+  return base !== undefined && !fitsBase(facts, base)
+}
+
+/** Whether keys and shapes alone say that a model is of one of these bases. */
+export function isOfBases(facts: FamilyFacts, bases: readonly BaseModel[]): boolean {
+  const own = BASE_MODELS.filter((base) => base.family === facts.family && !base.isFinetune)
+  if (facts.family === undefined || own.length === 0) return false
+  return own.every((base) => bases.includes(base)) || bases.some((base) => isToldBy(facts, base, own))
+}
+
+/** A base without a variant is what its siblings are not. */
+function isToldBy({ variant }: FamilyFacts, base: BaseModel, siblings: readonly BaseModel[]): boolean {
+  if (base.byName || !siblings.includes(base)) return false
+  if (base.variant !== undefined) return variant === base.variant
+  return variant === undefined || !siblings.some((other) => other.variant === variant)
+}

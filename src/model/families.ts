@@ -1,0 +1,54 @@
+/** The family of a model by the word that adapters for it have, too: one word for all sizes of Stable Diffusion 3. */
+import { BASES, type BaseId } from './adapters/base.ts'
+import type { Identity } from './identity.ts'
+import { ARCHITECTURES, architectureById } from './networks/architectures/registry.ts'
+
+/** A base of adapters or, where there is none, an architecture. */
+export interface Family {
+  readonly id: string
+  readonly title: string
+  /** Ids of the registry. */
+  readonly architectures: readonly string[]
+}
+
+const OF_ADAPTERS: readonly Family[] = (Object.keys(BASES) as BaseId[]).map((id) => ({ id, ...BASES[id] }))
+
+/** Every family sdtool knows. */
+export const FAMILIES: readonly Family[] = [
+  ...OF_ADAPTERS,
+  ...ARCHITECTURES.filter(({ id }) => !OF_ADAPTERS.some((family) => family.architectures.includes(id))).map(
+    ({ id, title }) => ({ id, title, architectures: [id] }),
+  ),
+]
+
+export function familyById(id: string): Family | undefined {
+  return FAMILIES.find((family) => family.id === id)
+}
+
+/** What is known of a model's family by its keys and shapes; of an adapter also by what its trainer wrote. */
+export interface FamilyFacts {
+  readonly family?: string
+  /** Of the architecture: `klein-4b`. */
+  readonly variant?: string
+}
+
+export function familyFacts({ architecture, adapter, embedding }: Identity): FamilyFacts {
+  if (architecture) {
+    const family = FAMILIES.find(({ architectures }) => architectures.includes(architecture.id))
+    const { variant } = architecture
+    return { ...(family && { family: family.id }), ...(variant === undefined ? {} : { variant }) }
+  }
+  const family = adapter?.base.architecture ?? adapter?.base.claimed ?? embedding?.architecture
+  return family === undefined ? {} : { family }
+}
+
+/** "Flux.2 klein 4B". */
+export function familyTitle(
+  { family, variant }: FamilyFacts,
+  architecture: string | undefined,
+): string | undefined {
+  const known = architecture === undefined ? undefined : architectureById(architecture)
+  if (known === undefined) return family === undefined ? undefined : familyById(family)?.title
+  const own = known.variants.find(({ id }) => id === variant)
+  return own === undefined ? known.title : `${known.title} ${own.title}`
+}
