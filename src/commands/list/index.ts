@@ -11,13 +11,7 @@ import {
   likelyDuplicates,
   provenDuplicates,
 } from '../../operations/list/models.ts'
-import {
-  type Envelope,
-  envelope,
-  type JsonError,
-  printResults,
-  withNulls,
-} from '../../report/document/envelope.ts'
+import { type Envelope, envelope, type JsonError, printResults } from '../../report/document/envelope.ts'
 import { formatTable } from '../../report/text/table.ts'
 import { formatBytes, painter } from '../../report/text/text.ts'
 import { defined } from '../../system/defined.ts'
@@ -141,19 +135,10 @@ function page(
   world: World,
 ): string {
   const paint = painter(world.stdout, world.env)
-  const rows = files.map(({ name, bytes, facts, baseModel, triggers, error }) => {
-    const { title = '', precision = '', trainedOn, prunable = 0 } = facts ?? {}
-    const base = familyTitle(facts ?? {}, facts?.architecture)
-    const notes = [
-      ...(error === undefined ? [] : [messages.refused(error.message)]),
-      // titles have it but for what its metadata alone tells, and for embeddings
-      ...(base === undefined || title.includes(base) ? [] : [messages.forBase(base)]),
-      ...(baseModel === undefined ? [] : [claimText(facts ?? {}, baseModel)]),
-      ...(trainedOn === undefined ? [] : [messages.trainedOn(trainedOn)]),
-      ...(triggers.length === 0 ? [] : [messages.triggers(triggers.join(', '))]),
-      ...(prunable > 0 ? [messages.pruneSaves(formatBytes(prunable))] : []),
-    ]
-    return [name, title, formatBytes(bytes), precision, notes.join('; ')].map((cell) => printable(cell, 160))
+  const rows = files.map((file) => {
+    const { title = '', precision = '' } = file.facts ?? {}
+    const cells = [file.name, title, formatBytes(file.bytes), precision, notesOf(file).join('; ')]
+    return cells.map((cell) => printable(cell, 160))
   })
   const columns = [
     { head: messages.file },
@@ -168,6 +153,20 @@ function page(
     summary(files),
   ]
   return `${lines.join('\n')}\n`
+}
+
+function notesOf({ facts, baseModel, triggers, error }: LibraryFile): string[] {
+  if (facts === undefined) return [messages.refused(error!.message)]
+  const { title, trainedOn, prunable, architecture } = facts
+  const base = familyTitle(facts, architecture)
+  return [
+    // titles have it but for what its metadata alone tells, and for embeddings
+    ...(base === undefined || title.includes(base) ? [] : [messages.forBase(base)]),
+    ...(baseModel === undefined ? [] : [claimText(facts, baseModel)]),
+    ...(trainedOn === undefined ? [] : [messages.trainedOn(trainedOn)]),
+    ...(triggers.length === 0 ? [] : [messages.triggers(triggers.join(', '))]),
+    ...(prunable > 0 ? [messages.pruneSaves(formatBytes(prunable))] : []),
+  ]
 }
 
 /** What the site calls a model, where its keys and shapes allow it. */
