@@ -17,6 +17,7 @@ function namesOf(pattern: string): string[] {
   const [before, after] = [pattern.slice(0, found.index), pattern.slice(found.index + found[0].length)]
   return found[1]!.split(',').flatMap((range) => {
     const [first = 0, last = first] = range.split('-').map(Number)
-    return Array.from({ length: last - first + 1 }, (_, i) => `${before}${first + i}${after}`)
+    const numbers = Array.from({ length: last - first + 1 }, (_, i) => first + i)
+    return numbers.flatMap((n) => namesOf(`${before}${n}${after}`))
   })
 }

@@ -1,3 +1,4 @@
+import type { AutoencoderLayers } from '../networks/autoencoders/autoencoder.ts'
 import { provenAutoencoder } from '../networks/autoencoders/proof.ts'
 import type { KeyLayout } from '../networks/components.ts'
 import { deriveVae } from '../networks/topology/derive.ts'
@@ -22,10 +23,22 @@ export function recogniseVae(part: PartKeys): Encoder {
   const proven = provenAutoencoder((name) => part.shapeOf(part.prefix + name))
   if (proven) {
     const { layout, autoencoder } = proven
-    return { ...shared, layout, ...(autoencoder.likeKl && { match: flux2Match(part, layout) }) }
+    if (autoencoder.likeKl) return { ...shared, layout, match: flux2Match(part, layout) }
+    const { layers } = autoencoder
+    return { ...shared, layout, ...(layers && { match: layersMatch(part, layout, layers) }) }
   }
   if (part.names.some((name) => RE_TINY.test(name)) || !resemblesKl(part)) return shared
   return { ...shared, ...comparedKl(part) }
+}
+
+function layersMatch(
+  { names, prefix, shapeOf }: PartKeys,
+  layout: KeyLayout,
+  { topology, inDiffusers }: AutoencoderLayers,
+): TopologyMatch {
+  const nameOf = layout === 'diffusers' ? inDiffusers : (name: string) => name
+  const keys = topology((name) => shapeOf(prefix + nameOf(name)))
+  return matchTopology(names, shapeOf, prefix, renameTopology(keys, nameOf))
 }
 
 const RE_KL =

@@ -3,6 +3,7 @@ import type { Tensor, TensorTable } from '../../tensor/values/table.ts'
 import { type VaeNames, vaeNames } from '../layouts/vae-names.ts'
 import type { LatentSpace } from '../networks/architectures/architecture.ts'
 import { ARCHITECTURES } from '../networks/architectures/registry.ts'
+import type { AutoencoderLayers } from '../networks/autoencoders/autoencoder.ts'
 import { type ProvenAutoencoder, provenAutoencoder } from '../networks/autoencoders/proof.ts'
 import { autoencoderById } from '../networks/autoencoders/registry.ts'
 import { messages } from './messages.ts'
@@ -38,9 +39,10 @@ export function isKl({ network }: VaeInfo): boolean {
   return network === 'kl'
 }
 
-/** Its tensors have names of ldm and of diffusers, and sdtool knows which of them are the same. */
-export function hasKlNames(info: VaeInfo): boolean {
-  return isKl(info) || autoencoderById(info.network)?.likeKl === true
+/** Its tensors have names of its authors and of diffusers, and sdtool knows which of them are the same. */
+export function hasBothNames(info: VaeInfo): boolean {
+  const own = autoencoderById(info.network)
+  return isKl(info) || own?.likeKl === true || own?.layers !== undefined
 }
 
 /** Where a VAE stands in a file: of its own, in a checkpoint, in a file that ComfyUI or a pipeline saved. */
@@ -199,12 +201,19 @@ export function canonicalVae(table: TensorTable, info: VaeInfo): Map<string, Ten
   return new Map(found.sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
-/** Names of ldm for those of a file; undefined for keys that are none of the autoencoder. */
+/** Names of its authors for those of a file; undefined for keys that are none of the autoencoder. */
 function canonicalNaming(table: TensorTable, info: VaeInfo): (name: string) => string | undefined {
-  if (!hasKlNames(info)) return (name) => name
+  const own = autoencoderById(info.network)
+  if (own?.layers !== undefined) return info.layout === 'diffusers' ? layerNaming(own.layers) : (name) => name
+  if (!isKl(info) && own?.likeKl !== true) return (name) => name
   const { toDiffusers, toLdm } = namesOf(table, info)
   const ldm = (name: string) => (toDiffusers.has(name) ? name : toLdm.get(name))
   return isKl(info) ? ldm : (name) => ldm(withoutHalf(name)) ?? name
+}
+
+function layerNaming({ topology, inDiffusers }: AutoencoderLayers): (name: string) => string {
+  const names = new Map([...topology(() => undefined).keys()].map((name) => [inDiffusers(name), name]))
+  return (name) => names.get(name) ?? name
 }
 
 /** Published files of Flux.2 have these convolutions inside of the halves. */
@@ -219,6 +228,8 @@ function namesOf(table: TensorTable, { prefix }: VaeInfo): VaeNames {
 
 /** The name, in the layout and with the prefix of this VAE, of a tensor it may not have yet. */
 export function vaeKey(table: TensorTable, info: VaeInfo, ldm: string): string {
+  const { layers } = autoencoderById(info.network) ?? {}
+  if (layers !== undefined) return info.prefix + (info.layout === 'diffusers' ? layers.inDiffusers(ldm) : ldm)
   return (
     info.prefix + (info.layout === 'diffusers' ? (namesOf(table, info).toDiffusers.get(ldm) ?? ldm) : ldm)
   )

@@ -1,7 +1,9 @@
 /** One network of a model as a file of its own, with the names that UIs load. */
 import { EXIT, SdtoolError } from '../../system/errors.ts'
+import { reshape } from '../../tensor/values/slices.ts'
 import type { Tensor, TensorTable } from '../../tensor/values/table.ts'
-import { isKl, vaeLevels } from '../identify/vae.ts'
+import { canonicalVae, hasBothNames, isKl, type VaeInfo, vaeLevels } from '../identify/vae.ts'
+import { ldmShape } from '../identify/vae-content.ts'
 import type { Identifiable, Identity } from '../identity.ts'
 import { architectureById } from '../networks/architectures/registry.ts'
 import { type Component, type ComponentId, isSelected, type Selector } from '../networks/components.ts'
@@ -99,13 +101,21 @@ function inFileLayout({ id, role, layout }: Component, locals: Locals, identity:
     return { tensors: layout === 'transformers' ? inComfyui(id, locals) : locals, left: [] }
   if (layout !== 'diffusers') return { tensors: locals, left: [] }
   if (role === 'vae' && identity.vae !== undefined && !isKl(identity.vae))
-    return { tensors: locals, left: [] }
+    return vaeOfAuthors(identity.vae, locals)
   if (role === 'vae') return vaeToLdm(locals, vaeLevels({ tensors: locals, metadata: {} }, ''))
   const network = identity.architecture && architectureById(identity.architecture.id)?.network
   if (role !== 'unet' || network?.kind !== 'unet') return { tensors: locals, left: [] }
   const shapeOf = (name: string) => locals.get(name)?.shape
   const naming = unetNaming(network.config.resBlocks, shapeOf)
   return unetToLdm(locals, deriveUnet((name) => shapeOf(naming(name))) ?? network.config)
+}
+
+/** An autoencoder of its own layers, with the names of its authors where they are known. */
+function vaeOfAuthors(vae: VaeInfo, locals: Locals): Converted {
+  if (!hasBothNames(vae)) return { tensors: locals, left: [] }
+  const named = canonicalVae({ tensors: locals, metadata: {} }, { ...vae, prefix: '' })
+  const inPlace = (name: string, tensor: Tensor) => reshape({ ...tensor, name }, ldmShape(name, tensor.shape))
+  return { tensors: new Map([...named].map(([name, tensor]) => [name, inPlace(name, tensor)])), left: [] }
 }
 
 function inComfyui(id: ComponentId, locals: Locals): Locals {

@@ -2,7 +2,7 @@
 
 import { castWeight, DTYPE_NAMES, type DTypeName, dtypeName } from '../../model/dtype-choice.ts'
 import { info, warning } from '../../model/finding.ts'
-import { canonicalVae, hasKlNames, type VaeInfo, vaeKey } from '../../model/identify/vae.ts'
+import { canonicalVae, hasBothNames, type VaeInfo, vaeKey } from '../../model/identify/vae.ts'
 import { ldmShape } from '../../model/identify/vae-content.ts'
 import { latentsFit, spacesOf } from '../../model/identify/vae-latents.ts'
 import type { VaeLatents } from '../../model/identity.ts'
@@ -157,7 +157,7 @@ export function bakedTensors(base: Model, vae: VaeModel, { dtype }: BakeOptions)
 
 /** @throws VAE_MISFIT (exit 4) for one in the names of diffusers that sdtool cannot rename */
 function checkNames(base: Model, vae: Model, place: VaeInfo, source: VaeInfo): void {
-  if (hasKlNames(source) || place.layout === source.layout) return
+  if (hasBothNames(source) || place.layout === source.layout) return
   throw unverified('VAE_MISFIT', messages.otherNames(vae.name, base.name, source.layout), messages.sameNames)
 }
 

@@ -100,13 +100,21 @@ describe('an autoencoder that is not that of Stable Diffusion', () => {
 
   it.each(CASES.filter(({ id }) => id !== 'flux2'))(
     '$name is not compared with that of Stable Diffusion',
-    async ({ keys }) => {
+    async ({ id, keys }) => {
       const table = tableOf(Object.entries(keys), { dtype: 'BF16' })
       const info = identifyVae(table)!
       const read = () => Promise.reject(new Error('nothing to read'))
       expect(await vaeContent({ table, info, read })).toBeUndefined()
       expect(await compareVaes({ table, info, read }, { table, info, read }, 0)).toBeUndefined()
-      expect((await identifyKeys(keys)).components[0]?.match).toBeUndefined()
+      const match = (await identifyKeys(keys)).components[0]?.match
+      if (rowOf(id).layers === undefined) expect(match).toBeUndefined()
+      else
+        expect(match).toMatchObject({
+          expected: Object.keys(keys).length,
+          missing: [],
+          misshapen: [],
+          extra: [],
+        })
       expect(canonicalVae(table, info).size).toBe(Object.keys(keys).length)
     },
   )
@@ -139,6 +147,45 @@ describe('the VAE of Flux.2', () => {
     expect(findings.map(({ code }) => code)).toEqual(['incomplete-vae'])
     expect(findings[0]?.message).toMatch(/2 of 250 keys missing: .*"bn.running_var"/)
   })
+})
+
+describe('the VAEs of Wan', () => {
+  const RENAMED = (GOLDEN as unknown as { renamed: { wan21: Record<string, string> } }).renamed.wan21
+
+  it('have the names of diffusers that its own conversion gives them', () => {
+    const table = tableOf(Object.entries(expandedKeys(GOLDEN.diffusers.wan21!)))
+    const found = [...canonicalVae(table, identifyVae(table)!)].map(([native, { name }]) => [native, name])
+    expect(Object.fromEntries(found)).toEqual(RENAMED)
+  })
+
+  it.each(['wan21', 'wan22'])('%s has the same layers in both layouts', (id) => {
+    const shapesIn = (group: Group) => {
+      const table = tableOf(Object.entries(expandedKeys(GOLDEN[group][id]!)))
+      return [...canonicalVae(table, identifyVae(table)!)].map(([name, { shape }]) => [name, shape])
+    }
+    expect(shapesIn('diffusers')).toEqual(shapesIn('native'))
+  })
+
+  it('may have an alpha channel and another decoder, as that of Qwen-Image-Layered and relatives', async () => {
+    const keys = {
+      ...expandedKeys(GOLDEN.native.wan21!),
+      'encoder.conv1.weight': [96, 4, 3, 3, 3],
+      'decoder.head.2.weight': [4, 96, 3, 3, 3],
+      'decoder.head.2.bias': [4],
+    }
+    expect((await identifyKeys(keys)).findings).toEqual([])
+  })
+
+  it.each(CASES.filter(({ id }) => rowOf(id).layers !== undefined))(
+    '$name, a key that is missing is named',
+    async ({ keys }) => {
+      const name = Object.keys(keys).find((key) => /time_conv\.weight$/.test(key))!
+      const { [name]: _, ...rest } = keys
+      const { findings } = await identifyKeys(rest)
+      expect(findings.map(({ code }) => code)).toEqual(['incomplete-vae'])
+      expect(findings[0]?.message).toContain(`"${name}"`)
+    },
+  )
 })
 
 describe('a tiny autoencoder', () => {

@@ -15,7 +15,7 @@ function golden<T>(file: string): T {
 
 /** Made by fixtures/goldens/encoders.py and vaes.py. */
 const { encoders } = golden<{ encoders: Record<string, Record<string, CollapsedKeys>> }>('encoders')
-const vaes = golden<{ native: Record<string, CollapsedKeys> }>('vaes')
+const vaes = golden<Record<'native' | 'diffusers', Record<string, CollapsedKeys>>>('vaes')
 
 async function extracted(keys: Keys, selector: Selector) {
   const table = tableOf(Object.entries(keys), { dtype: 'BF16' })
@@ -108,6 +108,20 @@ describe('the VAE of a whole model', () => {
     const text = expandedKeys(encoders.umt5xxl!.transformers!, encoderPrefix('umt5xxl'))
     const found = await extracted({ ...inside, ...text }, 'vae')
     expect(found).toEqual([{ suffix: 'vae', names: Object.keys(keys), left: [] }])
+  })
+
+  it.each(['wan21', 'wan22'])('%s in the layout of diffusers gets the names of its authors', async (name) => {
+    const [found] = await extracted(expandedKeys(vaes.diffusers[name]!, 'vae.'), 'vae')
+    expect(new Set(found?.names)).toEqual(new Set(Object.keys(expandedKeys(vaes.native[name]!))))
+  })
+
+  it('of Flux.2 does, too, with its statistics and its attention as convolutions', async () => {
+    const table = tableOf(Object.entries(expandedKeys(vaes.diffusers.flux2!)))
+    const [found] = extractComponents(table, await identify(table, valuesOf()), 'vae')
+    const { tensors } = found!.table
+    expect(tensors.get('decoder.mid.attn_1.q.weight')?.shape).toEqual([512, 512, 1, 1])
+    expect([...tensors.keys()]).toContain('bn.running_mean')
+    expect(tensors.size).toBe(table.tensors.size)
   })
 
   it('the audio of LTX-2 is no part of it', async () => {

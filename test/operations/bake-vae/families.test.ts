@@ -3,13 +3,15 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { identify } from '../../../src/model/identify/identify.ts'
 import type { Model } from '../../../src/model/model.ts'
-import type { Architecture } from '../../../src/model/networks/architectures/architecture.ts'
+import { type Architecture, dit } from '../../../src/model/networks/architectures/architecture.ts'
 import { flux2 } from '../../../src/model/networks/architectures/flux2.ts'
+import { kandinsky5 } from '../../../src/model/networks/architectures/kandinsky5.ts'
+import { DIT_ARCHITECTURES } from '../../../src/model/networks/architectures/proof.ts'
 import { qwenImage } from '../../../src/model/networks/architectures/qwen-image.ts'
-import { zImage } from '../../../src/model/networks/architectures/z-image.ts'
+import type { DitNetwork } from '../../../src/model/networks/template/network.ts'
 import type { Shape } from '../../../src/model/networks/topology/match.ts'
 import { VAE_16, vaeTopology } from '../../../src/model/networks/topology/vae.ts'
-import { planBakeVae } from '../../../src/operations/bake-vae/plan.ts'
+import { type BakePlan, planBakeVae } from '../../../src/operations/bake-vae/plan.ts'
 import { SdtoolError } from '../../../src/system/errors.ts'
 import { type CollapsedKeys, expandedKeys } from '../../collapsed-keys.ts'
 import { componentKeys, tableOf, valuesOf } from '../../model/tables.ts'
@@ -35,16 +37,18 @@ const VAES: Readonly<Record<string, Keys>> = {
   ltx: keysOf('native', 'ltx'),
 }
 
-const BASES: readonly Architecture[] = [qwenImage, flux2, zImage]
+const BASES: readonly Architecture[] = DIT_ARCHITECTURES.filter(({ latent }) =>
+  Object.hasOwn(VAES, latent.space),
+)
 
 async function model(name: string, keys: Iterable<readonly [string, Shape]>): Promise<Model> {
   const file = tableOf(keys, { dtype: 'BF16' })
   return { name, file, identity: await identify(file, valuesOf()) }
 }
 
-const base = ({ components }: Architecture, vae: Keys = []) =>
+const base = ({ network }: Architecture, vae: Keys = []) =>
   model('base.safetensors', [
-    ...componentKeys(components[0]!),
+    ...componentKeys(dit(network as DitNetwork)),
     ...vae.map(([name, shape]) => [`vae.${name}`, shape] as const),
   ])
 
@@ -94,10 +98,18 @@ describe('bake-vae', () => {
     expect(names).toHaveLength(VAES.flux2!.length)
   })
 
-  it('refuses names of diffusers that it cannot change', async () => {
+  it('that of Wan takes the names of the file, from those of diffusers', async () => {
     const vae = await model('wan.safetensors', keysOf('diffusers', 'wan21'))
-    expect(refusal(await base(qwenImage, VAES.wan21), vae)).toBe('VAE_MISFIT')
-    expect(refusal(await base(qwenImage), vae)).toBe('VAE_MISFIT')
+    const named = ({ baked }: BakePlan) => baked.map(({ after }) => after.name)
+    const own = VAES.wan21!.map(([name]) => `vae.${name}`).toSorted()
+    for (const one of [await base(qwenImage, VAES.wan21), await base(qwenImage)])
+      expect(named(planBakeVae(one, vae)).toSorted()).toEqual(own)
+  })
+
+  it('refuses names of diffusers that it cannot change', async () => {
+    const vae = await model('hunyuan.safetensors', keysOf('diffusers', 'hunyuan-video'))
+    expect(refusal(await base(kandinsky5, VAES['hunyuan-video']), vae)).toBe('VAE_MISFIT')
+    expect(refusal(await base(kandinsky5), vae)).toBe('VAE_MISFIT')
   })
 
   it('refuses a VAE that lacks a tensor of the one that is there', async () => {

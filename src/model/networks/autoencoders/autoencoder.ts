@@ -1,4 +1,5 @@
 import type { LatentSpace } from '../architectures/architecture.ts'
+import type { ShapeOf, Topology } from '../topology/match.ts'
 
 /** Names of its authors, which ComfyUI reads, or those of diffusers. */
 export type AutoencoderLayout = 'ldm' | 'diffusers'
@@ -32,6 +33,15 @@ export interface Autoencoder {
   /** Its layers are those of the autoencoder of Stable Diffusion, with others beside them. */
   readonly likeKl?: true
   readonly names: readonly AutoencoderNames[]
+  /** Where its keys are known. */
+  readonly layers?: AutoencoderLayers
+}
+
+/** Keys and shapes of an autoencoder, in the names of its authors. */
+export interface AutoencoderLayers {
+  /** Those of a file, whose widths are its own. */
+  readonly topology: (shapeOf: ShapeOf) => Topology
+  readonly inDiffusers: (name: string) => string
 }
 
 type Shown = readonly [key: string, sizes: string]

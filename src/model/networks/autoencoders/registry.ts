@@ -1,4 +1,12 @@
-import { type Autoencoder, halves } from './autoencoder.ts'
+import {
+  deriveWanVae,
+  WAN21_VAE,
+  WAN22_VAE,
+  type WanVaeConfig,
+  wanVaeNameInDiffusers,
+  wanVaeTopology,
+} from '../topology/wan-vae.ts'
+import { type Autoencoder, type AutoencoderLayers, halves } from './autoencoder.ts'
 
 export type { Autoencoder, AutoencoderLayout } from './autoencoder.ts'
 
@@ -17,6 +25,13 @@ function wanEnds(moments: number, channels: number, kernel: string) {
     ['head.2.weight', `${moments} * ${kernel}`],
     ['conv1.weight', `* ${channels} ${kernel}`],
   ] as const
+}
+
+function wanLayers(published: WanVaeConfig): AutoencoderLayers {
+  return {
+    topology: (shapeOf) => wanVaeTopology(deriveWanVae(shapeOf, published)),
+    inDiffusers: wanVaeNameInDiffusers,
+  }
 }
 
 const PICTURE = '3 3'
@@ -205,6 +220,7 @@ export const AUTOENCODERS: readonly Autoencoder[] = [
     space: 'wan22',
     channels: 48,
     downscale: 16,
+    layers: wanLayers(WAN22_VAE),
     names: [
       halves('ldm', 'middle.0.residual.0.gamma', wanEnds(96, 48, VIDEO)),
       halves('diffusers', 'mid_block.resnets.0.norm1.gamma', ends(96, 48, VIDEO)),
@@ -216,6 +232,7 @@ export const AUTOENCODERS: readonly Autoencoder[] = [
     space: 'wan21',
     channels: 16,
     downscale: 8,
+    layers: wanLayers(WAN21_VAE),
     names: [
       halves('ldm', 'middle.0.residual.0.gamma', wanEnds(32, 16, VIDEO)),
       halves('diffusers', 'mid_block.resnets.0.norm1.gamma', ends(32, 16, VIDEO)),
