@@ -1,6 +1,7 @@
 import type { Architecture, DenoisingNetwork } from './architectures/architecture.ts'
 import type { Role } from './components.ts'
-import { type BlockRow, labelByRows, numberedBlocks } from './numbered-blocks.ts'
+import { labelByRows, numberedBlocks } from './numbered-blocks.ts'
+import { type ListName, listNames } from './template/network.ts'
 
 /**
  * Kinds of blocks, in the order a prompt goes through a model. A label is the kind and, where there are several,
@@ -17,6 +18,10 @@ export const BLOCK_KINDS = {
   D: 'double blocks of Flux',
   S: 'single blocks of Flux',
   J: 'joint blocks of SD3',
+  N: 'noise refiner of Z-Image',
+  C: 'context refiner of Z-Image',
+  L: 'layers of Z-Image',
+  T: 'transformer blocks of Qwen-Image',
   ENC: 'encoder of a VAE',
   DEC: 'decoder of a VAE',
   BASE: 'everything else',
@@ -80,11 +85,6 @@ function unetSize(network: DenoisingNetwork | undefined): { levels: number; resB
     : { levels: SD1_LEVELS, resBlocks: SD1_RES_BLOCKS }
 }
 
-/** What of an architecture says how its blocks are called. */
-interface Family {
-  readonly network: DenoisingNetwork & { readonly blocks?: readonly BlockRow[] }
-}
-
 /** The label of the block that a key belongs to. Keys are inside the component, without its prefix. */
 export type BlockNames = (key: string) => BlockLabel
 
@@ -94,27 +94,41 @@ export type BlockNames = (key: string) => BlockLabel
  * time and labels of a UNet count as `IN00`, its last convolution as its last `OUT`.
  * @param keys of the whole component, without its prefix; UNets in ldm or diffusers layout
  */
-export function blockNames(role: Role, keys: Iterable<string>, architecture?: Family): BlockNames {
-  const all = [...keys]
-  const known = knownBlocks(role, all, architecture)
+export function blockNames(
+  role: Role,
+  keys: Iterable<string>,
+  architecture?: Pick<Architecture, 'network'>,
+): BlockNames {
+  const network = architecture?.network
+  const lists = role === 'unet' && network?.kind === 'dit' ? listNames(network) : []
+  const all = [...keys].map((key) => inNativeList(key, lists))
+  const known = knownBlocks(role, all, network)
   const numbered = numberedBlocks(all)
-  return (key) => known(key) ?? numbered(key) ?? 'BASE'
+  return (key) => {
+    const native = inNativeList(key, lists)
+    return known(native) ?? numbered(native) ?? 'BASE'
+  }
+}
+
+function inNativeList(key: string, lists: readonly ListName[]): string {
+  const found = lists.find(([theirs]) => key.startsWith(theirs))
+  return found === undefined ? key : found[1] + key.slice(found[0].length)
 }
 
 /** Undefined for what no table names. */
 function knownBlocks(
   role: Role,
   keys: readonly string[],
-  architecture: Family | undefined,
+  network: DenoisingNetwork | undefined,
 ): (key: string) => BlockLabel | undefined {
   if (role === 'text') return (key) => byRules(key, TEXT_RULES)
   if (role === 'vae') return (key) => byRules(key, VAE_RULES)
   if (!DENOISERS.has(role)) return () => undefined
-  const rows = architecture?.network.blocks ?? []
+  const rows = network?.kind === 'dit' ? (network.blocks ?? []) : []
   const isUnet = keys.some((key) => RE_UNET.test(key))
   return (key) =>
     labelByRows(key, rows) ??
-    (isUnet ? unetBlock(key, architecture) : undefined) ??
+    (isUnet ? unetBlock(key, network) : undefined) ??
     byRules(key, TRANSFORMER_RULES)
 }
 
@@ -129,8 +143,8 @@ function byRules(key: string, rules: readonly Rule[]): BlockLabel | undefined {
   return undefined
 }
 
-function unetBlock(key: string, architecture: Family | undefined): BlockLabel | undefined {
-  const { levels, resBlocks } = unetSize(architecture?.network)
+function unetBlock(key: string, network: DenoisingNetwork | undefined): BlockLabel | undefined {
+  const { levels, resBlocks } = unetSize(network)
   if (RE_FIRST.test(key)) return numbered('IN', 0)
   if (RE_LAST.test(key)) return numbered('OUT', levels * (resBlocks + 1) - 1)
   return byRules(key, UNET_RULES) ?? diffusersBlock(key, resBlocks)

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { ARCHITECTURES, architectureById } from '../../../src/model/networks/architectures/registry.ts'
 import { blockNames, compareBlocks, unetBlocks } from '../../../src/model/networks/blocks.ts'
 import type { Role } from '../../../src/model/networks/components.ts'
+import { aliasedKeys } from '../../../src/model/networks/template/alias.ts'
+import { diffusersAliases } from '../../../src/model/networks/template/network.ts'
 import { unetNameInDiffusers } from '../../../src/model/networks/topology/diffusers.ts'
 import { unetTopology } from '../../../src/model/networks/topology/unet.ts'
 
@@ -63,26 +65,17 @@ it('only a network with the blocks of a UNet has the ends of one', () => {
   expect(names('blocks.1.ffn.0.weight')).toBe('blocks.1')
 })
 
-it('a family names its blocks by its own table, and what is not in it by the numbers of the file', () => {
-  const family = {
-    network: {
-      kind: 'named',
-      component: 'dit',
-      marker: '',
-      blocks: [
-        { path: 'noise_refiner', label: 'N' },
-        { path: 'layers', label: 'L' },
-      ],
-    },
-  } as unknown as NonNullable<Parameters<typeof blockNames>[2]>
-  const keys = [
-    'noise_refiner.1.mlp.w1.weight',
-    'layers.7.mlp.w1.weight',
-    'siglip.3.mlp.w1.weight',
-    'x.weight',
-  ]
-  const names = blockNames('unet', keys, family)
-  expect(keys.map(names)).toEqual(['N01', 'L07', 'siglip.3', 'BASE'])
+it.each([
+  ['z-image', 'noise_refiner.1.attention.qkv.weight', 'N01'],
+  ['z-image', 'context_refiner.0.attention.qkv.weight', 'C00'],
+  ['z-image', 'layers.29.attention.qkv.weight', 'L29'],
+  ['z-image', 'siglip_refiner.1.attention.qkv.weight', 'siglip_refiner.1'],
+  ['z-image', 'cap_embedder.1.weight', 'BASE'],
+  ['qwen-image', 'transformer_blocks.59.attn.to_q.weight', 'T59'],
+  ['flux-2', 'double_blocks.7.img_attn.qkv.weight', 'D07'],
+  ['flux-1-dev', 'single_transformer_blocks.37.attn.to_q.weight', 'S37'],
+])('%s calls the block of %s %s, by its own table or by the number', (id, key, block) => {
+  expect(blockNames('unet', [key], architectureById(id)!)(key)).toBe(block)
 })
 
 describe('layouts', () => {
@@ -98,6 +91,18 @@ describe('layouts', () => {
       expect(inDiffusers.map(diffusers!)).toEqual(keys.map(ldm!))
     },
   )
+
+  const transformers = ARCHITECTURES.flatMap(({ id, network }) =>
+    network.kind === 'dit' && diffusersAliases(network).length > 0 ? [[id, network] as const] : [],
+  )
+  it.each(transformers)('a layer of %s is in the same block by its name in diffusers', (_, network) => {
+    const pairs = aliasedKeys(network.template, diffusersAliases(network), network.dims)
+    const [theirs, native] = [pairs.map(({ name }) => name), pairs.map(({ key }) => key)].map((own) =>
+      own.map(blockNames('unet', own, { network })),
+    )
+    expect(theirs).toEqual(native)
+    expect(new Set(native).size).toBeGreaterThan(1)
+  })
 })
 
 it('the blocks of an architecture are those its keys lie in', () => {

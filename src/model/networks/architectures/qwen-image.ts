@@ -30,6 +30,7 @@ const NETWORK: DitNetwork = {
   template: TEMPLATE,
   dims: { hidden: 3072, head: 128, block: 60, in: 64, out: 64, context: 3584, layered: 0 },
   diffusers: 'native',
+  blocks: [{ path: 'transformer_blocks', label: 'T' }],
   tells: ['txt_norm.weight'],
 }
 

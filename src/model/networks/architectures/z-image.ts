@@ -91,6 +91,11 @@ const NETWORK: DitNetwork = {
     omni: 0,
   },
   diffusers: NAMES,
+  blocks: [
+    { path: 'noise_refiner', label: 'N' },
+    { path: 'context_refiner', label: 'C' },
+    { path: 'layers', label: 'L' },
+  ],
   tells: ['cap_embedder.1.weight'],
 }
 

@@ -1,5 +1,7 @@
+import type { BlockRow } from '../numbered-blocks.ts'
 import type { ShapeOf, Topology } from '../topology/match.ts'
 import { type Alias, aliasTemplate } from './alias.ts'
+import { counterOf } from './counter.ts'
 import type { Dims } from './row.ts'
 import { spelledAs, type Template, templateTopology } from './template.ts'
 
@@ -16,6 +18,8 @@ export interface DitNetwork {
   readonly adapterNames?: readonly Alias[]
   /** The layer that takes latents, and how many: control and inpainting models have more inputs there. */
   readonly latents?: { readonly path: string; readonly columns: number }
+  /** Labels of its lists of blocks, by their native paths; those of others are the paths themselves. */
+  readonly blocks?: readonly BlockRow[]
   /** Keys whose shape, presence or absence tells members of the family apart, for people. */
   readonly tells: readonly string[]
 }
@@ -37,6 +41,19 @@ export function templateIn(network: DitNetwork, layout: DitLayout): Template {
 /** Keys and shapes that a network with these numbers has in a layout, in the spelling of a file. */
 export function ditTopology(network: DitNetwork, layout: DitLayout, dims: Dims, shapeOf: ShapeOf): Topology {
   return spelledAs(templateTopology(templateIn(network, layout), dims), shapeOf)
+}
+
+/** A list of blocks in the layout of diffusers, and in that of the authors: what stands before the number. */
+export type ListName = readonly [theirs: string, ours: string]
+
+/** Lists that diffusers calls otherwise. */
+export function listNames(network: DitNetwork): ListName[] {
+  const names = new Map<string, string>()
+  for (const { name, path } of diffusersAliases(network)) {
+    const [theirs, ours] = [counterOf(name)?.before, counterOf(path)?.before]
+    if (theirs !== undefined && ours !== undefined && theirs !== ours) names.set(theirs, ours)
+  }
+  return [...names]
 }
 
 /** Names of diffusers, none where they are the native ones. */
