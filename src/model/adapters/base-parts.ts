@@ -56,9 +56,18 @@ export function baseParts(table: TensorTable, identity: Identity): BasePart[] {
 function targetsOf(component: Component, identity: Identity): readonly TargetId[] {
   const { id, role } = component
   if (role === 'unet') return ['unet']
-  if (role === 'text') return ENCODERS[id] ?? ['other']
+  if (role === 'text') return textTargets(component)
   if (!isMainNetwork(component, identity)) return []
   return id === 'weights' || id === 'other' ? ['unet', 'other'] : ['other']
+}
+
+/** Layers of T5, which trainers take for the third encoder wherever it is. */
+const RE_T5 = /(?:^|\.)encoder\.block\.\d+\./
+
+function textTargets({ id, names }: Component): readonly TargetId[] {
+  const targets = ENCODERS[id] ?? ['other', 'te1', 'te2']
+  const isT5 = names.some((name) => RE_T5.test(name))
+  return isT5 && !targets.includes('te3') ? [...targets, 'te3'] : targets
 }
 
 /** The part of another file that does the same. */

@@ -66,10 +66,10 @@ type Naming = (path: string, place: ModuleTarget, algo: LoraAlgo) => string | un
 function namingOf(part: BasePart, architecture: Architecture | undefined): Naming {
   const paths = [...part.names.keys()]
   if (part.component.role === 'text') {
-    const isTrained = (path: string) => CLIP_LAYER.test(path) || T5_LAYER.test(path)
-    const prefix = textPrefix(part, architecture)
-    if (!paths.some(isTrained)) return ownNaming(part)
-    return (path) => (isTrained(path) ? prefix + path : undefined)
+    const layers = [CLIP_LAYER, T5_LAYER].find((pattern) => paths.some((path) => pattern.test(path)))
+    if (layers === undefined) return ownNaming(part)
+    const prefix = layers === T5_LAYER ? 'lora_te3_' : textPrefix(part, architecture)
+    return (path) => (layers.test(path) ? prefix + path : undefined)
   }
   if (part.component.role !== 'unet') return ownNaming(part)
   if (architecture?.network.kind === 'unet') {
@@ -129,5 +129,6 @@ function writtenBy({ network }: Architecture): keyof typeof UNET_BLOCKS {
 /** `lora_te_` where there is one text encoder, `lora_te1_` and so on where there are several. */
 function textPrefix({ targets }: BasePart, architecture: Architecture | undefined): string {
   const encoders = architecture?.components.filter(({ prefix }) => /cond|text_enc/.test(prefix)) ?? []
-  return encoders.length === 1 ? 'lora_te_' : `lora_${targets[0]}_`
+  if (encoders.length === 1) return 'lora_te_'
+  return targets[0] === 'other' ? 'lora_te1_' : `lora_${targets[0]}_`
 }

@@ -15,7 +15,7 @@ export const messages = catalogue({
     `${tuned}, but ${base}: the LoRA holds that change, too, and a model with it has to be sampled as ${prediction}`,
   mixedSchedules: (tuned: string, base: string) => `${tuned}, ${base}: the LoRA says what the first one does`,
   notANetwork: (file: string, title: string) => `${file} is not the weights of a network: ${title}`,
-  lacksLayers: (file: string, layers: readonly string[]) => `${file} lacks ${counted(layers, 'layer')}`,
+  lacksTensors: (file: string, tensors: readonly string[]) => `${file} lacks ${counted(tensors, 'tensor')}`,
   onlyNamesAndShapes:
     'no known architecture: names and shapes of the layers are equal, nothing else was checked; the modules have the names of the layers',
   mixedArchitectures: (tuned: string, tunedTitle: string, base: string, baseTitle: string) =>

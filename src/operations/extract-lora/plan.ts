@@ -175,20 +175,28 @@ function checkNetwork({ name, identity }: Model): void {
 }
 
 /**
- * Of models without a table of layers, a layer that one of them lacks says that they are not the same network.
+ * Of models without a table of layers, a tensor that one of them lacks says that they are not the same network.
  * @throws MIXED_ARCHITECTURES (exit 3)
  */
-function checkSameLayers(tuned: Model, base: Model, parts: Sides<BasePart[]>): void {
+function checkSameTensors(tuned: Model, base: Model, parts: Sides<BasePart[]>): void {
   if (tuned.identity.architecture !== undefined) return
   for (const part of parts.tuned) {
     const other = partLike(parts.base, part)
-    const [own, theirs] = [[...part.names.keys()], [...(other?.names.keys() ?? [])]]
-    const onlyTuned = own.filter((path) => other?.names.has(path) !== true)
-    const onlyBase = theirs.filter((path) => !part.names.has(path))
-    if (onlyTuned.length + onlyBase.length === 0) continue
-    const [name, lacking] = onlyTuned.length > 0 ? [base.name, onlyTuned] : [tuned.name, onlyBase]
-    throw refuse('MIXED_ARCHITECTURES', messages.lacksLayers(name, lacking), messages.fromItsBase)
+    checkNames(base.name, namesIn(part), other)
+    if (other !== undefined) checkNames(tuned.name, namesIn(other), part)
   }
+}
+
+function namesIn({ component, localOf }: BasePart): string[] {
+  return component.names.map(localOf)
+}
+
+/** @throws MIXED_ARCHITECTURES (exit 3) where a part of that file lacks some of the names */
+function checkNames(file: string, names: readonly string[], part: BasePart | undefined): void {
+  const own = new Set(part === undefined ? [] : namesIn(part))
+  const lacking = names.filter((name) => !own.has(name))
+  if (lacking.length > 0)
+    throw refuse('MIXED_ARCHITECTURES', messages.lacksTensors(file, lacking), messages.fromItsBase)
 }
 
 function chosenParts({ file, identity }: Model, { only }: ExtractLoraPlanOptions): BasePart[] {
@@ -197,7 +205,7 @@ function chosenParts({ file, identity }: Model, { only }: ExtractLoraPlanOptions
 
 /** @throws MIXED_ARCHITECTURES, NO_LAYERS, LAYER_SHAPES (exit 3) */
 function pairLayers(tuned: Model, base: Model, parts: Sides<BasePart[]>, algo: LoraAlgo): Pair[] {
-  checkSameLayers(tuned, base, parts)
+  checkSameTensors(tuned, base, parts)
   const architecture = architectureById(tuned.identity.architecture?.id ?? '')
   const pairs = loraLayers(parts.tuned, architecture, algo).flatMap((layer): Pair[] => {
     const baseLayer = partLike(parts.base, layer.part)?.names.get(layer.path)
