@@ -46,7 +46,7 @@ export function recogniseProven(
     id: 'dit',
     layout,
     architecture,
-    ...memberOf(architecture, network, dims),
+    ...memberOf(architecture, network, dims, localShapes(part)),
     match,
     evidence: [...evidence, ...blocksOf(network, layout, dims), ...toldBy(network, part)],
   }
@@ -68,8 +68,9 @@ function memberOf(
   { variants }: Architecture,
   network: DitNetwork,
   dims: Dims,
+  shapeOf: ShapeOf,
 ): Pick<RecognisedDenoiser, 'variant' | 'width'> {
-  const variant = mostSpecific(variants.filter((one) => one.dims !== undefined && fits(one.dims, dims)))
+  const variant = mostSpecific(variants.filter((one) => isVariant(one, dims, shapeOf)))
   const published = { ...network.dims, ...variant?.dims }
   const odd = Object.keys(published).filter((name) => dims[name] !== published[name])
   return {
@@ -78,8 +79,17 @@ function memberOf(
   }
 }
 
+function isVariant({ dims, key }: Variant, numbers: Dims, shapeOf: ShapeOf): boolean {
+  if (dims === undefined && key === undefined) return false
+  return fits(dims ?? {}, numbers) && (key === undefined || shapeOf(key) !== undefined)
+}
+
+/** A key of its own says more than any number. */
+const KEY_COUNTS = 100
+
 function mostSpecific(variants: readonly Variant[]): Variant | undefined {
-  const count = ({ dims = {} }: Variant) => Object.keys(dims).length
+  const count = ({ dims = {}, key }: Variant) =>
+    Object.keys(dims).length + (key === undefined ? 0 : KEY_COUNTS)
   return [...variants].sort((a, b) => count(b) - count(a))[0]
 }
 

@@ -2,7 +2,7 @@
 import { refuse, type SdtoolError } from '../../system/errors.ts'
 import { checkOperation } from '../../tensor/quantised/check.ts'
 import { canCast, cast, renamed } from '../../tensor/values/expr.ts'
-import { concatenated, tensorRows } from '../../tensor/values/slices.ts'
+import { concatenated, reshape, tensorRows } from '../../tensor/values/slices.ts'
 import type { Tensor } from '../../tensor/values/table.ts'
 import { type AliasedKey, aliasedKeys } from '../networks/template/alias.ts'
 import {
@@ -11,8 +11,9 @@ import {
   diffusersAliases,
   templateIn,
 } from '../networks/template/network.ts'
+import type { Dims } from '../networks/template/row.ts'
 import { derivedDims, otherSpelling, spelled, templateTopology } from '../networks/template/template.ts'
-import type { ShapeOf } from '../networks/topology/match.ts'
+import type { Shape, ShapeOf } from '../networks/topology/match.ts'
 import { messages } from './messages.ts'
 import type { Renamed } from './networks.ts'
 import type { Locals } from './openclip.ts'
@@ -60,13 +61,15 @@ export function ditToNative(diffusers: Locals, network: DitNetwork): Renamed {
   checkOperation('relayout', diffusers.values(), messages.theNetwork)
   const found = new Map<string, Tensor>()
   const used = new Set<string>()
-  for (const [key, parts] of partsByKey(network, 'diffusers', shapesOf(diffusers))) {
+  const shapeOf = shapesOf(diffusers)
+  const native = templateTopology(network.template, dimsOf(network, 'diffusers', shapeOf))
+  for (const [key, parts] of partsByKey(network, 'diffusers', shapeOf)) {
     const there = parts.flatMap(({ name }) => diffusers.get(name) ?? [])
     if (there.length === 0) continue
     const missing = parts.find(({ name }) => !diffusers.has(name))
     if (missing !== undefined) throw misfit(messages.partMissing(missing.name, there[0]!.name))
     for (const { name } of there) used.add(name)
-    found.set(key, wholeOf(key, parts, there))
+    found.set(key, wholeOf(key, parts, there, native.get(key)))
   }
   return { tensors: found, left: [...diffusers.keys()].filter((name) => !used.has(name)) }
 }
@@ -93,9 +96,13 @@ function shapesOf(tensors: Locals): ShapeOf {
   return (name) => tensors.get(name)?.shape
 }
 
+function dimsOf(network: DitNetwork, layout: DitLayout, shapeOf: ShapeOf): Dims {
+  return derivedDims(templateIn(network, layout), shapeOf, network.dims)
+}
+
 /** What diffusers makes of each native tensor, in the order of its rows. */
 function partsByKey(network: DitNetwork, layout: DitLayout, shapeOf: ShapeOf): Map<string, AliasedKey[]> {
-  const dims = derivedDims(templateIn(network, layout), shapeOf, network.dims)
+  const dims = dimsOf(network, layout, shapeOf)
   const found = new Map<string, AliasedKey[]>()
   for (const part of aliasedKeys(network.template, diffusersAliases(network), dims))
     found.set(part.key, [...(found.get(part.key) ?? []), part])
@@ -107,12 +114,20 @@ function rowsOf({ rows }: AliasedKey, tensor: Tensor): number {
   return rows?.length ?? tensor.shape[0] ?? 1
 }
 
-function partOf(tensor: Tensor, { name, rows, swappedHalves }: AliasedKey): Tensor {
+function partOf(tensor: Tensor, { name, rows, swappedHalves, shape }: AliasedKey): Tensor {
+  if (shape !== undefined) return reshape(tensor, shape, name)
   const part = rows === undefined ? renamed(tensor, name) : tensorRows(tensor, rows.start, rows.length, name)
   return swappedHalves ? halvesSwapped(part) : part
 }
 
-function wholeOf(key: string, parts: readonly AliasedKey[], tensors: readonly Tensor[]): Tensor {
+function wholeOf(
+  key: string,
+  parts: readonly AliasedKey[],
+  tensors: readonly Tensor[],
+  native: Shape | undefined,
+): Tensor {
+  const [part] = parts
+  if (part?.shape !== undefined && native !== undefined) return reshape(tensors[0]!, native, key)
   for (const [i, tensor] of tensors.entries()) checkRows(tensor, [parts[i]!])
   const rows = inOneType(tensors).map((tensor, i) =>
     parts[i]!.swappedHalves ? halvesSwapped(tensor) : tensor,

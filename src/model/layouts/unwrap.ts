@@ -1,5 +1,7 @@
 /** Names without what programs put around them. */
 import { EMA_PREFIX, emaName } from '../identify/ema.ts'
+import { provenArchitecture } from '../networks/architectures/proof.ts'
+import { UNTOLD_SHAPE } from '../networks/topology/match.ts'
 import { isOwned, placeOf } from './split.ts'
 import { WRAPPERS } from './wrappers.ts'
 
@@ -23,7 +25,14 @@ const MAX_FRONTS = 4
 function frontsOf(names: readonly string[]): string[] {
   const isCheckpoint = names.some((name) => placeOf(name) === 'checkpoint')
   const fronts = new Set(names.flatMap((name) => frontOf(name, isCheckpoint) ?? []))
-  return [...fronts].sort((a, b) => b.length - a.length)
+  return [...fronts].filter((front) => !isPublishedWith(front, names)).sort((a, b) => b.length - a.length)
+}
+
+/** Some families have a word in front of all names in every file of them. */
+function isPublishedWith(front: string, names: readonly string[]): boolean {
+  const all = new Set(names)
+  const proven = provenArchitecture((key) => (all.has(front + key) ? UNTOLD_SHAPE : undefined))
+  return proven?.architecture.prefix === front
 }
 
 function wordInFront(name: string): string | undefined {

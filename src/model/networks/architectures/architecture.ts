@@ -96,6 +96,8 @@ export interface Variant {
   /** What is different in the network. */
   readonly unet?: Partial<Pick<UnetConfig, 'inChannels' | 'adm'>>
   readonly dims?: Dims
+  /** Key inside of the network that only this variant has. */
+  readonly key?: string
   /** Full names of keys that only this variant has. */
   readonly marker?: string
   readonly prediction?: PredictionType
@@ -111,6 +113,8 @@ export interface Architecture {
   /** Value of `modelspec.architecture`; undefined where the specification has none. */
   readonly modelspec?: string
   readonly network: DenoisingNetwork
+  /** What its authors, or ComfyUI, write before all names of a file of it. */
+  readonly prefix?: string
   /** Empty for UNets, which are told by their blocks and widths. */
   readonly proofs?: readonly Proof[]
   /** Everything a complete checkpoint has, in the order of use. */

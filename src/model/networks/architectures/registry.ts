@@ -2,12 +2,17 @@ import type { Architecture } from './architecture.ts'
 import { auraFlow } from './auraflow.ts'
 import { chroma, chromaRadiance } from './chroma.ts'
 import { cogVideoX } from './cogvideox.ts'
+import { anima, cosmosPredict2 } from './cosmos.ts'
 import { ernieImage } from './ernie-image.ts'
 import { fluxDev } from './flux.ts'
 import { longCatImage, ovisImage } from './flux-relatives.ts'
 import { flux2 } from './flux2.ts'
+import { hiDream } from './hidream.ts'
+import { hunyuan } from './hunyuan.ts'
 import { ideogram4 } from './ideogram4.ts'
 import { kandinsky5 } from './kandinsky5.ts'
+import { krea2 } from './krea2.ts'
+import { lumina2 } from './lumina2.ts'
 import { omniGen2 } from './omnigen2.ts'
 import { cascade, cascadeB, namedTransformers, svd } from './others.ts'
 import { pixart } from './pixart.ts'
@@ -19,6 +24,7 @@ import { sd2, upscaler } from './sd2.ts'
 import { sd3Medium, sd35Large, sd35Medium } from './sd3.ts'
 import { koala1b, koala700m, kolors, sdxl, ssd1b, vega } from './sdxl.ts'
 import { refiner } from './sdxl-refiner.ts'
+import { wan } from './wan.ts'
 import { zImage } from './z-image.ts'
 
 /**
@@ -41,6 +47,8 @@ export const ARCHITECTURES: readonly Architecture[] = [
   sd3Medium,
   sd35Medium,
   sd35Large,
+  // they have the blocks of Flux.1
+  ...hunyuan,
   flux2,
   chromaRadiance,
   chroma,
@@ -48,6 +56,12 @@ export const ARCHITECTURES: readonly Architecture[] = [
   fluxDev,
   longCatImage,
   zImage,
+  lumina2,
+  wan,
+  hiDream,
+  cosmosPredict2,
+  anima,
+  krea2,
   qwenImage21,
   qwenImage,
   auraFlow,

@@ -12,6 +12,8 @@ export interface Alias {
   readonly rows?: { readonly start: Size; readonly length: Size }
   /** Upper and lower half of the rows stand the other way round. */
   readonly swappedHalves?: true
+  /** The same values in another shape. */
+  readonly shape?: readonly Size[]
 }
 
 /** The same layer under another name. Choices in both stand in the same order. */
@@ -23,6 +25,11 @@ export function alias(name: string, path: string): Alias[] {
 /** A layer whose halves are scale and shift in one layout, shift and scale in the other. */
 export function swapped(name: string, path: string): Alias[] {
   return alias(name, path).map((one) => ({ ...one, swappedHalves: true }))
+}
+
+/** A parameter whose values are the same in another shape. */
+export function reshaped(name: string, path: string, shape: string): Alias[] {
+  return alias(name, path).map((one) => ({ ...one, shape: shape.split(' ').map(sizeOf) }))
 }
 
 /** Rows of a fused layer, one below the other: `['to_q', 'hidden'], ['to_k', 'kv'], ...` */
@@ -73,7 +80,7 @@ function nameIn({ alias: { name }, row }: AliasedRow): string {
 export function aliasTemplate(template: Template, aliases: readonly Alias[]): Template {
   return aliasedRows(template, aliases).map((found): Row => {
     const { alias: one, row } = found
-    const shape = one.rows === undefined ? row.shape : [one.rows.length, ...row.shape.slice(1)]
+    const shape = one.shape ?? (one.rows === undefined ? row.shape : [one.rows.length, ...row.shape.slice(1)])
     const leaf = row.leaf === undefined ? {} : { leaf: 'weight' as const }
     return { ...row, ...leaf, path: nameIn(found), shape }
   })
@@ -85,6 +92,8 @@ export interface AliasedKey {
   readonly key: string
   readonly rows?: { readonly start: number; readonly length: number }
   readonly swappedHalves?: true
+  /** In the other layout, where it is another than in the native one. */
+  readonly shape?: readonly number[]
 }
 
 /** Weight and bias of every layer of the other layout in a network with these numbers. */
@@ -102,6 +111,7 @@ function keysAt({ alias: one, row }: AliasedRow, name: string, path: string, dim
       rows: { start: sizeValue(one.rows.start, dims) ?? 0, length: sizeValue(one.rows.length, dims) ?? 0 },
     }),
     ...(one.swappedHalves && { swappedHalves: one.swappedHalves }),
+    ...(one.shape && { shape: one.shape.map((size) => sizeValue(size, dims) ?? 0) }),
   }
   const whole = { name: row.leaf === undefined ? name : `${name}.weight`, key: keyAt(path, row), ...place }
   return row.bias ? [whole, { name: `${name}.bias`, key: `${path}.bias`, ...place }] : [whole]
