@@ -3,7 +3,7 @@ import type { ComponentId, KeyLayout } from '../networks/components.ts'
 import { aliasTemplate } from '../networks/template/alias.ts'
 import type { Dims } from '../networks/template/row.ts'
 import { derivedDims, type Template, templateTopology } from '../networks/template/template.ts'
-import { BESIDE_ENCODERS } from '../networks/text-encoders/component.ts'
+import { BESIDE_ENCODERS, WHOLE } from '../networks/text-encoders/component.ts'
 import {
   type EncoderMember,
   type EncoderNetwork,
@@ -123,7 +123,10 @@ function ofGguf(
 /** The numbers of a member, and what differs between copies of it as the file has it. */
 function memberDims({ counter }: EncoderNetwork, { dims: own, cut = [] }: EncoderMember, dims: Dims): Dims {
   const isCut = cut.includes(dims[counter] ?? 0)
-  return { ...own, ...freeDims(own, dims), ...(isCut && { [counter]: dims[counter]! }) }
+  const published = { ...WHOLE, ...own }
+  return isCut
+    ? { ...own, ...freeDims(own, dims), [counter]: dims[counter]! }
+    : { ...published, ...freeDims(published, dims) }
 }
 
 /** Parts that the member does not name, and the vocabulary. */

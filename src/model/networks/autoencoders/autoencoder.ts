@@ -64,3 +64,24 @@ export function halves(
   })
   return { layout, encoder: half('encoder', out), decoder: half('decoder', into) }
 }
+
+/** Layers at the ends of the halves: sizes of the convolution that makes moments, and of the one that takes latents. */
+export function ends(moments: number, channels: number, kernel: string, { wrapped = false } = {}) {
+  const leaf = wrapped ? 'conv.weight' : 'weight'
+  return [
+    [`conv_out.${leaf}`, `${moments} * ${kernel}`],
+    [`conv_in.${leaf}`, `* ${channels} ${kernel}`],
+  ] as const
+}
+
+/** Those of Wan, in the names of its authors. */
+export function wanEnds(moments: number, channels: number, kernel: string) {
+  return [
+    ['head.2.weight', `${moments} * ${kernel}`],
+    ['conv1.weight', `* ${channels} ${kernel}`],
+  ] as const
+}
+
+/** Kernels of convolutions over pictures, and over frames as well. */
+export const PICTURE = '3 3'
+export const VIDEO = '3 3 3'

@@ -1,5 +1,6 @@
 import type { ComponentTemplate } from '../architectures/architecture.ts'
 import type { ComponentId } from '../components.ts'
+import type { Dims } from '../template/row.ts'
 import { templateTopology } from '../template/template.ts'
 import type { Topology } from '../topology/match.ts'
 import { COMFYUI_NAMES, encoderById } from './registry.ts'
@@ -8,6 +9,9 @@ const NOTHING: Topology = new Map()
 
 /** What ComfyUI keeps beside an encoder, whatever its layers. */
 export const BESIDE_ENCODERS: Topology = new Map([['logit_scale', []]])
+
+/** Parts that only copies lack which were cut short. */
+export const WHOLE: Dims = { last_norm: 1 }
 
 /** Where ComfyUI has a text encoder in a file of a whole model. */
 export function encoderPrefix(id: ComponentId): string {
@@ -31,7 +35,7 @@ export function textEncoder(id: ComponentId): ComponentTemplate {
 function textModel(id: ComponentId): Topology {
   const known = encoderById(id)
   if (known === undefined) return NOTHING
-  return templateTopology(known.network.template, { ...known.member.dims, tower: 0 })
+  return templateTopology(known.network.template, { ...WHOLE, ...known.member.dims, tower: 0 })
 }
 
 /** Layers that some files have and others do not: a tower, a head, a second name of the token table. */
