@@ -15,6 +15,7 @@ import { SIDES } from '../../operations/merge-lora/sides.ts'
 import { type ExitCode, usage } from '../../system/errors.ts'
 import type { World } from '../../system/world.ts'
 import type { Arguments, Command } from '../command.ts'
+import { blockLines } from '../shared/block-help.ts'
 import { messages as making } from '../shared/making-messages.ts'
 import { modelFolders, withModelFolders } from '../shared/model-folders.ts'
 import { DTYPE_LIST, readDtypeChoice } from '../shared/model-options.ts'
@@ -69,7 +70,8 @@ export const mergeLoraCommand: Command = {
         type: 'boolean',
         describe: making.verifyComputed,
         defaultDescription: messages.verifyDefault,
-      }),
+      })
+      .epilogue(blockLines().join('\n')),
   run: runMergeLora,
 }
 

@@ -10,7 +10,7 @@ export const messages = catalogue({
   ratio: 'Strength, for all or one each: 0.7,0.3. May be negative or above 1. Repeatable',
   dtypeDefault: 'that of each weight of the base',
   blocks:
-    'Ratios of blocks: IN04=0.5,OUT*=0 (the last match counts), a list of 12, 17, 20 or 26, or MIDD, OUTD ..; repeated: one for each LoRA',
+    'Ratios of blocks: IN04=0.5,OUT*=0, layers.3=0.2 (the last match counts; see below), a list of 12, 17, 20 or 26, or MIDD, OUTD ..; repeated: one for each LoRA',
   only: 'Merge only into the UNet, or only into the text encoders',
   include: 'Only modules or keys that match this pattern. Repeatable',
   exclude: 'No modules or keys that match this pattern. Repeatable',

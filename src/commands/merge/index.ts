@@ -8,6 +8,7 @@ import { type ExitCode, usage } from '../../system/errors.ts'
 import type { World } from '../../system/world.ts'
 import { MERGE_METHODS } from '../../tensor/merge/registry.ts'
 import type { Arguments, Command } from '../command.ts'
+import { blockLines } from '../shared/block-help.ts'
 import { messages as making } from '../shared/making-messages.ts'
 import { modelFolders, withModelFolders } from '../shared/model-folders.ts'
 import { DTYPE_LIST, readDtypeChoice } from '../shared/model-options.ts'
@@ -65,7 +66,7 @@ export const mergeCommand: Command = {
         describe: making.verifyComputed,
         defaultDescription: messages.verifyDefault,
       })
-      .epilogue(methodLines().join('\n')),
+      .epilogue([...methodLines(), '', ...blockLines()].join('\n')),
   run: runMerge,
 }
 

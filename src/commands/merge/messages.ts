@@ -15,14 +15,15 @@ export const messages = catalogue({
   exampleDifference: 'What tuning did to base, added to mine',
   exampleBlocks: 'A different alpha for each block, and for cross attention',
   exampleDryRun: 'Show the plan; nothing is written',
-  files: 'Checkpoints A, B, C ... A gives names, types, metadata, and everything that is not merged',
+  files:
+    'Checkpoints A, B, C ..., or other networks with the same tensors. A gives names, types, metadata, and everything that is not merged',
   method: 'How; see below',
   alpha: 'Share or strength, or one for each further model: 0.3,0.2',
   beta: 'Second number of sum-twice and tensor-swap',
   density: 'Share of the differences that ties and dare keep',
   seed: 'For the random choices of dare',
   blocks:
-    'Alpha of blocks: IN04=0.5,OUT*=0, a list of 25 or 26 (SDXL: 19, 20, 21), or a name: GRAD_V, WRAP12 ...',
+    'Alpha of blocks: IN04=0.5,OUT*=0, layers.3=0.2 (see below), a list of 25 or 26 (SDXL: 19, 20, 21), or a name: GRAD_V, WRAP12 ...',
   blocksBeta: 'The same for beta',
   keys: 'Alpha of keys that match a pattern: "*attn2*=0.2". Repeatable',
   vae: 'Which VAE: a, b ..., a file, or blend (which gives washed-out pictures)',

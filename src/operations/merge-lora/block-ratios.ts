@@ -79,7 +79,12 @@ export function checkBlocks(
   const stray = rules.find(({ matches }) => !known.some(matches))
   if (stray === undefined) return
   const labels = [...new Set(blocks.map(({ block }) => block))].sort(compareBlocks)
-  throw unsuitable('BLOCK_UNKNOWN', messages.blockUnknown(stray.name), messages.knownBlocks(ranges(labels)))
+  const hasText = blocks.some(({ side }) => side === 'text')
+  throw unsuitable(
+    'BLOCK_UNKNOWN',
+    messages.blockUnknown(stray.name),
+    messages.knownBlocks(ranges(labels), hasText),
+  )
 }
 
 /** IN00, IN01, IN02, MID -> IN00-IN02, MID. */

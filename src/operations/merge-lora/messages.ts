@@ -27,8 +27,8 @@ export const messages = catalogue({
   blocksFilled: (lora: string, list: number, blocks: readonly string[]) =>
     `${lora}: the list of ${list} block ratios has none for ${blocks.join(', ')}: 0, as in LoRA Block Weight`,
   blockUnknown: (block: string) => `the base has no block ${quoted(block)}`,
-  knownBlocks: (ranges: readonly string[]) =>
-    `It has ${ranges.join(', ')}; BASE stands for the text encoders.`,
+  knownBlocks: (ranges: readonly string[], hasText: boolean) =>
+    `It has ${ranges.join(', ')}${hasText ? '; BASE stands for the text encoders' : ''}.`,
 
   emaMissing: (base: string) => `${base} has no EMA copy of the UNet to patch`,
   leaveOutEmaPatch: 'Leave out --ema patch.',

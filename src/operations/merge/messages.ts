@@ -15,7 +15,7 @@ export const messages = catalogue({
   listDoesNotFit: (numbers: number, architecture: string) =>
     `a list of ${numbers} block weights does not fit ${architecture}`,
   listDoesNotFitUnknown: (numbers: number) =>
-    `a list of ${numbers} block weights does not fit an unknown architecture`,
+    `a list of ${numbers} block weights is for UNets, and does not fit an unknown architecture`,
   listLengths:
     'SD 1.x and 2.x take 25 or 26 (with BASE), SDXL 19, 20 (with BASE) or 21 (BASE and VAE); or name blocks: --blocks IN04=0.5,OUT*=0.',
   wrongListLength: (where: string, numbers: number) => `${where} has ${numbers} numbers`,

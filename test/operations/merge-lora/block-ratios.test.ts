@@ -89,7 +89,13 @@ it('checkBlocks names the rule that fits no block, and the blocks there are', ()
     expect.objectContaining({
       code: 'BLOCK_UNKNOWN',
       message: expect.stringContaining('IN09'),
-      hint: 'It has IN00-IN02, MID, OUT00; BASE stands for the text encoders.',
+      hint: 'It has IN00-IN02, MID, OUT00.',
+    }),
+  )
+  const text = { block: 'TE00', side: 'text' } as const
+  expect(() => checkBlocks({ rules: [rule('IN09', 0)] }, [...unet, text])).toThrow(
+    expect.objectContaining({
+      hint: 'It has TE00, IN00-IN02, MID, OUT00; BASE stands for the text encoders.',
     }),
   )
 })
