@@ -41,6 +41,8 @@ const FAMILIES: Readonly<Record<string, readonly [architecture: string, variant?
   'hunyuan-video-1.5': ['hunyuan-video-1.5'],
   'hunyuan-image': ['hunyuan-image-2.1'],
   'hunyuan-image-distilled': ['hunyuan-image-2.1', 'distilled'],
+  'ltx-video-2b': ['ltx-video', '2b'],
+  'ltx-video-13b': ['ltx-video', '13b'],
   auraflow: ['auraflow'],
   'kandinsky5-image-lite': ['kandinsky-5', 'image-lite'],
   'kandinsky5-video-lite': ['kandinsky-5', 'video-lite'],

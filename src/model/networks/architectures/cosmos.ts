@@ -64,7 +64,7 @@ export const cosmosPredict2: Architecture = {
   network: NETWORK,
   prefix: 'net.',
   proofs: [
-    { layout: 'ldm', keys: NATIVE, not: [ADAPTER] },
+    { layout: 'ldm', keys: NATIVE, not: [ADAPTER, 'llm_adapter.embed.weight'] },
     {
       layout: 'diffusers',
       keys: [

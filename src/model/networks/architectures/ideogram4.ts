@@ -1,5 +1,5 @@
 import type { DitNetwork } from '../template/network.ts'
-import { layer, parameter, weight } from '../template/row.ts'
+import { layer, weight } from '../template/row.ts'
 import { type Architecture, dit } from './architecture.ts'
 import { LATENTS } from './latent-spaces.ts'
 
@@ -26,7 +26,7 @@ const TEMPLATE = [
 const NETWORK: DitNetwork = {
   kind: 'dit',
   template: TEMPLATE,
-  dims: { hidden: 4608, in: 128, context: 53248, ada: 512, head: 256, mlp: 12288, layer: 1 },
+  dims: { hidden: 4608, in: 128, context: 53248, ada: 512, head: 256, mlp: 12288, layer: 34 },
   diffusers: 'native',
   tells: ['llm_cond_proj.weight'],
 }

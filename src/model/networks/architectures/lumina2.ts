@@ -102,7 +102,7 @@ export const lumina2: Architecture = {
         'noise_refiner.0.attention.k_norm.weight',
         'noise_refiner.0.adaLN_modulation.1.weight',
       ],
-      not: ['cap_pad_token', 'clip_text_pooled_proj.0.weight'],
+      not: ['cap_pad_token', 'clip_text_pooled_proj.0.weight', 'time_text_embed.1.weight'],
     },
     {
       layout: 'diffusers',
@@ -113,11 +113,39 @@ export const lumina2: Architecture = {
       ],
       not: [
         'ref_image_patch_embedder.weight',
+        'ref_image_refiner.0.attn.to_q.weight',
         'double_stream_layers.0.img_instruct_attn.processor.img_to_q.weight',
       ],
     },
   ],
   components: [dit(NETWORK)],
+  prediction: 'flow',
+  resolution: 1024,
+  latent: LATENTS.flux,
+  variants: [],
+}
+
+/** Lumina 2, deeper, with the pooled text of a CLIP in its timestep. Source: ComfyUI `ldm/lumina/model.py`. */
+const NEWBIE_NETWORK: DitNetwork = {
+  kind: 'dit',
+  template: [
+    ...TEMPLATE,
+    ...weight('clip_text_pooled_proj.0', 'pooled'),
+    ...layer('clip_text_pooled_proj.1', 'pooled pooled'),
+    ...layer('time_text_embed.1', 'time time+pooled'),
+  ],
+  dims: { ...NETWORK.dims, context: 2560, layer: 36, pooled: 1024 },
+  tells: ['cap_embedder.1.weight'],
+}
+
+export const newBie: Architecture = {
+  id: 'newbie',
+  title: 'NewBie',
+  network: NEWBIE_NETWORK,
+  proofs: [
+    { layout: 'ldm', keys: ['clip_text_pooled_proj.0.weight', 'noise_refiner.0.attention.k_norm.weight'] },
+  ],
+  components: [dit(NEWBIE_NETWORK)],
   prediction: 'flow',
   resolution: 1024,
   latent: LATENTS.flux,

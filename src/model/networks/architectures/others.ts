@@ -124,6 +124,18 @@ export const namedTransformers: readonly Architecture[] = [
     { prediction: 'epsilon' },
   ),
   named(
+    'framepack',
+    'FramePack',
+    [keys('clean_x_embedder.proj.weight', 'context_embedder.proj_in.weight')],
+    LATENTS['hunyuan-video'],
+  ),
+  named(
+    'helios',
+    'Helios',
+    [keys('patch_short.weight', 'condition_embedder.time_proj.weight')],
+    LATENTS.wan21,
+  ),
+  named(
     'sana-video',
     'Sana Video',
     [keys('transformer_blocks.0.ff.conv_temp.weight', 'caption_norm.weight')],

@@ -12,7 +12,8 @@ import { hunyuan } from './hunyuan.ts'
 import { ideogram4 } from './ideogram4.ts'
 import { kandinsky5 } from './kandinsky5.ts'
 import { krea2 } from './krea2.ts'
-import { lumina2 } from './lumina2.ts'
+import { ltx2, ltxVideo } from './ltx.ts'
+import { lumina2, newBie } from './lumina2.ts'
 import { omniGen2 } from './omnigen2.ts'
 import { cascade, cascadeB, namedTransformers, svd } from './others.ts'
 import { pixart } from './pixart.ts'
@@ -56,6 +57,7 @@ export const ARCHITECTURES: readonly Architecture[] = [
   fluxDev,
   longCatImage,
   zImage,
+  newBie,
   lumina2,
   wan,
   hiDream,
@@ -69,6 +71,8 @@ export const ARCHITECTURES: readonly Architecture[] = [
   omniGen2,
   ernieImage,
   ideogram4,
+  ltx2,
+  ltxVideo,
   sana,
   pixart,
   cogVideoX,

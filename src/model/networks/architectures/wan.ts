@@ -103,6 +103,7 @@ export const wan: Architecture = {
     {
       layout: 'diffusers',
       keys: ['condition_embedder.time_proj.weight', 'blocks.0.attn1.to_q.weight', 'patch_embedding.weight'],
+      not: ['patch_short.weight'], // Helios, which has the past in patches of three sizes
     },
   ],
   components: [dit(NETWORK)],
