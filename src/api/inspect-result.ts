@@ -258,6 +258,26 @@ export type InspectResult = {
       readonly nodes: number | null
     } | null
   }
+  readonly needs: {
+    readonly parts: readonly {
+      readonly name: string
+      readonly role: string
+      readonly title: string
+      readonly latents: string | null
+      readonly files: readonly {
+        readonly path: string
+        readonly sure: boolean
+      }[] | null
+    }[]
+    readonly looked: number | null
+    readonly files: number | null
+  } | null
+  readonly places: readonly {
+    readonly program: string
+    readonly title: string
+    readonly folder: string | null
+    readonly option: string | null
+  }[]
   readonly scan: readonly {
     readonly name: string
     readonly values: number

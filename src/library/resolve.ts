@@ -5,7 +5,7 @@ import { basename, isAbsolute, join, sep } from 'node:path'
 import { MODEL_ENDINGS } from '../model/file-name.ts'
 import { EXIT, SdtoolError } from '../system/errors.ts'
 import { nearestNames } from '../system/nearest.ts'
-import { type FolderKind, LAYOUTS } from './layouts.ts'
+import { type FolderKind, insideModels, LAYOUTS } from './layouts.ts'
 import { messages } from './messages.ts'
 import type { FoundFile } from './scan.ts'
 
@@ -83,15 +83,22 @@ function isBareName(name: string): boolean {
  * Whether they exist is for the scan to see.
  */
 export function foldersOfKind(kind: ModelKind, root: string): string[] {
+  return foldersFor(kind === 'any' ? undefined : SEARCHED_FIRST[kind], root)
+}
+
+/** The same for several kinds of folders, or for all. */
+export function foldersFor(kinds: readonly FolderKind[] | undefined, root: string): string[] {
   const places = LAYOUTS.flatMap(({ folders }) => {
-    const kinds = kind === 'any' ? (Object.keys(folders) as FolderKind[]) : SEARCHED_FIRST[kind]
-    return kinds.flatMap((folderKind) => folders[folderKind])
+    return (kinds ?? (Object.keys(folders) as FolderKind[])).flatMap((kind) => folders[kind])
   })
-  const all = places.flatMap((place) => [
-    join(root, place),
-    ...(place.startsWith('models/') ? [join(root, place.slice('models/'.length))] : []),
-    ...(basename(place) === basename(root) ? [root] : []),
-  ])
+  const all = places.flatMap((place) => {
+    const inside = insideModels(place)
+    return [
+      join(root, place),
+      ...(inside === undefined ? [] : [join(root, inside)]),
+      ...(basename(place) === basename(root) ? [root] : []),
+    ]
+  })
   return [...new Set(all)]
 }
 

@@ -1,4 +1,5 @@
 /** The family of a model by the word that adapters for it have, too: one word for all sizes of Stable Diffusion 3. */
+import { defined } from '../system/defined.ts'
 import { BASES, type BaseId } from './adapters/base.ts'
 import type { Identity } from './identity.ts'
 import { ARCHITECTURES, architectureById } from './networks/architectures/registry.ts'
@@ -32,14 +33,18 @@ export interface FamilyFacts {
   readonly variant?: string
 }
 
+/** Of a model by its architecture. */
+export function familyOf({ id }: { readonly id: string }): string | undefined {
+  return FAMILIES.find(({ architectures }) => architectures.includes(id))?.id
+}
+
 export function familyFacts({ architecture, adapter, embedding }: Identity): FamilyFacts {
   if (architecture) {
-    const family = FAMILIES.find(({ architectures }) => architectures.includes(architecture.id))
     const { variant } = architecture
-    return { ...(family && { family: family.id }), ...(variant === undefined ? {} : { variant }) }
+    return defined({ family: familyOf(architecture), variant })
   }
   const family = adapter?.base.architecture ?? adapter?.base.claimed ?? embedding?.architecture
-  return family === undefined ? {} : { family }
+  return defined({ family })
 }
 
 /** "Flux.2 klein 4B". */

@@ -3,12 +3,12 @@ import { existsSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { CivitaiFile } from '../../civitai/api/shapes.ts'
 import { kindOfName } from '../../civitai/plan/file-kinds.ts'
-import { type FolderKind, type FolderLayout, LAYOUTS } from '../../library/layouts.ts'
+import { type FolderKind, type FolderLayout, insideModels, LAYOUTS } from '../../library/layouts.ts'
 import { usage } from '../../system/errors.ts'
 import { messages } from './messages.ts'
 
 /** Values of `--layout`. Forge keeps its models where A1111 does. */
-export const LAYOUT_NAMES = ['a1111', 'forge', 'comfyui', 'flat'] as const
+export const LAYOUT_NAMES = ['a1111', 'forge', 'comfyui', 'swarmui', 'flat'] as const
 export type LayoutName = (typeof LAYOUT_NAMES)[number]
 
 /** By the type of the file: a VAE that is shipped with a checkpoint must not land among the checkpoints. */
@@ -107,8 +107,9 @@ export function layoutAround(path: string): FolderLayout | undefined {
 
 /** A place of a program below its folder; `root` may also be the `models` in it. */
 function below(root: string, place: string): string {
-  if (basename(resolve(root)) !== 'models') return join(root, place)
-  return place.startsWith('models/') ? join(root, place.slice('models/'.length)) : join(root, '..', place)
+  if (basename(resolve(root)).toLowerCase() !== 'models') return join(root, place)
+  const inside = insideModels(place)
+  return inside === undefined ? join(root, '..', place) : join(root, inside)
 }
 
 /** Where files of a kind go: the first of the program's folders for them that exists, or its usual one. */

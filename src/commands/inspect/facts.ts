@@ -1,12 +1,16 @@
 /** The facts of a page, a line each: what a model, an adapter, an embedding or a pickle is. */
+
+import type { ProgramPlace } from '../../library/program-places.ts'
 import { BASES, type BaseId } from '../../model/adapters/base.ts'
 import type { AdapterInfo, ValueCount } from '../../model/adapters/info.ts'
 import type { EmaInfo } from '../../model/identify/ema.ts'
 import type { EmbeddingInfo } from '../../model/identify/embeddings.ts'
 import type { Prediction } from '../../model/identify/prediction.ts'
 import type { Recipe } from '../../model/metadata/recipe.ts'
+import { partLatents, partTitle } from '../../model/needs.ts'
 import { PREDICTIONS } from '../../model/networks/predictions.ts'
 import type { Inspection } from '../../operations/inspect/inspection.ts'
+import type { FittingFile, Needs } from '../../operations/inspect/needs.ts'
 import type { SecurityReport } from '../../tensor/values/table.ts'
 import { messages } from './messages.ts'
 
@@ -113,4 +117,34 @@ export function securityFacts(security: SecurityReport | undefined): FactLine[] 
   if (!security) return []
   const opaque = security.globals.filter(({ verdict }) => verdict === 'opaque')
   return [[messages.pickle, messages.safePickle(opaque.length)]]
+}
+
+/** Where programs look for such a file. */
+export function placeFacts(places: readonly ProgramPlace[]): FactLine[] {
+  if (places.length === 0) return []
+  const texts = places.map(({ title, folder, option }) => `${title} ${folder ?? option ?? ''}`)
+  return [[messages.belongsIn, texts.join('; ')]]
+}
+
+/** Files of one part that a page names before it counts the rest. */
+const MAX_FITTING = 3
+
+/** What a model is used with, and which files of a person's folders are that. */
+export function needFacts({ parts, searched }: Needs): FactLine[] {
+  const facts = parts.map(({ part, files }): FactLine => {
+    const latents = partLatents(part)
+    const title = latents === undefined ? partTitle(part) : messages.vaeOf(latents)
+    return [title, files === undefined ? '' : filesText(files)]
+  })
+  const where = searched === undefined ? messages.nameFolders : messages.lookedAt(searched)
+  return [...facts, ['', where]]
+}
+
+function filesText(files: readonly FittingFile[]): string {
+  if (files.length === 0) return messages.notThere
+  const shown = files
+    .slice(0, MAX_FITTING)
+    .map(({ path, isSure }) => (isSure ? path : messages.maybeFile(path)))
+  const more = files.length - shown.length
+  return [...shown, ...(more > 0 ? [messages.more(more)] : [])].join(', ')
 }

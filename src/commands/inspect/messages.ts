@@ -47,6 +47,16 @@ export const messages = catalogue({
   seenBy: (bytes: string) => `identified from ${bytes} of it`,
   more,
 
+  needs: 'Needs',
+  belongsIn: 'belongs in',
+  vaeOf: (latents: string) => `VAE of ${latents}`,
+  notThere: 'not found',
+  maybeFile: (path: string) => `perhaps ${path}`,
+  nameFolders: '--models or SDTOOL_MODELS names folders in which to look for them',
+  lookedAt: ({ looked, files }: { readonly looked: number; readonly files: number }) =>
+    looked === files
+      ? `looked at ${plural(files, 'model file')}`
+      : `looked at ${looked} of ${plural(files, 'model file')}`,
   because: 'because',
   predicts: 'predicts',
   trainedToPredict: 'trained on',

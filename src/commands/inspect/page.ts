@@ -9,7 +9,15 @@ import { displayWidth, hanging, linesOf } from '../../report/text/wrap.ts'
 import { printable } from '../../system/text.ts'
 import type { Finding, PickleGlobal, Tensor } from '../../tensor/values/table.ts'
 import { findingLines, type Paint } from '../shared/findings-text.ts'
-import { adapterFacts, architectureFacts, embeddingFacts, type FactLine, securityFacts } from './facts.ts'
+import {
+  adapterFacts,
+  architectureFacts,
+  embeddingFacts,
+  type FactLine,
+  needFacts,
+  placeFacts,
+  securityFacts,
+} from './facts.ts'
 import { messages } from './messages.ts'
 
 /** Tags of a training set that are worth a line; the rest is in `--json`. */
@@ -26,11 +34,16 @@ export function inspectionPage(inspection: Inspection, paint: Paint): string {
     ...(identity.adapter ? adapterFacts(identity.adapter) : []),
     ...(identity.embedding ? embeddingFacts(identity.embedding) : []),
     ...securityFacts(model.security),
+    ...placeFacts(inspection.places),
   ]
   const sections = [
     `${paint('bold', printable(inspection.path, 300))}\n  ${headline(inspection, paint)}`,
     factLines(facts, width),
     componentTable(identity.components, width),
+    section(
+      messages.needs,
+      inspection.needs ? factLines(needFacts(inspection.needs), width - SECTION_INDENT) : '',
+    ),
     section(messages.training, summaryLines(summary.training, width)),
     section(messages.topTags, tagLine(inspection, width)),
     section(messages.modelCard, summaryLines(summary.modelspec, width)),

@@ -78,10 +78,12 @@ function byName({ fileName = '', titles = [] }: Hints, channels: number | undefi
   return undefined
 }
 
+const SPACES = Object.keys(LATENT_SPACES) as LatentSpace[]
+
 /** Whose latents a VAE of these shapes may be for. */
 export function possibleSpaces(vae: Identity['vae']): LatentSpace[] {
   const used = ARCHITECTURES.filter(({ id }) => vae?.architectures.includes(id))
-  return [...new Set(used.map(({ latent }) => latent.space))]
+  return SPACES.filter((space) => used.some(({ latent }) => latent.space === space))
 }
 
 /** The same for people. */

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 
+import { type ProgramPlace, programPlaces } from '../../library/program-places.ts'
 import { identifyFile, type OpenedModel, withModel } from '../../library/session.ts'
 import { alphaTensors, readAlphas } from '../../model/adapters/describe.ts'
 import { embeddingHash } from '../../model/identify/embedding-checksum.ts'
@@ -21,7 +22,9 @@ import { hashWithProgress } from '../hashing.ts'
 import { mayBeInfinite } from '../output/finite.ts'
 import { damageFindings, tolerated } from './checksums.ts'
 import { messages } from './messages.ts'
+import { findNeeds, type Needs } from './needs.ts'
 import type { InspectionOptions } from './options.ts'
+import { placeFindings } from './place-findings.ts'
 import type { Recognised, recogniseKnown } from './recognise-known.ts'
 
 /** What the values of a component are, and the tensors with NaN or infinite values. */
@@ -47,6 +50,10 @@ export interface Inspection {
   readonly scan?: readonly ComponentScan[]
   /** What was transferred to look into a file on a server. */
   readonly remote?: { readonly requests: number; readonly bytes: number }
+  /** What it is used with and does not have in its file. */
+  readonly needs?: Needs
+  /** Where programs look for such a file. */
+  readonly places: readonly ProgramPlace[]
   /** Of the container, of the model, and of the values if they were read. */
   readonly findings: readonly Finding[]
 }
@@ -105,6 +112,7 @@ export async function inspectOpened(
   const known = mayBeKnown(identity, options)
     ? await recognise({ name: path, file: model, identity, read }, hashes, options, environment)
     : { hashes: {}, findings: [] }
+  const needs = await findNeeds(path, identity, options.folders, environment)
   return {
     path,
     bytes: model.file.size,
@@ -112,13 +120,15 @@ export async function inspectOpened(
     identity,
     summary: summariseMetadata(model.metadata),
     hashes: { ...hashes, ...known.hashes },
-    ...defined({ scan }),
+    ...defined({ scan, needs }),
+    places: programPlaces(identity),
     findings: [
       ...model.findings,
       ...damageFindings(opened.sums?.damaged ?? []),
       ...identity.findings,
       ...(scan?.flatMap(scanFindings) ?? []),
       ...known.findings,
+      ...(options.remote ? [] : await placeFindings(path, identity)),
     ],
   }
 }

@@ -1,6 +1,7 @@
 import { type BaseId, baseById } from '../../model/adapters/base.ts'
 import type { AdapterBase, AdapterInfo } from '../../model/adapters/info.ts'
 import type { PeftConfig } from '../../model/adapters/peft/config.ts'
+import { familyOf } from '../../model/families.ts'
 import type { EmbeddingInfo } from '../../model/identify/embeddings.ts'
 import type { Prediction } from '../../model/identify/prediction.ts'
 import { trainedPrediction } from '../../model/identify/prediction-statements.ts'
@@ -14,6 +15,7 @@ import { quantisedParts } from '../../tensor/quantised/summary.ts'
 import type { Tensor } from '../../tensor/values/table.ts'
 import type { Inspection, Refusal } from './inspection.ts'
 import { messages } from './messages.ts'
+import { needsJson, placeJson } from './needs-json.ts'
 import type {
   InspectedAdapter,
   InspectedArchitecture,
@@ -27,7 +29,7 @@ import type {
 
 /** The result of `inspect --json` for one file. Keys are a contract: add, never rename. */
 export function inspectionJson(inspection: Inspection, keys: readonly Tensor[] | undefined): InspectedModel {
-  const { path, bytes, model, identity, hashes, findings, scan, summary, remote } = inspection
+  const { path, bytes, model, identity, hashes, findings, scan, summary, remote, needs, places } = inspection
   const { adapter, embedding, vae, ema } = identity
   return {
     path,
@@ -48,6 +50,8 @@ export function inspectionJson(inspection: Inspection, keys: readonly Tensor[] |
     metadata: model.metadata,
     extras: model.extras,
     summary: summaryJson(summary),
+    needs: needs ? needsJson(needs) : null,
+    places: places.map(placeJson),
     hashes,
     scan: scan?.map(({ component, total, broken }) => ({ name: component.id, ...total, broken })) ?? null,
     security: model.security ?? null,
@@ -131,7 +135,7 @@ function architectureJson(
   { architecture, adapter, embedding, vae, evidence = [] }: Identity,
   file: KnownFile,
 ): InspectedArchitecture {
-  if (architecture) return modelArchitectureJson(architecture)
+  if (architecture) return { ...modelArchitectureJson(architecture), family: familyOf(architecture) ?? null }
   const prediction = adapter ? adapter.base.prediction : trainedPrediction(file)
   const common = { ...NO_ARCHITECTURE, ...(prediction && predictionJson(prediction)) }
   if (adapter) return { ...common, ...baseJson(adapter.base) }

@@ -20,6 +20,12 @@ export const messages = catalogue({
   fp16Underflow: (component: string, values: number) =>
     `${component}: ${plural(values, 'value')} would become zero in fp16`,
 
+  lookingForParts: 'looking for text encoders and VAEs',
+  misplaced: (program: string, folder: string, kind: string, right: string) =>
+    `the place of this ${kind} in ${program} is ${right}: it does not look for one in ${folder}`,
+  otherBase: (said: string, found: string) =>
+    `the .civitai.info beside it says that it is for ${said}, but it is for ${found}`,
+
   textInPixels: (signature: string) => `a text stands in the lowest bits of its pixels (${signature})`,
 
   knownFile: (name: string) => `this is ${name}, by its SHA-256`,

@@ -194,6 +194,27 @@ const summary = v.strictObject({
   comfy: nullable(v.strictObject({ prompt: flag, workflow: flag, nodes: nullable(count) })),
 })
 
+const needs = v.strictObject({
+  parts: list(
+    v.strictObject({
+      name: text,
+      role: text,
+      title: text,
+      latents: nullable(text),
+      files: nullable(list(v.strictObject({ path: text, sure: flag }))),
+    }),
+  ),
+  looked: nullable(count),
+  files: nullable(count),
+})
+
+const place = v.strictObject({
+  program: text,
+  title: text,
+  folder: nullable(text),
+  option: nullable(text),
+})
+
 export const inspectedModel = v.strictObject({
   ...fileFields,
   remote: nullable(v.strictObject({ requests: count, bytes: count })),
@@ -211,6 +232,8 @@ export const inspectedModel = v.strictObject({
   tensors: nullable(list(v.strictObject({ name: text, dtype: text, shape }))),
   extras: dataBy(anything),
   summary,
+  needs: nullable(needs),
+  places: list(place),
   scan: nullable(
     list(
       v.strictObject({
@@ -251,6 +274,8 @@ export type InspectedComponent = v.InferOutput<typeof component>
 export type InspectedAdapter = v.InferOutput<typeof adapter>
 export type InspectedPeftConfig = v.InferOutput<typeof peftConfig>
 export type InspectedEmbedding = v.InferOutput<typeof embedding>
+export type InspectedPlace = v.InferOutput<typeof place>
+export type InspectedNeeds = v.InferOutput<typeof needs>
 export type InspectedSummary = v.InferOutput<typeof summary>
 
 export const inspectSchema = documentSchema('inspect', { result: inspectResult })

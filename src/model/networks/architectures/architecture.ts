@@ -104,6 +104,8 @@ export interface Variant {
   /** Only where it is not that of the architecture. */
   readonly resolution?: number
   readonly latent?: Latents
+  /** Only where they are not those of the architecture. */
+  readonly encoders?: readonly ComponentId[]
 }
 
 /** One family of models: what a file of it contains, and how to tell it from others. */
@@ -119,6 +121,8 @@ export interface Architecture {
   readonly proofs?: readonly Proof[]
   /** Everything a complete checkpoint has, in the order of use. */
   readonly components: readonly ComponentTemplate[]
+  /** Text encoders it is used with, only where `components` do not have them. Unknown without both. */
+  readonly encoders?: readonly ComponentId[]
   /** What the network predicts unless there is evidence for something else. */
   readonly prediction: PredictionType
   /** Side of the square pictures it was trained for, in pixels; undefined if its members differ, or it makes none. */

@@ -81,6 +81,7 @@ export const auraFlow: Architecture = {
     },
   ],
   components: [dit(NETWORK)],
+  encoders: ['t5xl'],
   prediction: 'flow',
   resolution: 1024,
   latent: LATENTS.sdxl,

@@ -42,6 +42,7 @@ export const cogVideoX: Architecture = {
     },
   ],
   components: [dit(NETWORK)],
+  encoders: ['t5xxl'],
   prediction: 'v',
   latent: LATENTS.cogvideox,
   variants: [

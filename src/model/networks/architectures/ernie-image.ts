@@ -34,6 +34,7 @@ export const ernieImage: Architecture = {
   network: NETWORK,
   proofs: [{ layout: 'ldm', keys: ['layers.0.mlp.linear_fc2.weight', 'layers.0.adaLN_sa_ln.weight'] }],
   components: [dit(NETWORK)],
+  encoders: ['ministral3_3b'],
   prediction: 'flow',
   resolution: 1024,
   latent: LATENTS.flux2,

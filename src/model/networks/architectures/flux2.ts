@@ -96,6 +96,7 @@ export const flux2: Architecture = {
     },
   ],
   components: [dit(NETWORK)],
+  encoders: ['mistral3_24b'],
   prediction: 'flow',
   resolution: 1024,
   latent: LATENTS.flux2,
@@ -105,11 +106,13 @@ export const flux2: Architecture = {
       id: 'klein-4b',
       title: 'klein 4B',
       dims: { hidden: 3072, double: 5, single: 20, context: 7680, guidance: 0 },
+      encoders: ['qwen3_4b'],
     },
     {
       id: 'klein-9b',
       title: 'klein 9B',
       dims: { hidden: 4096, double: 8, single: 24, context: 12288, guidance: 0 },
+      encoders: ['qwen3_8b'],
     },
   ],
 }

@@ -37,6 +37,7 @@ export const ideogram4: Architecture = {
   network: NETWORK,
   proofs: [{ layout: 'ldm', keys: ['embed_image_indicator.weight', 'llm_cond_norm.weight'] }],
   components: [dit(NETWORK)],
+  encoders: ['qwen3vl_8b'],
   prediction: 'flow',
   latent: LATENTS.flux2,
   variants: [],

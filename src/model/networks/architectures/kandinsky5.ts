@@ -71,6 +71,7 @@ export const kandinsky5: Architecture = {
     },
   ],
   components: [dit(NETWORK)],
+  encoders: ['qwen25_7b', 'clip_l'],
   prediction: 'flow',
   latent: LATENTS['hunyuan-video'],
   variants: [

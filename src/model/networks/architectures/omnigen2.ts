@@ -67,6 +67,7 @@ export const omniGen2: Architecture = {
     },
   ],
   components: [dit(NETWORK)],
+  encoders: ['qwen25_3b'],
   prediction: 'flow',
   resolution: 1024,
   latent: fluxDev.latent,

@@ -92,6 +92,7 @@ export const pixart: Architecture = {
     },
   ],
   components: [dit(NETWORK)],
+  encoders: ['t5xxl'],
   prediction: 'epsilon',
   resolution: 1024,
   latent: LATENTS.sdxl,

@@ -60,6 +60,7 @@ export const qwenImage21: Architecture = {
     { layout: 'diffusers', keys: [...SHARED, 'transformer_blocks.0.img_mlp.gate_layer.weight'] },
   ],
   components: [dit(NETWORK)],
+  encoders: ['qwen3vl_8b'],
   prediction: 'flow',
   latent: LATENTS['qwen-image-21'],
   variants: [],

@@ -50,6 +50,7 @@ export const qwenImage: Architecture = {
     },
   ],
   components: [dit(NETWORK)],
+  encoders: ['qwen25_7b'],
   prediction: 'flow',
   resolution: 1328,
   latent: LATENTS.wan21,

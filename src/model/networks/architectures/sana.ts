@@ -72,6 +72,7 @@ export const sana: Architecture = {
     { layout: 'diffusers', keys: ['transformer_blocks.0.ff.conv_inverted.weight', 'caption_norm.weight'] },
   ],
   components: [dit(NETWORK)],
+  encoders: ['gemma2_2b'],
   prediction: 'flow',
   resolution: 1024,
   latent: LATENTS.sana,

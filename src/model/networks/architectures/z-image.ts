@@ -108,6 +108,7 @@ export const zImage: Architecture = {
     { layout: 'diffusers', keys: ['all_x_embedder.2-1.weight', 'noise_refiner.0.attention.norm_k.weight'] },
   ],
   components: [dit(NETWORK)],
+  encoders: ['qwen3_4b'],
   prediction: 'flow',
   resolution: 1024,
   latent: fluxDev.latent,
