@@ -27,6 +27,13 @@ export const RECIPE_OPTIONS: Readonly<Record<string, readonly (readonly [title: 
       },
     ],
     [
+      'a model file, to other names of its transformer',
+      {
+        to: ['required', 'the names of its authors, or those as ComfyUI saves them'],
+        dtype: [ALL_WEIGHTS_KEEP, 'types of the weights'],
+      },
+    ],
+    [
       'the files of a diffusers folder, to one file',
       {
         to: ['required', 'tells this operation from the others'],
@@ -41,6 +48,7 @@ export const RECIPE_OPTIONS: Readonly<Record<string, readonly (readonly [title: 
       {
         to: ['required', 'tells this operation from the others'],
         part: ['required', 'the network; each file of a whole folder has its own recipe'],
+        shard: ['all of it', 'which of how many files of up to 10 GB; the first is 1'],
         dtype: [ALL_WEIGHTS_KEEP, 'one type for all weights'],
       },
     ],

@@ -1,6 +1,5 @@
 /** The narrow models of the goldens as programs write them. */
 import { identify } from '../src/model/identify/identify.ts'
-import { respelledAsWeight } from '../src/model/layouts/dit.ts'
 import type { Model } from '../src/model/model.ts'
 import { DIT_ARCHITECTURES, provenArchitecture } from '../src/model/networks/architectures/proof.ts'
 import { elementCount } from '../src/tensor/values/dtype.ts'
@@ -9,6 +8,16 @@ import type { Tensor } from '../src/tensor/values/table.ts'
 import { FAMILY_GOLDENS, goldenModel } from './family-goldens.ts'
 
 type Tensors = ReadonlyMap<string, Tensor>
+
+/** As ComfyUI saves them: the norms of the models of this project's goldens are the only keys that end in `.scale`. */
+function spelledAsWeight(tensors: Tensors): Tensors {
+  return new Map(
+    [...tensors.values()].map((tensor) => {
+      const name = tensor.name.replace(/\.scale$/, '.weight')
+      return [name, renamed(tensor, name)]
+    }),
+  )
+}
 
 function prefixed(tensors: Tensors): Tensors {
   return new Map(
@@ -22,8 +31,8 @@ function prefixed(tensors: Tensors): Tensors {
 /** By who writes them so. */
 export const GOLDEN_FORMS = {
   authors: (family) => goldenModel(family, 'native').tensors,
-  'ComfyUI, alone': (family) => respelledAsWeight(goldenModel(family, 'native').tensors),
-  'ComfyUI, in a checkpoint': (family) => prefixed(respelledAsWeight(goldenModel(family, 'native').tensors)),
+  'ComfyUI, alone': (family) => spelledAsWeight(goldenModel(family, 'native').tensors),
+  'ComfyUI, in a checkpoint': (family) => prefixed(spelledAsWeight(goldenModel(family, 'native').tensors)),
   diffusers: (family) => goldenModel(family, 'diffusers').tensors,
 } as const satisfies Readonly<Record<string, (family: string) => Tensors>>
 

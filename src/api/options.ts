@@ -8,8 +8,16 @@ export type ConvertOptions = {
     }
   }
 } | {
+  readonly to: 'native' | 'comfyui'
+  readonly dtype?: {
+    readonly all?: 'fp32' | 'fp16' | 'bf16' | 'fp8_e4m3fn' | 'fp8_e5m2' | 'keep'
+    readonly by?: {
+      readonly [key: string]: 'fp32' | 'fp16' | 'bf16' | 'fp8_e4m3fn' | 'fp8_e5m2' | 'keep'
+    }
+  }
+} | {
   readonly to: 'single'
-  readonly parts: readonly ('unet' | 'vae' | 'text_encoder' | 'text_encoder_2')[]
+  readonly parts: readonly ('unet' | 'transformer' | 'vae' | 'text_encoder' | 'text_encoder_2' | 'text_encoder_3')[]
   readonly prediction?: string
   readonly zeroSnr?: boolean
   readonly dtype?: {
@@ -17,7 +25,11 @@ export type ConvertOptions = {
   }
 } | {
   readonly to: 'diffusers'
-  readonly part: 'unet' | 'vae' | 'text_encoder' | 'text_encoder_2'
+  readonly part: 'unet' | 'transformer' | 'vae' | 'text_encoder' | 'text_encoder_2' | 'text_encoder_3'
+  readonly shard?: {
+    readonly number: number
+    readonly of: number
+  }
   readonly dtype?: {
     readonly all?: 'fp32' | 'fp16' | 'bf16' | 'fp8_e4m3fn' | 'fp8_e5m2' | 'keep'
   }

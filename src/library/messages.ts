@@ -41,8 +41,10 @@ export const messages = catalogue({
   ambiguousAlias: (name: string, paths: string) => `${name} is the name in the metadata of ${paths}`,
   nameFile: (file: string) => `Name the file: ${file}.`,
 
-  noDenoiserWeights: (folder: string) => `${folder}: there are no weights in unet/`,
+  noDenoiserWeights: (folder: string) => `${folder}: there are no weights in unet/ or transformer/`,
   expectedWeights: 'sdtool looks for diffusion_pytorch_model.safetensors and .bin.',
+  secondTransformer: (folder: string) =>
+    `${folder} is not in it: programs load the second transformer from a file of its own, which sdtool convert ${folder} --to native writes`,
   otherWeights: (part: string, used: string, others: string) => `${part}: using ${used}, not ${others}`,
   missingShards: (folder: string, there: number, all: number, shard: string) =>
     `${folder}: only ${there} of the ${all} shards of ${shard} ${there === 1 ? 'is' : 'are'} there`,

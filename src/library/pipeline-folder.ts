@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { counted, info } from '../model/finding.ts'
+import { counted, info, warning } from '../model/finding.ts'
 import type { SchedulerFacts } from '../model/identify/prediction.ts'
 import { PIPELINE_FOLDERS, type PipelineFolder } from '../model/layouts/pipeline.ts'
 import { storedName } from '../model/layouts/stored.ts'
@@ -68,6 +68,9 @@ export async function pipelineFiles(folder: string, world: Interruptible): Promi
   }
 }
 
+/** The expert for low noise of Wan 2.2, which other programs have in a file of its own. */
+const SECOND_EXPERT = 'transformer_2'
+
 interface FolderWeights {
   readonly files: ReadonlyMap<PipelineFolder, readonly string[]>
   readonly findings: readonly Finding[]
@@ -95,8 +98,10 @@ async function weightFiles(folder: string): Promise<FolderWeights> {
     if (unused !== '')
       findings.push(info('other-weights', messages.otherWeights(part, chosen[0]!.name, unused)))
   }
-  if (!files.has('unet'))
+  if (!files.has('unet') && !files.has('transformer'))
     throw refuse('NOT_A_PIPELINE', messages.noDenoiserWeights(folder), messages.expectedWeights)
+  if (existsSync(join(folder, SECOND_EXPERT)))
+    findings.push(warning('second-transformer', messages.secondTransformer(join(folder, SECOND_EXPERT))))
   return { files, findings }
 }
 

@@ -275,7 +275,7 @@ describe('a folder of diffusers as it is published', () => {
     const { code, stderr } = await runCli(['convert', pipe])
     expect([code, stderr.replaceAll(pipe, 'PIPE').split('\n')[0]]).toEqual([
       3,
-      'sdtool: PIPE: there are no weights in unet/',
+      'sdtool: PIPE: there are no weights in unet/ or transformer/',
     ])
   })
 })

@@ -5,6 +5,7 @@ import type { PipelineFolder } from '../../model/layouts/pipeline.ts'
 import type {
   FileOptions,
   FolderOptions,
+  NamesOptions,
   PartOptions,
   SingleOptions,
 } from '../../operations/convert/options.ts'
@@ -21,6 +22,7 @@ export interface Requested {
 
 export type Conversion =
   | { readonly kind: 'files'; readonly names: readonly string[]; readonly options: FileOptions }
+  | { readonly kind: 'names'; readonly names: readonly string[]; readonly options: NamesOptions }
   | {
       readonly kind: 'single'
       readonly folder: string
@@ -60,6 +62,7 @@ function ofFiles(names: readonly string[], to: string | undefined, dtype: DTypeC
       messages.notDiffusersFolder(first, PIPELINE_INDEX),
       messages.singleIsForFolders,
     )
+  if (to === 'native' || to === 'comfyui') return { kind: 'names', names, options: { to, dtype } }
   return { kind: 'files', names, options: { ...(to === 'ckpt' && { to }), dtype } }
 }
 

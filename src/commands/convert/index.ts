@@ -4,6 +4,7 @@ import { type ModelFolders, resolveModel } from '../../library/resolve.ts'
 import { PIPELINE_FOLDERS } from '../../model/layouts/pipeline.ts'
 import { convertFile } from '../../operations/convert/file.ts'
 import { convertToFolder } from '../../operations/convert/folder.ts'
+import { convertNames } from '../../operations/convert/names.ts'
 import type { PartOptions } from '../../operations/convert/options.ts'
 import { convertPart } from '../../operations/convert/part.ts'
 import { convertSingle } from '../../operations/convert/single.ts'
@@ -32,6 +33,7 @@ export const convertCommand: Command = {
       ['$0 convert model.ckpt', messages.example],
       ['$0 convert model.safetensors --dtype fp16 --dtype vae=fp32', messages.exampleTypes],
       ['$0 convert model.safetensors --to diffusers', messages.exampleDiffusers],
+      ['$0 convert flux/transformer --to native', messages.exampleNative],
       ['$0 convert downloads/ -o models/ --verify', messages.exampleFolder],
     ] as const
   },
@@ -39,7 +41,7 @@ export const convertCommand: Command = {
     withModelFolders(withOutputOptions(yargs))
       .positional('files', { type: 'string', array: true, describe: making.modelFiles })
       .option('to', {
-        choices: ['safetensors', 'ckpt', 'diffusers', 'single'],
+        choices: ['safetensors', 'ckpt', 'diffusers', 'single', 'native', 'comfyui'],
         describe: messages.to,
         defaultDescription: 'safetensors',
       })
@@ -65,10 +67,12 @@ interface Surroundings {
 async function convert(conversion: Conversion, surroundings: Surroundings): Promise<ExitCode> {
   const { output, folders, world } = surroundings
   switch (conversion.kind) {
-    case 'files': {
-      const { names, options } = conversion
-      const files = await listedFiles(names, (name) => resolveModel(name, 'any', folders), world)
-      return runForEach(files, { operation: convertFile, options }, output, world)
+    case 'files':
+    case 'names': {
+      const files = await listedFiles(conversion.names, (name) => resolveModel(name, 'any', folders), world)
+      return conversion.kind === 'names'
+        ? runForEach(files, { operation: convertNames, options: conversion.options }, output, world)
+        : runForEach(files, { operation: convertFile, options: conversion.options }, output, world)
     }
     case 'single':
       return convertPipeline(conversion, output, world)

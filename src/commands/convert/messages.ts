@@ -8,7 +8,8 @@ export const messages = catalogue({
   exampleTypes: 'Half precision, but the VAE in full',
   exampleDiffusers: 'A folder model-diffusers/; without --to, such a folder becomes one file',
   exampleFolder: 'Every model file of a folder, each compared after writing',
-  to: 'ckpt: a torch zip; diffusers: a folder with a file for each network; single: one file of such a folder',
+  exampleNative: 'A transformer of diffusers under the names that other programs load',
+  to: 'ckpt: a torch zip; diffusers: a folder with a file for each network; single: one file of such a folder; native, comfyui: a transformer under the names of its authors, or as ComfyUI saves them',
   part: 'With --to diffusers: only this network, as one file with diffusers names',
 
   partWithoutDiffusers: '--part requires --to diffusers',

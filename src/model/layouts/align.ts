@@ -8,7 +8,7 @@ import { type Component, measure } from '../networks/components.ts'
 import type { DitLayout, DitNetwork } from '../networks/template/network.ts'
 import { otherSpelling } from '../networks/template/template.ts'
 import { localsOf } from './component.ts'
-import { ditInLayout } from './dit.ts'
+import { ditInLayout, spelledAsWeight } from './dit.ts'
 
 /** Tensors, and what they are. */
 export interface Identified {
@@ -40,19 +40,29 @@ export function namedAs(own: Identified, like: Identified): Identified {
   return withComponent(own, from.component, { ...placedIn(to), tensors: placed })
 }
 
+/** Names of a transformer that programs other than diffusers read: those of its authors, or as ComfyUI saves them. */
+export type NativeSpelling = 'native' | 'comfyui'
+
 /**
- * A model whose transformer has the names of its authors.
+ * A model whose transformer has native names; the same model where it has them. Where the names of the family are not known
+ * in both layouts, it is the same, too.
  * @throws LAYOUT_MISFIT, SCALED_FP8, QUANTISED (exit 3)
  */
-export function withNativeNames<M extends Model>(model: M): M {
+export function withNativeNames<M extends Model>(model: M, spelling?: NativeSpelling): M {
   const from = laidOf(model.identity)
-  if (from === undefined || from.layout === 'ldm') return model
+  if (from === undefined || (spelling === undefined && from.layout === 'ldm')) return model
   const { prefix } = from.component
-  const placed = [...relaid(model.file, from, 'ldm').tensors.values()].map((tensor) => {
-    return renamed(tensor, prefix + tensor.name)
-  })
+  const native = relaid(model.file, from, 'ldm').tensors
+  const spelled = spelling === 'comfyui' ? spelledAsWeight(native, from.network) : native
+  const placed = [...spelled.values()].map((tensor) => renamed(tensor, prefix + tensor.name))
+  if (from.layout === 'ldm' && placed.every(({ name }) => model.file.tensors.has(name))) return model
   const identified = { table: model.file, identity: model.identity }
   return inModel(model, withComponent(identified, from.component, { prefix, layout: 'ldm', tensors: placed }))
+}
+
+/** Whether the transformer of a model has names that are known in both layouts. */
+export function hasBothLayouts({ identity }: Model): boolean {
+  return laidOf(identity) !== undefined
 }
 
 /** As `namedAs`, of whole models. @throws LAYOUT_MISFIT, SCALED_FP8, QUANTISED (exit 3) */

@@ -87,7 +87,7 @@ function sharedPrefix(key: string, prefix: string): string {
   return shared
 }
 
-interface Converted {
+export interface Converted {
   readonly tensors: ReadonlyMap<string, Tensor>
   readonly left: readonly string[]
 }
@@ -111,7 +111,7 @@ function inFileLayout({ id, role, layout }: Component, locals: Locals, identity:
 }
 
 /** An autoencoder of its own layers, with the names of its authors where they are known. */
-function vaeOfAuthors(vae: VaeInfo, locals: Locals): Converted {
+export function vaeOfAuthors(vae: VaeInfo, locals: Locals): Converted {
   if (!hasBothNames(vae)) return { tensors: locals, left: [] }
   const named = canonicalVae({ tensors: locals, metadata: {} }, { ...vae, prefix: '' })
   const inPlace = (name: string, tensor: Tensor) => reshape({ ...tensor, name }, ldmShape(name, tensor.shape))

@@ -18,11 +18,6 @@ import { messages } from './messages.ts'
 import type { Renamed } from './networks.ts'
 import type { Locals } from './openclip.ts'
 
-/** Whether both layouts of a network are known. */
-export function hasBothLayouts({ diffusers }: DitNetwork): boolean {
-  return diffusers !== undefined
-}
-
 /**
  * Tensors of a transformer in a layout, of one in the same or the other one. Native names are spelled as the authors do.
  * @throws LAYOUT_MISFIT, SCALED_FP8, QUANTISED (exit 3)
@@ -77,15 +72,23 @@ export function ditToNative(diffusers: Locals, network: DitNetwork): Renamed {
 /** Names of norms as the authors spell them. */
 function respelled(native: Locals, network: DitNetwork): Renamed {
   const shapeOf = shapesOf(native)
-  const topology = templateTopology(network.template, derivedDims(network.template, shapeOf, network.dims))
-  const own = new Map([...topology.keys()].map((key) => [spelled(key, shapeOf), key]))
+  const own = new Map(nativeKeys(native, network).map((key) => [spelled(key, shapeOf), key]))
   const tensors = [...native].map(([name, tensor]) => renamedTo(own.get(name) ?? name, tensor))
   return { tensors: new Map(tensors), left: [] }
 }
 
-/** Names of norms as ComfyUI saves them: `.weight` for `.scale`, and nothing else. */
-export function respelledAsWeight(native: Locals): ReadonlyMap<string, Tensor> {
-  return new Map([...native].map(([name, tensor]) => renamedTo(otherSpelling(name) ?? name, tensor)))
+/** Names of norms as ComfyUI saves them: `.weight` where the authors have `.scale`. */
+export function spelledAsWeight(native: Locals, network: DitNetwork): ReadonlyMap<string, Tensor> {
+  const keys = new Set(nativeKeys(native, network))
+  return new Map(
+    [...native].map(([name, tensor]) =>
+      renamedTo(keys.has(name) ? (otherSpelling(name) ?? name) : name, tensor),
+    ),
+  )
+}
+
+function nativeKeys(native: Locals, { template, dims }: DitNetwork): string[] {
+  return [...templateTopology(template, derivedDims(template, shapesOf(native), dims)).keys()]
 }
 
 function renamedTo(name: string, tensor: Tensor): [string, Tensor] {

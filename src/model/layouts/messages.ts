@@ -40,7 +40,8 @@ export const messages = catalogue({
   notAPipeline: (title: string) => `a ${title} cannot be converted to a diffusers folder`,
   variantNotAPipeline: (title: string, reason: string) =>
     `a ${title} cannot be converted to a diffusers folder: ${reason}`,
-  pipelinesAre: 'Checkpoints of SD 1.x, SD 2.x, SDXL and its refiner can be converted.',
+  pipelinesAre:
+    'Models of SD 1.x, SD 2.x, SDXL and its refiner, SD 3, Flux.1, Flux.2, Chroma, Z-Image, Qwen-Image, Wan and Lumina 2 can be converted.',
   depthLost: 'its depth estimator would be lost',
   visionLost: 'its image encoder would be lost',
   notClip: 'its text encoder is not a CLIP',
@@ -49,6 +50,10 @@ export const messages = catalogue({
   incompletePipeline: (title: string) =>
     `a ${title} without UNet, VAE or text encoder cannot be converted to a diffusers folder`,
   unknownBlocks: 'the UNet has blocks that diffusers does not know',
-  incompleteFolder: 'the folder has no unet, no vae or no text_encoder with weights',
+  incompleteFolder: 'the folder has no unet, no vae or no text_encoder with weights, and no transformer',
+  unknownTransformer:
+    'the transformer is of no family whose names sdtool knows both in diffusers and in files of its authors',
+  unknownEncoder: (folder: string) => `${folder} is no text encoder that sdtool knows`,
+  removeEncoder: 'Convert the folder without it, or its transformer alone.',
   unetInputs: (channels: number) => `no diffusers pipeline has a UNet with ${channels} input channels`,
 })

@@ -1,21 +1,15 @@
 /** The configuration files of a folder of diffusers. Source of the keys and values: the published pipelines. */
 import { refuse } from '../../system/errors.ts'
-import type { JsonValue } from '../../system/json.ts'
-import type { Tensor } from '../../tensor/values/table.ts'
-import { vaeLevels } from '../identify/vae.ts'
 import type { Identity } from '../identity.ts'
-import { architectureById } from '../networks/architectures/registry.ts'
 import type { PredictionType } from '../networks/predictions.ts'
 import type { UnetConfig } from '../networks/topology/unet.ts'
+import { type Config, DIFFUSERS } from './diffusers-families.ts'
+import { ditPipelineConfigs } from './dit-config.ts'
+import { clipConfig, isOpenClip } from './encoder-config.ts'
 import { messages } from './messages.ts'
 import type { Locals } from './openclip.ts'
-import type { Pipeline } from './pipeline.ts'
-
-export type Config = { readonly [key: string]: JsonValue }
-
-/** Versions that wrote such configurations; loaders only show them. */
-const DIFFUSERS = '0.30.0'
-const TRANSFORMERS = '4.44.0'
+import type { Pipeline, UnetPipeline } from './pipeline.ts'
+import { vaeConfig } from './vae-config.ts'
 
 /** Heads of attention in SD 1.x; SD 2.x and SDXL have heads of 64 channels. */
 const SD1_HEADS = 8
@@ -26,6 +20,15 @@ const HEAD_WIDTH = 64
  * @throws NOT_A_PIPELINE (exit 3) for a UNet with inputs that no pipeline of diffusers gives it
  */
 export function pipelineConfigs(pipeline: Pipeline, identity: Identity): Map<string, Config> {
+  const configs =
+    pipeline.kind === 'dit' ? ditPipelineConfigs(pipeline, identity) : unetPipelineConfigs(pipeline, identity)
+  for (const [folder, config] of tokenizerConfigs(pipeline))
+    configs.set(`${folder}/tokenizer_config.json`, config)
+  return configs
+}
+
+/** @throws NOT_A_PIPELINE (exit 3) */
+function unetPipelineConfigs(pipeline: UnetPipeline, identity: Identity): Map<string, Config> {
   const { tensors, unet } = pipeline
   const out = new Map<string, Config>()
   out.set('model_index.json', modelIndex(pipeline))
@@ -36,18 +39,30 @@ export function pipelineConfigs(pipeline: Pipeline, identity: Identity): Map<str
     if (encoder !== undefined) out.set(`${folder}/config.json`, clipConfig(encoder))
   }
   out.set('scheduler/scheduler_config.json', schedulerConfig(identity))
-  for (const folder of tokenizerFolders({ tensors })) {
-    const fillsWithZeros = folder === 'tokenizer_2' || isOpenClip(tensors.text_encoder!)
-    out.set(`${folder}/tokenizer_config.json`, tokenizerConfig(fillsWithZeros))
-  }
   return out
 }
 
 const ENCODERS = ['text_encoder', 'text_encoder_2'] as const
 
-/** A vocabulary for each text encoder. */
+/** A vocabulary for each CLIP. */
 export function tokenizerFolders({ tensors }: Pick<Pipeline, 'tensors'>): string[] {
-  return [...(tensors.text_encoder ? ['tokenizer'] : []), ...(tensors.text_encoder_2 ? ['tokenizer_2'] : [])]
+  return ENCODERS.filter((folder) => isClip(tensors[folder])).map(tokenizerOf)
+}
+
+function tokenizerOf(folder: string): string {
+  return folder.replace('text_encoder', 'tokenizer')
+}
+
+function isClip(encoder: Locals | undefined): boolean {
+  return encoder?.has('text_model.embeddings.token_embedding.weight') === true
+}
+
+function tokenizerConfigs({ tensors }: Pipeline): [folder: string, Config][] {
+  return ENCODERS.flatMap((folder): [string, Config][] => {
+    const encoder = tensors[folder]
+    if (encoder === undefined || !isClip(encoder)) return []
+    return [[tokenizerOf(folder), tokenizerConfig(isOpenClip(encoder))]]
+  })
 }
 
 /** Classes of diffusers by what the UNet takes besides the latent: nothing, a picture, a mask and a masked picture. */
@@ -74,7 +89,7 @@ const REFINER_INDEX = {
 const ABSENT = [null, null] as const
 
 /** @throws NOT_A_PIPELINE (exit 3) for a UNet with inputs that no pipeline gives it */
-function modelIndex({ tensors, unet }: Pipeline): Config {
+function modelIndex({ tensors, unet }: UnetPipeline): Config {
   const isXl = tensors.text_encoder_2 !== undefined
   const name = PIPELINES[isXl ? 'xl' : 'sd'][unet.inChannels]
   if (name === undefined) throw refuse('NOT_A_PIPELINE', messages.unetInputs(unet.inChannels))
@@ -131,65 +146,6 @@ function unetConfig(config: UnetConfig, { architecture }: Identity): Config {
           addition_time_embed_dim: 256,
           projection_class_embeddings_input_dim: adm,
         }),
-  }
-}
-
-function vaeConfig(vae: Locals, { architecture }: Identity): Config {
-  const levels = vaeLevels({ tensors: vae, metadata: {} }, '')
-  const widths = Array.from(
-    { length: levels },
-    (_, level) => vae.get(`encoder.down_blocks.${level}.resnets.0.conv1.weight`)!.shape[0]!,
-  )
-  const latent = architecture && architectureById(architecture.id)?.latent
-  return {
-    _class_name: 'AutoencoderKL',
-    _diffusers_version: DIFFUSERS,
-    act_fn: 'silu',
-    block_out_channels: widths,
-    down_block_types: widths.map(() => 'DownEncoderBlock2D'),
-    in_channels: 3,
-    latent_channels: latent?.channels ?? 4,
-    layers_per_block: 2,
-    norm_num_groups: 32,
-    out_channels: 3,
-    sample_size: architecture?.resolution ?? 512,
-    scaling_factor: latent?.scale ?? 0.18215,
-    up_block_types: widths.map(() => 'UpDecoderBlock2D'),
-    ...(architecture?.id.startsWith('stable-diffusion-xl') ? { force_upcast: true } : {}),
-  }
-}
-
-const CLIP_HEADS: Readonly<Record<number, number>> = { 1024: 16, 1280: 20 }
-const CLIP_L_HEADS = 12
-
-function isOpenClip(encoder: Locals): boolean {
-  return Object.hasOwn(CLIP_HEADS, shapeOf(encoder, 'embeddings.token_embedding.weight')[1]!)
-}
-
-function shapeOf(encoder: Locals, name: string): readonly number[] {
-  return (encoder.get(`text_model.${name}`) as Tensor).shape
-}
-
-function clipConfig(encoder: Locals): Config {
-  const [vocabulary, width] = shapeOf(encoder, 'embeddings.token_embedding.weight') as [number, number]
-  const layers = [...encoder.keys()].filter((name) => name.endsWith('.layer_norm1.weight')).length
-  const projection = encoder.get('text_projection.weight')
-  return {
-    architectures: [projection ? 'CLIPTextModelWithProjection' : 'CLIPTextModel'],
-    bos_token_id: 0,
-    eos_token_id: 2,
-    hidden_act: isOpenClip(encoder) ? 'gelu' : 'quick_gelu',
-    hidden_size: width,
-    intermediate_size: shapeOf(encoder, 'encoder.layers.0.mlp.fc1.weight')[0]!,
-    layer_norm_eps: 1e-5,
-    max_position_embeddings: shapeOf(encoder, 'embeddings.position_embedding.weight')[0]!,
-    model_type: 'clip_text_model',
-    num_attention_heads: CLIP_HEADS[width] ?? CLIP_L_HEADS,
-    num_hidden_layers: layers,
-    pad_token_id: 1,
-    projection_dim: projection?.shape[0] ?? width,
-    transformers_version: TRANSFORMERS,
-    vocab_size: vocabulary,
   }
 }
 

@@ -1,29 +1,41 @@
 /** A model as one file, and as a folder of diffusers with a file for each network. */
 import { refuse } from '../../system/errors.ts'
-import type { Tensor, TensorTable } from '../../tensor/values/table.ts'
+import type { Tensor } from '../../tensor/values/table.ts'
 import { vaeLevels } from '../identify/vae.ts'
 import type { Identifiable, Identity } from '../identity.ts'
 import type { Architecture } from '../networks/architectures/architecture.ts'
 import { UNET_PREFIX, VAE_PREFIX } from '../networks/architectures/architecture.ts'
+import { DIT_ARCHITECTURES } from '../networks/architectures/proof.ts'
 import { architectureById } from '../networks/architectures/registry.ts'
 import type { Component } from '../networks/components.ts'
 import { deriveUnet } from '../networks/topology/derive.ts'
 import { unetNaming } from '../networks/topology/diffusers.ts'
 import type { UnetConfig } from '../networks/topology/unet.ts'
 import { localsOf } from './component.ts'
+import { type DitPipeline, fromDitPipeline, type NativeFile, toDitPipeline } from './dit-pipeline.ts'
 import { SAID_BY_SCHEDULER } from './markers.ts'
 import { messages } from './messages.ts'
 import { unetToDiffusers, unetToLdm, vaeToDiffusers, vaeToLdm } from './networks.ts'
 import { type Locals, toOpenClip, toTransformers } from './openclip.ts'
 
 /** Folders of networks in a pipeline. */
-export const PIPELINE_FOLDERS = ['unet', 'vae', 'text_encoder', 'text_encoder_2'] as const
+export const PIPELINE_FOLDERS = [
+  'unet',
+  'transformer',
+  'vae',
+  'text_encoder',
+  'text_encoder_2',
+  'text_encoder_3',
+] as const
 export type PipelineFolder = (typeof PIPELINE_FOLDERS)[number]
 
 export type PipelineTensors = Partial<Record<PipelineFolder, ReadonlyMap<string, Tensor>>>
 
 /** A model taken apart. */
-export interface Pipeline {
+export type Pipeline = UnetPipeline | DitPipeline
+
+export interface UnetPipeline {
+  readonly kind: 'unet'
   readonly tensors: PipelineTensors
   readonly unet: UnetConfig
   /** Keys of the file that a pipeline has no place for. */
@@ -55,9 +67,16 @@ const OTHER_PIPELINES: Readonly<Record<string, () => string>> = {
 const SD2_LAYERS_LESS = 1
 
 /**
- * @throws NOT_A_PIPELINE (exit 3) for what is not a complete checkpoint of SD 1.x, SD 2.x, SDXL or its refiner
+ * @throws NOT_A_PIPELINE (exit 3) for what is not a complete checkpoint of SD 1.x, SD 2.x, SDXL or its refiner, and has no
+ *   transformer that diffusers has, too; LAYOUT_MISFIT, SCALED_FP8, QUANTISED (exit 3)
  */
 export function toPipeline(file: Identifiable, identity: Identity): Pipeline {
+  const dit = DIT_ARCHITECTURES.find(({ id }) => id === identity.architecture?.id)
+  return dit === undefined ? toUnetPipeline(file, identity) : toDitPipeline(file, identity, dit)
+}
+
+/** @throws NOT_A_PIPELINE, SCALED_FP8, QUANTISED (exit 3) */
+function toUnetPipeline(file: Identifiable, identity: Identity): UnetPipeline {
   const architecture = convertibleArchitecture(identity)
   const taken = new Set<string>()
   const left: string[] = []
@@ -80,6 +99,7 @@ export function toPipeline(file: Identifiable, identity: Identity): Pipeline {
     left.push(...names.map((name) => component.prefix + name))
   left.push(...[...file.tensors.keys()].filter((name) => !taken.has(name) && !SAID_BY_SCHEDULER.has(name)))
   return {
+    kind: 'unet',
     unet: unet.config,
     tensors: {
       unet: unet.tensors,
@@ -163,13 +183,20 @@ function widthOf(tensors: Locals): number {
 const SD2_WIDTH = 1024
 
 /**
- * One file of the networks of a pipeline, with the names of ldm and sgm.
- * @throws NOT_A_PIPELINE (exit 3)
+ * One file of the networks of a pipeline, with the names of their authors.
+ * @throws NOT_A_PIPELINE, LAYOUT_MISFIT, SCALED_FP8, QUANTISED (exit 3)
  */
-export function fromPipeline({ unet, vae, text_encoder: text, text_encoder_2: second }: PipelineTensors): {
-  readonly table: TensorTable
-  readonly left: readonly string[]
-} {
+export function fromPipeline(tensors: PipelineTensors): NativeFile {
+  return tensors.transformer === undefined ? fromUnetPipeline(tensors) : fromDitPipeline(tensors)
+}
+
+/** @throws NOT_A_PIPELINE (exit 3) */
+function fromUnetPipeline({
+  unet,
+  vae,
+  text_encoder: text,
+  text_encoder_2: second,
+}: PipelineTensors): NativeFile {
   if (unet === undefined || vae === undefined || (text ?? second) === undefined) {
     throw refuse('NOT_A_PIPELINE', messages.incompleteFolder)
   }

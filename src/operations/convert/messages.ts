@@ -7,6 +7,9 @@ import { quoted } from '../../system/text.ts'
 export const messages = catalogue({
   alreadySafetensors: 'it is already safetensors, and the weights have the requested types',
   alreadyTorchZip: 'it is already a torch zip, and the weights have the requested types',
+  alreadyNamed: 'its transformer has these names already, and the weights have the requested types',
+  noTransformer: (title: string) =>
+    `a ${title} has no diffusion transformer whose names sdtool knows in both layouts`,
   embeddingLayout: 'an embedding has a different layout as .pt',
   extractAsPt: 'Use sdtool extract embeddings --format pt.',
   quantisedInHeader: (key: string) =>
@@ -27,6 +30,10 @@ export const messages = catalogue({
   noPart: (part: string) => `the model has no ${part}`,
   part: (part: string, tensors: number) => `${part}: ${plural(tensors, 'tensor')} with diffusers names`,
   ofPart: (part: string, message: string) => `${part}: ${message}`,
+  otherShards: (given: number, count: number) =>
+    `the recipe is of one of ${given} shards; the network has ${count}`,
+  noTokenizer: (folders: readonly string[]) =>
+    `${folders.join(' and ')} ${folders.length === 1 ? 'is' : 'are'} not written: no model file has the vocabulary; copy ${folders.length === 1 ? 'it' : 'them'} from the published pipeline, or pass it to from_pretrained`,
   noPlace: (tensors: readonly string[]) =>
     `${counted(tensors, 'tensor')} left out: the other layout has no place for them`,
 

@@ -10,6 +10,15 @@ export const fileOptions = v.strictObject({
   dtype: v.exactOptional(dtypeChoiceSchema),
 })
 
+/** A model file whose transformer has other names. */
+export const namesOptions = v.strictObject({
+  /** Those of its authors, or as ComfyUI saves them. */
+  to: v.picklist(['native', 'comfyui']),
+  dtype: v.exactOptional(dtypeChoiceSchema),
+})
+
+const positive = v.pipe(v.number(), v.integer(), v.minValue(1))
+
 /** One type for all weights: in a folder of diffusers components have other names. */
 const oneDType = v.strictObject({ all: v.exactOptional(dtypeNameSchema) })
 
@@ -29,15 +38,18 @@ export const singleOptions = v.strictObject({
 export const partOptions = v.strictObject({
   to: v.literal('diffusers'),
   part: v.picklist(PIPELINE_FOLDERS),
+  /** Of a network that is too large for one file: which of how many, the first is 1. */
+  shard: v.exactOptional(v.strictObject({ number: positive, of: positive })),
   dtype: v.exactOptional(oneDType),
 })
 
-export const convertOptions = v.variant('to', [fileOptions, singleOptions, partOptions])
+export const convertOptions = v.variant('to', [fileOptions, namesOptions, singleOptions, partOptions])
 
 export type FileOptions = v.InferOutput<typeof fileOptions>
+export type NamesOptions = v.InferOutput<typeof namesOptions>
 export type SingleOptions = v.InferOutput<typeof singleOptions>
 export type PartOptions = v.InferOutput<typeof partOptions>
 export type ConvertOptions = v.InferOutput<typeof convertOptions>
 
 /** A whole folder of diffusers. */
-export type FolderOptions = Omit<PartOptions, 'part'>
+export type FolderOptions = Omit<PartOptions, 'part' | 'shard'>

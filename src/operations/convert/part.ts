@@ -6,12 +6,15 @@ import type { Identity } from '../../model/identity.ts'
 import { type Pipeline, type PipelineFolder, toPipeline } from '../../model/layouts/pipeline.ts'
 import { statedOfPart } from '../../model/metadata/stated.ts'
 import type { Role } from '../../model/networks/components.ts'
+import { defined } from '../../system/defined.ts'
 import { refuse } from '../../system/errors.ts'
+import type { Tensor } from '../../tensor/values/table.ts'
 import type { Operation } from '../operation.ts'
 import type { Plan } from '../plan.ts'
 import { messages } from './messages.ts'
 import { type PartOptions, partOptions } from './options.ts'
 import { inType } from './pipeline-tables.ts'
+import { shardsOf } from './shards.ts'
 
 export const convertPart: Operation<PartOptions> = {
   verb: 'convert',
@@ -31,19 +34,48 @@ export const convertPart: Operation<PartOptions> = {
 
 const ROLES: Readonly<Record<PipelineFolder, Role>> = {
   unet: 'unet',
+  transformer: 'unet',
   vae: 'vae',
   text_encoder: 'text',
   text_encoder_2: 'text',
+  text_encoder_3: 'text',
 }
 
-/** What one file of the folder holds. @throws NOT_A_PIPELINE (exit 3) where the model has no such network */
+/**
+ * What one file of the folder holds.
+ * @throws NOT_A_PIPELINE (exit 3) where the model has no such network, RECIPE_INVALID (exit 3) for a shard it does not have
+ */
 export function planPart(
   pipeline: Pipeline,
   identity: Identity,
-  { part, dtype }: Pick<PartOptions, 'part' | 'dtype'>,
+  { part, shard, dtype }: Omit<PartOptions, 'to'>,
 ): Plan {
-  const tensors = pipeline.tensors[part]
-  if (tensors === undefined) throw refuse('NOT_A_PIPELINE', messages.noPart(part))
+  const tensors = tensorsOfPart(pipeline, { part, ...defined({ dtype }) })
   const metadata = statedOfPart(ROLES[part], identity)
-  return { table: { tensors: inType(tensors, dtype), metadata }, steps: [], findings: [] }
+  return {
+    table: { tensors: shard === undefined ? tensors : shardOf(tensors, shard), metadata },
+    steps: [],
+    findings: [],
+  }
+}
+
+/** All of a network. @throws NOT_A_PIPELINE (exit 3) where the model has no such */
+export function tensorsOfPart(
+  { tensors }: Pipeline,
+  { part, dtype }: Pick<PartOptions, 'part' | 'dtype'>,
+): ReadonlyMap<string, Tensor> {
+  const own = tensors[part]
+  if (own === undefined) throw refuse('NOT_A_PIPELINE', messages.noPart(part))
+  return inType(own, dtype)
+}
+
+function shardOf(
+  tensors: ReadonlyMap<string, Tensor>,
+  { number, of }: NonNullable<PartOptions['shard']>,
+): ReadonlyMap<string, Tensor> {
+  const shards = shardsOf(tensors)
+  const shard = shards[number - 1]
+  if (shard === undefined || shards.length !== of)
+    throw refuse('RECIPE_INVALID', messages.otherShards(of, shards.length))
+  return shard
 }

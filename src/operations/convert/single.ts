@@ -76,7 +76,7 @@ async function planSingle(
   const { table, left } = runWithFileName(folder, () => fromPipeline(networks(files, parts)))
   const tensors = inType(table.tensors, dtype)
   // where the scheduler is silent, the file of the network may say what it predicts
-  const { metadata = {} } = files[parts.indexOf('unet')] ?? {}
+  const { metadata = {} } = files[parts.findIndex((part) => part === 'unet' || part === 'transformer')] ?? {}
   const hints = { fileName: basename(folder), scheduler }
   const identity = await identify({ tensors, metadata }, (tensor) => readValues(tensor, read), hints)
   return {

@@ -1,11 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { weightValues } from '../../../fixtures/seeded-weights.ts'
-import {
-  ditInLayout,
-  ditToDiffusers,
-  ditToNative,
-  respelledAsWeight,
-} from '../../../src/model/layouts/dit.ts'
+import { ditInLayout, ditToDiffusers, ditToNative, spelledAsWeight } from '../../../src/model/layouts/dit.ts'
 import {
   DIT_ARCHITECTURES,
   type DitArchitecture,
@@ -70,7 +65,7 @@ describe.each(KNOWN)('%s, value by value as diffusers converts it', (family, { n
   })
 
   it('from the spelling of ComfyUI as from that of the authors', async () => {
-    const asComfy = respelledAsWeight(native)
+    const asComfy = spelledAsWeight(native, network)
     await expectSame(ditToDiffusers(asComfy, network).tensors, diffusers)
     await expectSame(ditInLayout(asComfy, network, 'ldm', 'ldm').tensors, native)
   })

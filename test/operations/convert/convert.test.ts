@@ -10,6 +10,7 @@ import { SELECTORS } from '../../../src/model/networks/components.ts'
 import { convert } from '../../../src/operations/convert/convert.ts'
 import { convertFile } from '../../../src/operations/convert/file.ts'
 import { convertToFolder } from '../../../src/operations/convert/folder.ts'
+import { convertNames } from '../../../src/operations/convert/names.ts'
 import {
   type ConvertOptions,
   fileOptions,
@@ -44,7 +45,8 @@ const OUTPUT = {
 
 const folder = mkdtempSync(join(tmpdir(), 'sdtool-test-'))
 const model = join(folder, 'model.safetensors')
-/** The weights of its folder, in the order of `PIPELINE_FOLDERS`. */
+const SDXL_FOLDERS = ['unet', 'vae', 'text_encoder', 'text_encoder_2'] as const
+/** The weights of its folder, in this order. */
 let weights: readonly string[]
 
 beforeAll(async () => {
@@ -52,7 +54,7 @@ beforeAll(async () => {
   const output = { ...OUTPUT, output: join(folder, 'pipe') }
   await convertToFolder({ path: model, options: { to: 'diffusers' }, output }, QUIET_WORLD)
   const names = ['diffusion_pytorch_model', 'diffusion_pytorch_model', 'model', 'model']
-  weights = PIPELINE_FOLDERS.map((part, i) => join(folder, 'pipe', part, `${names[i]}.safetensors`))
+  weights = SDXL_FOLDERS.map((part, i) => join(folder, 'pipe', part, `${names[i]}.safetensors`))
 }, 60_000)
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -82,7 +84,7 @@ async function made(version: 1 | 2, options: JsonOptions): Promise<object> {
   })
 }
 
-const SINGLE = { to: 'single', parts: [...PIPELINE_FOLDERS] } as const
+const SINGLE = { to: 'single', parts: [...SDXL_FOLDERS] } as const
 const PART = { to: 'diffusers', part: 'vae' } as const
 
 describe('which operation a recipe is of', () => {
@@ -93,6 +95,8 @@ describe('which operation a recipe is of', () => {
     [{ to: 'safetensors' }, convertFile],
     [SINGLE, convertSingle],
     [PART, convertPart],
+    [{ to: 'native' }, convertNames],
+    [{ to: 'comfyui', dtype: { all: 'fp16' } }, convertNames],
   ])('%j', (options, operation) => {
     expect(operationOfRecipe(recipe(2, options)).operation).toBe(operation)
   })
@@ -110,6 +114,7 @@ describe('which operation a recipe is of', () => {
     ['prediction', { ...PART, prediction: 'epsilon' }],
     ['dtype.by', { ...PART, dtype: { by: { vae: 'fp16' } } }],
     ['dtype.all', { dtype: { all: 'fp3' } }],
+    ['shard.number', { ...PART, shard: { number: 0, of: 2 } }],
   ])('says that %s is what it cannot repeat: %j', (name, options) => {
     expect(() => operationOfRecipe(recipe(2, options))).toThrow(
       expect.objectContaining({ code: 'RECIPE_UNREADABLE', message: expect.stringContaining(`"${name}"`) }),
@@ -135,7 +140,7 @@ const flag = fc.constantFrom(true, false, undefined)
 
 it('options stay what they are through the JSON of a recipe', () => {
   const options = fc.oneof(
-    fc.record({ to: fc.constantFrom('ckpt', undefined), dtype: dtypes }),
+    fc.record({ to: fc.constantFrom('ckpt', 'native', 'comfyui', undefined), dtype: dtypes }),
     fc.record({
       to: fc.constant('single'),
       parts: fc.array(part, { minLength: 1 }),
@@ -143,7 +148,12 @@ it('options stay what they are through the JSON of a recipe', () => {
       zeroSnr: flag,
       dtype: oneDType,
     }),
-    fc.record({ to: fc.constant('diffusers'), part, dtype: oneDType }),
+    fc.record({
+      to: fc.constant('diffusers'),
+      part,
+      shard: fc.option(fc.constant({ number: 1, of: 2 }), { nil: undefined }),
+      dtype: oneDType,
+    }),
   )
   fc.assert(
     fc.property(options, (asked) => {
@@ -179,7 +189,8 @@ const CHANGES = [
 describe('every option decides what is written', () => {
   it('and has a row below, but for the word that says which operation it is', () => {
     for (const [{ entries }, base, changes] of CHANGES) {
-      const discriminator = 'to' in base ? ['to'] : []
+      // shards are of networks of more than 10 GB: shards.test.ts
+      const discriminator = 'to' in base ? ['to', ...('shard' in entries ? ['shard'] : [])] : []
       expect([...Object.keys(changes), ...discriminator].sort()).toEqual(Object.keys(entries).sort())
     }
   })

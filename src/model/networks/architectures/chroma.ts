@@ -18,7 +18,7 @@ import { LATENTS } from './latent-spaces.ts'
 
 /** The small network from which Chroma takes all modulation. */
 const GUIDANCE = [
-  layer('distilled_guidance_layer.in_proj', 'approximator 64'),
+  layer('distilled_guidance_layer.in_proj', 'approximator approximator_in'),
   scale('distilled_guidance_layer.norms.{approximator_layer}', 'approximator'),
   layer('distilled_guidance_layer.layers.{approximator_layer}.{in,out}_layer', 'approximator approximator'),
   layer('distilled_guidance_layer.out_proj', 'hidden approximator'),
@@ -43,6 +43,7 @@ const CHROMA_DIMS = {
   single: 38,
   context: 4096,
   approximator: 5120,
+  approximator_in: 64,
   approximator_layer: 5,
 }
 
