@@ -204,9 +204,6 @@ describe.each(Object.entries(NETWORKS))('%s', (_, { kind, keys, block: [label, i
     const again = join(folder, 'again.safetensors')
     expect((await runCli(['replay', out, '--models', folder, '-o', again])).code).toBe(0)
     await expectShares(again, keys, () => 0.25)
-    const drawn = await runCli(['render', '--check', out, '--models', folder, '--prompt', 'a cat'])
-    expect([drawn.code, drawn.stdout]).toEqual([3, ''])
-    expect(drawn.stderr).not.toContain('unexpected')
   })
 
   it('gives a LoRA that, merged into the base, makes the tuned one', async () => {
@@ -416,6 +413,25 @@ describe.each(MERGE_METHODS.map(({ id, models: [count] }) => [id, count] as cons
     })
   },
 )
+
+it('a merge of unknown networks is not drawn, which is said in a sentence', async () => {
+  const { a, b, out, folder } = await pairOf(UNHEARD)
+  await runCli(['merge', a, b, '--alpha', '0.25', '-o', out])
+  const render = async (args: readonly string[]) => {
+    const { code, stdout, stderr } = await runCli([
+      'render',
+      ...args,
+      '--models',
+      folder,
+      '--prompt',
+      'a cat',
+    ])
+    expect([code, stdout]).toEqual([3, ''])
+    return stderr
+  }
+  expect(await render([out])).toMatch(/is a file of an unknown kind: it cannot be rendered\n/)
+  expect(await render(['--check', out])).toMatch(/Use a checkpoint, not a separate UNet or VAE\.\n$/)
+})
 
 it('a network in a checkpoint and the same in a file of its own are one', async () => {
   const folder = tempFolder()

@@ -69,28 +69,29 @@ function listsOf(keys: Iterable<string>): Map<string, NumberedList> {
 /**
  * Labels of a network by its own numbering: the path before the number, and the number: `layers.12`,
  * `double_stream_blocks.4`; undefined for what is in no block. Of several numbers in a name (`model.1.sub.7.conv`) it is the
- * first behind which two or more of a list have layers of their own; else the first behind which one has. A network that
- * has no such list is a row of layers (`body.7.weight`), each of which is a block.
+ * first behind which two or more of a list have layers of their own. In a network without such lists, one is enough; and one
+ * without that is a row of layers (`body.7.weight`), each of which is a block.
  * @param keys of the whole network, as its tensors are called
  */
 export function numberedBlocks(keys: Iterable<string>): (key: string) => string | undefined {
   const all = [...keys]
   const lists = listsOf(all)
-  const hasBlocks = [...lists.values()].some(({ withLayers }) => withLayers.size > 0)
-  const choices: readonly ((list: NumberedList) => boolean)[] = hasBlocks
-    ? [({ withLayers }) => withLayers.size > 1, ({ withLayers }) => withLayers.size > 0]
-    : [({ all }) => all.size > 1]
+  const isBlocks = CHOICES.find((isChosen) => [...lists.values()].some(isChosen)) ?? (() => false)
   const labelOf = (key: string): string | undefined => {
-    const numbers = numbersIn(key)
-    for (const isBlocks of choices) {
-      const chosen = numbers.find(({ path }) => isBlocks(lists.get(path) ?? NO_LIST))
-      if (chosen !== undefined) return chosen.path === '' ? chosen.number : `${chosen.path}.${chosen.number}`
-    }
-    return undefined
+    const chosen = numbersIn(key).find(({ path }) => isBlocks(lists.get(path) ?? NO_LIST))
+    if (chosen === undefined) return undefined
+    return chosen.path === '' ? chosen.number : `${chosen.path}.${chosen.number}`
   }
   const labels = new Set(all.map(labelOf))
   return labels.size > MAX_BLOCKS ? () => undefined : labelOf
 }
+
+/** What a list of blocks is: the first of these that a network has. */
+const CHOICES: readonly ((list: NumberedList) => boolean)[] = [
+  ({ withLayers }) => withLayers.size > 1,
+  ({ withLayers }) => withLayers.size > 0,
+  ({ all }) => all.size > 1,
+]
 
 const NO_LIST: NumberedList = { all: new Set(), withLayers: new Set() }
 

@@ -22,6 +22,7 @@ const NETWORKS: readonly (readonly [name: string, keys: readonly string[], block
   ['a row of layers', list('body.', 34, 'weight'), 'body.33'],
   ['TAESD, whose names begin with the number', list('', 19, 'conv.0.weight'), '18'],
   ['IP-Adapter', list('ip_adapter.', 16, 'to_k_ip.weight'), 'ip_adapter.15'],
+  ['Cosmos, which has layers below a number that are no block', [...list('blocks.', 28, 'mlp.layer1.weight'), 't_embedder.1.linear_1.weight'], undefined], // biome-ignore format: one line
   ['one block alone', ['blocks.0.attn.qkv.weight'], 'blocks.0'],
   ['no numbers', ['img_in.weight'], undefined],
   ['the number is the whole name', ['5'], undefined],
