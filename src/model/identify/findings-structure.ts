@@ -1,8 +1,9 @@
 import type { Finding, TensorTable } from '../../tensor/values/table.ts'
 import { info, warning } from '../finding.ts'
 import { isUnseen } from '../layouts/markers.ts'
-import type { Architecture } from '../networks/architectures/architecture.ts'
+import { type Architecture, LATENT_SPACES } from '../networks/architectures/architecture.ts'
 import { COMPONENTS, type Component, ROLES, sameSelector, VITAL_ROLES } from '../networks/components.ts'
+import { latentFormat } from '../networks/latents.ts'
 import { PREDICTIONS } from '../networks/predictions.ts'
 import { isComplete, type TopologyMatch } from '../networks/topology/match.ts'
 import { CLIP_VOCABULARY } from '../networks/topology/text.ts'
@@ -109,6 +110,16 @@ export function incompleteComponents(components: readonly Component[]): Finding[
       ),
     ]
   })
+}
+
+/** A VAE whose keys say that it is for other latents than those of the model it is in. */
+export function foreignVae({ identity }: Facts): Finding[] {
+  const { architecture, vae } = identity
+  const wanted = latentFormat({ ...(architecture && { architecture }) })
+  if (architecture === undefined || wanted === undefined || vae?.space === undefined) return []
+  if (vae.space === wanted.space) return []
+  const message = messages.foreignVae(vae.title, architecture.title, LATENT_SPACES[wanted.space])
+  return [warning('vae-other-latents', message)]
 }
 
 /** Text encoders that resemble a known one and are another. */

@@ -11,6 +11,7 @@ import {
 } from './findings-storage.ts'
 import {
   architectureFindings,
+  foreignVae,
   incompleteComponents,
   insideFindings,
   misplacedTexts,
@@ -31,6 +32,7 @@ export function findingsOf(facts: Facts): Finding[] {
     ...missingComponents(facts),
     ...misplacedTexts(facts),
     ...unknownTexts(facts),
+    ...foreignVae(facts),
     ...incompleteComponents(facts.identity.components),
     ...emaFindings(facts.identity.ema),
     ...trainingLeftovers(facts),

@@ -58,6 +58,8 @@ export const messages = catalogue({
   tinyVideoVae: 'tiny video autoencoder (TAEHV)',
   halfOf: (half: 'encoder' | 'decoder', name: string) => `${half} of a ${name}`,
   withChannels: (name: string, channels: number) => `${name}, ${channels} latent channels`,
+  foreignVae: (vae: string, model: string, latents: string) =>
+    `the ${vae} cannot decode what ${model} makes, the latents of ${latents}`,
   vaeKeyTells: (key: string) => `the key ${quoted(key)}, which only such a VAE has`,
   vaeChannelsTell: (channels: number) => `its ${channels} latent channels`,
   missingComponent: (component: string) =>

@@ -22,10 +22,10 @@ export function findVaeLatents(
   hints: Hints,
 ): VaeLatents | undefined {
   if (vae === undefined) return undefined
+  if (vae.space !== undefined) return { space: vae.space, evidence: evidenceOf(vae) }
   const own = latentFormat({ ...(architecture && { architecture }) })
   if (own !== undefined) return { space: own.space, evidence: messages.insideOf(title) }
-  if (vae.space !== undefined) return { space: vae.space, evidence: evidenceOf(vae) }
-  return byScale(hints.vaeScale, vae.latentChannels) ?? byMetadata(file) ?? byName(hints, vae.latentChannels)
+  return byScale(hints.vaeScale, vae) ?? byMetadata(file) ?? byName(hints, vae)
 }
 
 function evidenceOf({ evidence, latentChannels = 0 }: VaeInfo): string {
@@ -41,10 +41,13 @@ const ALL_LATENTS: readonly Latents[] = ARCHITECTURES.flatMap(({ latent, variant
 /** Configurations are written with all digits. */
 const SCALE_TOLERANCE = 1e-4
 
-function byScale(scale: number | undefined, channels: number | undefined): VaeLatents | undefined {
+function byScale(scale: number | undefined, vae: VaeInfo): VaeLatents | undefined {
   if (scale === undefined) return undefined
   const found = ALL_LATENTS.find(
-    (latents) => latents.channels === channels && Math.abs(latents.scale - scale) < SCALE_TOLERANCE,
+    (latents) =>
+      latents.channels === vae.latentChannels &&
+      Math.abs(latents.scale - scale) < SCALE_TOLERANCE &&
+      isPossible(latents.space, vae),
   )
   return found && { space: found.space, evidence: messages.scalingFactor(scale) }
 }
@@ -70,15 +73,22 @@ const NAMES: readonly (readonly [pattern: RegExp, channels: number, space: Laten
   [/flux|taef1|^ae\./i, 16, 'flux'],
 ]
 
-function byName({ fileName = '', titles = [] }: Hints, channels: number | undefined): VaeLatents | undefined {
+function byName({ fileName = '', titles = [] }: Hints, vae: VaeInfo): VaeLatents | undefined {
+  const named = NAMES.filter(([, count, space]) => count === vae.latentChannels && isPossible(space, vae))
   for (const name of [fileName, ...titles]) {
-    const found = NAMES.find(([pattern, count]) => count === channels && pattern.test(name))
+    const found = named.find(([pattern]) => pattern.test(name))
     if (found) return { space: found[2], evidence: messages.nameSays(name), weak: true }
   }
   return undefined
 }
 
 const SPACES = Object.keys(LATENT_SPACES) as LatentSpace[]
+
+/** What its layers leave open: where they are those of no known model, everything. */
+function isPossible(space: LatentSpace, vae: VaeInfo): boolean {
+  const spaces = possibleSpaces(vae)
+  return spaces.length === 0 || spaces.includes(space)
+}
 
 /** Whose latents a VAE of these shapes may be for. */
 export function possibleSpaces(vae: Identity['vae']): LatentSpace[] {

@@ -65,9 +65,15 @@ const KL_SPACES: Readonly<Record<string, readonly LatentSpace[]>> = {
 }
 
 /** Of tiny autoencoders with more channels than those of Stable Diffusion 3. Source: ComfyUI, `latent_formats.py`. */
-const TINY_SPACES: Readonly<Record<'taesd' | 'taehv', Readonly<Record<number, LatentSpace>>>> = {
-  taesd: { 32: 'flux2', 64: 'qwen-image-21' },
-  taehv: { 12: 'mochi', 32: 'hunyuan-video-15', 48: 'wan22', 128: 'ltx2' },
+const TINY_SPACES: Readonly<Record<'taesd' | 'taehv', Readonly<Record<number, readonly LatentSpace[]>>>> = {
+  taesd: { 32: ['flux2'], 64: ['qwen-image-21'] },
+  taehv: {
+    12: ['mochi'],
+    16: ['wan21', 'hunyuan-video'],
+    32: ['hunyuan-video-15'],
+    48: ['wan22'],
+    128: ['ltx2'],
+  },
 }
 
 /** Its VAE decodes frames together. */
@@ -120,15 +126,16 @@ function describeProven(
 
 function describeTiny(network: 'taesd' | 'taehv', facts: TaesdFacts): VaeInfo {
   const { latentChannels, downscale } = facts
-  const space = TINY_SPACES[network][latentChannels ?? 0]
   const kl = network === 'taesd' ? (KL_SPACES[`${latentChannels}/${downscale}`] ?? []) : []
+  const spaces = TINY_SPACES[network][latentChannels ?? 0] ?? kl
+  const [space] = spaces
   return {
     layout: 'taesd',
     network,
     ...facts,
     title: vaeTitle(network === 'taesd' ? messages.tinyVae : messages.tinyVideoVae, facts, latentChannels),
-    architectures: architecturesOf(space === undefined ? kl : [space]),
-    ...defined({ space }),
+    architectures: architecturesOf(spaces),
+    ...(spaces.length === 1 && defined({ space })),
   }
 }
 

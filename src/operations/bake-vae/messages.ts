@@ -40,6 +40,8 @@ export const messages = catalogue({
       ? `${vae} has the names of diffusers, ${checkpoint} those of its authors`
       : `${vae} has the names of its authors, ${checkpoint} those of diffusers`,
   sameNames: 'sdtool cannot rename the layers of this autoencoder: take a file of it with the same names.',
+  unchecked: (vae: string) =>
+    `sdtool does not know all keys of such an autoencoder: whether ${vae} is complete is not checked`,
   misfit: (vae: string, tensor: string, shape: Shape, place: Shape) =>
     `${vae}: ${quoted(tensor)} is [${shape.join(', ')}], its place in the checkpoint [${place.join(', ')}]`,
 

@@ -61,7 +61,8 @@ export function planBakeVae(base: Model, vae: VaeModel, options: BakeOptions = {
   for (const { path, bytes } of base.file.leftovers ?? []) {
     if (bytes > 0) plan.addLeftover(path, bytes, shared.trainingState)
   }
-  return { ...plan.build(base.file.metadata, latentsFindings(base, vae)), baked }
+  const findings = [...latentsFindings(base, vae), ...uncheckedFindings(base, vae)]
+  return { ...plan.build(base.file.metadata, findings), baked }
 }
 
 function checkBase({ name, file, identity: { components, title } }: Model): void {
@@ -110,6 +111,12 @@ function wrongVaeText({ name, identity }: Model, vae: string, source: VaeInfo): 
   return identity.vae
     ? messages.needsSame(vae, found, name, vaeWithDownscale(identity.vae))
     : messages.needsThatOf(vae, found, name, identity.architecture!.title)
+}
+
+/** Where neither a table of its keys nor another VAE in its place says whether one is whole. */
+function uncheckedFindings({ identity: { vae: own } }: Model, { name, identity }: VaeModel): Finding[] {
+  const isChecked = own !== undefined || identity.components.some(({ id, match }) => id === 'vae' && match)
+  return isChecked ? [] : [info('vae-unchecked', messages.unchecked(name))]
 }
 
 /** What cannot be refused, as nothing is sure of it. */

@@ -4,9 +4,13 @@ import { identify } from '../../../src/model/identify/identify.ts'
 import { canonicalVae, identifyVae } from '../../../src/model/identify/vae.ts'
 import { compareVaes, vaeContent } from '../../../src/model/identify/vae-content.ts'
 import type { Identity } from '../../../src/model/identity.ts'
+import { dit } from '../../../src/model/networks/architectures/architecture.ts'
+import { qwenImage } from '../../../src/model/networks/architectures/qwen-image.ts'
 import { AUTOENCODERS } from '../../../src/model/networks/autoencoders/registry.ts'
+import type { DitNetwork } from '../../../src/model/networks/template/network.ts'
+import { VAE_16, vaeTopology } from '../../../src/model/networks/topology/vae.ts'
 import { type CollapsedKeys, expandedKeys } from '../../collapsed-keys.ts'
-import { tableOf, valuesOf } from '../tables.ts'
+import { componentKeys, tableOf, valuesOf } from '../tables.ts'
 
 type Keys = Record<string, readonly number[]>
 type Group = 'native' | 'diffusers'
@@ -41,12 +45,29 @@ function rowOf(id: string) {
 }
 
 /** Those that neither program builds without a device, or that are of sound and space: told by one key of ComfyUI's. */
-const BY_KEY_ONLY = ['cascade-c', 'stable-audio', 'ace-step', 'hunyuan-3d', 'seedvr2']
+const BY_KEY_ONLY: Readonly<Record<string, readonly string[]>> = {
+  'cascade-c': [
+    'encoder.backbone.1.0.block.0.1.num_batches_tracked',
+    'previewer.blocks.11.num_batches_tracked',
+  ],
+  'stable-audio': ['decoder.layers.1.layers.0.beta', 'encoder.layers.0.bias'],
+  'ace-step': ['vocoder.backbone.channel_layers.0.0.bias'],
+  'hunyuan-3d': ['geo_decoder.cross_attn_decoder.ln_1.bias'],
+  seedvr2: ['decoder.up_blocks.2.upsamplers.0.upscale_conv.weight'],
+  'minimax-h3': ['decoder.transformer_blocks.0.scale1', 'encoder.down.5.block.0.conv1.weight'],
+  'ltx-diffusion': ['decoder.conv_in_x_t.weight', 'decoder.conv_in.weight'],
+  mage: ['student.dconv_encoder.proj_out.weight'],
+}
 
 describe('an autoencoder that is not that of Stable Diffusion', () => {
   it('every row of the table is among the cases', () => {
-    const covered = new Set([...CASES.map(({ id }) => id), ...BY_KEY_ONLY])
+    const covered = new Set([...CASES.map(({ id }) => id), ...Object.keys(BY_KEY_ONLY)])
     expect(AUTOENCODERS.map(({ id }) => id).filter((id) => !covered.has(id))).toEqual([])
+  })
+
+  it.each(Object.entries(BY_KEY_ONLY))('%s, by the key that ComfyUI goes by', (id, names) => {
+    const keys = names.map((name) => [name, [1]] as const)
+    expect(identifyVae(tableOf(keys))).toMatchObject({ network: id, layout: 'ldm' })
   })
 
   it.each(CASES)('$name, in a file of its own', async ({ id, group, keys }) => {
@@ -241,6 +262,28 @@ describe('a tiny autoencoder', () => {
     })
     expect(latents?.space).toBe(space)
     expect(components.filter(({ match }) => match !== undefined)).toEqual([])
+  })
+})
+
+describe('whose latents a VAE is for', () => {
+  it.each([
+    ['qwen_flux_ae.safetensors', 'flux'],
+    ['hunyuan-sd3-vae.safetensors', 'sd3'],
+  ])('%s, with the layers of Flux and SD3, is for one of them', async (fileName, space) => {
+    const kl = Object.fromEntries(vaeTopology(VAE_16))
+    expect((await identifyKeys(kl, fileName)).latents?.space).toBe(space)
+  })
+
+  it('a VAE that cannot decode what the model makes is a finding', async () => {
+    const network = componentKeys(dit(qwenImage.network as DitNetwork))
+    const found = async (name: 'wan21' | 'hunyuan-video') => {
+      const vae = Object.entries(expandedKeys(GOLDEN.native[name]!)).map(
+        ([key, shape]) => [`vae.${key}`, shape] as const,
+      )
+      return (await identifyKeys(Object.fromEntries([...network, ...vae]))).findings.map(({ code }) => code)
+    }
+    expect(await found('wan21')).not.toContain('vae-other-latents')
+    expect(await found('hunyuan-video')).toContain('vae-other-latents')
   })
 })
 

@@ -106,6 +106,18 @@ describe('bake-vae', () => {
       expect(named(planBakeVae(one, vae)).toSorted()).toEqual(own)
   })
 
+  it('says where it cannot know whether a VAE is complete', async () => {
+    const codes = async (vae: Keys, own: Keys = []) =>
+      planBakeVae(await base(kandinsky5, own), await model('vae.safetensors', vae)).findings.map(
+        ({ code }) => code,
+      )
+    const hunyuan = VAES['hunyuan-video']!
+    expect(await codes(hunyuan)).toContain('vae-unchecked')
+    expect(await codes(hunyuan, hunyuan)).not.toContain('vae-unchecked')
+    const { findings } = planBakeVae(await base(qwenImage), await model('wan.safetensors', VAES.wan21!))
+    expect(findings.map(({ code }) => code)).not.toContain('vae-unchecked')
+  })
+
   it('refuses names of diffusers that it cannot change', async () => {
     const vae = await model('hunyuan.safetensors', keysOf('diffusers', 'hunyuan-video'))
     expect(refusal(await base(kandinsky5, VAES['hunyuan-video']), vae)).toBe('VAE_MISFIT')

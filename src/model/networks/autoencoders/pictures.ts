@@ -92,4 +92,15 @@ export const PICTURE_AUTOENCODERS: readonly Autoencoder[] = [
       { layout: 'ldm', decoder: { keys: ['blocks.11.num_batches_tracked', 'blocks.0.weight'] } },
     ],
   },
+  {
+    id: 'mage',
+    title: 'Mage-Flow',
+    names: [
+      {
+        layout: 'ldm',
+        encoder: { keys: ['student.dconv_encoder.proj_out.weight'] },
+        decoder: { keys: ['student.dconv_encoder.proj_out.weight'] },
+      },
+    ],
+  },
 ]

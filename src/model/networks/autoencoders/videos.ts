@@ -204,4 +204,22 @@ export const VIDEO_AUTOENCODERS: readonly Autoencoder[] = [
     title: 'SeedVR2',
     names: [{ layout: 'ldm', decoder: { keys: ['decoder.up_blocks.2.upsamplers.0.upscale_conv.weight'] } }],
   },
+  {
+    id: 'minimax-h3',
+    title: 'MiniMax H3',
+    channels: 24,
+    downscale: 16,
+    names: [
+      {
+        layout: 'ldm',
+        encoder: { keys: ['encoder.down.5.block.0.conv1.weight', 'decoder.transformer_blocks.0.scale1'] },
+        decoder: { keys: ['decoder.transformer_blocks.0.scale1', 'encoder.down.5.block.0.conv1.weight'] },
+      },
+    ],
+  },
+  {
+    id: 'ltx-diffusion',
+    title: 'LTX-2.4',
+    names: [{ layout: 'ldm', decoder: { keys: ['decoder.conv_in_x_t.weight', 'decoder.conv_in.weight'] } }],
+  },
 ]
