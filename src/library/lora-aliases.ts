@@ -2,7 +2,7 @@
 import { basename } from 'node:path'
 import { EXIT, SdtoolError } from '../system/errors.ts'
 import { messages } from './messages.ts'
-import { foldersOfKind, type ModelFolders, resolveModel } from './resolve.ts'
+import { foldersOfKind, type ModelFolders, type ModelKind, resolveModel } from './resolve.ts'
 import { type Interruptible, withModel } from './session.ts'
 
 /**
@@ -10,13 +10,30 @@ import { type Interruptible, withModel } from './session.ts'
  * so (`ss_output_name`). Source: A1111, extensions-builtin/Lora/network.py
  * @throws what `resolveModel` throws, NAME_AMBIGUOUS (exit 2)
  */
-export async function resolveLora(
+export function resolveLora(name: string, folders: ModelFolders, world: Interruptible): Promise<string> {
+  return resolveNamed(name, 'lora', folders, world)
+}
+
+/**
+ * The same of a checkpoint, so that whoever names a LoRA by mistake is told what it is, by whatever name.
+ * @throws what `resolveLora` throws
+ */
+export function resolveCheckpoint(
   name: string,
   folders: ModelFolders,
   world: Interruptible,
 ): Promise<string> {
+  return resolveNamed(name, 'checkpoint', folders, world)
+}
+
+async function resolveNamed(
+  name: string,
+  kind: ModelKind,
+  folders: ModelFolders,
+  world: Interruptible,
+): Promise<string> {
   try {
-    return await resolveModel(name, 'lora', folders)
+    return await resolveModel(name, kind, folders)
   } catch (error) {
     if (!(error instanceof SdtoolError) || error.code !== 'MODEL_NOT_FOUND') throw error
     const path = await byAlias(name, folders, world)

@@ -3,13 +3,15 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { modelFolders } from '../../src/commands/shared/model-folders.ts'
-import { resolveLora } from '../../src/library/lora-aliases.ts'
+import { resolveCheckpoint, resolveLora } from '../../src/library/lora-aliases.ts'
 import { writeModel } from '../model-files.ts'
 import { QUIET_WORLD } from '../quiet-world.ts'
 import { floatTensor, tableOf } from '../tables.ts'
 import { tempFolder } from '../temp-folder.ts'
 
-async function resolved(name: string): Promise<string> {
+type Resolve = typeof resolveLora
+
+async function resolved(name: string, resolve: Resolve = resolveLora): Promise<string> {
   const root = tempFolder()
   const folder = join(root, 'models', 'Lora')
   mkdirSync(join(folder, 'styles'), { recursive: true })
@@ -21,7 +23,7 @@ async function resolved(name: string): Promise<string> {
   await write('two.safetensors', 'twice')
   writeFileSync(join(folder, 'damaged.safetensors'), 'no model')
   const folders = modelFolders({ models: [root] }, QUIET_WORLD)
-  return (await resolveLora(name, folders, QUIET_WORLD)).replace(`${folder}/`, '')
+  return (await resolve(name, folders, QUIET_WORLD)).replace(`${folder}/`, '')
 }
 
 it.each([
@@ -38,4 +40,9 @@ it.each([
   ['my-ink', 'MODEL_NOT_FOUND'],
 ])('%s is refused: %s', async (name, code) => {
   await expect(resolved(name)).rejects.toMatchObject({ code })
+})
+
+it('one that is named as a checkpoint is found, too, to be told what it is', async () => {
+  expect(await resolved('my-ink_v3', resolveCheckpoint)).toBe('styles/ink.safetensors')
+  await expect(resolved('my-ink', resolveCheckpoint)).rejects.toMatchObject({ code: 'MODEL_NOT_FOUND' })
 })

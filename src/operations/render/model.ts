@@ -1,6 +1,6 @@
 /** The model that is drawn: a file, its LoRAs and its VAE, as one table that is never written. */
 import { existsSync } from 'node:fs'
-import { resolveLora } from '../../library/lora-aliases.ts'
+import { resolveCheckpoint, resolveLora } from '../../library/lora-aliases.ts'
 import { type ModelFolders, resolveModel } from '../../library/resolve.ts'
 import { identifyFile, type OpenedModel, withModels } from '../../library/session.ts'
 import { withEmaWeights } from '../../model/diff/ema.ts'
@@ -69,7 +69,7 @@ export async function withRenderSource<T>(
   const named = [...(request.given ?? []), ...promptLoras(request.loras, existsSync)]
   const loras = named.filter(isUsed)
   if (!request.quiet) noteOnLoras(named, folders)
-  const path = await resolveModel(request.model, 'checkpoint', folders)
+  const path = await resolveCheckpoint(request.model, folders, environment)
   const loraPaths: string[] = []
   for (const { name } of loras) loraPaths.push(await resolveLora(name, folders, environment))
   const vaePath = request.vae === undefined ? [] : [await resolveModel(request.vae, 'vae', folders)]
