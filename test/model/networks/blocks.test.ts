@@ -71,6 +71,8 @@ it.each([
   ['z-image', 'layers.29.attention.qkv.weight', 'L29'],
   ['z-image', 'siglip_refiner.1.attention.qkv.weight', 'siglip_refiner.1'],
   ['z-image', 'cap_embedder.1.weight', 'BASE'],
+  ['lumina-2', 'layers.25.attention.qkv.weight', 'L25'],
+  ['wan', 'blocks.39.ffn.0.weight', 'B39'],
   ['qwen-image', 'transformer_blocks.59.attn.to_q.weight', 'T59'],
   ['flux-2', 'double_blocks.7.img_attn.qkv.weight', 'D07'],
   ['flux-1-dev', 'single_transformer_blocks.37.attn.to_q.weight', 'S37'],

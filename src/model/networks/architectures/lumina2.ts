@@ -1,3 +1,4 @@
+import type { BlockRow } from '../numbered-blocks.ts'
 import { type Alias, alias, fused } from '../template/alias.ts'
 import type { DitNetwork } from '../template/network.ts'
 import { layer, optional, type Row, weight } from '../template/row.ts'
@@ -20,6 +21,13 @@ const [NOISE, CONTEXT, LAYERS] = [
   'noise_refiner.{noise_refiner}',
   'context_refiner.{context_refiner}',
   'layers.{layer}',
+]
+
+/** Labels of the lists that all relatives have. */
+export const NEXT_DIT_BLOCKS: readonly BlockRow[] = [
+  { path: 'noise_refiner', label: 'N' },
+  { path: 'context_refiner', label: 'C' },
+  { path: 'layers', label: 'L' },
 ]
 
 /** The text is refined without the timestep. Source: Alpha-VLLM/Lumina-Image-2.0, models/model.py. */
@@ -86,6 +94,7 @@ const NETWORK: DitNetwork = {
     layer: 26,
   },
   diffusers: NAMES,
+  blocks: NEXT_DIT_BLOCKS,
   tells: ['cap_embedder.1.weight'],
 }
 
@@ -135,6 +144,7 @@ const NEWBIE_NETWORK: DitNetwork = {
     ...layer('time_text_embed.1', 'time time+pooled'),
   ],
   dims: { ...NETWORK.dims, context: 2560, layer: 36, pooled: 1024 },
+  blocks: NEXT_DIT_BLOCKS,
   tells: ['cap_embedder.1.weight'],
 }
 

@@ -90,6 +90,7 @@ const NETWORK: DitNetwork = {
   template: TEMPLATE,
   dims: { ...LARGE, in: 16, out: 64, context: 4096, image: 0, frames: 0, vace: 0 },
   diffusers: NAMES,
+  blocks: [{ path: 'blocks', label: 'B' }],
   tells: ['patch_embedding.weight', 'img_emb.proj.0.weight'],
 }
 

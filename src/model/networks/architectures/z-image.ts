@@ -3,6 +3,7 @@ import type { DitNetwork } from '../template/network.ts'
 import { layer, optional, parameter, type Row, weight } from '../template/row.ts'
 import { type Architecture, dit } from './architecture.ts'
 import { fluxDev } from './flux.ts'
+import { NEXT_DIT_BLOCKS } from './lumina2.ts'
 
 /** One list of blocks. */
 function blocks(list: string): Row[] {
@@ -91,11 +92,7 @@ const NETWORK: DitNetwork = {
     omni: 0,
   },
   diffusers: NAMES,
-  blocks: [
-    { path: 'noise_refiner', label: 'N' },
-    { path: 'context_refiner', label: 'C' },
-    { path: 'layers', label: 'L' },
-  ],
+  blocks: NEXT_DIT_BLOCKS,
   tells: ['cap_embedder.1.weight'],
 }
 
