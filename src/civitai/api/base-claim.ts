@@ -1,5 +1,6 @@
 /** What the site says a model is for, beside what its keys and shapes say. */
-import { type FamilyFacts, familyById } from '../../model/families.ts'
+import { type FamilyFacts, familyById, familyFacts, familyTitle } from '../../model/families.ts'
+import type { Identity } from '../../model/identity.ts'
 import { BASE_MODELS, type BaseModel, baseModelByName } from './base-models.ts'
 
 /** Families whose adapters have the same layers, so that keys do not tell which of the two they are for. */
@@ -25,6 +26,12 @@ export function fitsBase({ family, variant }: FamilyFacts, base: BaseModel): boo
 export function contradictsBase(facts: FamilyFacts, baseModel: string | undefined): boolean {
   const base = baseModel === undefined ? undefined : baseModelByName(baseModel)
   return base !== undefined && !fitsBase(facts, base)
+}
+
+/** The title of what a model is, where that is not what the site calls it. */
+export function actualFamily(identity: Identity, baseModel: string | undefined): string | undefined {
+  const facts = familyFacts(identity)
+  return contradictsBase(facts, baseModel) ? familyTitle(facts, identity.architecture?.id) : undefined
 }
 
 /** Whether keys and shapes alone say that a model is of one of these bases. */

@@ -56,6 +56,9 @@ export const messages = catalogue({
     `not verified, as the site gives no hash: ${checkedText(hasLength, hasKind)}`,
   notInspected: 'sdtool does not know this kind of file: its content was not inspected',
   triggerWords: (words: string) => `trigger words: ${words}`,
+  belongsElsewhere: (path: string, folder: string, reason: string) =>
+    `${path} belongs in ${folder} by its content, but could not be moved there: ${reason}`,
+  otherBase: (said: string, found: string) => `the site says that it is for ${said}, but it is for ${found}`,
   alsoWrote: (paths: readonly string[]) => `also wrote ${paths.join(', ')}`,
 
   unknownKind: (name: string) =>

@@ -79,7 +79,7 @@ export function outcomeLines(outcome: FinishedDownload, world: World): string {
 
 function resultLine(outcome: Exclude<FinishedDownload, { status: 'failed' }>, paint: Paint): string {
   const { planned, status } = outcome
-  const path = printable(planned.target, 300)
+  const path = printable(status === 'present' ? planned.target : outcome.result.path, 300)
   const checked = checkedText(planned, status)
   if (status === 'present') return messages.alreadyThere(path, checked)
   return messages.wrote(paint('green', path), formatBytes(outcome.result.bytes), checked)
@@ -162,6 +162,6 @@ function outcomeJson(
     problems,
   }
   if (outcome.status === 'present') return common
-  const { bytes, sha256, resumedFrom } = outcome.result
-  return { ...common, bytes, sha256, resumedFrom }
+  const { path, bytes, sha256, resumedFrom } = outcome.result
+  return { ...common, path, bytes, sha256, resumedFrom }
 }

@@ -1,7 +1,8 @@
 /** Where a file from Civitai belongs in the folders of a program. */
 import { existsSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import type { CivitaiFile } from '../../civitai/api/shapes.ts'
+import { baseModelByName } from '../../civitai/api/base-models.ts'
+import type { CivitaiFile, CivitaiVersion } from '../../civitai/api/shapes.ts'
 import { kindOfName } from '../../civitai/plan/file-kinds.ts'
 import { type FolderKind, type FolderLayout, insideModels, LAYOUTS } from '../../library/layouts.ts'
 import { usage } from '../../system/errors.ts'
@@ -47,13 +48,26 @@ const BY_MODEL_TYPE: Readonly<Record<string, FolderKind>> = {
 /** Undefined for training data, archives, workflows and the like: no program loads them from a folder of its models. */
 export function folderKind(
   { type, name }: Pick<CivitaiFile, 'type' | 'name'>,
-  modelType: string,
+  { modelType, baseModel }: Pick<CivitaiVersion, 'modelType' | 'baseModel'>,
 ): FolderKind | undefined {
   const proof = kindOfName(name)?.proof
   if (type !== 'Config' && proof !== undefined && proof !== 'model') return undefined
   if (Object.hasOwn(BY_FILE_TYPE, type)) return BY_FILE_TYPE[type]
   const known = FILES_OF_THE_MODEL.has(type) && Object.hasOwn(BY_MODEL_TYPE, modelType)
-  return known ? BY_MODEL_TYPE[modelType] : undefined
+  if (!known) return undefined
+  const isBare = baseModel !== undefined && baseModelByName(baseModel)?.isBare
+  return modelType === 'Checkpoint' && isBare ? 'diffusion-model' : BY_MODEL_TYPE[modelType]
+}
+
+/** The site calls a model a checkpoint, whether it has text encoders and a VAE or not: only its content says which. */
+const EITHER: readonly (readonly [FolderKind, FolderKind])[] = [
+  ['checkpoint', 'diffusion-model'],
+  ['diffusion-model', 'checkpoint'],
+]
+
+/** What a file may turn out to be for that is planned for folders of a kind. */
+export function otherFolderKind(planned: FolderKind | undefined): FolderKind | undefined {
+  return EITHER.find(([kind]) => kind === planned)?.[1]
 }
 
 export interface DownloadPlace {

@@ -14,12 +14,15 @@ import { defined } from '../../system/defined.ts'
 import { inParallel } from '../../system/parallel.ts'
 import type { Client } from '../shared/civitai-client.ts'
 import { checkDownloaded } from './check.ts'
+import type { DownloadPlace } from './place.ts'
 import type { PlannedDownload } from './plan.ts'
+import { settle } from './settle.ts'
 
 export interface RunOptions {
   readonly jobs: number
   readonly force: boolean
   readonly sidecars: readonly Sidecar[]
+  readonly place: DownloadPlace
 }
 
 export type FinishedDownload = { readonly planned: PlannedDownload } & (
@@ -43,22 +46,25 @@ export function runDownloads(
   const { http } = client
   const files = downloads.map(({ target }) => target)
   const inTurn = openTurns()
-  const sidecarsOf = (planned: PlannedDownload, sha256: string | undefined) =>
+  const sidecarsOf = (planned: PlannedDownload, path: string, sha256: string | undefined) =>
     // files of a version that differ in their ending only share their sidecars
-    inTurn(nameKey(sidecarStem(planned.target)), () =>
-      writeSidecarsOf(planned, { sha256, files, kinds: options.sidecars }, client),
+    inTurn(nameKey(sidecarStem(path)), () =>
+      writeSidecarsOf(planned, { path, sha256, files, kinds: options.sidecars }, client),
     )
   return inParallel(downloads, options.jobs, async (planned): Promise<FinishedDownload> => {
     try {
       if (planned.isPresent) {
         await removeOrphan(planned.target)
         const { sha256 } = planned.file.hashes
-        return { planned, status: 'present', sidecars: await sidecarsOf(planned, sha256) }
+        return { planned, status: 'present', sidecars: await sidecarsOf(planned, planned.target, sha256) }
       }
-      const result = await fetchOne(planned, options, client, lines)
-      const { sha256 } = result
-      await cache.remember(result.path, { sha256 })
-      return { planned, status: 'downloaded', result, sidecars: await sidecarsOf(planned, sha256) }
+      const fetched = await fetchOne(planned, options, client, lines)
+      const { path, problems } = await settle(planned, options.place, http)
+      const { sha256 } = fetched
+      await cache.remember(path, { sha256 })
+      const sidecars = await sidecarsOf(planned, path, sha256)
+      const found = { ...sidecars, problems: [...problems, ...sidecars.problems] }
+      return { planned, status: 'downloaded', result: { ...fetched, path }, sidecars: found }
     } catch (error) {
       http.signal.throwIfAborted()
       return { planned, status: 'failed', error }
@@ -120,6 +126,8 @@ export function downloadUrls(
 }
 
 interface SidecarChoice {
+  /** Of the model. */
+  readonly path: string
   readonly kinds: readonly Sidecar[]
   readonly sha256: string | undefined
   /** All files of the run. */
@@ -127,10 +135,10 @@ interface SidecarChoice {
 }
 
 function writeSidecarsOf(
-  { site, version, file, target }: PlannedDownload,
-  { kinds, sha256, files }: SidecarChoice,
+  { site, version, file }: PlannedDownload,
+  { path, kinds, sha256, files }: SidecarChoice,
   { http }: Client,
 ) {
   const wanted = file.type === 'Config' ? [] : kinds
-  return writeSidecars({ path: target, version, kinds: wanted, files, ...defined({ sha256 }) }, site, http)
+  return writeSidecars({ path, version, kinds: wanted, files, ...defined({ sha256 }) }, site, http)
 }

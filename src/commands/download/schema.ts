@@ -35,8 +35,12 @@ const outcomeFields = {
   resumedFrom: nullable(count),
   error: nullable(error),
 }
-// of what was received, its own length
-const outcome = v.strictObject({ ...outcomeFields, bytes: v.exactOptional(count) })
+// of what was received, where it is and its own length
+const outcome = v.strictObject({
+  ...outcomeFields,
+  path: v.exactOptional(text),
+  bytes: v.exactOptional(count),
+})
 
 const result = v.union([
   v.strictObject({ ...plannedFields, ...outcomeFields }),

@@ -1,4 +1,5 @@
 /** The path that each file of a download gets, no two the same. */
+import { existsSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import type { CivitaiFile, CivitaiVersion } from '../../civitai/api/shapes.ts'
@@ -8,7 +9,7 @@ import { nameFor, nameKey, safeName, splitName } from '../../civitai/plan/file-n
 import { partNames } from '../../civitai/transfer/part-note.ts'
 import { usage } from '../../system/errors.ts'
 import { messages } from './messages.ts'
-import { type DownloadPlace, folderFor, folderKind } from './place.ts'
+import { type DownloadPlace, folderFor, folderKind, otherFolderKind } from './place.ts'
 
 /** A file of the site that was chosen. */
 export interface Wanted {
@@ -83,8 +84,14 @@ function* candidates(target: string, { file, version }: Wanted): Generator<strin
   for (let i = 2; ; i++) yield `${named}_${i}${ending}`
 }
 
+/** An earlier download may be in the folder that its content asked for. */
 function namedTarget({ file, version }: Wanted, place: DownloadPlace): string {
-  return join(folderFor(place, folderKind(file, version.modelType)), nameFor(file, version))
+  const [name, kind] = [nameFor(file, version), folderKind(file, version)]
+  const usual = join(folderFor(place, kind), name)
+  const other = otherFolderKind(kind)
+  if (other === undefined || place.layout === undefined || existsSync(usual)) return usual
+  const moved = join(folderFor(place, other), name)
+  return existsSync(moved) ? moved : usual
 }
 
 /** `-o` names a file if it ends like one and is not a folder. @throws USAGE (exit 2) */

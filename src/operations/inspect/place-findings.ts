@@ -1,8 +1,7 @@
 /** Findings about what lies around a file: the folder of a program it is in, and what Civitai said of it. */
-import { contradictsBase } from '../../civitai/api/base-claim.ts'
+import { actualFamily } from '../../civitai/api/base-claim.ts'
 import { civitaiInfoBeside } from '../../civitai/plan/sidecars.ts'
 import { misplacedFile } from '../../library/program-places.ts'
-import { familyFacts, familyTitle } from '../../model/families.ts'
 import { warning } from '../../model/finding.ts'
 import type { Identity } from '../../model/identity.ts'
 import { KINDS } from '../../model/kinds.ts'
@@ -21,9 +20,7 @@ function misplaced(path: string, identity: Identity): Finding[] {
 }
 
 async function otherBase(path: string, identity: Identity): Promise<Finding[]> {
-  const { baseModel } = await civitaiInfoBeside(path)
-  const facts = familyFacts(identity)
-  const own = familyTitle(facts, identity.architecture?.id)
-  if (baseModel === undefined || own === undefined || !contradictsBase(facts, baseModel)) return []
-  return [warning('other-base', messages.otherBase(baseModel, own))]
+  const { baseModel = '' } = await civitaiInfoBeside(path)
+  const own = actualFamily(identity, baseModel)
+  return own === undefined ? [] : [warning('other-base', messages.otherBase(baseModel, own))]
 }
