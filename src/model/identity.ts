@@ -10,6 +10,7 @@ import type {
 import type { AdapterInfo } from './adapters/info.ts'
 import type { EmaInfo } from './identify/ema.ts'
 import type { EmbeddingInfo } from './identify/embeddings.ts'
+import type { MemberByName } from './identify/named-member.ts'
 import type { Prediction } from './identify/prediction.ts'
 import type { VaeInfo } from './identify/vae.ts'
 import type { Kind } from './kinds.ts'
@@ -23,6 +24,8 @@ export interface ArchitectureInfo {
   readonly title: string
   /** Of the same architecture: `inpainting`, `768-v`. */
   readonly variant?: string
+  /** One of several members with the same keys, as the file is called; its metadata, a note or its name may lie. */
+  readonly named?: MemberByName
   /** Value for `modelspec.architecture`; undefined if there is none, or if it would be a guess. */
   readonly modelspec?: string
   /** Side of the square pictures it was trained for, in pixels. */

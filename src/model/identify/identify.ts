@@ -21,6 +21,7 @@ import { findPrediction } from './find-prediction.ts'
 import { findingsOf } from './findings.ts'
 import { quantisedFindings } from './findings-storage.ts'
 import { messages } from './messages.ts'
+import { namedMember } from './named-member.ts'
 import { recogniseOther } from './other-kinds.ts'
 import { readPositionIds } from './position-ids.ts'
 import type { Hints, Prediction } from './prediction.ts'
@@ -189,14 +190,17 @@ async function describeArchitecture(
   const member = variant ?? (known.id === sd2.id ? sd2Member(prediction) : undefined)
   const modelspec = member ? member.modelspec : known.modelspec
   const resolution = member?.resolution ?? known.resolution
+  const named = namedMember(file, known, member, hints)
+  const title = [known.title, member?.title].filter(Boolean).join(' ')
+  const evidence = denoiser?.architecture ? denoiser.evidence : [messages.encodersInPlace]
   return {
     id: known.id,
-    title: [known.title, member?.title].filter(Boolean).join(' '),
+    title: named === undefined ? title : messages.withMember(title, named.title),
     ...(member === undefined ? {} : { variant: member.id }),
-    ...defined({ modelspec, resolution }),
+    ...defined({ named, modelspec, resolution }),
     ...(denoiser?.width === undefined ? {} : { width: denoiser.width }),
     prediction,
-    evidence: denoiser?.architecture ? denoiser.evidence : [messages.encodersInPlace],
+    evidence: named === undefined ? evidence : [...evidence, named.evidence],
   }
 }
 

@@ -66,6 +66,11 @@ export const messages = catalogue({
     `the checkpoint has no ${component}; programs need one in addition`,
   linearProjection: 'proj_in is a linear layer',
   convolutionalProjection: 'proj_in is a 1x1 convolution',
+  byItsName: (title: string) => `${title}, by its name`,
+  byItsMetadata: (title: string) => `${title}, by its metadata`,
+  byItsTitle: (title: string) => `${title}, by its title`,
+  withMember: (architecture: string, member: string) => `${architecture} (${member})`,
+  memberByName: (title: string, evidence: string) => `${title}: ${evidence}`,
   theKey: (prefix: string, marker: string) => `the key ${prefix}${marker}`,
   severalEmbeddings: (count: number, tokens: string) =>
     `contains ${count} embeddings (${tokens}); most programs load only the first`,

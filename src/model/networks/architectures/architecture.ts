@@ -108,6 +108,16 @@ export interface Variant {
   readonly encoders?: readonly ComponentId[]
 }
 
+/** A member of a family, or a relative trained further, that has the keys and shapes of others. */
+export interface NamedMember {
+  readonly id: string
+  readonly title: string
+  /** What a file of it is called, or its metadata say. */
+  readonly words: RegExp
+  /** Only of these variants; '' is the network without one. */
+  readonly of?: readonly string[]
+}
+
 /** One family of models: what a file of it contains, and how to tell it from others. */
 export interface Architecture {
   readonly id: string
@@ -131,6 +141,8 @@ export interface Architecture {
   /** Only where it is not that of SD 1.x. */
   readonly betas?: BetaRange
   readonly variants: readonly Variant[]
+  /** What only names tell apart; a name that fits several says nothing. */
+  readonly names?: readonly NamedMember[]
 }
 
 export const UNET_PREFIX = 'model.diffusion_model.'

@@ -86,4 +86,5 @@ export const auraFlow: Architecture = {
   resolution: 1024,
   latent: LATENTS.sdxl,
   variants: [],
+  names: [{ id: 'pony-v7', title: 'Pony V7', words: /pony(?!tail)/i }],
 }

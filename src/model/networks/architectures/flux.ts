@@ -106,5 +106,12 @@ export const fluxDev: Architecture = {
     { id: 'schnell', title: 'schnell', modelspec: 'flux-1-schnell', dims: { guidance: 0 } },
     { id: 'fill', title: 'fill', dims: { in: 384 } },
     { id: 'control', title: 'canny or depth', dims: { in: 128 } },
+    { id: 'flex-2', title: 'Flex.2', dims: { in: 196 } },
+  ],
+  names: [
+    { id: 'kontext', title: 'Kontext', words: /kontext/i, of: [''] },
+    { id: 'krea', title: 'Krea', words: /krea/i, of: [''] },
+    { id: 'canny', title: 'canny', words: /canny/i, of: ['control'] },
+    { id: 'depth', title: 'depth', words: /depth/i, of: ['control'] },
   ],
 }

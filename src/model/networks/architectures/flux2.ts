@@ -115,4 +115,6 @@ export const flux2: Architecture = {
       encoders: ['qwen3_8b'],
     },
   ],
+  // the others are distilled to 4 steps
+  names: [{ id: 'base', title: 'base', words: /(?<![a-z])base(?![a-z])/i, of: ['klein-4b', 'klein-9b'] }],
 }

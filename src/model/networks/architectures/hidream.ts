@@ -72,4 +72,10 @@ export const hiDream: Architecture = {
   resolution: 1024,
   latent: LATENTS.flux,
   variants: [],
+  names: [
+    { id: 'full', title: 'full', words: /(?<![a-z])full(?![a-z])/i },
+    { id: 'dev', title: 'dev', words: /(?<![a-z])dev(?![a-z])/i },
+    { id: 'fast', title: 'fast', words: /(?<![a-z])fast(?![a-z])/i },
+    { id: 'e1', title: 'E1', words: /(?<![a-z])e1(?![a-z0-9])/i },
+  ],
 }

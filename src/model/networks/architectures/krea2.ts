@@ -100,4 +100,8 @@ export const krea2: Architecture = {
   resolution: 1024,
   latent: LATENTS.wan21,
   variants: [],
+  names: [
+    { id: 'turbo', title: 'Turbo', words: /turbo/i },
+    { id: 'raw', title: 'Raw', words: /(?<![a-z])raw(?![a-z])/i },
+  ],
 }

@@ -132,6 +132,10 @@ export const lumina2: Architecture = {
   resolution: 1024,
   latent: LATENTS.flux,
   variants: [],
+  names: [
+    { id: 'neta-lumina', title: 'Neta Lumina', words: /neta[-_. ]?lumina/i },
+    { id: 'neta-yume', title: 'NetaYume', words: /neta[-_. ]?yume/i },
+  ],
 }
 
 /** Lumina 2, deeper, with the pooled text of a CLIP in its timestep. Source: ComfyUI `ldm/lumina/model.py`. */

@@ -59,4 +59,9 @@ export const qwenImage: Architecture = {
     { id: 'edit-2511', title: 'Edit 2511', marker: '__index_timestep_zero__' },
     { id: 'layered', title: 'Layered', dims: { layered: 1 } },
   ],
+  names: [
+    { id: 'edit-2509', title: 'Edit 2509', words: /edit.*2509/i, of: [''] },
+    { id: 'edit-2511', title: 'Edit 2511', words: /edit.*2511/i, of: [''] },
+    { id: 'edit', title: 'Edit', words: /(?<![a-z])edit(?![a-z])(?!.*25(?:09|11))/i, of: [''] },
+  ],
 }

@@ -72,6 +72,13 @@ export const sdxl: Architecture = {
     },
     { id: 'cosxl', title: '(CosXL)', marker: 'edm_vpred.sigma_max', prediction: 'edm-v' },
   ],
+  // trained so far from SDXL that LoRAs and prompts of one are of little use with another
+  names: [
+    { id: 'pony', title: 'Pony', words: /pony(?!tail)|(?<![a-z])pdxl/i, of: [''] },
+    { id: 'illustrious', title: 'Illustrious', words: /illustrious|(?<![a-z])ilxl(?![a-z])/i, of: [''] },
+    { id: 'noobai', title: 'NoobAI', words: /noob[-_. ]?(?:ai|xl|vpred)/i, of: [''] },
+    { id: 'animagine', title: 'Animagine', words: /animagine/i, of: [''] },
+  ],
 }
 
 /** Distilled relatives: the text encoders, VAE and conditioning of SDXL around a smaller UNet. */

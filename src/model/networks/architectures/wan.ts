@@ -94,6 +94,18 @@ const NETWORK: DitNetwork = {
   tells: ['patch_embedding.weight', 'img_emb.proj.0.weight'],
 }
 
+/** Of 2.2, each is published twice. */
+const EXPERTS = ['t2v-14b', 'i2v-a14b', 'animate-14b', 's2v-14b']
+
+/** `high_noise`, `HighNoise`; or the word alone, where it is not about angles, steps or memory. */
+function noiseWords(level: string): RegExp {
+  const other = 'angle|cfg|vram|steps?|res|quality|detail|poly|rank|mem'
+  return new RegExp(
+    `${level}[-_. ]?noise|(?<![a-z])(?<!(?:${other})[-_. ]?)${level}(?![a-z])(?![-_. ]?(?:${other}))`,
+    'i',
+  )
+}
+
 /** 2.1 and 2.2 of 14B have the same keys; in 2.2 one file is for high noise, another for low. */
 export const wan: Architecture = {
   id: 'wan',
@@ -133,5 +145,10 @@ export const wan: Architecture = {
     { id: 's2v-14b', title: '2.2 S2V 14B', key: 'casual_audio_encoder.encoder.final_linear.weight' },
     { id: 'humo', title: 'HuMo', key: 'audio_proj.audio_proj_glob_1.layer.weight' },
     { id: 'fun-camera', title: 'Fun Camera', key: 'control_adapter.conv.weight' },
+  ],
+  names: [
+    { id: 'high-noise', title: '2.2, for high noise', words: noiseWords('high'), of: EXPERTS },
+    { id: 'low-noise', title: '2.2, for low noise', words: noiseWords('low'), of: EXPERTS },
+    { id: '2.1', title: '2.1', words: /wan[-_. ]?2[-_. ]?1(?!\d)/i, of: EXPERTS },
   ],
 }

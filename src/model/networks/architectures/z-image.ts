@@ -110,4 +110,9 @@ export const zImage: Architecture = {
   resolution: 1024,
   latent: fluxDev.latent,
   variants: [{ id: 'omni', title: 'Omni', dims: { omni: 1 } }],
+  names: [
+    { id: 'turbo', title: 'Turbo', words: /turbo/i, of: [''] },
+    { id: 'base', title: 'Base', words: /(?<![a-z])base(?![a-z])/i, of: [''] },
+    { id: 'edit', title: 'Edit', words: /(?<![a-z])edit(?![a-z])/i, of: [''] },
+  ],
 }
