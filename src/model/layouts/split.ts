@@ -170,6 +170,10 @@ const BARE: readonly { slot: Slot; marker: RegExp; owns: RegExp }[] = [
   },
 ]
 
+/** Layers of a language model under any of its prefixes; some of their names are those of layers of transformers. */
+const RE_LANGUAGE_MODEL =
+  /^(?:(?:model\.)?language_model\.(?:model\.)?|model\.)layers\.\d+\.(?:self_attn|linear_attn|mlp|\w+_layernorm)\./
+
 /** What may stand before the keys of a file of one network. */
 const FRONTS = ['', ...WRAPPERS.map(({ word }) => `${word}.`), 'model.model.']
 
@@ -231,7 +235,11 @@ export function isOwned(name: string): boolean {
 export function placeOf(name: string): 'checkpoint' | 'bare' | undefined {
   const owner = ownerByName(name)
   if (owner) return MODEL_SLOTS.has(owner[1]) ? 'checkpoint' : undefined
-  const isBare = isFirstKey(name) || isAutoencoderKey(name) || BARE.some(({ marker }) => marker.test(name))
+  const isBare =
+    isFirstKey(name) ||
+    isAutoencoderKey(name) ||
+    RE_LANGUAGE_MODEL.test(name) ||
+    BARE.some(({ marker }) => marker.test(name))
   return isBare ? 'bare' : undefined
 }
 

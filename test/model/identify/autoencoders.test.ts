@@ -4,6 +4,7 @@ import { identify } from '../../../src/model/identify/identify.ts'
 import { canonicalVae, identifyVae } from '../../../src/model/identify/vae.ts'
 import { compareVaes, vaeContent } from '../../../src/model/identify/vae-content.ts'
 import type { Identity } from '../../../src/model/identity.ts'
+import { withKnownNames } from '../../../src/model/layouts/known-names.ts'
 import { dit } from '../../../src/model/networks/architectures/architecture.ts'
 import { qwenImage } from '../../../src/model/networks/architectures/qwen-image.ts'
 import { AUTOENCODERS } from '../../../src/model/networks/autoencoders/registry.ts'
@@ -84,6 +85,13 @@ describe('an autoencoder that is not that of Stable Diffusion', () => {
       ['vae', Object.keys(keys).length],
     ])
     expect(identity.findings).toEqual([])
+  })
+
+  it.each(CASES)('$name: no word of it is taken for that of a trainer', ({ keys }) => {
+    const table = tableOf(Object.entries(keys), { dtype: 'BF16' })
+    expect([...withKnownNames(table).tensors.keys()]).toEqual(Object.keys(keys))
+    const wrapped = tableOf(Object.entries(keys).map(([name, shape]) => [`module.${name}`, shape] as const))
+    expect([...withKnownNames(wrapped).tensors.keys()]).toEqual(Object.keys(keys))
   })
 
   it.each(CASES)('$name, in a file of a whole model', async ({ id, keys }) => {

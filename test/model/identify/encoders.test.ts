@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { identify } from '../../../src/model/identify/identify.ts'
 import type { Identity } from '../../../src/model/identity.ts'
+import { withKnownNames } from '../../../src/model/layouts/known-names.ts'
 import { COMPONENTS, type ComponentId } from '../../../src/model/networks/components.ts'
 import { encoderPrefix } from '../../../src/model/networks/text-encoders/component.ts'
 import { MARKED_ENCODERS, TEXT_ENCODERS } from '../../../src/model/networks/text-encoders/registry.ts'
@@ -83,6 +84,12 @@ describe('a text encoder in a file of its own', () => {
     if (!WITH_LAYERS.has(id)) return
     expect(match).toMatchObject({ missing: [], misshapen: [], extra: [] })
     expect(match?.expected).toBe(Object.keys(expandedKeys(keys)).length)
+  })
+
+  it.each(CASES)('$name: no word of it is taken for that of a trainer', ({ keys }) => {
+    const names = Object.keys(expandedKeys(keys))
+    const table = tableOf(Object.entries(expandedKeys(keys)), { dtype: 'BF16' })
+    expect([...withKnownNames(table).tensors.keys()]).toEqual(names)
   })
 
   it('Jina CLIP 2 has the layers that ComfyUI builds', async () => {
