@@ -414,6 +414,28 @@ describe.each(MERGE_METHODS.map(({ id, models: [count] }) => [id, count] as cons
   },
 )
 
+it('a LoRA of a language model has its layers under the names of ComfyUI, and not its words', async () => {
+  const prefix = 'text_encoders.qwen3_4b.transformer.model'
+  const keys: Keys = [
+    ...UNHEARD.map(([key, shape]) => [`model.diffusion_model.${key}`, shape] as const),
+    [`${prefix}.embed_tokens.weight`, [24, 8]],
+    ...blocks(`${prefix}.layers`, 2, [
+      ['self_attn.q_proj.weight', [8, 8]],
+      ['self_attn.q_norm.weight', [4]],
+    ]),
+  ]
+  const { a, b, out, folder } = await pairOf(keys)
+  const lora = join(folder, 'lora.safetensors')
+  await runCli(['extract', 'lora', b, a, '--only', 'text', '--rank', '1', '--dtype', 'fp32', '-o', lora])
+  expect([...(await contentsOf(lora)).model.tensors.keys()].filter((key) => key.endsWith('.alpha'))).toEqual([
+    `${prefix}.layers.0.self_attn.q_proj.alpha`,
+    `${prefix}.layers.1.self_attn.q_proj.alpha`,
+  ])
+  expect((await runCli(['merge-lora', a, `${lora}:0:1`, '-o', out])).code).toBe(0)
+  const merged = floatsOf(await contentsOf(out), `${prefix}.layers.1.self_attn.q_proj.weight`)
+  for (const [i, value] of values([8, 8], 1).entries()) expect(merged[i]).toBeCloseTo(value, 5)
+})
+
 it('a merge of unknown networks is not drawn, which is said in a sentence', async () => {
   const { a, b, out, folder } = await pairOf(UNHEARD)
   await runCli(['merge', a, b, '--alpha', '0.25', '-o', out])

@@ -97,6 +97,9 @@ function isOfKohya(architecture: Architecture | undefined): boolean {
   return architecture !== undefined && OF_KOHYA.has(architecture.id)
 }
 
+/** Rows for words are no layer that trainers change, and larger than any: 151,936 x 2560 in Qwen3 4B. */
+const TOKEN_TABLE = /(?:^|\.)(?:embed_tokens|token_embd|token_embedding|shared|lm_head)\.weight$/
+
 /** A layer has several names; its own is that of its weight. */
 function isOwnName(path: string, { weight, rows }: ModuleTarget, { localOf }: BasePart): boolean {
   return rows === undefined && path === flatten(localOf(weight).replace(/\.weight$/, ''))
@@ -112,6 +115,7 @@ function ownNaming(part: BasePart): Naming {
     const isKernel = place.shape.slice(2).some((side) => side > 1)
     if (!place.weight.endsWith('.weight') || !isOwnName(path, place, part)) return undefined
     if (isKernel && algo !== 'locon') return undefined
+    if (part.component.role === 'text' && TOKEN_TABLE.test(place.weight)) return undefined
     const key = place.weight.slice(0, -'.weight'.length)
     const { id, role, layout } = part.component
     if (role !== 'unet' && id !== 'weights' && id !== 'other') return key
