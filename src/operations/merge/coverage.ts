@@ -12,9 +12,13 @@ export function checkCoverage({ component, others, places }: PlannedBlend, job: 
   const wanted = [...places].filter(([name]) => isCastable(first!.file.tensors.get(name)!))
   for (const [i, placed] of others.entries()) {
     const [model, index, title] = [job.models[i + 1]!, i + 1, component.title]
-    const names = wanted.filter(([, place]) => placed?.has(place) !== true).map(([name]) => name)
+    const names = wanted
+      .filter(([, place]) => placed?.has(place) !== true && !isUnused(place))
+      .map(([name]) => name)
     const known = new Set(places.values())
-    const surplus = [...(placed ?? [])].filter(([place, tensor]) => !known.has(place) && isCastable(tensor))
+    const surplus = [...(placed ?? [])].filter(
+      ([place, tensor]) => !known.has(place) && !isUnused(place) && isCastable(tensor),
+    )
     report({ model, index, title, names, all: placed === undefined }, missingError, component, job)
     const extra = surplus.map(([, tensor]) => tensor.name)
     report(
@@ -24,6 +28,11 @@ export function checkCoverage({ component, others, places }: PlannedBlend, job: 
       job,
     )
   }
+}
+
+/** The temperature that CLIP was trained with, which ComfyUI keeps a level higher and other layouts leave out. */
+function isUnused(place: string): boolean {
+  return /(?:^|\.)logit_scale$/.test(place)
 }
 
 /** What text encoders may have more or less of: buffers, a projection nobody uses, the layer that SD 2.x skips. */
