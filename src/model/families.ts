@@ -14,13 +14,19 @@ export interface Family {
 
 const OF_ADAPTERS: readonly Family[] = (Object.keys(BASES) as BaseId[]).map((id) => ({ id, ...BASES[id] }))
 
+/** Two architectures of one title are one family under the names of two programs. */
+function byTitle(): Family[] {
+  const others = ARCHITECTURES.filter(
+    ({ id }) => !OF_ADAPTERS.some((family) => family.architectures.includes(id)),
+  )
+  return [...new Set(others.map(({ title }) => title))].map((title) => {
+    const architectures = others.filter((one) => one.title === title).map(({ id }) => id)
+    return { id: architectures[0]!, title, architectures }
+  })
+}
+
 /** Every family sdtool knows. */
-export const FAMILIES: readonly Family[] = [
-  ...OF_ADAPTERS,
-  ...ARCHITECTURES.filter(({ id }) => !OF_ADAPTERS.some((family) => family.architectures.includes(id))).map(
-    ({ id, title }) => ({ id, title, architectures: [id] }),
-  ),
-]
+export const FAMILIES: readonly Family[] = [...OF_ADAPTERS, ...byTitle()]
 
 export function familyById(id: string): Family | undefined {
   return FAMILIES.find((family) => family.id === id)
@@ -29,6 +35,8 @@ export function familyById(id: string): Family | undefined {
 /** What is known of a model's family by its keys and shapes; of an adapter also by what its trainer wrote. */
 export interface FamilyFacts {
   readonly family?: string
+  /** Id of the registry, which is not known of adapters. */
+  readonly architecture?: string
   /** Of the architecture: `klein-4b`. */
   readonly variant?: string
 }
@@ -41,17 +49,14 @@ export function familyOf({ id }: { readonly id: string }): string | undefined {
 export function familyFacts({ architecture, adapter, embedding }: Identity): FamilyFacts {
   if (architecture) {
     const { variant } = architecture
-    return defined({ family: familyOf(architecture), variant })
+    return defined({ family: familyOf(architecture), architecture: architecture.id, variant })
   }
   const family = adapter?.base.architecture ?? adapter?.base.claimed ?? embedding?.architecture
   return defined({ family })
 }
 
 /** "Flux.2 klein 4B". */
-export function familyTitle(
-  { family, variant }: FamilyFacts,
-  architecture: string | undefined,
-): string | undefined {
+export function familyTitle({ family, architecture, variant }: FamilyFacts): string | undefined {
   const known = architecture === undefined ? undefined : architectureById(architecture)
   if (known === undefined) return family === undefined ? undefined : familyById(family)?.title
   const own = known.variants.find(({ id }) => id === variant)

@@ -23,22 +23,23 @@ export function partLatents(part: NeededPart): string | undefined {
 /** What has to come from other files; empty for a complete file, and for what sdtool does not know. */
 export function missingParts({ architecture, components }: Identity): NeededPart[] {
   const known = architecture && architectureById(architecture.id)
-  if (!architecture || !known || !components.some(({ role }) => role === 'unet')) return []
-  const parts = [...encodersOf(known, architecture.variant), ...vaeOf(known, architecture)]
+  const encoders = known && encodersOf(known, architecture.variant)
+  if (!architecture || !encoders || !components.some(({ role }) => role === 'unet')) return []
+  const parts = [...encoders.map((id) => ({ id, role: 'text' }) as const), ...vaeOf(architecture)]
   const has = (part: NeededPart) =>
     components.some(({ id, role }) => role === part.role && sameSelector(id, part.id))
   return parts.filter((part) => !has(part))
 }
 
-function encodersOf(known: Architecture, variant: string | undefined): NeededPart[] {
-  const own = known.variants.find(({ id }) => id === variant)?.encoders ?? known.encoders
-  const ids = own ?? known.components.flatMap(({ id }) => (COMPONENTS[id].role === 'text' ? [id] : []))
-  return ids.map((id) => ({ id, role: 'text' }))
+/** Undefined where nobody has written them down. */
+function encodersOf({ components, variants, encoders }: Architecture, variant: string | undefined) {
+  const own = variants.find(({ id }) => id === variant)?.encoders ?? encoders
+  const inside = components.flatMap(({ id }) => (COMPONENTS[id].role === 'text' ? [id] : []))
+  return own ?? (inside.length > 0 ? inside : undefined)
 }
 
-/** Models of pixels have none; of those whose parts nobody has written down it is not known. */
-function vaeOf({ components, encoders }: Architecture, architecture: ArchitectureInfo): NeededPart[] {
+/** Models of pixels have none. */
+function vaeOf(architecture: ArchitectureInfo): NeededPart[] {
   const space = latentFormat({ architecture })?.space
-  const isKnown = components.length > 0 || encoders !== undefined
-  return isKnown && space !== undefined && space !== 'pixel' ? [{ id: 'vae', role: 'vae', space }] : []
+  return space === undefined || space === 'pixel' ? [] : [{ id: 'vae', role: 'vae', space }]
 }

@@ -10,7 +10,8 @@ export interface BaseModel {
    * say. Undefined where no weights were published, or sdtool does not know the family.
    */
   readonly family?: string
-  /** Of the architecture, where the name tells which. */
+  /** Of the family, and of that the variant, where the name tells which and nothing else has it. */
+  readonly architecture?: string
   readonly variant?: string
   /** Only its values make it what it is: keys and shapes are those of its siblings. */
   readonly byName?: true
@@ -59,11 +60,13 @@ export const BASE_MODELS: readonly BaseModel[] = [
   ...rows(['noobai'], 'sdxl', ['NoobAI'], FINETUNE),
   ...rows(['playground'], 'sdxl', ['Playground v2'], FINETUNE),
   ...rows(['sd3'], 'sd3', [
-    'SD 3',
-    ...['SD 3.5', 'SD 3.5 Large', 'SD 3.5 Large Turbo', 'SD 3.5 Medium'].map((name) => ({
-      name,
-      words: ['sd3.5'],
-    })),
+    { name: 'SD 3', architecture: 'stable-diffusion-v3-medium' },
+    ...[
+      { name: 'SD 3.5', byName: true as const },
+      { name: 'SD 3.5 Large', architecture: 'stable-diffusion-v3.5-large' },
+      { name: 'SD 3.5 Large Turbo', architecture: 'stable-diffusion-v3.5-large', byName: true as const },
+      { name: 'SD 3.5 Medium', architecture: 'stable-diffusion-v3.5-medium' },
+    ].map((row) => ({ ...row, words: ['sd3.5'] })),
   ]),
   ...rows(['flux', 'flux.1'], 'flux', [
     { name: 'Flux.1 D', words: ['flux-dev', 'flux.1-dev'] },
@@ -87,7 +90,8 @@ export const BASE_MODELS: readonly BaseModel[] = [
     })),
   ]),
   ...rows(['chroma'], 'chroma', ['Chroma']),
-  ...rows(['qwen', 'qwen-image'], 'qwen-image', ['Qwen', { name: 'Qwen 2', words: ['qwen-image-2'] }], BARE),
+  ...rows(['qwen', 'qwen-image'], 'qwen-image', ['Qwen'], BARE),
+  ...rows(['qwen', 'qwen-image'], undefined, [{ name: 'Qwen 2', words: ['qwen-image-2'] }], BARE),
   ...rows(
     ['z-image'],
     'z-image',
@@ -95,7 +99,7 @@ export const BASE_MODELS: readonly BaseModel[] = [
     BARE,
   ),
   ...rows(['anima'], 'anima', ['Anima']),
-  ...rows(['hidream'], 'hidream', ['HiDream']),
+  ...rows(['hidream'], 'hidream-i1', ['HiDream']),
   ...rows(['hidream', 'hidream-o1'], 'hidream-o1', ['HiDream-O1']),
   ...rows(['lumina', 'lumina2'], 'lumina-2', ['Lumina']),
   ...rows(['krea2'], 'krea-2', ['Krea 2']),
@@ -103,19 +107,25 @@ export const BASE_MODELS: readonly BaseModel[] = [
     ['wan'],
     'wan',
     [
-      'Wan Video',
-      ...['Wan Video 1.3B t2v', 'Wan Video 14B t2v', 'Wan Video 14B i2v 480p', 'Wan Video 14B i2v 720p'].map(
-        (name) => ({ name, words: ['wan2.1'] }),
+      ...alike(
+        'Wan Video',
+        ...[
+          'Wan Video 1.3B t2v',
+          'Wan Video 14B t2v',
+          'Wan Video 14B i2v 480p',
+          'Wan Video 14B i2v 720p',
+        ].map((name) => ({ name, words: ['wan2.1'] })),
+        ...['Wan Video 2.2 I2V-A14B', 'Wan Video 2.2 T2V-A14B'].map((name) => ({ name, words: ['wan2.2'] })),
       ),
-      ...['Wan Video 2.2 TI2V-5B', 'Wan Video 2.2 I2V-A14B', 'Wan Video 2.2 T2V-A14B'].map((name) => ({
-        name,
-        words: ['wan2.2'],
-      })),
-      ...['Wan Video 2.5 T2V', 'Wan Video 2.5 I2V'].map((name) => ({ name, words: ['wan2.5'] })),
-      ...['Wan Image 2.7', 'Wan Video 2.7'].map((name) => ({ name, words: ['wan2.7'] })),
+      { name: 'Wan Video 2.2 TI2V-5B', words: ['wan2.2'], variant: 'ti2v-5b' },
     ],
     BARE,
   ),
+  // services of Alibaba
+  ...rows(['wan'], undefined, [
+    ...['Wan Video 2.5 T2V', 'Wan Video 2.5 I2V'].map((name) => ({ name, words: ['wan2.5'] })),
+    ...['Wan Image 2.7', 'Wan Video 2.7'].map((name) => ({ name, words: ['wan2.7'] })),
+  ]),
   ...rows(['hunyuan', 'hunyuan-video'], 'hunyuan-video', ['Hunyuan Video']),
   ...rows(['hunyuan', 'hunyuan-dit'], 'hunyuan-dit', ['Hunyuan 1']),
   ...rows(['ltx', 'ltxv'], 'ltx-video', ['LTXV']),
@@ -126,7 +136,7 @@ export const BASE_MODELS: readonly BaseModel[] = [
   ...rows(['pony7'], 'auraflow', [{ name: 'Pony V7', words: ['pony-v7'] }], FINETUNE),
   ...rows(['pixart'], 'pixart', [
     { name: 'PixArt a', words: ['pixart-alpha'] },
-    { name: 'PixArt E', words: ['pixart-sigma'] },
+    { name: 'PixArt E', words: ['pixart-sigma'], variant: 'sigma' },
   ]),
   ...rows(['kolors'], 'kolors', ['Kolors']),
   ...rows(['cascade', 'stable-cascade'], 'stable-cascade', ['Stable Cascade']),

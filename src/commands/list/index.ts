@@ -157,8 +157,8 @@ function page(
 
 function notesOf({ facts, baseModel, triggers, error }: LibraryFile): string[] {
   if (facts === undefined) return [messages.refused(error!.message)]
-  const { title, trainedOn, prunable, architecture } = facts
-  const base = familyTitle(facts, architecture)
+  const { title, trainedOn, prunable } = facts
+  const base = familyTitle(facts)
   return [
     // titles have it but for what its metadata alone tells, and for embeddings
     ...(base === undefined || title.includes(base) ? [] : [messages.forBase(base)]),

@@ -27,13 +27,12 @@ export async function libraryFacts(
   values: ValueReader,
 ): Promise<LibraryFacts> {
   const parts = await partsOf(model, identity, read)
-  const { kind, title, architecture, adapter, embedding } = identity
+  const { kind, title, adapter, embedding } = identity
   const base = adapter?.base.architecture ?? embedding?.architecture
   const trainedOn = textOf(model.metadata, 'ss_sd_model_name') ?? embedding?.trainedOn?.name
   return {
     kind,
     title,
-    ...(architecture === undefined ? {} : { architecture: architecture.id }),
     ...familyFacts(identity),
     ...(kind === 'vae' ? { latents: vaeFacts(identity) } : {}),
     precision: precisionOf(model, identity.components),

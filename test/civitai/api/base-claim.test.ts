@@ -21,6 +21,14 @@ const CLAIMS: readonly (readonly [
   [{ family: 'flux-2', variant: 'klein-4b' }, 'Flux.2 Klein 4B-base', false],
   [{ family: 'flux-2', variant: 'klein-4b' }, 'Flux.2 Klein 9B', true],
   [{ family: 'flux-2' }, 'Flux.2 Klein 9B', false],
+  [{ family: 'sd3', architecture: 'stable-diffusion-v3.5-large' }, 'SD 3.5 Large Turbo', false],
+  [{ family: 'sd3', architecture: 'stable-diffusion-v3-medium' }, 'SD 3.5 Medium', true],
+  [{ family: 'sd3' }, 'SD 3.5 Medium', false],
+  [{ family: 'wan', variant: 'vace-14b' }, 'Wan Video 14B t2v', false],
+  [{ family: 'wan', variant: 't2v-14b' }, 'Wan Video 2.2 TI2V-5B', true],
+  [{ family: 'hunyuan-video-1.5' }, 'Hunyuan Video', false],
+  [{ family: 'sdxl-refiner' }, 'SDXL 1.0', false],
+  [{ family: 'z-image' }, 'Lumina', true],
   // adapters for the two have the same names of layers
   [{ family: 'flux' }, 'Chroma', false],
   // nothing is known of one of the two
@@ -48,38 +56,28 @@ describe('what the site calls a model', () => {
     expect(isOf({ family: 'flux' }, 'Flux.1 D')).toBe(true)
     expect(isOf({ family: 'z-image' }, 'z-image')).toBe(true)
     expect(isOf({ family: 'z-image' }, 'ZImageTurbo')).toBe(false)
+    expect(isOf({ family: 'sd3', architecture: 'stable-diffusion-v3.5-large' }, 'SD 3.5 Large')).toBe(true)
+    expect(isOf({ family: 'sd3', architecture: 'stable-diffusion-v3.5-large' }, 'SD 3.5 Medium')).toBe(false)
+    expect(isOf({ family: 'sd3', architecture: 'stable-diffusion-v3.5-large' }, 'sd3')).toBe(true)
+    expect(isOf({ family: 'wan', variant: 'ti2v-5b' }, 'Wan Video 2.2 TI2V-5B')).toBe(true)
+    expect(isOf({ family: 'wan', variant: 't2v-14b' }, 'Wan Video 2.2 TI2V-5B')).toBe(false)
+    expect(isOf({ family: 'wan', variant: 'vace-14b' }, 'wan')).toBe(true)
+    expect(isOf({ family: 'hunyuan-video-1.5' }, 'hunyuan-video')).toBe(true)
     expect(isOf({}, 'other')).toBe(false)
   })
 
   /** Names of families that sdtool would give them, if it knew them. */
-  const NOT_KNOWN: readonly string[] = [
-    'anima',
-    'hidream',
-    'hidream-o1',
-    'lumina-2',
-    'krea-2',
-    'wan',
-    'hunyuan-video',
-    'hunyuan-dit',
-    'ltx-video',
-    'ltx-2',
-    'cogvideox',
-    'mochi',
-    'auraflow',
-    'pixart',
-    'kolors',
-    'ernie-image',
-    'ideogram-4',
-    'lens',
-  ]
+  const NOT_KNOWN = ['hunyuan-dit']
 
   it('every family of the table is one of sdtool, and so is every variant', () => {
     const families = new Set(BASE_MODELS.flatMap(({ family }) => family ?? []))
-    const unknown = [...families].filter((id) => familyById(id) === undefined)
-    expect(unknown.filter((id) => !NOT_KNOWN.includes(id))).toEqual([])
-    for (const { name, family, variant } of BASE_MODELS) {
+    expect([...families].filter((id) => familyById(id) === undefined)).toEqual(NOT_KNOWN)
+    for (const { name, family = '', architecture, variant } of BASE_MODELS) {
+      const architectures = familyById(family)?.architectures ?? []
+      if (architecture !== undefined)
+        expect([name, architectures]).toEqual([name, expect.arrayContaining([architecture])])
       if (variant === undefined) continue
-      const variants = familyById(family!)!.architectures.flatMap((id) => architectureById(id)!.variants)
+      const variants = architectures.flatMap((id) => architectureById(id)!.variants)
       expect([name, variants.map(({ id }) => id)]).toEqual([name, expect.arrayContaining([variant])])
     }
   })

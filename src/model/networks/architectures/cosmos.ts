@@ -76,6 +76,7 @@ export const cosmosPredict2: Architecture = {
     },
   ],
   components: [dit(NETWORK)],
+  encoders: ['t5_11b'],
   prediction: 'flow',
   latent: LATENTS.wan21,
   variants: [
@@ -115,6 +116,7 @@ export const anima: Architecture = {
   prefix: 'net.',
   proofs: [{ layout: 'ldm', keys: [...NATIVE, ADAPTER] }],
   components: [dit(ANIMA_NETWORK)],
+  encoders: ['qwen3_06b'],
   prediction: 'flow',
   resolution: 1024,
   latent: LATENTS.wan21,

@@ -68,6 +68,7 @@ export const hiDream: Architecture = {
     },
   ],
   components: [dit(NETWORK)],
+  encoders: ['clip_l', 'clip_g', 't5xxl', 'llama3_8b'],
   prediction: 'flow',
   resolution: 1024,
   latent: LATENTS.flux,

@@ -1,4 +1,5 @@
 /** HunyuanVideo, HunyuanVideo 1.5 and HunyuanImage 2.1, with the names of Tencent and with those that ComfyUI saves. */
+import type { ComponentId } from '../components.ts'
 import { type Alias, alias, fused, swapped } from '../template/alias.ts'
 import type { DitNetwork } from '../template/network.ts'
 import { type Dims, layer, optional, type Row, weight } from '../template/row.ts'
@@ -217,6 +218,7 @@ interface Family {
   readonly latent: Latents
   readonly variants: readonly Variant[]
   readonly tells: readonly string[]
+  readonly encoders: readonly ComponentId[]
   readonly more?: Partial<Architecture>
 }
 
@@ -224,8 +226,8 @@ interface Family {
 const REFINED = 'txt_in.individual_token_refiner.blocks.0.norm1.weight'
 
 function architectures({ id, title, rows, proof, more, ...family }: Family): Architecture[] {
-  const { dims, tells, latent, variants } = family
-  const shared = { prediction: 'flow' as const, latent, variants, ...more }
+  const { dims, tells, latent, variants, encoders } = family
+  const shared = { prediction: 'flow' as const, encoders, latent, variants, ...more }
   const native: DitNetwork = {
     kind: 'dit',
     template: [...rows(TENCENT), ...family.blocks, ...ENDS],
@@ -309,6 +311,7 @@ const VIDEO: Family = {
     keys: [THEIR_REFINED, 'time_text_embed.text_embedder.linear_1.weight'],
     not: ['clean_x_embedder.proj.weight'],
   },
+  encoders: ['clip_l', 'llama3_8b'],
   latent: LATENTS['hunyuan-video'],
   variants: [
     { id: 't2v', title: 'T2V', dims: { in: 16, guidance: 1 } },
@@ -354,6 +357,7 @@ const IMAGE: Family = {
   ],
   proof: { keys: ['single_blocks.0.modulation.linear.weight'], not: [VECTOR_KEY, VISION_KEY] },
   diffusersProof: { keys: [THEIR_REFINED, 'time_guidance_embed.timestep_embedder.linear_1.weight'] },
+  encoders: ['qwen25_7b', 'byt5'],
   latent: LATENTS['hunyuan-image'],
   variants: [{ id: 'distilled', title: 'distilled', dims: { distilled: 1 } }],
   tells: ['img_in.proj.weight', 'guidance_in.mlp.0.weight'],
@@ -398,6 +402,7 @@ const VIDEO_15: Family = {
   ],
   proof: { keys: [VISION_KEY, BYT5_KEY] },
   diffusersProof: { keys: [THEIR_REFINED, 'image_embedder.norm_in.weight', 'cond_type_embed.weight'] },
+  encoders: ['qwen25_7b', 'byt5'],
   latent: LATENTS['hunyuan-video-15'],
   variants: [],
   tells: ['img_in.proj.weight'],

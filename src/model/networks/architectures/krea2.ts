@@ -96,6 +96,7 @@ export const krea2: Architecture = {
     },
   ],
   components: [dit(NETWORK)],
+  encoders: ['qwen3vl_4b'],
   prediction: 'flow',
   resolution: 1024,
   latent: LATENTS.wan21,

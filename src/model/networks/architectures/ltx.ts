@@ -94,6 +94,7 @@ export const ltxVideo: Architecture = {
     },
   ],
   components: [dit(NETWORK)],
+  encoders: ['t5xxl'],
   prediction: 'flow',
   latent: LATENTS.ltx,
   variants: [
@@ -180,6 +181,7 @@ export const ltx2: Architecture = {
     { layout: 'diffusers', keys: ['audio_time_embed.linear.weight', 'proj_in.weight'] },
   ],
   components: [dit(SOUND_NETWORK)],
+  encoders: ['gemma3_12b'],
   prediction: 'flow',
   latent: LATENTS.ltx2,
   variants: [],

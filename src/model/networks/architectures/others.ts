@@ -61,7 +61,8 @@ export const namedTransformers: readonly Architecture[] = [
     'lens',
     'Lens',
     [keys('transformer_blocks.0.attn.norm_added_q.weight', 'transformer_blocks.0.img_mlp.w1.weight')],
-    LATENTS.flux,
+    LATENTS.flux2,
+    { encoders: ['gpt_oss_20b'] },
   ),
   named(
     'mage-flow',
@@ -74,12 +75,14 @@ export const namedTransformers: readonly Architecture[] = [
     'Boogu',
     [keys('double_stream_layers.0.img_instruct_attn.processor.img_to_q.weight')],
     LATENTS.flux,
+    { encoders: ['qwen3vl_8b'] },
   ),
   named(
     'hidream-o1',
     'HiDream-O1',
     [keys('t_embedder1.mlp.0.weight', 'x_embedder.proj1.weight')],
     LATENTS.pixel,
+    { encoders: [] },
   ),
   named(
     'mochi',
@@ -89,6 +92,7 @@ export const namedTransformers: readonly Architecture[] = [
       keys('time_embed.caption_proj.weight', 'time_embed.pooler.to_kv.weight'),
     ],
     LATENTS.mochi,
+    { encoders: ['t5xxl'] },
   ),
   named(
     'bria',
@@ -128,6 +132,7 @@ export const namedTransformers: readonly Architecture[] = [
     'FramePack',
     [keys('clean_x_embedder.proj.weight', 'context_embedder.proj_in.weight')],
     LATENTS['hunyuan-video'],
+    { encoders: ['clip_l', 'llama3_8b'] },
   ),
   named(
     'helios',
@@ -140,5 +145,6 @@ export const namedTransformers: readonly Architecture[] = [
     'Sana Video',
     [keys('transformer_blocks.0.ff.conv_temp.weight', 'caption_norm.weight')],
     LATENTS.wan21,
+    { encoders: ['gemma2_2b'] },
   ),
 ]

@@ -124,6 +124,7 @@ export const kolors: Architecture = {
   title: 'Kolors',
   network: { kind: 'unet', config: KOLORS_UNET },
   components: [unet(KOLORS_UNET), vae(VAE_KL_F8)],
+  encoders: ['chatglm3_6b'],
   prediction: 'epsilon',
   resolution: 1024,
   latent: SDXL_LATENT,

@@ -120,6 +120,7 @@ export const wan: Architecture = {
     },
   ],
   components: [dit(NETWORK)],
+  encoders: ['umt5xxl'],
   prediction: 'flow',
   latent: LATENTS.wan21,
   variants: [
