@@ -8,10 +8,11 @@ export interface Encoder {
   /** Where the keys of the topology begin. */
   readonly prefix: string
   readonly match?: TopologyMatch
-  /** Of an encoder that is none of those known: the one it is most like, and what keeps it from being that. */
-  readonly nearest?: NearestEncoder
+  /** Of an encoder that is none of those known: the one it is most like, if it is like any. */
+  readonly unknown?: { readonly nearest?: NearestEncoder }
 }
 
+/** A known encoder, and what keeps another from being it. */
 export interface NearestEncoder {
   readonly id: ComponentId
   readonly match: TopologyMatch

@@ -122,11 +122,16 @@ export function foreignVae({ identity }: Facts): Finding[] {
   return [warning('vae-other-latents', message)]
 }
 
-/** Text encoders that resemble a known one and are another. */
-export function unknownTexts({ nearestTexts }: Facts): Finding[] {
-  return nearestTexts.map(({ id, prefix, match }) => {
-    const message = messages.unknownTextEncoder(prefix, COMPONENTS[id].title, faultsOf(match).join('; '))
-    return warning('unknown-text-encoder', message)
+/** Text encoders that are none of those known, and the one that each is most like. */
+export function unknownTexts({ unknownTexts }: Facts): Finding[] {
+  return unknownTexts.map(({ prefix, nearest }) => {
+    const said = messages.unknownTextEncoder(prefix)
+    if (nearest === undefined) return info('unknown-text-encoder', said)
+    const faults = faultsOf(nearest.match).join('; ')
+    return warning(
+      'unknown-text-encoder',
+      messages.nearestTextEncoder(said, COMPONENTS[nearest.id].title, faults),
+    )
   })
 }
 

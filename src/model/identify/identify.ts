@@ -123,7 +123,7 @@ async function identifyModel(
 ): Promise<Identity> {
   const ema = await describeEma(file, parts, read)
   const resolved = resolveParts(file, parts, ema)
-  const { components, denoiser, nearestTexts } = resolved
+  const { components, denoiser, unknownTexts } = resolved
   const known = denoiser?.architecture ?? byEncoders(components)
   const vae = identifyVae(file)
   const kind = kindOf(components, vae)
@@ -146,7 +146,7 @@ async function identifyModel(
     ...(latents ? { latents } : {}),
   }
   const candidates = denoiser?.candidates ?? []
-  const facts = { file, identity, known, candidates, nearestTexts, positionIds, schedule }
+  const facts = { file, identity, known, candidates, unknownTexts, positionIds, schedule }
   return { ...identity, findings: findingsOf(facts) }
 }
 

@@ -50,8 +50,10 @@ export const messages = catalogue({
   misshapenKeys: (count: number, first: string, actual: readonly number[], expected: readonly number[]) =>
     `${count} with wrong shapes: ${quoted(first)} is [${actual.join(',')}] instead of [${expected.join(',')}]${count > 1 ? ', ...' : ''}`,
   extraKeys: (count: number) => `${count} extra keys`,
-  unknownTextEncoder: (prefix: string, nearest: string, faults: string) =>
-    `the text encoder${prefix === '' ? '' : ` in ${quoted(prefix)}`} is none that sdtool knows; the nearest is ${nearest}${faults === '' ? '' : ` (${faults})`}`,
+  unknownTextEncoder: (prefix: string) =>
+    `the text encoder${prefix === '' ? '' : ` in ${quoted(prefix)}`} is none that sdtool knows`,
+  nearestTextEncoder: (said: string, nearest: string, faults: string) =>
+    `${said}; the nearest is ${nearest}${faults === '' ? '' : ` (${faults})`}`,
   vae: 'VAE',
   vaeOf: (family: string) => `VAE of ${family}`,
   tinyVae: 'tiny autoencoder (TAESD)',

@@ -45,10 +45,10 @@ function recogniseEncoder(part: PartKeys, ggufArchitecture: string | undefined):
   const candidates = TEXT_ENCODERS.flatMap((network) => compare(part, spelled, network, ggufArchitecture))
   candidates.sort((a, b) => faults(a.match, b.match))
   const [first, second] = candidates
-  if (first === undefined) return { id: 'text', prefix: part.prefix }
+  if (first === undefined) return { id: 'text', prefix: part.prefix, unknown: {} }
   const isSole = second === undefined || faults(first.match, second.match) < 0
   if (isSole && isAccepted(first.match)) return { ...shared, ...first }
-  return { ...shared, id: 'text', nearest: first }
+  return { ...shared, id: 'text', unknown: { nearest: first } }
 }
 
 /** Names of llama.cpp. */

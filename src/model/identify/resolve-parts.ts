@@ -41,13 +41,13 @@ export function component(
 interface Resolved {
   readonly components: readonly Component[]
   readonly denoiser?: RecognisedDenoiser
-  /** What text encoders are most like that are none of those known. */
-  readonly nearestTexts: readonly NearestText[]
+  readonly unknownTexts: readonly UnknownText[]
 }
 
-/** A text encoder by its prefix, and the known one that it is most like. */
-export interface NearestText extends NearestEncoder {
+/** A text encoder that is none of those known, by its prefix, and the one that it is most like. */
+export interface UnknownText {
   readonly prefix: string
+  readonly nearest?: NearestEncoder
 }
 
 /** What a part is held against. */
@@ -77,7 +77,7 @@ export function resolveParts(
   const denoiser = denoisers.find(({ architecture }) => architecture !== undefined) ?? denoisers.at(-1)
   return {
     components: inOrder(resolved.map((part) => part.component)),
-    nearestTexts: resolved.flatMap(({ nearest }) => nearest ?? []),
+    unknownTexts: resolved.flatMap(({ unknown }) => unknown ?? []),
     ...defined({ denoiser }),
   }
 }
@@ -86,7 +86,7 @@ interface ResolvedPart {
   readonly component: Component
   /** Of the slot of the UNet. */
   readonly denoiser?: RecognisedDenoiser
-  readonly nearest?: NearestText
+  readonly unknown?: UnknownText
 }
 
 function resolvePart(
@@ -101,10 +101,10 @@ function resolvePart(
     }
     case 'text': {
       const found = recogniseText(keys, ggufArchitecture)
-      const nearest = found.nearest && { ...found.nearest, prefix }
+      const unknown = found.unknown && { ...found.unknown, prefix }
       return {
         component: component(found.id, found.prefix, tensors, matched(found)),
-        ...defined({ nearest }),
+        ...defined({ unknown }),
       }
     }
     case 'vae': {
