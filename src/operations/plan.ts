@@ -136,6 +136,14 @@ function nameTaken(name: string): Error {
   return refuse('PLAN_NAME_TAKEN', messages.nameTaken(name))
 }
 
+/** Kinds whose tensors are factors, words, or of use to a trainer alone. */
+const NO_NETWORK: ReadonlySet<Kind> = new Set<Kind>(['lora', 'embedding', 'aesthetic', 'training'])
+
+/** Whether a file is all but the weights of a network, which all other kinds are, known or not. */
+export function isNoNetwork(identity: Pick<Identity, 'kind' | 'findings'>): boolean {
+  return NO_NETWORK.has(identity.kind) || hasBrokenNames(identity)
+}
+
 /** Whether two files have tensors of the same names and shapes. */
 export function sameKeys(a: TensorTable, b: TensorTable): boolean {
   if (a.tensors.size !== b.tensors.size) return false
@@ -146,7 +154,7 @@ export function sameKeys(a: TensorTable, b: TensorTable): boolean {
 }
 
 /** What a tool has made of a LoRA: its tensors are factors, under names that no program knows. */
-export function hasBrokenNames({ findings }: Pick<Identity, 'findings'>): boolean {
+function hasBrokenNames({ findings }: Pick<Identity, 'findings'>): boolean {
   return findings.some(({ code }) => code === 'lora-broken-names')
 }
 

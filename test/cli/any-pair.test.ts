@@ -383,6 +383,8 @@ describe('two files that are no pair', () => {
   it.each([
     ['LoRAs', 'lora_unet_input_blocks_1_1_proj_in.lora_down.weight', /lora merge/],
     ['embeddings', 'emb_params', /Embeddings are words/],
+    ['LoRAs with broken names', 'layer.lora.whatever', /lora merge/],
+    ['objects of a pickle', 'net{state}/_parameters/w', /Only weights of networks/],
     ['states of optimizers', 'optimizer.state.0.exp_avg', /Only weights of networks/],
   ])('are %s, which have commands of their own or none', async (_, name, hint) => {
     const up = floatTensor('lora_unet_input_blocks_1_1_proj_in.lora_up.weight', [16, 1], values([16, 1], 0))

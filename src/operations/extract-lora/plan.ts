@@ -2,7 +2,6 @@
 
 import { type BasePart, baseParts, partLike } from '../../model/adapters/base-parts.ts'
 import { info, warning } from '../../model/finding.ts'
-import type { Kind } from '../../model/kinds.ts'
 import { withNativeNames } from '../../model/layouts/align.ts'
 import {
   inNarrowerType,
@@ -40,7 +39,7 @@ import { chosenRank, type RankRule } from '../lora/rank-rule.ts'
 import { viewOf } from '../merge-lora/place.ts'
 import { sideOfPart } from '../merge-lora/sides.ts'
 import { messages as shared } from '../messages.ts'
-import { hasBrokenNames, sameKeys } from '../plan.ts'
+import { isNoNetwork, sameKeys } from '../plan.ts'
 import { type LoraAlgo, type LoraLayer, loraLayers } from './layers.ts'
 import { messages } from './messages.ts'
 
@@ -166,11 +165,9 @@ function checkSameArchitecture(tuned: Model, base: Model): void {
   )
 }
 
-const NO_NETWORK: ReadonlySet<Kind> = new Set<Kind>(['lora', 'embedding', 'aesthetic', 'training'])
-
 /** @throws EXTRACT_NOT_A_MODEL (exit 3) */
 function checkNetwork({ name, identity }: Model): void {
-  if (!NO_NETWORK.has(identity.kind) && !hasBrokenNames(identity)) return
+  if (!isNoNetwork(identity)) return
   throw refuse('EXTRACT_NOT_A_MODEL', messages.notANetwork(name, identity.title), messages.fromItsBase)
 }
 

@@ -6,14 +6,13 @@ import type { DialectId } from '../../model/adapters/dialects.ts'
 import type { AdapterModule } from '../../model/adapters/modules.ts'
 import { TARGETS } from '../../model/adapters/targets.ts'
 import type { Identity } from '../../model/identity.ts'
-import type { Kind } from '../../model/kinds.ts'
 import { parseRecipe, RECIPE_KEY, type Recipe } from '../../model/metadata/recipe.ts'
 import { hasUnknownNetwork } from '../../model/unknown-networks.ts'
 import { defined } from '../../system/defined.ts'
 import { EXIT, type ExitCode, refuse, SdtoolError, unverified } from '../../system/errors.ts'
 import { checkOperation } from '../../tensor/quantised/check.ts'
 import type { Finding, TensorTable } from '../../tensor/values/table.ts'
-import { hasBrokenNames, kindHint } from '../plan.ts'
+import { isNoNetwork, kindHint } from '../plan.ts'
 import type { LoraInput } from './plan-options.ts'
 import type { LoraResult, Unmatched, UnmatchedReason } from './select.ts'
 import { sideOf } from './sides.ts'
@@ -37,15 +36,12 @@ export function checkNamed(modules: readonly AdapterModule[], name: string): voi
   if (modules.some(isNumbered)) throw refuse('LORA_UNSUPPORTED', messages.inFile(name, cloneofsimoRefusal()))
 }
 
-/** All others are networks, whose layers have names. */
-const NO_BASE: ReadonlySet<Kind> = new Set<Kind>(['lora', 'embedding', 'aesthetic', 'training'])
-
 /** @throws BASE_NOT_A_MODEL, SCALED_FP8, QUANTISED (exit 3) */
 export function checkBase(name: string, file: TensorTable, identity: Identity): void {
   const { kind, title, architecture } = identity
   // keys of some formats do not show which layers there are
   if (architecture === undefined) checkOperation('merge-lora', file.tensors.values(), name)
-  if (!NO_BASE.has(kind) && !hasBrokenNames(identity)) return
+  if (!isNoNetwork(identity)) return
   const hint = kind === 'lora' ? messages.baseFirst : kindHint(kind)
   throw refuse('BASE_NOT_A_MODEL', messages.baseNotModel(name, title), hint)
 }

@@ -17,17 +17,17 @@ import { refuse, type SdtoolError, unverified, usage } from '../../system/errors
 import { mergeMethod } from '../../tensor/merge/registry.ts'
 import { checkOperation } from '../../tensor/quantised/check.ts'
 import type { Finding } from '../../tensor/values/table.ts'
-import { checkHasTensors, checkWritable, hasBrokenNames, sameKeys } from '../plan.ts'
+import { checkHasTensors, checkWritable, isNoNetwork, sameKeys } from '../plan.ts'
 import type { MergeJob } from './job.ts'
 import { messages } from './messages.ts'
 import { type CheckpointMergeOptions, letterOf } from './plan-options.ts'
 
-/** Kinds whose tensors mean something only together, or to a trainer; all others are weights of a network. */
-const NOT_WEIGHTS: Readonly<Partial<Record<Kind, () => string | undefined>>> = {
+/** What to do with files that are no networks. */
+const INSTEAD: Readonly<Partial<Record<Kind, () => string>>> = {
   lora: () => messages.useMergeLora,
+  unknown: () => messages.useMergeLora, // a LoRA with broken names
   embedding: () => messages.embeddingsStand,
   aesthetic: () => messages.embeddingsStand,
-  training: () => messages.weightsOnly,
 }
 
 /** @throws USAGE (exit 2); MERGE_NOT_A_MODEL, NO_TENSORS, TENSOR_NOT_CONVERTIBLE (exit 3); MERGE_MIXED_ARCHITECTURES (exit 4) */
@@ -85,16 +85,16 @@ export function checkCount(count: number, { method }: Pick<CheckpointMergeOption
 /** @throws SCALED_FP8, QUANTISED, MERGE_NOT_A_MODEL (exit 3) */
 function checkKind({ name, file, identity }: Model): void {
   const { kind, title } = identity
-  const hint = NOT_WEIGHTS[kind]
-  const isBrokenLora = hasBrokenNames(identity)
+  const isOther = isNoNetwork(identity)
+  if (kind === 'unknown' || isOther) checkOperation('merge', file.tensors.values(), name)
+  if (isOther)
+    throw refuse(
+      'MERGE_NOT_A_MODEL',
+      messages.notMergeable(name, title),
+      INSTEAD[kind]?.() ?? messages.weightsOnly,
+    )
   const isObject = kind === 'unknown' && [...file.tensors.keys()].some((key) => key.includes(PICKLED_OBJECT))
-  if (kind === 'unknown' || hint !== undefined) checkOperation('merge', file.tensors.values(), name)
-  if (hint === undefined && !isBrokenLora && !isObject) return
-  throw refuse(
-    'MERGE_NOT_A_MODEL',
-    isObject ? messages.pickledObjects(name) : messages.notMergeable(name, title),
-    isBrokenLora ? messages.useMergeLora : (hint?.() ?? messages.weightsOnly),
-  )
+  if (isObject) throw refuse('MERGE_NOT_A_MODEL', messages.pickledObjects(name), messages.weightsOnly)
 }
 
 /** In the names of tensors that a pickle keeps in objects, not in a dict of names. */
