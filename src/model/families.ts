@@ -1,6 +1,6 @@
 /** The family of a model by the word that adapters for it have, too: one word for all sizes of Stable Diffusion 3. */
 import { defined } from '../system/defined.ts'
-import { BASES, type BaseId } from './adapters/base.ts'
+import { BASE_IDS, type BaseId, baseById } from './adapters/base.ts'
 import type { Identity } from './identity.ts'
 import { ARCHITECTURES, architectureById } from './networks/architectures/registry.ts'
 
@@ -12,7 +12,7 @@ export interface Family {
   readonly architectures: readonly string[]
 }
 
-const OF_ADAPTERS: readonly Family[] = (Object.keys(BASES) as BaseId[]).map((id) => ({ id, ...BASES[id] }))
+const OF_ADAPTERS: readonly Family[] = BASE_IDS.map((id) => ({ id, ...baseById(id) }))
 
 /** Two architectures of one title are one family under the names of two programs. */
 function byTitle(): Family[] {

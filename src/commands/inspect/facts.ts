@@ -1,7 +1,7 @@
 /** The facts of a page, a line each: what a model, an adapter, an embedding or a pickle is. */
 
 import type { ProgramPlace } from '../../library/program-places.ts'
-import { BASES, type BaseId } from '../../model/adapters/base.ts'
+import { type BaseId, baseById } from '../../model/adapters/base.ts'
 import type { AdapterInfo, ValueCount } from '../../model/adapters/info.ts'
 import type { EmaInfo } from '../../model/identify/ema.ts'
 import type { EmbeddingInfo } from '../../model/identify/embeddings.ts'
@@ -67,7 +67,7 @@ export function adapterFacts(adapter: AdapterInfo): FactLine[] {
 }
 
 function baseTitle(id: BaseId | undefined): string {
-  return id === undefined ? messages.unknownBase : BASES[id].title
+  return id === undefined ? messages.unknownBase : baseById(id).title
 }
 
 function alphaLine({ alphas, withoutAlpha, settings }: AdapterInfo): string {

@@ -1,6 +1,8 @@
 import { defined } from '../../system/defined.ts'
 import { quoted } from '../../system/text.ts'
+import { DIT_ARCHITECTURES } from '../networks/architectures/proof.ts'
 import { isNumbered } from './cloneofsimo-order.ts'
+import { type DitFit, ditFits } from './dit-bases.ts'
 import { messages } from './messages.ts'
 import type { AdapterModule } from './modules.ts'
 
@@ -12,8 +14,8 @@ interface Base {
   readonly modelspec?: string
 }
 
-/** Families an adapter can be for, by the names people use. One for SD 1.x fits its variants (inpainting ...), too. */
-export const BASES = {
+/** Families of several architectures, by the names people use. One for SD 1.x fits its variants (inpainting ...), too. */
+const SHARED = {
   sd1: {
     title: 'Stable Diffusion 1.x',
     architectures: ['stable-diffusion-v1'],
@@ -39,13 +41,44 @@ export const BASES = {
     ],
   },
   flux: { title: 'Flux.1', architectures: ['flux-1-dev'] },
+  'stable-cascade': { title: 'Stable Cascade', architectures: ['stable-cascade', 'stable-cascade-b'] },
   animatediff: { title: 'AnimateDiff motion module', architectures: [] },
 } as const satisfies Record<string, Base>
 
-export type BaseId = keyof typeof BASES
+const SHARED_ARCHITECTURES: readonly string[] = Object.values<Base>(SHARED).flatMap(
+  ({ architectures }) => architectures,
+)
+
+/** Every transformer is a family of its own; one whose files have names of two kinds is two architectures of one title. */
+function ditBases(): Map<string, Base> {
+  const bases = new Map<string, Base>()
+  const ids = new Map<string, string>()
+  for (const { id, title, modelspec } of DIT_ARCHITECTURES) {
+    if (SHARED_ARCHITECTURES.includes(id)) continue
+    const base = ids.get(title) ?? id
+    ids.set(title, base)
+    const architectures = [...(bases.get(base)?.architectures ?? []), id]
+    bases.set(base, { title, architectures, ...defined({ modelspec }) })
+  }
+  return bases
+}
+
+/** Id of a family that adapters are for: `sdxl`, `flux`, `qwen-image`. */
+export type BaseId = string
+
+const BASES: ReadonlyMap<BaseId, Base> = new Map([...Object.entries<Base>(SHARED), ...ditBases()])
+
+export const BASE_IDS: readonly BaseId[] = [...BASES.keys()]
 
 export function baseById(id: BaseId): Base {
-  return BASES[id]
+  const base = BASES.get(id)
+  if (base === undefined) throw new TypeError(`"${id}" is not a family of adapters`)
+  return base
+}
+
+/** The family that adapters for an architecture are for. */
+export function baseOfArchitecture(id: string): BaseId | undefined {
+  return BASE_IDS.find((base) => baseById(base).architectures.includes(id))
 }
 
 /** Width of the text embedding, which is the input of `attn2.to_k` and `attn2.to_v`. */
@@ -56,31 +89,55 @@ const CONTEXT_WIDTHS: Readonly<Record<number, BaseId>> = {
   1280: 'sdxl-refiner',
 }
 
-/** Block names that only one family has. `single_transformer_blocks` before its own ending. */
-const BLOCK_NAMES: readonly { pattern: RegExp; base: BaseId; block: string }[] = [
+/** Names that stand in no dictionary, and in adapters of one family alone. */
+const OWN_NAMES: readonly { pattern: RegExp; base: BaseId; block: string }[] = [
   { pattern: /motion_modules[._]/, base: 'animatediff', block: 'motion_modules' },
-  { pattern: /^(double|single)_blocks[._]/, base: 'flux', block: 'double_blocks or single_blocks' },
-  { pattern: /^single_transformer_blocks[._]/, base: 'flux', block: 'single_transformer_blocks' },
-  { pattern: /^joint_blocks[._]/, base: 'sd3', block: 'joint_blocks' },
+  {
+    pattern: /^(double|single)_blocks[._]\d+[._]processor[._]/,
+    base: 'flux',
+    block: 'double_blocks or single_blocks',
+  },
+  {
+    pattern: /^(down|up)_blocks[._]\d+[._]\d+[._]attention[._]/,
+    base: 'stable-cascade',
+    block: 'attention in down_blocks and up_blocks',
+  },
 ]
 
-/** Diffusers names of SD3 and of the double stream of Flux are the same; the width of the stream decides. */
-const JOINT_ATTENTION = /^transformer_blocks[._]\d+[._]attn[._]add_k_proj$/
-const FLUX_WIDTH = 3072
+const LIKE_FLUX = ['chroma', 'chroma-radiance', 'hunyuan-video', 'hunyuan-image-2.1', 'hunyuan-video-1.5']
+
+/**
+ * What adapters are trained for as a rule where the modules of families have the same names and shapes. In diffusers names,
+ * attention of Qwen-Image is that of the double blocks of Flux.1 and its like, which are never trained without the single
+ * ones (source: InvokeAI, configs/lora.py); a few blocks of Flux.1, of Chroma and of HunyuanVideo are alike; Anima is
+ * Cosmos-Predict2 with a text adapter.
+ */
+const USUAL: readonly { readonly usual: BaseId; readonly others: readonly BaseId[] }[] = [
+  { usual: 'qwen-image', others: ['flux', 'flux-2', 'ovis-image', 'longcat-image', ...LIKE_FLUX] },
+  { usual: 'flux', others: LIKE_FLUX },
+  { usual: 'chroma', others: ['chroma-radiance'] },
+  { usual: 'anima', others: ['cosmos-predict2'] },
+]
 
 const CROSS_ATTENTION = /attn2[._](?:processor\.)?to_[kv]$/
 
 export interface ShapeVerdict {
   readonly base?: BaseId
+  /** "Flux.2 klein 4B": the only published network of the family that has these shapes. */
+  readonly title?: string
   readonly evidence: readonly string[]
   /** Set if modules speak for different families. */
   readonly contradiction?: string
 }
 
-/** The family an adapter was made for, by names and shapes. */
-export function baseByShapes(modules: readonly AdapterModule[]): ShapeVerdict {
+/**
+ * The family an adapter was made for, by names and shapes.
+ * @param claimed by its metadata: it decides between families that have the same layers
+ */
+export function baseByShapes(modules: readonly AdapterModule[], claimed?: BaseId): ShapeVerdict {
   return (
-    byBlockNames(modules) ??
+    byOwnNames(modules) ??
+    byTransformer(modules, claimed) ??
     byContextWidth(modules) ??
     byNumberedModules(modules) ??
     byNumberedEncoder(modules) ??
@@ -88,17 +145,52 @@ export function baseByShapes(modules: readonly AdapterModule[]): ShapeVerdict {
   )
 }
 
-function byBlockNames(modules: readonly AdapterModule[]): ShapeVerdict | undefined {
-  for (const { pattern, base, block } of BLOCK_NAMES) {
+function byOwnNames(modules: readonly AdapterModule[]): ShapeVerdict | undefined {
+  for (const { pattern, base, block } of OWN_NAMES) {
     if (modules.some(({ path }) => pattern.test(path)))
       return { base, evidence: [messages.blocksNamed(block)] }
   }
-  const joint = modules.find(({ path }) => JOINT_ATTENTION.test(path))
-  if (joint === undefined) return undefined
-  const { columns } = joint.shape
-  if (columns === undefined) return { evidence: [messages.jointAttention] }
-  const base = columns === FLUX_WIDTH ? 'flux' : 'sd3'
-  return { base, evidence: [messages.jointAttentionOfWidth(columns)] }
+  return undefined
+}
+
+function byTransformer(
+  modules: readonly AdapterModule[],
+  claimed: BaseId | undefined,
+): ShapeVerdict | undefined {
+  const fits = ditFits(modules.filter(({ target }) => target === 'unet'))
+  if (fits.length === 0) return undefined
+  const base = likeliest(fits, claimed)
+  const members = fits.flatMap(({ architecture, members }) =>
+    baseOfArchitecture(architecture.id) === base ? members : [],
+  )
+  const [title, another] = new Set(members)
+  const evidence = [
+    messages.layersOf(
+      fits[0]!.modules,
+      basesOf(fits).map((id) => baseById(id).title),
+    ),
+  ]
+  return { evidence, ...defined({ base, title: another === undefined ? title : undefined }) }
+}
+
+function basesOf(fits: readonly DitFit[]): BaseId[] {
+  return [...new Set(fits.flatMap(({ architecture }) => baseOfArchitecture(architecture.id) ?? []))]
+}
+
+/** Of several families: the one in the metadata, else that of which every block is changed, else the usual one. */
+function likeliest(fits: readonly DitFit[], claimed: BaseId | undefined): BaseId | undefined {
+  const bases = basesOf(fits)
+  if (claimed !== undefined && bases.includes(claimed)) return claimed
+  const complete = basesOf(fits.filter(({ isComplete }) => isComplete))
+  const [base, ...others] = complete.length > 0 ? complete : bases
+  return others.length === 0 ? base : usualOf([base!, ...others])
+}
+
+function usualOf(bases: readonly BaseId[]): BaseId | undefined {
+  return USUAL.find(
+    ({ usual, others }) =>
+      bases.includes(usual) && bases.every((base) => base === usual || others.includes(base)),
+  )?.usual
 }
 
 function byContextWidth(modules: readonly AdapterModule[]): ShapeVerdict | undefined {
@@ -149,8 +241,12 @@ function byNumberedEncoder(modules: readonly AdapterModule[]): ShapeVerdict | un
 
 const TEXT_ATTENTION = /self_attn[._](?:to_)?[qkv](?:_proj)?$/
 
+/** Layers of language models, which CLIP does not have. */
+const LANGUAGE_MODEL = /(?:^|[._])mlp[._](?:gate|up|down)_proj$|self_attn[._]o_proj$/
+
 /** Without cross attention, the widths of the text encoders may still tell. */
 function byTextEncoder(modules: readonly AdapterModule[]): ShapeVerdict {
+  if (modules.some(({ path }) => LANGUAGE_MODEL.test(path))) return { evidence: [messages.languageModel] }
   const seen = new Map<string, number>()
   for (const { target, path, prefix, shape } of modules) {
     if (!target.startsWith('te') || !TEXT_ATTENTION.test(path)) continue
@@ -167,23 +263,38 @@ function byTextEncoder(modules: readonly AdapterModule[]): ShapeVerdict {
   return { evidence: [...evidence, messages.sharedBySd1AndSdxl] }
 }
 
-/** What trainers write; the first pattern that matches counts. Sources: kohya `sai_model_spec.py`, `train_util.py`; ai-toolkit `metadata.py`. */
-const CLAIMS: readonly { key: string; pattern: RegExp; base: BaseId }[] = [
-  { key: 'ss_base_model_version', pattern: /^sdxl_/, base: 'sdxl' },
-  { key: 'ss_base_model_version', pattern: /^sd_(?:v1|1\.)/, base: 'sd1' },
-  { key: 'ss_base_model_version', pattern: /^sd_(?:v2|2\.)/, base: 'sd2' },
-  { key: 'ss_base_model_version', pattern: /^sd3/, base: 'sd3' },
-  { key: 'ss_base_model_version', pattern: /^flux/, base: 'flux' },
-  { key: 'modelspec.architecture', pattern: /^stable-diffusion-v1(?![\w.])/, base: 'sd1' },
-  { key: 'modelspec.architecture', pattern: /^stable-diffusion-v2(?![\w.])/, base: 'sd2' },
-  { key: 'modelspec.architecture', pattern: /^stable-diffusion-xl-v1-refiner/, base: 'sdxl-refiner' },
-  { key: 'modelspec.architecture', pattern: /^stable-diffusion-xl/, base: 'sdxl' },
-  { key: 'modelspec.architecture', pattern: /^stable-diffusion-(v)?3/, base: 'sd3' },
-  { key: 'modelspec.architecture', pattern: /^flux-1/i, base: 'flux' },
-  { key: 'ss_v2', pattern: /^True$/, base: 'sd2' },
-  // Trainers for SDXL always write ss_base_model_version, so only older SD 1.x files reach this line
-  { key: 'ss_v2', pattern: /^False$/, base: 'sd1' },
+const CLAIM_KEYS = ['ss_base_model_version', 'modelspec.architecture'] as const
+
+/**
+ * What trainers write; the first pattern that matches counts. Sources: kohya `sai_model_spec.py`, `train_util.py`;
+ * musubi-tuner `architectures.py`, `sai_model_spec.py`; ai-toolkit `metadata.py`.
+ */
+const CLAIMS: readonly { pattern: RegExp; base: BaseId }[] = [
+  { pattern: /^sdxl_|^stable-diffusion-xl(?!.*refiner)/, base: 'sdxl' },
+  { pattern: /^stable-diffusion-xl-v1-refiner/, base: 'sdxl-refiner' },
+  { pattern: /^sd_(?:v1|1\.)|^stable-diffusion-v1(?![\w.])/, base: 'sd1' },
+  { pattern: /^sd_(?:v2|2\.)|^stable-diffusion-v2(?![\w.])/, base: 'sd2' },
+  { pattern: /^sd3|^stable-diffusion-v?3/, base: 'sd3' },
+  { pattern: /^flux[-_.]?2/i, base: 'flux-2' },
+  { pattern: /^flux/i, base: 'flux' },
+  { pattern: /^chroma/i, base: 'chroma' },
+  { pattern: /^z[-_]?image/i, base: 'z-image' },
+  { pattern: /^lumina[-_]?2/i, base: 'lumina-2' },
+  { pattern: /^qwen[-_]?image[-_]?2\.1/i, base: 'qwen-image-2.1' },
+  { pattern: /^qwen[-_]?image/i, base: 'qwen-image' },
+  { pattern: /^wan/i, base: 'wan' },
+  { pattern: /^hunyuan[-_]?video[-_]1[-_.]5/i, base: 'hunyuan-video-1.5' },
+  { pattern: /^hunyuan[-_]?video|^framepack/i, base: 'hunyuan-video' },
+  { pattern: /^hunyuan[-_]?image/i, base: 'hunyuan-image-2.1' },
+  { pattern: /^hidream[-_]i1/i, base: 'hidream-i1' },
+  { pattern: /^anima(?!te)/i, base: 'anima' },
+  { pattern: /^krea[-_]?2/i, base: 'krea-2' },
+  { pattern: /^kandinsky[-_]?5/i, base: 'kandinsky-5' },
+  { pattern: /^ideogram[-_]?4/i, base: 'ideogram-4' },
 ]
+
+/** Trainers for SDXL always write ss_base_model_version, so only older files for SD 1.x and 2.x have this alone. */
+const OLD_CLAIMS: Readonly<Record<string, BaseId>> = { True: 'sd2', False: 'sd1' }
 
 export interface Claim {
   readonly base: BaseId
@@ -193,9 +304,13 @@ export interface Claim {
 
 /** The family the metadata names; undefined if it names none we know. */
 export function baseByMetadata(metadata: Readonly<Record<string, string>>): Claim | undefined {
-  for (const { key, pattern, base } of CLAIMS) {
-    const value = Object.hasOwn(metadata, key) ? metadata[key] : undefined
-    if (value !== undefined && pattern.test(value)) return { base, source: `${key}=${quoted(value)}` }
+  const stated = (key: string) => (Object.hasOwn(metadata, key) ? metadata[key] : undefined)
+  for (const key of CLAIM_KEYS) {
+    const value = stated(key)
+    const claim = value === undefined ? undefined : CLAIMS.find(({ pattern }) => pattern.test(value))
+    if (claim !== undefined) return { base: claim.base, source: `${key}=${quoted(value!)}` }
   }
-  return undefined
+  const old = stated('ss_v2')
+  const base = old === undefined ? undefined : OLD_CLAIMS[old]
+  return base === undefined ? undefined : { base, source: `ss_v2=${quoted(old!)}` }
 }

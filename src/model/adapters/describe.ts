@@ -6,7 +6,7 @@ import { bundledNames, bundleName } from '../identify/embeddings.ts'
 import { isPlain, type ValueReader } from '../identify/evidence.ts'
 import { trainedPrediction } from '../identify/prediction-statements.ts'
 import { architectureById } from '../networks/architectures/registry.ts'
-import { BASES, type BaseId, baseByMetadata, baseByShapes, type ShapeVerdict } from './base.ts'
+import { type BaseId, baseById, baseByMetadata, baseByShapes, type ShapeVerdict } from './base.ts'
 import { numberedPairs, tokenTensors } from './cloneofsimo.ts'
 import { isNumbered, namedByOrder } from './cloneofsimo-order.ts'
 import { DIALECTS } from './dialects.ts'
@@ -115,7 +115,7 @@ function isAdapter(table: TensorTable, { modules }: AdapterKeys): boolean {
 
 function summarise(table: AdapterTable, split: AdapterKeys, embeddings: readonly string[]): AdapterInfo {
   const { modules } = split
-  const verdict = verdictOf(modules)
+  const verdict = verdictOf(modules, baseByMetadata(table.metadata)?.base)
   const ranks = modules.map(({ algorithm, parts }) => algorithm.rank?.(parts))
   const facts = {
     title: adapterTitle(modules),
@@ -149,13 +149,13 @@ function wrappedModules(modules: readonly AdapterModule[]): AdapterInfo['wrapped
 }
 
 /** Where no layer is telling by itself, all of them together may be. */
-function verdictOf(modules: readonly AdapterModule[]): ShapeVerdict {
-  const verdict = baseByShapes(modules)
+function verdictOf(modules: readonly AdapterModule[], claimed: BaseId | undefined): ShapeVerdict {
+  const verdict = baseByShapes(modules, claimed)
   if (verdict.base !== undefined || verdict.contradiction !== undefined) return verdict
   const fitting = basesThatFit(modules)
   const [base] = fitting
   if (base === undefined) return verdict
-  const titles = fitting.map((id) => BASES[id].title)
+  const titles = fitting.map((id) => baseById(id).title)
   const evidence = [...verdict.evidence, messages.allModulesFit(titles)]
   return fitting.length === 1 ? { base, evidence } : { evidence }
 }
@@ -225,12 +225,12 @@ function targetsOf(modules: readonly AdapterModule[]): AdapterTarget[] {
   })
 }
 
-function baseOf({ base, evidence }: ShapeVerdict, table: TensorTable): AdapterBase {
+function baseOf({ base, title, evidence }: ShapeVerdict, table: TensorTable): AdapterBase {
   const claim = baseByMetadata(table.metadata)
   const prediction = isOfFlow(base ?? claim?.base) ? undefined : trainedPrediction(table)
   return {
     evidence,
-    ...(base === undefined ? {} : { architecture: base, title: BASES[base].title }),
+    ...(base === undefined ? {} : { architecture: base, title: title ?? baseById(base).title }),
     ...(claim === undefined ? {} : { claimed: claim.base, claimedBy: claim.source }),
     ...defined({ prediction }),
   }
@@ -238,6 +238,6 @@ function baseOf({ base, evidence }: ShapeVerdict, table: TensorTable): AdapterBa
 
 /** Trainers write "epsilon" for such families, too. */
 function isOfFlow(base: BaseId | undefined): boolean {
-  const ids: readonly string[] = base === undefined ? [] : BASES[base].architectures
+  const ids: readonly string[] = base === undefined ? [] : baseById(base).architectures
   return ids.some((id) => architectureById(id)?.prediction === 'flow')
 }

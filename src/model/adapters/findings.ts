@@ -2,7 +2,7 @@ import type { Finding } from '../../tensor/values/table.ts'
 import { error, info, warning } from '../finding.ts'
 import { trainedOnKnown } from '../identify/hashes-known.ts'
 import { contradictionFindings } from '../identify/same-prediction.ts'
-import { BASES, type BaseId, type ShapeVerdict } from './base.ts'
+import { type BaseId, baseById, type ShapeVerdict } from './base.ts'
 import { nowhereModules, unknownModules } from './fit.ts'
 import type { AdapterInfo, ValueCount } from './info.ts'
 import { messages } from './messages.ts'
@@ -117,7 +117,7 @@ function baseFindings({ base }: Facts, { modules }: AdapterKeys, { contradiction
   }
   const { claimed, claimedBy } = base
   if (claimed === undefined) return findings
-  const { title } = BASES[claimed]
+  const { title } = baseById(claimed)
   if (base.architecture !== undefined && claimed !== base.architecture) {
     findings.push(warning('adapter-base-mismatch', messages.baseMismatch(title, claimedBy, base.title)))
   }

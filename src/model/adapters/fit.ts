@@ -1,8 +1,9 @@
 import { architectureById } from '../networks/architectures/registry.ts'
 import type { Shape } from '../networks/topology/match.ts'
-import { BASES, type BaseId } from './base.ts'
+import { BASE_IDS, type BaseId, baseById, baseOfArchitecture } from './base.ts'
 import { isNumbered } from './cloneofsimo-order.ts'
 import type { DialectId } from './dialects.ts'
+import { ditFits, isLayerOf } from './dit-bases.ts'
 import { isLatentOf } from './factors.ts'
 import type { ModuleTarget } from './keymap/target.ts'
 import { lookupName, modulesOf } from './keymap.ts'
@@ -17,8 +18,8 @@ function isInNoDictionary(module: AdapterModule): boolean {
 
 /** Names of modules that no architecture of the family has. */
 export function unknownModules(modules: readonly AdapterModule[], base: BaseId | undefined): string[] {
-  if (base === undefined || BASES[base].architectures.length === 0) return []
-  return namesOutside(modules, BASES[base].architectures)
+  if (base === undefined || baseById(base).architectures.length === 0) return []
+  return namesOutside(modules, baseById(base).architectures)
 }
 
 /** Names of modules that no architecture at all has, where the family is not known. */
@@ -26,14 +27,14 @@ export function nowhereModules(modules: readonly AdapterModule[], base: BaseId |
   if (base !== undefined) return []
   return namesOutside(
     modules,
-    Object.values(BASES).flatMap(({ architectures }) => [...architectures]),
+    BASE_IDS.map(baseById).flatMap(({ architectures }) => [...architectures]),
   )
 }
 
 function namesOutside(modules: readonly AdapterModule[], architectures: readonly string[]): string[] {
   let unknown = modules.filter((module) => !isInNoDictionary(module))
   for (const id of architectures) {
-    unknown = unknown.filter((module) => targetIn(module, id) === undefined)
+    unknown = unknown.filter((module) => !isNamedIn(module, id))
     if (unknown.length === 0) break
   }
   return unknown.map(({ name }) => name)
@@ -45,11 +46,23 @@ const OF_CLONEOFSIMO: readonly BaseId[] = ['sd1', 'sd2']
 /** Families in which every module has its place with a fitting shape. */
 export function basesThatFit(modules: readonly AdapterModule[]): BaseId[] {
   if (modules.some(isInNoDictionary)) return []
-  const all = Object.keys(BASES) as BaseId[]
+  const inTransformers = ditFits(modules.filter(({ target }) => target === 'unet'))
+  if (inTransformers.length > 0)
+    return [
+      ...new Set(inTransformers.flatMap(({ architecture }) => baseOfArchitecture(architecture.id) ?? [])),
+    ]
+  const all = BASE_IDS
   const possible = modules.some(({ dialect }) => dialect === 'cloneofsimo') ? OF_CLONEOFSIMO : all
   return possible.filter((base) => {
-    return BASES[base].architectures.some((id) => modules.every((module) => fitsIn(module, id)))
+    return baseById(base).architectures.some((id) => modules.every((module) => fitsIn(module, id)))
   })
+}
+
+/** Whether the family has such a layer, in a block that one of its members has. */
+function isNamedIn(module: AdapterModule, id: string): boolean {
+  const architecture = architectureById(id)
+  if (architecture === undefined) return false
+  return (module.target === 'unet' && isLayerOf(module, architecture)) || targetIn(module, id) !== undefined
 }
 
 function targetIn({ target, path }: AdapterModule, id: string): ModuleTarget | undefined {

@@ -22,8 +22,11 @@ export const messages = catalogue({
   wrongElementCount: (role: string, count: number, expected: number) =>
     `its ${role} has ${count} values, but the weight has ${expected} elements`,
   blocksNamed: (block: string) => `blocks named ${block}`,
-  jointAttention: 'joint attention, as in SD3 and Flux',
-  jointAttentionOfWidth: (width: number) => `joint attention of width ${width}`,
+  layersOf: (modules: number, titles: readonly string[]) =>
+    modules === 1
+      ? `1 module has the name and shape of a layer of ${titles.join(', ')}`
+      : `${modules} modules have names and shapes of layers of ${titles.join(', ')}`,
+  languageModel: 'layers of a language model, which several families have',
   encoderWidth: (prefix: string, width: number) => `${prefix} has width ${width}`,
   numberedEncoder: (modules: number, width: number) =>
     `${modules} text encoder layers of width ${width}, numbered as cloneofsimo/lora does`,

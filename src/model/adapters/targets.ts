@@ -1,5 +1,6 @@
 import { defined } from '../../system/defined.ts'
 import type { DialectId } from './dialects.ts'
+import { isLayerOfDit } from './keymap/dit-layers.ts'
 
 /** Parts of a model that an adapter changes. A diffusion transformer counts as `unet`, as its LoRA names do. */
 export const TARGETS = {
@@ -27,6 +28,7 @@ function prefixes(dialect: DialectId, list: Record<string, TargetId>): Prefix[] 
 const PREFIXES: readonly Prefix[] = [
   ...prefixes('kohya', {
     lora_unet_: 'unet',
+    lora_unet__: 'unet', // of trainers that flatten a path with a dot in front
     lora_te_: 'te1',
     lora_te1_: 'te1',
     lora_te2_: 'te2',
@@ -39,6 +41,7 @@ const PREFIXES: readonly Prefix[] = [
   ...prefixes('peft', {
     'unet.base_model.model.': 'unet',
     'transformer.base_model.model.': 'unet',
+    'base_model.model.transformer.': 'unet',
     'text_encoder.base_model.model.': 'te1',
     'text_encoder_2.base_model.model.': 'te2',
   }),
@@ -188,6 +191,8 @@ function namedPlace(module: string): ModulePlace {
 
 function barePlace(module: string): ModulePlace {
   const bare = BARE_PATHS.find(({ pattern }) => pattern.test(module))
+  if (bare === undefined && isLayerOfDit(module))
+    return { target: 'unet', dialect: 'diffusion-model', prefix: '', path: module }
   return { target: bare?.target ?? 'other', dialect: bare?.dialect ?? 'unknown', prefix: '', path: module }
 }
 

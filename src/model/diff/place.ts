@@ -1,4 +1,4 @@
-import { BASES, type BaseId } from '../adapters/base.ts'
+import { type BaseId, baseById } from '../adapters/base.ts'
 import { lookupName, modulesOf } from '../adapters/keymap.ts'
 import { blocksByNumber, blocksOfModules, likelyKey } from '../adapters/module-blocks.ts'
 import { splitKey } from '../adapters/modules.ts'
@@ -88,7 +88,7 @@ function findWeight(
   { target, path }: ModulePlace,
   base: BaseId | undefined,
 ): { readonly weight: string; readonly block: BlockLabel } | undefined {
-  const known: readonly string[] = base ? BASES[base].architectures : []
+  const known: readonly string[] = base ? baseById(base).architectures : []
   for (const architecture of ARCHITECTURES) {
     if (base && !known.includes(architecture.id)) continue
     const modules = modulesOf(architecture, target)

@@ -2,7 +2,6 @@ import { defined } from '../../system/defined.ts'
 import { quoted } from '../../system/text.ts'
 import { isEncoded } from '../../tensor/quantised/check.ts'
 import type { Finding, TensorTable } from '../../tensor/values/table.ts'
-import { BASES } from '../adapters/base.ts'
 import { describeAdapter } from '../adapters/describe.ts'
 import { MAX_NAMES, warning } from '../finding.ts'
 import type { ArchitectureInfo, Identifiable, Identity } from '../identity.ts'
@@ -60,15 +59,13 @@ function hasCodes({ tensors }: TensorTable): boolean {
   return [...tensors.values()].some((tensor) => tensor.quantised?.role === 'codes' && isEncoded(tensor))
 }
 
-const ADAPTER_BASES = new Map<string, { readonly title: string }>(Object.entries(BASES))
-
 /** Adapters and embeddings: their keys may look like those of the component they change. */
 function identifyAddition(file: Identifiable): Identity | undefined {
   const adapter = describeAdapter(file)
   if (adapter) {
     const components = [component('adapter', '', [...file.tensors.values()])]
-    const base = ADAPTER_BASES.get(adapter.base.architecture ?? '')
-    const title = base === undefined ? adapter.title : `${adapter.title} for ${base.title}`
+    const base = adapter.base.title
+    const title = base === undefined ? adapter.title : `${adapter.title} for ${base}`
     const findings = [...adapter.findings, ...quantisedFindings(file)]
     return { kind: 'lora', title, components, adapter, findings }
   }

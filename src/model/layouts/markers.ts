@@ -1,12 +1,12 @@
 /** Empty tensors by which programs know what a UNet predicts. */
 
 import type { Tensor, TensorTable } from '../../tensor/values/table.ts'
-import { BASES } from '../adapters/base.ts'
+import { baseById } from '../adapters/base.ts'
 import { isStated } from '../identify/same-prediction.ts'
 import type { ArchitectureInfo, Identity } from '../identity.ts'
 
 /** The only family in which programs look for `v_pred`. Source: ComfyUI, `SDXL.model_type`; Forge reads the same. */
-const MARKED: readonly string[] = BASES.sdxl.architectures
+const MARKED: readonly string[] = baseById('sdxl').architectures
 
 const VELOCITY = 'v_pred'
 const ZERO_SNR = 'ztsnr'

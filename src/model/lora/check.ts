@@ -5,7 +5,7 @@ import { transposeValues } from '../../tensor/algebra/svd.ts'
 import { isFloat } from '../../tensor/values/dtype.ts'
 import { type Evaluation, matrixValues } from '../../tensor/values/expr.ts'
 import type { Product, Whole } from '../adapters/algorithm.ts'
-import { BASES } from '../adapters/base.ts'
+import { baseById } from '../adapters/base.ts'
 import { basesThatFit } from '../adapters/fit.ts'
 import { lookupName } from '../adapters/keymap.ts'
 import type { BlockLabel } from '../networks/blocks.ts'
@@ -53,7 +53,7 @@ export async function checkLora(
     modules.push(await checkModule(one, evaluation))
     onProgress(i + 1, placed.length)
   }
-  const fits = basesThatFit(placed.map(({ module }) => module)).map((id) => BASES[id].title)
+  const fits = basesThatFit(placed.map(({ module }) => module)).map((id) => baseById(id).title)
   return { modules, fits }
 }
 

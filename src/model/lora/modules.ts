@@ -5,7 +5,7 @@ import { matrixOf } from '../../tensor/algebra/matrix.ts'
 import { elementCount } from '../../tensor/values/dtype.ts'
 import type { Matrix, TensorTable } from '../../tensor/values/table.ts'
 import type { Numbers, Structured } from '../adapters/algorithm.ts'
-import { BASES } from '../adapters/base.ts'
+import { baseById } from '../adapters/base.ts'
 import { adapterKeys } from '../adapters/describe.ts'
 import type { AdapterInfo } from '../adapters/info.ts'
 import type { ModuleTarget } from '../adapters/keymap/target.ts'
@@ -95,7 +95,7 @@ export async function soundModules(file: LoraFile): Promise<PlacedLora[]> {
 const NAMESAKES: readonly Architecture[] = [sd1, sdxl]
 
 function architecturesOf({ base }: AdapterInfo): Architecture[] {
-  const ids = base.architecture === undefined ? [] : BASES[base.architecture].architectures
+  const ids = base.architecture === undefined ? [] : baseById(base.architecture).architectures
   return ids.flatMap((id) => architectureById(id) ?? [])
 }
 

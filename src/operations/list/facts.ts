@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import type { LibraryFacts, LibraryPart, VaeFacts } from '../../library/facts.ts'
-import { BASES } from '../../model/adapters/base.ts'
+import { baseById } from '../../model/adapters/base.ts'
 import { DTYPE_NAMES, dtypeName } from '../../model/dtype-choice.ts'
 import { familyFacts } from '../../model/families.ts'
 import type { ValueReader } from '../../model/identify/evidence.ts'
@@ -36,7 +36,7 @@ export async function libraryFacts(
     ...familyFacts(identity),
     ...(kind === 'vae' ? { latents: vaeFacts(identity) } : {}),
     precision: precisionOf(model, identity.components),
-    ...(base === undefined ? {} : { base: BASES[base].title }),
+    ...(base === undefined ? {} : { base: baseById(base).title }),
     ...defined({ trainedOn }),
     triggers: triggersOf(model, identity),
     prunable: await prunable(model, identity, values),

@@ -1,4 +1,4 @@
-import { BASES } from '../../model/adapters/base.ts'
+import { baseById } from '../../model/adapters/base.ts'
 import { adapterKeys } from '../../model/adapters/describe.ts'
 import { applyingFindings } from '../../model/adapters/findings.ts'
 import { lookupName, modulesOf } from '../../model/adapters/keymap.ts'
@@ -66,7 +66,7 @@ interface Named {
 async function namedBy(lora: LoraFile, placed: readonly PlacedLora[], to: NamingId): Promise<Named> {
   const { base } = lora.adapter
   const id = base.architecture ?? base.claimed
-  const member = id && architectureById(BASES[id].architectures[0] ?? '')
+  const member = id && architectureById(baseById(id).architectures[0] ?? '')
   const asked = member ? [member] : namesakes(placed)
   const answers: Named[] = []
   for (const architecture of asked) {

@@ -1,6 +1,6 @@
 /** What keeps an adapter from being merged, in one line. */
 
-import { BASES, type BaseId, baseById } from '../../model/adapters/base.ts'
+import { type BaseId, baseById } from '../../model/adapters/base.ts'
 import { cloneofsimoRefusal, isNumbered } from '../../model/adapters/cloneofsimo-order.ts'
 import type { DialectId } from '../../model/adapters/dialects.ts'
 import type { AdapterModule } from '../../model/adapters/modules.ts'
@@ -166,7 +166,7 @@ function wrongArchitecture({ input, unmatched }: LoraResult, { architecture }: I
   if (family === undefined || architecture === undefined || isOfFamily(family, architecture.id))
     return undefined
   const why = clue(unmatched) ?? input.adapter.base.evidence[0]
-  const { title } = BASES[family]
+  const { title } = baseById(family)
   return why === undefined
     ? messages.wrongArchitecture(input.name, title, architecture.title)
     : messages.wrongArchitectureBecause(input.name, title, architecture.title, why)
@@ -181,7 +181,7 @@ function foreignFamily({ name, adapter, table }: LoraInput, identity: Identity):
   const family = base.architecture ?? base.claimed
   if (family === undefined || !hasUnknownNetwork(identity)) return undefined
   if (isExtractedFromUnknown(adapter, table)) return undefined
-  const { title } = BASES[family]
+  const { title } = baseById(family)
   const [why] = base.architecture === undefined ? [base.claimedBy] : base.evidence
   return why === undefined
     ? messages.wrongArchitecture(name, title, messages.noKnownArchitecture)

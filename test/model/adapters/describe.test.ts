@@ -278,8 +278,10 @@ describe('describeAdapter: names', () => {
       'double_blocks.0.img_attn.qkv.lora_B.weight': [9216, 16],
       'double_blocks.0.img_attn.qkv.lora_B.bias': [9216],
       'double_blocks.0.img_attn.norm.key_norm.scale': [128],
+      ...lora('double_blocks.0.img_mlp.0', 3072, 12288),
+      ...lora('vector_in.in_layer', 768, 3072),
     })
-    expect(counts(info)).toEqual(['lora 1', 'set-weight 1'])
+    expect(counts(info)).toEqual(['lora 3', 'set-weight 1'])
     expect(info).toMatchObject({ strays: [], findings: [], base: { architecture: 'flux' } })
   })
 
@@ -357,13 +359,8 @@ describe('describeAdapter: base model', () => {
   })
 
   it.each<[string, Shapes, string | undefined]>([
-    ['SD3 with ldm names', lora('lora_unet_joint_blocks_0_x_block_attn_qkv', 1536), 'sd3'],
-    ['SD3 with diffusers names', lora('transformer.transformer_blocks.0.attn.add_k_proj', 1536), 'sd3'],
-    [
-      'Flux double blocks with diffusers names',
-      lora('transformer.transformer_blocks.0.attn.add_k_proj', 3072),
-      'flux',
-    ],
+    ['SD3 with ldm names', lora('lora_unet_joint_blocks_0_x_block_attn_qkv', 1536, 4608), 'sd3'],
+    ['SD3 with diffusers names', lora('transformer.transformer_blocks.0.attn.add_k_proj', 1536, 1536), 'sd3'],
     [
       'AnimateDiff',
       lora(
@@ -530,7 +527,7 @@ describe('describeAdapter: damage', () => {
     ['unet.mid-block.attentions.0.proj_in', 'adapter-broken-names'],
     ['foo_1_bar', 'adapter-foreign-names'],
     ['7', 'adapter-foreign-names'],
-    ['blocks.0.self_attn.q', 'adapter-foreign-names'], // Wan
+    ['blocks.0.self_attn.mystery', 'adapter-foreign-names'],
     ['transformer.transformer_blocks.0.attn.img_to_q', 'adapter-foreign-names'],
   ])('says that %s is a layer of no model: %s', (name, code) => {
     const names = [name, `lora_unet_mid_block_attentions_0_proj_in`]

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { BASES } from '../../../src/model/adapters/base.ts'
+import { baseById } from '../../../src/model/adapters/base.ts'
 import { describeAdapter } from '../../../src/model/adapters/describe.ts'
 import { basesThatFit } from '../../../src/model/adapters/fit.ts'
 import { kohyaName, placedModules } from '../../../src/model/lora/modules.ts'
@@ -47,7 +47,7 @@ describe('a file of cloneofsimo/lora', () => {
     const table = fileOf(layers, model, form)
     const adapter = describeAdapter(table)!
     const base = model.startsWith('sd1') ? 'sd1' : 'sd2'
-    expect([adapter.base.architecture, adapter.base.title]).toEqual([base, BASES[base].title])
+    expect([adapter.base.architecture, adapter.base.title]).toEqual([base, baseById(base).title])
     expect(adapter.findings).toEqual([])
     const placed = await placedModules({
       name: 'x.pt',

@@ -29,10 +29,11 @@ const checkpoint = (architecture: typeof sd1) => tableOf(architecture.components
 function lora(
   width: number,
   module = 'lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k',
+  rows = 640,
 ) {
   return tableOf([
     [`${module}.lora_down.weight`, [4, width]],
-    [`${module}.lora_up.weight`, [640, 4]],
+    [`${module}.lora_up.weight`, [rows, 4]],
   ])
 }
 
@@ -87,7 +88,7 @@ describe('the model specification of an addition', () => {
     // 512 or 768-v
     ['SD 2.x', lora(1024), undefined, undefined],
     // dev or schnell
-    ['Flux', lora(3072, 'lora_unet_double_blocks_0_img_attn_proj'), undefined, 1024],
+    ['Flux', lora(768, 'lora_unet_vector_in_in_layer', 3072), undefined, 1024],
   ])('of a LoRA for %s', async (_, file, id, resolution) => {
     expect(await facts(file)).toEqual([id, resolution])
   })

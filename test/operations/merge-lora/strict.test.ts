@@ -209,10 +209,10 @@ describe('an adapter that does not fit', () => {
   })
 
   it('tells an architecture by its blocks where no width does', async () => {
-    const lora = adapter(rankOne({ lora_unet_double_blocks_0_img_attn_proj: [[1], [1]] }))
+    const lora = adapter(rankOne({ lora_unet_vector_in_in_layer: [[1], [1]] }))
     const { problems } = await planOf(shapesOf(narrowSd1()), [lora])
     expect(problems[0]?.message).toBe(
-      'lora.safetensors: this is a Flux.1 LoRA, the base is Stable Diffusion 1.x: blocks named double_blocks or single_blocks',
+      'lora.safetensors: this is a Flux.1 LoRA, the base is Stable Diffusion 1.x: 1 module has the name and shape of a layer of HunyuanVideo, Flux.1',
     )
   })
 })

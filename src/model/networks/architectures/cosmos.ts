@@ -105,6 +105,11 @@ const ANIMA_NETWORK: DitNetwork = {
   kind: 'dit',
   template: [...TEMPLATE, ...LLM_ADAPTER],
   dims: { ...SMALL, vocabulary: 32128, adapter_head: 64, adapter_block: 6 },
+  // diffusers keeps the text adapter in a model of its own
+  adapterNames: [
+    ...NAMES,
+    ...LLM_ADAPTER.flatMap(({ path }) => alias(path.replace('llm_adapter', 'text_conditioner'), path)),
+  ],
   tells: [],
 }
 

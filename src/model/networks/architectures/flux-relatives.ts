@@ -34,6 +34,16 @@ const OVIS_NETWORK: DitNetwork = {
     ...FLUX_OUTPUT,
   ],
   dims: { ...DIMS, context: 2048, double: 6, single: 27 },
+  // all names of diffusers but that of the weight with both halves of a gated MLP
+  adapterNames: [
+    ...FLUX_STREAM_NAMES,
+    ...alias(
+      'transformer_blocks.{double}.{ff,ff_context}.net.2',
+      'double_blocks.{double}.{img,txt}_mlp.down_proj',
+    ),
+    ...fluxSingleNames('8hidden'),
+    ...FLUX_MODULATION_NAMES,
+  ],
   latents: FLUX_LATENTS,
   tells: ['txt_in.weight'],
 }

@@ -99,8 +99,8 @@ function firstPath({ path }: Row, dims: Dims): string {
   return counter === undefined ? path : `${counter.before}${rangeOf(counter, dims)[0]}${counter.after}`
 }
 
-/** A sum tells a number where it is the only one that is not known yet. */
-function readSize(size: Size, value: number, dims: Record<string, number>): void {
+/** Reads a number off a value: a sum tells one where it is the only one that is not known yet. */
+export function readSize(size: Size, value: number, dims: Record<string, number>): void {
   const unknown = size.filter(({ dim }) => dim !== undefined && dims[dim] === undefined)
   const [term] = unknown
   if (term?.dim === undefined || unknown.length > 1) return
