@@ -29,6 +29,11 @@ export type InspectResult = {
     readonly family: string | null
     readonly candidates: readonly string[]
     readonly variant: string | null
+    readonly named: {
+      readonly id: string
+      readonly title: string
+      readonly evidence: string
+    } | null
     readonly modelspec: string | null
     readonly resolution: number | null
     readonly width: string | null
@@ -41,6 +46,8 @@ export type InspectResult = {
       readonly zeroTerminalSnr: boolean
       readonly sigmaMax: number | null
     } | null
+    readonly shift: number | null
+    readonly fp16Overflows: string | null
     readonly evidence: readonly string[]
   }
   readonly components: readonly {

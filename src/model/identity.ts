@@ -33,6 +33,10 @@ export interface ArchitectureInfo {
   /** The topology is that of the architecture, its widths are not: "widths 64, 128, context 48". */
   readonly width?: string
   readonly prediction: Prediction
+  /** By how much programs shift the timesteps of flow. */
+  readonly shift?: number
+  /** Why the network cannot be run in F16. */
+  readonly fp16Overflows?: string
   readonly evidence: readonly string[]
 }
 

@@ -17,6 +17,8 @@ export const messages = catalogue({
   trainingState: 'training state in the pickle, no weights',
   staleEma: 'no longer a copy of the merged weights',
 
+  fp16Overflow: (why: string) =>
+    `the network cannot be run in fp16, and the output is: ${why}; --dtype bf16 is as small and can`,
   nameTaken: (name: string) => `two tensors would be written as ${quoted(name)}`,
   noTensors: 'the file has no tensors',
   seeInspect: 'sdtool inspect shows what is in it.',

@@ -9,6 +9,7 @@ import { type Environment, startProgress } from '../system/world.ts'
 import type { Finding } from '../tensor/values/table.ts'
 import type { PatchCheck } from '../tensor/write/verify-patches.ts'
 import { engineOf } from './engine.ts'
+import { withHalfRange } from './half-range.ts'
 import { hashWithProgress } from './hashing.ts'
 import type { InputModel, OpenInput, Operation, OutputDescription, PlanContext } from './operation.ts'
 import { type Computing, makeComputed } from './output/computed-file.ts'
@@ -71,8 +72,9 @@ export async function runOperation<Options extends object, P extends Plan, Part>
   if (run.first.problem) throw run.first.problem
   const paths = [run.first.path, ...(run.others ?? [])]
   const use = async (inputs: readonly InputModel[], context: PlanContext) => {
-    const plan = await runWithInputName(paths, () => run.operation.plan(inputs, run.options, context))
     const first = inputs[0]!
+    const planned = await runWithInputName(paths, () => run.operation.plan(inputs, run.options, context))
+    const plan = withHalfRange(planned, first)
     const known = {
       input: first.name,
       title: first.identity.title,

@@ -22,6 +22,7 @@ export function architectureFacts({ identity, model, summary }: Inspection): Fac
     ...(evidence ? [[messages.because, evidence.join('; ')] as const] : []),
     ...(architecture ? [[messages.because, architecture.evidence.join('; ')] as const] : []),
     ...(architecture ? [[messages.predicts, predictionText(architecture.prediction)] as const] : []),
+    ...(architecture?.shift === undefined ? [] : [[messages.shift, String(architecture.shift)] as const]),
     ...(ema ? emaFacts(ema) : []),
     ...['epoch', 'global_step'].flatMap((key) => numberFacts(key, model.extras[key])),
     ...(summary.recipe ? [[messages.madeBy, recipeText(summary.recipe)] as const] : []),

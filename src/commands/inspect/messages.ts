@@ -58,6 +58,7 @@ export const messages = catalogue({
       ? `looked at ${plural(files, 'model file')}`
       : `looked at ${looked} of ${plural(files, 'model file')}`,
   because: 'because',
+  shift: 'flow shift',
   predicts: 'predicts',
   trainedToPredict: 'trained on',
   prediction: (type: string, zeroSnr: boolean, sigmaMax: number | undefined, evidence: string) =>

@@ -22,6 +22,12 @@ export async function readScalar(tensor: Tensor | undefined, read: ValueReader):
   return (await readEvidence(tensor, 1, read))?.[0]
 }
 
+/** Of a population: divided by n. */
+export function standardDeviation(values: Float64Array): number {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length
+  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length)
+}
+
 /** Stored as one number after the other. */
 export function isPlain({ dtype }: Tensor): boolean {
   const { kind } = dtypeInfo(dtype)

@@ -80,7 +80,18 @@ export function precisionFindings({ file, identity }: Facts): Finding[] {
     .flatMap(({ weights }) => weights.filter(isWide))
   if (wide.length === 0) return mixed
   const saved = wide.reduce((sum, tensor) => sum + tensorBytes(tensor) - 2 * elementCount(tensor.shape), 0)
-  return [info('full-precision', messages.fullPrecision(wide.length), saved), ...mixed]
+  const enough =
+    identity.architecture?.fp16Overflows === undefined ? messages.fullPrecision : messages.bf16Enough
+  return [info('full-precision', enough(wide.length), saved), ...mixed]
+}
+
+/** A network in the one type of 16 bits that cannot hold what it computes. */
+export function halfRangeFindings({ file, identity }: Facts): Finding[] {
+  const why = identity.architecture?.fp16Overflows
+  const denoiser = identity.components.find(({ role }) => role === 'unet')
+  if (why === undefined || denoiser === undefined) return []
+  const isHalf = tensorsOf(file, denoiser).some(({ dtype, shape }) => dtype === 'F16' && shape.length > 1)
+  return isHalf ? [warning('fp16-overflow', messages.storedInHalf(why))] : []
 }
 
 function isWide(tensor: Tensor): boolean {

@@ -2,6 +2,7 @@ import type { Finding } from '../../tensor/values/table.ts'
 import type { Facts } from './facts.ts'
 import {
   emaFindings,
+  halfRangeFindings,
   positionIdFindings,
   precisionFindings,
   quantisedFindings,
@@ -39,6 +40,7 @@ export function findingsOf(facts: Facts): Finding[] {
     ...scheduleFindings(facts),
     ...positionIdFindings(facts.positionIds),
     ...precisionFindings(facts),
+    ...halfRangeFindings(facts),
     ...quantisedFindings(facts.file),
     ...nameFindings(facts),
     ...insideFindings(facts.identity.components),

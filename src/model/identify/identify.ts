@@ -19,6 +19,7 @@ import type { ValueReader } from './evidence.ts'
 import { findPrediction } from './find-prediction.ts'
 import { findingsOf } from './findings.ts'
 import { quantisedFindings } from './findings-storage.ts'
+import { fp16Overflow } from './half-range.ts'
 import { messages } from './messages.ts'
 import { namedMember } from './named-member.ts'
 import { recogniseOther } from './other-kinds.ts'
@@ -187,6 +188,8 @@ async function describeArchitecture(
   const member = variant ?? (known.id === sd2.id ? sd2Member(prediction) : undefined)
   const modelspec = member ? member.modelspec : known.modelspec
   const resolution = member?.resolution ?? known.resolution
+  const shift = member?.shift ?? known.shift
+  const fp16Overflows = await fp16Overflow(file, known, member, nameOf, read)
   const named = namedMember(file, known, member, hints)
   const title = [known.title, member?.title].filter(Boolean).join(' ')
   const evidence = denoiser?.architecture ? denoiser.evidence : [messages.encodersInPlace]
@@ -194,7 +197,7 @@ async function describeArchitecture(
     id: known.id,
     title: named === undefined ? title : messages.withMember(title, named.title),
     ...(member === undefined ? {} : { variant: member.id }),
-    ...defined({ named, modelspec, resolution }),
+    ...defined({ named, modelspec, resolution, shift, fp16Overflows }),
     ...(denoiser?.width === undefined ? {} : { width: denoiser.width }),
     prediction,
     evidence: named === undefined ? evidence : [...evidence, named.evidence],

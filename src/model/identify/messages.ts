@@ -71,6 +71,11 @@ export const messages = catalogue({
   byItsName: (title: string) => `${title}, by its name`,
   byItsMetadata: (title: string) => `${title}, by its metadata`,
   byItsTitle: (title: string) => `${title}, by its title`,
+  familyOverflows: (title: string) => `numbers inside of ${title} are too large for it`,
+  bf16Enough: (tensors: number) =>
+    `${tensors} ${tensors === 1 ? 'tensor is' : 'tensors are'} F32 or F64; bf16 is enough to make images (sdtool convert --dtype bf16), fp16 is not`,
+  storedInHalf: (why: string) =>
+    `the network is stored in fp16, in which it cannot be run: ${why}; programs have to cast it to bf16 or fp32`,
   withMember: (architecture: string, member: string) => `${architecture} (${member})`,
   memberByName: (title: string, evidence: string) => `${title}: ${evidence}`,
   theKey: (prefix: string, marker: string) => `the key ${prefix}${marker}`,

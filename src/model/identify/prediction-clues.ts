@@ -3,7 +3,7 @@
 import { parseRecipe, RECIPE_KEY, type Recipe } from '../metadata/recipe.ts'
 import type { Architecture } from '../networks/architectures/architecture.ts'
 import type { PredictionType } from '../networks/predictions.ts'
-import { readEvidence, type ValueReader } from './evidence.ts'
+import { readEvidence, standardDeviation, type ValueReader } from './evidence.ts'
 import { messages } from './messages.ts'
 import { type Prediction, type PredictionInput, saidOf } from './prediction.ts'
 
@@ -36,12 +36,6 @@ export async function bySd2Statistic(
       ? messages.spreadAbove(name, spread, V_BIAS_SPREAD)
       : messages.spreadNotAbove(name, spread, V_BIAS_SPREAD)
   return { type, evidence }
-}
-
-/** Of a population: divided by n. */
-function standardDeviation(values: Float64Array): number {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length
-  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length)
 }
 
 /** Training steps of the two published SD 2.x, as diffusers' converter reads them. */

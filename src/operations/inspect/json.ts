@@ -121,12 +121,15 @@ const NO_ARCHITECTURE: InspectedArchitecture = {
   family: null,
   candidates: [],
   variant: null,
+  named: null,
   modelspec: null,
   resolution: null,
   width: null,
   prediction: null,
   predictionEvidence: null,
   predictionDetails: null,
+  shift: null,
+  fp16Overflows: null,
   evidence: [],
 }
 
@@ -151,7 +154,7 @@ function architectureJson(
 function modelArchitectureJson({ prediction, ...facts }: ArchitectureInfo): InspectedArchitecture {
   return {
     ...NO_ARCHITECTURE,
-    ...withNulls(facts, 'variant', 'modelspec', 'resolution', 'width'),
+    ...withNulls(facts, 'variant', 'named', 'modelspec', 'resolution', 'width', 'shift', 'fp16Overflows'),
     ...predictionJson(prediction),
   }
 }

@@ -36,6 +36,7 @@ const architecture = v.strictObject({
   family: nullable(text),
   candidates: list(text),
   variant: nullable(text),
+  named: nullable(v.strictObject({ id: text, title: text, evidence: text })),
   modelspec: nullable(text),
   resolution: nullable(count),
   width: nullable(text),
@@ -50,6 +51,8 @@ const architecture = v.strictObject({
       sigmaMax: nullable(number),
     }),
   ),
+  shift: nullable(number),
+  fp16Overflows: nullable(text),
   evidence: list(text),
 })
 

@@ -104,8 +104,21 @@ export interface Variant {
   /** Only where it is not that of the architecture. */
   readonly resolution?: number
   readonly latent?: Latents
+  readonly shift?: number
+  readonly fp16?: 'overflows'
   /** Only where they are not those of the architecture. */
   readonly encoders?: readonly ComponentId[]
+}
+
+/** A network that F16 holds only where a norm near its end spreads little. */
+export interface SpreadLimit {
+  readonly list: string
+  /** 1 is the last block. */
+  readonly fromEnd: number
+  readonly norm: string
+  /** Of the network that the limit was found on. */
+  readonly width: number
+  readonly below: number
 }
 
 /** A member of a family, or a relative trained further, that has the keys and shapes of others. */
@@ -138,6 +151,10 @@ export interface Architecture {
   /** Side of the square pictures it was trained for, in pixels; undefined if its members differ, or it makes none. */
   readonly resolution?: number
   readonly latent: Latents
+  /** By how much programs shift the timesteps of flow towards noise, unless they are told otherwise; 1 is not at all. */
+  readonly shift?: number
+  /** Whether its activations are too large for F16. Source of these: ComfyUI, `supported_inference_dtypes`. */
+  readonly fp16?: 'overflows' | SpreadLimit
   /** Only where it is not that of SD 1.x. */
   readonly betas?: BetaRange
   readonly variants: readonly Variant[]

@@ -83,6 +83,7 @@ export const auraFlow: Architecture = {
   components: [dit(NETWORK)],
   encoders: ['t5xl'],
   prediction: 'flow',
+  shift: 1.73,
   resolution: 1024,
   latent: LATENTS.sdxl,
   variants: [],

@@ -123,6 +123,7 @@ export const anima: Architecture = {
   components: [dit(ANIMA_NETWORK)],
   encoders: ['qwen3_06b'],
   prediction: 'flow',
+  shift: 3,
   resolution: 1024,
   latent: LATENTS.wan21,
   variants: [],

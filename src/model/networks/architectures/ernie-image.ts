@@ -36,6 +36,8 @@ export const ernieImage: Architecture = {
   components: [dit(NETWORK)],
   encoders: ['ministral3_3b'],
   prediction: 'flow',
+  shift: 3,
+  fp16: 'overflows',
   resolution: 1024,
   latent: LATENTS.flux2,
   variants: [],

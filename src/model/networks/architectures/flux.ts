@@ -103,8 +103,8 @@ export const fluxDev: Architecture = {
   resolution: 1024,
   latent: { space: 'flux', channels: 16, scale: 0.3611, shift: 0.1159 },
   variants: [
-    { id: 'schnell', title: 'schnell', modelspec: 'flux-1-schnell', dims: { guidance: 0 } },
-    { id: 'fill', title: 'fill', dims: { in: 384 } },
+    { id: 'schnell', title: 'schnell', modelspec: 'flux-1-schnell', dims: { guidance: 0 }, shift: 1 },
+    { id: 'fill', title: 'fill', dims: { in: 384 }, fp16: 'overflows' },
     { id: 'control', title: 'canny or depth', dims: { in: 128 } },
     { id: 'flex-2', title: 'Flex.2', dims: { in: 196 } },
   ],

@@ -98,6 +98,7 @@ export const flux2: Architecture = {
   components: [dit(NETWORK)],
   encoders: ['mistral3_24b'],
   prediction: 'flow',
+  shift: 2.02,
   resolution: 1024,
   latent: LATENTS.flux2,
   variants: [

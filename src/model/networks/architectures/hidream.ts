@@ -70,6 +70,8 @@ export const hiDream: Architecture = {
   components: [dit(NETWORK)],
   encoders: ['clip_l', 'clip_g', 't5xxl', 'llama3_8b'],
   prediction: 'flow',
+  shift: 3,
+  fp16: 'overflows',
   resolution: 1024,
   latent: LATENTS.flux,
   variants: [],

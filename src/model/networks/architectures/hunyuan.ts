@@ -318,6 +318,7 @@ const VIDEO: Family = {
     { id: 'i2v', title: 'I2V', dims: { in: 33, guidance: 0 } },
   ],
   tells: ['img_in.proj.weight'],
+  more: { shift: 7, fp16: 'overflows' },
 }
 
 const IMAGE: Family = {
@@ -361,7 +362,7 @@ const IMAGE: Family = {
   latent: LATENTS['hunyuan-image'],
   variants: [{ id: 'distilled', title: 'distilled', dims: { distilled: 1 } }],
   tells: ['img_in.proj.weight', 'guidance_in.mlp.0.weight'],
-  more: { modelspec: 'hunyuan-image-2.1', resolution: 2048 },
+  more: { modelspec: 'hunyuan-image-2.1', resolution: 2048, shift: 5, fp16: 'overflows' },
 }
 
 const VIDEO_15: Family = {
@@ -406,6 +407,7 @@ const VIDEO_15: Family = {
   latent: LATENTS['hunyuan-video-15'],
   variants: [],
   tells: ['img_in.proj.weight'],
+  more: { shift: 7 },
 }
 
 /** ComfyUI's names of the image model end in another word where Tencent's prove it. */

@@ -39,6 +39,8 @@ export const ideogram4: Architecture = {
   components: [dit(NETWORK)],
   encoders: ['qwen3vl_8b'],
   prediction: 'flow',
+  shift: 1,
+  fp16: 'overflows',
   latent: LATENTS.flux2,
   variants: [],
 }

@@ -73,10 +73,19 @@ export const kandinsky5: Architecture = {
   components: [dit(NETWORK)],
   encoders: ['qwen25_7b', 'clip_l'],
   prediction: 'flow',
+  shift: 10,
+  fp16: 'overflows',
   latent: LATENTS['hunyuan-video'],
   variants: [
     { id: 'video-lite', title: 'Lite video', dims: { hidden: 1792, visual: 32, text: 2 } },
-    { id: 'image-lite', title: 'Lite image', dims: IMAGE, latent: fluxDev.latent, resolution: 1024 },
+    {
+      id: 'image-lite',
+      title: 'Lite image',
+      dims: IMAGE,
+      latent: fluxDev.latent,
+      resolution: 1024,
+      shift: 3,
+    },
     { id: 'video-pro', title: 'Pro video', dims: PRO },
   ],
 }

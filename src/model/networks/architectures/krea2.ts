@@ -98,6 +98,7 @@ export const krea2: Architecture = {
   components: [dit(NETWORK)],
   encoders: ['qwen3vl_4b'],
   prediction: 'flow',
+  shift: 1.15,
   resolution: 1024,
   latent: LATENTS.wan21,
   variants: [],

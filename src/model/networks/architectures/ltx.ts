@@ -96,6 +96,8 @@ export const ltxVideo: Architecture = {
   components: [dit(NETWORK)],
   encoders: ['t5xxl'],
   prediction: 'flow',
+  shift: 2.37,
+  fp16: 'overflows',
   latent: LATENTS.ltx,
   variants: [
     { id: '2b', title: '2B', dims: { hidden: 2048, block: 28 } },
@@ -183,6 +185,8 @@ export const ltx2: Architecture = {
   components: [dit(SOUND_NETWORK)],
   encoders: ['gemma3_12b'],
   prediction: 'flow',
+  shift: 2.37,
+  fp16: 'overflows',
   latent: LATENTS.ltx2,
   variants: [],
 }

@@ -69,6 +69,7 @@ export const omniGen2: Architecture = {
   components: [dit(NETWORK)],
   encoders: ['qwen25_3b'],
   prediction: 'flow',
+  shift: 2.6,
   resolution: 1024,
   latent: fluxDev.latent,
   variants: [],

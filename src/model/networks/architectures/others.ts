@@ -62,20 +62,21 @@ export const namedTransformers: readonly Architecture[] = [
     'Lens',
     [keys('transformer_blocks.0.attn.norm_added_q.weight', 'transformer_blocks.0.img_mlp.w1.weight')],
     LATENTS.flux2,
-    { encoders: ['gpt_oss_20b'] },
+    { encoders: ['gpt_oss_20b'], shift: 1.829, fp16: 'overflows' },
   ),
   named(
     'mage-flow',
     'Mage-Flow',
     [{ ...keys('txt_norm.weight', 'proj_out.weight'), size: { key: 'proj_out.weight', axis: 0, is: [128] } }],
     LATENTS.flux2,
+    { shift: 6, fp16: 'overflows' },
   ),
   named(
     'boogu',
     'Boogu',
     [keys('double_stream_layers.0.img_instruct_attn.processor.img_to_q.weight')],
     LATENTS.flux,
-    { encoders: ['qwen3vl_8b'] },
+    { encoders: ['qwen3vl_8b'], shift: 3.16 },
   ),
   named(
     'hidream-o1',
@@ -92,7 +93,7 @@ export const namedTransformers: readonly Architecture[] = [
       keys('time_embed.caption_proj.weight', 'time_embed.pooler.to_kv.weight'),
     ],
     LATENTS.mochi,
-    { encoders: ['t5xxl'] },
+    { encoders: ['t5xxl'], shift: 6, fp16: 'overflows' },
   ),
   named(
     'bria',

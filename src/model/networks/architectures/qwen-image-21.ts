@@ -62,6 +62,8 @@ export const qwenImage21: Architecture = {
   components: [dit(NETWORK)],
   encoders: ['qwen3vl_8b'],
   prediction: 'flow',
+  shift: 0.69,
+  fp16: 'overflows',
   latent: LATENTS['qwen-image-21'],
   variants: [],
 }

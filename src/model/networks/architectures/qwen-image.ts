@@ -52,6 +52,8 @@ export const qwenImage: Architecture = {
   components: [dit(NETWORK)],
   encoders: ['qwen25_7b'],
   prediction: 'flow',
+  shift: 1.15,
+  fp16: 'overflows',
   resolution: 1328,
   latent: LATENTS.wan21,
   variants: [

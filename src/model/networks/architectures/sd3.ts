@@ -145,6 +145,7 @@ function stableDiffusion3(id: string, title: string, dit3: DitNetwork): Omit<Arc
       vae(VAE_16),
     ],
     prediction: 'flow',
+    shift: 3,
     resolution: 1024,
     latent: { space: 'sd3', channels: 16, scale: 1.5305, shift: 0.0609 },
     variants: [],

@@ -122,6 +122,7 @@ export const wan: Architecture = {
   components: [dit(NETWORK)],
   encoders: ['umt5xxl'],
   prediction: 'flow',
+  shift: 8,
   latent: LATENTS.wan21,
   variants: [
     { id: 't2v-14b', title: 'T2V 14B', dims: { ...LARGE, ...TEXT_ONLY } },

@@ -107,6 +107,8 @@ export const zImage: Architecture = {
   components: [dit(NETWORK)],
   encoders: ['qwen3_4b'],
   prediction: 'flow',
+  shift: 3,
+  fp16: { list: 'layers', fromEnd: 2, norm: 'ffn_norm1.weight', width: 3840, below: 0.42 },
   resolution: 1024,
   latent: fluxDev.latent,
   variants: [{ id: 'omni', title: 'Omni', dims: { omni: 1 } }],
