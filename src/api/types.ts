@@ -99,7 +99,7 @@ export interface InspectOptions extends CallOptions {
   readonly scan?: boolean
   /** Names, types and shapes of all tensors in the result. */
   readonly tensors?: boolean
-  /** Model folders: a VAE is compared with those in them. */
+  /** Model folders: a VAE is compared with those in them, and what a model needs is looked for there. */
   readonly models?: readonly string[]
 }
 

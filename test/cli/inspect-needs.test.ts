@@ -96,6 +96,9 @@ describe('inspect of a bare transformer', () => {
     const path = join(root, 'x/x.safetensors')
     // in the folders for LoRAs it does not look
     expect((await inspected(path, '--models', root)).needs).toMatchObject({ looked: 7, files: 7 })
+    // the next call opens none of them again
+    const { files } = JSON.parse(readFileSync(join(dirname(path), 'cache/library.json'), 'utf8'))
+    expect(Object.keys(files)).toHaveLength(7)
     write('models/text_encoders/7.safetensors', encoder('qwen25_7b'))
     const result = await inspected(path, '--models', root)
     expect(result.needs).toMatchObject({ looked: 7, files: 8 })

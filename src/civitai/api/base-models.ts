@@ -167,7 +167,16 @@ export const BASE_MODELS: readonly BaseModel[] = [
 ]
 
 /** The words that help shows: one for each family. */
-export const BASE_WORDS: readonly string[] = [...new Set(BASE_MODELS.map(({ words }) => words[0]!))]
+export const BASE_WORDS: readonly string[] = firstWords(BASE_MODELS)
+
+/** Those of families that sdtool can know. */
+export const FAMILY_WORDS: readonly string[] = firstWords(
+  BASE_MODELS.filter(({ family }) => family !== undefined),
+)
+
+function firstWords(bases: readonly BaseModel[]): string[] {
+  return [...new Set(bases.map(({ words }) => words[0]!))]
+}
 
 export function baseModelByName(name: string): BaseModel | undefined {
   return BASE_MODELS.find((base) => base.name === name)

@@ -3,6 +3,7 @@ import { realpath } from 'node:fs/promises'
 import { defined } from '../../system/defined.ts'
 import { isJsonObject, type JsonObject, ownValue } from '../../system/json.ts'
 import { writeNewFile } from '../../system/new-file.ts'
+import { baseModelByName } from '../api/base-models.ts'
 import { maybe, object, read, text } from '../api/tolerant.ts'
 import { kindOfName } from './file-kinds.ts'
 import { messages } from './messages.ts'
@@ -87,16 +88,12 @@ export function userMetadata({ version, sha256 }: Pick<ModelFile, 'version' | 's
   })
 }
 
-/** The choices of A1111's editor. */
-const SD_VERSIONS: readonly (readonly [base: RegExp, version: string])[] = [
-  [/^SD 1/i, 'SD1'],
-  [/^SD 2/i, 'SD2'],
-  [/^(SDXL|Pony|Illustrious|NoobAI)/i, 'SDXL'],
-]
+/** The choices of A1111's editor, by families. */
+const SD_VERSIONS: Readonly<Record<string, string>> = { sd1: 'SD1', sd2: 'SD2', sdxl: 'SDXL' }
 
 function sdVersion(base: string | undefined): string {
   if (base === undefined) return 'Unknown'
-  return SD_VERSIONS.find(([pattern]) => pattern.test(base))?.[1] ?? 'Other'
+  return SD_VERSIONS[baseModelByName(base)?.family ?? ''] ?? 'Other'
 }
 
 /** Words in a list, or whole prompts, which have commas of their own, with ` || ` between them. */

@@ -1,5 +1,5 @@
 import { contradictsBase } from '../../civitai/api/base-claim.ts'
-import { BASE_WORDS } from '../../civitai/api/base-models.ts'
+import { FAMILY_WORDS } from '../../civitai/api/base-models.ts'
 import { openCache } from '../../library/caches/library-cache.ts'
 import { checkFolder, type SkippedFolder, scanFolder, skippedText } from '../../library/scan.ts'
 import { type FamilyFacts, familyTitle } from '../../model/families.ts'
@@ -42,7 +42,7 @@ export const listCommand: Command = {
         array: true,
         describe: messages.foldersArgument,
       })
-      .option('base', { type: 'string', describe: messages.baseOption(BASE_WORDS.join(', ')) })
+      .option('base', { type: 'string', describe: messages.baseOption(FAMILY_WORDS.join(', ')) })
       .option('duplicates', {
         type: 'boolean',
         describe: messages.duplicatesOption,
