@@ -1,11 +1,16 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { emaName } from '../../../src/model/identify/ema.ts'
 import { type Identifiable, identify } from '../../../src/model/identify/identify.ts'
 import { alphasCumprod, DEFAULT_BETAS } from '../../../src/model/identify/schedule.ts'
 import { withKnownNames } from '../../../src/model/layouts/known-names.ts'
 import { SCHEDULE_BUFFERS } from '../../../src/model/layouts/split.ts'
+import { dit } from '../../../src/model/networks/architectures/architecture.ts'
 import { fluxDev } from '../../../src/model/networks/architectures/flux.ts'
+import { qwenImage } from '../../../src/model/networks/architectures/qwen-image.ts'
 import { sd3Medium } from '../../../src/model/networks/architectures/sd3.ts'
+import type { DitNetwork } from '../../../src/model/networks/template/network.ts'
+import { encoderPrefix } from '../../../src/model/networks/text-encoders/component.ts'
 import type { Shape } from '../../../src/model/networks/topology/match.ts'
 import { VAE_KL_F8, vaeTopology } from '../../../src/model/networks/topology/vae.ts'
 import { changesNothing, type Plan } from '../../../src/operations/plan.ts'
@@ -13,6 +18,7 @@ import { type PruneOptions, planPrune } from '../../../src/operations/prune/plan
 import { EXIT, type SdtoolError } from '../../../src/system/errors.ts'
 import type { DType } from '../../../src/tensor/values/dtype.ts'
 import type { Tensor } from '../../../src/tensor/values/table.ts'
+import { type CollapsedKeys, expandedKeys } from '../../collapsed-keys.ts'
 import { componentKeys, narrowSd1, narrowSdxl, tableOf, valuesOf } from '../../model/tables.ts'
 
 type Keys = [string, Shape][]
@@ -453,5 +459,37 @@ describe('tensors safetensors cannot hold', () => {
     const error = await failure(prune(file))
     expect(error).toMatchObject({ code: 'TENSOR_NOT_CONVERTIBLE', exitCode: EXIT.refused })
     expect(error.message).toContain(`"${name}" is Q4_K`)
+  })
+})
+
+describe('a transformer with its language model and video VAE', () => {
+  const { encoders } = JSON.parse(readFileSync('fixtures/goldens/encoders.json', 'utf8')) as {
+    encoders: Record<string, Record<string, CollapsedKeys>>
+  }
+  const vaes = JSON.parse(readFileSync('fixtures/goldens/vaes.json', 'utf8')) as Record<
+    string,
+    Record<string, CollapsedKeys>
+  >
+  const network = componentKeys(dit(qwenImage.network as DitNetwork))
+  const text = Object.entries(expandedKeys(encoders.qwen25_7b!.transformers4!, encoderPrefix('qwen25_7b')))
+  const vae = Object.entries(expandedKeys(vaes.native!.wan21!)).map(([name, shape]): [string, Shape] => [
+    `vae.${name}`,
+    shape,
+  ])
+  const tokenizer: Keys = [['text_encoders.spiece_model', [4096]]]
+  const file = tableOf([...network, ...text, ...tokenizer, ...vae], { dtype: 'BF16' })
+
+  it.each([
+    [['qwen25_7b'], [...text, ...tokenizer]],
+    [['text'], [...text, ...tokenizer]],
+    [['vae'], vae],
+    [['dit'], network],
+    [
+      ['unet', 'vae'],
+      [...network, ...vae],
+    ],
+  ] as const)('keeps %j, all of it and nothing else', async (keep, kept) => {
+    const { table } = await prune(file, { keep })
+    expect(new Set(table.tensors.keys())).toEqual(new Set(kept.map(([name]) => name)))
   })
 })
