@@ -119,6 +119,11 @@ const COMFYUI_PREFIXES: Readonly<Partial<Record<ComponentId, readonly UsedSpelli
   gemma3_4b: [['vision_tower.', 'vision_model.']],
   gemma3_12b: [['vision_tower.', 'vision_model.']],
   gpt_oss_20b: [['model.', '']],
+  hydit_clip: [
+    ['embeddings.', 'bert.embeddings.'],
+    ['encoder.layer.', 'bert.encoder.layer.'],
+    ['pooler.', 'bert.pooler.'],
+  ],
 }
 
 /** What a text model without a head has. */

@@ -70,6 +70,17 @@ describe('a text encoder cut out of a whole model', () => {
     },
   )
 
+  it('the BERT of HunyuanDiT has its prefix, whatever it had before', async () => {
+    const plain = expandedKeys(encoders.hydit_clip!.transformers!)
+    const bert = Object.keys(plain).map((name) => `bert.${name}`)
+    const inside = Object.entries(plain).map(([name, shape]) => [
+      `${encoderPrefix('hydit_clip')}bert.${name}`,
+      shape,
+    ])
+    for (const keys of [plain, Object.fromEntries(inside) as Keys])
+      expect((await extracted(keys, 'hydit_clip'))[0]?.names).toEqual(bert)
+  })
+
   it('the tower of Gemma 3 stands where ComfyUI looks for it', async () => {
     const [found] = await extracted(expandedKeys(encoders.gemma3_4b!.transformers!), 'gemma3_4b')
     expect(found?.names).toContain('vision_model.embeddings.patch_embedding.weight')
