@@ -72,7 +72,8 @@ function memberOf(
 ): Pick<RecognisedDenoiser, 'variant' | 'width'> {
   const variant = mostSpecific(variants.filter((one) => isVariant(one, dims, shapeOf)))
   const published = { ...network.dims, ...variant?.dims }
-  const odd = Object.keys(published).filter((name) => dims[name] !== published[name])
+  const parts = new Set(network.template.map(({ part }) => part))
+  const odd = Object.keys(published).filter((name) => dims[name] !== published[name] && !parts.has(name))
   return {
     ...defined({ variant }),
     ...(odd.length > 0 && { width: odd.map((name) => messages.oddNumber(name, dims[name]!)).join(', ') }),

@@ -25,6 +25,16 @@ const ARCHITECTURE_OF: Readonly<Record<string, string>> = {
   z_image: 'z-image',
   chroma: 'chroma',
   qwen_image: 'qwen-image',
+  lumina2: 'lumina-2',
+  wan: 'wan',
+  wan_i2v: 'wan',
+  hidream: 'hidream-i1',
+  auraflow: 'auraflow',
+  hunyuan_video: 'hunyuan-video',
+  ltx: 'ltx-video',
+  cosmos: 'cosmos-predict2',
+  krea2: 'krea-2',
+  kandinsky5: 'kandinsky-5',
 }
 
 const read = (tensor: Tensor) => readValues(tensor, async () => {})
