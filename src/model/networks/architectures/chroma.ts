@@ -67,6 +67,7 @@ export const chroma: Architecture = {
     {
       layout: 'ldm',
       keys: ['distilled_guidance_layer.in_proj.weight', 'double_blocks.0.img_attn.qkv.weight'],
+      not: ['img_in_patch.weight', 'nerf_blocks.0.norm.scale'], // Radiance
     },
     {
       layout: 'diffusers',

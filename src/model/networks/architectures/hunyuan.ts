@@ -356,7 +356,7 @@ const IMAGE: Family = {
     ...alias('time_guidance_embed.timestep_embedder_r.linear_{1,2}', 'time_r_in.mlp.{0,2}'),
     ...alias('time_guidance_embed.guidance_embedder.linear_{1,2}', 'guidance_in.mlp.{0,2}'),
   ],
-  proof: { keys: ['single_blocks.0.modulation.linear.weight'], not: [VECTOR_KEY, VISION_KEY] },
+  proof: { keys: ['single_blocks.0.modulation.linear.weight', BYT5_KEY], not: [VECTOR_KEY, VISION_KEY] },
   diffusersProof: { keys: [THEIR_REFINED, 'time_guidance_embed.timestep_embedder.linear_1.weight'] },
   encoders: ['qwen25_7b', 'byt5'],
   latent: LATENTS['hunyuan-image'],

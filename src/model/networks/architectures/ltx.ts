@@ -85,12 +85,12 @@ export const ltxVideo: Architecture = {
     {
       layout: 'ldm',
       keys: ['patchify_proj.weight', 'adaln_single.emb.timestep_embedder.linear_1.weight'],
-      not: ['audio_adaln_single.linear.weight'],
+      not: ['audio_adaln_single.linear.weight', 'audio_patchify_proj.weight'],
     },
     {
       layout: 'diffusers',
       keys: ['proj_in.weight', 'time_embed.emb.timestep_embedder.linear_1.weight', 'scale_shift_table'],
-      not: ['audio_time_embed.linear.weight', 'caption_norm.weight'],
+      not: ['audio_time_embed.linear.weight', 'audio_proj_in.weight', 'caption_norm.weight'],
     },
   ],
   components: [dit(NETWORK)],

@@ -83,7 +83,7 @@ export const pixart: Architecture = {
     {
       layout: 'ldm',
       keys: ['t_block.1.weight', 'blocks.0.cross_attn.kv_linear.weight', 'y_embedder.y_proj.fc1.weight'],
-      not: ['blocks.0.mlp.inverted_conv.conv.weight'],
+      not: ['blocks.0.mlp.inverted_conv.conv.weight', 'attention_y_norm.weight'], // Sana
     },
     // LTX-Video begins alike, and has no convolution for pictures
     {
