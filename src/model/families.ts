@@ -1,6 +1,6 @@
 /** The family of a model by the word that adapters for it have, too: one word for all sizes of Stable Diffusion 3. */
 import { defined } from '../system/defined.ts'
-import { BASE_IDS, type BaseId, baseById } from './adapters/base.ts'
+import { BASE_IDS, baseById, baseOfArchitecture } from './adapters/base.ts'
 import type { Identity } from './identity.ts'
 import { ARCHITECTURES, architectureById } from './networks/architectures/registry.ts'
 
@@ -12,21 +12,15 @@ export interface Family {
   readonly architectures: readonly string[]
 }
 
-const OF_ADAPTERS: readonly Family[] = BASE_IDS.map((id) => ({ id, ...baseById(id) }))
-
-/** Two architectures of one title are one family under the names of two programs. */
-function byTitle(): Family[] {
-  const others = ARCHITECTURES.filter(
-    ({ id }) => !OF_ADAPTERS.some((family) => family.architectures.includes(id)),
-  )
-  return [...new Set(others.map(({ title }) => title))].map((title) => {
-    const architectures = others.filter((one) => one.title === title).map(({ id }) => id)
-    return { id: architectures[0]!, title, architectures }
-  })
-}
-
 /** Every family sdtool knows. */
-export const FAMILIES: readonly Family[] = [...OF_ADAPTERS, ...byTitle()]
+export const FAMILIES: readonly Family[] = [
+  ...BASE_IDS.map((id) => ({ id, ...baseById(id) })),
+  ...ARCHITECTURES.filter(({ id }) => baseOfArchitecture(id) === undefined).map(({ id, title }) => ({
+    id,
+    title,
+    architectures: [id],
+  })),
+]
 
 export function familyById(id: string): Family | undefined {
   return FAMILIES.find((family) => family.id === id)
@@ -42,8 +36,8 @@ export interface FamilyFacts {
 }
 
 /** Of a model by its architecture. */
-export function familyOf({ id }: { readonly id: string }): string | undefined {
-  return FAMILIES.find(({ architectures }) => architectures.includes(id))?.id
+export function familyOf({ id }: { readonly id: string }): string {
+  return baseOfArchitecture(id) ?? id
 }
 
 export function familyFacts({ architecture, adapter, embedding }: Identity): FamilyFacts {
@@ -51,8 +45,7 @@ export function familyFacts({ architecture, adapter, embedding }: Identity): Fam
     const { variant } = architecture
     return defined({ family: familyOf(architecture), architecture: architecture.id, variant })
   }
-  const family = adapter?.base.architecture ?? adapter?.base.claimed ?? embedding?.architecture
-  return defined({ family })
+  return defined({ family: adapter?.base.architecture ?? adapter?.base.claimed ?? embedding?.architecture })
 }
 
 /** "Flux.2 klein 4B". */

@@ -15,7 +15,6 @@ const NAMED_LIKE: Readonly<Record<string, string>> = {
   'sdxl-refiner': 'sdxl',
   'chroma-radiance': 'chroma',
   'hunyuan-video-1.5': 'hunyuan-video',
-  'stable-cascade-b': 'stable-cascade',
 }
 
 function siteFamily(family: string | undefined): string | undefined {

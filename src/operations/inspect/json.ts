@@ -138,7 +138,7 @@ function architectureJson(
   { architecture, adapter, embedding, vae, evidence = [] }: Identity,
   file: KnownFile,
 ): InspectedArchitecture {
-  if (architecture) return { ...modelArchitectureJson(architecture), family: familyOf(architecture) ?? null }
+  if (architecture) return { ...modelArchitectureJson(architecture), family: familyOf(architecture) }
   const prediction = adapter ? adapter.base.prediction : trainedPrediction(file)
   const common = { ...NO_ARCHITECTURE, ...(prediction && predictionJson(prediction)) }
   if (adapter) return { ...common, ...baseJson(adapter.base) }
