@@ -22,12 +22,14 @@ import {
   unknownTexts,
   unseenFindings,
 } from './findings-structure.ts'
+import { ggufFindings } from './gguf-architecture.ts'
 import { contradictionFindings } from './same-prediction.ts'
 
 /** Everything a person should know about a model file, the gravest first. */
 export function findingsOf(facts: Facts): Finding[] {
   const found = [
     ...architectureFindings(facts),
+    ...ggufFindings(facts),
     ...contradictionFindings(facts.identity.architecture?.prediction),
     ...unseenFindings(facts),
     ...missingComponents(facts),

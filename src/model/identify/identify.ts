@@ -19,6 +19,7 @@ import type { ValueReader } from './evidence.ts'
 import { findPrediction } from './find-prediction.ts'
 import { findingsOf } from './findings.ts'
 import { quantisedFindings } from './findings-storage.ts'
+import { ggufEvidence } from './gguf-architecture.ts'
 import { fp16Overflow } from './half-range.ts'
 import { messages } from './messages.ts'
 import { namedMember } from './named-member.ts'
@@ -192,7 +193,8 @@ async function describeArchitecture(
   const fp16Overflows = await fp16Overflow(file, known, member, nameOf, read)
   const named = namedMember(file, known, member, hints)
   const title = [known.title, member?.title].filter(Boolean).join(' ')
-  const evidence = denoiser?.architecture ? denoiser.evidence : [messages.encodersInPlace]
+  const own = denoiser?.architecture ? denoiser.evidence : [messages.encodersInPlace]
+  const evidence = [...own, ...ggufEvidence(file, known)]
   return {
     id: known.id,
     title: named === undefined ? title : messages.withMember(title, named.title),

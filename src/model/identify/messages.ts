@@ -76,6 +76,8 @@ export const messages = catalogue({
     `${tensors} ${tensors === 1 ? 'tensor is' : 'tensors are'} F32 or F64; bf16 is enough to make images (sdtool convert --dtype bf16), fp16 is not`,
   storedInHalf: (why: string) =>
     `the network is stored in fp16, in which it cannot be run: ${why}; programs have to cast it to bf16 or fp32`,
+  otherGgufWord: (word: string, title: string) =>
+    `general.architecture is ${quoted(word)}, but the keys are those of ${title}; programs that go by the word will not load it`,
   withMember: (architecture: string, member: string) => `${architecture} (${member})`,
   memberByName: (title: string, evidence: string) => `${title}: ${evidence}`,
   theKey: (prefix: string, marker: string) => `the key ${prefix}${marker}`,
