@@ -1,6 +1,7 @@
 import type { Finding, TensorTable } from '../../tensor/values/table.ts'
 import { info, warning } from '../finding.ts'
 import { isUnseen } from '../layouts/markers.ts'
+import { isTransformerMarker } from '../layouts/split.ts'
 import { type Architecture, LATENT_SPACES } from '../networks/architectures/architecture.ts'
 import { COMPONENTS, type Component, ROLES, sameSelector, VITAL_ROLES } from '../networks/components.ts'
 import { latentFormat } from '../networks/latents.ts'
@@ -166,7 +167,11 @@ function bundledText(keys: readonly string[]): string {
 
 /** Keys that a topology does not list and that mean something. */
 function isExpectedExtra(name: string, { tensors }: TensorTable): boolean {
-  return tensors.get(name)?.quantised !== undefined || name.endsWith('time_embedding.cond_proj.weight')
+  return (
+    tensors.get(name)?.quantised !== undefined ||
+    name.endsWith('time_embedding.cond_proj.weight') ||
+    isTransformerMarker(name)
+  )
 }
 
 export function unknownKeys({ identity, file }: Facts): Finding[] {

@@ -81,6 +81,23 @@ export const SCHEDULE_BUFFERS: readonly string[] = [
   'posterior_mean_coef2',
 ]
 
+/**
+ * Empty tensors of which ComfyUI asks only whether they are there: how a network predicts (`x0`), how its last layers
+ * are run, how it counts timesteps. Source: ComfyUI `model_detection.py`.
+ */
+const TRANSFORMER_MARKERS = [
+  '__x0__',
+  '__sequential__',
+  '__32x32__',
+  '__index_timestep_zero__',
+  '__ming_image__',
+]
+
+/** Behind any prefix of a network. */
+export function isTransformerMarker(name: string): boolean {
+  return TRANSFORMER_MARKERS.some((marker) => name === marker || name.endsWith(`.${marker}`))
+}
+
 const MARKERS: Rule = ['', 'markers']
 const SCHEDULE: Rule = ['', 'schedule']
 const ADAPTER: Rule = ['', 'adapter']
@@ -88,7 +105,9 @@ const TRAINING: Rule = ['', 'training']
 
 /** Keys without a dot that are whole names. */
 const BY_NAME = new Map<string, Rule>([
-  ...['v_pred', 'ztsnr', 'edm_mean', 'edm_std'].map((name) => [name, MARKERS] as const),
+  ...['v_pred', 'ztsnr', 'edm_mean', 'edm_std', ...TRANSFORMER_MARKERS].map(
+    (name) => [name, MARKERS] as const,
+  ),
   ...['logvar', 'scale_factor', 'lvlb_weights'].map((name) => [name, SCHEDULE] as const),
   ...SCHEDULE_BUFFERS.map((name) => [name, SCHEDULE] as const),
   // the counter of torch.optim.swa_utils.AveragedModel

@@ -58,7 +58,7 @@ export const qwenImage: Architecture = {
   latent: LATENTS.wan21,
   variants: [
     // the marker of ComfyUI for the way Edit 2511 counts its timesteps
-    { id: 'edit-2511', title: 'Edit 2511', marker: '__index_timestep_zero__' },
+    { id: 'edit-2511', title: 'Edit 2511', key: '__index_timestep_zero__' },
     { id: 'layered', title: 'Layered', dims: { layered: 1 } },
   ],
   names: [
