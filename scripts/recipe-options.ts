@@ -138,6 +138,15 @@ export const RECIPE_OPTIONS: Readonly<Record<string, readonly (readonly [title: 
       },
     ],
   ],
+  join: [
+    [
+      'a UNet or transformer, then files with text encoders and a VAE',
+      {
+        parts: ['required', 'what is taken of each input after the first, in the order of `inputs`'],
+        dtype: [ALL_WEIGHTS_KEEP, 'types of the weights'],
+      },
+    ],
+  ],
   'extract lora': [
     [
       'a fine-tuned model, then its base',

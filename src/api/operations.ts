@@ -5,6 +5,7 @@ import type {
   ExtractEmbeddingsOptions,
   ExtractLoraOptions,
   ExtractOptions,
+  JoinOptions,
   LoraConvertOptions,
   LoraMergeOptions,
   LoraResizeOptions,
@@ -29,6 +30,8 @@ export const operations = {
   mergeLora: verb<MergeLoraOptions>('merge-lora'),
   /** A checkpoint, and the file of its new VAE. */
   bakeVae: verb<BakeVaeOptions>('bake-vae'),
+  /** A UNet or transformer, then what `parts` takes of each other file, into one file. */
+  join: verb<JoinOptions>('join'),
   /** A network of a checkpoint as a file of its own. One input. */
   extract: verb<ExtractOptions>('extract'),
   /** An embedding of a file that holds some, and the base it was trained on if it is a LoRA. */

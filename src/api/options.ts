@@ -94,6 +94,16 @@ export type BakeVaeOptions = {
   readonly dtype?: 'fp32' | 'fp16' | 'bf16' | 'fp8_e4m3fn' | 'fp8_e5m2' | 'keep'
 }
 
+export type JoinOptions = {
+  readonly parts: readonly ('text' | 'vae')[]
+  readonly dtype?: {
+    readonly all?: 'fp32' | 'fp16' | 'bf16' | 'fp8_e4m3fn' | 'fp8_e5m2' | 'keep'
+    readonly by?: {
+      readonly [key: string]: 'fp32' | 'fp16' | 'bf16' | 'fp8_e4m3fn' | 'fp8_e5m2' | 'keep'
+    }
+  }
+}
+
 export type ExtractOptions = {
   readonly component: 'unet' | 'text' | 'vae' | 'ema' | 'vision' | 'control' | 'depth' | 'schedule' | 'marker' | 'training' | 'other' | 'dit' | 'clip_l' | 'clip_g' | 'clip_h' | 'openclip_h' | 'openclip_g' | 't5xxl' | 't5xl' | 't5_11b' | 't5base' | 'umt5xxl' | 'umt5base' | 'mt5xl' | 'byt5' | 't5gemma' | 'gemma2_2b' | 'gemma3_4b' | 'gemma3_12b' | 'gemma4_e2b' | 'gemma4_e4b' | 'gemma4_12b' | 'gemma4_31b' | 'qwen25_3b' | 'qwen25_7b' | 'qwen3_06b' | 'qwen3_2b' | 'qwen3_4b' | 'qwen3_8b' | 'qwen3vl_4b' | 'qwen3vl_8b' | 'qwen3vl_32b' | 'qwen35_08b' | 'qwen35_2b' | 'qwen35_4b' | 'qwen35_9b' | 'qwen35_27b' | 'mistral3_24b' | 'ministral3_3b' | 'llama3_8b' | 'gpt_oss_20b' | 'chatglm3_6b' | 'jina_clip_2' | 'hydit_clip' | 'unet_ema' | 'vae_ema' | 'noise_augmentor' | 'controlnet' | 'audio' | 'markers' | 'adapter' | 'embedding' | 'weights'
   readonly dtype?: 'fp16' | 'bf16' | 'fp32'

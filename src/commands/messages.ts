@@ -10,6 +10,7 @@ export const messages = catalogue({
   'merge-lora': 'Merge LoRAs of any kind into a checkpoint, and prove that they are in it',
   merge: 'Merge checkpoints with any of eleven methods, with weights for blocks and keys',
   'bake-vae': 'Put a VAE into a checkpoint, all of its tensors or none',
+  join: 'Put a UNet or transformer, text encoders and a VAE into one file that programs load whole',
   extract: 'Write one component of a checkpoint to a file that UIs load: the VAE, the UNet, a text encoder',
   'extract lora': 'Make a LoRA from the difference between a fine-tuned model and its base',
   'extract embeddings':

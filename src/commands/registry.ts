@@ -13,6 +13,7 @@ const LOADERS: Readonly<Record<keyof typeof messages, Loader>> = {
   'merge-lora': async () => (await import('./merge-lora/index.ts')).mergeLoraCommand,
   merge: async () => (await import('./merge/index.ts')).mergeCommand,
   'bake-vae': async () => (await import('./bake-vae/index.ts')).bakeVaeCommand,
+  join: async () => (await import('./join/index.ts')).joinCommand,
   extract: async () => (await import('./extract/index.ts')).extractCommand,
   'extract lora': async () => (await import('./extract/lora.ts')).extractLoraCommand,
   'extract embeddings': async () => (await import('./extract/embeddings.ts')).extractEmbeddingsCommand,

@@ -23,7 +23,7 @@ export function partLatents(part: NeededPart): string | undefined {
 /** What has to come from other files; empty for a complete file, and for what sdtool does not know. */
 export function missingParts({ architecture, components }: Identity): NeededPart[] {
   const known = architecture && architectureById(architecture.id)
-  const encoders = known && encodersOf(known, architecture.variant)
+  const encoders = known && neededEncoders(known, architecture.variant)
   if (!architecture || !encoders || !components.some(({ role }) => role === 'unet')) return []
   const parts = [...encoders.map((id) => ({ id, role: 'text' }) as const), ...vaeOf(architecture)]
   const has = (part: NeededPart) =>
@@ -31,8 +31,11 @@ export function missingParts({ architecture, components }: Identity): NeededPart
   return parts.filter((part) => !has(part))
 }
 
-/** Undefined where nobody has written them down. */
-function encodersOf({ components, variants, encoders }: Architecture, variant: string | undefined) {
+/** Text encoders of a family, or of a variant that has others; undefined where nobody has written them down. */
+export function neededEncoders(
+  { components, variants, encoders }: Architecture,
+  variant: string | undefined,
+): readonly ComponentId[] | undefined {
   const own = variants.find(({ id }) => id === variant)?.encoders ?? encoders
   const inside = components.flatMap(({ id }) => (COMPONENTS[id].role === 'text' ? [id] : []))
   return own ?? (inside.length > 0 ? inside : undefined)

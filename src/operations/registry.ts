@@ -3,6 +3,7 @@ import { convert } from './convert/convert.ts'
 import { extract } from './extract/extract.ts'
 import { extractEmbeddings } from './extract-embeddings/extract-embeddings.ts'
 import { extractLora } from './extract-lora/extract-lora.ts'
+import { join } from './join/join.ts'
 import { loraConvert } from './lora-convert/lora-convert.ts'
 import { loraMerge } from './lora-merge/lora-merge.ts'
 import { loraResize } from './lora-resize/lora-resize.ts'
@@ -21,6 +22,7 @@ export const OPERATIONS: readonly Entry[] = [
   merge,
   mergeLora,
   bakeVae,
+  join,
   extract,
   extractEmbeddings,
   extractLora,

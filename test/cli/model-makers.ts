@@ -96,6 +96,13 @@ export const MODEL_MAKERS: Readonly<Record<string, readonly ModelMaker[]>> = {
       hasNetwork: true,
     },
   ],
+  join: [
+    {
+      args: (path, out) => ['join', path('base'), '--vae', path('vae'), '-o', out],
+      brings: 'vae',
+      hasNetwork: true,
+    },
+  ],
   extract: [
     { args: (path, out) => ['extract', 'unet', path('base'), '-o', out], hasNetwork: true },
     { args: (path, out) => ['extract', 'vae', path('base'), '-o', out], hasNetwork: false },

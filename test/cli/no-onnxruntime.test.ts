@@ -54,6 +54,7 @@ const WRITERS: Readonly<Record<string, { readonly args: readonly string[]; reado
     },
     merge: { args: ['tiny-sd.ckpt', 'tiny-sd-b.safetensors', '--alpha', '0.3'], agreement: 'equal' },
     'bake-vae': { args: ['tiny-sd.ckpt', 'vivid.vae.safetensors'], agreement: 'equal' },
+    join: { args: ['tiny-sd.ckpt', '--vae', 'vivid.vae.safetensors'], agreement: 'equal' },
     extract: { args: ['vae', 'tiny-sd.ckpt'], agreement: 'equal' },
     'extract lora': { args: ['tiny-sd-b.safetensors', 'tiny-sd.ckpt', '--rank', '4'], agreement: 'effect' },
     'extract embeddings': {

@@ -46,6 +46,11 @@ export const WRITERS: readonly (readonly [
     ['vivid.vae.safetensors', 'tiny-sd.ckpt'],
     ['bake-vae', 'tiny-sd.ckpt', 'vivid.vae.safetensors', '-o', 'out.safetensors'],
   ],
+  [
+    'join',
+    ['vivid.vae.safetensors', 'tiny-sd.ckpt'],
+    ['join', 'tiny-sd.ckpt', '--vae', 'vivid.vae.safetensors', '-o', 'out.safetensors'],
+  ],
   ['extract', ['tiny-sd.ckpt'], ['extract', 'vae', 'tiny-sd.ckpt', '-o', 'out.safetensors']],
   [
     'extract lora',

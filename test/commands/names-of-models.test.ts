@@ -29,6 +29,7 @@ const LINES: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['{model}', '{other}', '--vae', '{vae}', '--dry-run'],
   ],
   'bake-vae': [['{model}', '{vae}', '--dry-run']],
+  join: [['{model}', '--text', '{other}', '--vae', '{vae}', '--dry-run']],
   extract: [['vae', '{model}', '--dry-run']],
   'extract lora': [['{other}', '{model}', '--rank', '1', '--only', 'text', '--dry-run']],
   'extract embeddings': [['{model}', '--prompt', 'a fox', '--name', 'fox', '--dry-run']],

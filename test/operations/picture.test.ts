@@ -30,6 +30,7 @@ const RUNS: readonly (readonly [verb: string, options: object, inputs: readonly 
   ['merge', { alpha: [0.5] }, [OTHER, BASE]],
   ['merge-lora', { loras: [{ ratio: FULL }] }, [OTHER, STRIPES]],
   ['bake-vae', {}, [OTHER, VIVID]],
+  ['join', { parts: ['vae'] }, [OTHER, VIVID]],
   ['extract embeddings', { prompt: 'red', name: 'x' }, [OTHER]],
   ['extract lora', {}, [OTHER, BASE]],
   ['lora merge', { ratios: [FULL, FULL] }, [STRIPES, OUTLINE]],

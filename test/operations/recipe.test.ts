@@ -61,6 +61,7 @@ it.each([
   ['merge', [BASE, OTHER], ['--alpha', '0.3', '--blocks', 'OUT*=0.6', '--vae', VIVID]],
   ['merge', [OTHER, BASE], ['--method', 'cosine-a', '--vae', 'b']],
   ['bake-vae', [OTHER, VIVID], ['--dtype', 'fp32']],
+  ['join', [OTHER], ['--vae', VIVID, '--dtype', 'vae=fp32']],
   ['lora merge', [`${STRIPES}:0.7`, `${OUTLINE}:-0.5:1`], []],
   ['extract', ['vae', OTHER], ['--dtype', 'fp32']],
   ['convert', [OTHER], ['--to', 'diffusers', '--part', 'text_encoder']],

@@ -145,6 +145,7 @@ const converted = v.union([
 /** By the names of the registry. */
 export const WRITER_DOCUMENTS: Readonly<Record<string, v.GenericSchema>> = {
   'bake-vae': outcomeSchema('bake-vae'),
+  join: outcomeSchema('join'),
   convert: documentSchema('convert', { result: converted, dryRun: true }),
   extract: madeSchema('extract', { component: text }),
   'extract embeddings': madeSchema('extract embeddings', { name: text, vectors: count, from: text }),

@@ -9,6 +9,7 @@ import { architectureById } from '../networks/architectures/registry.ts'
 import { type Component, type ComponentId, isSelected, type Selector } from '../networks/components.ts'
 import { deriveUnet } from '../networks/topology/derive.ts'
 import { unetNaming } from '../networks/topology/diffusers.ts'
+import { ditToNative } from './dit.ts'
 import { comfyuiNaming } from './encoder-names.ts'
 import { markersOf } from './markers.ts'
 import { messages } from './messages.ts'
@@ -104,6 +105,8 @@ function inFileLayout({ id, role, layout }: Component, locals: Locals, identity:
     return vaeOfAuthors(identity.vae, locals)
   if (role === 'vae') return vaeToLdm(locals, vaeLevels({ tensors: locals, metadata: {} }, ''))
   const network = identity.architecture && architectureById(identity.architecture.id)?.network
+  if (role === 'unet' && network?.kind === 'dit' && network.diffusers !== undefined)
+    return ditToNative(locals, network)
   if (role !== 'unet' || network?.kind !== 'unet') return { tensors: locals, left: [] }
   const shapeOf = (name: string) => locals.get(name)?.shape
   const naming = unetNaming(network.config.resBlocks, shapeOf)
@@ -118,7 +121,8 @@ export function vaeOfAuthors(vae: VaeInfo, locals: Locals): Converted {
   return { tensors: new Map([...named].map(([name, tensor]) => [name, inPlace(name, tensor)])), left: [] }
 }
 
-function inComfyui(id: ComponentId, locals: Locals): Locals {
+/** A text encoder with the names that ComfyUI loads. */
+export function inComfyui(id: ComponentId, locals: Locals): Locals {
   const naming = comfyuiNaming(id, [...locals.keys()])
   return new Map(
     [...locals].map(([key, tensor]) => {

@@ -5,14 +5,16 @@ import type { Tensor, TensorTable } from '../../tensor/values/table.ts'
 import { recogniseText } from '../identify/recognise-text.ts'
 import { hasBothNames, identifyVae, isKl, vaeLevels } from '../identify/vae.ts'
 import type { Identifiable, Identity } from '../identity.ts'
-import { type Architecture, UNET_PREFIX } from '../networks/architectures/architecture.ts'
+import { UNET_PREFIX } from '../networks/architectures/architecture.ts'
 import { type DitArchitecture, provenArchitecture } from '../networks/architectures/proof.ts'
 import { autoencoderById } from '../networks/autoencoders/registry.ts'
 import type { Component, ComponentId } from '../networks/components.ts'
 import { type DitLayout, templateIn } from '../networks/template/network.ts'
 import { derivedDims } from '../networks/template/template.ts'
+import { encoderPrefix } from '../networks/text-encoders/component.ts'
 import type { ShapeOf } from '../networks/topology/match.ts'
-import { localsOf, vaeOfAuthors } from './component.ts'
+import { vaePrefix } from './all-in-one.ts'
+import { inComfyui, localsOf, vaeOfAuthors } from './component.ts'
 import {
   DIFFUSERS_FAMILIES,
   type DiffusersFamily,
@@ -170,8 +172,10 @@ export function fromDitPipeline(networks: Readonly<Record<string, Locals | undef
   }
   add(isAlone ? '' : UNET_PREFIX, 'transformer', ditToNative(transformer!, architecture.network))
   if (vae !== undefined) add(vaePrefix(architecture), 'vae', vaeInNative(vae))
-  for (const [folder, tensors] of Object.entries(encoders))
-    if (tensors !== undefined) add(encoderPrefix(folder, tensors), folder, { tensors, left: [] })
+  for (const [folder, tensors = new Map()] of Object.entries(encoders)) {
+    const id = encoderIn(folder, tensors)
+    add(encoderPrefix(id), folder, { tensors: inComfyui(id, tensors), left: [] })
+  }
   return { table: { tensors: out, metadata: {} }, left }
 }
 
@@ -184,11 +188,6 @@ function architectureOf(transformer: Locals): DitArchitecture {
   return { ...proven.architecture, network }
 }
 
-/** Stable Diffusion 3 was published with the prefix of those before it. */
-export function vaePrefix({ id }: Pick<Architecture, 'id'>): string {
-  return id.startsWith('stable-diffusion-v3') ? 'first_stage_model.' : 'vae.'
-}
-
 function vaeInNative(vae: Locals): Placed {
   const table = { tensors: vae, metadata: {} }
   const info = identifyVae(table)
@@ -197,13 +196,13 @@ function vaeInNative(vae: Locals): Placed {
   return isKl(info) ? vaeToLdm(vae, vaeLevels(table, '')) : vaeOfAuthors(info, vae)
 }
 
-/** Where ComfyUI looks for an encoder. @throws NOT_A_PIPELINE (exit 3) */
-function encoderPrefix(folder: string, tensors: Locals): string {
+/** @throws NOT_A_PIPELINE (exit 3) */
+function encoderIn(folder: string, tensors: Locals): ComponentId {
   const { id } = recogniseText({
     prefix: '',
     names: [...tensors.keys()],
     shapeOf: (name) => tensors.get(name)?.shape,
   })
   if (id === 'text') throw refuse('NOT_A_PIPELINE', messages.unknownEncoder(folder), messages.removeEncoder)
-  return `text_encoders.${id}.transformer.`
+  return id
 }

@@ -1,0 +1,243 @@
+/** Networks of several files as one that programs load whole. */
+import {
+  castWeight,
+  checkCast,
+  checkSelected,
+  chosenDType,
+  type DTypeChoice,
+} from '../../model/dtype-choice.ts'
+import { counted, info, warning } from '../../model/finding.ts'
+import { encoderPlaces, vaePrefix } from '../../model/layouts/all-in-one.ts'
+import { type ExtractedComponent, extractComponents } from '../../model/layouts/component.ts'
+import { SAID_BY_SCHEDULER } from '../../model/layouts/markers.ts'
+import { toOpenClip } from '../../model/layouts/openclip.ts'
+import {
+  type Architecture,
+  LATENT_SPACES,
+  UNET_PREFIX,
+} from '../../model/networks/architectures/architecture.ts'
+import { architectureById } from '../../model/networks/architectures/registry.ts'
+import {
+  COMPONENTS,
+  type Component,
+  type Role,
+  type Selector,
+  sameSelector,
+  tensorsOf,
+} from '../../model/networks/components.ts'
+import { latentFormat } from '../../model/networks/latents.ts'
+import { refuse, unverified, usage } from '../../system/errors.ts'
+import { checkOperation, isEncoded } from '../../tensor/quantised/check.ts'
+import { QUANTISATION_KEY } from '../../tensor/quantised/config.ts'
+import { renamed } from '../../tensor/values/expr.ts'
+import type { Finding, Tensor } from '../../tensor/values/table.ts'
+import { checkVaeFit, latentsFindings, type VaeModel } from '../bake-vae/plan.ts'
+import { messages as shared } from '../messages.ts'
+import type { InputModel } from '../operation.ts'
+import { newPlan, type Plan, type PlanBuilder } from '../plan.ts'
+import { messages } from './messages.ts'
+import type { JoinedPart } from './options.ts'
+
+/** An input, and what is taken of it. */
+export interface JoinInput {
+  readonly model: InputModel & VaeModel
+  readonly part: JoinedPart
+}
+
+/** A network on its way into the file. */
+interface Placed {
+  readonly from: InputModel
+  readonly component: Component
+  readonly prefix: string
+  readonly tensors: ReadonlyMap<string, Tensor>
+  readonly left: readonly string[]
+}
+
+/**
+ * Plans a file with the denoising network of the first model and the text encoders and the VAE of the others, each under the
+ * names and behind the prefix that programs look for. What else the first model has stays, unless another takes its place.
+ * @throws SdtoolError (exit 2) USAGE; (exit 3) NOT_A_DENOISER, ENCODER_NOT_FOUND, VAE_NOT_FOUND, QUANTISED, SCALED_FP8,
+ *   TENSOR_NOT_CONVERTIBLE, LAYOUT_MISFIT; (exit 4) ENCODER_WRONG_ARCHITECTURE, VAE_WRONG_ARCHITECTURE, COMPONENT_NOT_FOUND
+ */
+export function planJoin(base: InputModel, others: readonly JoinInput[], dtype: DTypeChoice = {}): Plan {
+  if (others.length === 0) throw usage(messages.nothingToJoin, messages.nameParts)
+  for (const model of [base, ...others.map((other) => other.model)]) checkHeader(model)
+  const architecture = architectureOf(base)
+  const added = others.flatMap(({ model, part }) =>
+    part === 'text' ? encodersOf(model, base, architecture) : vaeOf(model, base, architecture),
+  )
+  checkOnce(added)
+  const parts = [...networksOf(base, 'unet', () => UNET_PREFIX), ...added]
+  const kept = keptOf(base, added)
+  checkSelected(
+    [...parts.map(({ component }) => component), ...kept],
+    Object.keys(dtype.by ?? {}) as Selector[],
+  )
+  const plan = newPlan(base.file)
+  for (const part of parts) addPart(plan, part, base, dtype)
+  addRest(plan, base, kept, dtype, new Set(parts.flatMap(keysOf)))
+  const findings = [
+    ...leftFindings(parts),
+    ...incompleteFindings([...parts.map(({ component }) => component), ...kept], base),
+    ...others.flatMap(({ model, part }) => (part === 'vae' ? latentsFindings(base, model) : [])),
+  ]
+  return plan.build(base.file.metadata, findings)
+}
+
+/** @throws QUANTISED (exit 3) for codes that the header tells by the names of their layers */
+function checkHeader({ name, file }: InputModel): void {
+  if (!Object.hasOwn(file.metadata, QUANTISATION_KEY) || ![...file.tensors.values()].some(isEncoded)) return
+  throw refuse('QUANTISED', messages.headerCodes(name, QUANTISATION_KEY), messages.keepSeparate)
+}
+
+function has({ identity }: InputModel, role: Role): boolean {
+  return identity.components.some((component) => component.role === role)
+}
+
+/** @throws NOT_A_DENOISER (exit 3) */
+function architectureOf(base: InputModel): Architecture {
+  const { name, identity } = base
+  if (!has(base, 'unet')) throw refuse('NOT_A_DENOISER', messages.noDenoiser(name, identity.title))
+  const architecture = identity.architecture && architectureById(identity.architecture.id)
+  if (architecture === undefined || encoderPlaces(architecture, identity.architecture?.variant) === undefined)
+    throw refuse('NOT_A_DENOISER', messages.unknownFamily(name, identity.title), messages.keepSeparate)
+  return architecture
+}
+
+/** Networks of a role, under the names of a file of their own. */
+function networksOf(
+  model: InputModel,
+  role: 'unet' | 'text' | 'vae',
+  prefixOf: (network: ExtractedComponent) => string,
+): Placed[] {
+  return extractComponents(model.file, model.identity, role).map((network) => {
+    const { component, table, left } = network
+    checkOperation('copy', table.tensors.values(), shared.componentOf(component.title, model.name))
+    return { from: model, component, prefix: prefixOf(network), tensors: table.tensors, left }
+  })
+}
+
+/** @throws ENCODER_NOT_FOUND (exit 3), ENCODER_WRONG_ARCHITECTURE (exit 4) */
+function encodersOf(model: InputModel, base: InputModel, architecture: Architecture): Placed[] {
+  const { name, identity } = model
+  if (!has(model, 'text')) throw refuse('ENCODER_NOT_FOUND', messages.noEncoder(name, identity.title))
+  const places = encoderPlaces(architecture, base.identity.architecture?.variant)!
+  const placeOf = (component: Component) => {
+    const place = places.find(({ id }) => sameSelector(id, component.id))
+    if (place !== undefined) return place
+    const wanted = places.map(({ id }) => COMPONENTS[id].title)
+    throw unverified(
+      'ENCODER_WRONG_ARCHITECTURE',
+      messages.wrongEncoder(name, component.title, base.name, base.identity.title, wanted),
+    )
+  }
+  return networksOf(model, 'text', ({ component }) => placeOf(component).prefix).map((placed) => {
+    const isOpenClip = placeOf(placed.component).id.startsWith('openclip_')
+    return isOpenClip ? { ...placed, tensors: toOpenClip(placed.tensors) } : placed
+  })
+}
+
+/** @throws VAE_NOT_FOUND (exit 3), VAE_WRONG_ARCHITECTURE (exit 4) */
+function vaeOf(model: InputModel & VaeModel, base: InputModel, architecture: Architecture): Placed[] {
+  const { name, identity } = model
+  const { vae } = identity
+  if (vae === undefined || !has(model, 'vae'))
+    throw refuse('VAE_NOT_FOUND', messages.noVae(name, identity.title))
+  if (vae.layout === 'taesd') throw refuse('VAE_NOT_FOUND', messages.tinyVae(name, identity.title))
+  const wanted = latentFormat(base.identity)?.space
+  if (vae.space !== undefined && wanted !== undefined && vae.space !== wanted) {
+    const spaces = [LATENT_SPACES[vae.space], LATENT_SPACES[wanted]] as const
+    throw unverified(
+      'VAE_WRONG_ARCHITECTURE',
+      messages.wrongVae(name, vae.title, spaces[0], base.name, base.identity.title, spaces[1]),
+    )
+  }
+  if (vae.space === undefined) checkVaeFit(base, model, vae)
+  return networksOf(model, 'vae', () => vaePrefix(architecture))
+}
+
+/** @throws USAGE (exit 2) for a network that two files have */
+function checkOnce(parts: readonly Placed[]): void {
+  for (const [i, { component, prefix, from }] of parts.entries()) {
+    const first = parts.slice(0, i).find((part) => part.prefix === prefix)
+    if (first === undefined) continue
+    throw usage(messages.twice(component.title, first.from.name, from.name), messages.nameOnce)
+  }
+}
+
+function keyOf(prefix: string, name: string): string {
+  return SAID_BY_SCHEDULER.has(name) ? name : prefix + name
+}
+
+function keysOf({ prefix, tensors }: Placed): string[] {
+  return [...tensors.keys()].map((name) => keyOf(prefix, name))
+}
+
+function addPart(
+  plan: PlanBuilder,
+  { from, component, prefix, tensors }: Placed,
+  base: InputModel,
+  dtype: DTypeChoice,
+): void {
+  const type = chosenDType(component, dtype)
+  checkCast(from.file, component, type)
+  const why = messages.place(from.name, prefix)
+  for (const [name, tensor] of tensors) {
+    const after = castWeight(renamed(tensor, keyOf(prefix, name)), type)
+    const own = base.file.tensors.get(from === base ? component.prefix + name : after.name)
+    if (own === undefined) plan.addNew(component, after, why)
+    else
+      plan.add(
+        component,
+        from !== base ? 'replace' : own.name === after.name ? 'keep' : 'rename',
+        own,
+        after,
+        why,
+      )
+  }
+}
+
+/** Roles of what only training needs. */
+const NOT_NEEDED: ReadonlySet<Role> = new Set<Role>(['ema', 'training'])
+
+/** What stays of the first model: neither its network nor what others bring. */
+function keptOf({ identity }: InputModel, added: readonly Placed[]): Component[] {
+  return identity.components.filter(({ id, role }) => {
+    if (role === 'unet' || role === 'marker' || NOT_NEEDED.has(role)) return false
+    return !added.some(({ component }) => {
+      return role === 'vae' ? component.role === 'vae' : role === 'text' && sameSelector(component.id, id)
+    })
+  })
+}
+
+/** @param taken keys that are in the plan already */
+function addRest(
+  plan: PlanBuilder,
+  { file, identity }: InputModel,
+  kept: readonly Component[],
+  dtype: DTypeChoice,
+  taken: ReadonlySet<string>,
+): void {
+  for (const component of identity.components.filter(({ role }) => role !== 'unet' && role !== 'marker')) {
+    const isKept = kept.includes(component)
+    const type = isKept ? chosenDType(component, dtype) : undefined
+    checkCast(file, component, type)
+    for (const tensor of tensorsOf(file, component)) {
+      if (!isKept && taken.has(tensor.name)) continue
+      const after = castWeight(tensor, type)
+      if (isKept) plan.add(component, after === tensor ? 'keep' : 'cast', tensor, after, shared.partOfModel)
+      else plan.add(component, 'drop', tensor, undefined, messages.notInPlace)
+    }
+  }
+}
+
+function leftFindings(parts: readonly Placed[]): Finding[] {
+  const left = parts.flatMap((part) => part.left)
+  return left.length === 0 ? [] : [info('no-place', messages.noPlace(counted(left, 'tensor')))]
+}
+
+/** What the model needs and nobody named. */
+function incompleteFindings(present: readonly Component[], { identity }: InputModel): Finding[] {
+  const missing = missingParts({ ...identity, components: present }).map(partTitle)
+  return missing.length === 0 ? [] : [warning('join-incomplete', messages.incomplete(missing))]
+}
