@@ -11,6 +11,7 @@ import { encoderPlaces, vaePrefix } from '../../model/layouts/all-in-one.ts'
 import { type ExtractedComponent, extractComponents } from '../../model/layouts/component.ts'
 import { SAID_BY_SCHEDULER } from '../../model/layouts/markers.ts'
 import { toOpenClip } from '../../model/layouts/openclip.ts'
+import { missingParts, partTitle } from '../../model/needs.ts'
 import {
   type Architecture,
   LATENT_SPACES,
