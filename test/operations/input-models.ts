@@ -10,7 +10,10 @@ import { type TableOptions, tableOf, valuesOf } from '../model/tables.ts'
 export async function inputModel(
   name: string,
   keys: Iterable<readonly [string, Shape]>,
-  options: TableOptions = {},
+  {
+    values,
+    ...options
+  }: TableOptions & { readonly values?: Readonly<Record<string, readonly number[]>> } = {},
 ): Promise<InputModel> {
   const file = { path: name, size: Number.MAX_SAFE_INTEGER }
   const { metadata, tensors } = tableOf(keys, options)
@@ -24,7 +27,7 @@ export async function inputModel(
     leftovers: [],
     findings: [],
   })
-  return { name, file: model, identity: await identify(model, valuesOf()) }
+  return { name, file: model, identity: await identify(model, valuesOf(values)) }
 }
 
 function inFile(tensor: Tensor, file: { readonly path: string; readonly size: number }): Tensor {

@@ -30,6 +30,7 @@ import { latentFormat } from '../../model/networks/latents.ts'
 import { refuse, unverified, usage } from '../../system/errors.ts'
 import { checkOperation, isEncoded } from '../../tensor/quantised/check.ts'
 import { QUANTISATION_KEY } from '../../tensor/quantised/config.ts'
+import type { OutputDType } from '../../tensor/values/dtype.ts'
 import { renamed } from '../../tensor/values/expr.ts'
 import type { Finding, Tensor } from '../../tensor/values/table.ts'
 import { checkVaeFit, latentsFindings, type VaeModel } from '../bake-vae/plan.ts'
@@ -214,22 +215,39 @@ function keptOf({ identity }: InputModel, added: readonly Placed[]): Component[]
 /** @param taken keys that are in the plan already */
 function addRest(
   plan: PlanBuilder,
-  { file, identity }: InputModel,
+  base: InputModel,
   kept: readonly Component[],
   dtype: DTypeChoice,
   taken: ReadonlySet<string>,
 ): void {
-  for (const component of identity.components.filter(({ role }) => role !== 'unet' && role !== 'marker')) {
-    const isKept = kept.includes(component)
-    const type = isKept ? chosenDType(component, dtype) : undefined
-    checkCast(file, component, type)
-    for (const tensor of tensorsOf(file, component)) {
-      if (!isKept && taken.has(tensor.name)) continue
-      const after = castWeight(tensor, type)
-      if (isKept) plan.add(component, after === tensor ? 'keep' : 'cast', tensor, after, shared.partOfModel)
-      else plan.add(component, 'drop', tensor, undefined, messages.notInPlace)
-    }
+  for (const component of base.identity.components) {
+    if (kept.includes(component)) addKept(plan, component, base, chosenDType(component, dtype))
+    else if (component.role !== 'unet' && component.role !== 'marker')
+      addDropped(plan, component, base, taken)
   }
+}
+
+function addKept(
+  plan: PlanBuilder,
+  component: Component,
+  { file }: InputModel,
+  type: OutputDType | undefined,
+): void {
+  checkCast(file, component, type)
+  for (const tensor of tensorsOf(file, component)) {
+    const after = castWeight(tensor, type)
+    plan.add(component, after === tensor ? 'keep' : 'cast', tensor, after, shared.partOfModel)
+  }
+}
+
+function addDropped(
+  plan: PlanBuilder,
+  component: Component,
+  { file }: InputModel,
+  taken: ReadonlySet<string>,
+): void {
+  for (const tensor of tensorsOf(file, component))
+    if (!taken.has(tensor.name)) plan.add(component, 'drop', tensor, undefined, messages.notInPlace)
 }
 
 function leftFindings(parts: readonly Placed[]): Finding[] {
