@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { dirname, join, resolve, sep } from 'node:path'
 import type { Identity } from '../model/identity.ts'
 import type { Kind } from '../model/kinds.ts'
+import { architectureById } from '../model/networks/architectures/registry.ts'
 import type { ComponentId } from '../model/networks/components.ts'
 import { type FolderKind, type FolderLayout, LAYOUTS } from './layouts.ts'
 
@@ -20,13 +21,16 @@ const FOLDER_KINDS: Readonly<Partial<Record<Kind, FolderKind>>> = {
   hypernetwork: 'hypernetwork',
 }
 
+/** What of a file decides where it goes. */
+type Placed = Pick<Identity, 'kind' | 'components' | 'architecture'>
+
 /** What a folder for such a file is for; undefined where programs do not agree, or nothing is known. */
-export function folderKindOf({
-  kind,
-  components,
-}: Pick<Identity, 'kind' | 'components'>): FolderKind | undefined {
-  if (kind !== 'checkpoint') return FOLDER_KINDS[kind]
-  return components.some(({ role }) => role === 'unet') ? 'checkpoint' : undefined
+export function folderKindOf({ kind, components, architecture }: Placed): FolderKind | undefined {
+  const hasUnet = components.some(({ role }) => role === 'unet')
+  if (kind === 'checkpoint') return hasUnet ? 'checkpoint' : undefined
+  // a network that reads the text itself is a whole model: programs load it either way
+  if (architecture && architectureById(architecture.id)?.encoders?.length === 0) return undefined
+  return FOLDER_KINDS[kind]
 }
 
 /** A program that takes a model, and where: a folder below its own, or an option. */
@@ -62,7 +66,7 @@ const SDCPP_ENCODERS: Readonly<Partial<Record<ComponentId, string>>> = {
 const LANGUAGE_MODEL = /^(?:qwen|gemma|mistral|ministral|llama|gpt)/
 
 /** Every program that has a place for it; none for what `folderKindOf` does not know. */
-export function programPlaces(identity: Pick<Identity, 'kind' | 'components'>): ProgramPlace[] {
+export function programPlaces(identity: Placed): ProgramPlace[] {
   const kind = folderKindOf(identity)
   if (kind === undefined) return []
   const option = kind === 'text-encoder' ? encoderOption(identity) : SDCPP_OPTIONS[kind]
@@ -73,7 +77,7 @@ export function programPlaces(identity: Pick<Identity, 'kind' | 'components'>): 
   return [...folders, ...(option === undefined ? [] : [{ ...SDCPP, option }])]
 }
 
-function encoderOption({ components }: Pick<Identity, 'components'>): string | undefined {
+function encoderOption({ components }: Placed): string | undefined {
   const id = components.find(({ role }) => role === 'text')?.id
   if (id === undefined) return undefined
   return SDCPP_ENCODERS[id] ?? (LANGUAGE_MODEL.test(id) ? '--llm' : undefined)
@@ -98,10 +102,7 @@ export interface Misplaced {
 const VAE_OF_CHECKPOINT = /\.vae\.\w+$/i
 
 /** Undefined for a file that lies right, and for one that is in no folder that is surely a program's. */
-export function misplacedFile(
-  path: string,
-  identity: Pick<Identity, 'kind' | 'components'>,
-): Misplaced | undefined {
+export function misplacedFile(path: string, identity: Placed): Misplaced | undefined {
   const kind = folderKindOf(identity)
   const place = kind === undefined ? undefined : placeOf(path)
   if (kind === undefined || place === undefined) return undefined

@@ -79,6 +79,12 @@ describe('where programs look for a model', () => {
     for (const kind of ['taesd', 'ip-adapter', 'training', 'aesthetic', 'unknown'] as const)
       expect([kind, KINDS[kind], programPlaces(file(kind, 'weights'))]).toEqual([kind, KINDS[kind], []])
     expect(folderKindOf(file('checkpoint', 'clip_l', 'vae'))).toBeUndefined()
+    // its language model is a part of its network
+    const architecture = { id: 'hidream-o1' } as Identity['architecture'] & object
+    expect(folderKindOf({ ...FILES['bare transformer'], architecture })).toBeUndefined()
+    expect(
+      folderKindOf({ ...FILES['bare transformer'], architecture: { ...architecture, id: 'z-image' } }),
+    ).toBe('diffusion-model')
   })
 })
 

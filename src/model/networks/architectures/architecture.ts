@@ -144,7 +144,10 @@ export interface Architecture {
   readonly proofs?: readonly Proof[]
   /** Everything a complete checkpoint has, in the order of use. */
   readonly components: readonly ComponentTemplate[]
-  /** Text encoders it is used with, only where `components` do not have them. Unknown without both. */
+  /**
+   * Text encoders it is used with, only where `components` do not have them: none for a network that reads the text
+   * itself. Not known without both.
+   */
   readonly encoders?: readonly ComponentId[]
   /** What the network predicts unless there is evidence for something else. */
   readonly prediction: PredictionType
