@@ -45,13 +45,19 @@ export function layoutsOf({ network: { diffusers } }: DitArchitecture): readonly
   return Array.isArray(diffusers) ? ['ldm', 'diffusers'] : ['ldm']
 }
 
-/** Keys outside of blocks and in the first ones, for each family and layout. */
-const FIRST_KEYS: readonly ReadonlySet<string>[] = DIT_ARCHITECTURES.flatMap((architecture) =>
-  layoutsOf(architecture).map((layout) => {
-    const { network } = architecture
-    return new Set(templateIn(network, layout).flatMap((row) => firstKeys(row, network)))
-  }),
-)
+let firstKeySets: readonly ReadonlySet<string>[] | undefined
+let anyFirstKey: ReadonlySet<string> | undefined
+
+/** Keys outside of blocks and in the first ones, for each family and layout. Made when first needed: most runs need none. */
+function firstKeysOfAll(): readonly ReadonlySet<string>[] {
+  firstKeySets ??= DIT_ARCHITECTURES.flatMap((architecture) =>
+    layoutsOf(architecture).map((layout) => {
+      const { network } = architecture
+      return new Set(templateIn(network, layout).flatMap((row) => firstKeys(row, network)))
+    }),
+  )
+  return firstKeySets
+}
 
 function firstKeys(row: Row, { dims }: DitNetwork): string[] {
   const counter = counterOf(row.path)
@@ -61,11 +67,10 @@ function firstKeys(row: Row, { dims }: DitNetwork): string[] {
   return [key, otherSpelling(key) ?? key]
 }
 
-const ANY_FIRST_KEY: ReadonlySet<string> = new Set(FIRST_KEYS.flatMap((keys) => [...keys]))
-
 /** A name in the first block of some diffusion transformer. */
 export function isFirstKey(name: string): boolean {
-  return ANY_FIRST_KEY.has(name)
+  anyFirstKey ??= new Set(firstKeysOfAll().flatMap((keys) => [...keys]))
+  return anyFirstKey.has(name)
 }
 
 /** So many names of its first blocks tell a transformer from something else that has layers and attention, too. */
@@ -74,7 +79,7 @@ const MIN_SHARE = 0.4
 
 /** Whether names are those of a diffusion transformer, complete or not. */
 export function resemblesDit(has: (name: string) => boolean): boolean {
-  return FIRST_KEYS.some((keys) => {
+  return firstKeysOfAll().some((keys) => {
     let found = 0
     for (const key of keys) if (has(key)) found++
     return found >= MIN_KEYS && found >= MIN_SHARE * keys.size
