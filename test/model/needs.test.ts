@@ -96,6 +96,7 @@ const NOT_SAID = [
   'bria-fibo',
   'allegro',
   'helios',
+  'cogview-4',
 ]
 
 describe('what a bare model is used with', () => {

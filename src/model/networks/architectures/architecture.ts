@@ -73,6 +73,7 @@ export const LATENT_SPACES = {
   ltx2: 'LTX-2',
   cosmos: 'Cosmos 1',
   cogvideox: 'CogVideoX',
+  cogview4: 'CogView4',
   mochi: 'Mochi 1',
   sana: 'Sana',
   pixel: 'pixels, without a VAE',

@@ -83,6 +83,8 @@ export const LATENTS = {
   ltx: scaled('ltx', 128),
   ltx2: scaled('ltx2', 128),
   cosmos: scaled('cosmos', 16),
+  /** Of a VAE with the shape of that of Flux.1. */
+  cogview4: scaled('cogview4', 16),
   cogvideox: scaled('cogvideox', 16, 1.15258426),
   mochi: {
     space: 'mochi',

@@ -2,6 +2,7 @@ import type { Architecture } from './architecture.ts'
 import { auraFlow } from './auraflow.ts'
 import { chroma, chromaRadiance } from './chroma.ts'
 import { cogVideoX } from './cogvideox.ts'
+import { cogView4 } from './cogview4.ts'
 import { anima, cosmosPredict2 } from './cosmos.ts'
 import { ernieImage } from './ernie-image.ts'
 import { fluxDev } from './flux.ts'
@@ -76,6 +77,7 @@ export const ARCHITECTURES: readonly Architecture[] = [
   sana,
   pixart,
   cogVideoX,
+  cogView4,
   svd,
   cascade,
   cascadeB,

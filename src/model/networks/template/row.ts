@@ -44,7 +44,16 @@ export function choicesOf(path: string): string[] {
 
 const RE_TERM = /^(\d+)?([a-z]\w*)?$/i
 
+/** Few different ones stand in all tables, thousands of times. */
+const sizes = new Map<string, Size>()
+
 export function sizeOf(text: string): Size {
+  const known = sizes.get(text) ?? parsedSize(text)
+  sizes.set(text, known)
+  return known
+}
+
+function parsedSize(text: string): Size {
   return text.split('+').map((term) => {
     const [, factor, dim] = RE_TERM.exec(term) ?? []
     if (factor === undefined && dim === undefined) throw new TypeError(`"${term}" is not a size`)
