@@ -9,9 +9,9 @@ import { type DitLayout, type DitNetwork, templateIn } from '../networks/templat
 import { derivedDims, spelled } from '../networks/template/template.ts'
 import { deriveUnet } from '../networks/topology/derive.ts'
 import { unetNaming } from '../networks/topology/diffusers.ts'
-import type { Shape, ShapeOf, Topology } from '../networks/topology/match.ts'
+import { type Shape, type ShapeOf, sameShape, type Topology } from '../networks/topology/match.ts'
 import { isMainNetwork } from '../unknown-networks.ts'
-import { ditModules, ditModulesInDiffusers, ownNames } from './keymap/dit.ts'
+import { ditModules, ditModulesInDiffusers, ownNames, partedModules } from './keymap/dit.ts'
 import type { ModuleNames, ModuleTarget } from './keymap/target.ts'
 import { openClipModules, transformersModules } from './keymap/text.ts'
 import { unetModules } from './keymap/unet.ts'
@@ -25,6 +25,8 @@ export interface BasePart {
   readonly targets: readonly TargetId[]
   /** Flattened module name -> its place. Keys are those of the file, shapes those of its tensors. */
   readonly names: ModuleNames
+  /** Modules that the file keeps in several weights, by flattened name: those, one below the other. */
+  readonly parted: ReadonlyMap<string, readonly ModuleTarget[]>
   /** Name of a key inside the network, without prefix, as blocks are numbered by it. */
   readonly localOf: (key: string) => string
 }
@@ -39,12 +41,14 @@ export function baseParts(table: TensorTable, identity: Identity): BasePart[] {
     const targets = targetsOf(component, identity)
     if (targets.length === 0) return []
     const network = networkOf(component, table)
-    const { names, fileName = same } = namesIn(component, network, architecture)
+    const { names, parted = [], fileName = same } = namesIn(component, network, architecture)
+    const keyOf = (name: string) => network.keys.get(fileName(name))
     return [
       {
         component,
         targets,
-        names: inFile(names, (name) => network.keys.get(fileName(name)), table),
+        names: inFile(names, keyOf, table),
+        parted: partedInFile(parted, keyOf, table),
         localOf: (key: string) =>
           key.startsWith(component.prefix) ? key.slice(component.prefix.length) : key,
       },
@@ -102,6 +106,7 @@ function networkOf({ prefix, names }: Component, table: TensorTable): Network {
 
 interface Names {
   readonly names: ModuleNames
+  readonly parted?: Iterable<readonly [name: string, parts: readonly ModuleTarget[]]>
   /** Name of a key in the layout of the file. */
   readonly fileName?: (name: string) => string
 }
@@ -132,27 +137,48 @@ function denoiserNames(
 function ditNames(network: DitNetwork, layout: DitLayout, shapes: Topology): Names {
   const shapeOf: ShapeOf = (name) => shapes.get(name)
   const dims = derivedDims(templateIn(network, layout), shapeOf, network.dims)
-  const known = layout === 'ldm' ? ditModules(network, dims) : ditModulesInDiffusers(network, dims)
+  const isNative = layout === 'ldm'
+  const known = isNative ? ditModules(network, dims) : ditModulesInDiffusers(network, dims)
   return {
     names: new Map([...ownNames(shapes), ...known]),
+    parted: isNative ? [] : partedModules(network, dims),
     fileName: (name) => spelled(name, shapeOf),
   }
 }
 
+type KeyOf = (name: string) => string | undefined
+
 /** The targets that the file has, with its own keys and shapes. */
-function inFile(
-  names: ModuleNames,
-  keyOf: (name: string) => string | undefined,
+function inFile(names: ModuleNames, keyOf: KeyOf, table: TensorTable): ModuleNames {
+  return new Map(
+    [...names].flatMap(([name, target]) => {
+      const found = targetInFile(target, keyOf, table)
+      return found === undefined ? [] : [[name, found] as const]
+    }),
+  )
+}
+
+function targetInFile(target: ModuleTarget, keyOf: KeyOf, table: TensorTable): ModuleTarget | undefined {
+  const weight = keyOf(target.weight)
+  const shape = weight === undefined ? undefined : partOf(table.tensors.get(weight)!.shape, target)
+  if (weight === undefined || shape === undefined) return undefined
+  const { bias: biasName, ...place } = target
+  const bias = biasName === undefined ? undefined : keyOf(biasName)
+  return { ...place, weight, shape, ...defined({ bias }) }
+}
+
+/** Those of which the file has every part, all with the same inputs. */
+function partedInFile(
+  parted: Iterable<readonly [name: string, parts: readonly ModuleTarget[]]>,
+  keyOf: KeyOf,
   table: TensorTable,
-): ModuleNames {
-  const found: ModuleNames = new Map()
-  for (const [name, target] of names) {
-    const weight = keyOf(target.weight)
-    const shape = weight === undefined ? undefined : partOf(table.tensors.get(weight)!.shape, target)
-    if (weight === undefined || shape === undefined) continue
-    const { bias: biasName, ...place } = target
-    const bias = biasName === undefined ? undefined : keyOf(biasName)
-    found.set(name, { ...place, weight, shape, ...defined({ bias }) })
+): Map<string, readonly ModuleTarget[]> {
+  const found = new Map<string, readonly ModuleTarget[]>()
+  for (const [name, parts] of parted) {
+    const own = parts.flatMap((part) => targetInFile(part, keyOf, table) ?? [])
+    const inputs = own.map(({ shape }) => shape.slice(1))
+    if (own.length === parts.length && inputs.every((shape) => sameShape(shape, inputs[0]!)))
+      found.set(name, own)
   }
   return found
 }

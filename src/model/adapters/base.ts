@@ -125,6 +125,8 @@ export interface ShapeVerdict {
   readonly base?: BaseId
   /** "Flux.2 klein 4B": the only published network of the family that has these shapes. */
   readonly title?: string
+  /** All families of transformers that have these layers; that of `base` is among them. */
+  readonly possible?: readonly BaseId[]
   readonly evidence: readonly string[]
   /** Set if modules speak for different families. */
   readonly contradiction?: string
@@ -170,7 +172,11 @@ function byTransformer(
       basesOf(fits).map((id) => baseById(id).title),
     ),
   ]
-  return { evidence, ...defined({ base, title: another === undefined ? title : undefined }) }
+  return {
+    evidence,
+    possible: basesOf(fits),
+    ...defined({ base, title: another === undefined ? title : undefined }),
+  }
 }
 
 function basesOf(fits: readonly DitFit[]): BaseId[] {

@@ -225,11 +225,12 @@ function targetsOf(modules: readonly AdapterModule[]): AdapterTarget[] {
   })
 }
 
-function baseOf({ base, title, evidence }: ShapeVerdict, table: TensorTable): AdapterBase {
+function baseOf({ base, title, possible, evidence }: ShapeVerdict, table: TensorTable): AdapterBase {
   const claim = baseByMetadata(table.metadata)
   const prediction = isOfFlow(base ?? claim?.base) ? undefined : trainedPrediction(table)
   return {
     evidence,
+    ...defined({ possible }),
     ...(base === undefined ? {} : { architecture: base, title: title ?? baseById(base).title }),
     ...(claim === undefined ? {} : { claimed: claim.base, claimedBy: claim.source }),
     ...defined({ prediction }),

@@ -40,6 +40,8 @@ export interface AdapterBase {
   /** Undefined when names and shapes do not decide. */
   readonly architecture?: BaseId
   readonly title?: string
+  /** All families of transformers that have its layers: what is likely is not what is sure. */
+  readonly possible?: readonly BaseId[]
   readonly evidence: readonly string[]
   /** From `ss_base_model_version`, `modelspec.architecture`, `ss_v2`. */
   readonly claimed?: BaseId

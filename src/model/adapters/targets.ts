@@ -42,6 +42,7 @@ const PREFIXES: readonly Prefix[] = [
     'unet.base_model.model.': 'unet',
     'transformer.base_model.model.': 'unet',
     'base_model.model.transformer.': 'unet',
+    'base_model.model.diffusion_model.': 'unet',
     'text_encoder.base_model.model.': 'te1',
     'text_encoder_2.base_model.model.': 'te2',
   }),
@@ -55,6 +56,7 @@ const PREFIXES: readonly Prefix[] = [
   ...prefixes('diffusion-model', {
     'diffusion_model.': 'unet',
     'model.diffusion_model.': 'unet',
+    'net.': 'unet', // Cosmos, Anima
     'text_encoders.clip_l.transformer.': 'te1',
     'text_encoders.clip_g.transformer.': 'te2',
     'text_encoders.t5xxl.transformer.': 'te3',
@@ -157,9 +159,13 @@ function unwrapped(module: string): { name: string; wrapper?: WrapperId } {
 const FLAT_CLIP =
   /^(?:encoder[._]layers[._]\d+[._]|embeddings[._](?:token|position)_embedding$|final_layer_norm$)/
 
-/** A path of CLIP as transformers 4 has it, which all other programs know. */
-function clipPath(path: string, separator: '.' | '_'): string {
-  if (/^layers[._]\d+[._]self_attn[._]/.test(path)) return `text_model${separator}encoder${separator}${path}`
+/**
+ * A path of CLIP as transformers 4 has it, which all other programs know.
+ * @param isBare nothing stands before it: behind the prefix of a trainer, it is a layer of a language model
+ */
+function clipPath(path: string, separator: '.' | '_', isBare: boolean): string {
+  if (isBare && /^layers\.\d+\.self_attn\./.test(path))
+    return `text_model${separator}encoder${separator}${path}`
   return FLAT_CLIP.test(path) ? `text_model${separator}${path}` : path
 }
 
@@ -170,7 +176,7 @@ export function modulePlaceOf(module: string): ModulePlace {
   const separator = place.prefix.endsWith('_') ? '_' : '.'
   // LyCORIS has one prefix for all networks, and CLIP has no word of its own before its layers any more
   const target = place.dialect === 'lycoris' && FLAT_CLIP.test(place.path) ? 'te1' : place.target
-  const path = target.startsWith('te') ? clipPath(place.path, separator) : place.path
+  const path = target.startsWith('te') ? clipPath(place.path, separator, place.prefix === '') : place.path
   return { ...place, target, path, ...defined({ wrapper }) }
 }
 

@@ -52,13 +52,13 @@ export async function applyLora(
   const layers = new Set<string>()
   for (const one of placed) {
     const numbers = numbersOf(one.module)
-    const layer = `${one.place.weight} ${one.place.rows?.start ?? ''}`
-    const objection = layers.has(layer)
+    const own = layersOf(one)
+    const objection = own.some((layer) => layers.has(layer))
       ? ({ reason: 'same-layer' } as const)
       : isOff(one.module, numbers)
         ? ({ reason: 'alpha-zero' } as const)
         : applyModule(patches, base.table, one, numbers, index, base.emaCopy)
-    layers.add(layer)
+    for (const layer of own) layers.add(layer)
     if (objection === undefined) matched.push(one)
     else failed.push({ name: one.module.name, target: one.module.target, placed: one, ...objection })
   }
@@ -66,6 +66,11 @@ export async function applyLora(
     isSelected([name], sideOf(target), input.ratio, options, used),
   )
   return { input, matched, unmatched: [...unmatched, ...failed, ...broken], leftOut, filled }
+}
+
+/** What it changes: a weight, rows of one, or several. */
+function layersOf({ place, pieces = [place] }: PlacedModule): string[] {
+  return pieces.map(({ weight, rows }) => `${weight} ${rows?.start ?? ''}`)
 }
 
 async function numbersFor(

@@ -1,4 +1,4 @@
-import { partFor } from '../../model/adapters/base-parts.ts'
+import { type BasePart, partFor } from '../../model/adapters/base-parts.ts'
 import { lookupName } from '../../model/adapters/keymap.ts'
 import { modulePlaceOf } from '../../model/adapters/targets.ts'
 import { info } from '../../model/finding.ts'
@@ -16,10 +16,14 @@ export function nearestFindings({ loras, parts }: MergeLoraPlan): Finding[] {
     const unknown = unmatched.filter(({ reason }) => reason === 'unknown-name').slice(0, MAX_NEAREST)
     return unknown.flatMap(({ name, target }): Finding[] => {
       const path = lookupName(modulePlaceOf(name).path)
-      const known = partFor(parts, target)?.names.keys() ?? []
+      const known = namesOf(partFor(parts, target))
       const [nearest] = nearestNames(path, known, 1)
       if (nearest === undefined) return []
       return [info('nearest-name', messages.nearest(name, nearest))]
     })
   })
+}
+
+function namesOf(part: BasePart | undefined): string[] {
+  return part === undefined ? [] : [...part.names.keys(), ...part.parted.keys()]
 }

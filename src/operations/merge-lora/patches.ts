@@ -1,6 +1,7 @@
 /** The tensors of a base while adapters change them, one after the other. */
 
 import type { Numbers } from '../../model/adapters/algorithm.ts'
+import type { ModuleTarget } from '../../model/adapters/keymap/target.ts'
 import {
   biasShapeError,
   biasUse,
@@ -15,7 +16,7 @@ import { defined } from '../../system/defined.ts'
 import { matrixOf, place as placed } from '../../tensor/algebra/matrix.ts'
 import { elementCount } from '../../tensor/values/dtype.ts'
 import type { Matrix, Tensor, TensorTable } from '../../tensor/values/table.ts'
-import { type TargetView, viewOf, withView } from './place.ts'
+import { joined, type TargetView, viewOf, withJoined, withView } from './place.ts'
 import type { PlacedModule, Unmatched } from './select.ts'
 import { messages } from './unmatched-messages.ts'
 
@@ -44,15 +45,30 @@ export interface EmaCopy {
   readonly keys: ReadonlyMap<string, string>
 }
 
+type Objection = Pick<Unmatched, 'reason' | 'detail'>
+
 /** Puts a module on top of what others have made. Says why not, and does nothing, where it does not fit. */
 export function applyModule(
+  patches: Patches,
+  table: TensorTable,
+  placed: PlacedModule,
+  numbers: Numbers,
+  lora: number,
+  emaCopy: EmaCopy | undefined,
+): Objection | undefined {
+  return placed.pieces === undefined
+    ? applyToWeight(patches, table, placed, numbers, lora, emaCopy)
+    : applyToPieces(patches, table, placed, placed.pieces, numbers, lora)
+}
+
+function applyToWeight(
   patches: Patches,
   table: TensorTable,
   { module, part, place, ratio }: PlacedModule,
   numbers: Numbers,
   lora: number,
   emaCopy: EmaCopy | undefined,
-): Pick<Unmatched, 'reason' | 'detail'> | undefined {
+): Objection | undefined {
   const weight = opened(patches, table, place.weight, part.component)
   const use = biasUse(module)
   const bias = use !== undefined && table.tensors.has(place.bias ?? '') ? place.bias : undefined
@@ -71,6 +87,49 @@ export function applyModule(
     changeBias(opened(patches, table, key, component), place, module, change)
   }
   return undefined
+}
+
+/**
+ * A module for a layer that is kept in several weights: it sees all of them as one, so that norms and rotations are those of
+ * the whole. No such network has an EMA copy.
+ */
+function applyToPieces(
+  patches: Patches,
+  table: TensorTable,
+  { module, part, place, ratio }: PlacedModule,
+  pieces: readonly ModuleTarget[],
+  numbers: Numbers,
+  lora: number,
+): Objection | undefined {
+  const use = biasUse(module)
+  const own = pieces.flatMap(({ bias }) => (bias !== undefined && table.tensors.has(bias) ? [bias] : []))
+  const biases = use !== undefined && own.length === pieces.length ? own : []
+  if (use === 'needed' && biases.length === 0) return { reason: 'no-bias' }
+  const { shape } = place
+  const shapeProblem =
+    patchShapeError(module, shape, numbers) ??
+    (sameShape(patchedShape(module.parts, numbers, shape), shape) ? undefined : messages.growsPart) ??
+    (biases.length === 0 ? undefined : biasShapeError(module.parts, shape[0]!))
+  if (shapeProblem !== undefined) return { reason: 'misfit', detail: shapeProblem }
+  const by: Patcher = { lora, module: module.name }
+  const open = (key: string) => opened(patches, table, key, part.component)
+  const weights = pieces.map(({ weight }) => open(weight))
+  changeJoined(weights, by, (weight) => patchWeight(module, { weight, shape, ratio, numbers }))
+  changeJoined(biases.map(open), by, (bias) => patchBias(module, bias, ratio, numbers))
+  return undefined
+}
+
+function changeJoined(patches: readonly Patch[], by: Patcher, change: (view: Matrix) => Matrix): void {
+  if (patches.length === 0) return
+  const values = patches.map(({ value }) => value)
+  const view = joined(values)
+  const changed = change(view)
+  if (changed === view) return
+  const own = withJoined(values, view, changed)
+  for (const [i, patch] of patches.entries()) {
+    patch.value = own[i]!
+    patch.by.push(by)
+  }
 }
 
 /** The tensor itself, and its copy where there is one. */

@@ -36,6 +36,32 @@ function unview(
   return rows === undefined ? ordered : place(ordered, rows.start, height)
 }
 
+/** Weights one below the other, as the one that a module was trained for. */
+export function joined(values: readonly Matrix[]): Matrix {
+  const height = values.reduce((rows, value) => rows + value.rows, 0)
+  let start = 0
+  return sum(
+    ...values.map((of) => {
+      const placed = place(of, start, height)
+      start += of.rows
+      return { factor: 1, of: placed }
+    }),
+  )
+}
+
+/** Each of the weights with its rows of `changed`, which was made of what `joined` made of them. */
+export function withJoined(values: readonly Matrix[], view: Matrix, changed: Matrix): Matrix[] {
+  const terms = addedTerms(view, changed)
+  let start = 0
+  return values.map((value) => {
+    const from = start
+    start += value.rows
+    if (terms === undefined) return rowsOf(changed, from, value.rows)
+    const own = terms.map(({ factor, of }) => ({ factor, of: rowsOf(of, from, value.rows) }))
+    return sum(...termsOf(value), ...own)
+  })
+}
+
 function termsOf(m: Matrix): readonly Term[] {
   return m.op === 'sum' ? m.terms : [{ factor: 1, of: m }]
 }

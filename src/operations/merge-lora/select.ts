@@ -15,6 +15,8 @@ export interface PlacedModule {
   readonly module: AdapterModule
   readonly part: BasePart
   readonly place: ModuleTarget
+  /** The weights that the layer is kept in, one below the other, where that is not one: `place` is the first, with the shape of all. */
+  readonly pieces?: readonly ModuleTarget[]
   readonly block: BlockLabel
   /** Of the adapter, its side and its block. */
   readonly ratio: number
@@ -107,22 +109,30 @@ export function selectModules(
     if (blocks && isFilled(blocks, block, side)) filled.add(block)
     const strength = ratio[side] * (blocks ? blockFactor(blocks, block, side) : 1)
     if (strength === 0) leftOut.push(module)
-    else placed.push({ module, part, place, block, ratio: strength })
+    else placed.push({ module, ...found, block, ratio: strength })
   }
   return { placed, unmatched, leftOut, filled }
 }
 
-type Found = Pick<PlacedModule, 'part' | 'place'> | Pick<Unmatched, 'reason'>
+type Found = Pick<PlacedModule, 'part' | 'place' | 'pieces'> | Pick<Unmatched, 'reason'>
 
 function placeOf(module: AdapterModule, { parts, isUnknown }: PlacingBase): Found {
   const part = partFor(parts, module.target)
   const place = part?.names.get(lookupName(module.path))
   if (part !== undefined && place !== undefined) return { part, place }
+  const pieces = part?.parted.get(lookupName(module.path))
+  if (part !== undefined && pieces !== undefined) return { part, place: joinedPlace(pieces), pieces }
   const isNamed = isUnknown || part === undefined || module.target === 'other'
   const own = isNamed ? placeByName(module, parts) : undefined
   if (own !== undefined) return own
   if (doubledPrefix(module) !== undefined) return { reason: 'doubled-prefix' }
   return { reason: part === undefined && module.target !== 'other' ? 'no-part' : 'unknown-name' }
+}
+
+/** All pieces of a layer as the one weight that a module was trained for. */
+function joinedPlace([first, ...others]: readonly ModuleTarget[]): ModuleTarget {
+  const [rows = 0, ...inputs] = first!.shape
+  return { ...first!, shape: [others.reduce((sum, { shape }) => sum + shape[0]!, rows), ...inputs] }
 }
 
 function sideOfFound(found: Found, { target }: AdapterModule): NetworkSide {

@@ -80,6 +80,8 @@ export function problemOf(
   const { input, matched, unmatched, leftOut } = result
   const foreign = foreignFamily(input, identity)
   if (foreign !== undefined) return unverified(WRONG.code, foreign, messages.unknownBaseHint)
+  const other = otherTransformer(result, identity)
+  if (other !== undefined) return unverified(WRONG.code, other)
   if (matched.length > 0 && (unmatched.length === 0 || allowUnmatched)) return undefined
   if (unmatched.length === 0) return leftOutError(input.name, leftOut.length)
   const wrong = wrongArchitecture(result, identity)
@@ -162,14 +164,25 @@ function codeOf({ code }: Refusal): string {
 
 /** "lora: this is a Stable Diffusion XL LoRA, the base is Stable Diffusion 1.x: attn2.to_k expects 2048, the base has 768". */
 function wrongArchitecture({ input, unmatched }: LoraResult, { architecture }: Identity): string | undefined {
-  const family = input.adapter.base.architecture
-  if (family === undefined || architecture === undefined || isOfFamily(family, architecture.id))
-    return undefined
-  const why = clue(unmatched) ?? input.adapter.base.evidence[0]
-  const { title } = baseById(family)
+  const { base } = input.adapter
+  const [first = base.architecture, ...others] = base.possible ?? []
+  if (first === undefined || architecture === undefined) return undefined
+  if ([first, ...others].some((family) => isOfFamily(family, architecture.id))) return undefined
+  const why = clue(unmatched) ?? base.evidence[0]
+  const { title } = baseById(base.architecture ?? first)
   return why === undefined
     ? messages.wrongArchitecture(input.name, title, architecture.title)
     : messages.wrongArchitectureBecause(input.name, title, architecture.title, why)
+}
+
+/**
+ * That a LoRA for a transformer is for another network than the base, even where all of its layers have their names there:
+ * they do not do the same. Undefined where that is not so.
+ */
+function otherTransformer(result: LoraResult, identity: Identity): string | undefined {
+  const isTransformer = identity.components.some(({ id }) => id === 'dit')
+  const isForTransformer = result.input.adapter.base.possible !== undefined
+  return isTransformer || isForTransformer ? wrongArchitecture(result, identity) : undefined
 }
 
 /**

@@ -31,6 +31,26 @@ export function ditModulesInDiffusers(network: DitNetwork, dims: Dims): ModuleNa
   return withLatents(names, network)
 }
 
+/**
+ * Layers of the authors that diffusers keeps in several parts, by the name of the authors: the parts, one below the other.
+ */
+export function partedModules(network: DitNetwork, dims: Dims): Map<string, readonly ModuleTarget[]> {
+  const topology = templateTopology(templateIn(network, 'diffusers'), dims)
+  const parts = new Map<string, { start: number; target: ModuleTarget | undefined }[]>()
+  for (const { name, key, rows } of layersOf(network, diffusersAliases(network), dims)) {
+    if (rows === undefined) continue
+    const path = flatten(pathOf(key))
+    const part = { start: rows.start, target: targetAt(topology, pathOf(name)) }
+    parts.set(path, [...(parts.get(path) ?? []), part])
+  }
+  return new Map(
+    [...parts].map(([path, own]) => {
+      const sorted = own.toSorted((a, b) => a.start - b.start)
+      return [path, sorted.flatMap(({ target }) => target ?? [])]
+    }),
+  )
+}
+
 /** Each layer under its own name: all that is known of networks without a template. */
 export function ownNames(topology: Topology): ModuleNames {
   return new Map(layerPaths(topology).map((path) => [flatten(path), targetAt(topology, path)!]))

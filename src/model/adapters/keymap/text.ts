@@ -9,12 +9,16 @@ const PATCHED_ATTENTION = [
   ['out_proj', 'to_out'],
 ] as const
 
-/** Modules of an encoder that the checkpoint keeps with the names of transformers: CLIP and T5. */
+/** Kohya's scripts walk the decoder of a language model, ComfyUI the model around it. */
+const AROUND_DECODER = 'model.'
+
+/** Modules of an encoder that the checkpoint keeps with the names of transformers: CLIP, T5, language models. */
 export function transformersModules(topology: Topology): ModuleNames {
   const names: ModuleNames = new Map()
   for (const path of layerPaths(topology)) {
     const target = targetAt(topology, path)!
     names.set(flatten(path), target)
+    if (path.startsWith(AROUND_DECODER)) names.set(flatten(path.slice(AROUND_DECODER.length)), target)
     for (const [own, old] of PATCHED_ATTENTION) {
       if (path.endsWith(`self_attn.${own}`)) names.set(flatten(path.replace(own, old)), target)
     }
