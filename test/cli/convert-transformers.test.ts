@@ -116,6 +116,15 @@ describe('a folder of diffusers with a transformer', () => {
   })
 })
 
+it('a transformer of diffusers is cut out of a model under the names of its authors', async () => {
+  const folder = tempFolder()
+  const [path, out] = [join(folder, 'm.safetensors'), join(folder, 'n.safetensors')]
+  await writeModel(path, { tensors: GOLDEN_FORMS.diffusers('z_image'), metadata: {} })
+  const { code, stderr } = await runCli(['extract', 'unet', path, '-o', out])
+  expect([code, stderr]).toEqual([0, ''])
+  await expectFile(out, goldenModel('z_image', 'native').tensors)
+})
+
 describe('a transformer in a file of its own', () => {
   const FORMS = ['authors', 'ComfyUI, alone', 'diffusers'] as const
 

@@ -57,7 +57,6 @@ export function t5Config(encoder: Locals, name: string): Config {
     dropout_rate: 0.1,
     eos_token_id: 1,
     feed_forward_proj: 'gated-gelu',
-    initializer_factor: 1,
     is_encoder_decoder: true,
     is_gated_act: true,
     layer_norm_epsilon: 1e-6,

@@ -48,8 +48,13 @@ async function pairOf(
   ]
 }
 
+/** Names are spelled alike in all families, so that one is enough for all pairs. */
+function pairsFor(family: string): typeof FORM_PAIRS {
+  return family === 'flux' ? FORM_PAIRS : FORM_PAIRS.slice(0, 2)
+}
+
 describe.each(GOLDEN_FAMILIES)('%s', (family) => {
-  describe.each(FORM_PAIRS)('as written by %s, and by %s', (...forms) => {
+  describe.each(pairsFor(family))('as written by %s, and by %s', (...forms) => {
     it('gets the names of the other, and keeps its values', async () => {
       const [a, b] = await pairOf(family, forms)
       const { file, identity } = modelNamedAs(b, a)
