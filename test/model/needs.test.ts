@@ -97,6 +97,10 @@ const NOT_SAID = [
   'allegro',
   'helios',
   'cogview-4',
+  'cosmos-1',
+  'omnigen',
+  'hunyuan-dit',
+  'joyimage',
 ]
 
 describe('what a bare model is used with', () => {

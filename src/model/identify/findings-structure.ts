@@ -165,11 +165,15 @@ function bundledText(keys: readonly string[]): string {
   return embeddings.length > 0 ? messages.embeddingsInside(embeddings) : messages.embeddingTensors(keys)
 }
 
+/** In Kolors, the text of ChatGLM gets the width that SDXL has for text. */
+const RE_HID_PROJ = /(?:^|\.)encoder_hid_proj\.(?:weight|bias)$/
+
 /** Keys that a topology does not list and that mean something. */
 function isExpectedExtra(name: string, { tensors }: TensorTable): boolean {
   return (
     tensors.get(name)?.quantised !== undefined ||
     name.endsWith('time_embedding.cond_proj.weight') ||
+    RE_HID_PROJ.test(name) ||
     isTransformerMarker(name)
   )
 }

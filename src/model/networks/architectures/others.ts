@@ -136,6 +136,39 @@ export const namedTransformers: readonly Architecture[] = [
     { encoders: ['clip_l', 'llama3_8b'] },
   ),
   named(
+    'cosmos-1',
+    'Cosmos 1',
+    [
+      keys('blocks.block0.blocks.0.block.attn.to_q.0.weight', 'x_embedder.proj.1.weight'),
+      keys('learnable_pos_embed.pos_emb_t', 'time_embed.t_embedder.linear_1.weight'),
+    ],
+    LATENTS.cosmos,
+    { prediction: 'edm', prefix: 'net.' },
+  ),
+  named(
+    'omnigen',
+    'OmniGen',
+    [keys('patch_embedding.input_image_proj.weight', 'layers.0.self_attn.to_q.weight')],
+    LATENTS.sdxl,
+  ),
+  named(
+    'hunyuan-dit',
+    'HunyuanDiT',
+    [
+      keys('mlp_t5.0.weight', 'text_embedding_padding'),
+      keys('time_extra_emb.pooler.positional_embedding', 'text_embedding_padding'),
+    ],
+    LATENTS.sdxl,
+    { prediction: 'v', resolution: 1024 },
+  ),
+  named(
+    'joyimage',
+    'JoyImage',
+    [keys('double_blocks.0.img_mod.modulate_table', 'double_blocks.0.attn.img_attn_qkv.weight')],
+    LATENTS.wan21,
+    { shift: 1.5, fp16: 'overflows' },
+  ),
+  named(
     'helios',
     'Helios',
     [keys('patch_short.weight', 'condition_embedder.time_proj.weight')],
