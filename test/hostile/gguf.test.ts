@@ -214,7 +214,7 @@ describe('GGUF files that are refused', () => {
       gguf({ tensors: [info('a', [4], 0, 0), info('b', [4], 0, 8)] }),
     ],
     ['GGUF_TYPE', 'a type ggml removed', gguf({ tensors: [info('w', [32], 4, 0)] })],
-    ['GGUF_SHAPE', 'five dimensions', gguf({ tensors: [info('w', [1, 1, 1, 1, 1], 0, 0)] })],
+    ['GGUF_SHAPE', 'six dimensions', gguf({ tensors: [info('w', [1, 1, 1, 1, 1, 1], 0, 0)] })],
     ['GGUF_SHAPE', 'a size that overflows', gguf({ tensors: [info('w', [2 ** 40, 2 ** 40], 0, 0)] })],
     ['GGUF_SHAPE', 'blocks across rows', gguf({ tensors: [info('w', [16, 2], 2, 0)] })],
     ['GGUF_ALIGNMENT', 'an alignment of 0', gguf({ pairs: [pair('general.alignment', 4, u32(0))] })],

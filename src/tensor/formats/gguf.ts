@@ -34,8 +34,8 @@ const MAX_HEADER_BYTES = 64 * 1024 * 1024
 const FIRST_WINDOW = 256 * 1024
 const WINDOW_GROWTH = 8
 const MAX_PAIRS = 100_000
-/** ggml's GGML_MAX_DIMS */
-const MAX_DIMENSIONS = 4
+/** ggml computes with 4; the patches of video models have 5. Source: ComfyUI-GGUF, tools/fix_5d_tensors.py. */
+const MAX_DIMENSIONS = 5
 /** ggml type numbers. Missing ones were removed from ggml (Q4_2, Q4_3, Q4_0_4_4 ...). Source: ggml.h, enum ggml_type. */
 const GGML_TYPES: ReadonlyMap<number, DType> = new Map([
   [0, 'F32'],
