@@ -43,6 +43,8 @@ export const messages = catalogue({
 
   noDenoiserWeights: (folder: string) => `${folder}: there are no weights in unet/ or transformer/`,
   expectedWeights: 'sdtool looks for diffusion_pytorch_model.safetensors and .bin.',
+  imageEncoder: (folder: string) =>
+    `${folder} is not in it: programs load the image encoder from a file of its own`,
   secondTransformer: (folder: string) =>
     `${folder} is not in it: programs load the second transformer from a file of its own, which sdtool convert ${folder} --to native writes`,
   otherWeights: (part: string, used: string, others: string) => `${part}: using ${used}, not ${others}`,

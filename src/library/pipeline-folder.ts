@@ -68,8 +68,11 @@ export async function pipelineFiles(folder: string, world: Interruptible): Promi
   }
 }
 
-/** The expert for low noise of Wan 2.2, which other programs have in a file of its own. */
-const SECOND_EXPERT = 'transformer_2'
+/** Networks that other programs have in files of their own: the expert for low noise of Wan 2.2, encoders of pictures. */
+const APART: Readonly<Record<string, (folder: string) => string>> = {
+  transformer_2: (folder) => messages.secondTransformer(folder),
+  image_encoder: (folder) => messages.imageEncoder(folder),
+}
 
 interface FolderWeights {
   readonly files: ReadonlyMap<PipelineFolder, readonly string[]>
@@ -100,8 +103,8 @@ async function weightFiles(folder: string): Promise<FolderWeights> {
   }
   if (!files.has('unet') && !files.has('transformer'))
     throw refuse('NOT_A_PIPELINE', messages.noDenoiserWeights(folder), messages.expectedWeights)
-  if (existsSync(join(folder, SECOND_EXPERT)))
-    findings.push(warning('second-transformer', messages.secondTransformer(join(folder, SECOND_EXPERT))))
+  for (const [name, message] of Object.entries(APART))
+    if (existsSync(join(folder, name))) findings.push(warning('network-apart', message(join(folder, name))))
   return { files, findings }
 }
 

@@ -86,6 +86,7 @@ describe('a folder of diffusers with a transformer', () => {
     cpSync(join(pipe, 'transformer'), join(pipe, 'transformer_2'), { recursive: true })
     const text = await converted(pipe, '-o', join(folder, 'b.safetensors'))
     expect(text).toContain('transformer_2 is not in it')
+    expect(text).not.toContain('image_encoder')
   })
 
   it('lists what it has no place for', async () => {

@@ -33,6 +33,7 @@ export const joinCommand: Command = {
       .positional('model', { type: 'string', describe: messages.model })
       .option('text', { type: 'string', array: true, nargs: 1, describe: messages.text })
       .option('vae', { type: 'string', describe: messages.vae })
+      .option('verify', { type: 'boolean', describe: messages.verify, defaultDescription: 'true' })
       .option('dtype', { type: 'string', describe: messages.dtype(DTYPE_LIST) }),
   run: runJoin,
 }
