@@ -8,7 +8,8 @@ import type { Plan } from '../plan.ts'
 import { latentsByValues } from '../vae-values.ts'
 import { messages } from './messages.ts'
 import { type JoinOptions, joinOptions } from './options.ts'
-import { type JoinInput, planJoin } from './plan.ts'
+import type { JoinInput } from './parts.ts'
+import { planJoin } from './plan.ts'
 
 export const join: Operation<JoinOptions> = {
   verb: 'join',
