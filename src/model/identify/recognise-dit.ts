@@ -21,7 +21,7 @@ function localShapes({ prefix, shapeOf }: PartKeys): ShapeOf {
 }
 
 /** Beyond this share of keys that are missing or of another shape, a network only shares a few names with the family. */
-const MAX_FAULTS = 0.3
+const MAX_FAULTS = 0.5
 
 /** What a proven family says of the file; undefined if the file is something else in spite of it. */
 export function recogniseProven(

@@ -98,6 +98,14 @@ const NETWORK: DitNetwork = {
   tells: ['cap_embedder.1.weight'],
 }
 
+/** Of Z-Image and NewBie. */
+const NOT_LUMINA = [
+  'cap_pad_token',
+  'x_pad_token',
+  'clip_text_pooled_proj.0.weight',
+  'time_text_embed.1.weight',
+]
+
 export const lumina2: Architecture = {
   id: 'lumina-2',
   title: 'Lumina 2',
@@ -111,7 +119,14 @@ export const lumina2: Architecture = {
         'noise_refiner.0.attention.k_norm.weight',
         'noise_refiner.0.adaLN_modulation.1.weight',
       ],
-      not: ['cap_pad_token', 'clip_text_pooled_proj.0.weight', 'time_text_embed.1.weight'],
+      not: NOT_LUMINA,
+    },
+    // files without modulation, by the width of the published one
+    {
+      layout: 'ldm',
+      keys: ['cap_embedder.1.weight', 'noise_refiner.0.attention.k_norm.weight'],
+      not: NOT_LUMINA,
+      size: { key: 'cap_embedder.1.weight', axis: 0, is: [2304] },
     },
     {
       layout: 'diffusers',
