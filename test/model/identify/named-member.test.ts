@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { identify } from '../../../src/model/identify/identify.ts'
 import type { Hints } from '../../../src/model/identify/prediction.ts'
+import { sdxl } from '../../../src/model/networks/architectures/sdxl.ts'
 import { publishedKeys } from '../../published-keys.ts'
-import { tableOf } from '../tables.ts'
+import { componentKeys, tableOf } from '../tables.ts'
 
 async function noValues(): Promise<Float64Array> {
   return new Float64Array(1)
@@ -75,4 +76,26 @@ describe('a member that only its name tells', () => {
       ).toBe(undefined)
     }
   })
+})
+
+/** They have the keys and shapes of SDXL. Published names of files. */
+const RELATIVES: readonly (readonly [fileName: string, member: string | undefined])[] = [
+  ['ponyDiffusionV6XL_v6StartWithThisOne.safetensors', 'pony'],
+  ['Illustrious-XL-v2.0.safetensors', 'illustrious'],
+  ['noobaiXLNAIXL_vPred10Version.safetensors', 'noobai'],
+  ['animagine-xl-4.0.safetensors', 'animagine'],
+  ['sd_xl_base_1.0.safetensors', undefined],
+  ['ponytail_girls.safetensors', undefined],
+  ['pony_illustrious_merge.safetensors', undefined],
+]
+
+it.each(RELATIVES)('SDXL called %s', async (fileName, member) => {
+  const keys = sdxl.components.flatMap(componentKeys)
+  const { architecture } = await identify(tableOf(keys, { dtype: 'F16' }), noValues, { fileName })
+  expect([architecture?.id, architecture?.variant, architecture?.named?.id]).toEqual([
+    'stable-diffusion-xl-v1-base',
+    undefined,
+    member,
+  ])
+  if (member !== undefined) expect(architecture?.title).toMatch(/, by its name\)$/)
 })
