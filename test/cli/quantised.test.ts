@@ -103,6 +103,17 @@ const RUNS: Readonly<Record<string, readonly (Run | Look)[] | string>> = {
       args: ({ vae, out }) => ['bake-vae', join(TINY, 'tiny-sd.ckpt'), vae, '-o', out],
     },
   ],
+  join: [
+    {
+      does: 'copy',
+      args: ({ model, out }) => ['join', model, '--vae', PLAIN_VAE, '-o', out],
+      named: (name) => (name.startsWith(UNET) ? name : undefined),
+    },
+    {
+      does: 'cast',
+      args: ({ model, out }) => ['join', model, '--vae', PLAIN_VAE, '--dtype', 'unet=bf16', '-o', out],
+    },
+  ],
   extract: [
     {
       does: 'copy',
