@@ -172,6 +172,9 @@ const RUNS: Readonly<Record<string, readonly (Run | Look)[] | string>> = {
   'lora resize': [
     { does: 'lora', args: ({ lora, out }) => ['lora', 'resize', lora, '--rank', '2', '-o', out] },
   ],
+  'lora convert': [
+    { does: 'lora', args: ({ lora, out }) => ['lora', 'convert', lora, '--to', 'diffusers', '-o', out] },
+  ],
   'lora check': [{ does: 'lora', args: ({ lora }) => ['lora', 'check', lora] }],
   replay: 'runs the other commands',
   download: 'fetches files',
