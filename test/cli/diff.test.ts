@@ -263,9 +263,9 @@ describe('--plot', () => {
     expect(existsSync(join(folder, 'x.png'))).toBe(false)
   })
 
-  it('keeps a made-up model with a million blocks on the paper', async () => {
+  it('keeps a made-up model of blocks up to number 99500 on the paper', async () => {
     const blocks = Array.from({ length: 200 }, (_, i) =>
-      F(`model.diffusion_model.input_blocks.${i * 5000}.0.op.weight`, i),
+      F(`model.diffusion_model.input_blocks.${i * 500}.0.op.weight`, i),
     )
     const { folder, run } = await two(blocks, blocks)
     const { code } = await run('--plot', join(folder, 'x.svg'))
