@@ -8,7 +8,7 @@ import type { Numbers, Structured } from '../adapters/algorithm.ts'
 import { baseById } from '../adapters/base.ts'
 import { adapterKeys } from '../adapters/describe.ts'
 import type { AdapterInfo } from '../adapters/info.ts'
-import type { ModuleTarget } from '../adapters/keymap/target.ts'
+import { flatten, type ModuleTarget } from '../adapters/keymap/target.ts'
 import { lookupName, modulesOf } from '../adapters/keymap.ts'
 import { loraScale } from '../adapters/lora.ts'
 import { blocksByNumber, blocksOfModules } from '../adapters/module-blocks.ts'
@@ -43,6 +43,8 @@ export interface PlacedLora {
   readonly block: BlockLabel
   /** "UNet", "text encoder 1". */
   readonly component: string
+  /** The flat name of `kohyaName` is none that programs read: it is one of diffusers for a layer that its authors call otherwise. */
+  readonly keepsName?: true
   /** Why nothing can be computed of it, as the end of a sentence. */
   readonly fault?: string
 }
@@ -54,12 +56,12 @@ export async function placedModules({ table, adapter, read }: LoraFile): Promise
   const architectures = architecturesOf(adapter)
   const layers = new Set<string>()
   const numberedBlock = blocksByNumber(modules)
-  return modules.map((module) => {
+  const placed = modules.map((module): PlacedLora => {
     const found = placeIn(module, architectures)
     const named = found ?? placeIn(module, NAMESAKES)
     const path = lookupName(module.path)
     const own = withSettings(module, numbers.get(module.name)!, adapter.settings)
-    const layer = `${module.target} ${found ? `${found.place.weight} ${found.place.rows?.start ?? ''}` : path}`
+    const layer = `${module.target} ${found ? placeName(found.place) : path}`
     const fault = layers.has(layer) ? messages.sameLayer : moduleShapeError(module, own)
     layers.add(layer)
     return {
@@ -69,10 +71,39 @@ export async function placedModules({ table, adapter, read }: LoraFile): Promise
       layer,
       block: named?.block ?? numberedBlock(module),
       component: TARGETS[module.target],
+      ...(needsOwnName(module, found) && { keepsName: true }),
       ...defined({ fault }),
     }
   })
+  return placed.some(({ keepsName }) => keepsName) ? placed.map(withOwnName) : placed
 }
+
+/** One file has names of one kind. */
+function withOwnName(one: PlacedLora): PlacedLora {
+  return mayHaveOwnName(one.module) ? { ...one, keepsName: true } : one
+}
+
+function mayHaveOwnName({ target, prefix, dialect }: AdapterModule): boolean {
+  return target === 'unet' && prefix !== KOHYA_UNET && dialect !== 'xlabs'
+}
+
+/** Rows of a weight, and in which order they stand: what may be added up as it is. */
+function placeName({ weight, rows, swappedHalves }: ModuleTarget): string {
+  return `${weight} ${rows?.start ?? ''}${swappedHalves ? ' swapped' : ''}`
+}
+
+function needsOwnName(module: AdapterModule, found: Found | undefined): boolean {
+  if (!mayHaveOwnName(module)) return false
+  const { prefix, path } = module
+  if (found === undefined) return prefix === 'transformer.'
+  const { architecture, place } = found
+  if (architecture.network.kind === 'unet') return false
+  return place.rows !== undefined || flatten(place.weight.replace(RE_LEAF, '')) !== lookupName(path)
+}
+
+const KOHYA_UNET = 'lora_unet_'
+
+const RE_LEAF = /\.(?:weight|scale)$/
 
 /**
  * The same for tools that compute with all of them.
@@ -99,15 +130,18 @@ function architecturesOf({ base }: AdapterInfo): Architecture[] {
   return ids.flatMap((id) => architectureById(id) ?? [])
 }
 
-function placeIn(
-  { target, path }: AdapterModule,
-  architectures: readonly Architecture[],
-): { readonly place: ModuleTarget; readonly block: BlockLabel } | undefined {
+interface Found {
+  readonly architecture: Architecture
+  readonly place: ModuleTarget
+  readonly block: BlockLabel
+}
+
+function placeIn({ target, path }: AdapterModule, architectures: readonly Architecture[]): Found | undefined {
   for (const architecture of architectures) {
     const modules = modulesOf(architecture, target)
     const place = modules.get(lookupName(path))
     if (place !== undefined)
-      return { place, block: blocksOfModules(target, modules, architecture)(place.weight) }
+      return { architecture, place, block: blocksOfModules(target, modules, architecture)(place.weight) }
   }
   return undefined
 }
@@ -183,7 +217,10 @@ export function changeOf({ module, numbers }: PlacedLora, shape: readonly number
 }
 
 /** The name kohya's tools give a module: its own if it has one, flattened otherwise. */
-export function kohyaName({ module: { dialect, target, prefix, path } }: PlacedLora): string {
+export function kohyaName({ module: { dialect, target, prefix, path }, place }: PlacedLora): string {
+  // the numbers of processors stand in no other program's names
+  if (dialect === 'xlabs' && place !== undefined && place.rows === undefined)
+    return KOHYA_UNET + flatten(place.weight.replace(RE_LEAF, ''))
   if (dialect.startsWith('kohya') && prefix.startsWith('lora_')) return prefix + path
   return `lora_${target === 'te1' ? 'te' : target}_${lookupName(path)}`
 }

@@ -7,12 +7,12 @@ import { bundleName } from '../../model/identify/embeddings.ts'
 import { alphaTensor, type FactorDType } from '../../model/lora/factors.ts'
 import {
   isPlainLora,
-  kohyaName,
   type LoraFile,
   type PlacedLora,
   scaleOf,
   soundModules,
 } from '../../model/lora/modules.ts'
+import { isWithoutAlpha, writtenName, writtenTensors } from '../../model/lora/written-name.ts'
 import { refuse } from '../../system/errors.ts'
 import { matrixOf, scaled, sum } from '../../tensor/algebra/matrix.ts'
 import { DTYPES, elementCount } from '../../tensor/values/dtype.ts'
@@ -22,6 +22,7 @@ import type { Finding, Tensor, TensorTable } from '../../tensor/values/table.ts'
 import type { LoraRatio } from '../merge-lora/plan-options.ts'
 import { sideOf } from '../merge-lora/sides.ts'
 import { messages } from './messages.ts'
+import { inOneNaming } from './one-naming.ts'
 
 export interface LoraToMerge {
   readonly file: LoraFile
@@ -57,11 +58,13 @@ interface Share {
  * Plans the sum of LoRAs. Ranks add up; the factors of a layer stand side by side, and differences between their strengths
  * are multiplied into `lora_up`, so that one alpha is right for all. Exact but for that rounding, and for none where the
  * strengths are the same.
- * @throws MIXED_ARCHITECTURES, LORA_MISSHAPEN, LORA_NOT_PLAIN, LORA_UNKNOWN_KEYS, LAYER_SHAPES,
- *   DTYPE_NOT_WRITABLE (exit 3)
+ * @throws MIXED_ARCHITECTURES, LORA_MISSHAPEN, LORA_NOT_PLAIN, LORA_UNKNOWN_KEYS, LAYER_SHAPES, LORA_BASE_UNKNOWN,
+ *   LORA_NO_NAME, DTYPE_NOT_WRITABLE (exit 3)
  */
-export async function mergeLoras(loras: readonly LoraToMerge[], wanted?: FactorDType): Promise<LoraMerge> {
-  checkSameBase(loras)
+export async function mergeLoras(given: readonly LoraToMerge[], wanted?: FactorDType): Promise<LoraMerge> {
+  checkSameBase(given)
+  const files = await inOneNaming(given.map(({ file }) => file))
+  const loras = given.map((lora, i) => ({ ...lora, file: files[i]! }))
   const layers = new Map<string, Share[]>()
   for (const { file, ratio: ratios } of loras) {
     checkKnownKeys(file)
@@ -78,7 +81,7 @@ export async function mergeLoras(loras: readonly LoraToMerge[], wanted?: FactorD
   for (const shares of layers.values()) {
     const acting = shares.filter(({ ratio }) => ratio !== 0)
     if (acting.length === 0) {
-      idle.push(kohyaName(shares[0]!.one))
+      idle.push(writtenName(shares[0]!.one))
       continue
     }
     const merged = mergedLayer(acting, dtype)
@@ -169,10 +172,11 @@ function mergedLayer(
   dtype: FactorDType,
 ): { module: MergedModule; tensors: Tensor[] } {
   const [first] = shares as [Share]
-  const name = kohyaName(first.one)
+  const name = writtenName(first.one)
   checkShapes(shares)
   // the largest strength is that of the alpha, the others are shares of it: no factor grows
-  const strength = Math.max(...shares.map(({ factor }) => Math.abs(factor))) || 1
+  const largest = Math.max(...shares.map(({ factor }) => Math.abs(factor))) || 1
+  const strength = isWithoutAlpha(first.one) ? 1 : largest
   const dims = { up: up(first.one).shape.slice(2), down: down(first.one).shape.slice(1) }
   const ups = shares.map(({ one, factor }) => {
     const [rows, rank] = up(one).shape as [number, number]
@@ -183,17 +187,17 @@ function mergedLayer(
   )
   const rank = downs.reduce((sum, { shape }) => sum + shape[0]!, 0)
   const alpha = strength * rank
+  const factors = [
+    alphaTensor(name, alpha),
+    concatenated(`${name}.lora_down.weight`, downs, 0),
+    concatenated(`${name}.lora_up.weight`, ups, 1),
+  ]
   const rounded = shares.some(
     ({ factor }, i) => Math.abs(factor) !== strength || narrows(up(shares[i]!.one), dtype),
   )
   return {
     module: { name, rank, alpha, of: shares.length, rounded },
-    tensors: [
-      alphaTensor(name, alpha),
-      concatenated(`${name}.lora_down.weight`, downs, 0),
-      concatenated(`${name}.lora_up.weight`, ups, 1),
-      ...biasTensor(name, shares, dtype),
-    ],
+    tensors: [...writtenTensors(first.one, factors, strength), ...biasTensor(name, shares, dtype)],
   }
 }
 

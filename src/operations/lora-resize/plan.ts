@@ -9,13 +9,13 @@ import {
 } from '../../model/lora/factors.ts'
 import {
   isAdditive,
-  kohyaName,
   type LoraFile,
   layerShape,
   type PlacedLora,
   scaleOf,
   soundModules,
 } from '../../model/lora/modules.ts'
+import { writtenName, writtenTensors } from '../../model/lora/written-name.ts'
 import { defined } from '../../system/defined.ts'
 import { refuse, withFileName } from '../../system/errors.ts'
 import { newPause } from '../../system/pause.ts'
@@ -121,7 +121,7 @@ async function resizeModule(
     own,
   )
   const kept = svd.values.slice(0, rank).reduce((total, value) => total + value * value, 0)
-  const name = kohyaName(one)
+  const name = writtenName(one)
   const factors = roundedFactors(svd, rank, size, dtype, newCastStats())
   const delta2 = scale ** 2 * squares
   return {
@@ -135,7 +135,10 @@ async function resizeModule(
       error2: Math.max(0, delta2 - scale ** 2 * kept),
     },
     tensors: keep
-      ? [...(await factorTensors(name, shape, factors, scale * rank, dtype, keep)), ...biasTensors(one, name)]
+      ? [
+          ...writtenTensors(one, await factorTensors(name, shape, factors, scale * rank, dtype, keep), scale),
+          ...biasTensors(one, name),
+        ]
       : [],
   }
 }
