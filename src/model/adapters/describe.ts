@@ -151,7 +151,8 @@ function wrappedModules(modules: readonly AdapterModule[]): AdapterInfo['wrapped
 /** Where no layer is telling by itself, all of them together may be. */
 function verdictOf(modules: readonly AdapterModule[], claimed: BaseId | undefined): ShapeVerdict {
   const verdict = baseByShapes(modules, claimed)
-  if (verdict.base !== undefined || verdict.contradiction !== undefined) return verdict
+  const { base: known, possible, contradiction } = verdict
+  if (known !== undefined || possible !== undefined || contradiction !== undefined) return verdict
   const fitting = basesThatFit(modules)
   const [base] = fitting
   if (base === undefined) return verdict

@@ -1,4 +1,5 @@
 import type { Finding } from '../../tensor/values/table.ts'
+import type { MemberByName } from '../identify/named-member.ts'
 import type { Prediction } from '../identify/prediction.ts'
 import type { BaseId } from './base.ts'
 import type { DialectId } from './dialects.ts'
@@ -42,6 +43,8 @@ export interface AdapterBase {
   readonly title?: string
   /** All families of transformers that have its layers: what is likely is not what is sure. */
   readonly possible?: readonly BaseId[]
+  /** Of a pair of networks that share the work, the one that its metadata or its name say. */
+  readonly expert?: MemberByName
   readonly evidence: readonly string[]
   /** From `ss_base_model_version`, `modelspec.architecture`, `ss_v2`. */
   readonly claimed?: BaseId

@@ -2,14 +2,16 @@ import { defined } from '../../system/defined.ts'
 import { quoted } from '../../system/text.ts'
 import { isEncoded } from '../../tensor/quantised/check.ts'
 import type { Finding, TensorTable } from '../../tensor/values/table.ts'
+import { baseById } from '../adapters/base.ts'
 import { describeAdapter } from '../adapters/describe.ts'
+import type { AdapterInfo } from '../adapters/info.ts'
 import { MAX_NAMES, warning } from '../finding.ts'
 import type { ArchitectureInfo, Identifiable, Identity } from '../identity.ts'
 import { KINDS, type Kind } from '../kinds.ts'
 import { misnamed } from '../layouts/endings.ts'
 import { MODEL_SLOTS, RE_CHECKPOINT, splitTable, type TablePart } from '../layouts/split.ts'
 import type { Architecture, Variant } from '../networks/architectures/architecture.ts'
-import { ARCHITECTURES } from '../networks/architectures/registry.ts'
+import { ARCHITECTURES, architectureById } from '../networks/architectures/registry.ts'
 import { SD2_BY_PREDICTION, sd2 } from '../networks/architectures/sd2.ts'
 import { COMPONENTS, type Component } from '../networks/components.ts'
 import type { RecognisedDenoiser } from './denoiser-info.ts'
@@ -22,7 +24,7 @@ import { quantisedFindings } from './findings-storage.ts'
 import { ggufEvidence } from './gguf-architecture.ts'
 import { fp16Overflow } from './half-range.ts'
 import { messages } from './messages.ts'
-import { namedMember } from './named-member.ts'
+import { namedExpert, namedMember } from './named-member.ts'
 import { recogniseOther } from './other-kinds.ts'
 import { readPositionIds } from './position-ids.ts'
 import type { Hints, Prediction } from './prediction.ts'
@@ -49,7 +51,7 @@ async function identifyTable(file: Identifiable, read: ValueReader, hints: Hints
   const parts = splitTable(file)
   // Looking for an adapter costs as much as all the rest, and names as these leave no doubt
   if (!parts.some(({ prefix }) => RE_CHECKPOINT.test(prefix)) && !hasCodes(file)) {
-    const small = identifyAddition(file)
+    const small = identifyAddition(file, hints)
     if (small) return small
   }
   if (!parts.some(({ slot }) => MODEL_SLOTS.has(slot))) return identifyOther(file, parts, hints)
@@ -62,12 +64,12 @@ function hasCodes({ tensors }: TensorTable): boolean {
 }
 
 /** Adapters and embeddings: their keys may look like those of the component they change. */
-function identifyAddition(file: Identifiable): Identity | undefined {
-  const adapter = describeAdapter(file)
-  if (adapter) {
+function identifyAddition(file: Identifiable, hints: Hints): Identity | undefined {
+  const described = describeAdapter(file)
+  if (described) {
+    const adapter = withExpert(described, file, hints)
     const components = [component('adapter', '', [...file.tensors.values()])]
-    const base = adapter.base.title
-    const title = base === undefined ? adapter.title : `${adapter.title} for ${base}`
+    const title = adapterTitle(adapter)
     const findings = [...adapter.findings, ...quantisedFindings(file)]
     return { kind: 'lora', title, components, adapter, findings }
   }
@@ -76,6 +78,22 @@ function identifyAddition(file: Identifiable): Identity | undefined {
   const components = [component('embedding', '', [...file.tensors.values()])]
   const findings = [...embedding.findings, ...quantisedFindings(file)]
   return { kind: 'embedding', title: embedding.title, components, embedding, findings }
+}
+
+function withExpert(adapter: AdapterInfo, file: Identifiable, hints: Hints): AdapterInfo {
+  const { base } = adapter
+  const [id] = base.architecture === undefined ? [] : baseById(base.architecture).architectures
+  const architecture = id === undefined ? undefined : architectureById(id)
+  const expert = architecture && namedExpert(file, architecture, hints)
+  if (expert === undefined) return adapter
+  return { ...adapter, base: { ...base, expert, evidence: [...base.evidence, expert.evidence] } }
+}
+
+/** "LoRA for Wan 14B (2.2, for high noise, by its name)". */
+function adapterTitle({ title, base }: AdapterInfo): string {
+  if (base.title === undefined) return title
+  const of = base.expert === undefined ? base.title : messages.withMember(base.title, base.expert.title)
+  return `${title} for ${of}`
 }
 
 function identifyOther(file: Identifiable, parts: readonly TablePart[], hints: Hints): Identity {

@@ -1,4 +1,5 @@
 /** Members of a family that have the same keys: only names can tell them apart. */
+import { defined } from '../../system/defined.ts'
 import type { Architecture, NamedMember, Variant } from '../networks/architectures/architecture.ts'
 import { messages } from './messages.ts'
 import { type Hints, saidOf, type WithFacts } from './prediction.ts'
@@ -7,6 +8,8 @@ import { type Hints, saidOf, type WithFacts } from './prediction.ts'
 export interface MemberByName {
   readonly id: string
   readonly title: string
+  /** Of a pair that shares the work. */
+  readonly expert?: true
   /** In plain words, what says so. */
   readonly evidence: string
 }
@@ -42,8 +45,27 @@ export function namedMember(
   return undefined
 }
 
-function described({ id, title }: NamedMember, titled: NameSource['titled'], evidence: string): MemberByName {
-  return { id, title: titled(title), evidence: messages.memberByName(title, evidence) }
+function described(
+  { id, title, expert }: NamedMember,
+  titled: NameSource['titled'],
+  evidence: string,
+): MemberByName {
+  return {
+    id,
+    title: titled(title),
+    evidence: messages.memberByName(title, evidence),
+    ...defined({ expert }),
+  }
+}
+
+/** The expert that an adapter is for: its widths do not tell the member of the family. */
+export function namedExpert(
+  file: WithFacts,
+  { names = [], ...architecture }: Architecture,
+  hints: Hints,
+): MemberByName | undefined {
+  const experts = names.filter(({ expert }) => expert === true).map(({ of: _, ...member }) => member)
+  return namedMember(file, { ...architecture, names: experts }, undefined, hints)
 }
 
 function sourcesOf(file: WithFacts, { fileName, titles = [] }: Hints): NameSource[] {
@@ -60,4 +82,9 @@ function sourcesOf(file: WithFacts, { fileName, titles = [] }: Hints): NameSourc
       ? []
       : [{ text: fileName, evidence: messages.onlyFileName(fileName), titled: messages.byItsName }]),
   ]
+}
+
+/** Whether two files are for, or are, different ones of a pair of networks. */
+export function areOtherExperts(a: MemberByName | undefined, b: MemberByName | undefined): boolean {
+  return a?.expert === true && b?.expert === true && a.id !== b.id
 }

@@ -3,6 +3,7 @@ import type { AdapterBase, AdapterInfo } from '../../model/adapters/info.ts'
 import type { PeftConfig } from '../../model/adapters/peft/config.ts'
 import { familyOf } from '../../model/families.ts'
 import type { EmbeddingInfo } from '../../model/identify/embeddings.ts'
+import type { MemberByName } from '../../model/identify/named-member.ts'
 import type { Prediction } from '../../model/identify/prediction.ts'
 import { trainedPrediction } from '../../model/identify/prediction-statements.ts'
 import type { ArchitectureInfo, Identity, KnownFile } from '../../model/identity.ts'
@@ -151,12 +152,19 @@ function architectureJson(
   return { ...common, id: ids.length === 1 ? ids[0]! : null, candidates: ids, evidence: [vae.title] }
 }
 
-function modelArchitectureJson({ prediction, ...facts }: ArchitectureInfo): InspectedArchitecture {
+function modelArchitectureJson({ prediction, named, ...facts }: ArchitectureInfo): InspectedArchitecture {
   return {
     ...NO_ARCHITECTURE,
-    ...withNulls(facts, 'variant', 'named', 'modelspec', 'resolution', 'width', 'shift', 'fp16Overflows'),
+    ...withNulls(facts, 'variant', 'modelspec', 'resolution', 'width', 'shift', 'fp16Overflows'),
+    named: namedJson(named),
     ...predictionJson(prediction),
   }
+}
+
+function namedJson(named: MemberByName | undefined): InspectedArchitecture['named'] {
+  if (named === undefined) return null
+  const { id, title, evidence } = named
+  return { id, title, evidence }
 }
 
 function predictionJson({ type, evidence, ...details }: Prediction) {
@@ -174,9 +182,10 @@ function predictionJson({ type, evidence, ...details }: Prediction) {
 }
 
 /** What an adapter is for: by its shapes, or by its metadata if they do not decide. */
-function baseJson({ architecture, claimed, claimedBy, evidence }: AdapterBase) {
+function baseJson({ architecture, expert, claimed, claimedBy, evidence }: AdapterBase) {
   return {
     ...familyJson(architecture ?? claimed),
+    named: namedJson(expert),
     evidence: [...evidence, ...(claimedBy === undefined ? [] : [claimedBy])],
   }
 }

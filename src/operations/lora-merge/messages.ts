@@ -24,6 +24,7 @@ export const messages = catalogue({
   mixedPredictions: (lora: string, other: string) =>
     `${lora}, but ${other}: their sum is for neither, and says nothing of it`,
   unsaid: (lora: string, silent: string) => `${lora}, but ${silent} does not say for what: nor does the sum`,
+  eachToItsOwn: 'Each is used with its own network; a name that is wrong can be changed.',
   notPlain: (lora: string, modules: readonly string[], title: string) =>
     `${lora}: ${counted(modules, 'module')} ${modules.length === 1 ? 'is' : 'are'} not plain LoRA but ${title}`,
   resizeFirst: 'sdtool lora resize turns most other kinds into LoRAs.',

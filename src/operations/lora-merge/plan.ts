@@ -2,8 +2,10 @@
 
 import { adapterKeys } from '../../model/adapters/describe.ts'
 import { applyingFindings } from '../../model/adapters/findings.ts'
+import type { AdapterBase } from '../../model/adapters/info.ts'
 import { info, warning } from '../../model/finding.ts'
 import { bundleName } from '../../model/identify/embeddings.ts'
+import { areOtherExperts } from '../../model/identify/named-member.ts'
 import { alphaTensor, type FactorDType } from '../../model/lora/factors.ts'
 import {
   isPlainLora,
@@ -128,16 +130,29 @@ function checkKnownKeys({ name, table }: LoraFile): void {
 
 /** @throws MIXED_ARCHITECTURES (exit 3) */
 function checkSameBase(loras: readonly LoraToMerge[]): void {
-  const known = loras.filter(({ file }) => file.adapter.base.architecture !== undefined)
-  const other = known.find(
-    ({ file }) => file.adapter.base.architecture !== known[0]!.file.adapter.base.architecture,
-  )
-  if (other === undefined) return
-  const [a, b] = [known[0]!.file, other.file]
+  for (const [i, { file: a }] of loras.entries()) {
+    for (const { file: b } of loras.slice(i + 1)) checkSamePair(a, b)
+  }
+}
+
+/** @throws MIXED_ARCHITECTURES (exit 3) */
+function checkSamePair(a: LoraFile, b: LoraFile): void {
+  const [ofA, ofB] = [a.adapter.base, b.adapter.base]
+  if (areOther(ofA, ofB))
+    throw refuse('MIXED_ARCHITECTURES', messages.mixedArchitectures(a.name, ofA.title!, b.name, ofB.title!))
+  if (!areOtherExperts(ofA.expert, ofB.expert)) return
   throw refuse(
     'MIXED_ARCHITECTURES',
-    messages.mixedArchitectures(a.name, a.adapter.base.title!, b.name, b.adapter.base.title!),
+    messages.mixedArchitectures(a.name, ofA.expert!.title, b.name, ofB.expert!.title),
+    messages.eachToItsOwn,
   )
+}
+
+/** No family is left open for both. */
+function areOther(a: AdapterBase, b: AdapterBase): boolean {
+  if (a.architecture === undefined || b.architecture === undefined) return false
+  const [ofA, ofB] = [a.possible ?? [a.architecture], b.possible ?? [b.architecture]]
+  return !ofA.some((family) => ofB.includes(family))
 }
 
 /** @throws LORA_NOT_PLAIN (exit 3), and what `soundModules` throws */

@@ -47,6 +47,8 @@ export const messages = catalogue({
     `${quoted(tensor)} is ${dtype}, and nothing can be added to that`,
   convertFirst: 'Convert the base first: sdtool convert --dtype fp16.',
 
+  otherExpert: (lora: string, own: string, base: string) =>
+    `${lora} is for the member ${own}; the base is another one of the pair: ${base}`,
   namedTwice: (lora: string) => `${lora} is named more than once, and is applied each time`,
   addsNothing: (lora: string) => `${lora} adds only zeros to the weights`,
   nothingChanged: 'nothing changed: the LoRAs add only zeros to the weights',

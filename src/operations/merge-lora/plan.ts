@@ -4,6 +4,7 @@ import { type BasePart, baseParts } from '../../model/adapters/base-parts.ts'
 import { applyingFindings } from '../../model/adapters/findings.ts'
 import { blocksOfPart } from '../../model/adapters/module-blocks.ts'
 import { info, warning } from '../../model/finding.ts'
+import { areOtherExperts } from '../../model/identify/named-member.ts'
 import { trainingFindings } from '../../model/identify/same-prediction.ts'
 import type { Identity } from '../../model/identity.ts'
 import type { Model } from '../../model/model.ts'
@@ -166,12 +167,20 @@ function findingsOf(results: readonly LoraResult[], identity: Identity, isProble
         ? []
         : [info('lora-embeddings', messages.embeddingsStay(name, adapter.embeddings))]
     return [
+      ...expertFindings(result, identity),
       ...unmatchedFindings(result, identity, isProblem ? 'error' : 'warning'),
       ...applyingFindings(name, adapter),
       ...embeddings,
       ...filledFindings(result),
     ]
   })
+}
+
+/** A LoRA for high noise in the network for low noise, as far as names say. */
+function expertFindings({ input: { name, adapter } }: LoraResult, { architecture }: Identity): Finding[] {
+  const [mine, base] = [adapter.base.expert, architecture?.named]
+  if (mine === undefined || base === undefined || !areOtherExperts(mine, base)) return []
+  return [warning('lora-other-expert', messages.otherExpert(name, mine.title, base.title))]
 }
 
 /** Text encoders have no part in it. */

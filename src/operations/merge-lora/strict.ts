@@ -3,6 +3,7 @@
 import { type BaseId, baseById } from '../../model/adapters/base.ts'
 import { cloneofsimoRefusal, isNumbered } from '../../model/adapters/cloneofsimo-order.ts'
 import type { DialectId } from '../../model/adapters/dialects.ts'
+import type { AdapterBase } from '../../model/adapters/info.ts'
 import type { AdapterModule } from '../../model/adapters/modules.ts'
 import { TARGETS } from '../../model/adapters/targets.ts'
 import type { Identity } from '../../model/identity.ts'
@@ -165,14 +166,21 @@ function codeOf({ code }: Refusal): string {
 /** "lora: this is a Stable Diffusion XL LoRA, the base is Stable Diffusion 1.x: attn2.to_k expects 2048, the base has 768". */
 function wrongArchitecture({ input, unmatched }: LoraResult, { architecture }: Identity): string | undefined {
   const { base } = input.adapter
-  const [first = base.architecture, ...others] = base.possible ?? []
+  const families = familiesOf(base)
+  const [first] = families
   if (first === undefined || architecture === undefined) return undefined
-  if ([first, ...others].some((family) => isOfFamily(family, architecture.id))) return undefined
+  if (families.some((family) => isOfFamily(family, architecture.id))) return undefined
   const why = clue(unmatched) ?? base.evidence[0]
   const { title } = baseById(base.architecture ?? first)
   return why === undefined
     ? messages.wrongArchitecture(input.name, title, architecture.title)
     : messages.wrongArchitectureBecause(input.name, title, architecture.title, why)
+}
+
+/** What layers leave open, or the one of it that metadata say. */
+function familiesOf({ architecture, possible, claimed }: AdapterBase): readonly BaseId[] {
+  if (possible === undefined) return architecture === undefined ? [] : [architecture]
+  return claimed !== undefined && possible.includes(claimed) ? [claimed] : possible
 }
 
 /**

@@ -130,6 +130,8 @@ export interface NamedMember {
   readonly words: RegExp
   /** Only of these variants; '' is the network without one. */
   readonly of?: readonly string[]
+  /** Of a pair that shares the work: an adapter for one does harm to the other. */
+  readonly expert?: true
 }
 
 /** One family of models: what a file of it contains, and how to tell it from others. */

@@ -149,8 +149,8 @@ export const wan: Architecture = {
     { id: 'fun-camera', title: 'Fun Camera', key: 'control_adapter.conv.weight' },
   ],
   names: [
-    { id: 'high-noise', title: '2.2, for high noise', words: noiseWords('high'), of: EXPERTS },
-    { id: 'low-noise', title: '2.2, for low noise', words: noiseWords('low'), of: EXPERTS },
+    { id: 'high-noise', title: '2.2, for high noise', words: noiseWords('high'), of: EXPERTS, expert: true },
+    { id: 'low-noise', title: '2.2, for low noise', words: noiseWords('low'), of: EXPERTS, expert: true },
     { id: '2.1', title: '2.1', words: /wan[-_. ]?2[-_. ]?1(?!\d)/i, of: EXPERTS },
   ],
 }
