@@ -65,6 +65,7 @@ const WRITERS: Readonly<Record<string, { readonly args: readonly string[]; reado
       args: ['tiny-stripes.safetensors:0.7', 'tiny-outline.safetensors:0.4'],
       agreement: 'equal',
     },
+    'lora convert': { args: ['tiny-stripes.safetensors', '--to', 'diffusers'], agreement: 'equal' },
     'lora resize': {
       args: ['tiny-stripes.safetensors', '--rank', '2', '--dtype', 'fp32'],
       agreement: 'effect',
