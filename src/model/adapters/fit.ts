@@ -1,3 +1,4 @@
+import type { Architecture } from '../networks/architectures/architecture.ts'
 import { architectureById } from '../networks/architectures/registry.ts'
 import type { Shape } from '../networks/topology/match.ts'
 import { BASE_IDS, type BaseId, baseById, baseOfArchitecture } from './base.ts'
@@ -62,7 +63,14 @@ export function basesThatFit(modules: readonly AdapterModule[]): BaseId[] {
 function isNamedIn(module: AdapterModule, id: string): boolean {
   const architecture = architectureById(id)
   if (architecture === undefined) return false
+  if (isOfUnlistedEncoder(module, architecture)) return true
   return (module.target === 'unet' && isLayerOf(module, architecture)) || targetIn(module, id) !== undefined
+}
+
+/** Language models, which stand in no file of the family, have layers that it says nothing of. */
+function isOfUnlistedEncoder({ target }: AdapterModule, architecture: Architecture): boolean {
+  const { network } = architecture
+  return network.kind === 'dit' && target.startsWith('te') && modulesOf(architecture, target).size === 0
 }
 
 function targetIn({ target, path }: AdapterModule, id: string): ModuleTarget | undefined {

@@ -536,6 +536,15 @@ describe('describeAdapter: damage', () => {
     expect(found?.map(({ message }) => message)).toEqual([expect.stringContaining(`1 module ("${name}")`)])
   })
 
+  it('does not take layers of Qwen3 for unknown ones of Anima, nor for CLIP of SD 2.x, whose width it has', () => {
+    const info = adapter({
+      ...lora('lora_unet_llm_adapter_blocks_0_self_attn_q_proj', 1024, 1024),
+      ...lora('lora_unet_blocks_0_self_attn_q_proj', 2048, 2048),
+      ...lora('lora_te_layers_0_self_attn_q_proj', 1024, 2048),
+    })
+    expect([info?.base.architecture, info?.unknownModules]).toEqual(['anima', []])
+  })
+
   it('reports a prefix that was written twice', () => {
     expect(codes(adapter(lora(`lora_unet_${TO_K}`, 768)))).toContain('adapter-doubled-prefix')
   })
