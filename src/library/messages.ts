@@ -48,6 +48,10 @@ export const messages = catalogue({
   secondTransformer: (folder: string) =>
     `${folder} is not in it: programs load the second transformer from a file of its own, which sdtool convert ${folder} --to native writes`,
   otherWeights: (part: string, used: string, others: string) => `${part}: using ${used}, not ${others}`,
+  pipelineFolder: (folder: string) =>
+    `${folder} is a folder of diffusers, with its networks in folders of their own`,
+  convertFirst: (folder: string) =>
+    `sdtool convert ${folder} makes one file of it; a network in it can be named alone.`,
   missingShards: (folder: string, there: number, all: number, shard: string) =>
     `${folder}: only ${there} of the ${all} shards of ${shard} ${there === 1 ? 'is' : 'are'} there`,
   downloadOtherShards: 'Download the other shards, too.',

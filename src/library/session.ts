@@ -1,9 +1,11 @@
 /** Model files while they are open, with the files that belong to them. */
-import { basename } from 'node:path'
+import { existsSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { type Identity, identify } from '../model/identify/identify.ts'
 import type { KnownFile } from '../model/identity.ts'
 import { withKnownNames } from '../model/layouts/known-names.ts'
 import { type ByteSource, openFileSource } from '../system/bytes.ts'
+import { refuse } from '../system/errors.ts'
 import { checkUnchanged } from '../system/stamp.ts'
 import { openModel } from '../tensor/formats/open.ts'
 import { type ReadInto, readValues } from '../tensor/values/expr.ts'
@@ -12,7 +14,8 @@ import { openInputs } from '../tensor/write/jobs.ts'
 import { refuseDamaged, type SumCheck, sumCheck, summing } from '../tensor/write/stated-sums.ts'
 import { companionOf, mayHaveCompanion } from './companion.ts'
 import { readHints } from './hints.ts'
-import { isShardFolder, joinedShards, shardsOf } from './shards.ts'
+import { messages } from './messages.ts'
+import { isShardFolder, joinedShards, PIPELINE_INDEX, shardsOf } from './shards.ts'
 
 export interface OpenedModel {
   /** Its tensors have the names that programs look for, whatever the file calls them. */
@@ -36,6 +39,12 @@ export interface OpenFile extends OpenedModel {
   close(): Promise<void>
 }
 
+/** @throws NOT_A_FILE (exit 3) for a folder of diffusers, which is several models */
+function checkNoPipeline(path: string): void {
+  if (!existsSync(join(path, PIPELINE_INDEX))) return
+  throw refuse('NOT_A_FILE', messages.pipelineFolder(path), messages.convertFirst(path))
+}
+
 /**
  * Opens a model file, or a folder of the shards of one. Only headers are read.
  * @param onDamage called for an entry that was read and does not match the checksum of its archive
@@ -46,6 +55,7 @@ export async function openModelFile(
   { signal }: Interruptible,
   onDamage: (run: StatedSum) => void = refuseDamaged,
 ): Promise<OpenFile> {
+  checkNoPipeline(path)
   const list = isShardFolder(path) ? await shardsOf(path) : undefined
   const inputs = openInputs()
   const sources: ByteSource[] = []

@@ -21,6 +21,7 @@ export const messages = catalogue({
   seeInspect: 'sdtool inspect shows what is wrong with them.',
   mixedArchitectures: (lora: string, base: string, other: string, otherBase: string) =>
     `${lora} is for ${base}, but ${other} is for ${otherBase}`,
+  or: ' or ',
   mixedPredictions: (lora: string, other: string) =>
     `${lora}, but ${other}: their sum is for neither, and says nothing of it`,
   unsaid: (lora: string, silent: string) => `${lora}, but ${silent} does not say for what: nor does the sum`,

@@ -1,5 +1,6 @@
 /** LoRAs put together: the factors side by side, so that the change is the sum of their changes. */
 
+import { type BaseId, baseById } from '../../model/adapters/base.ts'
 import { adapterKeys } from '../../model/adapters/describe.ts'
 import { applyingFindings } from '../../model/adapters/findings.ts'
 import type { AdapterBase } from '../../model/adapters/info.ts'
@@ -139,7 +140,10 @@ function checkSameBase(loras: readonly LoraToMerge[]): void {
 function checkSamePair(a: LoraFile, b: LoraFile): void {
   const [ofA, ofB] = [a.adapter.base, b.adapter.base]
   if (areOther(ofA, ofB))
-    throw refuse('MIXED_ARCHITECTURES', messages.mixedArchitectures(a.name, ofA.title!, b.name, ofB.title!))
+    throw refuse(
+      'MIXED_ARCHITECTURES',
+      messages.mixedArchitectures(a.name, titleOf(ofA), b.name, titleOf(ofB)),
+    )
   if (!areOtherExperts(ofA.expert, ofB.expert)) return
   throw refuse(
     'MIXED_ARCHITECTURES',
@@ -150,9 +154,21 @@ function checkSamePair(a: LoraFile, b: LoraFile): void {
 
 /** No family is left open for both. */
 function areOther(a: AdapterBase, b: AdapterBase): boolean {
-  if (a.architecture === undefined || b.architecture === undefined) return false
-  const [ofA, ofB] = [a.possible ?? [a.architecture], b.possible ?? [b.architecture]]
-  return !ofA.some((family) => ofB.includes(family))
+  const [ofA, ofB] = [familiesOf(a), familiesOf(b)]
+  return ofA.length > 0 && ofB.length > 0 && !ofA.some((family) => ofB.includes(family))
+}
+
+function familiesOf({ architecture, possible = [] }: AdapterBase): readonly BaseId[] {
+  return possible.length > 0 || architecture === undefined ? possible : [architecture]
+}
+
+function titleOf(base: AdapterBase): string {
+  return (
+    base.title ??
+    familiesOf(base)
+      .map((id) => baseById(id).title)
+      .join(messages.or)
+  )
 }
 
 /** @throws LORA_NOT_PLAIN (exit 3), and what `soundModules` throws */

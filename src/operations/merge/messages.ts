@@ -77,6 +77,8 @@ export const messages = catalogue({
   ) => `${first} (A) is ${firstTitle}, ${other} (${letter}) is ${otherTitle}: their weights are unrelated`,
   withLetter: (name: string, letter: string) => `${name} (${letter})`,
   mixedPredictions: (first: string, other: string) => `${first}, ${other}: a blend of them predicts neither`,
+  otherExperts: (first: string, firstTitle: string, other: string, otherTitle: string) =>
+    `${first} (A) is ${firstTitle}, ${other} ${otherTitle}: programs use both of the pair, each for its own part of the steps, and a blend is neither`,
   mixedSchedules: (other: string, declared: string) => `${other}; the merge declares ${declared}`,
   mixedPredictionsAllowed: (why: string) => `${why}; the merge declares the prediction of A`,
   foreignPrediction: ([name, letter]: readonly [name: string, letter: string], first: string) =>

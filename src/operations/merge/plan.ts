@@ -25,7 +25,7 @@ import type { KeptTensor, MergeJob, PlannedBlend, WholeTensor } from './job.ts'
 import { messages } from './messages.ts'
 import { addMissingVae, type OtherVae, otherVae, vaeFindings } from './other-vae.ts'
 import { alphasOf, type CheckpointMergeOptions, letterOf } from './plan-options.ts'
-import { checkModels, checkPredictions } from './strict.ts'
+import { checkModels, checkPredictions, expertFindings } from './strict.ts'
 import { isUnchecked, latentFindings, uncheckedFindings } from './unchecked.ts'
 import { copiedModel, mergedValue, parametersFor } from './value.ts'
 
@@ -80,6 +80,7 @@ export async function planMerge(
   }
   job.findings.push(
     ...checkPredictions(job),
+    ...expertFindings(job),
     ...vaeFindings(models, options),
     ...latentFindings(models),
     ...uncheckedFindings(job),

@@ -1,6 +1,7 @@
 /** What keeps models from being merged, in one line. */
 
 import { warning } from '../../model/finding.ts'
+import { areOtherExperts } from '../../model/identify/named-member.ts'
 import {
   declaredIdentity,
   firstDifference,
@@ -53,6 +54,17 @@ export function checkPredictions(job: MergeJob): Finding[] {
   if (mixed === undefined) return schedule === undefined ? [] : [warning('merge-mixed-schedules', schedule)]
   if (options.allowMixed !== true) throw mixed
   return [warning('merge-mixed-predictions', messages.mixedPredictionsAllowed(mixed.message))]
+}
+
+/** Networks of a pair that share the work, as far as names say. */
+export function expertFindings({ models: [first, ...others], options }: MergeJob): Finding[] {
+  const mine = first?.identity.architecture?.named
+  const i = others.findIndex(({ identity }) => areOtherExperts(mine, identity.architecture?.named))
+  if (first === undefined || mine === undefined || i < 0 || options.only === 'text') return []
+  const { name, identity } = others[i]!
+  const other = messages.withLetter(name, letterOf(i + 1))
+  const text = messages.otherExperts(first.name, mine.title, other, identity.architecture!.named!.title)
+  return [warning('merge-other-expert', text)]
 }
 
 /** @throws MERGE_MIXED_PREDICTIONS (exit 4) */

@@ -1,10 +1,12 @@
-/** LoRAs for the two networks of Wan 2.2, each of which does half of the work. */
+/** LoRAs that are not put together: for the two networks of Wan 2.2, each of which does half of the work; for no family that both fit. */
 import { describe, expect, it } from 'vitest'
+import { describeAdapter } from '../../../src/model/adapters/describe.ts'
 import { identify } from '../../../src/model/identify/identify.ts'
 import { mergeLoras } from '../../../src/operations/lora-merge/plan.ts'
 import { readValues } from '../../../src/tensor/values/expr.ts'
 import type { Tensor } from '../../../src/tensor/values/table.ts'
 import { goldenLora } from '../../family-goldens.ts'
+import { floatTensor, tableOf } from '../../tables.ts'
 
 const read = (tensor: Tensor) => readValues(tensor, async () => {})
 
@@ -39,5 +41,28 @@ describe('experts of Wan 2.2', () => {
     })
     const other = await named('b_high_noise.safetensors')
     expect((await mergeLoras([high.lora, other.lora])).modules.length).toBeGreaterThan(0)
+  })
+})
+
+describe('LoRAs of which no family is sure', () => {
+  const lora = (name: string, module: string) => {
+    const table = tableOf([
+      floatTensor(`${module}.lora_A.weight`, [1, 2], [1, 2]),
+      floatTensor(`${module}.lora_B.weight`, [2, 1], [1, 2]),
+    ])
+    return { file: { name, table, adapter: describeAdapter(table)!, read }, ratio: { unet: 1, text: 1 } }
+  }
+  const refiner = lora('a', 'diffusion_model.noise_refiner.0.feed_forward.w2')
+  const double = lora('b', 'transformer.transformer_blocks.0.attn.add_q_proj')
+
+  it('are not put together where no family has the layers of both', async () => {
+    expect([refiner, double].map(({ file }) => file.adapter.base.architecture)).toEqual([
+      undefined,
+      undefined,
+    ])
+    await expect(mergeLoras([refiner, double])).rejects.toMatchObject({ code: 'MIXED_ARCHITECTURES' })
+    expect((await mergeLoras([refiner, { ...refiner, ratio: { unet: 0.5, text: 1 } }])).modules).toHaveLength(
+      1,
+    )
   })
 })

@@ -1,0 +1,21 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { openModelFile } from '../../src/library/session.ts'
+
+it('says of a folder of diffusers what it is, and how it becomes a model', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sdtool-session-'))
+  try {
+    mkdirSync(join(folder, 'transformer'))
+    writeFileSync(join(folder, 'model_index.json'), '{}')
+    await expect(openModelFile(folder, { signal: new AbortController().signal })).rejects.toMatchObject({
+      code: 'NOT_A_FILE',
+      exitCode: 3,
+      message: `${folder} is a folder of diffusers, with its networks in folders of their own`,
+      hint: expect.stringContaining(`sdtool convert ${folder}`),
+    })
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
