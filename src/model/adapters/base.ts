@@ -109,12 +109,12 @@ const LIKE_FLUX = ['chroma', 'chroma-radiance', 'hunyuan-video', 'hunyuan-image-
 /**
  * What adapters are trained for as a rule where the modules of families have the same names and shapes. In diffusers names,
  * attention of Qwen-Image is that of the double blocks of Flux.1 and its like, which are never trained without the single
- * ones (source: InvokeAI, configs/lora.py); a few blocks of Flux.1, of Chroma and of HunyuanVideo are alike; Anima is
+ * ones (source: InvokeAI, configs/lora.py); a few blocks of Flux.1, of Chroma, HunyuanVideo and others are alike; Anima is
  * Cosmos-Predict2 with a text adapter.
  */
 const USUAL: readonly { readonly usual: BaseId; readonly others: readonly BaseId[] }[] = [
   { usual: 'qwen-image', others: ['flux', 'flux-2', 'ovis-image', 'longcat-image', ...LIKE_FLUX] },
-  { usual: 'flux', others: LIKE_FLUX },
+  { usual: 'flux', others: ['ovis-image', 'longcat-image', ...LIKE_FLUX] },
   { usual: 'chroma', others: ['chroma-radiance'] },
   { usual: 'anima', others: ['cosmos-predict2'] },
 ]
@@ -189,7 +189,9 @@ function likeliest(fits: readonly DitFit[], claimed: BaseId | undefined): BaseId
   if (claimed !== undefined && bases.includes(claimed)) return claimed
   const complete = basesOf(fits.filter(({ isComplete }) => isComplete))
   const [base, ...others] = complete.length > 0 ? complete : bases
-  return others.length === 0 ? base : usualOf([base!, ...others])
+  if (others.length === 0) return base
+  // widths of no published model say nothing of what is usual
+  return fits[0]!.members.length > 0 ? usualOf([base!, ...others]) : undefined
 }
 
 function usualOf(bases: readonly BaseId[]): BaseId | undefined {

@@ -155,5 +155,5 @@ function hasAllBlocks(hits: readonly Hit[], dims: Dims): boolean {
     if (name === undefined || number === undefined) continue
     numbers.set(name, (numbers.get(name) ?? new Set()).add(number))
   }
-  return [...numbers].every(([name, seen]) => seen.size === dims[name])
+  return numbers.size > 0 && [...numbers].every(([name, seen]) => seen.size === dims[name])
 }

@@ -167,11 +167,11 @@ function codeOf({ code }: Refusal): string {
 function wrongArchitecture({ input, unmatched }: LoraResult, { architecture }: Identity): string | undefined {
   const { base } = input.adapter
   const families = familiesOf(base)
-  const [first] = families
-  if (first === undefined || architecture === undefined) return undefined
+  if (families.length === 0 || architecture === undefined) return undefined
   if (families.some((family) => isOfFamily(family, architecture.id))) return undefined
   const why = clue(unmatched) ?? base.evidence[0]
-  const { title } = baseById(base.architecture ?? first)
+  const named = base.architecture === undefined ? families : [base.architecture]
+  const title = named.map((family) => baseById(family).title).join(' or ')
   return why === undefined
     ? messages.wrongArchitecture(input.name, title, architecture.title)
     : messages.wrongArchitectureBecause(input.name, title, architecture.title, why)

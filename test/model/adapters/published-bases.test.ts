@@ -25,6 +25,15 @@ const ANY: readonly Trainer[] = ['kohya', 'ai-toolkit', 'diffusers', 'bare']
 
 /** Source of what is trained: the `*_TARGET_REPLACE_MODULES` of sd-scripts and musubi-tuner, the examples of diffusers. */
 const TRAINED: readonly Trained[] = [
+  // a few blocks, as many train them
+  {
+    model: 'flux-dev',
+    layout: 'native',
+    layers: /single_blocks\.(7|20)\.linear/,
+    by: ['kohya', 'ai-toolkit'],
+    base: 'flux',
+  },
+  { model: 'flux-dev', layout: 'native', layers: /single_blocks\.7\.linear/, by: ['kohya'], base: 'flux' },
   {
     model: 'flux-dev',
     layout: 'native',

@@ -212,7 +212,7 @@ describe('an adapter that does not fit', () => {
     const lora = adapter(rankOne({ lora_unet_vector_in_in_layer: [[1], [1]] }))
     const { problems } = await planOf(shapesOf(narrowSd1()), [lora])
     expect(problems[0]?.message).toBe(
-      'lora.safetensors: this is a Flux.1 LoRA, the base is Stable Diffusion 1.x: 1 module has the name and shape of a layer of HunyuanVideo, Flux.1',
+      'lora.safetensors: this is a HunyuanVideo or Flux.1 LoRA, the base is Stable Diffusion 1.x: 1 module has the name and shape of a layer of HunyuanVideo, Flux.1',
     )
   })
 })
