@@ -7,7 +7,12 @@ import type { TargetId } from '../../model/adapters/targets.ts'
 import { rankMetadata } from '../../model/lora/metadata.ts'
 import { type LoraFile, type PlacedLora, soundModules } from '../../model/lora/modules.ts'
 import { NAMINGS, type NamingId } from '../../model/lora/naming/namings.ts'
-import { type RenamedLora, type RenamedModule, renamedLora } from '../../model/lora/naming/rename.ts'
+import {
+  type Obstacle,
+  type RenamedLora,
+  type RenamedModule,
+  renamedLora,
+} from '../../model/lora/naming/rename.ts'
 import type { Architecture } from '../../model/networks/architectures/architecture.ts'
 import { ARCHITECTURES, architectureById } from '../../model/networks/architectures/registry.ts'
 import { refuse } from '../../system/errors.ts'
@@ -90,13 +95,20 @@ function keysOf({ modules, refused }: RenamedLora): string {
   return [...keys, ...refused.map(({ module }) => module)].sort().join('\n')
 }
 
+/** What a plain LoRA of the same effect would not meet. */
+const KIND_MATTERS: ReadonlySet<Obstacle> = new Set(['not-read', 'mixes-outputs', 'not-plain'])
+
 /** Nothing is left out. @throws LORA_NO_NAME (exit 3) */
 function checkAll({ name }: LoraFile, { refused }: RenamedLora, to: NamingId): void {
   const [first] = refused
   if (first === undefined) return
   const alike = refused.filter(({ obstacle }) => obstacle === first.obstacle).map(({ module }) => module)
   const text = messages.refused(name, alike, first.obstacle, NAMINGS[to].title, first.title)
-  throw refuse('LORA_NO_NAME', text, messages.resizeFirst)
+  throw refuse(
+    'LORA_NO_NAME',
+    text,
+    KIND_MATTERS.has(first.obstacle) ? messages.resizeFirst : messages.seeCheck,
+  )
 }
 
 /** What belongs to no module: embeddings that are bundled, keys nobody knows. */

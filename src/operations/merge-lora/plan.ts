@@ -97,7 +97,7 @@ async function planWith(
     ...emaCopyFindings(patches, base, options),
     ...plan.findings,
   ]
-  const reports = results.map(reportOf)
+  const reports = results.map((result) => reportOf(result, identity))
   return { ...plan, findings, loras: reports, patches: planned, problems, parts: patchedBase.parts }
 }
 

@@ -1,11 +1,13 @@
 import type { AdapterModule } from '../../model/adapters/modules.ts'
 import { MODIFIERS } from '../../model/adapters/registry.ts'
 import { TARGETS, type TargetId } from '../../model/adapters/targets.ts'
+import type { Identity } from '../../model/identity.ts'
 import { defined } from '../../system/defined.ts'
 import { messages } from './messages.ts'
 import type { LoraRatio } from './plan-options.ts'
 import type { LoraResult, Unmatched } from './select.ts'
 import { sideOf } from './sides.ts'
+import { partTitle } from './strict.ts'
 
 /** What an adapter does to one part of the base. */
 export interface LoraPart {
@@ -35,14 +37,14 @@ export interface LoraReport {
   readonly unmatched: readonly Pick<Unmatched, 'name' | 'target' | 'reason' | 'detail'>[]
 }
 
-export function reportOf(result: LoraResult): LoraReport {
+export function reportOf(result: LoraResult, base: Pick<Identity, 'components'>): LoraReport {
   const { input, unmatched } = result
   const targets = Object.keys(TARGETS) as TargetId[]
   return {
     name: input.name,
     title: input.adapter.title,
     ratio: input.ratio,
-    parts: targets.flatMap((target) => partReport(result, target) ?? []),
+    parts: targets.flatMap((target) => partReport(result, target, base) ?? []),
     unmatched: unmatched.map(({ name, target, reason, detail }) => {
       return { name, target, reason, ...defined({ detail }) }
     }),
@@ -52,6 +54,7 @@ export function reportOf(result: LoraResult): LoraReport {
 function partReport(
   { input, matched, unmatched, leftOut }: LoraResult,
   target: TargetId,
+  base: Pick<Identity, 'components'>,
 ): LoraPart | undefined {
   const isMine = (one: { readonly target: TargetId }) => one.target === target
   const placed = matched.filter(({ module }) => isMine(module))
@@ -61,7 +64,7 @@ function partReport(
   const modules = [...placed.map(({ module }) => module), ...skipped]
   return {
     target,
-    title: placed[0]?.part.component.title ?? TARGETS[target],
+    title: placed[0]?.part.component.title ?? partTitle(target, base),
     algorithms: [...new Set(modules.map(algorithmTitle))],
     ...ranksOf(modules),
     ratio: input.ratio[sideOf(target)],

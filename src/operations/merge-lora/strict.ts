@@ -5,7 +5,7 @@ import { cloneofsimoRefusal, isNumbered } from '../../model/adapters/cloneofsimo
 import type { DialectId } from '../../model/adapters/dialects.ts'
 import type { AdapterBase } from '../../model/adapters/info.ts'
 import type { AdapterModule } from '../../model/adapters/modules.ts'
-import { TARGETS } from '../../model/adapters/targets.ts'
+import { TARGETS, type TargetId } from '../../model/adapters/targets.ts'
 import type { Identity } from '../../model/identity.ts'
 import { parseRecipe, RECIPE_KEY, type Recipe } from '../../model/metadata/recipe.ts'
 import { hasUnknownNetwork } from '../../model/unknown-networks.ts'
@@ -133,6 +133,12 @@ function hintOf({ unmatched, matched }: LoraResult, none: boolean): { hint?: str
   return { hint: messages.allowUnmatched(matched.length) }
 }
 
+/** What the base has for a target: the network that it calls UNet may be a transformer. */
+export function partTitle(target: TargetId, { components }: Pick<Identity, 'components'>): string {
+  const denoiser = target === 'unet' ? components.find(({ role }) => role === 'unet') : undefined
+  return denoiser?.title ?? TARGETS[target]
+}
+
 /** One finding for each part and reason, with the first names. */
 export function unmatchedFindings(
   result: LoraResult,
@@ -150,7 +156,7 @@ export function unmatchedFindings(
         input.name,
         mine.filter((one) => one.target === target),
       )
-      const part = reason === 'stray' || target === 'other' ? undefined : TARGETS[target]
+      const part = reason === 'stray' || target === 'other' ? undefined : partTitle(target, identity)
       const message = messages[reason]({ ...facts, ...defined({ part }) })
       return { code: codeOf(REASONS[reason]), severity, message }
     })

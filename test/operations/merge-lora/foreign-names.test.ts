@@ -130,3 +130,9 @@ describe("kohya's OFT of Flux", () => {
     })
   })
 })
+
+it('calls the part that takes no module as the base has it', async () => {
+  const plan = await planOf(FLUX, [adapter(rankOne({ lora_unet_double_blocks_99_img_mlp_0: [[1], [1]] }))])
+  expect(plan.loras[0]!.parts.map(({ title }) => title)).toEqual(['diffusion transformer'])
+  expect(plan.findings.map(({ message }) => message).join()).toContain('diffusion transformer: 1 module')
+})
