@@ -106,17 +106,24 @@ const OWN_NAMES: readonly { pattern: RegExp; base: BaseId; block: string }[] = [
 
 const LIKE_FLUX = ['chroma', 'chroma-radiance', 'hunyuan-video', 'hunyuan-image-2.1', 'hunyuan-video-1.5']
 
+interface Usual {
+  readonly usual: BaseId
+  readonly others: readonly BaseId[]
+  /** Whatever its widths are: those of no published model say nothing of what else is usual. */
+  readonly always?: true
+}
+
 /**
  * What adapters are trained for as a rule where the modules of families have the same names and shapes. In diffusers names,
  * attention of Qwen-Image is that of the double blocks of Flux.1 and its like, which are never trained without the single
  * ones (source: InvokeAI, configs/lora.py); a few blocks of Flux.1, of Chroma, HunyuanVideo and others are alike; Anima is
  * Cosmos-Predict2 with a text adapter.
  */
-const USUAL: readonly { readonly usual: BaseId; readonly others: readonly BaseId[] }[] = [
+const USUAL: readonly Usual[] = [
   { usual: 'qwen-image', others: ['flux', 'flux-2', 'ovis-image', 'longcat-image', ...LIKE_FLUX] },
   { usual: 'flux', others: ['ovis-image', 'longcat-image', ...LIKE_FLUX] },
   { usual: 'chroma', others: ['chroma-radiance'] },
-  { usual: 'anima', others: ['cosmos-predict2'] },
+  { usual: 'anima', others: ['cosmos-predict2'], always: true },
 ]
 
 const CROSS_ATTENTION = /attn2[._](?:processor\.)?to_[kv]$/
@@ -190,12 +197,11 @@ function likeliest(fits: readonly DitFit[], claimed: BaseId | undefined): BaseId
   const complete = basesOf(fits.filter(({ isComplete }) => isComplete))
   const [base, ...others] = complete.length > 0 ? complete : bases
   if (others.length === 0) return base
-  // widths of no published model say nothing of what is usual
-  return fits[0]!.members.length > 0 ? usualOf([base!, ...others]) : undefined
+  return usualOf([base!, ...others], fits[0]!.members.length > 0)
 }
 
-function usualOf(bases: readonly BaseId[]): BaseId | undefined {
-  return USUAL.find(
+function usualOf(bases: readonly BaseId[], isPublished: boolean): BaseId | undefined {
+  return USUAL.filter(({ always }) => isPublished || always).find(
     ({ usual, others }) =>
       bases.includes(usual) && bases.every((base) => base === usual || others.includes(base)),
   )?.usual
