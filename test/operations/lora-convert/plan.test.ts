@@ -5,6 +5,9 @@ import { readValues } from '../../../src/tensor/values/expr.ts'
 import type { Tensor } from '../../../src/tensor/values/table.ts'
 import { floatTensor, tableOf } from '../../tables.ts'
 
+/** Of Flux.1. */
+const WIDTH = 3072
+
 const read = (tensor: Tensor) => readValues(tensor, async () => {})
 
 function fluxLora(tensors: Tensor[]) {
@@ -30,7 +33,11 @@ it.each([
   [
     'a LoHa',
     ['hada_w1_a', 'hada_w1_b', 'hada_w2_a', 'hada_w2_b'].map((role, i) =>
-      floatTensor(`lora_unet_double_blocks_0_img_mlp_0.${role}`, i % 2 === 0 ? [2, 1] : [1, 2], [1, 2]),
+      floatTensor(
+        `lora_unet_double_blocks_0_img_attn_proj.${role}`,
+        i % 2 === 0 ? [WIDTH, 1] : [1, WIDTH],
+        Array(WIDTH).fill(1),
+      ),
     ),
     'sdtool lora resize',
   ],
