@@ -48,6 +48,8 @@ export const messages = catalogue({
   secondTransformer: (folder: string) =>
     `${folder} is not in it: programs load the second transformer from a file of its own, which sdtool convert ${folder} --to native writes`,
   otherWeights: (part: string, used: string, others: string) => `${part}: using ${used}, not ${others}`,
+  isFolder: (path: string) => `${path} is a folder`,
+  nameFileInIt: 'Name a file in it.',
   pipelineFolder: (folder: string) =>
     `${folder} is a folder of diffusers, with its networks in folders of their own`,
   convertFirst: (folder: string) =>

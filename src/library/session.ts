@@ -1,5 +1,5 @@
 /** Model files while they are open, with the files that belong to them. */
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { type Identity, identify } from '../model/identify/identify.ts'
 import type { KnownFile } from '../model/identity.ts'
@@ -39,10 +39,12 @@ export interface OpenFile extends OpenedModel {
   close(): Promise<void>
 }
 
-/** @throws NOT_A_FILE (exit 3) for a folder of diffusers, which is several models */
-function checkNoPipeline(path: string): void {
-  if (!existsSync(join(path, PIPELINE_INDEX))) return
-  throw refuse('NOT_A_FILE', messages.pipelineFolder(path), messages.convertFirst(path))
+/** @throws NOT_A_FILE (exit 3) for a folder that is not one model */
+function checkNoFolder(path: string): void {
+  if (existsSync(join(path, PIPELINE_INDEX)))
+    throw refuse('NOT_A_FILE', messages.pipelineFolder(path), messages.convertFirst(path))
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() && !isShardFolder(path))
+    throw refuse('NOT_A_FILE', messages.isFolder(path), messages.nameFileInIt)
 }
 
 /**
@@ -55,7 +57,7 @@ export async function openModelFile(
   { signal }: Interruptible,
   onDamage: (run: StatedSum) => void = refuseDamaged,
 ): Promise<OpenFile> {
-  checkNoPipeline(path)
+  checkNoFolder(path)
   const list = isShardFolder(path) ? await shardsOf(path) : undefined
   const inputs = openInputs()
   const sources: ByteSource[] = []

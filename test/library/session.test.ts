@@ -19,3 +19,17 @@ it('says of a folder of diffusers what it is, and how it becomes a model', async
     rmSync(folder, { recursive: true })
   }
 })
+
+it('says of any other folder that it is one', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sdtool-session-'))
+  try {
+    writeFileSync(join(folder, 'adapter_model.safetensors'), '')
+    await expect(openModelFile(folder, { signal: new AbortController().signal })).rejects.toMatchObject({
+      code: 'NOT_A_FILE',
+      message: `${folder} is a folder`,
+      hint: 'Name a file in it.',
+    })
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
