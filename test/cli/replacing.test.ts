@@ -20,6 +20,7 @@ const WRITERS: readonly (readonly [name: string, ending: string, args: readonly 
   ['prune', '.safetensors', ['prune', tiny('tiny-sd.ckpt')]],
   ['extract vae', '.safetensors', ['extract', 'vae', tiny('tiny-sd-b.safetensors')]],
   ['lora merge', '.safetensors', ['lora', 'merge', LORA, tiny('tiny-stripes.safetensors')]],
+  ['lora convert', '.safetensors', ['lora', 'convert', LORA, '--to', 'diffusers']],
   ['lora resize', '.safetensors', ['lora', 'resize', LORA, '--rank', '2']],
   ['diff --plot', '.png', ['diff', LORA, LORA, '--plot']],
 ]
