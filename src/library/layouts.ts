@@ -16,6 +16,8 @@ export type FolderKind =
 export interface FolderLayout {
   readonly id: 'a1111' | 'comfyui' | 'swarmui'
   readonly title: string
+  /** Which of them loads diffusion transformers, where not all do. */
+  readonly titleForTransformers?: string
   /** Files and folders that only this program has, below its folder. A folder with one of them is surely of it. */
   readonly markers: readonly string[]
   /** What else the program reads from a folder, though new files do not go there. */
@@ -36,6 +38,8 @@ export const LAYOUTS: readonly FolderLayout[] = [
     // models/text_encoder, models/ControlNet and models/ControlNetPreprocessor (modules_forge/shared.py).
     id: 'a1111',
     title: 'A1111, Forge',
+    // A1111 ended at 1.10, which knows UNets and SD 3 medium
+    titleForTransformers: 'Forge',
     markers: ['webui.py', 'webui-user.sh', 'webui-user.bat'],
     // Forge has one list of VAEs and text encoders, from both folders (modules_forge/main_entry.py)
     alsoReads: { 'models/VAE': ['text-encoder'], 'models/text_encoder': ['vae'] },

@@ -70,9 +70,11 @@ export function programPlaces(identity: Placed): ProgramPlace[] {
   const kind = folderKindOf(identity)
   if (kind === undefined) return []
   const option = kind === 'text-encoder' ? encoderOption(identity) : SDCPP_OPTIONS[kind]
-  const folders = LAYOUTS.flatMap(({ id, title, folders }): ProgramPlace[] => {
+  const isTransformer = identity.components.some(({ id }) => id === 'dit')
+  const folders = LAYOUTS.flatMap(({ id, title, titleForTransformers = title, folders }): ProgramPlace[] => {
     const [folder] = folders[kind]
-    return folder === undefined ? [] : [{ program: id, title, folder }]
+    if (folder === undefined) return []
+    return [{ program: id, title: isTransformer ? titleForTransformers : title, folder }]
   })
   return [...folders, ...(option === undefined ? [] : [{ ...SDCPP, option }])]
 }

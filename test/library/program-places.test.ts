@@ -75,6 +75,13 @@ describe('where programs look for a model', () => {
     expect(Object.fromEntries(places)).toEqual({ comfyui, a1111, swarmui, 'stable-diffusion.cpp': sdcpp })
   })
 
+  it('is in Forge alone, of the two that share their folders, for transformers', () => {
+    const titles = (name: keyof typeof FILES) => programPlaces(FILES[name]).map(({ title }) => title)
+    for (const name of ['all-in-one', 'bare transformer'] as const)
+      expect([name, titles(name)[0]]).toEqual([name, 'Forge'])
+    expect(titles('bare UNet')[0]).toBe('A1111, Forge')
+  })
+
   it('is not said of what they do not agree about, or a model without its network', () => {
     for (const kind of ['taesd', 'ip-adapter', 'training', 'aesthetic', 'unknown'] as const)
       expect([kind, KINDS[kind], programPlaces(file(kind, 'weights'))]).toEqual([kind, KINDS[kind], []])

@@ -121,7 +121,7 @@ interface Usual {
  */
 const USUAL: readonly Usual[] = [
   { usual: 'qwen-image', others: ['flux', 'flux-2', 'ovis-image', 'longcat-image', ...LIKE_FLUX] },
-  { usual: 'flux', others: ['ovis-image', 'longcat-image', ...LIKE_FLUX] },
+  { usual: 'flux', others: ['ovis-image', 'longcat-image', 'auraflow', ...LIKE_FLUX] },
   { usual: 'chroma', others: ['chroma-radiance'] },
   { usual: 'anima', others: ['cosmos-predict2'], always: true },
 ]

@@ -14,6 +14,14 @@ const ZERO_SNR = 'ztsnr'
 /** Names of those that say what the scheduler of a folder of diffusers says. */
 export const SAID_BY_SCHEDULER: ReadonlySet<string> = new Set([VELOCITY, ZERO_SNR])
 
+/** Statistics of latents, and noise levels. */
+const OF_EDM = /^edm_(?:mean$|std$|vpred\.)/
+
+/** Of a UNet: programs look for these beside the weights, without their prefix. Source: ComfyUI, `SDXL.model_type`. */
+export function standsAlone(name: string): boolean {
+  return SAID_BY_SCHEDULER.has(name) || OF_EDM.test(name)
+}
+
 type WithArchitecture = Pick<Identity, 'architecture'>
 
 function namesFor({ id, prediction }: ArchitectureInfo): string[] {

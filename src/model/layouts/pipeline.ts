@@ -13,7 +13,7 @@ import { unetNaming } from '../networks/topology/diffusers.ts'
 import type { UnetConfig } from '../networks/topology/unet.ts'
 import { localsOf } from './component.ts'
 import { type DitPipeline, fromDitPipeline, type NativeFile, toDitPipeline } from './dit-pipeline.ts'
-import { SAID_BY_SCHEDULER } from './markers.ts'
+import { SAID_BY_SCHEDULER, standsAlone } from './markers.ts'
 import { messages } from './messages.ts'
 import { unetToDiffusers, unetToLdm, vaeToDiffusers, vaeToLdm } from './networks.ts'
 import { type Locals, toOpenClip, toTransformers } from './openclip.ts'
@@ -202,7 +202,7 @@ function fromUnetPipeline({
   }
   const left: string[] = []
   // SimpleTuner writes the markers into the file of the UNet
-  const out = new Map([...unet].filter(([name]) => SAID_BY_SCHEDULER.has(name)))
+  const out = new Map([...unet].filter(([name]) => standsAlone(name)))
   const weights = new Map([...unet].filter(([name]) => !out.has(name)))
   const add = (prefix: string, folder: string, { tensors, left: names }: Converted): void => {
     for (const [name, tensor] of tensors) out.set(prefix + name, { ...tensor, name: prefix + name })

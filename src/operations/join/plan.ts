@@ -7,7 +7,7 @@ import {
   type DTypeChoice,
 } from '../../model/dtype-choice.ts'
 import { counted, info, warning } from '../../model/finding.ts'
-import { SAID_BY_SCHEDULER } from '../../model/layouts/markers.ts'
+import { standsAlone } from '../../model/layouts/markers.ts'
 import { missingParts, partTitle } from '../../model/needs.ts'
 import { UNET_PREFIX } from '../../model/networks/architectures/architecture.ts'
 import {
@@ -77,7 +77,7 @@ function checkOnce(parts: readonly Placed[]): void {
 }
 
 function keyOf(prefix: string, name: string): string {
-  return SAID_BY_SCHEDULER.has(name) ? name : prefix + name
+  return standsAlone(name) ? name : prefix + name
 }
 
 function keysOf({ prefix, tensors }: Placed): string[] {

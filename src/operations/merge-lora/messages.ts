@@ -49,6 +49,10 @@ export const messages = catalogue({
 
   otherExpert: (lora: string, own: string, base: string) =>
     `${lora} is for the member ${own}; the base is another one of the pair: ${base}`,
+  familyUnsure: (lora: string, families: string, usual: string | undefined) => {
+    const most = usual === undefined ? '' : `most such LoRAs are for ${usual}, and `
+    return `${lora}: its layers are those of ${families}; ${most}its metadata do not say which of them it was trained for`
+  },
   namedTwice: (lora: string) => `${lora} is named more than once, and is applied each time`,
   addsNothing: (lora: string) => `${lora} adds only zeros to the weights`,
   nothingChanged: 'nothing changed: the LoRAs add only zeros to the weights',

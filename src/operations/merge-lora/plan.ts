@@ -1,5 +1,6 @@
 /** LoRAs and other adapters into the weights of a model. */
 
+import { baseById } from '../../model/adapters/base.ts'
 import { type BasePart, baseParts } from '../../model/adapters/base-parts.ts'
 import { applyingFindings } from '../../model/adapters/findings.ts'
 import { blocksOfPart } from '../../model/adapters/module-blocks.ts'
@@ -24,7 +25,7 @@ import type { LoraInput, MergeLoraPlanOptions } from './plan-options.ts'
 import { type LoraReport, reportOf } from './report.ts'
 import type { LoraResult, UsedPatterns } from './select.ts'
 import { sideOf, sideOfPart } from './sides.ts'
-import { checkBase, checkMergeable, problemOf, unmatchedFindings } from './strict.ts'
+import { checkBase, checkMergeable, familiesLeftOpen, problemOf, unmatchedFindings } from './strict.ts'
 import { type PlannedPatch, patchedTable } from './table.ts'
 
 export interface MergeLoraPlan extends Plan {
@@ -168,6 +169,7 @@ function findingsOf(results: readonly LoraResult[], identity: Identity, isProble
         : [info('lora-embeddings', messages.embeddingsStay(name, adapter.embeddings))]
     return [
       ...expertFindings(result, identity),
+      ...familyFindings(result, identity),
       ...unmatchedFindings(result, identity, isProblem ? 'error' : 'warning'),
       ...applyingFindings(name, adapter),
       ...embeddings,
@@ -181,6 +183,15 @@ function expertFindings({ input: { name, adapter } }: LoraResult, { architecture
   const [mine, base] = [adapter.base.expert, architecture?.named]
   if (mine === undefined || base === undefined || !areOtherExperts(mine, base)) return []
   return [warning('lora-other-expert', messages.otherExpert(name, mine.title, base.title))]
+}
+
+/** That nobody but its author knows whether a LoRA is for this base. */
+function familyFindings(result: LoraResult, identity: Identity): Finding[] {
+  const families = familiesLeftOpen(result, identity)
+  if (families === undefined) return []
+  const { name, adapter } = result.input
+  const usual = adapter.base.architecture && baseById(adapter.base.architecture).title
+  return [warning('lora-family-unsure', messages.familyUnsure(name, families, usual))]
 }
 
 /** Text encoders have no part in it. */

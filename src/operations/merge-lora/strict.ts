@@ -177,7 +177,7 @@ function wrongArchitecture({ input, unmatched }: LoraResult, { architecture }: I
   if (families.some((family) => isOfFamily(family, architecture.id))) return undefined
   const why = clue(unmatched) ?? base.evidence[0]
   const named = base.architecture === undefined ? families : [base.architecture]
-  const title = named.map((family) => baseById(family).title).join(' or ')
+  const title = titlesOf(named)
   return why === undefined
     ? messages.wrongArchitecture(input.name, title, architecture.title)
     : messages.wrongArchitectureBecause(input.name, title, architecture.title, why)
@@ -187,6 +187,18 @@ function wrongArchitecture({ input, unmatched }: LoraResult, { architecture }: I
 function familiesOf({ architecture, possible, claimed }: AdapterBase): readonly BaseId[] {
   if (possible === undefined) return architecture === undefined ? [] : [architecture]
   return claimed !== undefined && possible.includes(claimed) ? [claimed] : possible
+}
+
+/**
+ * "Flux.1 or Chroma": the families that a LoRA may be for, where its layers fit the base and others too, and nothing says that
+ * it was trained for this one: it is the usual one of none, or of another. Undefined where metadata or layers say more.
+ */
+export function familiesLeftOpen({ input }: LoraResult, { architecture }: Identity): string | undefined {
+  const { base } = input.adapter
+  const families = familiesOf(base)
+  if (architecture === undefined || families.length < 2) return undefined
+  if (base.architecture !== undefined && isOfFamily(base.architecture, architecture.id)) return undefined
+  return titlesOf(families)
 }
 
 /**
@@ -225,6 +237,10 @@ function isExtractedFromUnknown({ base }: LoraInput['adapter'], { metadata }: Te
 function isExtracted(recipe: Recipe | undefined): boolean {
   if (recipe === undefined) return false
   return recipe.operation === 'extract lora' || recipe.inputs.some((input) => isExtracted(input.recipe))
+}
+
+function titlesOf(families: readonly BaseId[]): string {
+  return families.map((family) => baseById(family).title).join(' or ')
 }
 
 function isOfFamily(family: BaseId, architecture: string): boolean {
