@@ -1,9 +1,8 @@
 /** What keeps an adapter from being merged, in one line. */
 
-import { type BaseId, baseById } from '../../model/adapters/base.ts'
+import { baseById } from '../../model/adapters/base.ts'
 import { cloneofsimoRefusal, isNumbered } from '../../model/adapters/cloneofsimo-order.ts'
 import type { DialectId } from '../../model/adapters/dialects.ts'
-import type { AdapterBase } from '../../model/adapters/info.ts'
 import type { AdapterModule } from '../../model/adapters/modules.ts'
 import { TARGETS, type TargetId } from '../../model/adapters/targets.ts'
 import type { Identity } from '../../model/identity.ts'
@@ -14,6 +13,7 @@ import { EXIT, type ExitCode, refuse, SdtoolError, unverified } from '../../syst
 import { checkOperation } from '../../tensor/quantised/check.ts'
 import type { Finding, TensorTable } from '../../tensor/values/table.ts'
 import { isNoNetwork, kindHint } from '../plan.ts'
+import { familiesOf, isOfFamily, titlesOf } from './families.ts'
 import type { LoraInput } from './plan-options.ts'
 import type { LoraResult, Unmatched, UnmatchedReason } from './select.ts'
 import { sideOf } from './sides.ts'
@@ -183,24 +183,6 @@ function wrongArchitecture({ input, unmatched }: LoraResult, { architecture }: I
     : messages.wrongArchitectureBecause(input.name, title, architecture.title, why)
 }
 
-/** What layers leave open, or the one of it that metadata say. */
-function familiesOf({ architecture, possible, claimed }: AdapterBase): readonly BaseId[] {
-  if (possible === undefined) return architecture === undefined ? [] : [architecture]
-  return claimed !== undefined && possible.includes(claimed) ? [claimed] : possible
-}
-
-/**
- * "Flux.1 or Chroma": the families that a LoRA may be for, where its layers fit the base and others too, and nothing says that
- * it was trained for this one: it is the usual one of none, or of another. Undefined where metadata or layers say more.
- */
-export function familiesLeftOpen({ input }: LoraResult, { architecture }: Identity): string | undefined {
-  const { base } = input.adapter
-  const families = familiesOf(base)
-  if (architecture === undefined || families.length < 2) return undefined
-  if (base.architecture !== undefined && isOfFamily(base.architecture, architecture.id)) return undefined
-  return titlesOf(families)
-}
-
 /**
  * That a LoRA for a transformer is for another network than the base, even where all of its layers have their names there:
  * they do not do the same. Undefined where that is not so.
@@ -237,14 +219,6 @@ function isExtractedFromUnknown({ base }: LoraInput['adapter'], { metadata }: Te
 function isExtracted(recipe: Recipe | undefined): boolean {
   if (recipe === undefined) return false
   return recipe.operation === 'extract lora' || recipe.inputs.some((input) => isExtracted(input.recipe))
-}
-
-function titlesOf(families: readonly BaseId[]): string {
-  return families.map((family) => baseById(family).title).join(' or ')
-}
-
-function isOfFamily(family: BaseId, architecture: string): boolean {
-  return baseById(family).architectures.includes(architecture)
 }
 
 /** What gives an architecture away: the width of the text that cross attention looks at. */

@@ -77,6 +77,7 @@ export const messages = catalogue({
     `${lora}: this is a ${family} LoRA, the base is ${base}`,
   wrongArchitectureBecause: (lora: string, family: string, base: string, why: string) =>
     `${lora}: this is a ${family} LoRA, the base is ${base}: ${why}`,
+  otherFamilies: (count: number) => `${count} other families`,
   otherWidth: (layer: string, expected: number, found: number | undefined) =>
     `${layer} expects ${expected}, the base has ${found}`,
   nearest: (module: string, layer: string) =>
