@@ -127,7 +127,6 @@ export const MODEL_MAKERS: Readonly<Record<string, readonly ModelMaker[]>> = {
   'lora convert': [
     {
       args: (path, out) => ['lora', 'convert', path('lora'), '--to', 'diffusers', '-o', out],
-      brings: 'lora',
       hasNetwork: false,
     },
   ],

@@ -73,9 +73,10 @@ describe('sdtool as a process', () => {
     await modelOf(input, 40)
     writeFileSync(output, 'old and precious')
     const child = spawn(process.execPath, [cli, 'convert', input, '--dtype', 'fp16', '-o', output, '--force'])
+    const exited = new Promise((resolve) => child.once('exit', resolve))
     const partial = await appears(folder, /^\.out.*\.part$/)
     child.kill('SIGKILL')
-    await new Promise((resolve) => child.once('exit', resolve))
+    await exited
     expect(partial).toBeDefined()
     expect(readFileSync(output, 'utf8')).toBe('old and precious')
     // what is left has a name no program takes for a model, and goes with the next run
@@ -95,9 +96,10 @@ describe('sdtool as a process', () => {
     child.stderr.on('data', (chunk) => {
       stderr += chunk
     })
+    const exited = new Promise((resolve) => child.once('exit', resolve))
     await appears(folder, /^\.out.*\.part$/)
     child.kill('SIGINT')
-    const code = await new Promise((resolve) => child.once('exit', resolve))
+    const code = await exited
     expect([code, stderr]).toEqual([130, 'sdtool: interrupted; no partial files were left behind\n'])
     expect(readdirSync(folder)).toEqual(['in.safetensors'])
   })

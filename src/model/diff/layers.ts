@@ -89,7 +89,7 @@ function knownLayer(key: string): string | undefined {
 }
 
 const LEAVES: ReadonlySet<string> = new Set(['weight', 'bias', 'scale'])
-const RE_STEP = /^[\w-]{1,32}$/
+const RE_STEP = /^[\w-]{1,48}$/
 
 /** As the network calls it, inside of its block: `attention qkv` of `layers.3.attention.qkv.weight`. */
 function ownLayer(key: string): string | undefined {
