@@ -28,27 +28,59 @@ export function ditModulesInDiffusers(network: DitNetwork, dims: Dims): ModuleNa
     if (rows !== undefined || target === undefined) continue
     names.set(flatten(pathOf(key)), swappedHalves ? { ...target, swappedHalves } : target)
   }
+  addTrainersNames(names, network, dims)
   return withLatents(names, network)
 }
 
+/** Names that only trainers have, of layers that diffusers keeps whole, or of parts that are its own layers. */
+function addTrainersNames(names: ModuleNames, network: DitNetwork, dims: Dims): void {
+  const parts = partsOf(network, dims)
+  for (const { name, key, rows } of layersOf(network, network.adapterNames ?? [], dims)) {
+    const [own, path] = [flatten(pathOf(name)), flatten(pathOf(key))]
+    const target =
+      rows === undefined
+        ? names.get(path)
+        : parts.get(path)?.find(({ start, length }) => start === rows.start && length === rows.length)?.target
+    if (target !== undefined && !names.has(own)) names.set(own, target)
+  }
+}
+
 /**
- * Layers of the authors that diffusers keeps in several parts, by the name of the authors: the parts, one below the other.
+ * Layers of the authors that diffusers keeps in several parts, by the name of the authors and by those of trainers: the
+ * parts, one below the other.
  */
 export function partedModules(network: DitNetwork, dims: Dims): Map<string, readonly ModuleTarget[]> {
+  const parted = new Map<string, readonly ModuleTarget[]>()
+  for (const [path, parts] of partsOf(network, dims))
+    parted.set(
+      path,
+      parts.flatMap(({ target }) => target ?? []),
+    )
+  for (const { name, key, rows } of layersOf(network, network.adapterNames ?? [], dims)) {
+    const parts = parted.get(flatten(pathOf(key)))
+    if (rows === undefined && parts !== undefined) parted.set(flatten(pathOf(name)), parts)
+  }
+  return parted
+}
+
+/** Rows of a layer of the authors that are a layer of diffusers. */
+interface Part {
+  readonly start: number
+  readonly length: number
+  readonly target: ModuleTarget | undefined
+}
+
+/** By the flattened name of the authors, from the first row on. */
+function partsOf(network: DitNetwork, dims: Dims): Map<string, readonly Part[]> {
   const topology = templateTopology(templateIn(network, 'diffusers'), dims)
-  const parts = new Map<string, { start: number; target: ModuleTarget | undefined }[]>()
+  const parts = new Map<string, Part[]>()
   for (const { name, key, rows } of layersOf(network, diffusersAliases(network), dims)) {
     if (rows === undefined) continue
     const path = flatten(pathOf(key))
-    const part = { start: rows.start, target: targetAt(topology, pathOf(name)) }
+    const part = { ...rows, target: targetAt(topology, pathOf(name)) }
     parts.set(path, [...(parts.get(path) ?? []), part])
   }
-  return new Map(
-    [...parts].map(([path, own]) => {
-      const sorted = own.toSorted((a, b) => a.start - b.start)
-      return [path, sorted.flatMap(({ target }) => target ?? [])]
-    }),
-  )
+  return new Map([...parts].map(([path, own]) => [path, own.toSorted((a, b) => a.start - b.start)]))
 }
 
 /** Each layer under its own name: all that is known of networks without a template. */

@@ -5,6 +5,7 @@ import type { DitNetwork } from '../template/network.ts'
 import { type Dims, layer, optional, type Row, weight } from '../template/row.ts'
 import type { Latents } from './architecture.ts'
 import { type Architecture, dit, type Proof, type Variant } from './architecture.ts'
+import { FLUX_MLP_NAMES, FLUX_MODULATION_NAMES, FLUX_STREAM_NAMES, fluxSingleNames } from './flux-blocks.ts'
 import { LATENTS } from './latent-spaces.ts'
 
 const [DOUBLE, SINGLE] = ['double_blocks.{double}', 'single_blocks.{single}']
@@ -138,23 +139,36 @@ const COMFYUI_SINGLE = [
 const [THEIR_DOUBLE, THEIR_SINGLE] = ['transformer_blocks.{double}', 'single_transformer_blocks.{single}']
 const THEIR_REFINER = 'context_embedder.token_refiner.refiner_blocks.{refiner}'
 
-/** Source: diffusers `scripts/convert_hunyuan_video_to_diffusers.py` and `convert_hunyuan_image_to_diffusers.py`. */
-const TEXT_NAMES = [
-  alias('x_embedder.proj', 'img_in.proj'),
-  alias('context_embedder.proj_in', 'txt_in.input_embedder'),
-  alias('context_embedder.time_text_embed.timestep_embedder.linear_{1,2}', 'txt_in.t_embedder.mlp.{0,2}'),
-  alias('context_embedder.time_text_embed.text_embedder.linear_{1,2}', 'txt_in.c_embedder.linear_{1,2}'),
-  fused(
-    `${REFINER}.self_attn_qkv`,
-    [`${THEIR_REFINER}.attn.to_q`, 'hidden'],
-    [`${THEIR_REFINER}.attn.to_k`, 'hidden'],
-    [`${THEIR_REFINER}.attn.to_v`, 'hidden'],
-  ),
-  alias(`${THEIR_REFINER}.attn.to_out.0`, `${REFINER}.self_attn_proj`),
-  alias(`${THEIR_REFINER}.norm{1,2}`, `${REFINER}.norm{1,2}`),
-  alias(`${THEIR_REFINER}.ff.{net.0.proj,net.2}`, `${REFINER}.mlp.{fc1,fc2}`),
-  alias(`${THEIR_REFINER}.norm_out.linear`, `${REFINER}.adaLN_modulation.1`),
-].flat()
+/**
+ * What goes before the blocks, in diffusers and in the words of Tencent or ComfyUI.
+ * Source: diffusers `scripts/convert_hunyuan_video_to_diffusers.py` and `convert_hunyuan_image_to_diffusers.py`.
+ */
+function textNames({ in: first, out, captions, mlp, attention }: Words): Alias[] {
+  return [
+    alias('x_embedder.proj', 'img_in.proj'),
+    alias('context_embedder.proj_in', 'txt_in.input_embedder'),
+    alias(
+      'context_embedder.time_text_embed.timestep_embedder.linear_{1,2}',
+      `txt_in.t_embedder.{${first},${out}}`,
+    ),
+    alias(
+      'context_embedder.time_text_embed.text_embedder.linear_{1,2}',
+      `txt_in.c_embedder.{${captions.join()}}`,
+    ),
+    fused(
+      `${REFINER}.self_attn${attention}qkv`,
+      [`${THEIR_REFINER}.attn.to_q`, 'hidden'],
+      [`${THEIR_REFINER}.attn.to_k`, 'hidden'],
+      [`${THEIR_REFINER}.attn.to_v`, 'hidden'],
+    ),
+    alias(`${THEIR_REFINER}.attn.to_out.0`, `${REFINER}.self_attn${attention}proj`),
+    alias(`${THEIR_REFINER}.norm{1,2}`, `${REFINER}.norm{1,2}`),
+    alias(`${THEIR_REFINER}.ff.{net.0.proj,net.2}`, `${REFINER}.{${mlp.join()}}`),
+    alias(`${THEIR_REFINER}.norm_out.linear`, `${REFINER}.adaLN_modulation.1`),
+  ].flat()
+}
+
+const TEXT_NAMES = textNames(TENCENT)
 
 const DOUBLE_NAMES = [
   alias(`${THEIR_DOUBLE}.{norm1,norm1_context}.linear`, `${DOUBLE}.{img,txt}_mod.linear`),
@@ -204,6 +218,45 @@ const BYT5_NAMES = alias(
   'byt5_in.{layernorm,fc1,fc2,fc3}',
 )
 
+/**
+ * What LoRAs call the layers of a file that ComfyUI saved, whose blocks have the names of Flux.1: they were trained with the
+ * names of diffusers or of Tencent, in one weight or in several.
+ */
+const COMFYUI_ADAPTER_NAMES: readonly Alias[] = [
+  textNames(COMFYUI),
+  [...FLUX_STREAM_NAMES, ...FLUX_MLP_NAMES, ...fluxSingleNames('4hidden'), ...FLUX_MODULATION_NAMES].filter(
+    ({ path }) => /_blocks|final_layer/.test(path),
+  ),
+  alias(`${DOUBLE}.{img,txt}_mod.linear`, `${DOUBLE}.{img,txt}_mod.lin`),
+  alias(`${DOUBLE}.{img,txt}_mlp.fc1`, `${DOUBLE}.{img,txt}_mlp.0`),
+  alias(`${DOUBLE}.{img,txt}_mlp.fc2`, `${DOUBLE}.{img,txt}_mlp.2`),
+  alias(`${SINGLE}.modulation.linear`, `${SINGLE}.modulation.lin`),
+  ...['img', 'txt'].map((side) =>
+    fused(
+      `${DOUBLE}.${side}_attn.qkv`,
+      [`${DOUBLE}.${side}_attn_q`, 'hidden'],
+      [`${DOUBLE}.${side}_attn_k`, 'hidden'],
+      [`${DOUBLE}.${side}_attn_v`, 'hidden'],
+    ),
+  ),
+  fused(
+    `${SINGLE}.linear1`,
+    [`${SINGLE}.linear1_q`, 'hidden'],
+    [`${SINGLE}.linear1_k`, 'hidden'],
+    [`${SINGLE}.linear1_v`, 'hidden'],
+    [`${SINGLE}.linear1_mlp`, '4hidden'],
+  ),
+  alias(`${SINGLE}.linear2.fc`, `${SINGLE}.linear2`),
+].flat()
+
+/** The same where a file has Tencent's names, and a LoRA those of ComfyUI that do not differ in a dot alone. */
+const TENCENT_ADAPTER_NAMES: readonly Alias[] = [
+  alias(`${DOUBLE}.{img,txt}_mod.lin`, `${DOUBLE}.{img,txt}_mod.linear`),
+  alias(`${DOUBLE}.{img,txt}_mlp.0`, `${DOUBLE}.{img,txt}_mlp.fc1`),
+  alias(`${DOUBLE}.{img,txt}_mlp.2`, `${DOUBLE}.{img,txt}_mlp.fc2`),
+  alias(`${SINGLE}.modulation.lin`, `${SINGLE}.modulation.linear`),
+].flat()
+
 /** A family in the names of Tencent and of diffusers, and the same in those that ComfyUI saves. */
 interface Family {
   readonly id: string
@@ -233,12 +286,14 @@ function architectures({ id, title, rows, proof, more, ...family }: Family): Arc
     template: [...rows(TENCENT), ...family.blocks, ...ENDS],
     dims,
     diffusers: family.names,
+    adapterNames: TENCENT_ADAPTER_NAMES,
     tells,
   }
   const comfyUi: DitNetwork = {
     kind: 'dit',
     template: [...rows(COMFYUI), ...family.comfyBlocks, ...ENDS],
     dims,
+    adapterNames: COMFYUI_ADAPTER_NAMES,
     tells,
   }
   const { keys, not = [] } = proof
