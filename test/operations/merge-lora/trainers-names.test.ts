@@ -2,8 +2,9 @@
 import { describe, expect, it } from 'vitest'
 import { weightValues } from '../../../fixtures/seeded-weights.ts'
 import type { TensorTable } from '../../../src/tensor/values/table.ts'
-import { familyGolden, goldenChange, goldenLora, goldenModel, projected } from '../../family-goldens.ts'
+import { familyGolden, goldenChange, goldenLora, goldenModel } from '../../family-goldens.ts'
 import { floatTensor, tableOf } from '../../tables.ts'
+import { addedBy, expectClose } from './added.ts'
 import { adapter, planOf, valuesOf } from './small.ts'
 
 /** As ComfyUI renames HunyuanVideo on loading. Source: its supported_models.py, `HunyuanVideo.process_unet_state_dict`. */
@@ -26,28 +27,6 @@ function inComfyUi(key: string): string {
 
 function renamed({ tensors }: TensorTable, rename: (key: string) => string): TensorTable {
   return tableOf([...tensors.values()].map((tensor) => ({ ...tensor, name: rename(tensor.name) })))
-}
-
-async function addedBy(base: TensorTable, lora: TensorTable): Promise<Map<string, Float64Array>> {
-  const plan = await planOf(base, [adapter([...lora.tensors.values()])])
-  expect(plan.problems.map(({ message }) => message)).toEqual([])
-  const changes = new Map<string, Float64Array>()
-  for (const key of plan.patches.keys()) {
-    const [before, after] = [await valuesOf(base, key), await valuesOf(plan.table, key)]
-    const columns = before.length / plan.table.tensors.get(key)!.shape[0]!
-    const difference = Float64Array.from(after, (value, i) => value - before[i]!)
-    changes.set(key, projected(difference, columns))
-  }
-  return changes
-}
-
-function expectClose(actual: ReadonlyMap<string, Float64Array>, expected: ReadonlyMap<string, Float64Array>) {
-  expect([...actual.keys()].sort()).toEqual([...expected.keys()].sort())
-  for (const [key, values] of expected) {
-    const size = Math.max(...values.map(Math.abs), 1e-3)
-    const worst = Math.max(...values.map((value, i) => Math.abs(value - actual.get(key)![i]!)))
-    expect([key, worst / size < 1e-5], `${key}: ${worst} of ${size}`).toEqual([key, true])
-  }
 }
 
 describe('HunyuanVideo', () => {

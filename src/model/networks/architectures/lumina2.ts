@@ -5,10 +5,10 @@ import { layer, optional, type Row, weight } from '../template/row.ts'
 import { type Architecture, dit } from './architecture.ts'
 import { LATENTS } from './latent-spaces.ts'
 
-/** One list of blocks: fewer heads of keys and values than of queries. */
-function blocks(list: string): Row[] {
+/** One list of blocks. @param qkv rows of queries, keys and values together */
+export function nextDitBlocks(list: string, qkv: string): Row[] {
   return [
-    weight(`${list}.attention.qkv`, 'hidden+2kv hidden'),
+    weight(`${list}.attention.qkv`, `${qkv} hidden`),
     weight(`${list}.attention.out`, 'hidden hidden'),
     weight(`${list}.attention.{q,k}_norm`, 'head'),
     weight(`${list}.feed_forward.w{1,3}`, 'mlp hidden'),
@@ -16,6 +16,9 @@ function blocks(list: string): Row[] {
     weight(`${list}.{attention,ffn}_norm{1,2}`, 'hidden'),
   ].flat()
 }
+
+/** Fewer heads of keys and values than of queries. */
+const blocks = (list: string) => nextDitBlocks(list, 'hidden+2kv')
 
 const [NOISE, CONTEXT, LAYERS] = [
   'noise_refiner.{noise_refiner}',

@@ -1,21 +1,11 @@
 import { alias, fused } from '../template/alias.ts'
 import type { DitNetwork } from '../template/network.ts'
-import { layer, optional, parameter, type Row, weight } from '../template/row.ts'
+import { layer, optional, parameter, weight } from '../template/row.ts'
 import { type Architecture, dit } from './architecture.ts'
 import { fluxDev } from './flux.ts'
-import { NEXT_DIT_BLOCKS } from './lumina2.ts'
+import { NEXT_DIT_BLOCKS, nextDitBlocks } from './lumina2.ts'
 
-/** One list of blocks. */
-function blocks(list: string): Row[] {
-  return [
-    weight(`${list}.attention.qkv`, '3hidden hidden'),
-    weight(`${list}.attention.out`, 'hidden hidden'),
-    weight(`${list}.attention.{q,k}_norm`, 'head'),
-    weight(`${list}.feed_forward.w{1,3}`, 'mlp hidden'),
-    weight(`${list}.feed_forward.w2`, 'hidden mlp'),
-    weight(`${list}.{attention,ffn}_norm{1,2}`, 'hidden'),
-  ].flat()
-}
+const blocks = (list: string) => nextDitBlocks(list, '3hidden')
 
 /** Source: Tongyi-MAI/Z-Image, src/zimage/transformer.py. */
 const TEMPLATE = [
